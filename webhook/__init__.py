@@ -1,0 +1,1 @@
+"""The receiver: the public door at which fal's callbacks arrive."""

@@ -1,0 +1,136 @@
+"""Settings: declared once, each with its sentence."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from webhook.environment import Environment, SettingsError, separated
+
+__all__ = ["Addresses", "Connections", "Environment", "Settings", "SettingsError", "separated"]
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+MINIMUM_SECRET_LENGTH = 16
+
+
+def _redis(value: str) -> str:
+    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def _broker(value: str) -> str:
+    if urlsplit(value).scheme not in {"redis", "rediss", "redis+socket", "amqp", "amqps"}:
+        raise ValueError(
+            "must begin with redis://, rediss://, redis+socket://, amqp:// or amqps://"
+        )
+    return value
+
+
+def _https(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(_https(value))
+    if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
+        raise ValueError("must be an origin alone, such as https://hooks.example.com")
+    return value.rstrip("/")
+
+
+def _words(value: str) -> str:
+    if not separated(value):
+        raise ValueError("holds no entry")
+    return value
+
+
+def _strong(value: SecretStr) -> SecretStr:
+    secrets = separated(value.get_secret_value())
+    if not secrets or min(map(len, secrets)) < MINIMUM_SECRET_LENGTH:
+        raise ValueError(f"each secret must have at least {MINIMUM_SECRET_LENGTH} characters")
+    return value
+
+
+class Connections(Environment):
+    """What every process of falhook connects to, the command line too."""
+
+    redis_url: Annotated[str, AfterValidator(_redis)] = Field(
+        alias="REDIS_URL",
+        description="Redis that holds records, inbox and timers: redis://[:password@]host:port/0. "
+        "It must write an append-only file (infra/redis.conf).",
+    )
+    broker_url: Annotated[str, AfterValidator(_broker)] = Field(
+        default="",
+        alias="FALHOOK_BROKER_URL",
+        description="Celery's broker, Redis or RabbitMQ; REDIS_URL where not set.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", alias="FALHOOK_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        alias="FALHOOK_LOG_FORMAT",
+        description="json, console, or auto: console at a terminal, json elsewhere.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
+        if "FALHOOK_BROKER_URL" in given or "REDIS_URL" not in given:
+            return given
+        # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
+        url = str(given["REDIS_URL"]).replace("unix://", "redis+socket://", 1)
+        return {**given, "FALHOOK_BROKER_URL": url}
+
+
+class Addresses(Connections):
+    """What is needed to mint the address that fal calls back."""
+
+    public_url: Annotated[str, AfterValidator(_origin)] = Field(
+        alias="FALHOOK_PUBLIC_URL",
+        description="The https origin at which fal reaches the receiver, such as "
+        "https://hooks.example.com.",
+    )
+    secret: Annotated[SecretStr, AfterValidator(_strong)] = Field(
+        alias="FALHOOK_SECRET",
+        description="One or more secrets, comma-separated, that make callback addresses "
+        "unguessable; the first mints, all are accepted. Make one: openssl rand -hex 32.",
+    )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All accepted secrets, the minting one first."""
+        return separated(self.secret.get_secret_value())
+
+
+class Settings(Addresses):
+    """What the receiver needs."""
+
+    fal_user_ids: Annotated[str, AfterValidator(_words)] = Field(
+        alias="FALHOOK_FAL_USER_IDS",
+        description="Your fal account's id (several: comma-separated). fal signs for every "
+        "customer with the same keys, so callbacks of any other account are refused.",
+    )
+    jwks_url: Annotated[str, AfterValidator(_https)] = Field(
+        default="https://rest.fal.ai/.well-known/jwks.json",
+        alias="FALHOOK_JWKS_URL",
+        description="Where fal publishes its public keys.",
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, alias="PORT", description="TCP port of the receiver."
+    )
+    host: str = Field(
+        default="0.0.0.0",  # noqa: S104  # a receiver is for the outside
+        alias="FALHOOK_HOST",
+        description="Address on which the receiver listens.",
+    )
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The fal accounts whose callbacks are ours."""
+        return separated(self.fal_user_ids)
