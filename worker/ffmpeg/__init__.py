@@ -1,0 +1,6 @@
+"""ffmpeg as a bounded subprocess."""
+
+from worker.ffmpeg.program import Ffmpeg, FfmpegUnusable
+from worker.ffmpeg.sandbox import Limits
+
+__all__ = ["Ffmpeg", "FfmpegUnusable", "Limits"]

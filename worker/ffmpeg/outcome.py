@@ -1,0 +1,88 @@
+"""What ffmpeg says while it runs, and what its end means."""
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+
+from worker.failures import Failure, Permanent, Transient
+from worker.ffmpeg.sandbox import Ended, Limits
+
+REPORT = 0.5  # seconds between two calls of a progress callback
+
+# Exit codes are the low byte of FFmpeg's negative error numbers (libavutil/error.h).
+_OURS = {
+    244: "it had not enough memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
+    228: "the disk is full",  # ENOSPC
+    251: "the disk could not be read or written",  # EIO
+    255: "it was told to stop",
+    123: "it was told to stop",
+}
+_WORDS = (
+    (re.compile(r"Cannot allocate memory"), "it had not enough memory"),
+    (re.compile(r"No space left on device"), "the disk is full"),
+)
+_NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
+
+
+class Progress:
+    """Reads `-progress` lines: whether ffmpeg moves, and how far it is."""
+
+    def __init__(self, duration: float | None, report: Callable[[float], None] | None) -> None:
+        self._duration = duration
+        self._report = report
+        self._seen: dict[str, str] = {}
+        self._reported = 0.0
+
+    def line(self, text: str) -> bool:
+        """Take one `key=value` line; True if a number that only grows with the work has changed."""
+        key, _, value = text.partition("=")
+        if key not in {"frame", "out_time_us", "total_size"} or self._seen.get(key) == value:
+            return False
+        self._seen[key] = value
+        if key == "out_time_us" and value.isdecimal():
+            self._tell(int(value) / 1e6)
+        return True
+
+    def _tell(self, done: float) -> None:
+        now = time.monotonic()
+        if self._report and self._duration and now - self._reported >= REPORT:
+            self._reported = now
+            self._report(min(0.99, done / self._duration))
+
+
+def failure(ended: Ended, limits: Limits) -> Failure | None:
+    """What an end of ffmpeg means, None where it exited with 0.
+
+    `Transient` for our own limits and for crashes, `Permanent` where it refused the file. Its own
+    words may quote the file and are not passed on.
+    """
+    crashed = partial(Transient, "media_crashed")
+    match ended.cut, ended.code:
+        case "wall", _:
+            found: Failure = Transient("media_timeout", f"ffmpeg was ended after {limits.wall:g} s")
+        case "stall", _:
+            found = Transient("media_timeout", f"ffmpeg made no progress for {limits.stall:g} s")
+        case _, 0:
+            return None
+        case _, code if code < 0:
+            found = crashed(f"ffmpeg was ended by signal {-code} ({_signal(-code)})")
+        case _, 126 | 127:  # sh: cannot be executed, not found
+            found = crashed("ffmpeg could not be started; see FALHOOK_FFMPEG")
+        case _, code:
+            found = _refusal(code, ended.stderr)
+    return found
+
+
+def _refusal(code: int, stderr: str) -> Failure:
+    said = (words for pattern, words in _WORDS if pattern.search(stderr))
+    if cause := next(said, _OURS.get(code)):
+        return Transient("media_crashed", f"ffmpeg stopped: {cause}")
+    if _NO_DECODER.search(stderr):
+        return Permanent("media_unsupported", "this ffmpeg has no decoder for its codec")
+    return Permanent("media_invalid", f"ffmpeg could not read it (exit code {code})")
+
+
+def _signal(number: int) -> str:
+    return signal.strsignal(number) or "unknown"

@@ -1,0 +1,137 @@
+"""ffmpeg as a bounded subprocess: it sees one file, opens no other, and cannot outstay."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import imageio_ffmpeg
+
+from worker.ffmpeg.outcome import REPORT, Progress, failure
+from worker.ffmpeg.sandbox import Limits, run
+from worker.mp4 import MAX_PIXELS
+
+MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
+
+
+class FfmpegUnusable(Exception):
+    """There is no ffmpeg here that can do the work; the message says which and the cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ffmpeg:
+    """An ffmpeg program (5.1 or newer, with libx264), and the limits it is held to.
+
+    `by_descriptor`: it has the `fd` protocol, so the source is an inherited descriptor and it
+    may open no input at all. `threads` is per codec: workers side by side, one thread each,
+    finish more clips in a minute than one worker with all threads.
+    """
+
+    path: Path
+    by_descriptor: bool
+    threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def find(cls, configured: str | None) -> Self:
+        """The configured program (name or path), else the one that imageio-ffmpeg brings.
+
+        Raises `FfmpegUnusable` where it is not there, does not run, or lacks an encoder.
+        """
+        path = _locate(configured)
+        missing = [name for name in ("libx264", "aac", "mjpeg") if not _has(path, "encoders", name)]
+        if missing:
+            raise FfmpegUnusable(
+                f"{path} has no encoder {', '.join(missing)}; set FALHOOK_FFMPEG to an ffmpeg"
+                " that was built with it"
+            )
+        return cls(path=path, by_descriptor=_has(path, "protocols", "fd"))
+
+    def run(
+        self,
+        outputs: Sequence[str],
+        *,
+        source: Path,
+        cwd: Path,
+        duration: float | None,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        """Read `source`, an MP4 that `worker.mp4.probe` let pass, and write what `outputs` ask.
+
+        `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`.
+        `progress` gets the fraction done, at most twice a second; never 1, which is the caller's
+        to say, when it has checked the outputs.
+
+        Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file,
+        `Transient` (media_timeout, media_crashed) where a limit of ours or a crash ended it.
+        That this returns does not prove the outputs: ffmpeg exits with 0 after some errors.
+        """
+        watch = Progress(duration, progress)
+        with source.open("rb") as file:
+            ended = run(
+                self._command(outputs, source),
+                cwd=cwd,
+                limits=self.limits,
+                stdin=file if self.by_descriptor else None,
+                watch=watch.line,
+            )
+        if failed := failure(ended, self.limits):
+            raise failed
+
+    def _command(self, outputs: Sequence[str], source: Path) -> list[str]:
+        # The demuxer is forced and no protocol but the one needed is allowed, because a playlist,
+        # DASH manifest or concat list named .mp4 makes ffmpeg open what is written in it.
+        # https://ffmpeg.org/ffmpeg-protocols.html#fd
+        if self.by_descriptor:
+            guard, name = ["-protocol_whitelist", "fd"], "fd:"
+        else:
+            guard, name = ["-nostdin", "-protocol_whitelist", "file"], f"file:{source.resolve()}"
+        general = ["-hide_banner", "-loglevel", "error", "-nostats", "-y", "-xerror"]
+        general += ["-max_alloc", str(MAX_ALLOC), "-progress", "pipe:1"]
+        general += ["-stats_period", str(REPORT), "-filter_complex_threads", str(self.threads)]
+        bounds = [
+            "-max_pixels",
+            str(MAX_PIXELS),
+            "-max_streams",
+            "8",
+            "-threads",
+            f"{self.threads}",
+        ]
+        bounds += ["-probesize", "1M", "-analyzeduration", "2M"]
+        return [str(self.path), *general, *guard, *bounds, "-f", "mov", "-i", name, *outputs]
+
+
+def _locate(configured: str | None) -> Path:
+    if configured:
+        if (found := shutil.which(configured)) is None:
+            raise FfmpegUnusable(
+                f"FALHOOK_FFMPEG is {configured!r}, which is no program that can be run here;"
+                " give a path, or leave it out for the one that imageio-ffmpeg brings"
+            )
+        return Path(found).resolve()
+    try:
+        return Path(imageio_ffmpeg.get_ffmpeg_exe()).resolve()
+    except RuntimeError as error:
+        raise FfmpegUnusable(
+            "imageio-ffmpeg brings no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
+        ) from error
+
+
+def _has(path: Path, kind: str, name: str) -> bool:
+    """Whether the program lists `name` among its encoders or protocols."""
+    try:
+        listed = subprocess.run(
+            [path, "-hide_banner", f"-{kind}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FfmpegUnusable(f"{path} does not run as ffmpeg does: set FALHOOK_FFMPEG") from error
+    return (
+        re.search(rf"^\s*(\S{{6}}\s+)?{name}\b", listed.stdout.decode(), re.MULTILINE) is not None
+    )

@@ -1,0 +1,212 @@
+"""What an MP4 holds, from its headers alone, refused where a decoder should not see it."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.failures import Permanent
+from worker.mp4 import codecs, samples
+from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid
+from worker.mp4.sniff import require_mp4
+
+MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
+MAX_TRACKS = 8
+MIN_SIDE = 16  # pixels
+C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """An MP4's facts: seconds, pixels as stored (before `rotation`, degrees clockwise).
+
+    `profile`, `bit_depth` and `chroma` are None where the headers do not say, `audio` where there
+    is no audio track. `faststart`: the movie header comes before the media data.
+    """
+
+    major_brand: str
+    size: int
+    duration: float
+    width: int
+    height: int
+    rotation: int
+    fourcc: str
+    codec: str
+    profile: str | None
+    bit_depth: int | None
+    chroma: str | None
+    audio: str | None
+    frames: int
+    fps: float
+    faststart: bool
+    fragmented: bool
+    has_c2pa: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Track:
+    handler: str
+    entry: Box
+    rotation: int
+    samples: samples.Samples
+    shown: float
+
+
+def probe(path: Path) -> Probe:
+    """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
+
+    Raises `Permanent`: `media_invalid` where the file is broken, hostile or beyond the bounds
+    (600 s, 4096x2304, 8 tracks, 1 Mi samples), `media_unsupported` where it is media of a kind
+    that is not handled. What passed may still hold a stream that does not decode.
+    """
+    with path.open("rb") as file:
+        try:
+            return _probe(file, path.stat().st_size)
+        except (struct.error, IndexError) as error:
+            raise invalid("a box is shorter than the fields it must hold") from error
+
+
+def _probe(file: BinaryIO, length: int) -> Probe:
+    head = file.read(512)
+    require_mp4(head)
+    walk = Walk()
+    extents = tuple(walk.extents(file, length))
+    moov_at, moov = _movie(file, extents, walk)
+    tracks, fragmented = _tracks(file, extents, walk, moov, length)
+    picture = next((track for track in tracks if track.handler == "vide"), None)
+    if picture is None:
+        raise Permanent("media_unsupported", "it has no video track")
+    sound = next((track for track in tracks if track.handler == "soun"), None)
+    video = codecs.video(picture.entry, walk)
+    _require_frames(video, picture.samples)
+    media = [extent.start for extent in extents if extent.kind == "mdat"]
+    lasting = picture.samples.seconds
+    return Probe(
+        major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
+        size=length,
+        duration=min(lasting, picture.shown or lasting),
+        width=video.width,
+        height=video.height,
+        rotation=picture.rotation,
+        fourcc=video.fourcc,
+        codec=video.codec,
+        profile=video.profile,
+        bit_depth=video.bit_depth,
+        chroma=video.chroma,
+        audio=codecs.audio(sound.entry, walk) if sound else None,
+        frames=picture.samples.count,
+        fps=picture.samples.count / lasting,
+        faststart=bool(media) and moov_at < media[0],
+        fragmented=fragmented,
+        has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
+    )
+
+
+def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int, Box]:
+    """The one movie header and where it begins."""
+    if any(extent.kind == "meta" for extent in extents):
+        raise Permanent("media_unsupported", "it holds still pictures beside or instead of a video")
+    match [extent for extent in extents if extent.kind == "moov"]:
+        case [extent]:
+            moov = walk.load(file, extent)
+        case []:
+            raise invalid("it has no movie header ('moov' box)")
+        case _:
+            raise invalid("it has more than one movie header")
+    if moov.find("cmov") or moov.find("rmra"):
+        raise invalid("its movie header is compressed or refers to other files")
+    return extent.start, moov
+
+
+def _tracks(
+    file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box, length: int
+) -> tuple[list[_Track], bool]:
+    traks = moov.all("trak")
+    if len(traks) > MAX_TRACKS:
+        raise invalid(f"it has more than {MAX_TRACKS} tracks")
+    clock = _movie_clock(moov)
+    timescales = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in traks}
+    pieces = [extent for extent in extents if extent.kind == "moof"]
+    if not pieces:
+        return [_track(trak, clock, length, walk, None) for trak in traks], moov.find(
+            "mvex"
+        ) is not None
+    if sum(piece.size for piece in pieces) > MAX_HEADER:
+        raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
+    fragments = samples.Fragments(moov, timescales)
+    for piece in pieces:
+        fragments.add(walk.load(file, piece))
+    return [_track(trak, clock, length, walk, fragments) for trak in traks], True
+
+
+def _track(
+    trak: Box, clock: int, length: int, walk: Walk, fragments: samples.Fragments | None
+) -> _Track:
+    media = trak.need("mdia")
+    table = media.need("minf", "stbl")
+    timescale, ticks = _clock(media.need("mdhd"))
+    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="one of its tracks")
+    held = samples.table(table, timescale, length)
+    if fragments:
+        more = fragments.samples(_track_id(trak))
+        held = samples.Samples(count=held.count + more.count, seconds=held.seconds + more.seconds)
+    _require_self_contained(media.find("minf", "dinf", "dref"), walk)
+    entries = walk.boxes(table.need("stsd").body[8:])
+    if not entries:
+        raise invalid("one of its tracks has no sample description")
+    return _Track(
+        handler=bytes(media.need("hdlr").body[8:12]).decode("latin-1"),
+        entry=entries[0],
+        rotation=_rotation(trak.need("tkhd")),
+        samples=held,
+        shown=samples.edited(trak, clock),
+    )
+
+
+def _require_frames(video: codecs.Video, held: samples.Samples) -> None:
+    if video.width * video.height > MAX_PIXELS:
+        raise invalid(f"its frames of {video.width}x{video.height} pixels are larger than is taken")
+    if min(video.width, video.height) < MIN_SIDE:
+        raise invalid(f"its frames are less than {MIN_SIDE} pixels wide or high")
+    if not held.count or not held.seconds:
+        raise invalid("its video track has no frames, or they last no time")
+
+
+def _require_self_contained(dref: Box | None, walk: Walk) -> None:
+    """Every entry of a data reference box has the flag that says: in this file (8.7.2)."""
+    if dref and any(not entry.u32(0) & 1 for entry in walk.boxes(dref.body[8:])):
+        raise invalid("one of its tracks lies in another file")
+
+
+def _clock(box: Box) -> tuple[int, int]:
+    """Ticks per second and duration in ticks (0: unknown) of an mvhd or mdhd box."""
+    wide = box.body[0] == 1
+    at, width = (20, 8) if wide else (12, 4)
+    ticks = int.from_bytes(box.body[at + 4 : at + 4 + width])
+    return box.u32(at), 0 if ticks == (1 << 8 * width) - 1 else ticks
+
+
+def _movie_clock(moov: Box) -> int:
+    timescale, ticks = _clock(moov.need("mvhd"))
+    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="it")
+    return timescale
+
+
+def _track_id(trak: Box) -> int:
+    tkhd = trak.need("tkhd")
+    return tkhd.u32(20 if tkhd.body[0] == 1 else 12)
+
+
+def _rotation(tkhd: Box) -> int:
+    """Degrees clockwise that a player turns the frames, from the track's matrix (8.3.2)."""
+    a, b = struct.unpack_from(">2i", tkhd.body, 52 if tkhd.body[0] == 1 else 40)
+    if abs(a) >= abs(b):
+        return 0 if a >= 0 else 180
+    return 90 if b > 0 else 270
+
+
+def _is_c2pa(file: BinaryIO, extent: Extent) -> bool:
+    if extent.kind != "uuid":
+        return False
+    file.seek(extent.start + extent.header)
+    return file.read(16) == C2PA
