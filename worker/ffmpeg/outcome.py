@@ -16,6 +16,7 @@ _OURS = {
     244: "it had not enough memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
     228: "the disk is full",  # ENOSPC
     251: "the disk could not be read or written",  # EIO
+    187: "a library of its failed, mostly for want of memory",  # AVERROR_EXTERNAL
     255: "it was told to stop",
     123: "it was told to stop",
 }

@@ -27,7 +27,8 @@ class Ffmpeg:
 
     `by_descriptor`: it has the `fd` protocol, so the source is an inherited descriptor and it
     may open no input at all. `threads` is per codec: workers side by side, one thread each,
-    finish more clips in a minute than one worker with all threads.
+    finish more clips in a minute than one worker with all threads. Each thread needs memory of
+    its own: with more than 4, 4K clips need more than the 2 GiB of `limits`.
     """
 
     path: Path

@@ -1,0 +1,305 @@
+"""Clips that a real ffmpeg renders, once in a session, and hostile files, built box by box."""
+
+import atexit
+import functools
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from worker.tags import Tags
+
+SECONDS = 2
+
+_AAC = ("-c:a", "aac")
+_X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-profile:v")
+_FAST = ("-movflags", "+faststart")
+_X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
+_HEVC = (*_X265, "-tag:v", "hvc1")
+_VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
+
+CLIPS: dict[str, tuple[str, ...]] = {
+    "high": (*_X264, "high", *_AAC, *_FAST),
+    "main": (*_X264, "main", *_AAC, *_FAST),
+    "baseline": (*_X264, "baseline", *_AAC, *_FAST),
+    "moov_last": (*_X264, "high", *_AAC),
+    "no_audio": (*_X264, "high", "-an", *_FAST),
+    "short": (*_X264, "high", *_AAC, *_FAST, "-t", "0.5"),
+    "fragmented": (*_X264, "high", *_AAC, "-movflags", "frag_keyframe+empty_moov", "-g", "12"),
+    "quicktime": (*_X264, "high", *_AAC, "-f", "mov"),
+    "two_sounds": (*_X264, "high", *_AAC, *_FAST, "-map", "0:v", "-map", "1:a", "-map", "1:a"),
+    "ten_bit": ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", *_AAC),
+    "full_chroma": ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p", *_AAC),
+    "hevc": (*_HEVC, "-pix_fmt", "yuv420p", *_AAC),
+    "hevc_ten_bit": (*_HEVC, "-pix_fmt", "yuv420p10le", *_AAC),
+    "vp9": (*_VP9, "-pix_fmt", "yuv420p", "-c:a", "libopus"),
+    "odd_size": (*_VP9, "-pix_fmt", "yuv420p", "-vf", "scale=321:181", "-an"),
+    "opus": (*_X264, "high", "-c:a", "libopus"),
+    "wide": (*_X264, "high", "-vf", "scale=1600:64,setsar=1", "-an", *_FAST),
+    "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),
+}
+TURNED = {"turned": "high", "turned_hevc": "hevc"}
+
+
+@functools.cache
+def ffmpeg_program() -> str:
+    """The ffmpeg that clips are rendered and outputs are read with."""
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def _directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="falhook-clips-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+@functools.cache
+def clip(name: str) -> Path:
+    """A clip of 2 s, 320x180 and 24 frames per second, unless its name says otherwise."""
+    path = _directory() / f"{name}.mp4"
+    if name in TURNED:
+        turn = ("-display_rotation", "-90", "-i", str(clip(TURNED[name])), "-c", "copy")
+        ffmpeg(*turn, "-f", "mp4", str(path))
+        return path
+    picture = ("-f", "lavfi", "-i", f"testsrc2=s=320x180:r=24:d={SECONDS}")
+    sound = ("-f", "lavfi", "-i", f"sine=f=440:d={SECONDS}")
+    container = () if "-f" in CLIPS[name] else ("-f", "mp4")
+    ffmpeg(*picture, *sound, *CLIPS[name], *container, str(path))
+    return path
+
+
+def ffmpeg(*arguments: str) -> str:
+    """What an ffmpeg without any limit writes to its standard output."""
+    command = [ffmpeg_program(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+    )
+    return done.stdout
+
+
+def packets(path: Path, stream: str) -> list[tuple[str, str]]:
+    """Size and MD5 of every packet of one stream, undecoded, in order."""
+    chosen = ("-map", f"0:{stream}", "-c", "copy", "-f", "framehash", "-hash", "md5", "-")
+    lines = ffmpeg("-i", str(path), *chosen).splitlines()
+    fields = [line.split(",") for line in lines if not line.startswith("#")]
+    return [(field[4].strip(), field[5].strip()) for field in fields]
+
+
+def tags(**changes: str) -> Tags:
+    """One job's tags."""
+    made = Tags(
+        title="A fox in the snow",
+        comment="made for a test",
+        job_id="job-1",
+        endpoint="fal-ai/kling-video/v2.1/master/text-to-video",
+        request_id="request-1",
+        created=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def script(path: Path, body: str) -> Path:
+    """A program that stands where ffmpeg would."""
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box around this content."""
+    body = b"".join(content)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def numbers(*values: int) -> bytes:
+    """Big-endian 32-bit numbers."""
+    return struct.pack(f">{len(values)}I", *values)
+
+
+# Baseline, 320x180: a real parameter set, so that a decoder would take it up.
+_SPS = bytes.fromhex("42c00dd905066c0440000003004000000c03c50a9380")
+_AVCC = bytes([1, 0x42, 0xC0, 13, 0xFF, 0xE1, 0, len(_SPS)]) + _SPS + b"\x01\0\4\x68\xcb\x83\xcb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movie:
+    """A whole MP4 of one H.264 track, every number of which a test may falsify."""
+
+    size: tuple[int, int] = (320, 180)
+    timescale: int = 1000
+    duration: int = 2000
+    times: tuple[tuple[int, int], ...] = ((2, 1000),)
+    same_size: int = 10
+    sizes: tuple[int, ...] = ()
+    count: int = 2
+    offsets: tuple[int, ...] = (40,)
+    entry: bytes = b"avc1"
+    avcc: bytes = box(b"avcC", _AVCC)
+    dref_flags: int = 1
+    mvex: bytes = b""
+    edits: bytes = b""
+    shifts: bytes = b""
+    more_tracks: int = 0
+    before: bytes = b""
+    after: bytes = b""
+    in_moov: bytes = b""
+    media: bytes = field(default=b"\0" * 64)
+
+    def table(self) -> bytes:
+        """The sample table, as claimed."""
+        width, height = self.size
+        picture = bytes(24) + struct.pack(">HH", width, height) + bytes(50) + self.avcc
+        timing = [number for pair in self.times for number in pair]
+        return box(
+            b"stbl",
+            box(b"stsd", numbers(0, 1), box(self.entry, picture)),
+            box(b"stts", numbers(0, len(self.times), *timing)),
+            self.shifts,
+            box(b"stsc", numbers(0, 1, 1, min(self.count, 1 << 20), 1)),
+            box(b"stsz", numbers(0, self.same_size, self.count, *self.sizes)),
+            box(b"stco", numbers(0, len(self.offsets), *self.offsets)),
+        )
+
+    def track(self) -> bytes:
+        """The track around it."""
+        matrix = numbers(1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+        reference = box(
+            b"dinf", box(b"dref", numbers(0, 1), box(b"url ", numbers(self.dref_flags)))
+        )
+        return box(
+            b"trak",
+            box(b"tkhd", numbers(3, 0, 0, 1, 0, self.duration, 0, 0, 0, 0), matrix, numbers(0, 0)),
+            self.edits,
+            box(
+                b"mdia",
+                box(b"mdhd", numbers(0, 0, 0, self.timescale, self.duration, 0)),
+                box(b"hdlr", numbers(0, 0), b"vide", bytes(13)),
+                box(b"minf", reference, self.table()),
+            ),
+        )
+
+    def moov(self) -> bytes:
+        """The movie header."""
+        mvhd = box(b"mvhd", numbers(0, 0, 0, self.timescale, self.duration), bytes(80))
+        tracks = self.track() * (1 + self.more_tracks)
+        return box(b"moov", mvhd, tracks, self.mvex, self.in_moov)
+
+    def bytes(self) -> bytes:
+        """The file."""
+        ftyp = box(b"ftyp", b"isom", numbers(512), b"isom", b"mp41")
+        return ftyp + self.before + self.moov() + box(b"mdat", self.media) + self.after
+
+
+def _nested(depth: int) -> bytes:
+    return box(b"trak", _nested(depth - 1)) if depth else b""
+
+
+def _huge_header() -> bytes:
+    return Movie(in_moov=box(b"free", bytes(17 << 20))).bytes()
+
+
+def _fragment(flags: int, *run: int) -> bytes:
+    trun = box(b"trun", numbers(flags, *run))
+    return box(b"moof", box(b"traf", box(b"tfhd", numbers(0, 1)), trun))
+
+
+_DASH = b"""<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>
+<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>file:///etc/
+</BaseURL></Representation></AdaptationSet></Period></MPD>"""
+_TREX = box(b"mvex", box(b"trex", numbers(0, 1, 1, 40, 10, 0)))
+DAY = 24 * 3600 * 1000
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "empty"),
+    "hls": (lambda: b"#EXTM3U\n#EXTINF:2,\nfile:///etc/passwd\n", "playlist"),
+    "dash": (lambda: _DASH, "DASH"),
+    "concat": (lambda: b"ffconcat version 1.0\nfile other.mp4\n", "list of other files"),
+    "sdp": (lambda: b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n", "session description"),
+    "html": (lambda: b"\n<!DOCTYPE html><html>Not found", "web page"),
+    "svg": (lambda: b'<?xml version="1.0"?><svg xmlns="x"/>', "SVG"),
+    "json": (lambda: b'{"detail": "Not found"}', "JSON"),
+    "noise": (lambda: bytes(range(1, 200)), "does not begin"),
+    "ftyp_alone": (lambda: Movie().bytes()[:24], "no movie header"),
+    "cut_media": (lambda: Movie().bytes()[:-10], "10 bytes of its media data miss"),
+    "cut_header": (lambda: Movie().bytes()[:300], "movie header miss"),
+    "cut_box_header": (lambda: Movie().bytes() + b"\0\0\0", "inside the header of a box"),
+    "size_below_header": (lambda: Movie(before=numbers(4, 0)).bytes(), "smaller than its own"),
+    "size_beyond_file": (lambda: Movie(before=numbers(1 << 31, 0)).bytes(), "cut short"),
+    "wide_size": (
+        lambda: Movie(after=numbers(1, 0x66726565, 1 << 31, 0)).bytes(),
+        "cut short",
+    ),
+    "zero_in_moov": (lambda: Movie(in_moov=numbers(0, 0x66726565)).bytes(), "does not fit"),
+    "beyond_moov": (lambda: Movie(in_moov=numbers(9999, 0)).bytes(), "does not fit"),
+    "wide_in_moov": (lambda: Movie(in_moov=numbers(1, 0)).bytes(), "shorter than the fields"),
+    "two_headers": (lambda: Movie(after=Movie().moov()).bytes(), "more than one"),
+    "compressed": (lambda: Movie(in_moov=box(b"cmov")).bytes(), "compressed"),
+    "reference_movie": (lambda: Movie(in_moov=box(b"rmra")).bytes(), "other files"),
+    "deep": (lambda: Movie(in_moov=_nested(500)).bytes(), "nested"),
+    "many_boxes": (lambda: Movie(before=box(b"free") * 30_000).bytes(), "boxes"),
+    "many_boxes_in_moov": (lambda: Movie(in_moov=box(b"free") * 30_000).bytes(), "boxes"),
+    "many_tracks": (lambda: Movie(more_tracks=20).bytes(), "tracks"),
+    "huge_header": (_huge_header, "larger than"),
+    "samples_64Mi": (lambda: Movie(count=64 << 20).bytes(), "claims 67108864 samples"),
+    "sizes_missing": (lambda: Movie(same_size=0, count=900).bytes(), "more entries than it has"),
+    "sizes_beyond": (lambda: Movie(same_size=0, sizes=(10, 9999)).bytes(), "more bytes than"),
+    "same_size_beyond": (lambda: Movie(same_size=9999).bytes(), "more bytes than"),
+    "times_disagree": (lambda: Movie(times=((3, 1),)).bytes(), "disagree"),
+    "no_table": (lambda: Movie(offsets=()).bytes(), "nowhere"),
+    "offset_beyond": (lambda: Movie(offsets=(1 << 30,)).bytes(), "beyond the end"),
+    "huge_frames": (lambda: Movie(size=(16000, 16000)).bytes(), "16000x16000"),
+    "tiny_frames": (lambda: Movie(size=(1, 180)).bytes(), "less than 16"),
+    "ten_hours": (lambda: Movie(duration=10 * 3600 * 1000).bytes(), "longer than 600 s"),
+    "ten_hours_of_samples": (
+        lambda: Movie(same_size=0, times=((36000, 1000),), count=36000, sizes=(0,) * 36000).bytes(),
+        "longer than 600 s",
+    ),
+    "sample_gap": (lambda: Movie(times=((1, DAY), (1, 1))).bytes(), "longer than 10 s"),
+    "shift_gap": (
+        lambda: Movie(shifts=box(b"ctts", numbers(0, 1, 2, DAY))).bytes(),
+        "shift",
+    ),
+    "edit_gap": (
+        lambda: Movie(edits=box(b"edts", box(b"elst", numbers(0, 1, DAY, 0xFFFFFFFF, 1)))).bytes(),
+        "edits",
+    ),
+    "many_edits": (
+        lambda: Movie(edits=box(b"edts", box(b"elst", numbers(0, 1 << 28)))).bytes(),
+        "edit list",
+    ),
+    "no_clock": (lambda: Movie(timescale=0).bytes(), "no ticks"),
+    "elsewhere": (lambda: Movie(dref_flags=0).bytes(), "another file"),
+    "no_configuration": (lambda: Movie(avcc=b"").bytes(), "configuration"),
+    "short_configuration": (lambda: Movie(avcc=box(b"avcC", b"\1")).bytes(), "shorter than"),
+    "no_frames": (lambda: Movie(times=(), count=0, offsets=()).bytes(), "no frames"),
+    "fragment_samples": (
+        lambda: Movie(mvex=_TREX, after=_fragment(0, 0xFFFFFFFF)).bytes(),
+        "samples; at most",
+    ),
+    "fragment_gap": (
+        lambda: Movie(mvex=_TREX, after=_fragment(0x100, 1, DAY)).bytes(),
+        "longer than 10 s",
+    ),
+    "fragment_short": (
+        lambda: Movie(mvex=_TREX, after=_fragment(0x100, 9, 1)).bytes(),
+        "more entries",
+    ),
+}
+
+UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "webm": (lambda: b"\x1a\x45\xdf\xa3" + bytes(40), "WebM"),
+    "avi": (lambda: b"RIFF\0\0\0\0AVI LIST", "AVI"),
+    "png": (lambda: b"\x89PNG\r\n\x1a\n", "picture"),
+    "wave": (lambda: b"RIFF\0\0\0\0WAVEfmt ", "audio"),
+    "avif": (lambda: box(b"ftyp", b"avif", bytes(8)), "still picture"),
+    "stills_beside": (lambda: Movie(after=box(b"meta")).bytes(), "still pictures"),
+    "encrypted": (lambda: Movie(entry=b"encv").bytes(), "encrypted"),
+    "unknown_codec": (lambda: Movie(entry=b"\n\r<!").bytes(), "codec"),
+}

@@ -1,0 +1,303 @@
+"""worker.ffmpeg: ffmpeg sees one file, is held to its limits, and leaves nothing behind."""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import HOSTILE, clip, ffmpeg_program, script
+from worker.failures import Permanent, Transient
+from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Limits
+from worker.ffmpeg.outcome import Progress
+from worker.ffmpeg.sandbox import KEPT, _dies_with_us, run
+
+COPY = ("-map", "0:V:0", "-c", "copy", "-f", "mp4", "copy.mp4")
+ENCODE = ("-map", "0:V:0", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", "copy.mp4")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="a limit that only Linux has")
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+def fake(tmp_path: Path, body: str, **limits: float) -> Ffmpeg:
+    """A program in ffmpeg's place, held to these limits."""
+    path = script(tmp_path / "fake", body)
+    return Ffmpeg(path=path, by_descriptor=True, limits=replace(Limits(), **limits))  # type: ignore[arg-type]
+
+
+def collect(lines: list[str]) -> Callable[[str], bool]:
+    """A watch that keeps every line, and takes each for progress."""
+
+    def watch(line: str) -> bool:
+        lines.append(line)
+        return True
+
+    return watch
+
+
+class Alive:
+    """A named pipe: open for as long as anyone who inherited its writing end lives."""
+
+    def __init__(self, directory: Path) -> None:
+        os.mkfifo(directory / "alive")
+        self._end = os.open(directory / "alive", os.O_RDONLY | os.O_NONBLOCK)
+
+    def read(self) -> bytes:
+        """What was written next; nothing once all writers are gone, which is waited for."""
+        assert select.select([self._end], [], [], 20)[0]
+        return os.read(self._end, 100)
+
+
+def test_find_knows_what_the_program_can(real: Ffmpeg) -> None:
+    """The wheel's program has the fd protocol, and a configured path is taken as it is."""
+    assert real.by_descriptor
+    assert real == Ffmpeg.find(ffmpeg_program())
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [("exit 1", "does not run"), ("echo ' A....D aac  AAC'", "no encoder libx264, mjpeg")],
+)
+def test_find_refuses_an_unfit_program(body: str, words: str, tmp_path: Path) -> None:
+    """A program that is not ffmpeg, or cannot encode, is refused with the cure."""
+    with pytest.raises(FfmpegUnusable, match=words) as refused:
+        Ffmpeg.find(str(script(tmp_path / "fake", body)))
+    assert "FALHOOK_FFMPEG" in str(refused.value)
+
+
+def test_find_refuses_a_missing_program(tmp_path: Path) -> None:
+    """A configured program that is not there is named with its setting."""
+    with pytest.raises(FfmpegUnusable, match=r"FALHOOK_FFMPEG is .*missing"):
+        Ffmpeg.find(str(tmp_path / "missing"))
+
+
+def test_no_fd_protocol_is_noticed(tmp_path: Path) -> None:
+    """A program without the fd protocol, as Debian 12 has it, gets the file by name."""
+    listing = "echo ' V....D libx264  x'; echo ' A....D aac  x'; echo ' VFS..D mjpeg  x'"
+    old = Ffmpeg.find(str(script(tmp_path / "fake", f"{listing}; echo '  file'; echo '  fdx'")))
+    assert not old.by_descriptor
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("name", ["high", "moov_last"])
+def test_runs(name: str, by_descriptor: bool, real: Ffmpeg, tmp_path: Path) -> None:
+    """A source is read by descriptor or by name, wherever its header is."""
+    program = replace(real, by_descriptor=by_descriptor)
+    program.run(COPY, source=clip(name), cwd=tmp_path, duration=2.0)
+    assert 10_000 < (tmp_path / "copy.mp4").stat().st_size
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("name", ["hls", "dash", "concat", "sdp", "html", "empty"])
+def test_no_other_file_is_opened(
+    name: str, by_descriptor: bool, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """Were preflight to let a list of other files pass, ffmpeg itself would refuse it."""
+    (tmp_path / "other.mp4").write_bytes(clip("high").read_bytes())
+    source = tmp_path / "source.m3u8"
+    source.write_bytes(HOSTILE[name][0]())
+    with pytest.raises(Permanent, match="media_invalid"):
+        replace(real, by_descriptor=by_descriptor).run(
+            COPY, source=source, cwd=tmp_path, duration=None
+        )
+    assert not (tmp_path / "copy.mp4").exists()
+
+
+def test_the_list_would_have_been_followed(tmp_path: Path) -> None:
+    """The same list makes an unguarded ffmpeg read the other file: the guard is what refuses."""
+    (tmp_path / "other.mp4").write_bytes(clip("high").read_bytes())
+    (tmp_path / "source.mp4").write_bytes(HOSTILE["concat"][0]())
+    command = [ffmpeg_program(), "-loglevel", "error", "-i", "source.mp4", *COPY]
+    subprocess.run(command, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+    assert 10_000 < (tmp_path / "copy.mp4").stat().st_size
+
+
+def test_a_broken_stream_is_invalid(real: Ffmpeg, tmp_path: Path) -> None:
+    """Good headers over media data that does not decode: refused, not half delivered."""
+    data = bytearray(clip("high").read_bytes())
+    begin = data.find(b"mdat") + 4
+    data[begin:] = b"\xff" * (len(data) - begin)
+    (tmp_path / "source").write_bytes(data)
+    with pytest.raises(Permanent) as refused:
+        real.run(ENCODE, source=tmp_path / "source", cwd=tmp_path, duration=2.0)
+    assert "media_invalid" == refused.value.reason
+    assert str(tmp_path) not in refused.value.sentence
+
+
+@linux_only
+def test_too_little_memory_is_our_own_limit(real: Ffmpeg, tmp_path: Path) -> None:
+    """A memory limit that ffmpeg hits may be lifted: the failure is transient."""
+    poor = replace(real, limits=Limits(memory=90 << 20, wall=20.0))
+    with pytest.raises(Transient):
+        poor.run(ENCODE, source=clip("high"), cwd=tmp_path, duration=2.0)
+
+
+@pytest.mark.parametrize(("wall", "stall", "words"), [(0.4, 9, "0.4 s"), (9, 0.4, "no progress")])
+def test_a_hanging_program_is_ended_with_its_group(
+    wall: float, stall: float, words: str, tmp_path: Path
+) -> None:
+    """A program that ignores SIGTERM is gone at the limit, and so is what it started."""
+    alive = Alive(tmp_path)
+    body = "trap '' TERM INT HUP; exec 3>alive; printf x >&3; sleep 600 & sleep 600; wait"
+    hanging = fake(tmp_path, body, wall=wall, stall=stall)
+    with pytest.raises(Transient, match=words) as ended:
+        hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert "media_timeout" == ended.value.reason
+    assert b"x" == alive.read()
+    assert b"" == alive.read()
+
+
+def test_closed_pipes_do_not_hide_a_hanging_program(tmp_path: Path) -> None:
+    """A program that closes its output and sleeps is ended by the same clock."""
+    hanging = fake(tmp_path, "exec >&- 2>&-; exec sleep 600", wall=0.4)
+    with pytest.raises(Transient, match="media_timeout"):
+        hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+
+
+def test_an_exception_ends_the_program(tmp_path: Path) -> None:
+    """Whatever interrupts the one who waits, Ctrl-C or a task's time limit, ends the program."""
+    alive = Alive(tmp_path)
+    body = "exec 3>alive; printf x >&3; echo out_time_us=1; sleep 600"
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fake(tmp_path, body).run(
+            (), source=clip("high"), cwd=tmp_path, duration=2.0, progress=interrupt
+        )
+    assert b"x" == alive.read()
+    assert b"" == alive.read()
+
+
+@linux_only
+@pytest.mark.skipif(not _dies_with_us(), reason="no setpriv with --pdeathsig")
+def test_the_program_dies_with_its_worker(tmp_path: Path) -> None:
+    """A worker killed by SIGKILL leaves no ffmpeg behind."""
+    alive = Alive(tmp_path)
+    path = script(tmp_path / "fake", "exec 3>alive; printf x >&3; exec sleep 600")
+    code = f"""
+from pathlib import Path
+from worker.ffmpeg import Ffmpeg
+here = Path({str(tmp_path)!r})
+program = Ffmpeg(path=here / {path.name!r}, by_descriptor=True)
+program.run((), source=Path({str(clip("high"))!r}), cwd=here, duration=2.0)
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as worker:
+        assert b"x" == alive.read()
+        worker.send_signal(signal.SIGKILL)
+    assert b"" == alive.read()
+
+
+def test_a_flood_of_words_is_bounded(tmp_path: Path) -> None:
+    """Of endless stderr the last 8 kB are kept; it counts as no progress."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    flood = script(tmp_path / "flood", "exec yes words-without-end >&2")
+    ended = run([str(flood)], cwd=tmp_path, limits=Limits(stall=0.5))
+    assert ("stall", -signal.SIGKILL) == (ended.cut, ended.code)
+    assert 0 < len(ended.stderr) <= KEPT
+    assert 20 << 10 > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def test_an_endless_line_is_bounded(tmp_path: Path) -> None:
+    """Standard output without a line's end is dropped, and counts as no progress."""
+    seen: list[str] = []
+    flood = script(tmp_path / "flood", "exec tr '\\0' x < /dev/zero")
+    ended = run(
+        [str(flood)],
+        cwd=tmp_path,
+        limits=Limits(stall=0.5),
+        watch=collect(seen),
+    )
+    assert "stall" == ended.cut
+    assert [] == seen
+
+
+@linux_only
+def test_limits_are_hard_and_soft_alike(tmp_path: Path) -> None:
+    """The program runs under exactly the limits given, none of which it could lift."""
+    kinds = {"t": 7, "f": 4096, "n": 50, "v": 500_000, "c": 0}
+    asked = "; ".join(f"echo {kind} $(ulimit -S{kind}) $(ulimit -H{kind})" for kind in kinds)
+    lines: list[str] = []
+    run(
+        [str(script(tmp_path / "ask", f"{asked}; echo nice $(nice)"))],
+        cwd=tmp_path,
+        limits=Limits(cpu=7, file_size=2 << 20, open_files=50, memory=512_000_000),
+        watch=collect(lines),
+    )
+    assert [f"{kind} {value} {value}" for kind, value in kinds.items()] == lines[:-1]
+    assert f"nice {os.nice(0) + 10}" == lines[-1]
+
+
+def test_nothing_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the worker's environment, with its keys, the program sees nothing."""
+    monkeypatch.setenv("FAL_KEY", "secret")
+    lines: list[str] = []
+    run(
+        ["/usr/bin/env"],
+        cwd=tmp_path,
+        limits=Limits(),
+        watch=collect(lines),
+    )
+    names = {line.partition("=")[0] for line in lines}
+    assert {"LANG", "PATH"} == names - {"PWD", "SHLVL", "_", "OLDPWD"}
+
+
+@pytest.mark.parametrize(
+    ("body", "limits"),
+    [
+        ("while :; do :; done", {"cpu": 1}),
+        ("exec dd if=/dev/zero of=big bs=65536 count=100", {"file_size": 1 << 20}),
+        ("kill -SEGV $$", {}),
+        ("exit 244", {}),
+        ("echo 'Cannot allocate memory' >&2; exit 1", {}),
+    ],
+)
+def test_crashes_and_limits_are_transient(
+    body: str, limits: dict[str, float], tmp_path: Path
+) -> None:
+    """What may succeed elsewhere or later is not held against the file."""
+    with pytest.raises(Transient) as ended:
+        fake(tmp_path, body, **limits).run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert "media_crashed" == ended.value.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("exit 183", "media_invalid"),
+        ("echo 'Decoder (codec none) not found' >&2; exit 8", "media_unsupported"),
+    ],
+)
+def test_refusals_are_permanent(body: str, reason: str, tmp_path: Path) -> None:
+    """What ffmpeg will not read is not tried again, and its words are not passed on."""
+    with pytest.raises(Permanent) as ended:
+        fake(tmp_path, f"echo secret >&2; {body}").run(
+            (), source=clip("high"), cwd=tmp_path, duration=2.0
+        )
+    assert reason == ended.value.reason
+    assert "secret" not in ended.value.sentence
+
+
+def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many lines one in half a second is told; each change counts as progress."""
+    clock = iter(range(100, 1000))
+    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: next(clock) / 10)
+    told: list[float] = []
+    progress = Progress(10.0, told.append)
+    moves = [progress.line(f"out_time_us={step * 100_000}") for step in range(100)]
+    assert all(moves)
+    assert [0.0, 0.05, 0.1] == pytest.approx(told[:3])
+    assert 20 == len(told)
+    assert not progress.line("out_time_us=9900000")
+    assert not progress.line("speed=3x")

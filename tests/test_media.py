@@ -1,0 +1,280 @@
+"""worker.media: one MP4 that plays everywhere and its poster, proven before they are used."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import (
+    HOSTILE,
+    UNSUPPORTED,
+    clip,
+    ffmpeg,
+    packets,
+    script,
+    tags,
+)
+from worker.failures import Permanent, Transient
+from worker.ffmpeg import Ffmpeg
+from worker.jpeg import size_of
+from worker.media import Delivery, deliver
+from worker.mp4 import read_tags
+from worker.tags import AI_ORIGIN
+
+CONFORMING = [
+    "high",
+    "main",
+    "baseline",
+    "moov_last",
+    "no_audio",
+    "fragmented",
+    "quicktime",
+    "two_sounds",
+    "turned",
+]
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+@pytest.fixture
+def unstartable(tmp_path: Path) -> Ffmpeg:
+    """An ffmpeg that would fail by another name, were it ever started."""
+    return Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
+
+
+def delivered(name: str, into: Path, program: Ffmpeg) -> Delivery:
+    return deliver(clip(name), into, tags(), ffmpeg=program)
+
+
+@pytest.mark.parametrize("name", CONFORMING)
+def test_conforming_is_copied_packet_for_packet(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """A stream that conforms is never encoded again, whatever container it came in."""
+    made = delivered(name, tmp_path, real)
+    assert ("copy", ()) == (made.method, made.reasons)
+    assert packets(clip(name), "v:0") == packets(made.video, "v:0")
+    if made.source.audio:
+        assert packets(clip(name), "a:0") == packets(made.video, "a:0")
+    assert made.source.rotation == made.probe.rotation
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("ten_bit", "10 bits"),
+        ("full_chroma", "4:4:4"),
+        ("hevc", "HEVC"),
+        ("hevc_ten_bit", "HEVC"),
+        ("vp9", "VP9"),
+        ("odd_size", "VP9"),
+        ("prores", "ProRes"),
+        ("opus", "audio is Opus"),
+        ("turned_hevc", "HEVC"),
+    ],
+)
+def test_other_formats_are_encoded(name: str, reason: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """What does not conform becomes H.264 4:2:0 of 8 bits and AAC, and says why."""
+    made = delivered(name, tmp_path, real)
+    found = made.probe
+    assert "transcode" == made.method
+    assert any(reason in why for why in made.reasons)
+    assert ("avc1", 8, "4:2:0") == (found.fourcc, found.bit_depth, found.chroma)
+    assert ("AAC" if made.source.audio else None) == found.audio
+    assert pytest.approx(made.source.duration, abs=0.1) == found.duration
+    assert made.source.frames == found.frames
+
+
+@pytest.mark.parametrize("name", ["high", "hevc", "moov_last", "fragmented", "no_audio"])
+def test_every_delivery_can_be_streamed(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """The header comes first and the file is whole, so that a player starts at once."""
+    made = delivered(name, tmp_path, real)
+    assert made.probe.faststart
+    assert not made.probe.fragmented
+
+
+def test_only_what_does_not_conform_is_encoded(real: Ffmpeg, tmp_path: Path) -> None:
+    """Audio in a foreign format is no reason to encode the video again."""
+    made = delivered("opus", tmp_path, real)
+    assert packets(clip("opus"), "v:0") == packets(made.video, "v:0")
+
+
+def test_odd_sizes_lose_a_row_and_a_column(real: Ffmpeg, tmp_path: Path) -> None:
+    """4:2:0 has no odd sizes; 321x181 becomes 320x180 without being resampled."""
+    made = delivered("odd_size", tmp_path, real)
+    assert (321, 181) == (made.source.width, made.source.height)
+    assert (320, 180) == (made.probe.width, made.probe.height)
+
+
+def test_a_turned_video_is_encoded_upright(real: Ffmpeg, tmp_path: Path) -> None:
+    """An encoded video needs no turning by the player any more."""
+    made = delivered("turned_hevc", tmp_path, real)
+    assert 90 == made.source.rotation
+    assert (0, 180, 320) == (made.probe.rotation, made.probe.width, made.probe.height)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("high", (320, 180)),
+        ("hevc", (320, 180)),
+        ("short", (320, 180)),
+        ("turned", (180, 320)),
+        ("turned_hevc", (180, 320)),
+        ("odd_size", (320, 180)),
+        ("wide", (1280, 50)),
+    ],
+)
+def test_poster(name: str, size: tuple[int, int], real: Ffmpeg, tmp_path: Path) -> None:
+    """The poster is a whole JPEG, upright, at most 1280 pixels wide, that decodes."""
+    made = delivered(name, tmp_path, real)
+    assert size == size_of(made.poster)
+    ffmpeg("-xerror", "-i", str(made.poster), "-f", "null", "-")
+
+
+def test_poster_shows_the_first_second(real: Ffmpeg, tmp_path: Path) -> None:
+    """The poster is the frame at one second, not the first, which is often black."""
+    made = delivered("high", tmp_path, real)
+    like = [_likeness(made.poster, clip("high"), frame) for frame in (0, 24, 47)]
+    assert 1 == like.index(max(like))
+
+
+def _likeness(poster: Path, video: Path, frame: int) -> float:
+    """Structural similarity of the poster and one frame of the video, up to 1."""
+    log = poster.parent / f"ssim-{frame}"
+    still = poster.parent / f"frame-{frame}.png"
+    ffmpeg("-i", str(video), "-vf", f"select=eq(n\\,{frame})", "-frames:v", "1", str(still))
+    graph = f"[0][1]ssim=stats_file={log}"
+    ffmpeg("-i", str(poster), "-i", str(still), "-lavfi", graph, "-f", "null", "-")
+    return float(log.read_text().split("All:")[1].split()[0])
+
+
+@pytest.mark.parametrize("name", ["high", "hevc"])
+def test_tags_read_back(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Copied or encoded, the file says what it is, to us and to ffmpeg alike."""
+    made = delivered(name, tmp_path, real)
+    expected = {
+        "title": "A fox in the snow",
+        "comment": f"made for a test | AI-generated (DigitalSourceType={AI_ORIGIN})",
+        "creation_time": "2026-03-04T05:06:07Z",
+        "DigitalSourceType": AI_ORIGIN,
+        "falhook.job_id": "job-1",
+        "falhook.endpoint": "fal-ai/kling-video/v2.1/master/text-to-video",
+        "falhook.request_id": "request-1",
+    }
+    found = read_tags(made.video)
+    assert expected == {key: found.get(key) for key in expected}
+    lines = ffmpeg("-i", str(made.video), "-f", "ffmetadata", "-").replace("\\", "").splitlines()
+    shown = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert expected["title"] == shown["title"]
+    assert expected["comment"] == shown["comment"]
+    assert AI_ORIGIN == shown["DigitalSourceType"]
+    assert "job-1" == shown["falhook.job_id"]
+
+
+def test_tags_of_any_text(real: Ffmpeg, tmp_path: Path) -> None:
+    """Line breaks, NUL, lone surrogates and sheer length cannot break the command or the file."""
+    nasty = tags(title="a\0b\ud800\n=;#" + "ü" * 5000, comment="", request_id="")
+    made = deliver(clip("high"), tmp_path, nasty, ffmpeg=real)
+    found = read_tags(made.video)
+    assert ("a b  =;#" + "ü" * 5000)[: len(found["title"])] == found["title"]
+    assert 1000 <= len(found["title"]) < 1200
+    assert f"AI-generated (DigitalSourceType={AI_ORIGIN})" == found["comment"]
+    assert "falhook.request_id" not in found
+
+
+def test_providers_label_is_kept_and_nothing_else(real: Ffmpeg, tmp_path: Path) -> None:
+    """A provider's own AI label survives; other tags of the source, perhaps a prompt, do not."""
+    source = tmp_path / "source"
+    said = ("-metadata", "AIGC=label", "-metadata", "description=prompt")
+    flags = ("-movflags", "use_metadata_tags", "-f", "mp4")
+    ffmpeg("-i", str(clip("high")), "-c", "copy", *said, *flags, str(source))
+    found = read_tags(deliver(source, tmp_path, tags(), ffmpeg=real).video)
+    assert "label" == found["AIGC"]
+    assert "description" not in found
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_progress_grows_to_one(by_descriptor: bool, real: Ffmpeg, tmp_path: Path) -> None:
+    """Fractions grow and end with 1, which is told once, when all is checked."""
+    told: list[float] = []
+    program = replace(real, by_descriptor=by_descriptor)
+    deliver(clip("hevc"), tmp_path, tags(), ffmpeg=program, progress=told.append)
+    assert sorted(told) == told
+    assert 1.0 == told[-1]
+    assert 1 == told.count(1.0)
+
+
+def test_again_into_the_same_directory(real: Ffmpeg, tmp_path: Path) -> None:
+    """A step done twice gives the same bytes."""
+    first = delivered("hevc", tmp_path, real).video.read_bytes()
+    assert first == delivered("hevc", tmp_path, real).video.read_bytes()
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *UNSUPPORTED])
+def test_hostile_never_reaches_ffmpeg(name: str, unstartable: Ffmpeg, tmp_path: Path) -> None:
+    """Each hostile file is refused before a decoder is started, and leaves no output."""
+    make, words = (HOSTILE | UNSUPPORTED)[name]
+    (tmp_path / "source").write_bytes(make())
+    with pytest.raises(Permanent) as refused:
+        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
+    assert words in refused.value.sentence
+    assert not (tmp_path / "into").exists()
+
+
+def test_a_good_file_does_reach_ffmpeg(unstartable: Ffmpeg, tmp_path: Path) -> None:
+    """The same program is started for a good file: the test above can fail."""
+    with pytest.raises(Transient, match="could not be started"):
+        delivered("high", tmp_path / "into", unstartable)
+
+
+@pytest.mark.parametrize("name", ["high", "hevc"])
+def test_a_stream_that_does_not_decode(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Good headers over rubbish: the poster's decode notices, even where all else is copied."""
+    data = bytearray(clip(name).read_bytes())
+    begin = data.find(b"mdat") + 4
+    end = begin + 2000 if begin > data.find(b"moov") else data.find(b"moov") - 4
+    data[begin:end] = b"\xff" * (end - begin)
+    (tmp_path / "source").write_bytes(data)
+    with pytest.raises(Permanent, match="media_invalid"):
+        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=real)
+
+
+@pytest.mark.parametrize(
+    ("video", "poster", "words"),
+    [
+        ("", "poster", "output is missing"),
+        ("high", "", "output is missing"),
+        ("short", "poster", "it lasts 0.50 s, not 2.00 s"),
+        ("moov_last", "poster", "header does not come first"),
+        ("no_audio", "poster", "audio is lost"),
+        ("high", "poster", "tags do not read back"),
+        ("broken", "poster", "cut short"),
+        ("tagged", "half", "poster is no picture"),
+        ("tagged", "text", "poster is no picture"),
+    ],
+)
+def test_exit_code_0_is_no_proof(
+    video: str, poster: str, words: str, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """Outputs that are missing, short, or otherwise not what was asked for are not delivered."""
+    good = delivered("high", tmp_path / "good", real)
+    shutil.copy(good.video, tmp_path / "tagged")
+    shutil.copy(good.poster, tmp_path / "poster")
+    (tmp_path / "half").write_bytes(good.poster.read_bytes()[:-100])
+    (tmp_path / "text").write_bytes(b"no picture")
+    (tmp_path / "broken").write_bytes(good.video.read_bytes()[:-100])
+    for name in ("high", "short", "moov_last", "no_audio"):
+        shutil.copy(clip(name), tmp_path / name)
+    copies = [
+        f"cp '{tmp_path / made}' {name}"
+        for made, name in ((video, "video.mp4"), (poster, "poster.jpg"))
+        if made
+    ]
+    liar = replace(real, path=script(tmp_path / "fake", "\n".join(copies)))
+    with pytest.raises(Permanent, match="media_invalid") as refused:
+        delivered("high", tmp_path / "into", liar)
+    assert words in refused.value.sentence
