@@ -276,6 +276,7 @@ def test_crashes_and_limits_are_transient(
     ("body", "reason"),
     [
         ("exit 183", "media_invalid"),
+        ("exit 176", "media_unsupported"),
         ("echo 'Decoder (codec none) not found' >&2; exit 8", "media_unsupported"),
     ],
 )

@@ -24,6 +24,7 @@ _WORDS = (
     (re.compile(r"Cannot allocate memory"), "it had not enough memory"),
     (re.compile(r"No space left on device"), "the disk is full"),
 )
+_PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not implemented
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
 
 
@@ -80,8 +81,8 @@ def _refusal(code: int, stderr: str) -> Failure:
     said = (words for pattern, words in _WORDS if pattern.search(stderr))
     if cause := next(said, _OURS.get(code)):
         return Transient("media_crashed", f"ffmpeg stopped: {cause}")
-    if _NO_DECODER.search(stderr):
-        return Permanent("media_unsupported", "this ffmpeg has no decoder for its codec")
+    if code == _PATCH_WELCOME or _NO_DECODER.search(stderr):
+        return Permanent("media_unsupported", "this ffmpeg has no decoder for what it holds")
     return Permanent("media_invalid", f"ffmpeg could not read it (exit code {code})")
 
 
