@@ -1,0 +1,151 @@
+"""Arguments for any endpoint, drawn from its declaration, and ways to spoil them."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from worker.catalogue.rules import AtMost, ExactlyOne, Needs
+from worker.models import Catalogue, Input, Kind, Model, Status
+
+Arguments = dict[str, Any]
+
+CATALOGUE = Catalogue.load()
+CHECKED = [
+    model
+    for model in CATALOGUE.search()
+    if model.status not in {Status.WITHDRAWN, Status.ANNOUNCED}
+]
+PUBLISHED = json.loads((Path(__file__).parent / "catalogue_examples.json").read_text())
+KLING = "fal-ai/kling-video"
+
+
+def kling(path: str) -> Model:
+    """The model of that path below Kling's usual prefix."""
+    return CATALOGUE.find(f"{KLING}/{path}")
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
+    str.strip
+)
+URLS = st.from_regex(
+    r"https?://[a-z]{1,9}\.example/[a-z0-9/]{0,20}(\?q=[a-z]{1,5})?", fullmatch=True
+)
+DATA_URIS = st.from_regex(r"data:image/png;base64,[A-Za-z0-9+/]{4,20}=?", fullmatch=True)
+
+
+def _single(item: Input) -> st.SearchStrategy[Any]:
+    if item.kind is Kind.SECONDS:
+        strings = st.sampled_from(item.choices)
+        return strings | strings.map(int) | strings.map(float)
+    if item.choices:
+        return st.sampled_from(item.choices)
+    least, most = item.minimum, item.maximum
+    of_kind: Mapping[Kind, Callable[[], st.SearchStrategy[Any]]] = {
+        Kind.TEXT: lambda: WORDS,
+        Kind.STRING: lambda: WORDS,
+        Kind.URL: lambda: URLS | DATA_URIS,
+        Kind.INTEGER: lambda: st.integers(
+            -(10**6) if least is None else int(least), 10**6 if most is None else int(most)
+        ),
+        Kind.NUMBER: lambda: st.floats(least, most, allow_nan=False, allow_infinity=False),
+        Kind.BOOLEAN: st.booleans,
+        Kind.OBJECT: lambda: objects(item.nested),
+    }
+    return of_kind[item.kind]()
+
+
+def values(item: Input) -> st.SearchStrategy[Any]:
+    """Values that the input takes."""
+    if not item.many:
+        return _single(item)
+    least = item.min_items or 0
+    return st.lists(_single(item), min_size=least, max_size=item.max_items or least + 2)
+
+
+def objects(inputs: tuple[Input, ...]) -> st.SearchStrategy[Arguments]:
+    """Every required input, and any of the others."""
+    return st.fixed_dictionaries(
+        {item.name: values(item) for item in inputs if item.required},
+        optional={item.name: values(item) for item in inputs if not item.required},
+    )
+
+
+@st.composite
+def arguments(draw: st.DrawFn, model: Model) -> Arguments:
+    """Arguments that the model takes, its rules kept."""
+    drawn = draw(objects(model.inputs))
+    inputs = {item.name: item for item in model.inputs}
+    for rule in model.rules:
+        match rule:
+            case ExactlyOne(exactly_one=names):
+                kept = draw(st.sampled_from(names))
+                drawn = {name: value for name, value in drawn.items() if name not in names}
+                drawn[kept] = draw(values(inputs[kept]))
+            case Needs() if rule.input in drawn:
+                drawn[rule.needs] = rule.equal
+            case AtMost(at_most=most, of=names):
+                for name in names:
+                    drawn |= {name: drawn[name][: most // len(names)]} if name in drawn else {}
+    return drawn
+
+
+def as_sent(inputs: tuple[Input, ...], given: Arguments) -> Arguments:
+    """What fal is to get: the same, but for lengths in seconds, which become strings."""
+    return {item.name: _sent(item, given[item.name]) for item in inputs if item.name in given}
+
+
+def _sent(item: Input, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_sent(item, single) for single in value]
+    if item.kind is Kind.SECONDS:
+        return str(int(value))
+    return as_sent(item.nested, value) if item.nested else value
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, model: Model) -> tuple[Arguments, str]:
+    """Arguments with one thing wrong, and the path that has to be named."""
+    given = draw(arguments(model))
+    item = draw(st.sampled_from([item for item in model.inputs if item.name in given]))
+    wrong = draw(st.sampled_from(["unknown", "dropped", "value"]))
+    if wrong == "unknown":
+        name = draw(WORDS.filter(lambda name: name.isidentifier()) | st.just("prompt_url"))
+        known = {other.name for other in model.inputs}
+        return (given | {name: 1}, name) if name not in known else (given | {"zzz": 1}, "zzz")
+    if wrong == "dropped" and item.required:
+        return {name: value for name, value in given.items() if name != item.name}, item.name
+    value, below = draw(_wrong(item))
+    return given | {item.name: value}, item.name + below
+
+
+@st.composite
+def _wrong(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
+    if item.many:
+        bad, below = draw(_wrong_single(item))
+        good = draw(st.lists(_single(item), max_size=(item.max_items or 3) - 1))
+        place = draw(st.integers(0, len(good)))
+        return [*good[:place], bad, *good[place:]], f"[{place}]{below}"
+    return draw(_wrong_single(item))
+
+
+@st.composite
+def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
+    if item.nested and draw(st.booleans()):
+        member = draw(st.sampled_from(item.nested))
+        value, below = draw(_wrong(member))
+        return draw(_single(item)) | {member.name: value}, f".{member.name}{below}"
+    bad: list[Any] = [None, {1, 2}, [[]]]
+    bad += [True, "yes", 0.25] if item.kind is Kind.INTEGER else []
+    bad += [True, "0.5", float("nan"), float("inf")] if item.kind is Kind.NUMBER else []
+    bad += [0, 1, "true"] if item.kind is Kind.BOOLEAN else []
+    bad += [7, True, "\ud800", "a\x00b"] if item.kind in {Kind.TEXT, Kind.STRING} else []
+    bad += ["", "cat.jpg", "/tmp/cat.jpg", "file:///cat.jpg", 7] if item.kind is Kind.URL else []
+    bad += [True, 2.5, 99, "99", "5s", ""] if item.kind is Kind.SECONDS else []
+    bad += [(item.choices or [""])[0] + "x"] if item.choices else []
+    bad += [] if item.minimum is None else [item.minimum - 1]
+    bad += [] if item.maximum is None else [item.maximum + 1]
+    bad += ["x" * (item.max_length + 1)] if item.max_length and item.kind is Kind.TEXT else []
+    return draw(st.sampled_from(bad)), ""

@@ -1,0 +1,439 @@
+"""The catalogue knows every endpoint, takes what fal takes and refuses the rest with the cure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.catalogue_factories import (
+    CATALOGUE,
+    CHECKED,
+    KLING,
+    PUBLISHED,
+    Arguments,
+    arguments,
+    as_sent,
+    kling,
+    spoilt,
+)
+from worker.models import (
+    BrokenCatalogue,
+    Catalogue,
+    InvalidArguments,
+    Kind,
+    Model,
+    Problem,
+    Status,
+    UnknownEndpoint,
+    UnknownSchema,
+    WithdrawnEndpoint,
+    rows,
+)
+
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+IMAGE = "https://example.com/cat.png"
+every_model = pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.endpoint)
+
+
+def refused(model: Model, given: Arguments) -> dict[str, Problem]:
+    """The problems by path."""
+    with pytest.raises(InvalidArguments) as caught:
+        model.check(given)
+    return {problem.path: problem for problem in caught.value.problems}
+
+
+@every_model
+def test_valid_arguments_pass_unchanged_but_for_durations(model: Model) -> None:
+    """Whatever a model declares to take is taken, nothing is added, and JSON can carry it."""
+
+    @FEW
+    @given(arguments(model))
+    def holds(given: Arguments) -> None:
+        checked = model.check(given)
+        assert as_sent(model.inputs, given) == checked
+        assert list(given) == list(checked)
+        assert checked == json.loads(json.dumps(checked, allow_nan=False).encode())
+
+    holds()
+
+
+@every_model
+def test_one_thing_wrong_is_refused_by_its_path(model: Model) -> None:
+    """A missing, unknown, mistyped or out-of-range input is named where it stands."""
+
+    @FEW
+    @given(spoilt(model))
+    def holds(drawn: tuple[Arguments, str]) -> None:
+        given, path = drawn
+        assert path in refused(model, given)
+
+    holds()
+
+
+@every_model
+def test_example_is_valid(model: Model) -> None:
+    """The example of every endpoint passes its own check."""
+    assert model.example() == model.check(model.example())
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = sorted({item.name for model in CHECKED for item in model.inputs})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(CHECKED),
+    st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters()), ANYTHING, max_size=6),
+)
+def test_anything_ends_in_json_or_in_a_printable_refusal(model: Model, given: Any) -> None:
+    """No input makes JSON encoding fail later, and none makes the refusal unprintable."""
+    told = ""
+    try:
+        checked = model.check(given)
+        json.dumps(checked, allow_nan=False, ensure_ascii=False).encode()
+    except InvalidArguments as invalid:
+        told = str(invalid).replace("\n", " ")
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize("example", PUBLISHED, ids=lambda example: example["name"])
+def test_published_examples(example: Any) -> None:
+    """fal's own examples pass; what its prose gets wrong is refused by name, with the reason."""
+    model = CATALOGUE.find(example["endpoint"])
+    if "refused" in example:
+        assert example["refused"] == list(refused(model, example["arguments"])), example["why"]
+    else:
+        assert example["arguments"] == model.check(example["arguments"])
+
+
+REQUEST_TYPES = {
+    "ImageToVideoV21MasterRequest": ["v2.1/master/image-to-video"],
+    "TextToVideoV21MasterRequest": ["v2.1/master/text-to-video"],
+    "ImageToVideoV21ProRequest": ["v2.1/pro/image-to-video"],
+    "ImageToVideoV21StandardRequest": ["v2.1/standard/image-to-video"],
+    "ImageToVideoV2MasterRequest": ["v2/master/image-to-video"],
+    "TextToVideoV2MasterRequest": ["v2/master/text-to-video"],
+    "V1TextToVideoRequest": ["v1/standard/text-to-video"],
+    "V1ImageToVideoRequest": ["v1/standard/image-to-video"],
+    "TextToVideoRequest": [
+        "v1.5/pro/text-to-video",
+        "v1.6/pro/text-to-video",
+        "v1.6/standard/text-to-video",
+    ],
+    "ImageToVideoRequest": ["v1.6/standard/image-to-video"],
+    "ProImageToVideoRequest": ["v1.5/pro/image-to-video", "v1.6/pro/image-to-video"],
+    "LipsyncA2VRequest": ["lipsync/audio-to-video"],
+    "LipsyncT2VRequest": ["lipsync/text-to-video"],
+    "VideoEffectsRequest": [
+        "v1.5/pro/effects",
+        "v1.6/pro/effects",
+        "v1.6/standard/effects",
+        "v1/standard/effects",
+    ],
+    "MultiImageToVideoRequest": ["v1.6/pro/elements", "v1.6/standard/elements"],
+}
+
+
+@pytest.mark.parametrize("request_type", REQUEST_TYPES)
+def test_every_request_type_of_the_api_page_has_its_endpoints(request_type: str) -> None:
+    """Each request type of Kling 2.1 master's API page leads to the endpoints that take it."""
+    served = [model for model in CHECKED if model.request_type == request_type]
+    wanted = [f"{KLING}/{path}" for path in REQUEST_TYPES[request_type]]
+    assert wanted == [model.endpoint for model in served]
+    assert all(model.example() for model in served)
+
+
+def test_the_whole_catalogue_is_there() -> None:
+    """75 endpoints can be checked; 2 are withdrawn and 5 announced."""
+    by_status = [model.status for model in CATALOGUE.search()]
+    assert [by_status.count(status) for status in Status] == [75, 0, 2, 5]
+
+
+@pytest.mark.parametrize("given", [5, 5.0, "5"])
+def test_a_numeric_duration_becomes_the_string_fal_wants(given: object) -> None:
+    """A duration of 5 is sent as "5"; nested ones too."""
+    model = kling("v3/pro/text-to-video")
+    shots = [{"prompt": "a cat", "duration": given}]
+    expected = {"multi_prompt": [{"prompt": "a cat", "duration": "5"}], "duration": "5"}
+    assert expected == model.check({"multi_prompt": shots, "duration": given})
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "hint"),
+    [
+        ("v2.6/pro/image-to-video", "tail_image_url", "v2.6 calls this end_image_url"),
+        ("v2.6/pro/image-to-video", "image_url", "v2.6 calls this start_image_url"),
+        ("v2.1/pro/image-to-video", "end_image_url", "v2.1 calls this tail_image_url"),
+        ("o3/pro/image-to-video", "start_image_url", "o3 calls this image_url"),
+        ("v2.1/pro/image-to-video", "promt", "did you mean prompt?"),
+        ("create-voice", "zzz", "it takes voice_url"),
+    ],
+)
+def test_a_foreign_name_is_met_with_ours(path: str, name: str, hint: str) -> None:
+    """A name of another version, or a misspelt one, is answered with the valid one."""
+    problems = refused(kling(path), {name: IMAGE})
+    assert hint == problems[name].hint
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "webhookUrl", "fal_webhook"])
+def test_a_callback_address_among_the_inputs_is_refused(name: str) -> None:
+    """fal would ignore it in silence; the refusal says who makes the address."""
+    model = kling("v2/master/text-to-video")
+    problems = refused(model, {"prompt": "a cat", name: "https://example.com/hook"})
+    assert [name] == list(problems)
+    assert "falhook mints the callback address" in problems[name].hint
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({}, ["prompt"]),
+        ({"prompt": "a", "multi_prompt": [{"prompt": "b"}]}, ["multi_prompt"]),
+        ({"multi_prompt": []}, ["multi_prompt"]),
+        ({"prompt": "  "}, ["prompt"]),
+    ],
+)
+def test_prompt_or_shot_list_but_not_both(given: Arguments, paths: list[str]) -> None:
+    """Where a shot list can stand for the prompt, exactly one of them is given, and not empty."""
+    assert paths == list(refused(kling("v3/turbo/pro/text-to-video"), given))
+
+
+def test_a_series_amount_needs_a_series() -> None:
+    """`series_amount` is refused unless the result is to be a series."""
+    model = CATALOGUE.find("fal-ai/kling-image/o3/text-to-image")
+    given = {"prompt": "a cat", "series_amount": 3}
+    assert list(refused(model, given)) == ["series_amount"]
+    series = given | {"result_type": "series"}
+    assert series == model.check(series)
+
+
+def test_references_are_counted_over_all_lists() -> None:
+    """Images and elements share one limit."""
+    model = kling("o1/video-to-video/edit")
+    element = {"frontal_image_url": IMAGE}
+    given = {"prompt": "a cat", "video_url": IMAGE, "image_urls": [IMAGE] * 3}
+    assert model.check(given | {"elements": [element]})
+    problems = refused(model, given | {"elements": [element] * 2})
+    assert (
+        problems["image_urls"].message
+    ) == "image_urls and elements may have 4 items over all, not 5"
+
+
+def test_all_problems_are_told_at_once_for_people() -> None:
+    """Path, value, what is allowed and the nearest valid name, a line for each problem."""
+    given = {
+        "prompt": "a cat",
+        "start_image_url": "./cat.jpg",
+        "duration": 7,
+        "negative_promt": "blur",
+        "voice_ids": ["a", "b", "c"],
+    }
+    endpoint = f"{KLING}/v2.6/pro/image-to-video"
+    with pytest.raises(InvalidArguments) as caught:
+        CATALOGUE.find(endpoint).check(given)
+    expected = f"""{endpoint} cannot take these inputs:
+  start_image_url "./cat.jpg": must be an http(s) URL or a data URI; \
+fal fetches it: put the file where fal can reach it, or embed it
+  duration "7": must be one of "5", "10"
+  negative_promt (4 characters): is not an input of v2.6; did you mean negative_prompt?
+  voice_ids (a list of 3): must be a list of at most 2 items"""
+    assert expected == str(caught.value)
+
+
+def test_the_nearest_choice_is_offered() -> None:
+    """One of nearly two hundred effects, misspelt, is answered with the right one."""
+    problem = refused(kling("v1.6/pro/effects"), {"effect_scene": "Squishh"})["effect_scene"]
+    assert problem.hint == 'did you mean "squish"?'
+    assert problem.message.endswith(" and 182 more")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prompt": "moonlit heist at the harbour\x00", "image_url": IMAGE},
+        {"promt": "moonlit heist at the harbour", "image_url": IMAGE},
+        {"prompt": "a", "image_url": "moonlit heist at the harbour"},
+        {"prompt": "a", "image_url": "https://moon:heist@example.com/a b?token=harbour"},
+        {"prompt": {"text": "moonlit heist at the harbour"}, "image_url": IMAGE},
+    ],
+)
+def test_no_prompt_and_no_credential_is_told(given: Arguments) -> None:
+    """Neither a prompt, even under a wrong name, nor a URL's secrets reach the refusal."""
+    with pytest.raises(InvalidArguments) as caught:
+        kling("v2.1/pro/image-to-video").check(given)
+    assert not {"heist", "harbour"} & set(str(caught.value).replace("@", " ").split())
+    assert "harbour" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [2083, 2084])
+def test_the_documented_lengths_hold_where_documented(length: int) -> None:
+    """Kling 2.1 master has room for 2083 characters of address, other versions state no limit."""
+    address = IMAGE + "?" + "s" * (length - len(IMAGE) - 1)
+    given = {"prompt": "a cat", "image_url": address}
+    assert given == kling("v2.1/pro/image-to-video").check(given)
+    master = kling("v2.1/master/image-to-video")
+    embedded = given | {"image_url": "data:image/png;base64," + "A" * 9000}
+    assert embedded == master.check(embedded)
+    if length <= 2083:
+        assert given == master.check(given)
+    else:
+        message = "must be a URL of at most 2,083 characters, not 2,084"
+        assert message == refused(master, given)["image_url"].message
+
+
+@pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
+def test_a_prompt_of_kling_2_1_master_has_2500_characters(length: int, fits: bool) -> None:
+    """One more is refused by its length, without its words."""
+    model, given = kling("v2.1/master/text-to-video"), {"prompt": "p" * length}
+    if fits:
+        assert given == model.check(given)
+    else:
+        assert refused(model, given)["prompt"].value == "(2,501 characters)"
+
+
+@pytest.mark.parametrize("given", [None, [], "prompt"])
+def test_arguments_that_are_no_object_are_refused(given: Any) -> None:
+    """What is not a mapping of names is one problem, not a crash."""
+    assert list(refused(kling("v2/master/text-to-video"), given)) == ["arguments"]
+
+
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    """An integer that no JSON reader takes is told by its size."""
+    model = kling("v1/standard/text-to-video")
+    control = {"movement_type": "pan", "movement_value": 10**5000}
+    given = {"prompt": "a", "cfg_scale": 10**5000, "advanced_camera_control": control}
+    problems = refused(model, given | {"duration": 10**5000})
+    paths = ["cfg_scale", "advanced_camera_control.movement_value", "duration"]
+    assert paths == list(problems)
+    assert problems["duration"].value == "(an integer of 16,610 bits)"
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [
+        (f"{KLING}/v2/standard/image-to-video", f"{KLING}/v2.1/standard/image-to-video"),
+        ("kling-video/v2.1/master/image-to-vido", f"{KLING}/v2.1/master/image-to-video"),
+        (f"https://queue.fal.run/{KLING}/v1/tts", f"{KLING}/v1/tts"),
+    ],
+)
+def test_an_unknown_endpoint_is_answered_with_the_nearest(asked: str, nearest: str) -> None:
+    """One sentence: what was asked, what may have been meant, how to see all."""
+    with pytest.raises(UnknownEndpoint) as caught:
+        CATALOGUE.find(asked)
+    assert nearest in caught.value.nearest
+    assert f"did you mean {nearest}" in str(caught.value)
+    assert str(caught.value).endswith("`falhook models` lists all")
+
+
+def test_an_endpoint_like_none_is_told_as_such() -> None:
+    """Without a near name the sentence still holds the cure."""
+    with pytest.raises(UnknownEndpoint) as caught:
+        CATALOGUE.find("x")
+    assert str(caught.value) == '"x" is not in the catalogue: `falhook models` lists all'
+
+
+@pytest.mark.parametrize(
+    ("path", "instead"),
+    [
+        ("v1/pro/text-to-video", f"{KLING}/v1.6/pro/text-to-video"),
+        ("v1/pro/image-to-video", f"{KLING}/v1.5/pro/image-to-video"),
+    ],
+)
+def test_a_withdrawn_endpoint_names_its_successor(path: str, instead: str) -> None:
+    """Nothing is checked or shown for it; the successor takes the same inputs."""
+    model = kling(path)
+    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal: use {instead}"):
+        model.check({"prompt": "a cat"})
+    with pytest.raises(WithdrawnEndpoint):
+        model.example()
+    successor = {item.name for item in CATALOGUE.find(instead).inputs}
+    assert {item.name for item in model.inputs} <= successor
+
+
+def test_an_announced_endpoint_cannot_be_checked() -> None:
+    """Kling 4 is known by name and price alone."""
+    model = CATALOGUE.find("kling/v4/text-to-video")
+    with pytest.raises(UnknownSchema, match="no schema is known yet"):
+        model.check({"prompt": "a cat"})
+
+
+def test_search_wants_every_word() -> None:
+    """Words match the id or the request type, whatever their case; nothing matches all."""
+    found = [model.endpoint for model in CATALOGUE.search("1.6 PRO effects")]
+    assert [f"{KLING}/v1.6/pro/effects"] == found
+        m.endpoint for m in CATALOGUE.search("1.6 PRO effects")
+    ]
+    assert len(CATALOGUE.search()) == len(CATALOGUE.search("kling"))
+    assert CATALOGUE.search("no such thing") == ()
+
+
+def test_rows_show_nested_members_and_are_json() -> None:
+    """The table of inputs holds every level and goes through JSON as it is."""
+    table = rows(kling("v1/standard/image-to-video").inputs)
+    names = [row["input"] for row in table]
+    masks = ["dynamic_masks[].mask_url", "dynamic_masks[].trajectories"]
+    assert ["dynamic_masks", *masks] == [n for n in names if n.startswith("dyn")][:3]
+    duration = next(row for row in table if row["input"] == "duration")
+    assert (
+        duration["type"],
+        duration["default"],
+        duration["choices"],
+    ) == ("seconds", "5", ["5", "10"])
+    assert table == json.loads(json.dumps(table))
+
+
+def test_every_row_of_the_catalogue_is_described_and_sourced() -> None:
+    """No input without a description, no endpoint without a source."""
+    assert [model.endpoint for model in CATALOGUE.search() if not model.sources] == []
+    undescribed = [
+        f"{model.endpoint} {row['input']}"
+        for model in CHECKED
+        for row in rows(model.inputs)
+        if not row["description"]
+    ]
+    assert undescribed == []
+
+
+OWN = """
+[models."acme/dolly/text-to-video"]
+family = "text-to-video"
+price = "v2-master"
+inputs.prompt = { max_length = 5 }
+"""
+
+
+def test_a_users_own_endpoint_is_a_few_lines_of_data(tmp_path: Path) -> None:
+    """A directory of the user's adds endpoints that use the families of ours."""
+    (tmp_path / "own.toml").write_text(OWN)
+    model = Catalogue.load(extra=tmp_path).find("acme/dolly/text-to-video")
+    assert model.check({"prompt": "a cat"}) == {"prompt": "a cat"}
+    assert list(refused(model, {"prompt": "a kitten"})) == ["prompt"]
+    assert Kind.NUMBER is next(item.kind for item in model.inputs if item.name == "cfg_scale")
+    with pytest.raises(UnknownEndpoint):
+        Catalogue.load().find("acme/dolly/text-to-video")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[models."a/b"]\nfamly = "text-to-video"', "models.a/b.famly"),
+        ('[models."a/b"]\nfamily = "nothing"', "families.nothing"),
+        ('[models."a/b"]\nrequired = ["nothing"]', "fields.nothing"),
+        ('[models."a/b"]\nrequired = ["prompt"]\ninputs.prompt = { max_len = 5 }', "max_len"),
+        ("[models", "own.toml"),
+    ],
+)
+def test_a_broken_catalogue_is_refused_by_file_and_key(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """A misspelt key, a name that leads nowhere and bad TOML are named, not passed over."""
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(BrokenCatalogue, match=told):
+        Catalogue.load(extra=tmp_path)

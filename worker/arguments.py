@@ -1,0 +1,109 @@
+"""Arguments against the inputs of an endpoint: pydantic models made from declarations."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
+
+from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.strings import INT64, as_seconds, encodable, fetchable, filled
+
+
+@lru_cache(maxsize=1024)
+def schema(inputs: tuple[Input, ...]) -> type[BaseModel]:
+    """The pydantic model of these inputs; unknown names are refused, defaults are not filled in.
+
+    Its `model_dump(by_alias=True, exclude_unset=True)` is what fal is to be sent.
+    """
+    # Field names of our own: an input may be called what BaseModel already calls something.
+    fields = {
+        f"input_{index}": (_listed(item), Field(... if item.required else None, alias=item.name))
+        for index, item in enumerate(inputs)
+    }
+    made: type[BaseModel] = create_model(  # type: ignore[call-overload]
+        "Arguments", __config__=ConfigDict(extra="forbid"), **fields
+    )
+    return made
+
+
+def _listed(item: Input) -> object:
+    if not item.many:
+        return _single(item)
+    bounds = Field(strict=True, min_length=item.min_items, max_length=item.max_items)
+    return Annotated[list[_single(item)], bounds]  # type: ignore[misc]
+
+
+def _single(item: Input) -> object:
+    if item.choices and item.kind is Kind.STRING:
+        return Literal[item.choices]
+    return _ANNOTATIONS[item.kind](item)
+
+
+def _words(item: Input) -> object:
+    bounds = Field(strict=True, min_length=item.min_length, max_length=item.max_length)
+    last = AfterValidator(filled if item.required else encodable)
+    return Annotated[str, bounds, AfterValidator(encodable), last]
+
+
+def _url(item: Input) -> object:
+    return Annotated[str, Field(strict=True), AfterValidator(partial(fetchable, item.max_length))]
+
+
+def _seconds(item: Input) -> object:
+    digits = Annotated[str, StringConstraints(strict=True, pattern=r"^[1-9][0-9]{0,3}$")]
+    allowed = Literal[item.choices] if item.choices else digits
+    return Annotated[allowed, BeforeValidator(as_seconds)]
+
+
+def _integer(item: Input) -> object:
+    floor = -INT64 if item.minimum is None else item.minimum
+    ceiling = INT64 - 1 if item.maximum is None else item.maximum
+    return Annotated[int, Field(strict=True, ge=floor, le=ceiling)]
+
+
+def _number(item: Input) -> object:
+    span = Field(strict=True, ge=item.minimum, le=item.maximum, allow_inf_nan=False)
+    return Annotated[float, span, WrapValidator(_unchanged)]
+
+
+def _boolean(_: Input) -> object:
+    return Annotated[bool, Field(strict=True)]
+
+
+def _object(item: Input) -> object:
+    return schema(item.nested)
+
+
+def _unchanged(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """What was given, once it is known to be a number: 1 stays 1 and does not become 1.0."""
+    validate(value)
+    return value
+
+
+_ANNOTATIONS: Mapping[Kind, Callable[[Input], object]] = {
+    Kind.TEXT: _words,
+    Kind.STRING: _words,
+    Kind.URL: _url,
+    Kind.SECONDS: _seconds,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: _boolean,
+    Kind.OBJECT: _object,
+}
+
+
+def dumped(model: BaseModel, arguments: Mapping[str, object]) -> dict[str, object]:
+    """What the caller gave, coerced, in the caller's order, with no default added."""
+    values: dict[str, object] = model.model_dump(by_alias=True, exclude_unset=True, warnings=False)
+    return {name: values[name] for name in arguments}

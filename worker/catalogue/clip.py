@@ -1,0 +1,66 @@
+"""Which clip the arguments ask for: how long, and with what sound."""
+
+from collections.abc import Mapping
+
+from worker.catalogue.inputs import Input
+from worker.prices import Soundtrack
+
+DURATION, SHOTS, AUDIO, VOICES, ELEMENTS = (
+    "duration",
+    "multi_prompt",
+    "generate_audio",
+    "voice_ids",
+    "elements",
+)
+
+
+def output_seconds(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> int | None:
+    """Seconds of video that the arguments ask for; None where the input media decide.
+
+    Of a shot list and a duration the longer holds, since which one fal obeys is not documented.
+    """
+    duration = next((item for item in inputs if item.name == DURATION), None)
+    if duration is None:
+        return None
+    default = None if SHOTS in arguments else duration.default
+    lengths = [_whole(arguments.get(DURATION, default)), _shots(inputs, arguments.get(SHOTS))]
+    return max((length for length in lengths if length is not None), default=None)
+
+
+def _shots(inputs: tuple[Input, ...], shots: object) -> int | None:
+    declared = next((item for item in inputs if item.name == SHOTS), None)
+    if declared is None or not isinstance(shots, list):
+        return None
+    default = next((item.default for item in declared.nested if item.name == DURATION), None)
+    lengths = [_whole(s.get(DURATION, default)) for s in shots if isinstance(s, Mapping)]
+    return sum(length or 0 for length in lengths) or None
+
+
+_LONGEST_NUMBER = 6
+
+
+def _whole(value: object) -> int | None:
+    match value:
+        case bool():
+            return None
+        case int():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case str() if value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+            return int(value)
+        case _:
+            return None
+
+
+def soundtrack(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> Soundtrack:
+    """What the clip will sound like; where fal states no default, sound, since it costs more."""
+    declared = next((item for item in inputs if item.name == AUDIO), None)
+    default = True if declared is None or declared.default is None else declared.default
+    if arguments.get(AUDIO, default) is False:
+        return Soundtrack.SILENT
+    elements = arguments.get(ELEMENTS)
+    voiced = isinstance(elements, list) and any(
+        isinstance(element, Mapping) and element.get("voice_id") for element in elements
+    )
+    return Soundtrack.VOICE if voiced or arguments.get(VOICES) else Soundtrack.AUDIO

@@ -1,0 +1,110 @@
+"""One endpoint of fal: what it takes, gives and costs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from worker.arguments import dumped, schema
+from worker.catalogue import clip
+from worker.catalogue.errors import (
+    InvalidArguments,
+    Problem,
+    UnknownSchema,
+    WithdrawnEndpoint,
+    shown,
+)
+from worker.catalogue.examples import example
+from worker.catalogue.inputs import Input
+from worker.catalogue.problems import in_order, problem
+from worker.catalogue.rules import Rule
+from worker.prices import Basis, Estimate, Price
+
+_VERSION = re.compile(r"(?:v\d[\w.-]*|o\d+)")
+
+
+class Status(StrEnum):
+    """Whether fal serves an endpoint."""
+
+    LISTED = "listed"
+    DEPRECATED = "deprecated"
+    WITHDRAWN = "withdrawn"
+    ANNOUNCED = "announced"
+    """Named by fal, its schema not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """An endpoint. `outputs` maps the names in a callback's payload to file, image, number…;
+    `sources` say where its row was read.
+    """
+
+    endpoint: str
+    request_type: str = ""
+    inputs: tuple[Input, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    price: Price | None = None
+    status: Status = Status.LISTED
+    replaced_by: str = ""
+    sources: tuple[str, ...] = ()
+    examples: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def version(self) -> str:
+        """What hints call it: `v2.6`, `o3`, else the endpoint."""
+        return next(filter(_VERSION.fullmatch, self.endpoint.split("/")), self.endpoint)
+
+    def check(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        """The arguments to POST: what was given, a numeric duration as a string, no default added.
+
+        Encoding them as JSON in UTF-8 cannot fail. Raises WithdrawnEndpoint, UnknownSchema, or
+        InvalidArguments with everything that is wrong.
+        """
+        self._refuse_unserved()
+        if not isinstance(arguments, Mapping):
+            whole = Problem(path="arguments", value=shown(arguments), message="must be an object")
+            raise InvalidArguments(self.endpoint, [whole])
+        given = {str(name): value for name, value in arguments.items()}
+        problems: list[Problem] = []
+        try:
+            checked = dumped(schema(self.inputs).model_validate(given), given)
+        except ValidationError as invalid:
+            errors = invalid.errors(include_url=False)
+            problems += [problem(error, self.inputs, self.version) for error in errors]
+        problems += [broken for rule in self.rules if (broken := rule.problem(given))]
+        if problems:
+            raise InvalidArguments(self.endpoint, in_order(problems, given))
+        return checked
+
+    def example(self) -> dict[str, object]:
+        """Inputs that the endpoint takes: the required ones and the length.
+
+        Raises as `check` does where the endpoint takes none.
+        """
+        self._refuse_unserved()
+        return example(self.inputs, self.rules, self.examples)
+
+    def output_seconds(self, arguments: Mapping[str, object]) -> int | None:
+        """Seconds of video asked for; None where the input media decide or nothing is known."""
+        return clip.output_seconds(self.inputs, arguments)
+
+    def estimate(self, arguments: Mapping[str, object]) -> Estimate | None:
+        """What the job should cost; None where the price or the length is not known beforehand."""
+        seconds = self.output_seconds(arguments)
+        if self.price is None or self.price.basis is not Basis.OUTPUT or seconds is None:
+            return None
+        return self.price.estimate(seconds, clip.soundtrack(self.inputs, arguments))
+
+    @property
+    def price_sentence(self) -> str:
+        """The rate as a table shows it, or that it is not known."""
+        return self.price.sentence if self.price else "price not known"
+
+    def _refuse_unserved(self) -> None:
+        if self.status is Status.WITHDRAWN:
+            raise WithdrawnEndpoint(self.endpoint, self.replaced_by)
+        if self.status is Status.ANNOUNCED:
+            raise UnknownSchema(self.endpoint)

@@ -1,0 +1,103 @@
+"""The form of the catalogue's files: a misspelt key or a wrong type is refused by file and key."""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from worker.catalogue.errors import BrokenCatalogue
+from worker.catalogue.model import Status
+from worker.catalogue.rules import Rule
+from worker.prices import Price
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldForm(_Form):
+    """An input; `type` is one of the kinds or the name of a nested type."""
+
+    name: str = ""
+    type: str
+    many: bool = False
+    required: bool = False
+    default: str | int | float | bool | None = None
+    choices: tuple[str, ...] | str = ()
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    description: str = ""
+    example: Any = None
+
+
+class FamilyForm(_Form):
+    """Inputs by their field's key, and what holds for them."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    inputs: dict[str, dict[str, Any]] = {}
+    rules: tuple[Rule, ...] = ()
+    outputs: dict[str, str] | None = None
+    example: dict[str, Any] = {}
+
+
+class ModelForm(FamilyForm):
+    """An endpoint: what it adds to its family."""
+
+    request_type: str = ""
+    family: str = ""
+    price: str = ""
+    status: Status = Status.LISTED
+    replaced_by: str = ""
+    source: tuple[str, ...] = ()
+
+
+class DriftForm(_Form):
+    """Groups of names that mean the same in different versions."""
+
+    names: tuple[tuple[str, ...], ...] = ()
+
+
+class Sheet(_Form):
+    """All files of the catalogue as one."""
+
+    sources: dict[str, str] = {}
+    choices: dict[str, tuple[str, ...]] = {}
+    fields: dict[str, FieldForm] = {}
+    types: dict[str, dict[str, FieldForm]] = {}
+    prices: dict[str, Price] = {}
+    families: dict[str, FamilyForm] = {}
+    models: dict[str, ModelForm] = {}
+    drift: DriftForm = DriftForm()
+
+
+def read(directories: Iterable[Path]) -> Sheet:
+    """The files of all directories as one sheet; of two entries of one name the later holds.
+
+    Raises BrokenCatalogue, naming the file, and the key where there is one.
+    """
+    merged: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for file in (file for directory in directories for file in sorted(directory.glob("*.toml"))):
+        for table, entries in _parse(file).items():
+            merged[table].update(entries)
+    return Sheet.model_validate(merged)
+
+
+def _parse(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        Sheet.model_validate(tables)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as unreadable:
+        raise BrokenCatalogue(f"{file} cannot be read as TOML: {unreadable}") from unreadable
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise BrokenCatalogue(f"{file} is wrong at {where}: {first['msg']}") from invalid
+    return tables

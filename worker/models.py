@@ -1,0 +1,95 @@
+"""The catalogue of endpoints: what each takes, gives and costs, known before the POST.
+
+fal takes bad input at submit and fails it later through the callback, and may bill it, so that
+everything is checked here first: https://fal.ai/docs/errors.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from worker.catalogue import build, sheet
+from worker.catalogue.errors import (
+    BrokenCatalogue,
+    InvalidArguments,
+    Problem,
+    Refusal,
+    UnknownEndpoint,
+    UnknownSchema,
+    WithdrawnEndpoint,
+)
+from worker.catalogue.examples import Row, rows
+from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.model import Model, Status
+from worker.prices import Estimate, Price
+
+__all__ = [
+    "BrokenCatalogue",
+    "Catalogue",
+    "Estimate",
+    "Input",
+    "InvalidArguments",
+    "Kind",
+    "Model",
+    "Price",
+    "Problem",
+    "Refusal",
+    "Row",
+    "Status",
+    "UnknownEndpoint",
+    "UnknownSchema",
+    "WithdrawnEndpoint",
+    "rows",
+]
+
+_PACKAGED = Path(__file__).parent / "catalogue"
+_PREFIXES = ("https://queue.fal.run/", "https://fal.run/", "https://fal.ai/models/")
+
+
+class Catalogue:
+    """Endpoints by their id; does not change once made."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = MappingProxyType({model.endpoint: model for model in models})
+
+    @classmethod
+    def load(cls, extra: Path | None = None) -> "Catalogue":
+        """The catalogue of this package, read once; with `extra`, and a directory's files over it.
+
+        Raises BrokenCatalogue, naming file and key.
+        """
+        return _packaged() if extra is None else _read(_PACKAGED, extra)
+
+    def find(self, endpoint: str) -> Model:
+        """The model of that id. Raises UnknownEndpoint with the ids most like it."""
+        if endpoint not in self._models:
+            raise UnknownEndpoint(endpoint, self._nearest(endpoint))
+        return self._models[endpoint]
+
+    def search(self, pattern: str = "") -> tuple[Model, ...]:
+        """The models that hold every word of `pattern` in their id or request type, by id."""
+        words = pattern.casefold().split()
+        found = [model for model in self._models.values() if _holds(model, words)]
+        return tuple(sorted(found, key=lambda model: model.endpoint))
+
+    def _nearest(self, endpoint: str) -> list[str]:
+        wanted = endpoint[:200].strip().lower()
+        for prefix in _PREFIXES:
+            wanted = wanted.removeprefix(prefix)
+        return get_close_matches(wanted.strip("/"), self._models, n=2, cutoff=0.7)
+
+
+def _holds(model: Model, words: list[str]) -> bool:
+    text = f"{model.endpoint} {model.request_type}".casefold()
+    return all(word in text for word in words)
+
+
+@cache
+def _packaged() -> Catalogue:
+    return _read(_PACKAGED)
+
+
+def _read(*directories: Path) -> Catalogue:
+    return Catalogue(build.models(sheet.read(directories)))

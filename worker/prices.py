@@ -1,0 +1,99 @@
+"""What a job will cost, as far as that is known before fal's bill.
+
+Rates: https://fal.ai/pricing and the models' own pages; each row names where it was read.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import ConfigDict
+
+
+class Basis(StrEnum):
+    """What the seconds of a price are counted on."""
+
+    OUTPUT = "output"
+    INPUT = "input"
+    BOTH = "input and output"
+
+
+class Soundtrack(StrEnum):
+    """What fal's rates tell apart where a model makes sound."""
+
+    SILENT = "silent"
+    AUDIO = "audio"
+    VOICE = "voice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a job should cost in US dollars, and how far to trust the figure."""
+
+    usd: Decimal
+    seconds: int
+    rate: str
+    confidence: str
+    source: str
+
+    @property
+    def sentence(self) -> str:
+        """The figure with its reckoning, its confidence and its source."""
+        return (
+            f"about ${self.usd} for {self.seconds} s ({self.rate}; "
+            f"confidence {self.confidence}, from {self.source})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars per second of `basis`; the first `first_seconds` cost `first` in one piece.
+
+    `silent` and `voice` replace `per_second` without a soundtrack and with chosen voices.
+    """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    per_second: Decimal
+    first: Decimal | None = None
+    first_seconds: int = 0
+    silent: Decimal | None = None
+    voice: Decimal | None = None
+    basis: Basis = Basis.OUTPUT
+    confidence: str
+    source: str
+    note: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The rate as a table shows it."""
+        first = f"${self.first} for {self.first_seconds} s, then " if self.first else ""
+        unit = "" if self.basis is Basis.OUTPUT else f" of {self.basis}"
+        variants = {"silent": self.silent, "with voices": self.voice}
+        others = "".join(f", ${rate} {name}" for name, rate in variants.items() if rate)
+        note = f" ({self.note})" if self.note else ""
+        return f"{first}${self.per_second}/s{unit}{others}{note}"
+
+    def estimate(self, seconds: int, soundtrack: Soundtrack) -> Estimate:
+        """The cost of `seconds` of output with that soundtrack."""
+        rate = self.rate(soundtrack)
+        beyond = max(0, seconds - self.first_seconds) if self.first else seconds
+        usd = (self.first or Decimal(0)) + rate * beyond
+        return Estimate(
+            usd=usd.quantize(Decimal("0.01")) if usd == round(usd, 2) else usd.normalize(),
+            seconds=seconds,
+            rate=self._rate_sentence(rate, soundtrack),
+            confidence=self.confidence,
+            source=self.source,
+        )
+
+    def rate(self, soundtrack: Soundtrack) -> Decimal:
+        """Dollars per second with that soundtrack; the plain rate where it makes no difference."""
+        rates = {Soundtrack.SILENT: self.silent, Soundtrack.VOICE: self.voice}
+        return rates.get(soundtrack) or self.per_second
+
+    def _rate_sentence(self, rate: Decimal, soundtrack: Soundtrack) -> str:
+        if self.first:
+            return f"${self.first} for the first {self.first_seconds} s, then ${rate}/s"
+        return f"${rate}/s" + (f", {soundtrack}" if self.silent else "")
