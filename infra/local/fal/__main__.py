@@ -1,0 +1,168 @@
+"""``python -m infra.local.fal``: serves a simulated fal until it is told to end."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from infra.local.fal.app import create_app
+from infra.local.fal.connection import Protocol
+from infra.local.fal.models import KLING_APPS
+from infra.local.fal.simulation import Account, Timing, new_key, simulate
+from infra.local.fal.tls import Certificates, issue
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.local.fal", description=__doc__)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add("--name", default="localhost", help="host name in the URLs and the certificate")
+    add("--directory", type=Path, help="for certificates and files; a temporary one by default")
+    add("--media-cache", type=Path, help="where clips are kept (default: in the directory)")
+    add("--key", help="the API key to accept, id:secret; random by default")
+    add("--user-id", default="user-sim-0001", help="the account that callbacks are signed for")
+    add("--app", action="append", default=[], help="a further OWNER/ALIAS that exists")
+    add("--concurrency", type=int, default=40, help="renders at once")
+    add("--speed", type=_positive, default=1.0, help="how much faster fal's time passes")
+    add("--render-seconds", type=float, default=6.0, help="how long a render takes, before speed")
+    add("--first-patience", type=float, default=15.0, help="real seconds for the first callback")
+    add("--patience", type=float, default=120.0, help="real seconds for each later try")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+class _Server(uvicorn.Server):
+    """Says on stdout when it accepts connections, and leaves the signals to `_serve`."""
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._announcement, flush=True)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _announcement(args: argparse.Namespace, certificates: Certificates, port: int) -> str:
+    host = f"{args.name}:{port}"
+    environment = {
+        "FAL_KEY": args.key,
+        "FAL_QUEUE_RUN_HOST": host,
+        "FAL_RUN_HOST": host,
+        "SSL_CERT_FILE": str(certificates.bundle),
+        "FALHOOK_JWKS_URL": f"https://{host}/.well-known/jwks.json",
+        "FALHOOK_FAL_USER_IDS": args.user_id,
+        "FALHOOK_DOWNLOAD_HOSTS": host,
+    }
+    url, ca_file = f"https://{host}", str(certificates.ca_file)
+    return json.dumps({"environment": environment, "url": url, "ca_file": ca_file})
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+def _serve(args: argparse.Namespace, directory: Path, listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    certificates = issue(directory, args.name)
+    app = create_app(
+        partial(
+            simulate,
+            url=f"https://{args.name}:{port}",
+            directory=directory,
+            cache=args.media_cache or directory / "media",
+            account=Account(
+                key=args.key,
+                user_id=args.user_id,
+                apps=KLING_APPS | frozenset(args.app),
+                concurrency=args.concurrency,
+            ),
+            timing=Timing(
+                speed=args.speed,
+                render_seconds=args.render_seconds,
+                patience=(args.first_patience, args.patience),
+            ),
+            certificates=certificates,
+        )
+    )
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        loop="asyncio",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        ssl_context_factory=lambda _config, _default: certificates.server,
+    )
+    _Server(config, _announcement(args, certificates, port)).run(sockets=[listener])
+
+
+def _log_to_stderr() -> None:
+    """Write one JSON line per event, of this program and of its libraries alike."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    lines = structlog.stdlib.ProcessorFormatter(
+        processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(lines)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM; exit code 2 if the address cannot be had."""
+    args = _arguments()
+    args.key = args.key or new_key()
+    _log_to_stderr()
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = stack.enter_context(_listen(args.host, args.port))
+        except OSError as fault:
+            address = f"{args.host}:{args.port}"
+            print(f"Cannot listen on {address}: {fault}. Choose another --port.", file=sys.stderr)
+            sys.exit(2)
+        directory = args.directory or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="fal-"))
+        )
+        _serve(args, directory, listener)
+
+
+if __name__ == "__main__":
+    main()

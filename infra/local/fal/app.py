@@ -1,0 +1,145 @@
+"""The routes of the simulated fal: its queue, its keys, its files, and the controls."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from infra.local.fal import control
+from infra.local.fal.counts import Kind
+from infra.local.fal.job import Job, State
+from infra.local.fal.mishaps import HEADER, help_text
+from infra.local.fal.simulation import Simulation
+from infra.local.fal.submit import problem, submit, unauthorised
+
+_HELP = f"""A simulated fal.
+
+Ask for a mishap by the header {HEADER}: name, name=argument
+or by a mark anywhere in the input: [[sim: name, name=argument]]
+
+{{mishaps}}
+
+Controls:
+{{controls}}
+"""
+
+
+def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) -> Starlette:
+    """Return the application; it runs the simulation that `simulate` makes while it lives."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> Any:
+        async with simulate() as simulation:
+            app.state.simulation = simulation
+            yield
+
+    of_request = "/{owner}/{alias}/requests/{request_id}"
+    routes = [
+        Route("/", _help),
+        Route("/.well-known/jwks.json", _jwks),
+        Mount("/_sim", routes=control.ROUTES),
+        Route("/files/{key:path}", _file),
+        Route(f"{of_request}/status", _about(Kind.STATUS, _status)),
+        Route(f"{of_request}/status/stream", _about(Kind.STATUS, _status)),
+        Route(f"{of_request}/cancel", _about(Kind.CANCEL, _cancel), methods=["PUT"]),
+        Route(of_request, _about(Kind.RESULT, _result)),
+        Route("/{owner}/{alias}", submit, methods=["POST"]),
+        Route("/{owner}/{alias}/{path:path}", submit, methods=["POST"]),
+        Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _simulation(request: Request) -> Simulation:
+    simulation: Simulation = request.app.state.simulation
+    return simulation
+
+
+async def _help(_request: Request) -> Response:
+    text = _HELP.format(mishaps=help_text(), controls=control.help_text())
+    return PlainTextResponse(text)
+
+
+async def _unknown(request: Request) -> Response:
+    _simulation(request).counts.note(Kind.OTHER)
+    return problem(404, "Not found")
+
+
+async def _jwks(request: Request) -> Response:
+    simulation = _simulation(request)
+    simulation.counts.note(Kind.JWKS)
+    if simulation.jwks_status != 200:  # noqa: PLR2004
+        return problem(simulation.jwks_status, "Keys are not available")
+    return JSONResponse(simulation.keys.jwks())
+
+
+async def _file(request: Request) -> Response:
+    return await _simulation(request).files.serve(request)
+
+
+_Answer = Callable[[Job, Simulation], Response]
+
+
+def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return a route about one request: counted, for the owner alone, 404 if there is none."""
+
+    async def route(request: Request) -> Response:
+        simulation = _simulation(request)
+        job = simulation.queue.jobs.get(request.path_params["request_id"])
+        app = f"{request.path_params['owner']}/{request.path_params['alias']}"
+        known = job if job is not None and job.app == app else None
+        request_id = known.request_id if known else ""
+        simulation.counts.note(
+            kind, request_id=request_id, webhook=known.webhook or "" if known else ""
+        )
+        if refusal := unauthorised(request, simulation):
+            return refusal
+        if known is None:
+            content = {"status": "NOT_FOUND"} if kind is Kind.CANCEL else {"detail": "Not found"}
+            return JSONResponse(content, 404)
+        response = answer(known, simulation)
+        response.headers["x-fal-request-id"] = known.request_id
+        return response
+
+    return route
+
+
+def _status(job: Job, simulation: Simulation) -> Response:
+    base = f"{simulation.url}/{job.app}/requests/{job.request_id}"
+    content: dict[str, Any] = {
+        "status": job.state,
+        "request_id": job.request_id,
+        "response_url": base,
+        "status_url": f"{base}/status",
+        "cancel_url": f"{base}/cancel",
+    }
+    match job.state:
+        case State.IN_QUEUE:
+            return JSONResponse(content | {"queue_position": simulation.queue.position(job)}, 202)
+        case State.IN_PROGRESS:
+            return JSONResponse(content | {"logs": None}, 202)
+    content |= {"logs": None, "metrics": {"inference_time": simulation.queue.render_seconds}}
+    if not job.result.ok:
+        content |= {"error": f"Invalid status code: {job.result.status}"}
+        if isinstance(job.result.payload.get("error_type"), str):
+            content |= {"error_type": job.result.payload["error_type"]}
+    return JSONResponse(content)
+
+
+def _result(job: Job, simulation: Simulation) -> Response:
+    if job.state is not State.COMPLETED:
+        return problem(400, "Request is still in progress")
+    if "result-404" in job.mishaps or not simulation.queue.stored(job):
+        return JSONResponse({"detail": "Not found"}, 404)
+    headers = {"X-Fal-Billable-Units": "1"} if job.result.ok else {}
+    return JSONResponse(job.result.payload, job.result.status, headers=headers)
+
+
+def _cancel(job: Job, simulation: Simulation) -> Response:
+    if simulation.queue.cancel(job):
+        return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
+    return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)

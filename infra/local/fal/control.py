@@ -1,0 +1,141 @@
+"""The controls of the simulation under ``/_sim``, which fal does not have; none is counted."""
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from infra.local.fal import callbacks
+from infra.local.fal.counts import PER_REQUEST, Counts, Kind, redacted
+from infra.local.fal.job import Job
+from infra.local.fal.simulation import Simulation
+
+_WAIT_SECONDS = 30.0
+_ALIASES = {"submitted": Kind.SUBMIT}
+
+
+def _simulation(request: Request) -> Simulation:
+    simulation: Simulation = request.app.state.simulation
+    return simulation
+
+
+async def _counts(request: Request) -> Response:
+    """Counts of every kind: `total`, per request id (`requests`), per callback address."""
+    simulation = _simulation(request)
+    counts = simulation.counts
+    jobs = simulation.queue.jobs.values()
+    return JSONResponse(
+        {
+            "total": {kind: counts.total[kind] for kind in Kind},
+            "requests": {job.request_id: _counted(counts, job) for job in jobs},
+            "webhooks": {url: dict(seen) for url, seen in counts.webhooks.items()},
+        }
+    )
+
+
+def _counted(counts: Counts, job: Job) -> dict[str, Any]:
+    seen = {kind: counts.count(kind, job.request_id) for kind in PER_REQUEST}
+    return seen | {"endpoint": job.endpoint, "webhook": redacted(job.webhook or "")}
+
+
+async def _requests(request: Request) -> Response:
+    """Every accepted request: inputs, fal's headers, state, mishaps, answers to its callbacks."""
+    return JSONResponse([_described(job) for job in _simulation(request).queue.jobs.values()])
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {
+        "request_id": job.request_id,
+        "endpoint": job.endpoint,
+        "arguments": job.arguments,
+        "headers": job.headers,
+        "webhook": redacted(job.webhook or ""),
+        "state": job.state,
+        "status": job.outcome.status if job.outcome else None,
+        "cancelled": job.cancelled.is_set(),
+        "mishaps": dict(job.mishaps.asked),
+        "answers": job.answers,
+    }
+
+
+async def _wait(request: Request) -> Response:
+    """Wait for ?event=KIND to have been seen &count=N times, &request_id=ID, &timeout=SECONDS."""
+    query = request.query_params
+    name = query.get("event", "")
+    kind = _ALIASES.get(name) or next((kind for kind in Kind if kind == name), None)
+    if kind is None:
+        return JSONResponse({"detail": f"event is one of {', '.join(Kind)}"}, 400)
+    counts, wanted = _simulation(request).counts, int(query.get("count", "1"))
+
+    def seen() -> int:
+        return counts.count(kind, query.get("request_id", ""))
+
+    try:
+        async with asyncio.timeout(float(query.get("timeout", _WAIT_SECONDS))):
+            await counts.until(lambda: seen() >= wanted)
+    except TimeoutError:
+        return JSONResponse({"event": kind, "count": seen(), "seen": False}, 408)
+    return JSONResponse({"event": kind, "count": seen(), "seen": True})
+
+
+async def _reset(request: Request) -> Response:
+    """Forget every job and count, end every delivery; the signing keys stay."""
+    await _simulation(request).reset()
+    return JSONResponse({})
+
+
+async def _rotate(request: Request) -> Response:
+    """Sign with a new key; the old ones are published further only with ?keep=1."""
+    keys = _simulation(request).keys
+    keys.rotate(keep=request.query_params.get("keep", "0") == "1")
+    return JSONResponse(keys.jwks())
+
+
+async def _jwks(request: Request) -> Response:
+    """Answer requests for the keys with ?status=CODE from now on (200: as they should be)."""
+    _simulation(request).jwks_status = int(request.query_params.get("status", "200"))
+    return JSONResponse({})
+
+
+async def _redeliver(request: Request) -> Response:
+    """Send the callback of a completed request once more; tells the receiver's answer."""
+    simulation = _simulation(request)
+    job = simulation.queue.jobs.get(request.path_params["request_id"])
+    if job is None or job.outcome is None or not job.webhook:
+        return JSONResponse({"detail": "no completed request with a callback has this id"}, 404)
+    answer = await simulation.queue.deliveries.attempt(job, callbacks.of(job))
+    return JSONResponse({"answer": answer})
+
+
+async def _release(request: Request) -> Response:
+    """Let a held render or callback of a request go on."""
+    simulation = _simulation(request)
+    job = simulation.queue.jobs.get(request.path_params["request_id"])
+    if job is None:
+        return JSONResponse({"detail": "no request has this id"}, 404)
+    simulation.queue.release(job)
+    return JSONResponse({})
+
+
+ROUTES = [
+    Route("/counts", _counts, methods=["GET"]),
+    Route("/requests", _requests, methods=["GET"]),
+    Route("/wait", _wait, methods=["GET"]),
+    Route("/reset", _reset, methods=["POST"]),
+    Route("/keys/rotate", _rotate, methods=["POST"]),
+    Route("/jwks", _jwks, methods=["POST"]),
+    Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
+    Route("/release/{request_id}", _release, methods=["POST"]),
+]
+
+
+def help_text() -> str:
+    """Return the controls as plain text, one line each."""
+    return "\n".join(_line(route) for route in ROUTES)
+
+
+def _line(route: Route) -> str:
+    verb = "GET" if "GET" in (route.methods or ()) else "POST"
+    return f"  {f'{verb} /_sim{route.path}':36}{route.endpoint.__doc__}"

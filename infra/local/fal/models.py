@@ -1,0 +1,159 @@
+"""What fal's endpoints accept and give back, told apart by the shape of their names.
+
+Inputs are not looked at when a job is submitted: what is wrong with them fails the render.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.local.fal.errors import detail
+
+KLING_APPS = frozenset({"fal-ai/kling-video", "fal-ai/kling-image", "fal-ai/kling", "kling/v4"})
+RATIOS = ("auto", "16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
+_FIVE_OR_TEN = ("5", "10")
+_MAX_PROMPT = 2500
+_MAX_URL = 2083
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What one kind of endpoint needs and what it returns.
+
+    `required` holds field names, or several alternatives joined by ``|``; `durations` the values
+    of ``duration`` that are taken; `outputs` the fields of the result.
+    """
+
+    required: tuple[str, ...] = ()
+    durations: tuple[str, ...] = _FIVE_OR_TEN
+    outputs: tuple[str, ...] = ("video",)
+    checked: bool = field(default=True)
+
+
+_SHAPES: tuple[tuple[str, str, str], ...] = (
+    # Pattern of the sub-path, required fields, fields of the result: the first that fits.
+    (r"^kling-image/.*image-to-image$|^kling-image/o1$", "prompt image_url|image_urls", "images"),
+    (r"^kling-image/.*text-to-image$", "prompt", "images"),
+    (r"/kolors-virtual-try-on$", "human_image_url garment_image_url", "image"),
+    (r"/create-voice$", "voice_url", "voice_id"),
+    (r"/tts$", "text", "audio"),
+    (r"/video-to-audio$", "video_url", "video audio"),
+    (r"/lipsync/audio-to-video$", "video_url audio_url", "video"),
+    (r"/lipsync/text-to-video$", "video_url text voice_id", "video"),
+    (r"/effects$", "effect_scene", "video"),
+    (r"/elements$", "prompt input_image_urls", "video"),
+    (r"/ai-avatar(/(pro|standard)|/v2/(pro|standard))?$", "image_url audio_url", "video duration"),
+    (r"/motion-control$", "image_url video_url character_orientation", "video"),
+    (r"/video-to-video/(edit|reference)$", "prompt video_url", "video"),
+    (r"/reference-to-video$", "prompt|multi_prompt", "video"),
+    (r"/(v3|o3)/.*/image-to-video$|^v4/image-to-video$", "image_url|start_image_url", "video"),
+    (r"/image-to-video$", "prompt image_url|start_image_url", "video"),
+    (r"/text-to-video$", "prompt|multi_prompt", "video"),
+)
+
+
+def app_of(endpoint: str) -> str:
+    """Return ``owner/alias`` of an endpoint id."""
+    return "/".join(endpoint.split("/")[:2])
+
+
+def find(endpoint: str) -> Endpoint | None:
+    """Return what `endpoint` needs and gives, or None if its app has no such path.
+
+    An app that is not Kling's takes anything and returns a video.
+    """
+    if app_of(endpoint) not in KLING_APPS:
+        return Endpoint(checked=False)
+    path = endpoint.partition("/")[2]
+    for pattern, required, outputs in _SHAPES:
+        if re.search(pattern, path):
+            return Endpoint(
+                required=tuple(required.split()),
+                durations=_durations(path),
+                outputs=tuple(outputs.split()),
+            )
+    return None
+
+
+def _durations(path: str) -> tuple[str, ...]:
+    longest: Mapping[str, int] = {"o1": 10, "v3": 15, "o3": 15, "v4": 30}
+    last = next((longest[part] for part in path.split("/") if part in longest), None)
+    return tuple(map(str, range(3, last + 1))) if last else _FIVE_OR_TEN
+
+
+def problems(endpoint: Endpoint, arguments: object) -> list[dict[str, Any]]:
+    """Return fal's error objects for what is wrong with `arguments`; an empty list if nothing."""
+    if not isinstance(arguments, dict):
+        message = "Input should be a valid dictionary"
+        return [detail("dict_type", field=None, message=message, value=arguments)]
+    return list(_problems(endpoint, arguments)) if endpoint.checked else []
+
+
+def _problems(endpoint: Endpoint, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for names in endpoint.required:
+        if not any(arguments.get(name) for name in names.split("|")):
+            first = names.split("|")[0]
+            yield detail("missing", field=first, message="Field required", value=arguments)
+    for name, choices in (("duration", endpoint.durations), ("aspect_ratio", RATIOS)):
+        if name in arguments and arguments[name] not in choices:
+            message = f"must be one of {', '.join(map(repr, choices))}"
+            error = detail("one_of", field=name, message=message, value=arguments[name])
+            yield error | {"ctx": {"expected": list(choices)}}
+    yield from _bounds(arguments)
+    yield from _texts(arguments)
+
+
+def _bounds(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    match arguments.get("cfg_scale", 0.5):
+        case bool() | str() | list() | dict() as value:
+            message = "Input should be a valid number"
+            yield detail("float_type", field="cfg_scale", message=message, value=value)
+        case int() | float() as value if value < 0:
+            message = "Input should be greater than or equal to 0"
+            yield detail("greater_than_equal", field="cfg_scale", message=message, value=value)
+        case int() | float() as value if value > 1:
+            message = "Input should be less than or equal to 1"
+            yield detail("less_than_equal", field="cfg_scale", message=message, value=value)
+
+
+def _texts(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, value in arguments.items():
+        if name.endswith("prompt") and not isinstance(value, str | list | None):
+            message = "Input should be a valid string"
+            yield detail("string_type", field=name, message=message, value=value)
+        elif name in {"prompt", "negative_prompt"} and isinstance(value, str):
+            if len(value) > _MAX_PROMPT:
+                message = f"String should have at most {_MAX_PROMPT} characters"
+                yield detail("string_too_long", field=name, message=message, value=value)
+        elif name.endswith("_url") and not _fetchable(value):
+            message = "Failed to download the file. Please check if the URL is accessible."
+            yield detail("file_download_error", field=name, message=message, value=value)
+
+
+def _fetchable(value: object) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, str):
+        return False
+    return value.startswith("data:") or (
+        value.startswith(("https://", "http://")) and len(value) <= _MAX_URL
+    )
+
+
+def seconds(arguments: object) -> int:
+    """Return how long the clip asked for is, in seconds; fal's default is 5."""
+    match arguments:
+        case {"duration": str(text)} if text.isdecimal() and int(text) > 0:
+            return int(text)
+        case {"duration": int(number)} if number > 0:
+            return number
+    return 5
+
+
+def ratio(arguments: object) -> str:
+    """Return the aspect ratio asked for; fal's default is 16:9."""
+    match arguments:
+        case {"aspect_ratio": str(text)} if text in RATIOS and text != "auto":
+            return text
+    return "16:9"

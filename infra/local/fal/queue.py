@@ -1,0 +1,207 @@
+"""Fal's queue: accepts jobs, renders them a few at a time, stores results, calls back."""
+
+import asyncio
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from infra.local.fal import callbacks, errors, models
+from infra.local.fal.clock import Clock
+from infra.local.fal.counts import Counts, Kind, redacted
+from infra.local.fal.delivery import Deliveries
+from infra.local.fal.errors import Outcome
+from infra.local.fal.job import Job, State
+from infra.local.fal.media import RenderFailed
+from infra.local.fal.outputs import Outputs
+
+RESULT_SECONDS = 3600
+LARGE_RESULT_SECONDS = 360
+_LARGE_RESULT = 10 * 1024
+_log = structlog.get_logger()
+
+
+def stored_seconds(outcome: Outcome) -> int:
+    """Return how long fal keeps a result, in seconds: less if it is large."""
+    large = len(json.dumps(outcome.payload)) >= _LARGE_RESULT
+    return LARGE_RESULT_SECONDS if large else RESULT_SECONDS
+
+
+@dataclass(slots=True, kw_only=True)
+class Queue:
+    """All jobs by request id, in the order of their submission.
+
+    `render_seconds` is how long a render takes, `slots` how many the account may run at once.
+    """
+
+    clock: Clock
+    counts: Counts
+    outputs: Outputs
+    render_seconds: float
+    slots: asyncio.Semaphore
+    deliveries: Deliveries = field(init=False)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    _posts: Counter[str] = field(default_factory=Counter)
+    _lives: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _waiting: dict[str, Job] = field(default_factory=dict)
+    _out_of_order: Job | None = None
+
+    def nth_post(self, webhook: str | None, body: bytes) -> int:
+        """Count a POST and return how many like it there were: same callback job, same body."""
+        key = f"{redacted(webhook or '')} {hashlib.sha256(body).hexdigest()}"
+        self._posts[key] += 1
+        return self._posts[key]
+
+    def accept(self, job: Job) -> None:
+        """Take `job` into the queue and begin its life; its callback will come by itself."""
+        self.jobs[job.request_id] = job
+        if self._out_of_order is not None:
+            self._out_of_order.partner, self._out_of_order = job, None
+        elif "out-of-order" in job.mishaps:
+            self._out_of_order = job
+        self._waiting[job.request_id] = job
+        life = asyncio.get_running_loop().create_task(self._life(job))
+        self._lives[job.request_id] = life
+        life.add_done_callback(lambda done: self._buried(job, done))
+        self.counts.note(Kind.SUBMIT, request_id=job.request_id, webhook=job.webhook or "")
+        _log.info(
+            "job accepted",
+            request_id=job.request_id,
+            endpoint=job.endpoint,
+            webhook=redacted(job.webhook or ""),
+            mishaps=sorted(job.mishaps.asked),
+        )
+
+    def waiting(self, endpoint: str) -> int:
+        """Return how many jobs of `endpoint` wait for their render."""
+        return sum(job.endpoint == endpoint for job in self._waiting.values())
+
+    def position(self, job: Job) -> int:
+        """Return how many jobs of the endpoint wait before `job`."""
+        before = itertools.takewhile(lambda other: other is not job, self._waiting.values())
+        return sum(other.endpoint == job.endpoint for other in before)
+
+    def stored(self, job: Job) -> bool:
+        """Say whether the job's result exists and has not expired."""
+        if job.completed_at is None or self.jobs.get(job.request_id) is not job:
+            return False
+        return self.clock.now() < job.completed_at + stored_seconds(job.result)
+
+    def cancel(self, job: Job) -> bool:
+        """Ask for the end of `job`; return False if it is completed already.
+
+        A job that waits is never rendered and never calls back. A job that runs does as its
+        mishap `cancel` says: by default it is rendered all the same, and calls back.
+        """
+        if job.state is State.COMPLETED:
+            return False
+        if job.state is State.IN_QUEUE:
+            self._lives[job.request_id].cancel()
+            self._complete(job, errors.platform("client_cancelled"))
+        job.cancelled.set()
+        return True
+
+    def release(self, job: Job) -> None:
+        """Let go of a render or a callback of `job` that is held back."""
+        job.released.set()
+        self.counts.look_again()
+
+    async def clear(self) -> None:
+        """Forget every job; what they were still doing is over when this returns."""
+        tasks = list(self._lives.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.jobs.clear()
+        self._waiting.clear()
+        self._posts.clear()
+        self._out_of_order = None
+
+    async def _life(self, job: Job) -> None:
+        self._complete(job, await self._render(job))
+        silent = job.cancelled.is_set() and job.mishaps.asked.get("cancel") == "silent"
+        if job.webhook and not silent:
+            await callbacks.play(
+                job, deliveries=self.deliveries, clock=self.clock, counts=self.counts
+            )
+
+    def _buried(self, job: Job, life: asyncio.Task[None]) -> None:
+        del self._lives[job.request_id]
+        if not life.cancelled() and (fault := life.exception()):
+            _log.error("job broke", request_id=job.request_id, exc_info=fault)
+
+    def _complete(self, job: Job, outcome: Outcome) -> None:
+        self._waiting.pop(job.request_id, None)
+        job.complete(outcome, now=self.clock.now())
+        self.counts.note(Kind.RENDER, request_id=job.request_id)
+        _log.info("job completed", request_id=job.request_id, status=outcome.status)
+
+    async def _render(self, job: Job) -> Outcome:
+        if "callback-before-answer" in job.mishaps:
+            return await self._outcome(job)
+        async with self.slots:
+            job.state = State.IN_PROGRESS
+            self._waiting.pop(job.request_id, None)
+            async with asyncio.TaskGroup() as both:
+                made = both.create_task(self._outcome(job))
+                both.create_task(self._pass_time(job))
+        if "callback-hold" in job.mishaps:
+            self.counts.note(Kind.CALLBACK_HELD, request_id=job.request_id)
+            await _first(job.released.wait(), self._given_up(job))
+        if job.cancelled.is_set() and job.mishaps.asked.get("cancel", "ignored") != "ignored":
+            return errors.platform("client_cancelled")
+        return made.result()
+
+    async def _pass_time(self, job: Job) -> None:
+        seconds = job.mishaps.number("render") or self.render_seconds
+        await _first(self.clock.sleep(seconds), self._given_up(job))
+
+    async def _given_up(self, job: Job) -> None:
+        await job.cancelled.wait()
+        if job.mishaps.asked.get("cancel", "ignored") == "ignored":
+            await asyncio.Event().wait()
+
+    async def _outcome(self, job: Job) -> Outcome:
+        endpoint = models.find(job.endpoint)
+        if endpoint is None:
+            path = job.endpoint.removeprefix(job.app)
+            return Outcome(status=404, payload={"detail": f"Path {path} not found"})
+        if wrong := models.problems(endpoint, job.arguments):
+            return errors.model(wrong)
+        if failure := _asked_failure(job):
+            return failure
+        try:
+            return Outcome(status=200, payload=await self.outputs.of(job, endpoint))
+        except RenderFailed as fault:
+            _log.error("render failed", request_id=job.request_id, fault=str(fault))
+            return errors.platform("internal_error")
+
+
+def _asked_failure(job: Job) -> Outcome | None:
+    prompt = job.arguments.get("prompt")
+    if "error-platform" in job.mishaps:
+        return errors.platform(job.mishaps.text("error-platform"))
+    if "error-policy" in job.mishaps:
+        text = "The content could not be processed because it was flagged by a content checker."
+        return errors.model(
+            [errors.detail("content_policy_violation", field="prompt", message=text, value=prompt)]
+        )
+    if "error-422" in job.mishaps:
+        kind = job.mishaps.text("error-422")
+        text = f"The input was not accepted: {kind.replace('_', ' ')}."
+        return errors.model([errors.detail(kind, field=None, message=text, value=job.arguments)])
+    return None
+
+
+async def _first(*attempts: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.ensure_future(attempt) for attempt in attempts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,109 @@
+"""The parts of the simulated fal, put together."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from infra.local.fal.clock import Clock
+from infra.local.fal.counts import Counts
+from infra.local.fal.delivery import Deliveries
+from infra.local.fal.files import Files
+from infra.local.fal.media import Media
+from infra.local.fal.models import KLING_APPS
+from infra.local.fal.outputs import Outputs
+from infra.local.fal.queue import Queue
+from infra.local.fal.signing import KeyRing
+from infra.local.fal.tls import Certificates
+
+
+def new_key() -> str:
+    """Return a random API key in fal's form, ``id:secret``."""
+    return f"sim-{secrets.token_hex(8)}:{secrets.token_hex(16)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The one customer of the simulated fal, and how fal treats it."""
+
+    key: str
+    user_id: str
+    apps: frozenset[str] = KLING_APPS
+    concurrency: int = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How fast fal is: seconds of its own time, except `patience`, which is real."""
+
+    speed: float = 1.0
+    render_seconds: float = 6.0
+    patience: tuple[float, float] = (15.0, 120.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Simulation:
+    """Everything that the routes need; `url` is the origin, without a trailing slash."""
+
+    url: str
+    account: Account
+    keys: KeyRing
+    counts: Counts
+    files: Files
+    queue: Queue
+    jwks_status: int = field(default=200)
+
+    async def reset(self) -> None:
+        """Forget all jobs and counts, and serve the keys again; the keys stay."""
+        await self.queue.clear()
+        self.counts.clear()
+        self.jwks_status = 200
+
+
+@asynccontextmanager
+async def simulate(
+    *,
+    url: str,
+    directory: Path,
+    cache: Path,
+    account: Account,
+    timing: Timing,
+    certificates: Certificates,
+) -> AsyncIterator[Simulation]:
+    """Build a simulation inside a running event loop; every delivery ends with the context."""
+    counts, keys, clock = Counts(), KeyRing(), Clock(speed=timing.speed)
+    files = Files(url=url, counts=counts)
+    outputs = Outputs(media=Media(cache), files=files, directory=directory / "spoiled")
+    queue = Queue(
+        clock=clock,
+        counts=counts,
+        outputs=outputs,
+        render_seconds=timing.render_seconds,
+        slots=asyncio.Semaphore(account.concurrency),
+    )
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+    async with httpx.AsyncClient(
+        verify=certificates.client(),
+        trust_env=False,
+        timeout=max(timing.patience),  # Deliveries sets the time of each try
+        limits=limits,
+    ) as client:
+        queue.deliveries = Deliveries(
+            client=client,
+            keys=keys,
+            clock=clock,
+            counts=counts,
+            user_id=account.user_id,
+            patience=timing.patience,
+            stored=queue.stored,
+        )
+        try:
+            yield Simulation(
+                url=url, account=account, keys=keys, counts=counts, files=files, queue=queue
+            )
+        finally:
+            await queue.clear()
