@@ -153,7 +153,7 @@ def test_every_request_type_of_the_api_page_has_its_endpoints(request_type: str)
 def test_the_whole_catalogue_is_there() -> None:
     """75 endpoints can be checked; 2 are withdrawn and 5 announced."""
     by_status = [model.status for model in CATALOGUE.search()]
-    assert [by_status.count(status) for status in Status] == [75, 0, 2, 5]
+    assert [75, 0, 2, 5] == [by_status.count(status) for status in Status]
 
 
 @pytest.mark.parametrize("given", [5, 5.0, "5"])
@@ -221,9 +221,8 @@ def test_references_are_counted_over_all_lists() -> None:
     given = {"prompt": "a cat", "video_url": IMAGE, "image_urls": [IMAGE] * 3}
     assert model.check(given | {"elements": [element]})
     problems = refused(model, given | {"elements": [element] * 2})
-    assert (
-        problems["image_urls"].message
-    ) == "image_urls and elements may have 4 items over all, not 5"
+    message = "image_urls and elements may have 4 items over all, not 5"
+    assert message == problems["image_urls"].message
 
 
 def test_all_problems_are_told_at_once_for_people() -> None:
@@ -250,7 +249,7 @@ fal fetches it: put the file where fal can reach it, or embed it
 def test_the_nearest_choice_is_offered() -> None:
     """One of nearly two hundred effects, misspelt, is answered with the right one."""
     problem = refused(kling("v1.6/pro/effects"), {"effect_scene": "Squishh"})["effect_scene"]
-    assert problem.hint == 'did you mean "squish"?'
+    assert 'did you mean "squish"?' == problem.hint
     assert problem.message.endswith(" and 182 more")
 
 
@@ -268,7 +267,7 @@ def test_no_prompt_and_no_credential_is_told(given: Arguments) -> None:
     """Neither a prompt, even under a wrong name, nor a URL's secrets reach the refusal."""
     with pytest.raises(InvalidArguments) as caught:
         kling("v2.1/pro/image-to-video").check(given)
-    assert not {"heist", "harbour"} & set(str(caught.value).replace("@", " ").split())
+    assert "heist" not in str(caught.value)
     assert "harbour" not in str(caught.value)
 
 
@@ -312,7 +311,7 @@ def test_a_number_beyond_all_bounds_is_refused() -> None:
     problems = refused(model, given | {"duration": 10**5000})
     paths = ["cfg_scale", "advanced_camera_control.movement_value", "duration"]
     assert paths == list(problems)
-    assert problems["duration"].value == "(an integer of 16,610 bits)"
+    assert "(an integer of 16,610 bits)" == problems["duration"].value
 
 
 @pytest.mark.parametrize(
@@ -336,7 +335,7 @@ def test_an_endpoint_like_none_is_told_as_such() -> None:
     """Without a near name the sentence still holds the cure."""
     with pytest.raises(UnknownEndpoint) as caught:
         CATALOGUE.find("x")
-    assert str(caught.value) == '"x" is not in the catalogue: `falhook models` lists all'
+    assert '"x" is not in the catalogue: `falhook models` lists all' == str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -368,10 +367,8 @@ def test_search_wants_every_word() -> None:
     """Words match the id or the request type, whatever their case; nothing matches all."""
     found = [model.endpoint for model in CATALOGUE.search("1.6 PRO effects")]
     assert [f"{KLING}/v1.6/pro/effects"] == found
-        m.endpoint for m in CATALOGUE.search("1.6 PRO effects")
-    ]
     assert len(CATALOGUE.search()) == len(CATALOGUE.search("kling"))
-    assert CATALOGUE.search("no such thing") == ()
+    assert () == CATALOGUE.search("no such thing")
 
 
 def test_rows_show_nested_members_and_are_json() -> None:
@@ -381,24 +378,21 @@ def test_rows_show_nested_members_and_are_json() -> None:
     masks = ["dynamic_masks[].mask_url", "dynamic_masks[].trajectories"]
     assert ["dynamic_masks", *masks] == [n for n in names if n.startswith("dyn")][:3]
     duration = next(row for row in table if row["input"] == "duration")
-    assert (
-        duration["type"],
-        duration["default"],
-        duration["choices"],
-    ) == ("seconds", "5", ["5", "10"])
+    expected = ("seconds", "5", ["5", "10"])
+    assert expected == (duration["type"], duration["default"], duration["choices"])
     assert table == json.loads(json.dumps(table))
 
 
 def test_every_row_of_the_catalogue_is_described_and_sourced() -> None:
     """No input without a description, no endpoint without a source."""
-    assert [model.endpoint for model in CATALOGUE.search() if not model.sources] == []
+    assert [] == [model.endpoint for model in CATALOGUE.search() if not model.sources]
     undescribed = [
         f"{model.endpoint} {row['input']}"
         for model in CHECKED
         for row in rows(model.inputs)
         if not row["description"]
     ]
-    assert undescribed == []
+    assert [] == undescribed
 
 
 OWN = """
@@ -413,7 +407,7 @@ def test_a_users_own_endpoint_is_a_few_lines_of_data(tmp_path: Path) -> None:
     """A directory of the user's adds endpoints that use the families of ours."""
     (tmp_path / "own.toml").write_text(OWN)
     model = Catalogue.load(extra=tmp_path).find("acme/dolly/text-to-video")
-    assert model.check({"prompt": "a cat"}) == {"prompt": "a cat"}
+    assert {"prompt": "a cat"} == model.check({"prompt": "a cat"})
     assert list(refused(model, {"prompt": "a kitten"})) == ["prompt"]
     assert Kind.NUMBER is next(item.kind for item in model.inputs if item.name == "cfg_scale")
     with pytest.raises(UnknownEndpoint):

@@ -49,10 +49,11 @@ def test_the_sentence_holds_the_reckoning_and_where_it_is_from() -> None:
     """Figure, length, rate, confidence and source in one sentence."""
     estimate = kling("v2.1/master/image-to-video").estimate({"duration": "10"})
     assert estimate is not None
-    assert estimate.sentence == (
+    expected = (
         "about $2.80 for 10 s ($1.40 for the first 5 s, then $0.28/s; confidence high, from "
         "https://fal.ai/models/fal-ai/kling-video/v2.1/master/image-to-video/llms.txt)"
     )
+    assert expected == estimate.sentence
 
 
 @pytest.mark.parametrize(
@@ -74,16 +75,15 @@ def test_what_cannot_be_known_is_not_guessed(path: str, price: str) -> None:
 
 def test_rates_are_shown_with_their_variants() -> None:
     """The table's column tells the rates with and without sound apart."""
-    assert (
-        kling("v2.6/pro/image-to-video").price_sentence
-    ) == "$0.14/s, $0.07 silent, $0.168 with voices"
-    assert kling("v2/master/text-to-video").price_sentence == "$1.40 for 5 s, then $0.28/s"
+    with_sound = "$0.14/s, $0.07 silent, $0.168 with voices"
+    assert with_sound == kling("v2.6/pro/image-to-video").price_sentence
+    assert "$1.40 for 5 s, then $0.28/s" == kling("v2/master/text-to-video").price_sentence
 
 
 def test_kling_4_has_a_price_but_no_estimate() -> None:
     """An endpoint without a schema states no length."""
     model = CATALOGUE.find("kling/v4/text-to-video")
-    assert model.price_sentence == "$0.235/s ($0.157 at 720p)"
+    assert "$0.235/s ($0.157 at 720p)" == model.price_sentence
     assert model.estimate({"duration": "5"}) is None
 
 
