@@ -1,0 +1,37 @@
+"""The command line: `falhook`, also `python -m worker`."""
+
+import sys
+
+import click
+
+from worker.cli.check import check
+from worker.cli.models import models
+from worker.cli.settings import settings
+from worker.cli.show import list_jobs, show
+from worker.cli.submit import submit
+from worker.cli.watch import watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="falhook")
+def cli() -> None:
+    """Generative video on fal: submit once, never poll, never pay twice."""
+
+
+for command in (submit, watch, show, list_jobs, models, check, settings):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; 2 for anything that the caller can put right."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The Celery application of workers and beat: its settings and its tasks."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init
+
+from webhook import log as logs
+from webhook.contract import Task
+from worker.composition import Tools, compose
+from worker.failures import Permanent
+from worker.jobs import Json
+from worker.messages import client
+from worker.settings import Settings
+from worker.storage import Storage
+from worker.sweep import INTERVAL
+
+
+def create_app(settings: Settings) -> Celery:
+    """The Celery application of a worker or beat, with every task registered."""
+    logs.configure(level=settings.log_level, form=settings.log_format)
+    setup_logging.connect(_keep_logging, weak=False)
+    app = client(settings)
+    app.conf.update(
+        task_acks_late=True,
+        # A killed worker's message comes back, rather than counting as done.
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        # Measured: with remote control a worker exits when Redis restarts under a running task.
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_schedule={
+            # A sweep that waited longer than the interval is overtaken by the next one.
+            "sweep": {"task": Task.SWEEP, "schedule": INTERVAL, "options": {"expires": INTERVAL}}
+        },
+    )
+    storage = Storage.open(settings.storage_url)
+    worker_init.connect(partial(_check_storage, storage), weak=False)
+    _register(app, compose(settings, app, storage))
+    return app
+
+
+def _keep_logging(**_: object) -> None:
+    """Connected, it keeps Celery from setting up logging of its own."""
+
+
+def _check_storage(storage: Storage, **_: object) -> None:
+    try:
+        storage.check()
+    except Permanent as failure:
+        sys.stderr.write(f"{failure.sentence}\n")
+        raise SystemExit(2) from None
+
+
+def _register(app: Celery, tools: Tools) -> None:
+    def create(
+        endpoint: str,
+        arguments: Mapping[str, object],
+        metadata: Mapping[str, Json] | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        """Make a job, for any Celery client; the same job_id again is the same job."""
+        tools.creator.receive(endpoint, arguments, metadata=metadata, job_id=job_id)
+
+    def ingest(job_ids: Sequence[str]) -> None:
+        """Bring the pending callbacks of these jobs to their records."""
+        tools.ingest.run(job_ids)
+
+    def sweep() -> None:
+        """Wake whatever should have moved and did not."""
+        tools.sweep.run()
+
+    app.task(name=Task.CREATE)(create)
+    app.task(name=Task.INGEST)(ingest)
+    app.task(name=Task.SWEEP)(sweep)
+    for task in tools.pipeline.steps:
+        app.task(name=task)(_step(tools, task))
+
+
+def _step(tools: Tools, task: Task) -> Callable[[str], None]:
+    def step(job_id: str) -> None:
+        """Take the job through this step, if it may."""
+        tools.pipeline.run(task, job_id)
+
+    return step

@@ -1,0 +1,1 @@
+"""The command line: `falhook`, also `python -m worker`."""

@@ -1,0 +1,96 @@
+"""`falhook check`: whether everything that a job needs is there, before one is paid for."""
+
+import sys
+from collections.abc import Callable
+
+import click
+import httpx
+from rich.console import Console
+
+from webhook.keys import parse
+from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.failures import Failure
+from worker.ffmpeg import Ffmpeg
+from worker.messages import client
+from worker.records import connect
+from worker.settings import Settings
+from worker.storage import Storage
+
+TIMEOUT = 10
+
+
+@click.command()
+@json_option
+@plainly
+def check(as_json: bool) -> None:
+    """Try what workers and receiver need: Redis, broker, storage, ffmpeg, fal's keys, the address.
+
+    Exit code 0 if all of it works, 1 if something does not.
+    """
+    settings = Settings.from_env()
+    results = {name: _tried(probe, settings) for name, probe in PROBES.items()}
+    if as_json:
+        print_json({name: {"ok": ok, "detail": text} for name, (ok, text) in results.items()})
+    else:
+        console = Console()
+        for name, (ok, text) in results.items():
+            console.print(f"{'[green]ok[/]    ' if ok else '[red]fails[/] '} {name:<10} {text}")
+    sys.exit(0 if all(ok for ok, _ in results.values()) else 1)
+
+
+def _tried(probe: Callable[[Settings], str], settings: Settings) -> tuple[bool, str]:
+    try:
+        return True, probe(settings)
+    except Failure as failure:
+        return False, failure.sentence
+    except Problem as problem:
+        return False, problem.message
+    except Exception as error:  # noqa: BLE001  # each library raises its own; the text is the answer
+        return False, f"{type(error).__name__}: {error}"
+
+
+def _redis(settings: Settings) -> str:
+    redis = connect(settings.redis_url)
+    persistence = redis.info("persistence")
+    if not persistence.get("aof_enabled"):
+        raise Problem("appendonly is off: a restart of Redis would lose paid callbacks")
+    fsync = redis.config_get("appendfsync").get("appendfsync", "unknown")
+    return f"appendonly yes, appendfsync {fsync}"
+
+
+def _broker(settings: Settings) -> str:
+    with client(settings).connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=TIMEOUT)
+        return str(connection.as_uri())
+
+
+def _storage(settings: Settings) -> str:
+    storage = Storage.open(settings.storage_url)
+    storage.check()
+    return storage.address("")
+
+
+def _ffmpeg(settings: Settings) -> str:
+    return str(Ffmpeg.find(settings.ffmpeg or None).path)
+
+
+def _keys(settings: Settings) -> str:
+    response = httpx.get(settings.jwks_url, timeout=TIMEOUT)
+    return f"{len(parse(response.raise_for_status().content))} public keys of fal"
+
+
+def _address(settings: Settings) -> str:
+    response = httpx.get(f"{settings.public_url}/healthz", timeout=TIMEOUT)
+    if not response.is_success:
+        raise Problem(f"{settings.public_url}/healthz answered {response.status_code}")
+    return f"{settings.public_url} answers"
+
+
+PROBES: dict[str, Callable[[Settings], str]] = {
+    "redis": _redis,
+    "broker": _broker,
+    "storage": _storage,
+    "ffmpeg": _ffmpeg,
+    "keys": _keys,
+    "address": _address,
+}

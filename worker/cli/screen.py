@@ -1,0 +1,132 @@
+"""How jobs look to a person: tables, bars, times."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from worker.jobs import FINAL, Job, JobState
+from worker.records import Event
+
+S = JobState
+
+COLOURS: Mapping[JobState, str] = {
+    S.PUBLISHED: "green",
+    S.FAILED: "red",
+    S.EXPIRED: "red",
+    S.CANCELLED: "yellow",
+    S.SUBMIT_UNKNOWN: "yellow",
+}
+
+# How far a job in this state is on its way, of WAY.
+DONE: Mapping[JobState, int] = {
+    S.QUEUED: 0,
+    S.SUBMITTING: 1,
+    S.SUBMITTED: 2,
+    S.SUBMIT_UNKNOWN: 2,
+    S.RENDERED: 3,
+    S.DOWNLOADED: 4,
+    S.TAGGED: 5,
+    S.PUBLISHED: 6,
+}
+WAY = 6
+
+DOING: Mapping[JobState, str] = {
+    S.QUEUED: "waits for a submit worker",
+    S.SUBMITTING: "goes to fal",
+    S.SUBMITTED: "renders at fal",
+    S.SUBMIT_UNKNOWN: "fal's answer was lost; its callback will settle it",
+    S.RENDERED: "downloads",
+    S.DOWNLOADED: "transcodes and tags",
+    S.TAGGED: "publishes",
+    S.PUBLISHED: "published",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Way:
+    """What events told of one job so far."""
+
+    job_id: str
+    endpoint: str = ""
+    state: JobState = S.QUEUED
+    since: float = 0.0
+    began: float = 0.0
+    fraction: float = 0.0
+    reason: str = ""
+    # State and the seconds the job was in it, for each it has left.
+    spent: list[tuple[JobState, float]] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """Bring the way up to date with the job's next event."""
+        at = float(event["at"])
+        to = JobState(event["to"])
+        if event["name"] == "progress":
+            self.fraction = float(event["fraction"])
+            return
+        self.reason = event.get("sentence") or event.get("reason") or ""
+        if not self.began:
+            self.began = self.since = at
+            self.state = to
+        elif to is not self.state:
+            self.spent.append((self.state, at - self.since))
+            self.state, self.since, self.fraction = to, at, 0.0
+
+    @property
+    def final(self) -> bool:
+        """Nothing more will come, unless a late callback revives the job."""
+        return self.state in FINAL
+
+    def total(self, now: float) -> float:
+        """Seconds from the job's creation to its end, or to `now`."""
+        return (self.since if self.final else now) - self.began
+
+
+def live_table(ways: Sequence[Way], now: float) -> Table:
+    """One line a job: its bar, its state, what it does and for how long."""
+    table = Table.grid(padding=(0, 2), expand=False)
+    for way in ways:
+        colour = COLOURS.get(way.state, "cyan")
+        done = WAY if way.final else DONE.get(way.state, 0) + way.fraction
+        bar = ProgressBar(total=WAY, completed=done, width=24, complete_style=colour)
+        doing = way.reason if way.final and way.reason else DOING.get(way.state, way.reason)
+        waited = "" if way.final else f" {now - way.since:.0f} s"
+        table.add_row(
+            Text(way.job_id, style="bold"),
+            short(way.endpoint),
+            bar,
+            state_text(way.state),
+            Text(f"{doing}{waited}", overflow="ellipsis"),
+            f"{way.total(now):.1f} s",
+        )
+    return table
+
+
+def state_text(state: JobState) -> Text:
+    """A state in its colour."""
+    return Text(state, style=COLOURS.get(state, "cyan"))
+
+
+def short(endpoint: str) -> str:
+    """An endpoint without the owner and app that all Kling videos share."""
+    return endpoint.removeprefix("fal-ai/kling-video/")
+
+
+def clock_text(seconds: float) -> str:
+    """Unix seconds as people read them, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def jobs_table(jobs: Sequence[Job]) -> Table:
+    """One line a job."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("job", "state", "endpoint", "created (UTC)", "reason"):
+        table.add_column(name, overflow="fold")
+    for job in jobs:
+        created = clock_text(job.created_at)
+        state = state_text(job.state)
+        table.add_row(job.id, state, short(job.endpoint), created, job.reason)
+    return table

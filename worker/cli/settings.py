@@ -1,0 +1,43 @@
+"""`falhook settings`: every setting with its sentence, as documents hold them."""
+
+from collections.abc import Iterator
+
+import click
+from pydantic.fields import FieldInfo
+
+from worker.settings import Settings
+
+
+@click.command()
+@click.option("--as", "form", type=click.Choice(["table", "env", "markdown"]), default="table")
+def settings(form: str) -> None:
+    """List every setting; --as env is infra/env.example, --as markdown the README's table."""
+    click.echo({"table": _table, "env": env_example, "markdown": markdown}[form](), nl=False)
+
+
+def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    for field in Settings.model_fields.values():
+        default = "" if field.is_required() or field.default is None else str(field.default)
+        yield str(field.alias), default, field
+
+
+def _table() -> str:
+    return "".join(f"{name}\n    {field.description}\n" for name, _, field in _fields())
+
+
+def env_example() -> str:
+    """The content of infra/env.example: required settings bare, the others with their default."""
+    parts = []
+    for name, default, field in _fields():
+        mark = "" if field.is_required() else "#"
+        parts.append(f"# {field.description}\n{mark}{name}={default}\n")
+    return "\n".join(parts)
+
+
+def markdown() -> str:
+    """README's table of settings."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, default, field in _fields():
+        shown = "**required**" if field.is_required() else f"`{default}`" if default else ""
+        lines.append(f"| `{name}` | {shown} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,85 @@
+"""`falhook watch`: the way of jobs as it happens, blocking on the event stream."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from worker.cli.command import job_of, json_option, plainly, print_json, records
+from worker.cli.screen import Way, live_table
+from worker.events import follow
+from worker.jobs import JobState
+from worker.records import Event, Records
+
+# How often the picture is drawn anew, in frames a second.
+FRAMES = 8
+
+
+@click.command()
+@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
+@json_option
+@plainly
+def watch(job_ids: tuple[str, ...], as_json: bool) -> None:
+    """Follow JOBs until all have ended; without any, every event until Ctrl-C.
+
+    Exit code 0 if every job was published, 1 if one was not.
+    """
+    sys.exit(watch_jobs(records(), job_ids, as_json=as_json))
+
+
+def watch_jobs(found: Records, job_ids: Sequence[str], *, as_json: bool) -> int:
+    """Show the way of these jobs until all have ended; the exit code."""
+    ways = {job_id: _way(found, job_id) for job_id in job_ids}
+    since = "0" if ways else "$"
+    events = follow(found.redis, job_ids, since=since)
+    console = Console()
+    if as_json or not ways or not console.is_terminal:
+        _lines(events, ways, as_json=as_json)
+    else:
+        _picture(events, ways, console)
+    return 0 if all(way.state is JobState.PUBLISHED for way in ways.values()) else 1
+
+
+def _way(found: Records, job_id: str) -> Way:
+    job = job_of(found, job_id)
+    return Way(job_id=job.id, endpoint=job.endpoint)
+
+
+def _ended(ways: dict[str, Way]) -> bool:
+    return bool(ways) and all(way.final for way in ways.values())
+
+
+def _lines(events: Iterator[Event | None], ways: dict[str, Way], *, as_json: bool) -> None:
+    for event in events:
+        if event is not None:
+            print_json(event) if as_json else click.echo(_line(event))
+            if event["job"] in ways:
+                ways[event["job"]].take(event)
+        if _ended(ways):
+            return
+
+
+def _line(event: Event) -> str:
+    at = time.strftime("%H:%M:%S", time.localtime(float(event["at"])))
+    known = {"job", "at", "from", "to", "name", "step"}
+    rest = "  ".join(f"{name}={value}" for name, value in event.items() if name not in known)
+    step = event.get("step", "").removeprefix("falhook.")
+    return (
+        f"{at}  {event['job']}  {event['to']:<14}  {event['name']:<9} {step:<13}  {rest}".rstrip()
+    )
+
+
+def _picture(events: Iterator[Event | None], ways: dict[str, Way], console: Console) -> None:
+    def draw() -> object:
+        return live_table(list(ways.values()), time.time())
+
+    # Drawn anew by a thread of its own, so that the seconds run while the stream is silent.
+    with Live(console=console, refresh_per_second=FRAMES, get_renderable=draw):  # type: ignore[arg-type]
+        for event in events:
+            if event is not None:
+                ways[event["job"]].take(event)
+            if _ended(ways):
+                return

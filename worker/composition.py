@@ -1,0 +1,81 @@
+"""The tools of a worker process, built once from its settings."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+from redis import Redis
+
+from webhook.contract import Task
+from worker.create import Creator
+from worker.download import AllowedHosts, Downloader, http_client
+from worker.fal import Fal
+from worker.ffmpeg import Ffmpeg
+from worker.inbox import Inbox
+from worker.ingest import Ingest
+from worker.lease import Leases
+from worker.messages import send, waker
+from worker.models import Catalogue
+from worker.pipeline import Pipeline, Step
+from worker.progress import Progress
+from worker.publish import Publish
+from worker.records import Records, connect
+from worker.settings import Settings
+from worker.steps import Download, TranscodeTag
+from worker.storage import Storage
+from worker.submit import Submit
+from worker.sweep import Sweep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the tasks are made of."""
+
+    pipeline: Pipeline
+    ingest: Ingest
+    sweep: Sweep
+    creator: Creator
+
+
+def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
+    """The tools of one process; connections are made when they are first used."""
+    records = Records(connect(settings.redis_url))
+    inbox = Inbox(Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2))
+    fal = Fal(settings.fal_key.get_secret_value())
+    wake = waker(app)
+    steps = _steps(settings, records, fal, storage)
+    pipeline = Pipeline(records, steps, wake, leases=Leases(records))
+    deadline = settings.callback_deadline
+    return Tools(
+        pipeline=pipeline,
+        ingest=Ingest(pipeline=pipeline, inbox=inbox, fal=fal, deadline=deadline),
+        sweep=Sweep(
+            pipeline=pipeline,
+            inbox=inbox,
+            wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
+            deadline=deadline,
+        ),
+        creator=Creator(records=records, catalogue=Catalogue.load(), wake=wake),
+    )
+
+
+def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> tuple[Step, ...]:
+    progress = Progress(records)
+    submit = Submit(
+        fal=fal,
+        records=records,
+        public_url=settings.public_url,
+        secret=settings.secrets[0],
+        deadline=settings.callback_deadline,
+    )
+    downloader = Downloader(
+        hosts=AllowedHosts.parse(settings.download_hosts),
+        max_bytes=settings.download_max_bytes,
+        client=http_client(),
+    )
+    ffmpeg = Ffmpeg.find(settings.ffmpeg or None)
+    return (
+        submit.step(),
+        Download(downloader=downloader, storage=storage, progress=progress).step(),
+        TranscodeTag(storage=storage, ffmpeg=ffmpeg, progress=progress).step(),
+        Publish(storage=storage, records=records).step(),
+    )

@@ -1,0 +1,177 @@
+"""The one door to fal: exactly one POST per submit, and single GETs of a result.
+
+Exceptions of a submit:
+
+NotAccepted   fal surely has no job: try again later
+Refused       fal said no: the job fails with fal's words
+Unknown       fal may have the job: never post again, the callback settles it
+
+fal-client 1.0.3 repeats its POST up to ten times (20 with its backup host) on timeouts, dropped
+connections, 408, 409, 429 and ingress errors, and fal has no idempotency key: each repeat may be
+a second paid job. `OnePost` lets one POST out and turns every other outcome into an exception
+that fal-client's retry loop does not catch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import httpx
+from fal_client import SyncClient
+from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHandle
+
+from worker.failures import Failure, Permanent, Transient
+from worker.jobs import Json
+from worker.refusal import retry_after, words
+
+TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
+AMBIGUOUS = frozenset({408, 409})
+
+
+class NotAccepted(Transient):
+    """fal surely has no job of this POST."""
+
+
+class Refused(Permanent):
+    """fal answered that it will not take this job."""
+
+
+class Unknown(Failure):
+    """The POST went out and no answer told what became of it."""
+
+
+class NoResult(Transient):
+    """fal has no result of this request: not yet, or not any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """fal has the job. The two addresses are fal's own and may be empty."""
+
+    request_id: str
+    response_url: str
+    cancel_url: str
+
+
+class OnePost(httpx.BaseTransport):
+    """Lets exactly one request out; every outcome but a 2xx leaves as one of our exceptions."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self._sent = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers a 2xx, its body read; raises NotAccepted, Refused or Unknown otherwise."""
+        if self._sent:
+            raise Unknown("second_post", "fal-client tried to POST again; it was not let out")
+        self._sent = True
+        try:
+            response = self._inner.handle_request(request)
+            # Read here: a fault in the body must not reach fal-client's retry loop either.
+            response.read()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            sentence = f"no connection to {request.url.host} could be made"
+            raise NotAccepted("fal_unreachable", sentence) from error
+        except httpx.HTTPError as error:
+            sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
+            raise Unknown("answer_lost", sentence) from error
+        _judge(response)
+        return response
+
+
+def _judge(response: httpx.Response) -> None:
+    status = response.status_code
+    if response.is_success:
+        return
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        after = retry_after(response.headers)
+        raise NotAccepted("fal_busy", f"fal answered 429: {words(response)}", after=after)
+    if response.is_client_error and status not in AMBIGUOUS:
+        raise Refused(f"fal_{status}", f"fal answered {status}: {words(response)}")
+    raise Unknown(f"fal_{status}", f"fal answered {status}, which tells nothing about the job")
+
+
+@dataclass(frozen=True)
+class _Client(SyncClient):
+    """fal-client's own client over a transport for a single POST."""
+
+    transport: httpx.BaseTransport = field(kw_only=True)
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        headers = {"Authorization": self._auth.header_value, "User-Agent": USER_AGENT}
+        # A redirect of a POST could become a second one; it counts as an unknown outcome.
+        return httpx.Client(
+            transport=self.transport, headers=headers, timeout=TIMEOUT, follow_redirects=False
+        )
+
+
+class Fal:
+    """fal's queue, for one key; safe to share between threads."""
+
+    def __init__(self, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._key = key
+        self._transport = transport or BackupDomainTransport()
+
+    def submit(self, endpoint: str, arguments: Mapping[str, Json], webhook_url: str) -> Accepted:
+        """POST the job once. Raises NotAccepted, Refused or Unknown."""
+        client = _Client(key=self._key, transport=OnePost(self._transport))
+        try:
+            handle = client.submit(endpoint, dict(arguments), webhook_url=webhook_url)
+        except Failure:
+            raise
+        except Exception as error:
+            # Whatever went wrong after the POST: an answer without a request id, say.
+            sentence = f"fal's answer could not be read ({type(error).__name__})"
+            raise Unknown("answer_unreadable", sentence) from error
+        return Accepted(
+            request_id=str(handle.request_id),
+            response_url=str(handle.response_url),
+            cancel_url=str(handle.cancel_url),
+        )
+
+    def result_address(self, endpoint: str, request_id: str) -> str:
+        """Where fal keeps the result, for a request whose submit answer was lost."""
+        client = _Client(key=self._key, transport=self._transport)
+        handle = SyncRequestHandle.from_request_id(client._client, endpoint, request_id)  # noqa: SLF001
+        return str(handle.response_url)
+
+    def result(self, response_url: str) -> Json:
+        """GET the result once, never the status.
+
+        Raises NoResult if fal has none (yet, or any more), Permanent with fal's words if the
+        render failed, Transient if fal cannot be asked.
+        """
+        headers = {"Authorization": f"Key {self._key}", "User-Agent": USER_AGENT}
+        with httpx.Client(transport=_Shared(self._transport), timeout=TIMEOUT) as client:
+            try:
+                response = client.get(response_url, headers=headers)
+            except httpx.HTTPError as error:
+                sentence = f"the result could not be fetched ({type(error).__name__})"
+                raise Transient("result_unavailable", sentence) from error
+        return _result(response)
+
+
+def _result(response: httpx.Response) -> Json:
+    status = response.status_code
+    if response.is_success:
+        try:
+            result: Json = response.json()
+        except ValueError as error:
+            raise Permanent("result_unreadable", "fal's result is not JSON") from error
+        return result
+    if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
+        raise NoResult("no_result", f"fal has no result ({status}): {words(response)}")
+    if response.is_client_error:
+        raise Permanent(f"result_{status}", f"fal answered {status}: {words(response)}")
+    raise Transient("result_unavailable", f"fal answered {status}: {words(response)}")
+
+
+class _Shared(httpx.BaseTransport):
+    """A transport that outlives its client."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(request)

@@ -1,0 +1,122 @@
+"""A job: what it is, the states it can be in, and who may go where."""
+
+import json
+import secrets
+from base64 import b32encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Self, TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+
+class JobState(StrEnum):
+    """Where a job is; every change is one compare-and-set on its record."""
+
+    QUEUED = "QUEUED"
+    SUBMITTING = "SUBMITTING"
+    SUBMITTED = "SUBMITTED"
+    SUBMIT_UNKNOWN = "SUBMIT_UNKNOWN"
+    RENDERED = "RENDERED"
+    DOWNLOADED = "DOWNLOADED"
+    TAGGED = "TAGGED"
+    PUBLISHED = "PUBLISHED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+S = JobState
+
+MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
+    {
+        # A callback of an attempt that fal seemed not to take settles the job before a second POST.
+        S.QUEUED: frozenset({S.SUBMITTING, S.RENDERED, S.FAILED, S.CANCELLED}),
+        S.SUBMITTING: frozenset({S.QUEUED, S.SUBMITTED, S.SUBMIT_UNKNOWN, S.RENDERED, S.FAILED}),
+        S.SUBMITTED: frozenset({S.RENDERED, S.FAILED, S.EXPIRED, S.CANCELLED}),
+        S.SUBMIT_UNKNOWN: frozenset({S.SUBMITTED, S.RENDERED, S.FAILED, S.EXPIRED}),
+        S.RENDERED: frozenset({S.DOWNLOADED, S.FAILED}),
+        S.DOWNLOADED: frozenset({S.TAGGED, S.FAILED}),
+        S.TAGGED: frozenset({S.PUBLISHED, S.FAILED}),
+        # A callback that comes after the deadline still brings a paid result.
+        S.EXPIRED: frozenset({S.RENDERED, S.FAILED}),
+        S.PUBLISHED: frozenset(),
+        S.FAILED: frozenset(),
+        S.CANCELLED: frozenset(),
+    }
+)
+
+FINAL = frozenset({S.PUBLISHED, S.FAILED, S.EXPIRED, S.CANCELLED})
+# fal has the job, or may have it: only a callback or the deadline moves it on.
+AWAITING = frozenset({S.SUBMITTING, S.SUBMITTED, S.SUBMIT_UNKNOWN})
+
+
+def new_job_id() -> str:
+    """A fresh id: 16 lower-case letters and digits, 80 random bits."""
+    return b32encode(secrets.token_bytes(10)).decode().lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as its record tells it. Times are Unix seconds; empty text means not known yet."""
+
+    id: str
+    endpoint: str
+    arguments: Mapping[str, Json]
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    state: JobState = JobState.QUEUED
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    due_at: float = 0.0
+    # Which POST this is, from 1; its number is minted into the callback address.
+    attempt: int = 0
+    # Times the current step was started, and times the sweep woke it since the last move.
+    tries: int = 0
+    wakes: int = 0
+    # Nobody may start the step before lease_until: a worker is at it, or it waits to try again.
+    lease_owner: str = ""
+    lease_until: float = 0.0
+    request_id: str = ""
+    response_url: str = ""
+    cancel_url: str = ""
+    submitted_at: float = 0.0
+    looked_up: int = 0
+    # The result as fal gave it, and the fingerprint of the callback that brought it.
+    payload: Json = None
+    callback: str = ""
+    # What each step left for the next: sizes, hashes, names.
+    source: Mapping[str, Json] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    step: str = ""
+    reason: str = ""
+    sentence: str = ""
+
+    @classmethod
+    def decode(cls, record: Mapping[str, str]) -> Self:
+        """The job of a Redis hash written by `encode`."""
+        values = {f.name: _decoded(f.name, record[f.name]) for f in fields(cls) if f.name in record}
+        return cls(**values)  # type: ignore[arg-type]
+
+
+_JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs"})
+_INTS = frozenset({"attempt", "tries", "wakes", "looked_up"})
+_FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
+
+
+def _decoded(name: str, value: str) -> object:
+    if name in _JSON:
+        return json.loads(value)
+    if name in _INTS:
+        return int(value)
+    if name in _FLOATS:
+        return float(value)
+    return JobState(value) if name == "state" else value
+
+
+def encode(changes: Mapping[str, object]) -> dict[str, str]:
+    """Fields of a job as a Redis hash holds them."""
+    return {
+        name: json.dumps(value) if name in _JSON else str(value) for name, value in changes.items()
+    }

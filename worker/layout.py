@@ -1,0 +1,29 @@
+"""Where a job's files lie in storage.
+
+work/{job}/source.mp4             the result, to the byte
+work/{job}/video.mp4, poster.jpg  the delivery, tagged and checked
+published/{job}/…                 the same, put in place, and manifest.json, which is written last
+                                  and is what "published" means
+"""
+
+SOURCE = "source.mp4"
+VIDEO = "video.mp4"
+POSTER = "poster.jpg"
+MANIFEST = "manifest.json"
+
+CONTENT_TYPES = {VIDEO: "video/mp4", POSTER: "image/jpeg"}
+
+
+def work_prefix(job_id: str) -> str:
+    """What all intermediate files of a job begin with."""
+    return f"work/{job_id}/"
+
+
+def work_key(job_id: str, name: str) -> str:
+    """The key of an intermediate file."""
+    return work_prefix(job_id) + name
+
+
+def published_key(job_id: str, name: str) -> str:
+    """The key of a published file."""
+    return f"published/{job_id}/{name}"

@@ -1,0 +1,76 @@
+"""Leases: a worker that lives keeps its jobs; the jobs of one that died are taken up again.
+
+While a step runs, its job's lease is renewed every RENEWAL seconds. A worker that is killed
+renews nothing, the lease ends within LEASE, and the sweep wakes the step for another worker.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from webhook.log import get_logger
+from worker.jobs import Job, JobState
+from worker.records import Change, Records
+
+# In seconds. Below the time in which README promises that a killed step is taken up again.
+LEASE = 20.0
+RENEWAL = 5.0
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    job: Job
+    state: JobState
+
+
+class Leases:
+    """The leases that this process holds, renewed by one thread."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def hold(self, job: Job, state: JobState) -> Iterator[None]:
+        """The lease that was claimed with `job` is renewed until the block ends."""
+        with self._lock:
+            self._held[job.lease_owner] = _Held(job, state)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[job.lease_owner]
+
+    def _renew(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(RENEWAL):
+            with self._lock:
+                held = tuple(self._held.values())
+            for lease in held:
+                self._extend(lease)
+
+    def _extend(self, lease: _Held) -> None:
+        until = self._records.clock() + LEASE
+        change = Change(
+            set={"lease_until": until},
+            guard={"lease_owner": lease.job.lease_owner},
+            due=until,
+        )
+        try:
+            renewed = self._records.change(lease.job.id, [lease.state], change)
+        except RedisError as error:
+            log.warning("lease.lost", job=lease.job.id, error=type(error).__name__)
+            return
+        if not renewed:
+            log.warning("lease.lost", job=lease.job.id, error="taken_over")

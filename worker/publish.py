@@ -1,0 +1,76 @@
+"""The publish step: everything in place, the manifest last."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from webhook.contract import Task
+from webhook.log import get_logger
+from worker.failures import Failure, Permanent
+from worker.jobs import Job, JobState, Json
+from worker.layout import MANIFEST, published_key, work_key, work_prefix
+from worker.pipeline import Outcome, Step
+from worker.records import Records
+from worker.storage import Storage
+from worker.tags import AI_ORIGIN
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Storage's work area to its published one."""
+
+    storage: Storage
+    records: Records
+
+    def step(self) -> Step:
+        """The row of the pipeline's table."""
+        return Step(task=Task.PUBLISH, takes=JobState.TAGGED, work=self.work)
+
+    def work(self, job: Job) -> Outcome:
+        """PUBLISHED: the files and then their manifest are in place, the work files gone.
+
+        Done again after a crash it changes nothing: the first manifest stays.
+        """
+        files = job.outputs.get("files")
+        if not isinstance(files, dict):
+            raise Permanent("no_outputs", "the record names no files to publish")
+        address = published_key(job.id, MANIFEST)
+        if self.storage.size(address) is None:
+            for name in files:
+                self.storage.copy(work_key(job.id, name), published_key(job.id, name))
+            content = json.dumps(self._manifest(job, files), indent=2).encode() + b"\n"
+            self.storage.put(address, content, content_type="application/json", create=True)
+        self._clear(job)
+        told = {"manifest": self.storage.address(address)}
+        return Outcome(to=JobState.PUBLISHED, event=told)
+
+    def _clear(self, job: Job) -> None:
+        try:
+            self.storage.delete(work_prefix(job.id))
+        except Failure as failure:
+            # The publication stands; what is left costs space only, and the log says where.
+            log.warning("work.kept", job=job.id, reason=failure.reason)
+
+    def _manifest(self, job: Job, files: dict[str, Json]) -> dict[str, Json]:
+        return {
+            "falhook": version("falhook"),
+            "job_id": job.id,
+            "endpoint": job.endpoint,
+            "request_id": job.request_id,
+            "attempt": job.attempt,
+            "metadata": dict(job.metadata),
+            "created_at": _iso(job.created_at),
+            "published_at": _iso(self.records.clock()),
+            "ai_origin": {"DigitalSourceType": AI_ORIGIN},
+            "source": dict(job.source),
+            "method": job.outputs.get("method"),
+            "video": job.outputs.get("video"),
+            "files": files,
+        }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,137 @@
+"""The records of all jobs in Redis, and the one compare-and-set that changes them.
+
+Redis keys:
+
+falhook:job:{id}           hash: the fields of Job
+falhook:job:{id}:events    stream: the job's whole history
+falhook:jobs               sorted set: job → created
+falhook:jobs:{STATE}       sorted set: job → since when it is in that state
+falhook:timers             sorted set: job → when it is due to have moved (no final job is in it)
+falhook:events             stream: the events of all jobs, the last EVENTS_KEPT or so
+
+The script makes key names of its own, so a Redis Cluster would need hash tags; one primary does.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TypeAlias, cast
+
+from redis import Redis
+
+from worker.jobs import Job, JobState, encode
+
+EVENTS_KEPT = 100_000
+JOBS = "falhook:jobs"
+TIMERS = "falhook:timers"
+EVENTS = "falhook:events"
+
+Event: TypeAlias = Mapping[str, str]
+
+
+def connect(redis_url: str) -> Redis:
+    """A client for records and events: it notices a half-open connection within seconds."""
+    return Redis.from_url(
+        redis_url,
+        decode_responses=True,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        health_check_interval=5,
+    )
+
+
+def job_key(job_id: str) -> str:
+    """The hash of this job."""
+    return f"falhook:job:{job_id}"
+
+
+def history_key(job_id: str) -> str:
+    """The stream of this job's events."""
+    return f"{job_key(job_id)}:events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What should become of a record; see worker/move.lua for the meaning of each part."""
+
+    to: JobState | None = None
+    set: Mapping[str, object] | None = None
+    guard: Mapping[str, object] | None = None
+    bump: tuple[str, ...] = ()
+    # None leaves the timer as it is, 0 takes it away; else Unix seconds.
+    due: float | None = None
+    unleased_at: float | None = None
+    event: Event | None = None
+
+
+class Records:
+    """The job records of one Redis, which must decode responses; safe to share between threads.
+
+    `clock` is Unix seconds.
+    """
+
+    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:
+        self.redis = redis
+        self.clock = clock
+        script = resources.files("worker").joinpath("move.lua").read_text()
+        self._move = redis.register_script(script)
+
+    def add(self, job: Job, *, due: float, event: Event) -> bool:
+        """Write a new job down; False if a record of that id exists, which stays as it is."""
+        values = {
+            "id": job.id,
+            "endpoint": job.endpoint,
+            "arguments": job.arguments,
+            "metadata": job.metadata,
+            "step": job.step,
+            "reason": job.reason,
+            "sentence": job.sentence,
+            "created_at": self.clock(),
+        }
+        return self._change(job.id, None, Change(to=job.state, set=values, due=due, event=event))
+
+    def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
+        """Change the record if it is in one of the `expected` states and every guard holds."""
+        return self._change(job_id, [state.value for state in expected], change)
+
+    def _change(self, job_id: str, expected: list[str] | None, change: Change) -> bool:
+        now = self.clock()
+        order = {
+            "id": job_id,
+            "at": f"{now:.6f}",
+            "expected": expected,
+            "to": change.to,
+            "set": encode(change.set or {}) or None,
+            "guard": {name: str(value) for name, value in (change.guard or {}).items()} or None,
+            "bump": list(change.bump) or None,
+            "due": None if change.due is None else f"{change.due:.6f}" if change.due else "",
+            "unleased_at": None if change.unleased_at is None else f"{change.unleased_at:.6f}",
+            "event": dict(change.event) if change.event else None,
+            "keep": EVENTS_KEPT,
+        }
+        given = {name: value for name, value in order.items() if value is not None}
+        keys = [job_key(job_id), history_key(job_id), EVENTS, TIMERS, JOBS]
+        done, _state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(given)]))
+        return bool(done)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, or None without a record."""
+        record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
+        return Job.decode(record) if record else None
+
+    def list(self, *, state: JobState | None = None, limit: int = 50) -> Sequence[Job]:
+        """The newest jobs first, of one state or of all."""
+        key = f"{JOBS}:{state}" if state else JOBS
+        ids = cast(list[str], self.redis.zrevrange(key, 0, limit - 1))
+        return [job for job_id in ids if (job := self.get(job_id)) is not None]
+
+    def count(self, state: JobState) -> int:
+        """How many jobs are in this state."""
+        return self.redis.zcard(f"{JOBS}:{state}")
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Ids of jobs that should have moved by now, the most overdue first."""
+        due = self.redis.zrangebyscore(TIMERS, 0, self.clock(), start=0, num=limit)
+        return cast(list[str], due)

@@ -1,0 +1,69 @@
+"""The submit step: one POST for each claim of a job, and never a second one in doubt."""
+
+from dataclasses import dataclass
+
+from webhook.contract import Task, callback_url
+from worker.fal import Accepted, Fal, Unknown
+from worker.jobs import Job, JobState
+from worker.pipeline import Outcome, Step
+from worker.records import Change, Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Posts jobs to fal. `deadline` is the seconds a callback may take."""
+
+    fal: Fal
+    records: Records
+    public_url: str
+    secret: str
+    deadline: float
+
+    def step(self) -> Step:
+        """The row of the pipeline's table."""
+        return Step(
+            task=Task.SUBMIT,
+            takes=JobState.QUEUED,
+            claims=JobState.SUBMITTING,
+            bumps=("tries", "attempt"),
+            late=(JobState.SUBMIT_UNKNOWN,),
+            work=self.work,
+            # Nobody knows how far it came: the POST may have gone out.
+            on_crash=lambda job: self.unknown(job, "crashed"),
+        )
+
+    def work(self, job: Job) -> Outcome:
+        """SUBMITTED with fal's request id, or SUBMIT_UNKNOWN where the answer was lost.
+
+        Raises NotAccepted where fal surely has no job, Refused where it will never take it.
+        """
+        address = callback_url(self.public_url, self.secret, job.id, job.attempt)
+        try:
+            accepted = self.fal.submit(job.endpoint, job.arguments, address)
+        except Unknown as unknown:
+            return self.unknown(job, unknown.reason)
+        self._keep(job, accepted)
+        return Outcome(
+            to=JobState.SUBMITTED,
+            set={"request_id": accepted.request_id, "submitted_at": self.records.clock()},
+            event={"request_id": accepted.request_id, "attempt": str(job.attempt)},
+            due=self.deadline,
+        )
+
+    def unknown(self, job: Job, reason: str) -> Outcome:
+        """The callback settles such a job, or its deadline does; it is never posted again."""
+        return Outcome(
+            to=JobState.SUBMIT_UNKNOWN,
+            set={"submitted_at": self.records.clock()},
+            event={"reason": reason, "attempt": str(job.attempt)},
+            due=self.deadline,
+        )
+
+    def _keep(self, job: Job, accepted: Accepted) -> None:
+        # The callback may have come before this answer and have moved the job already.
+        addresses = {
+            "response_url": accepted.response_url,
+            "cancel_url": accepted.cancel_url,
+        }
+        change = Change(set=addresses, guard={"attempt": job.attempt})
+        self.records.change(job.id, JobState, change)

@@ -1,0 +1,90 @@
+"""The sweep: whatever should have moved and did not is woken again.
+
+It finds what messages lost: callbacks in the inbox that nobody ingested, jobs whose wake or
+worker died, and callbacks that are past their deadline. Any number of sweeps at once do no harm.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from webhook.contract import Task
+from webhook.log import get_logger
+from worker.failures import Permanent
+from worker.inbox import Inbox
+from worker.jobs import AWAITING, FINAL, Job, JobState
+from worker.pipeline import WAKE_GRACE, Outcome, Pipeline
+from worker.records import Change
+
+# Seconds between sweeps, and how many jobs each looks at.
+INTERVAL = 5.0
+LIMIT = 1_000
+# Job ids in one wake of `ingest`.
+CHUNK = 100
+# A wake may be waiting in a long queue rather than lost, so that waits between wakes double up to
+# this many seconds; after MAX_WAKES, about a day, the job fails.
+LONGEST_WAIT = 600.0
+MAX_WAKES = 150
+# Seconds until a look-up that died is tried again by the next sweep.
+LOOK_UP_TIME = 60.0
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Wakes what is overdue. `wake_ingest` sends one message for many jobs."""
+
+    pipeline: Pipeline
+    inbox: Inbox
+    wake_ingest: Callable[[Sequence[str]], None]
+    deadline: float
+
+    def run(self) -> None:
+        """Afterwards everything overdue was woken once, or ended."""
+        pending = self.inbox.overdue(LIMIT)
+        for start in range(0, len(pending), CHUNK):
+            self.wake_ingest(pending[start : start + CHUNK])
+        due = self.pipeline.records.due(LIMIT)
+        for job_id in due:
+            self._stir(job_id)
+        if pending or due:
+            log.info("sweep.done", callbacks=len(pending), jobs=len(due))
+
+    def _stir(self, job_id: str) -> None:
+        job = self.pipeline.records.get(job_id)
+        if job is None or job.due_at > self.pipeline.records.clock():
+            return
+        if job.state in FINAL:
+            self.pipeline.records.change(job_id, [job.state], Change(due=0))
+        elif job.state is JobState.SUBMITTING:
+            self._unknown(job)
+        elif job.state in AWAITING:
+            self._postpone(job, LOOK_UP_TIME)
+            self.wake_ingest([job_id])
+        else:
+            self._again(job)
+
+    def _unknown(self, job: Job) -> None:
+        # The worker died around its POST: only fal knows whether it has the job.
+        outcome = Outcome(
+            to=JobState.SUBMIT_UNKNOWN,
+            set={"submitted_at": self.pipeline.records.clock()},
+            event={"reason": "worker_lost", "attempt": str(job.attempt)},
+            due=self.deadline,
+        )
+        self.pipeline.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING])
+
+    def _again(self, job: Job) -> None:
+        if job.wakes >= MAX_WAKES:
+            sentence = f"{job.state} was woken {job.wakes} times and no worker took it up"
+            failure = Permanent("stalled", sentence)
+            self.pipeline.fail(Task.SWEEP, job, failure, expected=[job.state])
+            return
+        self._postpone(job, min(WAKE_GRACE * 2**job.wakes, LONGEST_WAIT))
+        self.pipeline.pass_on(job.id)
+
+    def _postpone(self, job: Job, seconds: float) -> None:
+        due = self.pipeline.records.clock() + seconds
+        guard = {"attempt": job.attempt} if job.attempt else None
+        change = Change(bump=("wakes",), due=due, guard=guard)
+        self.pipeline.records.change(job.id, [job.state], change)
