@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands on the left
 """Objects under keys: the same promises from a directory, from memory and from S3."""
 
 import errno

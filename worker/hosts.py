@@ -58,12 +58,8 @@ class AllowedHost:
 
     def allows(self, *, host: str, port: int, path: str) -> bool:
         named = host.endswith(f".{self.host}") if self.subdomains else host == self.host
-        ports = {self.port or HTTPS_PORT, port if self.loopback and not self.port else HTTPS_PORT}
-        return (
-            named
-            and port in (ports if not self.port else {self.port})
-            and path.startswith(self.prefix)
-        )
+        reachable = port == (self.port or HTTPS_PORT) or (self.loopback and self.port is None)
+        return named and reachable and path.startswith(self.prefix)
 
     def allows_address(self, address: str) -> bool:
         """Whether a connection to this IP address may be made for this entry.
@@ -85,7 +81,7 @@ class AllowedHosts:
 
     @classmethod
     def parse(cls, setting: str) -> "AllowedHosts":
-        """Of a comma-separated list, for example `*.fal.media,storage.googleapis.com/falserverless/`.
+        """Of a comma-separated list: `*.fal.media,storage.googleapis.com/falserverless/`.
 
         Raises ValueError with a sentence that names the setting, the value and the cure.
         """
@@ -104,7 +100,6 @@ class AllowedHosts:
             # httpx makes the connection, so its reading of the URL is the one that counts.
             parsed = httpx.URL(url)
             written = urlsplit(url)
-            path = written.path
         except (httpx.InvalidURL, ValueError) as error:
             raise _refused("the result's URL cannot be read") from error
         host = parsed.raw_host.decode("ascii").strip("[]")
@@ -114,11 +109,12 @@ class AllowedHosts:
             )
         if parsed.userinfo or "@" in written.netloc:
             raise _refused(f"the result's URL on {host[:100]} holds a user name")
-        if _climbs(path):
+        if _climbs(written.path):
             raise _refused(f"the path of the result's URL on {host[:100]} holds '..'")
         port = parsed.port or HTTPS_PORT
+        path = parsed.raw_path.partition(b"?")[0].decode("ascii")
         for entry in self.entries:
-            if entry.allows(host=host, port=port, path=path or "/"):
+            if entry.allows(host=host, port=port, path=path):
                 return entry
         raise _refused(
             f"{host[:100]}:{port} is not among FALHOOK_DOWNLOAD_HOSTS with this path; "
