@@ -56,7 +56,7 @@ async def play(job: Job, *, deliveries: Deliveries, clock: Clock, counts: Counts
 
 async def _wait(job: Job, clock: Clock, counts: Counts) -> None:
     await clock.sleep(job.mishaps.number("callback-late"))
-    if "callback-never" not in job.mishaps and "out-of-order" not in job.mishaps:
+    if "callback-never" not in job.mishaps and not job.out_of_turn:
         return
     counts.note(Kind.CALLBACK_HELD, request_id=job.request_id)
     await counts.until(lambda: job.released.is_set() or _overtaken(job))

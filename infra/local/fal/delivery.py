@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -43,6 +43,7 @@ class Deliveries:
     user_id: str
     patience: tuple[float, float]
     stored: Callable[[Job], bool]
+    _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(200))
 
     async def deliver(self, job: Job, message: dict[str, Any]) -> None:
         """Try until a 2xx, a redirect, the last try or the end of the stored result."""
@@ -60,6 +61,10 @@ class Deliveries:
 
     async def attempt(self, job: Job, message: dict[str, Any], *, first: bool = True) -> int | None:
         """Make one try; return the HTTP status of the answer, or None if there was none."""
+        async with self._at_once:
+            return await self._attempt(job, message, first=first)
+
+    async def _attempt(self, job: Job, message: dict[str, Any], *, first: bool) -> int | None:
         assert job.webhook is not None, "the job has a callback address"
         job.tries += 1
         nth = job.tries

@@ -43,6 +43,7 @@ class Job:
     completed_at: float | None = None
     tries: int = 0
     answers: list[int | None] = field(default_factory=list)
+    out_of_turn: bool = False
     partner: "Job | None" = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)

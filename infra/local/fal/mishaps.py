@@ -182,6 +182,11 @@ def parse(header: str, body: object) -> Mishaps:
     return Mishaps(asked=dict(_wish(part) for part in parts if part))
 
 
+def unmarked(text: str) -> str:
+    """Return `text` without the marks that ask for mishaps."""
+    return _MARK.sub("", text).strip()
+
+
 def _wish(part: str) -> tuple[str, str]:
     name, _, given = (piece.strip() for piece in part.partition("="))
     mishap = MISHAPS.get(name)

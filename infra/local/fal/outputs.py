@@ -9,6 +9,7 @@ from infra.local.fal.files import Files
 from infra.local.fal.hostile import hostile, truncated
 from infra.local.fal.job import Job
 from infra.local.fal.media import Clip, Media, style_of
+from infra.local.fal.mishaps import unmarked
 from infra.local.fal.models import Endpoint, ratio, seconds
 
 
@@ -55,5 +56,5 @@ class Outputs:
 
 
 def _clip(job: Job) -> Clip:
-    style = style_of(str(job.arguments.get("prompt", "")))
+    style = style_of(unmarked(str(job.arguments.get("prompt", ""))))
     return Clip(seconds=seconds(job.arguments), ratio=ratio(job.arguments), style=style)

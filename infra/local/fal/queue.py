@@ -63,7 +63,7 @@ class Queue:
         if self._out_of_order is not None:
             self._out_of_order.partner, self._out_of_order = job, None
         elif "out-of-order" in job.mishaps:
-            self._out_of_order = job
+            self._out_of_order, job.out_of_turn = job, True
         self._waiting[job.request_id] = job
         life = asyncio.get_running_loop().create_task(self._life(job))
         self._lives[job.request_id] = life

@@ -85,7 +85,7 @@ async def simulate(
         render_seconds=timing.render_seconds,
         slots=asyncio.Semaphore(account.concurrency),
     )
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
     async with httpx.AsyncClient(
         verify=certificates.client(),
         trust_env=False,

@@ -1,0 +1,83 @@
+"""What the simulated models find wrong with their inputs."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.local.fal.models import find, problems, ratio, seconds
+
+_TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+_IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+_V3 = "fal-ai/kling-video/v3/pro/image-to-video"
+
+
+def _found(endpoint: str, arguments: object) -> list[tuple[Any, ...]]:
+    known = find(endpoint)
+    assert known is not None
+    return [(error["type"], *error["loc"]) for error in problems(known, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "expected"),
+    [
+        (_TEXT, {"prompt": "a"}, []),
+        (_TEXT, {"prompt": "a", "duration": "10", "aspect_ratio": "9:16", "cfg_scale": 1}, []),
+        (_IMAGE, {"prompt": "a", "image_url": "https://x.example/a.png"}, []),
+        (_V3, {"start_image_url": "data:image/png;base64,AA", "duration": "15"}, []),
+        ("kling/v4/text-to-video", {"prompt": "a", "duration": "30"}, []),
+        (_TEXT, {}, [("missing", "body", "prompt")]),
+        (_IMAGE, {"prompt": "a"}, [("missing", "body", "image_url")]),
+        (_TEXT, {"prompt": "a", "duration": 5}, [("one_of", "body", "duration")]),
+        (_TEXT, {"prompt": "a", "duration": "7"}, [("one_of", "body", "duration")]),
+        (_TEXT, {"prompt": "a", "aspect_ratio": "7:5"}, [("one_of", "body", "aspect_ratio")]),
+        (_TEXT, {"prompt": "a", "cfg_scale": 2}, [("less_than_equal", "body", "cfg_scale")]),
+        (_TEXT, {"prompt": "a", "cfg_scale": -1}, [("greater_than_equal", "body", "cfg_scale")]),
+        (_TEXT, {"prompt": "a", "cfg_scale": "1"}, [("float_type", "body", "cfg_scale")]),
+        (_TEXT, {"prompt": 7}, [("string_type", "body", "prompt")]),
+        (_TEXT, {"prompt": "a" * 2501}, [("string_too_long", "body", "prompt")]),
+        (
+            _IMAGE,
+            {"prompt": "a", "image_url": "file:///a.png"},
+            [("file_download_error", "body", "image_url")],
+        ),
+        (_TEXT, ["prompt"], [("dict_type", "body")]),
+        ("fal-ai/other/thing", {"anything": 1}, []),
+    ],
+)
+def test_inputs_are_judged_as_the_model_would(
+    endpoint: str, arguments: object, expected: list[tuple[Any, ...]]
+) -> None:
+    """Each fault is named by fal's type and place; good input has none."""
+    assert expected == _found(endpoint, arguments)
+
+
+def test_errors_echo_the_input() -> None:
+    """The offending value comes back, as with fal."""
+    known = find(_TEXT)
+    assert known is not None
+    (error,) = problems(known, {"prompt": "a", "duration": 7})
+    assert (7, {"expected": ["5", "10"]}) == (error["input"], error["ctx"])
+
+
+def test_an_unknown_path_of_a_kling_app_is_not_found() -> None:
+    """Kling's apps have no other paths than their own."""
+    assert find("fal-ai/kling-video/v9/nothing") is None
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+_names = st.sampled_from(
+    ["prompt", "negative_prompt", "duration", "aspect_ratio", "cfg_scale", "image_url"]
+)
+
+
+@given(arguments=st.dictionaries(_names, _json) | _json)
+def test_no_input_breaks_the_judgement(arguments: object) -> None:
+    """Whatever JSON comes, it is judged, and has a duration and a shape."""
+    _found(_IMAGE, arguments)
+    assert seconds(arguments) > 0
+    assert ":" in ratio(arguments)
