@@ -122,11 +122,11 @@ def test_cut_is_resumed(
 OTHER = clip(200_000, seed=2)
 
 
-def lying(request: Request) -> None:
-    """A 206 that begins elsewhere than was asked."""
-    head = {"Content-Length": 10, "Content-Range": f"bytes 5-14/{len(BODY)}", "ETag": '"one"'}
-    request.head(206, head)
-    request.send(BODY[5:15])
+def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Answer:
+    """A 206 from `first` to the end, whatever was asked; `short` bytes less than it says."""
+    rest = body[first : len(body) - short]
+    span = f"bytes {first}-{len(body) - 1}/{len(body)}"
+    return plain(206, rest, Content_Range=span, ETag=etag)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,12 @@ def lying(request: Request) -> None:
         ([ranged(BODY, cut=CUT), ranged(OTHER, etag='"two"')], OTHER),
         ([ranged(BODY, cut=CUT), plain(200, BODY, ETag='"one"')], BODY),
         ([ranged(BODY, cut=CUT), plain(416)], BODY),
-        ([ranged(BODY, cut=CUT), lying], BODY),
+        ([ranged(BODY, cut=CUT), part(5, BODY)], BODY),
+        ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag='"three"')], BODY),
         ([ranged(BODY, etag='W/"one"', cut=CUT)], BODY),
         ([ranged(BODY, etag=None, cut=CUT)], BODY),
     ],
-    ids=["changed", "range ignored", "416", "wrong range", "weak etag", "no etag"],
+    ids=["changed", "range ignored", "416", "wrong range", "other object", "weak etag", "no etag"],
 )
 def test_begins_again(
     make: Callable[..., Downloader],
@@ -168,6 +169,22 @@ def test_tries_end(
     assert (Transient, "download_cut") == (type(failure), failure.reason)
     assert 4 == len(cdn.requests)
     assert [1, 2, 4] == pauses
+
+
+def without_length(request: Request) -> None:
+    """The beginning of a chunked body, cut."""
+    request.head(200, {"Transfer-Encoding": "chunked", "ETag": '"one"'})
+    request.send(b"%x\r\n%s\r\n" % (CUT, BODY[:CUT]))
+
+
+@pytest.mark.parametrize("start", [without_length, ranged(BODY, cut=CUT)])
+def test_short_part(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, start: Answer
+) -> None:
+    """A part that ends before the length it named is a cut, also where no length came before."""
+    cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
+    assert 2 == make().fetch(cdn.url(), put(storage)).resumed
+    assert BODY == storage.read("clip")
 
 
 def endless(request: Request) -> None:

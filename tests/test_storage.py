@@ -197,7 +197,8 @@ def test_killed_writer(directory: Storage, before: bytes | None) -> None:
     assert before == directory.read("jobs/1/clip")
     assert ([] if before is None else ["jobs/1/clip"]) == list(directory.list("jobs/1"))
     directory.delete("jobs/1")
-    assert [] == files(directory)
+    assert directory.root is not None
+    assert [] == list(directory.root.iterdir())
 
 
 def test_put_sweeps_what_a_killed_writer_left(directory: Storage) -> None:
@@ -211,6 +212,17 @@ def test_put_sweeps_what_a_killed_writer_left(directory: Storage) -> None:
     directory.put("jobs/1/clip", b"newer", content_type=MP4)
     assert ["jobs/1/clip"] == files(directory)
     assert b"newer" == directory.read("jobs/1/clip")
+
+
+def test_put_outlives_a_power_cut(directory: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and the directory that names it are synced before put and copy return."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    directory.put("jobs/1/a", b"x", content_type=MP4)
+    directory.copy("jobs/1/a", "jobs/2/b")
+    assert directory.root is not None
+    due = [directory.root / "jobs" / name for name in ("1/a", "1", "2/b", "2")]
+    assert [path.stat().st_ino for path in due] == synced
 
 
 def test_delete_leaves_no_empty_directory(directory: Storage) -> None:
@@ -228,6 +240,7 @@ def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{tmp_path}/a b/c" == Storage.open(f"file://{tmp_path}/a%20b").address("c")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert "s3://bucket/p/a" == Storage.open("s3://bucket/p/").address("a")
+    assert "s3://bucket/p" == Storage.open("s3://bucket/p/").address("")
     assert "gs://bucket/a" == Storage.open("gs://bucket").address("a")
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
     assert "az://container/p/a" == Storage.open("az://container/p").address("a")
@@ -282,6 +295,7 @@ def test_full_disk(directory: Storage, tmp_path: Path) -> None:
     (tmp_path / "copy.part").symlink_to("/dev/full")
     with pytest.raises(Transient, match="storage_full"):
         directory.get("clip", tmp_path / "copy")
+    assert ["store"] == [path.name for path in tmp_path.iterdir()]
 
     class Full(Iterator[bytes]):
         def __next__(self) -> bytes:
@@ -384,6 +398,8 @@ def test_remote_faults(
         try:
             with pytest.raises(failure) as caught:
                 storage.put("clip", b"x", content_type=MP4)
+            with pytest.raises(failure):
+                storage.put("clip", b"x", content_type=MP4, create=True)
             with pytest.raises(Permanent, match="storage_unwritable: FALHOOK_STORAGE_URL=s3://"):
                 storage.probe()
         finally:

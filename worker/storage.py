@@ -236,9 +236,12 @@ class Storage:
                     yield entry["path"]
 
     def address(self, key: str) -> str:
-        """Where a person finds the object: a file's path, or a URL without credentials."""
-        _checked(key)
-        return str(self.root / key) if self.root is not None else f"{self.url.rstrip('/')}/{key}"
+        """Where a person finds the object: a file's path, or a URL without credentials.
+
+        An empty key is the place itself.
+        """
+        place = str(self.root) if self.root is not None else self.url.rstrip("/")
+        return f"{place}/{_checked(key)}" if key else place
 
     @contextmanager
     def _failures(self, key: str, *, missing: str = "storage_unwritable") -> Iterator[None]:
