@@ -27,10 +27,17 @@ def await_end(pid: int, seconds: float = 10.0) -> None:
 
 
 @contextmanager
-def owner(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def owner(
+    script: str, *arguments: str, start_new_session: bool = False
+) -> Iterator[subprocess.Popen[str]]:
     """Run `script` as a process of its own, whose stdout can be read; kill it at the end."""
     with subprocess.Popen(
-        (sys.executable, "-c", script, *arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True
+        (sys.executable, "-c", script, *arguments),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=start_new_session,
     ) as process:
         try:
             yield process

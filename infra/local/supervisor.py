@@ -1,0 +1,224 @@
+"""Keeps the processes of a Procfile running.
+
+Unlike `honcho start`, which ends everything when one process ends, a process that dies is started
+again: workers are killed, run out of memory or leave on a fault of the broker, and the stack has
+to go on. The exception is a process that says it was started wrongly: then all are ended.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from infra.local.changes import Changes
+from infra.local.lifetime import Lifetime, kill_group
+from infra.local.program import Program
+
+# 2: half-configured, said in one sentence; 126 and 127: the shell's "cannot be run" and "not
+# found". Another start would end the same way.
+REFUSALS = frozenset({2, 126, 127})
+
+_GRACE_SECONDS = 10.0
+_KEEPER_SECONDS = 5.0
+
+
+class ProcessRefused(RuntimeError):
+    """A process exited as wrongly started: not started again, and all others are ended."""
+
+    def __init__(self, name: str, code: int, last_lines: tuple[str, ...]) -> None:
+        """Keep which process it was, its exit code and the end of its output."""
+        super().__init__("\n".join((f"{name} refused to start (exit code {code}):", *last_lines)))
+        self.name = name
+        self.code = code
+        self.last_lines = last_lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before a process that died is started again, in seconds."""
+
+    first: float = 0.2
+    factor: float = 2.0
+    longest: float = 5.0
+    settled: float = 10.0  # having run so long, the next death counts as the first
+
+    def after(self, previous: float, ran: float) -> float:
+        """Return the delay that follows `previous` (0: none yet) for a process that `ran` s."""
+        if previous == 0 or ran >= self.settled:
+            return self.first
+        return min(previous * self.factor, self.longest)
+
+
+class Supervisor:
+    """Runs each command under its name, in a session of its own, until it is told to stop.
+
+    Ctrl-C in a terminal reaches the owner alone, which then calls `stop`. An owner gone without
+    `stop`, even by SIGKILL: every process and its group are killed all the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        processes: Mapping[str, str],
+        environ: Mapping[str, str],
+        cwd: Path,
+        output: Callable[[str, bytes], None],
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Start nothing yet. `output` gets every line, from several threads at once."""
+        self._processes = dict(processes)
+        # Else Python holds back what it prints into a pipe, and the last words of a killed one.
+        self._environ = {"PYTHONUNBUFFERED": "1", **environ}
+        self._cwd = cwd
+        self._output = output
+        self._backoff = backoff or Backoff()
+        self._keepers: list[threading.Thread] = []
+        # The owner's thread takes no lock (see Changes): it reads and writes single items.
+        self._changes = Changes()
+        self._running: dict[str, Program] = {}
+        self._starts = dict.fromkeys(self._processes, 0)
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._lifetime = Lifetime()
+        self._lifetime_lock = threading.Lock()  # among the keepers
+
+    def start(self) -> None:
+        """Start every process once and keep them running; returns at once."""
+        for name in self._processes:
+            keeper = threading.Thread(target=self._keep, args=(name,), name=name, daemon=True)
+            keeper.start()
+            self._keepers.append(keeper)
+
+    def pid(self, name: str) -> int | None:
+        """Return the pid of the program itself, None while it is between two runs."""
+        program = self._running.get(name)
+        return program.pid if program else None
+
+    def restarts(self, name: str) -> int:
+        """Return how often `name` was started again."""
+        return max(0, self._starts[name] - 1)
+
+    def wait_running(self, name: str, *, restarts: int = 0, timeout: float = 30.0) -> int:
+        """Return the pid of `name` once it runs and was started again at least `restarts` times.
+
+        Raises TimeoutError after `timeout` seconds; what `wait` raises, or RuntimeError, if all
+        are being stopped.
+        """
+        seen: list[int] = []
+
+        def runs() -> bool:
+            pid = self.pid(name)
+            if pid is not None and self._starts[name] > restarts:
+                seen.append(pid)
+            return self._stopping or bool(seen)
+
+        if not self._changes.wait_for(runs, timeout):
+            raise TimeoutError(f"{name} was not running again within {timeout} s")
+        self._raise_failure()
+        if self._stopping:
+            raise RuntimeError(f"{name} does not run again: the processes are being stopped")
+        return seen[0]
+
+    def wait(self) -> None:
+        """Block until `request_stop`.
+
+        Raises ProcessRefused if a process exited as wrongly started, OSError if one could not be
+        started or its output not be passed on; all have been told to end by then.
+        """
+        self._changes.wait_for(self._is_stopping)
+        self._raise_failure()
+
+    def request_stop(self) -> None:
+        """Tell every process to end and let `wait` return; `stop` sees to the rest.
+
+        Any thread may call it, a signal handler too, and again if it was interrupted.
+        """
+        self._stopping = True
+        for program in tuple(self._running.values()):
+            program.terminate()
+        self._changes.announce()
+
+    def stop(self, grace: float) -> None:
+        """End every process: SIGTERM to each, after `grace` seconds SIGKILL to the groups left.
+
+        Afterwards none of them runs and their output has been passed on. A second call does
+        nothing. Interrupted by another Ctrl-C, it leaves the rest to the end of the owner.
+        """
+        self.request_stop()
+        self._changes.wait_for(lambda: not self._running, grace)
+        for program in tuple(self._running.values()):
+            kill_group(program.pid)
+        for keeper in self._keepers:
+            keeper.join(_KEEPER_SECONDS)
+        self._lifetime.close()
+
+    def __enter__(self) -> Supervisor:
+        """Start; leaving stops all with a grace of 10 s."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop(_GRACE_SECONDS)
+
+    def _keep(self, name: str) -> None:
+        delay = 0.0
+        try:
+            while (program := self._run(name)) is not None:
+                began = time.monotonic()
+                code = self._until_end(name, program)
+                last_lines = program.last_lines()
+                if code in REFUSALS:
+                    return self._fail(ProcessRefused(name, code, last_lines))
+                delay = self._backoff.after(delay, time.monotonic() - began)
+                self._changes.wait_for(self._is_stopping, delay)
+        except OSError as error:
+            self._fail(error)
+
+    def _run(self, name: str) -> Program | None:
+        if self._is_stopping():
+            return None
+        with self._lifetime_lock:
+            program = Program(
+                self._processes[name],
+                lifetime=self._lifetime,
+                environ=self._environ,
+                cwd=self._cwd,
+                output=partial(self._output, name),
+                on_output_lost=self._fail,
+            )
+        self._starts[name] += 1
+        self._running[name] = program
+        if self._is_stopping():  # meanwhile: whoever asked for it may not have seen this one
+            program.terminate()
+        self._changes.announce()
+        return program
+
+    def _until_end(self, name: str, program: Program) -> int:
+        code = program.process.wait()
+        with self._lifetime_lock:
+            self._lifetime.release(program.process)
+        del self._running[name]
+        self._changes.announce()
+        return code
+
+    def _fail(self, error: Exception) -> None:
+        if not self._stopping:
+            self._failure = error
+            self.request_stop()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
