@@ -15,13 +15,13 @@ CONTENT_TYPES = {VIDEO: "video/mp4", POSTER: "image/jpeg"}
 
 
 def work_prefix(job_id: str) -> str:
-    """What all intermediate files of a job begin with."""
-    return f"work/{job_id}/"
+    """The folder of all intermediate files of a job."""
+    return f"work/{job_id}"
 
 
 def work_key(job_id: str, name: str) -> str:
     """The key of an intermediate file."""
-    return work_prefix(job_id) + name
+    return f"{work_prefix(job_id)}/{name}"
 
 
 def published_key(job_id: str, name: str) -> str:

@@ -39,6 +39,7 @@ class Download:
         got = self.downloader.fetch(
             video_address(job.payload),
             lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
+            expect="mp4",
             progress=self.progress.bytes(job, Task.DOWNLOAD),
         )
         source: dict[str, Json] = {"bytes": got.size, "sha256": got.sha256}

@@ -1,0 +1,44 @@
+# Verbs for people and CI; `make` alone tells them. Nothing here needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+
+help: ## tell the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("falhook needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked requirements into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY) ## make the virtual environment from the hash-pinned lock
+
+demo: $(READY) ## run three jobs end to end: simulated fal, embedded Redis, no key needed
+	@exec $(BIN)/python -m infra.local demo
+
+local: $(READY) ## bring up the whole stack with the simulated fal and leave it running
+	@exec $(BIN)/python -m infra.local up
+
+test: $(READY) ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## lint, formatting, strict types, the import contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_imports.py
+
+lock: $(READY) ## pin requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove what runs left behind, the virtual environment too
+	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help setup demo local test check lock clean

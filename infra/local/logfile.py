@@ -1,0 +1,36 @@
+"""The output of many processes in one file."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+
+
+class Logfile:
+    """Lines of named processes; threads may write at once. `output` of a stack."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file."""
+        self._file = path.open("ab")
+        self._lock = threading.Lock()
+
+    def write(self, name: str, line: bytes) -> None:
+        """Add one line, its process in front."""
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(f"{name:<10} ".encode() + line.rstrip(b"\n") + b"\n")
+                self._file.flush()
+
+    def __enter__(self) -> Logfile:
+        """Nothing to do: the file is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._file.close()
