@@ -39,7 +39,7 @@ class Health:
         return JSONResponse(words, 200 if ready else 503)
 
     async def _ping(self) -> None:
-        await self.redis.execute_command("PING")
+        await self.redis.ping()
 
     def _connect(self) -> None:
         with self.celery.connection_for_write() as connection:
