@@ -1,6 +1,7 @@
 """What tests of every kind stand on: a real Redis of their own and the simulated fal."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def media_cache() -> Path:
 @pytest.fixture
 def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., Simulation]]:
     """Starts a simulated fal with the given options; it ends with the test."""
-    running = []
+    running: list[AbstractContextManager[Simulation]] = []
 
     def start(*options: str) -> Simulation:
         options = ("--media-cache", str(media_cache), *options)

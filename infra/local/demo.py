@@ -60,7 +60,7 @@ JOBS = (
 
 def main() -> int:
     """Run the demo; 0 if every job ended as it should and fal was asked no more than needed."""
-    console = Console()
+    console = Console(highlight=False)
     began = time.monotonic()
     (ROOT / "var" / "demo").mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=ROOT / "var" / "demo"))
@@ -73,7 +73,7 @@ def main() -> int:
         ids = [_submit(running, wanted) for wanted in JOBS]
         subprocess.run(_falhook("watch", *ids), env=dict(running.environ), check=False)
         faults = _report(console, running, ids)
-    console.print(f"Log of all processes: {directory / 'stack.log'}")
+    console.print(f"Log of all processes: {logfile.path.relative_to(ROOT)}", soft_wrap=True)
     for fault in faults:
         console.print(f"[red]Not as expected:[/] {fault}")
     console.print(f"Done in {time.monotonic() - began:.1f} s.")
@@ -118,36 +118,35 @@ def _report(console: Console, running: Stack, ids: list[str]) -> list[str]:
         if job["state"] == "PUBLISHED":
             faults += _published(console, running, str(job["id"]))
         else:
-            console.print(f"{job['id']}  not published: {job['sentence']}")
+            console.print(f"{job['id']} was not published: {job['sentence']}")
     console.print()
     return faults
 
 
 def _published(console: Console, running: Stack, job_id: str) -> list[str]:
     place = running.directory / "storage" / "published" / job_id
+    names = ("video.mp4", "poster.jpg", "manifest.json")
+    console.print(f"{place.relative_to(ROOT)}/", soft_wrap=True)
     faults = []
-    for name in ("video.mp4", "poster.jpg", "manifest.json"):
-        path = place / name
+    for path in (place / name for name in names):
         if path.is_file() and path.stat().st_size:
-            console.print(f"{job_id}  {path.relative_to(ROOT)}", soft_wrap=True)
+            console.print(f"    {path.name:<15}{path.stat().st_size:>9,} bytes")
         else:
             faults.append(f"{path} is missing or empty")
     return faults
 
 
 def _table(jobs: list[dict[str, object]], asked: list[dict[str, object]]) -> Table:
-    table = Table(title="Seconds in each state, and requests made to fal", title_justify="left")
-    states = ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "TAGGED")
-    table.add_column("job", no_wrap=True)
-    for name in states:
-        table.add_column(name.lower(), justify="right")
-    for name in ("ends as", "submit", "status", "result"):
-        table.add_column(name, justify="right")
-    for job, requests in zip(jobs, asked, strict=True):
-        spent = _spent(job["history"])
-        times = [f"{spent[state]:.2f}" if state in spent else "" for state in states]
-        kinds = [str(requests.get(kind, "?")) for kind in ("submit", "status", "result")]
-        table.add_row(str(job["id"]), *times, str(job["state"]), *kinds)
+    names = [str(job["id"]) for job in jobs]
+    table = Table(title="Seconds in each state, then requests made to fal", title_justify="left")
+    for name in ("", *names):
+        table.add_column(name, no_wrap=True, justify="right" if name else "left")
+    times = [_spent(job["history"]) for job in jobs]
+    for state in ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "TAGGED"):
+        table.add_row(state, *(f"{spent[state]:.2f}" if state in spent else "" for spent in times))
+    table.add_row("ended as", *(str(job["state"]) for job in jobs), end_section=True)
+    for kind in ("submit", "status", "result"):
+        table.add_row(f"{kind} requests", *(str(requests.get(kind, "?")) for requests in asked))
     return table
 
 

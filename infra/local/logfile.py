@@ -12,6 +12,7 @@ class Logfile:
 
     def __init__(self, path: Path) -> None:
         """Create the file."""
+        self.path = path
         self._file = path.open("ab")
         self._lock = threading.Lock()
 

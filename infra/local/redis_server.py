@@ -13,8 +13,7 @@ import random
 import secrets
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +25,7 @@ from infra.local.lifetime import Lifetime
 from infra.local.redis_binary import RedisNotStarted, find_binary
 from infra.local.redis_directory import RedisDirectory
 
-__all__ = ("RedisNotStarted", "RedisServer", "redis_for")
+__all__ = ("RedisNotStarted", "RedisServer")
 
 # Below the ports that Linux (32768 up) and macOS (49152 up) hand out to outgoing connections: a
 # client that reconnects in a loop while the server is down could otherwise be given that very
@@ -41,19 +40,6 @@ _PING_SECONDS = 0.2  # a stranger on the port may never answer, while our server
 
 class _PortTaken(RedisNotStarted):
     """Another process listens on the port."""
-
-
-@contextmanager
-def redis_for(environ: Mapping[str, str], directory: Path) -> Iterator[str]:
-    """Give the URL of a Redis: REDIS_URL of `environ`, else an embedded one kept in `directory`.
-
-    Where REDIS_URL is set nothing is started. Raises RedisNotStarted.
-    """
-    if url := environ.get("REDIS_URL"):
-        yield url
-        return
-    with RedisServer.start(directory) as server:
-        yield server.url
 
 
 class RedisServer:
@@ -100,6 +86,15 @@ class RedisServer:
     def directory(self) -> Path:
         """Where the data, the configuration and the log (redis.log) are."""
         return self._directory.path
+
+    def ended(self, within: float) -> bool:
+        """Say whether the server has ended, waiting `within` seconds for it to."""
+        assert self._process is not None
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """End the server by SIGKILL, as a crash would; `restart` brings it back."""

@@ -35,7 +35,7 @@ class Simulation:
         context = ssl.create_default_context(cafile=self.ca_file)
         with urllib.request.urlopen(
             f"{self.url}/_sim/counts", context=context, timeout=5
-        ) as answer:  # noqa: S310
+        ) as answer:
             counts: dict[str, dict[str, dict[str, object]]] = json.load(answer)
         return counts
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.procfile import load_procfile
-from infra.local.redis_server import redis_for
+from infra.local.redis_keeper import redis_for
 from infra.local.simulation import Simulation, simulation
 from infra.local.supervisor import Supervisor
 
@@ -116,7 +116,7 @@ def _await_receiver(url: str, supervisor: Supervisor, directory: Path) -> None:
         for name in ("web", "submit"):
             supervisor.wait_running(name)
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):
                 return
         except (OSError, urllib.error.URLError):
             time.sleep(0.1)

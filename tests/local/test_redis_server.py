@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from infra.local.redis_binary import find_binary
-from infra.local.redis_server import RedisNotStarted, RedisServer, redis_for
+from infra.local.redis_server import RedisNotStarted, RedisServer
 from tests.local.process_factories import await_end, owner, read_line
 
 OWNER = """
@@ -207,24 +207,6 @@ def test_a_killed_owner_leaves_no_server_behind(tmp_path: Path) -> None:
         process.kill()
         await_end(pid)
     RedisServer.start(tmp_path).stop()
-
-
-def test_redis_url_is_used_and_nothing_started(tmp_path: Path) -> None:
-    """With REDIS_URL set no server is started, not even a directory made."""
-    environ = {"REDIS_URL": "redis://elsewhere:1/0"}
-    with redis_for(environ, tmp_path / "redis") as url:
-        assert environ["REDIS_URL"] == url
-    assert not (tmp_path / "redis").exists()
-
-
-@pytest.mark.parametrize("environ", [{}, {"REDIS_URL": ""}])
-def test_without_redis_url_one_is_started_and_ended(
-    tmp_path: Path, environ: dict[str, str]
-) -> None:
-    """Without REDIS_URL an embedded server answers within the block and is gone after it."""
-    with redis_for(environ, tmp_path) as url, redis.Redis.from_url(url) as client:
-        pid = client.info("server")["process_id"]
-    await_end(pid, seconds=0)
 
 
 @pytest.mark.parametrize("name", ["redis-server", "valkey-server"])

@@ -33,6 +33,8 @@ DONE: Mapping[JobState, int] = {
     S.PUBLISHED: 6,
 }
 WAY = 6
+# Columns of a terminal that leave room for a phrase beside each job.
+ROOMY = 110
 
 DOING: Mapping[JobState, str] = {
     S.QUEUED: "waits for a submit worker",
@@ -85,23 +87,29 @@ class Way:
         return (self.since if self.final else now) - self.began
 
 
-def live_table(ways: Sequence[Way], now: float) -> Table:
-    """One line a job: its bar, its state, what it does and for how long."""
-    table = Table.grid(padding=(0, 2), expand=False)
+def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
+    """One line a job: its bar, its state, the seconds since it was made, and what it does.
+
+    What it does is left out where `width`, the terminal's columns, leaves no room for it.
+    """
+    table = Table.grid(padding=(0, 2))
     for way in ways:
         colour = COLOURS.get(way.state, "cyan")
         done = WAY if way.final else DONE.get(way.state, 0) + way.fraction
-        bar = ProgressBar(total=WAY, completed=done, width=24, complete_style=colour)
+        bar = ProgressBar(
+            total=WAY, completed=done, width=12, complete_style=colour, finished_style=colour
+        )
         doing = way.reason if way.final and way.reason else DOING.get(way.state, way.reason)
-        waited = "" if way.final else f" {now - way.since:.0f} s"
-        table.add_row(
+        cells = (
             Text(way.job_id, style="bold"),
-            short(way.endpoint),
+            Text(short(way.endpoint)),
             bar,
             state_text(way.state),
-            Text(f"{doing}{waited}", overflow="ellipsis"),
-            f"{way.total(now):.1f} s",
+            Text(f"{way.total(now):6.1f} s"),
         )
+        table.add_row(*cells, *([Text(doing)] if width >= ROOMY else []))
+    for column in table.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
     return table
 
 

@@ -74,7 +74,7 @@ def _line(event: Event) -> str:
 
 def _picture(events: Iterator[Event | None], ways: dict[str, Way], console: Console) -> None:
     def draw() -> object:
-        return live_table(list(ways.values()), time.time())
+        return live_table(list(ways.values()), time.time(), width=console.width)
 
     # Drawn anew by a thread of its own, so that the seconds run while the stream is silent.
     with Live(console=console, refresh_per_second=FRAMES, get_renderable=draw):  # type: ignore[arg-type]

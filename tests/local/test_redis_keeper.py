@@ -1,0 +1,43 @@
+"""The Redis of a stack: the given one, or an embedded one that comes back."""
+
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from infra.local.redis_keeper import kept_running, redis_for
+from infra.local.redis_server import RedisServer
+from tests.local.process_factories import await_end
+
+
+def test_redis_url_is_used_and_nothing_started(tmp_path: Path) -> None:
+    """With REDIS_URL set no server is started, not even a directory made."""
+    environ = {"REDIS_URL": "redis://elsewhere:1/0"}
+    with redis_for(environ, tmp_path / "redis") as url:
+        assert environ["REDIS_URL"] == url
+    assert not (tmp_path / "redis").exists()
+
+
+@pytest.mark.parametrize("environ", [{}, {"REDIS_URL": ""}])
+def test_without_redis_url_one_is_started_and_ended(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Without REDIS_URL an embedded server answers within the block and is gone after it."""
+    with redis_for(environ, tmp_path) as url, redis.Redis.from_url(url) as client:
+        pid = client.info("server")["process_id"]
+    await_end(pid, seconds=0)
+
+
+def test_an_embedded_server_that_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
+    """After SIGKILL the same address answers again, and what was written is there."""
+    patient = Retry(ConstantBackoff(0.05), 200, supported_errors=(redis.ConnectionError,))
+    with (
+        RedisServer.start(tmp_path) as server,
+        kept_running(server),
+        redis.Redis.from_url(server.url, retry=patient) as client,
+    ):
+        client.set("paid", "yes")
+        server.kill()
+        assert b"yes" == client.get("paid")
