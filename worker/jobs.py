@@ -66,6 +66,9 @@ class Job:
     endpoint: str
     arguments: Mapping[str, Json]
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    # What fal is asked beside the inputs (worker/options.py), and what the job should cost.
+    options: Mapping[str, Json] = field(default_factory=dict)
+    estimate: Mapping[str, Json] = field(default_factory=dict)
     state: JobState = JobState.QUEUED
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -100,7 +103,7 @@ class Job:
         return cls(**values)  # type: ignore[arg-type]
 
 
-_JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs"})
+_JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs", "options", "estimate"})
 _INTS = frozenset({"attempt", "tries", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 

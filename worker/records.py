@@ -85,6 +85,8 @@ class Records:
             "endpoint": job.endpoint,
             "arguments": job.arguments,
             "metadata": job.metadata,
+            "options": job.options,
+            "estimate": job.estimate,
             "step": job.step,
             "reason": job.reason,
             "sentence": job.sentence,
