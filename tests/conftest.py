@@ -1,7 +1,8 @@
 """What tests of every kind stand on: a real Redis of their own and the simulated fal."""
 
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,18 +42,30 @@ def media_cache() -> Path:
     return Path(__file__).parents[1] / "var" / "media-cache"
 
 
+@contextmanager
+def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., Simulation]]:
+    with ExitStack() as running:
+        numbers = itertools.count()
+
+        def start(*options: str) -> Simulation:
+            options = ("--media-cache", str(media_cache), *options)
+            block = simulation(directory / f"fal{next(numbers)}", lambda _n, _l: None, *options)
+            return running.enter_context(block)
+
+        yield start
+
+
 @pytest.fixture
 def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., Simulation]]:
     """Starts a simulated fal with the given options; it ends with the test."""
-    running: list[AbstractContextManager[Simulation]] = []
+    with _simulations(tmp_path, media_cache) as start:
+        yield start
 
-    def start(*options: str) -> Simulation:
-        options = ("--media-cache", str(media_cache), *options)
-        block = simulation(tmp_path / f"fal{len(running)}", lambda _name, _line: None, *options)
-        found = block.__enter__()
-        running.append(block)
-        return found
 
-    yield start
-    for block in reversed(running):
-        block.__exit__(None, None, None)
+@pytest.fixture(scope="module")
+def module_fal(
+    tmp_path_factory: pytest.TempPathFactory, media_cache: Path
+) -> Iterator[Callable[..., Simulation]]:
+    """The same for one that serves all tests of a module."""
+    with _simulations(tmp_path_factory.mktemp("fal"), media_cache) as start:
+        yield start

@@ -7,7 +7,6 @@ import click
 import httpx
 from rich.console import Console
 
-from webhook.keys import parse
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.failures import Failure
 from worker.ffmpeg import Ffmpeg
@@ -23,7 +22,7 @@ TIMEOUT = 10
 @json_option
 @plainly
 def check(as_json: bool) -> None:
-    """Try what workers and receiver need: Redis, broker, storage, ffmpeg, fal's keys, the address.
+    """Try what workers and receiver need: Redis, broker, storage, ffmpeg, the receiver.
 
     Exit code 0 if all of it works, 1 if something does not.
     """
@@ -74,16 +73,16 @@ def _ffmpeg(settings: Settings) -> str:
     return str(Ffmpeg.find(settings.ffmpeg or None).path)
 
 
-def _keys(settings: Settings) -> str:
-    response = httpx.get(settings.jwks_url, timeout=TIMEOUT)
-    return f"{len(parse(response.raise_for_status().content))} public keys of fal"
-
-
-def _address(settings: Settings) -> str:
-    response = httpx.get(f"{settings.public_url}/healthz", timeout=TIMEOUT)
+def _receiver(settings: Settings) -> str:
+    response = httpx.get(f"{settings.public_url}/readyz", timeout=TIMEOUT)
+    match response.json():
+        case dict(parts):
+            told = ", ".join(f"{name} {word}" for name, word in parts.items())
+        case _:
+            told = "no answer of ours"
     if not response.is_success:
-        raise Problem(f"{settings.public_url}/healthz answered {response.status_code}")
-    return f"{settings.public_url} answers"
+        raise Problem(f"{settings.public_url}/readyz answered {response.status_code}: {told}")
+    return f"{settings.public_url} is ready: {told}"
 
 
 PROBES: dict[str, Callable[[Settings], str]] = {
@@ -91,6 +90,5 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "broker": _broker,
     "storage": _storage,
     "ffmpeg": _ffmpeg,
-    "keys": _keys,
-    "address": _address,
+    "receiver": _receiver,
 }

@@ -92,12 +92,12 @@ def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
 
     What it does is left out where `width`, the terminal's columns, leaves no room for it.
     """
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 1))
     for way in ways:
         colour = COLOURS.get(way.state, "cyan")
         done = WAY if way.final else DONE.get(way.state, 0) + way.fraction
         bar = ProgressBar(
-            total=WAY, completed=done, width=12, complete_style=colour, finished_style=colour
+            total=WAY, completed=done, width=10, complete_style=colour, finished_style=colour
         )
         doing = way.reason if way.final and way.reason else DOING.get(way.state, way.reason)
         cells = (
@@ -105,7 +105,7 @@ def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
             Text(short(way.endpoint)),
             bar,
             state_text(way.state),
-            Text(f"{way.total(now):6.1f} s"),
+            Text(f"{way.total(now):5.1f} s"),
         )
         table.add_row(*cells, *([Text(doing)] if width >= ROOMY else []))
     for column in table.columns:

@@ -1,0 +1,107 @@
+"""The one log shape, its manifest of events, and what never reaches it."""
+
+import ast
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook import log as logs
+from webhook.contract import callback_url
+
+ROOT = Path(__file__).parents[1]
+METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """What the process logs, with logging put back as it was."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    out = io.StringIO()
+    logs.configure(stream=out)
+    yield out
+    structlog.reset_defaults()
+    root.handlers[:], level = before
+    root.setLevel(level)
+
+
+def logged() -> set[str]:
+    """Every event name that webhook and worker log, read from their sources."""
+    found = set()
+    for path in [*(ROOT / "webhook").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr=method, value=ast.Name(id="log" | "_log")), args=args
+                ) if method in METHODS:
+                    assert args, f"{path}:{node.lineno} logs no event"
+                    event = args[0]
+                    assert isinstance(event, ast.Constant), f"{path}:{node.lineno} is not literal"
+                    found.add(str(event.value))
+    return found
+
+
+def test_manifest() -> None:
+    """What is logged and what the manifest declares are the same events, a sentence each."""
+    assert set(logs.EVENTS) == logged()
+    assert [] == [name for name, sentence in logs.EVENTS.items() if not sentence.endswith(".")]
+
+
+def test_our_lines_are_json_away_from_a_terminal(stream: io.StringIO) -> None:
+    """A line of ours is one JSON object with event, level, time and fields."""
+    logs.get_logger().info("job.moved", job="j1", state="TAGGED")
+    line = json.loads(stream.getvalue())
+    assert {"event": "job.moved", "level": "info", "job": "j1", "state": "TAGGED"} == {
+        name: value for name, value in line.items() if name != "timestamp"
+    }
+
+
+def test_library_lines_have_the_same_shape(stream: io.StringIO) -> None:
+    """A line of the standard library's logging comes out in the same JSON shape."""
+    logging.getLogger("celery.worker").warning("lost %s", "connection")
+    line = json.loads(stream.getvalue())
+    assert ("lost connection", "warning", "celery.worker") == (
+        line["event"],
+        line["level"],
+        line["logger"],
+    )
+
+
+@pytest.mark.parametrize("name", sorted(logs.SECRET_FIELDS))
+def test_secret_fields_are_redacted(stream: io.StringIO, name: str) -> None:
+    """A field that is named like a secret is never written."""
+    logs.get_logger().info("job.moved", **{name: "hunter2"})
+    assert "[redacted]" == json.loads(stream.getvalue())[name]
+
+
+@given(secret=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=16))
+def test_callback_tokens_are_scrubbed(secret: str) -> None:
+    """No token of a callback address survives, whether the address is plain or encoded."""
+    url = callback_url("https://hooks.example.com", secret, "job1", 1)
+    token = url.rpartition("/")[2]
+    encoded = url.replace(":", "%3A").replace("/", "%2F")
+    for text in (url, f"POST https://queue.fal.run/x?fal_webhook={encoded} 200"):
+        assert token not in logs.scrub(text)
+
+
+def test_exceptions_are_scrubbed(stream: io.StringIO) -> None:
+    """A traceback that quotes a key, a token or a password is written without them."""
+    text = "Key abc:hunter2secret at redis://:hunter2@host/0 and /webhooks/fal/j/1.hunter2token"
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logs.get_logger().exception("step.crashed")
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_httpx_does_not_log_addresses(stream: io.StringIO) -> None:
+    """httpx's line for each request, which holds the whole URL, stays out."""
+    logging.getLogger("httpx").info("HTTP Request: POST https://queue.fal.run/?fal_webhook=x")
+    assert "" == stream.getvalue()
