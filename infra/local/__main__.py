@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import FrameType
 
 from infra.local import demo
@@ -15,6 +17,7 @@ from infra.local.simulation import SimulationNotStarted
 from infra.local.stack import ROOT, StackNotReady, own_settings, stack
 from infra.local.supervisor import ProcessRefused
 
+MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
     RedisNotStarted,
     SimulationNotStarted,
@@ -24,20 +27,20 @@ FAILURES = (
 )
 
 
-def up() -> int:
-    """Run the whole stack until Ctrl-C, its settings in var/local/env for other processes."""
-    directory = ROOT / "var" / "local"
+def up(options: argparse.Namespace, fal_options: list[str]) -> int:
+    """Run the whole stack until Ctrl-C, its settings in DIRECTORY/env for other processes."""
+    directory: Path = options.directory.resolve()
     write = console([*load_procfile(ROOT / "Procfile"), "fal"], sys.stdout)
-    options = ("--media-cache", str(ROOT / "var" / "media-cache"))
-    with stack(directory, write, fal_options=options) as running:
+    with stack(directory, write, fal_options=(*MEDIA_CACHE, *fal_options)) as running:
         lines = (f"export {n}={shlex.quote(v)}\n" for n, v in own_settings(running).items())
         (directory / "env").write_text("".join(lines))
         sys.stdout.write(
             f"\nThe stack runs. In another terminal:\n\n"
-            f"    source {(directory / 'env').relative_to(ROOT)}\n"
+            f"    source {directory / 'env'}\n"
             f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
             f'--prompt "A red fox in the snow" --watch\n\n'
             f"What the simulated fal can be asked to do wrong: curl -k {running.fal.url}/\n"
+            f"Published files: {directory / 'storage' / 'published'}\n"
             f"Ctrl-C ends it all.\n\n"
         )
         sys.stdout.flush()
@@ -51,14 +54,15 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the verb; 130 after Ctrl-C or SIGTERM, 2 for what the caller can put right."""
-    verbs = {"demo": demo.main, "up": up}
-    verb = verbs.get(" ".join(sys.argv[1:]))
-    if verb is None:
-        sys.stderr.write(f"usage: python -m infra.local {' | '.join(verbs)}\n")
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("demo", help="run three jobs end to end and tell what came of them")
+    leave = verbs.add_parser("up", help="run the whole stack; further options go to the fal")
+    leave.add_argument("--directory", type=Path, default=ROOT / "var" / "local")
+    options, rest = parser.parse_known_args()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return verb()
+        return demo.main() if options.verb == "demo" else up(options, rest)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         return 130
