@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from webhook.app import create_app
+from webhook.server import configuration
 from webhook.settings import Settings, SettingsError
 
 
@@ -15,20 +16,9 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        limit_concurrency=2_000,
-        backlog=2048,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=20,
-        h11_max_incomplete_event_size=32 * 1024,
-    )
-    return 0
+    server = uvicorn.Server(configuration(create_app(settings), settings))
+    server.run()
+    return 0 if server.started else 3
 
 
 if __name__ == "__main__":

@@ -13,8 +13,11 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MINIMUM_SECRET_LENGTH = 16
 
 
+REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+
+
 def _redis(value: str) -> str:
-    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+    if urlsplit(value).scheme not in REDIS_SCHEMES:
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return value
 
@@ -81,10 +84,11 @@ class Connections(Environment):
     @model_validator(mode="before")
     @classmethod
     def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
-        if "FALHOOK_BROKER_URL" in given or "REDIS_URL" not in given:
+        redis_url = str(given.get("REDIS_URL", ""))
+        if "FALHOOK_BROKER_URL" in given or urlsplit(redis_url).scheme not in REDIS_SCHEMES:
             return given
         # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
-        url = str(given["REDIS_URL"]).replace("unix://", "redis+socket://", 1)
+        url = redis_url.replace("unix://", "redis+socket://", 1)
         return {**given, "FALHOOK_BROKER_URL": url}
 
 

@@ -1,0 +1,60 @@
+"""Settings from the environment, and the sentences when they do not hold."""
+
+import pytest
+from pydantic import Field
+
+from webhook.environment import Environment, SettingsError, separated
+
+
+class Oven(Environment):
+    """A group of settings, as a process declares it."""
+
+    heat: int = Field(alias="OVEN_HEAT", gt=0, description="Degrees.")
+    dish: str = Field(alias="OVEN_DISH", description="What is in it.")
+    light: str = Field(default="on", alias="OVEN_LIGHT", description="on or off.")
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    """What is wrong with this environment."""
+    with pytest.raises(SettingsError) as error:
+        Oven.from_env(environ)
+    return error.value.problems
+
+
+def test_values_come_from_their_variables() -> None:
+    """Each field reads the variable of its alias; defaults stand where none is set."""
+    oven = Oven.from_env({"OVEN_HEAT": " 180 ", "OVEN_DISH": "pie", "OTHER": "x"})
+    assert (180, "pie", "on") == (oven.heat, oven.dish, oven.light)
+
+
+def test_each_missing_setting_gets_its_own_sentence() -> None:
+    """All of them are told at once, each with its description."""
+    expected = ("OVEN_HEAT is not set. Degrees.", "OVEN_DISH is not set. What is in it.")
+    assert expected == problems()
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_value_counts_as_not_set(blank: str) -> None:
+    """`NAME=` in an env file is no value."""
+    assert "on" == Oven.from_env({"OVEN_HEAT": "1", "OVEN_DISH": "x", "OVEN_LIGHT": blank}).light
+    assert ("OVEN_DISH is not set. What is in it.",) == problems(OVEN_HEAT="1", OVEN_DISH=blank)
+
+
+def test_a_wrong_value_is_not_repeated() -> None:
+    """The value may be a secret in the wrong place."""
+    [sentence] = problems(OVEN_HEAT="hunter2", OVEN_DISH="pie")
+    assert sentence.startswith("OVEN_HEAT ")
+    assert "hunter2" not in sentence
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    """What was checked at the start holds."""
+    oven = Oven.from_env({"OVEN_HEAT": "1", "OVEN_DISH": "pie"})
+    with pytest.raises(ValueError, match="frozen"):
+        oven.heat = 2  # type: ignore[misc]
+
+
+def test_separated_takes_entries_without_space_or_emptiness() -> None:
+    """Comma-separated values may be written with spaces and trailing commas."""
+    assert ("a", "b c") == separated(" a, b c ,,")
+    assert () == separated(" , ")
