@@ -18,6 +18,8 @@ EVENTS: dict[str, str] = {
     "callback.duplicate": "fal delivered a callback that the job already has.",
     "callback.conflict": "A callback contradicts what the job already has; it changed nothing.",
     "callback.lost": "No callback came by the deadline; the result was looked up once.",
+    "callback.kept": "A callback came after the job had ended without one; its result is kept.",
+    "look_up.failed": "fal could not be asked for a result; it is asked again later.",
     "inbox.unavailable": "The inbox could not be written; the callbacks were answered 503.",
     "keys.refreshed": "fal's public keys were fetched.",
     "keys.refresh_failed": "fal's public keys could not be fetched; known ones stay in use.",

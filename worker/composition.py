@@ -13,6 +13,7 @@ from worker.ffmpeg import Ffmpeg
 from worker.inbox import Inbox
 from worker.ingest import Ingest
 from worker.lease import Leases
+from worker.lookup import LookUp
 from worker.messages import send, waker
 from worker.models import Catalogue
 from worker.pipeline import Pipeline, Step
@@ -47,7 +48,11 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
     deadline = settings.callback_deadline
     return Tools(
         pipeline=pipeline,
-        ingest=Ingest(pipeline=pipeline, inbox=inbox, fal=fal, deadline=deadline),
+        ingest=Ingest(
+            pipeline=pipeline,
+            inbox=inbox,
+            look_up=LookUp(pipeline=pipeline, fal=fal, deadline=deadline),
+        ),
         sweep=Sweep(
             pipeline=pipeline,
             inbox=inbox,

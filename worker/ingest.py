@@ -8,136 +8,146 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
-from worker.failures import Failure, Permanent, Transient
-from worker.fal import Fal, NoResult
+from worker.failures import Permanent
 from worker.inbox import Inbox
 from worker.jobs import AWAITING, Job, JobState, Json
+from worker.lookup import LookUp
 from worker.pipeline import Outcome, Pipeline
 from worker.records import Change
 from worker.refusal import read_error
-from worker.result import video_address
+from worker.result import rendered, unrendered
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
+# Ended without a callback: one that comes all the same is kept for `falhook retry`.
+KEEPS = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Brings callbacks from the inbox to the records; `deadline` is the seconds one may take."""
+    """Brings callbacks from the inbox to the records."""
 
     pipeline: Pipeline
     inbox: Inbox
-    fal: Fal
-    deadline: float
+    look_up: LookUp
 
     def run(self, job_ids: Sequence[str]) -> None:
-        """Afterwards the callbacks of these jobs are on their records and out of the inbox."""
+        """Afterwards the callbacks of these jobs are on their records and out of the inbox.
+
+        A callback that cannot be taken stays in the inbox: the sweep comes back to it, with
+        better code perhaps, and the job's deadline ends the job meanwhile.
+        """
         for job_id in job_ids:
-            try:
-                self._ingest(job_id)
-            except RedisError:
-                raise
-            except Exception:  # the callbacks of the other jobs must not wait for this one's bug
-                log.exception("step.crashed", job=job_id, step=Task.INGEST)
+            self._each(job_id)
+        if len(job_ids) == 1:
+            # It asks fal and may take its time: never in a batch, where other jobs would wait.
+            self.look_up.run(job_ids[0])
+
+    def _each(self, job_id: str) -> None:
+        try:
+            self._ingest(job_id)
+        except RedisError:
+            raise
+        except Exception:  # the callbacks of the other jobs must not wait for this one's bug
+            log.exception("step.crashed", job=job_id, step=Task.INGEST)
 
     def _ingest(self, job_id: str) -> None:
         callbacks = self.inbox.callbacks(job_id)
+        if not callbacks:
+            return
         if self.pipeline.records.get(job_id) is None:
-            if callbacks:
-                log.error("callback.orphaned", job=job_id, callbacks=len(callbacks))
-                self.inbox.set_aside(job_id)
+            log.error("callback.orphaned", job=job_id, callbacks=len(callbacks))
+            self.inbox.set_aside(job_id)
             return
         for callback in callbacks:
             self._settle(job_id, callback)
             self.inbox.remove(job_id, callback)
-        if not callbacks:
-            self._overdue(job_id)
 
     def _settle(self, job_id: str, callback: Callback) -> None:
         job = self.pipeline.records.get(job_id)
-        if job is None or (_fits(job, callback) and self._apply(job, callback)):
+        known = job is not None and job.callback == callback.fingerprint
+        if job is None or (not known and _fits(job, callback) and self._apply(job, callback)):
             return
         # Read again: the record may have been moved by another delivery of the same callback.
         job = self.pipeline.records.get(job_id) or job
         if job.callback == callback.fingerprint:
             log.info("callback.duplicate", job=job.id, state=job.state)
             self._note(job, "duplicate", callback)
-        else:
+            # The wake that followed the first one may have been lost.
+            self.pipeline.pass_on(job.id)
+        elif not self._keep(job, callback):
             log.warning("callback.conflict", job=job.id, state=job.state)
             self._note(job, "conflict", callback)
 
     def _apply(self, job: Job, callback: Callback) -> bool:
-        content = json.loads(callback.body)
-        told = {"callback": callback.fingerprint, "request_id": callback.request_id}
-        payload: Json = content.get("payload")
-        if content["status"] == "ERROR":
-            refusal = read_error(content.get("error"), payload)
-            failure: Failure = Permanent(refusal.reason, refusal.sentence)
-            retryable = str(refusal.retryable).lower()
-            return self._fail(job, failure, told, {"retryable": retryable})
-        if payload is None:
-            # https://docs.fal.ai/documentation/model-apis/inference/webhooks : it succeeded, but
-            # its result could not be encoded into the callback.
-            return self._look_up(job, told, reason="payload_null")
-        return self._render(job, payload, told)
-
-    def _render(self, job: Job, payload: Json, told: Mapping[str, object]) -> bool:
-        try:
-            video_address(payload)
-        except Permanent as failure:
-            return self._fail(job, failure, {**told, "payload": payload}, {})
+        told, payload, failure = _read(callback)
+        if failure is not None:
+            return self._move(job, unrendered(failure, told))
+        if payload is not None:
+            return self._move(job, rendered(payload, told))
+        # https://docs.fal.ai/documentation/model-apis/inference/webhooks : it succeeded, but its
+        # result could not be encoded into the callback; it is due to be looked up at once.
         outcome = Outcome(
-            to=JobState.RENDERED,
-            set={**told, "payload": payload, "reason": "", "sentence": ""},
-            event={"request_id": str(told.get("request_id", job.request_id))},
+            to=JobState.SUBMITTED,
+            set={**told, "looked_up": 0},
+            event={"reason": "payload_null", "request_id": callback.request_id},
+            due=0.0,
         )
+        if job.state is not JobState.SUBMITTED:
+            return self._move(job, outcome)
+        change = Change(
+            set=outcome.set,
+            guard={"attempt": job.attempt, "callback": ""},
+            due=self.pipeline.records.clock(),
+            event={"name": "payload_null", "step": Task.INGEST, **outcome.event},
+        )
+        return self.pipeline.records.change(job.id, [JobState.SUBMITTED], change)
+
+    def _move(self, job: Job, outcome: Outcome) -> bool:
         return self.pipeline.move(Task.INGEST, job, outcome, expected=TAKES)
 
-    def _fail(
-        self, job: Job, failure: Failure, told: Mapping[str, object], event: Mapping[str, str]
-    ) -> bool:
-        why = {"step": "render", "reason": failure.reason, "sentence": failure.sentence}
-        outcome = Outcome(to=JobState.FAILED, set={**told, **why}, event={**why, **event})
-        return self.pipeline.move(Task.INGEST, job, outcome, expected=TAKES)
-
-    def _overdue(self, job_id: str) -> None:
-        job = self.pipeline.records.get(job_id)
-        if job is None or job.state not in {JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN}:
-            return
-        if self.pipeline.records.clock() < job.submitted_at + self.deadline:
-            return
-        log.warning("callback.lost", job=job.id, state=job.state)
-        self._look_up(job, {}, reason="no_callback")
-
-    def _look_up(self, job: Job, told: Mapping[str, object], *, reason: str) -> bool:
-        claim = Change(
-            set={"looked_up": 1},
-            guard={"looked_up": ""},
-            event={"name": "looked_up", "step": Task.INGEST, "reason": reason},
+    def _keep(self, job: Job, callback: Callback) -> bool:
+        """Write down a result that came after the job's end: it is paid for, `retry` uses it."""
+        if not _same_request(job, callback):
+            return False
+        told, payload, failure = _read(callback)
+        kept: dict[str, object] = {**told, "payload": payload} if payload else dict(told)
+        change = Change(
+            set=kept,
+            guard={"attempt": job.attempt, "callback": ""},
+            event={
+                "name": "callback_kept",
+                "step": Task.INGEST,
+                "request_id": callback.request_id,
+                "reason": failure.reason if failure else "rendered",
+            },
         )
-        request_id = str(told.get("request_id") or job.request_id)
-        if not request_id or not self.pipeline.records.change(job.id, TAKES, claim):
-            return self._expire(job, told, reason, "no callback came before the deadline")
-        address = job.response_url or self.fal.result_address(job.endpoint, request_id)
-        try:
-            payload = self.fal.result(address)
-        except (NoResult, Transient) as failure:
-            return self._expire(job, told, reason, failure.sentence)
-        except Permanent as failure:
-            return self._fail(job, failure, told, {})
-        return self._render(job, payload, told)
-
-    def _expire(self, job: Job, told: Mapping[str, object], reason: str, sentence: str) -> bool:
-        why = {"step": "render", "reason": reason, "sentence": sentence}
-        outcome = Outcome(to=JobState.EXPIRED, set={**told, **why}, event=why)
-        return self.pipeline.move(Task.INGEST, job, outcome, expected=AWAITING)
+        done = self.pipeline.records.change(job.id, KEEPS, change)
+        if done:
+            log.warning("callback.kept", job=job.id, state=job.state)
+        return done
 
     def _note(self, job: Job, name: str, callback: Callback) -> None:
         event = {"name": name, "attempt": str(callback.attempt), "request_id": callback.request_id}
         self.pipeline.records.change(job.id, JobState, Change(event=event))
 
 
+def _read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:
+    """What the callback tells for the record, its payload, and the failure it reports if any."""
+    content = json.loads(callback.body)
+    told = {"callback": callback.fingerprint, "request_id": callback.request_id}
+    payload: Json = content.get("payload")
+    if content["status"] == "OK":
+        return told, payload, None
+    refusal = read_error(content.get("error"), payload)
+    retryable = "; rendering it again may help" if refusal.retryable else ""
+    return told, None, Permanent(refusal.reason, refusal.sentence + retryable)
+
+
+def _same_request(job: Job, callback: Callback) -> bool:
+    return job.attempt == callback.attempt and job.request_id in {"", callback.request_id}
+
+
 def _fits(job: Job, callback: Callback) -> bool:
-    same_request = job.request_id in {"", callback.request_id}
-    return job.state in TAKES and job.attempt == callback.attempt and same_request
+    return job.state in TAKES and _same_request(job, callback)

@@ -33,18 +33,23 @@ S = JobState
 MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
     {
         # A callback of an attempt that fal seemed not to take settles the job before a second POST.
-        S.QUEUED: frozenset({S.SUBMITTING, S.RENDERED, S.FAILED, S.CANCELLED}),
+        S.QUEUED: frozenset({S.SUBMITTING, S.SUBMITTED, S.RENDERED, S.FAILED, S.CANCELLED}),
         S.SUBMITTING: frozenset({S.QUEUED, S.SUBMITTED, S.SUBMIT_UNKNOWN, S.RENDERED, S.FAILED}),
         S.SUBMITTED: frozenset({S.RENDERED, S.FAILED, S.EXPIRED, S.CANCELLED}),
-        S.SUBMIT_UNKNOWN: frozenset({S.SUBMITTED, S.RENDERED, S.FAILED, S.EXPIRED}),
+        # QUEUED only by the POST's own worker, slow but alive, that learnt that fal has no job.
+        S.SUBMIT_UNKNOWN: frozenset(
+            {S.QUEUED, S.SUBMITTED, S.RENDERED, S.FAILED, S.EXPIRED, S.CANCELLED}
+        ),
         S.RENDERED: frozenset({S.DOWNLOADED, S.FAILED}),
         S.DOWNLOADED: frozenset({S.TAGGED, S.FAILED}),
         S.TAGGED: frozenset({S.PUBLISHED, S.FAILED}),
-        # A callback that comes after the deadline still brings a paid result.
-        S.EXPIRED: frozenset({S.RENDERED, S.FAILED}),
+        # A callback that comes after the deadline still brings a paid result (SUBMITTED: its
+        # result has yet to be fetched); QUEUED only by a person's retry.
+        S.EXPIRED: frozenset({S.SUBMITTED, S.RENDERED, S.FAILED, S.QUEUED}),
         S.PUBLISHED: frozenset(),
-        S.FAILED: frozenset(),
-        S.CANCELLED: frozenset(),
+        # Out of these two by a person's retry alone, to the first step whose input is stored.
+        S.FAILED: frozenset({S.QUEUED, S.SUBMITTED, S.RENDERED, S.DOWNLOADED, S.TAGGED}),
+        S.CANCELLED: frozenset({S.QUEUED, S.RENDERED}),
     }
 )
 
@@ -75,6 +80,8 @@ class Job:
     due_at: float = 0.0
     # Which POST this is, from 1; its number is minted into the callback address.
     attempt: int = 0
+    # The attempt whose POST may have reached fal; 0: surely none has.
+    posted: int = 0
     # Times the current step was started, and times the sweep woke it since the last move.
     tries: int = 0
     wakes: int = 0
@@ -104,7 +111,7 @@ class Job:
 
 
 _JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs", "options", "estimate"})
-_INTS = frozenset({"attempt", "tries", "wakes", "looked_up"})
+_INTS = frozenset({"attempt", "posted", "tries", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
-
 from webhook.log import get_logger
 from worker.jobs import Job, JobState
 from worker.records import Change, Records
@@ -69,7 +67,7 @@ class Leases:
         )
         try:
             renewed = self._records.change(lease.job.id, [lease.state], change)
-        except RedisError as error:
+        except Exception as error:  # noqa: BLE001  # this thread renews the leases of all steps
             log.warning("lease.lost", job=lease.job.id, error=type(error).__name__)
             return
         if not renewed:

@@ -21,7 +21,7 @@ from typing import TypeAlias, cast
 
 from redis import Redis
 
-from worker.jobs import Job, JobState, encode
+from worker.jobs import MOVES, Job, JobState, encode
 
 EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
@@ -90,13 +90,23 @@ class Records:
             "step": job.step,
             "reason": job.reason,
             "sentence": job.sentence,
+            # Guards compare with what stands in the hash: these always stand there.
+            "attempt": 0,
+            "posted": 0,
+            "looked_up": 0,
+            "callback": "",
             "created_at": self.clock(),
         }
         return self._change(job.id, None, Change(to=job.state, set=values, due=due, event=event))
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
-        """Change the record if it is in one of the `expected` states and every guard holds."""
-        return self._change(job_id, [state.value for state in expected], change)
+        """Change the record if it is in one of the `expected` states and every guard holds.
+
+        States from which MOVES does not lead to `change.to` are left out of the expected ones.
+        True if it was done; after a lost answer it may have been done all the same.
+        """
+        allowed = [state.value for state in expected if _allowed(state, change.to)]
+        return self._change(job_id, allowed, change)
 
     def _change(self, job_id: str, expected: list[str] | None, change: Change) -> bool:
         now = self.clock()
@@ -137,3 +147,15 @@ class Records:
         """Ids of jobs that should have moved by now, the most overdue first."""
         due = self.redis.zrangebyscore(TIMERS, 0, self.clock(), start=0, num=limit)
         return cast(list[str], due)
+
+    def drop_timer(self, job_id: str) -> None:
+        """Take away the timer of a job that has no record."""
+        self.redis.zrem(TIMERS, job_id)
+
+    def delay_timer(self, job_id: str, seconds: float) -> None:
+        """Put off the timer of a job whose record cannot be read, so that others get their turn."""
+        self.redis.zadd(TIMERS, {job_id: self.clock() + seconds}, xx=True)
+
+
+def _allowed(state: JobState, to: JobState | None) -> bool:
+    return to is None or to is state or to in MOVES[state]

@@ -1,7 +1,10 @@
 """What a result holds: the files that fal rendered."""
 
+from collections.abc import Mapping
+
 from worker.failures import Permanent
-from worker.jobs import Json
+from worker.jobs import JobState, Json
+from worker.step import Outcome
 
 
 def video_address(payload: Json) -> str:
@@ -14,3 +17,26 @@ def video_address(payload: Json) -> str:
         case {"video": {"url": str(address)}} if address:
             return address
     raise Permanent("no_video", "fal's result holds no video with an address")
+
+
+def rendered(payload: Json, told: Mapping[str, object]) -> Outcome:
+    """RENDERED with the result on the record; FAILED where it holds no video.
+
+    `told` is what else becomes known with it, the request id for one.
+    """
+    kept = {**told, "payload": payload}
+    try:
+        video_address(payload)
+    except Permanent as failure:
+        return unrendered(failure, kept)
+    return Outcome(
+        to=JobState.RENDERED,
+        set={**kept, "step": "", "reason": "", "sentence": ""},
+        event={"request_id": str(told["request_id"])} if "request_id" in told else {},
+    )
+
+
+def unrendered(failure: Permanent, told: Mapping[str, object]) -> Outcome:
+    """FAILED because fal has no video of this job, with fal's words."""
+    why = {"step": "render", "reason": failure.reason, "sentence": failure.sentence}
+    return Outcome(to=JobState.FAILED, set={**told, **why}, event=why)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from redis.exceptions import RedisError
+
 from webhook.contract import Task, callback_url
+from worker.failures import Transient
 from worker.fal import Accepted, Fal, Unknown
 from worker.jobs import Job, JobState
 from worker.pipeline import Outcome, Step
@@ -28,6 +31,8 @@ class Submit:
             bumps=("tries", "attempt"),
             late=(JobState.SUBMIT_UNKNOWN,),
             work=self.work,
+            # Every failure that leaves `work` says that fal surely has no job of this attempt.
+            undone={"posted": 0},
             # Nobody knows how far it came: the POST may have gone out.
             on_crash=lambda job: self.unknown(job, "crashed"),
         )
@@ -37,6 +42,7 @@ class Submit:
 
         Raises NotAccepted where fal surely has no job, Refused where it will never take it.
         """
+        self._begin(job)
         address = callback_url(self.public_url, self.secret, job.id, job.attempt)
         try:
             accepted = self.fal.submit(job.endpoint, job.arguments, address)
@@ -58,6 +64,21 @@ class Submit:
             event={"reason": reason, "attempt": str(job.attempt)},
             due=self.deadline,
         )
+
+    def _begin(self, job: Job) -> None:
+        # From here on fal may have the job. A worker that died before this was written is known
+        # to have posted nothing; one that lost its claim meanwhile must not post at all.
+        change = Change(
+            set={"posted": job.attempt},
+            guard={"attempt": job.attempt, "lease_owner": job.lease_owner},
+        )
+        try:
+            begun = self.records.change(job.id, [JobState.SUBMITTING], change)
+        except RedisError as error:
+            sentence = f"Redis did not answer before the POST ({type(error).__name__})"
+            raise Transient("records_unavailable", sentence) from error
+        if not begun:
+            raise Transient("claim_lost", "the claim ended before the POST; nothing was sent")
 
     def _keep(self, job: Job, accepted: Accepted) -> None:
         # The callback may have come before this answer and have moved the job already.

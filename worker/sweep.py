@@ -7,6 +7,8 @@ worker died, and callbacks that are past their deadline. Any number of sweeps at
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from redis.exceptions import RedisError
+
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.failures import Permanent
@@ -24,8 +26,8 @@ CHUNK = 100
 # this many seconds; after MAX_WAKES, about a day, the job fails.
 LONGEST_WAIT = 600.0
 MAX_WAKES = 150
-# Seconds until a look-up that died is tried again by the next sweep.
-LOOK_UP_TIME = 60.0
+# Seconds until the look-up of a job, whose wake may be lost, is woken again.
+LOOK_UP_WAKE = 60.0
 
 log = get_logger()
 
@@ -46,26 +48,50 @@ class Sweep:
             self.wake_ingest(pending[start : start + CHUNK])
         due = self.pipeline.records.due(LIMIT)
         for job_id in due:
-            self._stir(job_id)
+            self._each(job_id)
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
 
+    def _each(self, job_id: str) -> None:
+        try:
+            self._stir(job_id)
+        except RedisError:
+            raise
+        except Exception:  # a record that cannot be read must not keep the others from their turn
+            log.exception("step.crashed", job=job_id, step=Task.SWEEP)
+            self.pipeline.records.delay_timer(job_id, LONGEST_WAIT)
+
     def _stir(self, job_id: str) -> None:
         job = self.pipeline.records.get(job_id)
-        if job is None or job.due_at > self.pipeline.records.clock():
+        if job is None:
+            self.pipeline.records.drop_timer(job_id)
+        elif job.due_at > self.pipeline.records.clock():
             return
-        if job.state in FINAL:
+        elif job.state in FINAL:
             self.pipeline.records.change(job_id, [job.state], Change(due=0))
         elif job.state is JobState.SUBMITTING:
-            self._unknown(job)
+            self._abandoned(job)
         elif job.state in AWAITING:
-            self._postpone(job, LOOK_UP_TIME)
+            self._postpone(job, LOOK_UP_WAKE)
             self.wake_ingest([job_id])
         else:
             self._again(job)
 
+    def _abandoned(self, job: Job) -> None:
+        """The worker died around its POST, or it is alive and cut off from Redis."""
+        if job.posted == job.attempt:
+            self._unknown(job)
+            return
+        # The mark that goes before every POST is missing, and a worker that still lives finds
+        # its claim gone when it tries to set it: nothing was sent, and nothing will be.
+        outcome = Outcome(
+            to=JobState.QUEUED, set={"tries": job.tries}, event={"reason": "worker_lost"}
+        )
+        guard = {"attempt": job.attempt, "posted": job.posted}
+        self.pipeline.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING], guard=guard)
+
     def _unknown(self, job: Job) -> None:
-        # The worker died around its POST: only fal knows whether it has the job.
+        # Only fal knows whether it has the job.
         outcome = Outcome(
             to=JobState.SUBMIT_UNKNOWN,
             set={"submitted_at": self.pipeline.records.clock()},
@@ -85,6 +111,5 @@ class Sweep:
 
     def _postpone(self, job: Job, seconds: float) -> None:
         due = self.pipeline.records.clock() + seconds
-        guard = {"attempt": job.attempt} if job.attempt else None
-        change = Change(bump=("wakes",), due=due, guard=guard)
+        change = Change(bump=("wakes",), due=due, guard={"attempt": job.attempt})
         self.pipeline.records.change(job.id, [job.state], change)

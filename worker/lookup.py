@@ -1,0 +1,83 @@
+"""The look-up: one GET of a result whose callback never came, or came without it.
+
+Never a GET of the status, and never in a loop. Only where the GET itself got no answer is it
+tried again, a few times; a worker killed in the middle of it counts as such a try.
+"""
+
+from dataclasses import dataclass
+
+from webhook.contract import Task
+from webhook.log import get_logger
+from worker.failures import Permanent, Transient
+from worker.fal import Fal, NoResult
+from worker.jobs import Job, JobState
+from worker.pipeline import Outcome, Pipeline
+from worker.records import Change
+from worker.result import rendered, unrendered
+
+WAITS = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
+# GETs that may go unanswered, and seconds until the next one; longer than one GET may take.
+MAX_LOOK_UPS = 5
+LOOK_UP_TIME = 120.0
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """Asks fal for results that no callback brought; `deadline` is the seconds one may take."""
+
+    pipeline: Pipeline
+    fal: Fal
+    deadline: float
+
+    def run(self, job_id: str) -> None:
+        """Afterwards a job that is overdue is RENDERED, EXPIRED or FAILED, or due to be asked for
+        again in LOOK_UP_TIME; any other is as it was.
+        """
+        job = self.pipeline.records.get(job_id)
+        if job is None or job.state not in WAITS:
+            return
+        if job.callback:
+            self._ask(job, "payload_null", "the callback brought no result")
+        elif self.pipeline.records.clock() >= job.submitted_at + self.deadline:
+            if not job.looked_up:
+                log.warning("callback.lost", job=job.id, state=job.state)
+            self._ask(job, "no_callback", "no callback came before the deadline")
+
+    def _ask(self, job: Job, reason: str, sentence: str) -> None:
+        if not job.request_id:
+            self._expire(job, reason, f"{sentence}, and fal's request id is not known")
+        elif job.looked_up >= MAX_LOOK_UPS:
+            self._expire(job, reason, f"{sentence}, and fal could not be asked for the result")
+        elif self._claim(job, reason):
+            self._get(job, reason, sentence)
+
+    def _claim(self, job: Job, reason: str) -> bool:
+        change = Change(
+            bump=("looked_up",),
+            guard={"looked_up": job.looked_up, "attempt": job.attempt},
+            due=self.pipeline.records.clock() + LOOK_UP_TIME,
+            event={"name": "looked_up", "step": Task.INGEST, "reason": reason},
+        )
+        return self.pipeline.records.change(job.id, [job.state], change)
+
+    def _get(self, job: Job, reason: str, sentence: str) -> None:
+        address = job.response_url or self.fal.result_address(job.endpoint, job.request_id)
+        try:
+            payload = self.fal.result(address)
+        except NoResult as failure:
+            self._expire(job, reason, f"{sentence}, and {failure.sentence}")
+        except Transient as failure:
+            log.warning("look_up.failed", job=job.id, reason=failure.reason)
+        except Permanent as failure:
+            self._move(job, unrendered(failure, {}))
+        else:
+            self._move(job, rendered(payload, {"request_id": job.request_id}))
+
+    def _expire(self, job: Job, reason: str, sentence: str) -> None:
+        why = {"step": "render", "reason": reason, "sentence": sentence}
+        self._move(job, Outcome(to=JobState.EXPIRED, set=why, event=why))
+
+    def _move(self, job: Job, outcome: Outcome) -> None:
+        self.pipeline.move(Task.INGEST, job, outcome, expected=WAITS)
