@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.strings import INT64, as_seconds, encodable, fetchable, filled
+from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, fetchable, filled
 
 
 @lru_cache(maxsize=1024)
@@ -81,6 +81,10 @@ def _boolean(_: Input) -> object:
     return Annotated[bool, Field(strict=True)]
 
 
+def _anything(_: Input) -> object:
+    return Annotated[object, AfterValidator(as_json)]
+
+
 def _object(item: Input) -> object:
     return schema(item.nested)
 
@@ -100,6 +104,7 @@ _ANNOTATIONS: Mapping[Kind, Callable[[Input], object]] = {
     Kind.NUMBER: _number,
     Kind.BOOLEAN: _boolean,
     Kind.OBJECT: _object,
+    Kind.ANY: _anything,
 }
 
 

@@ -69,7 +69,8 @@ def _input(sheet: Sheet, name: str, form: FieldForm) -> Input:
         choices=_named(sheet.choices, choices, "choices") if isinstance(choices, str) else choices,
         # A list that has to be given has to hold something.
         min_items=form.min_items or (1 if form.many and form.required else None),
-        nested_type="" if plain else form.type,
+        # Types of generated files are called endpoint:Type, to be nobody else's.
+        nested_type="" if plain else form.type.rpartition(":")[2],
         nested=nested,
         also_called=tuple(_drifted(sheet, name)),
     )

@@ -14,6 +14,7 @@ _SAMPLES: Mapping[Kind, object] = {
     Kind.INTEGER: 1,
     Kind.NUMBER: 1.0,
     Kind.BOOLEAN: True,
+    Kind.ANY: {},
 }
 
 

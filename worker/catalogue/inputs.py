@@ -1,7 +1,24 @@
 """What an endpoint takes: named inputs with their types and bounds."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+MEGABYTE = 1024 * 1024
+# Where fal states no bound of its own.
+MAX_MEGABYTES: Mapping[str, int] = {"image": 50, "audio": 50, "video": 200}
+_ALL = frozenset(MAX_MEGABYTES)
+# What the words in an input's name say about the files that it takes.
+_FAMILIES: Mapping[str, frozenset[str]] = {
+    "image": frozenset({"image"}),
+    "images": frozenset({"image"}),
+    "mask": frozenset({"image"}),
+    "video": frozenset({"video"}),
+    "audio": frozenset({"audio"}),
+    # https://fal.ai/models/fal-ai/kling-video/create-voice : mp3, wav, mp4 or mov.
+    "voice": frozenset({"audio", "video"}),
+}
 
 
 class Kind(StrEnum):
@@ -18,6 +35,8 @@ class Kind(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     OBJECT = "object"
+    ANY = "any"
+    """Whatever JSON can carry: a schema says more than this catalogue can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +44,8 @@ class Input:
     """One input of an endpoint, or one member of a nested object.
 
     `many` makes it a list; `min_items` and `max_items` bound the list, everything else its items.
-    `max_length` of a URL holds for web addresses, not for data URIs. `also_called` are the names
-    that other versions give the same thing.
+    `max_length` of a URL holds for web addresses, `max_megabytes` for files that are uploaded.
+    `also_called` are the names that other versions give the same thing.
     """
 
     name: str
@@ -41,6 +60,7 @@ class Input:
     max_length: int | None = None
     min_items: int | None = None
     max_items: int | None = None
+    max_megabytes: int | None = None
     nested_type: str = ""
     nested: tuple["Input", ...] = ()
     also_called: tuple[str, ...] = ()
@@ -54,6 +74,18 @@ class Input:
         return f"list<{single}>" if self.many else single
 
     @property
+    def families(self) -> frozenset[str]:
+        """The families of media (image, video, audio) that a file for this input may be of."""
+        words = re.split(r"[^a-z]+", self.name.lower())
+        return next((_FAMILIES[word] for word in words if word in _FAMILIES), _ALL)
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest file that is uploaded for this input, in bytes."""
+        most = self.max_megabytes or max(MAX_MEGABYTES[family] for family in self.families)
+        return most * MEGABYTE
+
+    @property
     def allowed(self) -> str:
         """What a value, or with `many` each item, has to be; it completes "must be …"."""
         if self.choices:
@@ -63,12 +95,13 @@ class Input:
         phrases = {
             Kind.TEXT: f"text{self._length()}",
             Kind.STRING: f"a string{self._length()}",
-            Kind.URL: f"an http(s) URL or a data URI{most}",
+            Kind.URL: f"an http(s) URL, a local file or a data URI{most}",
             Kind.SECONDS: "a whole number of seconds",
             Kind.INTEGER: f"a whole number{span}",
             Kind.NUMBER: f"a finite number{span}",
             Kind.BOOLEAN: "true or false",
             Kind.OBJECT: "an object with " + ", ".join(member.name for member in self.nested),
+            Kind.ANY: "anything that JSON can carry",
         }
         return phrases[self.kind]
 

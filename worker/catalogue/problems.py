@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 
-_OURS = {"unprintable", "empty", "not_url", "url_too_long", "local"}
+_OURS = {"unprintable", "empty", "not_url", "url_too_long", "local", "not_json"}
 _MINTED = "falhook mints the callback address of each job itself; leave it out"
 _RESERVED = {
     "webhook_url": _MINTED,

@@ -1,8 +1,9 @@
 """The form of the catalogue's files: a misspelt key or a wrong type is refused by file and key."""
 
+import json
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class FieldForm(_Form):
     max_length: int | None = None
     min_items: int | None = None
     max_items: int | None = None
+    max_megabytes: int | None = None
     description: str = ""
     example: Any = None
 
@@ -84,18 +86,27 @@ def read(directories: Iterable[Path]) -> Sheet:
     Raises BrokenCatalogue, naming the file, and the key where there is one.
     """
     merged: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for file in (file for directory in directories for file in sorted(directory.glob("*.toml"))):
+    for file in (file for directory in directories for file in _files(directory)):
         for table, entries in _parse(file).items():
             merged[table].update(entries)
     return Sheet.model_validate(merged)
 
 
+def _files(directory: Path) -> list[Path]:
+    return sorted(file for file in directory.glob("*.*") if file.suffix in _PARSERS)
+
+
+# Written by hand and by `falhook models add`.
+_PARSERS: Mapping[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+
 def _parse(file: Path) -> dict[str, dict[str, Any]]:
+    form = file.suffix[1:].upper()
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables: dict[str, dict[str, Any]] = _PARSERS[file.suffix](file.read_text(encoding="utf-8"))
         Sheet.model_validate(tables)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as unreadable:
-        raise BrokenCatalogue(f"{file} cannot be read as TOML: {unreadable}") from unreadable
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as bad:
+        raise BrokenCatalogue(f"{file} cannot be read as {form}: {bad}") from bad
     except ValidationError as invalid:
         first = invalid.errors()[0]
         where = ".".join(str(step) for step in first["loc"])

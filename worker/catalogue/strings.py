@@ -1,5 +1,6 @@
 """What strings fal can be sent: words that JSON can carry, addresses that it can fetch."""
 
+import json
 import re
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
@@ -7,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 INT64 = 2**63
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# A file in our storage that the submit step uploads; see worker/staging.py.
+STAGED = re.compile(r"upload://([0-9a-f]{64}\.[a-z0-9]{3,4})")
 _DATA_URI = re.compile(r"data:[^,]*,.")
 _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 
@@ -20,6 +23,18 @@ def as_seconds(value: object) -> object:
             return str(int(value))
         case _:
             return value
+
+
+def as_json(value: object) -> object:
+    """Whatever JSON in UTF-8 can carry, as it is."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise PydanticCustomError(
+            "not_json",
+            "must be text, finite numbers, true, false, null, lists and objects of these",
+        ) from None
+    return value
 
 
 def encodable(value: str) -> str:
@@ -41,7 +56,9 @@ def filled(value: str) -> str:
 def fetchable(max_length: int | None, value: str) -> str:
     """A URL that fal can fetch, or a data URI; `max_length` bounds web addresses alone."""
     scheme = value[:8].lower()
-    if not value.isprintable() or " " in value:
+    if STAGED.fullmatch(value):
+        return value
+    if not value.isprintable() or (" " in value and not _looks_local(value)):
         raise PydanticCustomError("not_url", "must be a URL without spaces or line breaks")
     if scheme.startswith("data:"):
         if not _DATA_URI.match(value):

@@ -1,0 +1,61 @@
+"""What a file is by its first bytes: the media that fal's inputs take, and those it returns.
+
+Signatures: https://mimesniff.spec.whatwg.org and RFC 6381 (brands of `ftyp`).
+"""
+
+import re
+from dataclasses import dataclass
+
+HEAD_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """A kind of file: its MIME type, and the ending that names of such files get."""
+
+    name: str
+    extension: str
+
+    @property
+    def family(self) -> str:
+        """image, video or audio."""
+        return self.name.partition("/")[0]
+
+
+JPEG, PNG = MediaType("image/jpeg", "jpg"), MediaType("image/png", "png")
+GIF, WEBP = MediaType("image/gif", "gif"), MediaType("image/webp", "webp")
+AVIF = MediaType("image/avif", "avif")
+MP4, MOV = MediaType("video/mp4", "mp4"), MediaType("video/quicktime", "mov")
+WEBM = MediaType("video/webm", "webm")
+MP3, WAV = MediaType("audio/mpeg", "mp3"), MediaType("audio/wav", "wav")
+OGG, FLAC = MediaType("audio/ogg", "ogg"), MediaType("audio/flac", "flac")
+M4A, AAC = MediaType("audio/mp4", "m4a"), MediaType("audio/aac", "aac")
+
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], MediaType], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), JPEG),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PNG),
+    (re.compile(rb"GIF8[79]a"), GIF),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), WEBP),
+    (re.compile(rb"RIFF....WAVE", re.DOTALL), WAV),
+    (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), AVIF),
+    (re.compile(rb"....ftyp(M4A|M4B)", re.DOTALL), M4A),
+    (re.compile(rb"....ftypqt  ", re.DOTALL), MOV),
+    (re.compile(rb"....ftyp(?!heic|heix|mif1|msf1)", re.DOTALL), MP4),
+    (re.compile(rb"\x1a\x45\xdf\xa3"), WEBM),
+    (re.compile(rb"ID3|\xff[\xfa\xfb\xf2\xf3]"), MP3),
+    (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"), AAC),
+    (re.compile(rb"OggS"), OGG),
+    (re.compile(rb"fLaC"), FLAC),
+)
+BY_EXTENSION = {media.extension: media for _, media in _SIGNATURES}
+
+
+def sniff(head: bytes) -> MediaType | None:
+    """The type of a file that begins with `head`; None for anything but image, video and audio."""
+    found = (media for signature, media in _SIGNATURES if signature.match(head))
+    return next(found, None)
+
+
+def formats(families: frozenset[str]) -> str:
+    """Endings of the files of these families, for people: `jpg, png, gif, webp, avif`."""
+    return ", ".join(name for name, media in BY_EXTENSION.items() if media.family in families)
