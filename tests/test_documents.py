@@ -1,0 +1,49 @@
+"""The documents say what the program does: settings, verbs, processes."""
+
+import re
+from pathlib import Path
+
+from worker.cli.settings import env_example, markdown
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_env_example_is_generated() -> None:
+    """infra/env.example is what `falhook settings --as env` prints."""
+    assert env_example() == (ROOT / "infra" / "env.example").read_text()
+
+
+def test_readme_settings_are_generated() -> None:
+    """README's table is what `falhook settings --as markdown` prints."""
+    begin, end = "<!-- settings: falhook settings --as markdown -->\n", "<!-- /settings -->"
+    assert markdown() == README.partition(begin)[2].partition(end)[0]
+
+
+def test_readme_names_only_verbs_that_exist() -> None:
+    """Every `make …` in README is a verb of the Makefile."""
+    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set() == set(re.findall(r"(?:`|\$ )make ([a-z]+)", README)) - verbs
+
+
+def test_runbook_names_the_processes() -> None:
+    """The runbook has a row for every process of the Procfile."""
+    names = re.findall(r"^(\w+):", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    runbook = (ROOT / "infra" / "README.md").read_text()
+    assert [] == [name for name in names if f"`{name}`" not in runbook]
+
+
+def test_no_file_names_a_registry() -> None:
+    """No file, the lock above all, names the host of a package registry."""
+    hosts = [
+        ".".join(name) for name in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))
+    ]
+    folders = [ROOT / name for name in ("webhook", "worker", "infra", "tests", ".ci")]
+    paths = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.glob("*.*"))
+    found = [
+        str(path)
+        for path in paths
+        if path.is_file() and path.suffix != ".pyc"
+        if any(host.encode() in path.read_bytes() for host in hosts)
+    ]
+    assert [] == found
