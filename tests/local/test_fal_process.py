@@ -53,6 +53,7 @@ def test_the_environment_is_complete(tmp_path: Path) -> None:
             "FAL_KEY": "id:secret",
             "FAL_QUEUE_RUN_HOST": host,
             "FAL_RUN_HOST": host,
+            "FAL_REST_HOST": host,
             "SSL_CERT_FILE": bundle,
             "FALHOOK_JWKS_URL": f"https://{host}/.well-known/jwks.json",
             "FALHOOK_FAL_USER_IDS": "user-7",

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.local.fal import control
+from infra.local.fal import control, uploads
 from infra.local.fal.counts import Kind
 from infra.local.fal.job import Job, State
 from infra.local.fal.mishaps import HEADER, help_text
@@ -42,6 +42,7 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) 
         Route("/", _help),
         Route("/.well-known/jwks.json", _jwks),
         Mount("/_sim", routes=control.ROUTES),
+        *uploads.ROUTES,
         Route("/files/{key:path}", _file),
         Route(f"{of_request}/status", _about(Kind.STATUS, _status)),
         Route(f"{of_request}/status/stream", _about(Kind.STATUS, _status)),

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.local.fal import callbacks
+from infra.local.fal import callbacks, uploads
 from infra.local.fal.counts import PER_REQUEST, Counts, Kind, redacted
 from infra.local.fal.job import Job
 from infra.local.fal.simulation import Simulation
@@ -126,6 +126,8 @@ ROUTES = [
     Route("/reset", _reset, methods=["POST"]),
     Route("/keys/rotate", _rotate, methods=["POST"]),
     Route("/jwks", _jwks, methods=["POST"]),
+    Route("/uploads", uploads.uploaded, methods=["GET"]),
+    Route("/uploads", uploads.spoil, methods=["POST"]),
     Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
     Route("/release/{request_id}", _release, methods=["POST"]),
 ]

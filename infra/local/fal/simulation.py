@@ -19,6 +19,7 @@ from infra.local.fal.outputs import Outputs
 from infra.local.fal.queue import Queue
 from infra.local.fal.signing import KeyRing
 from infra.local.fal.tls import Certificates
+from infra.local.fal.uploads import Uploads
 
 
 def new_key() -> str:
@@ -55,12 +56,14 @@ class Simulation:
     counts: Counts
     files: Files
     queue: Queue
+    uploads: Uploads
     jwks_status: int = field(default=200)
 
     async def reset(self) -> None:
         """Forget all jobs and counts, and serve the keys again; the keys stay."""
         await self.queue.clear()
         self.counts.clear()
+        self.uploads.clear()
         self.jwks_status = 200
 
 
@@ -103,7 +106,13 @@ async def simulate(
         )
         try:
             yield Simulation(
-                url=url, account=account, keys=keys, counts=counts, files=files, queue=queue
+                url=url,
+                account=account,
+                keys=keys,
+                counts=counts,
+                files=files,
+                queue=queue,
+                uploads=Uploads(url=url, key=account.key),
             )
         finally:
             await queue.clear()

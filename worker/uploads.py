@@ -1,0 +1,102 @@
+"""Inputs that lie in storage, brought to fal's CDN: once for each content, for a chosen time.
+
+Redis keys:
+
+falhook:upload:{sha256}.{ending}        string: the address at fal, until it is too old to be used
+falhook:upload:{sha256}.{ending}:lock   string: a worker is uploading this content
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from redis import Redis
+
+from worker.catalogue.strings import STAGED
+from worker.cdn import Cdn
+from worker.failures import Failure, Permanent, Transient
+from worker.jobs import Json
+from worker.media_type import BY_EXTENSION
+from worker.staging import storage_key
+from worker.storage import Storage
+
+# Seconds: the longest that a dead worker keeps others from an upload, and that these wait.
+LOCKED = 600.0
+PATIENCE = 120.0
+# A job may wait in fal's queue: an address is not given out in the last part of its life.
+_SPARED = 86_400
+
+
+def usable(lifetime: int) -> int:
+    """Seconds for which the address of a file that lives so long is given to further jobs."""
+    return lifetime - min(lifetime // 2, _SPARED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploads:
+    """Uploads what jobs refer to; `lifetime` is how long fal keeps it, in seconds."""
+
+    cdn: Cdn
+    redis: Redis
+    storage: Storage
+    lifetime: int
+
+    def addressed(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+        """The arguments with fal's addresses in place of upload://.
+
+        Raises Transient or Permanent; nothing has been submitted then.
+        """
+        addresses: dict[str, str] = {}
+        try:
+            return {name: self._value(value, addresses) for name, value in arguments.items()}
+        except Failure:
+            raise
+        except Exception as error:
+            # Whatever it was, it happened before the POST: fal has no job.
+            sentence = f"an input could not be uploaded ({type(error).__name__})"
+            raise Transient("upload_failed", sentence) from error
+
+    def _value(self, value: Json, addresses: dict[str, str]) -> Json:
+        match value:
+            case str() if staged := STAGED.fullmatch(value):
+                name = staged[1]
+                if name not in addresses:
+                    addresses[name] = self._address(name)
+                return addresses[name]
+            case list():
+                return [self._value(one, addresses) for one in value]
+            case dict():
+                return {key: self._value(one, addresses) for key, one in value.items()}
+        return value
+
+    def _address(self, name: str) -> str:
+        key = f"falhook:upload:{name}"
+        if known := self._known(key):
+            return known
+        lock = self.redis.lock(f"{key}:lock", timeout=LOCKED, blocking_timeout=PATIENCE)
+        if not lock.acquire():
+            raise Transient("upload_busy", "another worker is still uploading the same input")
+        try:
+            # Whoever held the lock before may have uploaded it.
+            if known := self._known(key):
+                return known
+            address = self._upload(name)
+            self.redis.set(key, address, ex=usable(self.lifetime))
+        finally:
+            if lock.owned():
+                lock.release()
+        return address
+
+    def _known(self, key: str) -> str:
+        found = self.redis.get(key)
+        return found.decode() if isinstance(found, bytes) else str(found or "")
+
+    def _upload(self, name: str) -> str:
+        media = BY_EXTENSION.get(name.partition(".")[2])
+        data = self.storage.read(storage_key(name))
+        if media is None or data is None:
+            raise Permanent(
+                "upload_missing",
+                f"{self.storage.address(storage_key(name))} is not there: whoever makes a job "
+                "with local files has to name the same FALHOOK_STORAGE_URL as the workers",
+            )
+        return self.cdn.upload(data, content_type=media.name, name=name, lifetime=self.lifetime)
