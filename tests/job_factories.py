@@ -1,0 +1,266 @@
+"""Jobs, a clock that tests turn, and a world of records, inbox and pipeline on a real Redis."""
+
+import json
+import random
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+
+import httpx
+from redis import Redis
+
+from infra.local.simulation import Simulation
+from webhook.contract import INBOX, Callback, Task, inbox_key
+from worker.events import history
+from worker.fal import Fal
+from worker.inbox import Inbox
+from worker.ingest import Ingest
+from worker.jobs import Job, JobState, Json
+from worker.lease import Leases
+from worker.lookup import LookUp
+from worker.pipeline import Outcome, Pipeline, Step
+from worker.records import Event, Records
+from worker.submit import Submit
+from worker.sweep import Sweep
+
+ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
+REQUEST = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
+VIDEO: dict[str, Json] = {"video": {"url": "https://v3b.fal.media/files/b/0a/output.mp4"}}
+DEADLINE = 2700.0
+SECRET = "a-secret-of-the-tests-0123456789"
+
+
+class Clock:
+    """Unix seconds that pass only when a test says so."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass; negative seconds step back."""
+        self.now += seconds
+
+
+class ScriptedFal:
+    """fal at the level of HTTP: what it answers next, and what it was asked.
+
+    Unasked it accepts each POST with a request id of its own and has no result.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+        self.answers: list[httpx.Response | Exception] = []
+        self.before_answer: Callable[[], object] = lambda: None
+        self.fal = Fal("id:secret", transport=httpx.MockTransport(self._handle))
+
+    def count(self, method: str) -> int:
+        """How many requests of this method arrived."""
+        return sum(request.method == method for request in self.asked)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        self.before_answer()
+        if not self.answers:
+            return accepted(len(self.asked)) if request.method == "POST" else answer(404)
+        said = self.answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def answer(status: int, content: Json = None, **headers: str) -> httpx.Response:
+    """An answer of fal's."""
+    return httpx.Response(status, json=content, headers=headers)
+
+
+def accepted(number: int = 1) -> httpx.Response:
+    """fal takes a job, and gives it the request id `request(number)`."""
+    address = f"https://queue.fal.run/fal-ai/kling-video/requests/{request(number)}"
+    return answer(
+        200,
+        {
+            "request_id": request(number),
+            "response_url": address,
+            "status_url": f"{address}/status",
+            "cancel_url": f"{address}/cancel",
+        },
+    )
+
+
+def request(number: int = 1) -> str:
+    """fal's request id of the request with this number."""
+    return f"{REQUEST[:-4]}{number:04d}"
+
+
+class ToSimulation(httpx.BaseTransport):
+    """fal's addresses, answered by a simulated fal over TLS.
+
+    fal-client fixes its host at import; the address on the wire is the simulated one.
+    """
+
+    def __init__(self, fal: Simulation) -> None:
+        self._base = httpx.URL(fal.url)
+        context = ssl.create_default_context(cafile=fal.ca_file)
+        self._inner = httpx.HTTPTransport(verify=context)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request to the simulation instead."""
+        url = request.url.copy_with(host=self._base.host, port=self._base.port)
+        headers = {**request.headers, "host": f"{self._base.host}:{self._base.port}"}
+        return self._inner.handle_request(
+            httpx.Request(
+                request.method,
+                url,
+                headers=headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._inner.close()
+
+
+def callback(
+    *,
+    attempt: int = 1,
+    request_id: str = request(),
+    payload: Json = VIDEO,
+    status: str = "OK",
+    error: str | None = None,
+    received_at: float = 1_700_000_000.0,
+) -> Callback:
+    """A verified callback; by default it brings a video."""
+    content = {"error": error, "payload": payload, "request_id": request_id, "status": status}
+    return Callback(
+        attempt=attempt,
+        request_id=request_id,
+        received_at=received_at,
+        body=json.dumps(content).encode(),
+    )
+
+
+class World:
+    """Everything between the receiver's inbox and the records, with the wakes written down.
+
+    `work` holds what the steps after the render do; unasked they succeed.
+    """
+
+    def __init__(self, redis: Redis, raw: Redis, fal: Fal) -> None:
+        self.clock = Clock()
+        self.raw = raw
+        self.wakes: list[tuple[Task, str]] = []
+        self.ingest_wakes: list[Sequence[str]] = []
+        self.work: dict[Task, Callable[[Job], Outcome]] = {}
+        self.published: list[str] = []
+        self.records = Records(redis, clock=self.clock)
+        self.submit = Submit(
+            fal=fal,
+            records=self.records,
+            public_url="https://hooks.example.com",
+            secret=SECRET,
+            deadline=DEADLINE,
+        )
+        self.pipeline = self.another_worker()
+        self.inbox = Inbox(raw, clock=self.clock)
+        look_up = LookUp(pipeline=self.pipeline, fal=fal, deadline=DEADLINE)
+        self.ingest = Ingest(pipeline=self.pipeline, inbox=self.inbox, look_up=look_up)
+        self.sweep = Sweep(
+            pipeline=self.pipeline,
+            inbox=self.inbox,
+            wake_ingest=self.ingest_wakes.append,
+            deadline=DEADLINE,
+        )
+
+    def another_worker(self) -> Pipeline:
+        """A pipeline as a further worker process has it."""
+        steps = (
+            self.submit.step(),
+            self._step(Task.DOWNLOAD, JobState.RENDERED, JobState.DOWNLOADED),
+            self._step(Task.TRANSCODE_TAG, JobState.DOWNLOADED, JobState.TAGGED),
+            self._step(Task.PUBLISH, JobState.TAGGED, JobState.PUBLISHED),
+        )
+        return Pipeline(
+            self.records,
+            steps,
+            lambda task, job_id: self.wakes.append((task, job_id)),
+            leases=Leases(self.records),
+            rng=random.Random(7),
+        )
+
+    def _step(self, task: Task, takes: JobState, to: JobState) -> Step:
+        return Step(task=task, takes=takes, work=lambda job: self._do(task, job, to), tries=3)
+
+    def _do(self, task: Task, job: Job, to: JobState) -> Outcome:
+        if task in self.work:
+            return self.work[task](job)
+        if to is JobState.PUBLISHED:
+            self.published.append(job.id)
+        made: Mapping[JobState, Mapping[str, object]] = {
+            JobState.DOWNLOADED: {"source": {"bytes": 3}},
+            JobState.TAGGED: {"outputs": {"files": {"video.mp4": {}}}},
+        }
+        return Outcome(to=to, set=made.get(to, {}))
+
+    def add(self, job_id: str = "job1", **changes: object) -> Job:
+        """A job, QUEUED."""
+        fields: dict[str, object] = {"arguments": {"prompt": "A fox"}, **changes}
+        job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
+        due = self.clock() + 20
+        assert self.records.add(job, due=due, event={"name": "created"})
+        return self.job(job_id)
+
+    def add_submitted(self, job_id: str = "job1") -> Job:
+        """A job that fal has accepted."""
+        self.add(job_id)
+        self.pipeline.run(Task.SUBMIT, job_id)
+        return self.job(job_id)
+
+    def job(self, job_id: str = "job1") -> Job:
+        """The job as it stands."""
+        found = self.records.get(job_id)
+        assert found is not None
+        return found
+
+    def state(self, job_id: str = "job1") -> JobState:
+        """The job's state."""
+        return self.job(job_id).state
+
+    def receive(self, *callbacks: Callback, job_id: str = "job1") -> None:
+        """Write callbacks into the inbox as the receiver does."""
+        for each in callbacks:
+            self.raw.hsetnx(inbox_key(job_id), each.fingerprint, each.encode())
+            self.raw.zadd(INBOX, {job_id: self.clock() + 10}, nx=True)
+
+    def deliver(self, *callbacks: Callback, job_id: str = "job1") -> None:
+        """Receive callbacks and ingest them."""
+        self.receive(*callbacks, job_id=job_id)
+        self.ingest.run([job_id])
+
+    def follow_wakes(self) -> None:
+        """Do what was woken until nothing is left to do."""
+        while self.wakes or self.ingest_wakes:
+            for task, job_id in self._taken():
+                self.pipeline.run(task, job_id)
+            ingests, self.ingest_wakes[:] = list(self.ingest_wakes), []
+            for job_ids in ingests:
+                self.ingest.run(job_ids)
+
+    def _taken(self) -> list[tuple[Task, str]]:
+        wakes, self.wakes[:] = list(self.wakes), []
+        return wakes
+
+    def names(self, job_id: str = "job1") -> list[str]:
+        """The names of the job's events."""
+        return [event["name"] for event in self.history(job_id)]
+
+    def history(self, job_id: str = "job1") -> Sequence[Event]:
+        """The job's events."""
+        return history(self.records.redis, job_id)
+
+    def pending(self) -> list[str]:
+        """The jobs with callbacks in the inbox."""
+        return [job_id.decode() for job_id in self.raw.zrange(INBOX, 0, -1)]  # type: ignore[union-attr]
