@@ -50,9 +50,15 @@ def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., S
         def start(*options: str) -> Simulation:
             options = ("--media-cache", str(media_cache), *options)
             block = simulation(directory / f"fal{next(numbers)}", lambda _n, _l: None, *options)
-            return running.enter_context(block)
+            found = running.enter_context(block)
+            running.callback(_never_polled, found)
+            return found
 
         yield start
+
+
+def _never_polled(fal: Simulation) -> None:
+    assert 0 == fal.counts()["total"].get("status", 0), "a status address was asked"
 
 
 @pytest.fixture

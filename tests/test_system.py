@@ -143,6 +143,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One stack for this module, whose fal renders in half a second."""
     with stack(tmp_path_factory.mktemp("stack") / "local", "--render-seconds", "0.5") as running:
         yield running
+        assert 0 == running.counts()["total"].get("status", 0), "a status address was asked"
 
 
 FILES = ["manifest.json", "poster.jpg", "video.mp4"]

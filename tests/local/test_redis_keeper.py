@@ -8,15 +8,14 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from infra.local.redis_keeper import kept_running, redis_for
-from infra.local.redis_server import RedisServer
+from infra.local.redis_server import RedisNotStarted, RedisServer
 from tests.local.process_factories import await_end
 
 
-def test_redis_url_is_used_and_nothing_started(tmp_path: Path) -> None:
-    """With REDIS_URL set no server is started, not even a directory made."""
-    environ = {"REDIS_URL": "redis://elsewhere:1/0"}
-    with redis_for(environ, tmp_path / "redis") as url:
-        assert environ["REDIS_URL"] == url
+def test_redis_url_is_used_and_nothing_started(redis_url: str, tmp_path: Path) -> None:
+    """With REDIS_URL set, that one is given and no embedded server is started."""
+    with redis_for({"REDIS_URL": redis_url}, tmp_path / "redis") as url:
+        assert redis_url == url
     assert not (tmp_path / "redis").exists()
 
 
@@ -28,6 +27,17 @@ def test_without_redis_url_one_is_started_and_ended(
     with redis_for(environ, tmp_path) as url, redis.Redis.from_url(url) as client:
         pid = client.info("server")["process_id"]
     await_end(pid, seconds=0)
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "nonsense"])
+def test_a_redis_that_does_not_answer_is_named(tmp_path: Path, url: str) -> None:
+    """A REDIS_URL at which nothing answers is told at once, and nothing is started instead."""
+    with (
+        pytest.raises(RedisNotStarted, match="REDIS_URL"),
+        redis_for({"REDIS_URL": url}, tmp_path / "redis"),
+    ):
+        pass
+    assert not (tmp_path / "redis").exists()
 
 
 def test_an_embedded_server_that_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
