@@ -54,10 +54,13 @@ class LookUp:
             self._get(job, reason, sentence)
 
     def _claim(self, job: Job, reason: str) -> bool:
+        now = self.pipeline.records.clock()
         change = Change(
+            set={"lease_until": now + LOOK_UP_TIME},
             bump=("looked_up",),
             guard={"looked_up": job.looked_up, "attempt": job.attempt},
-            due=self.pipeline.records.clock() + LOOK_UP_TIME,
+            unleased_at=now,
+            due=now + LOOK_UP_TIME,
             event={"name": "looked_up", "step": Task.INGEST, "reason": reason},
         )
         return self.pipeline.records.change(job.id, [job.state], change)
