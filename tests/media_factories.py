@@ -31,6 +31,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "moov_last": (*_X264, "high", *_AAC),
     "no_audio": (*_X264, "high", "-an", *_FAST),
     "short": (*_X264, "high", *_AAC, *_FAST, "-t", "0.5"),
+    "slow": (*_X264, "high", *_AAC, *_FAST, "-vf", "select=not(mod(n\\,3))", "-fps_mode", "vfr"),
     "fragmented": (*_X264, "high", *_AAC, "-movflags", "frag_keyframe+empty_moov", "-g", "12"),
     "quicktime": (*_X264, "high", *_AAC, "-f", "mov"),
     "two_sounds": (*_X264, "high", *_AAC, *_FAST, "-map", "0:v", "-map", "1:a", "-map", "1:a"),

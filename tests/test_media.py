@@ -17,9 +17,9 @@ from tests.media_factories import (
 )
 from worker.failures import Permanent, Transient
 from worker.ffmpeg import Ffmpeg
-from worker.jpeg import size_of
 from worker.media import Delivery, deliver
 from worker.mp4 import read_tags
+from worker.pictures import size_of
 from worker.tags import AI_ORIGIN
 
 CONFORMING = [
@@ -159,7 +159,7 @@ def test_tags_read_back(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     expected = {
         "title": "A fox in the snow",
         "comment": f"made for a test | AI-generated (DigitalSourceType={AI_ORIGIN})",
-        "creation_time": "2026-03-04T05:06:07Z",
+        "date": "2026-03-04T05:06:07Z",
         "DigitalSourceType": AI_ORIGIN,
         "falhook.job_id": "job-1",
         "falhook.endpoint": "fal-ai/kling-video/v2.1/master/text-to-video",
@@ -194,7 +194,7 @@ def test_providers_label_is_kept_and_nothing_else(real: Ffmpeg, tmp_path: Path) 
     ffmpeg("-i", str(clip("high")), "-c", "copy", *said, *flags, str(source))
     found = read_tags(deliver(source, tmp_path, tags(), ffmpeg=real).video)
     assert "label" == found["AIGC"]
-    assert "description" not in found
+    assert "prompt" not in "".join(found.values())
 
 
 @pytest.mark.parametrize("by_descriptor", [True, False])
@@ -247,27 +247,28 @@ def test_a_stream_that_does_not_decode(name: str, real: Ffmpeg, tmp_path: Path) 
     ("video", "poster", "words"),
     [
         ("", "poster", "output is missing"),
-        ("high", "", "output is missing"),
+        ("good", "", "output is missing"),
         ("short", "poster", "it lasts 0.50 s, not 2.00 s"),
-        ("moov_last", "poster", "header does not come first"),
         ("no_audio", "poster", "audio is lost"),
-        ("high", "poster", "tags do not read back"),
+        ("ten_bit", "poster", "not in the delivery format"),
+        ("fragmented", "poster", "in fragments"),
+        ("slow", "poster", "no frames to speak of"),
         ("broken", "poster", "cut short"),
-        ("tagged", "half", "poster is no picture"),
-        ("tagged", "text", "poster is no picture"),
+        ("good", "half", "poster.jpg is no picture"),
+        ("good", "text", "poster.jpg is no picture"),
     ],
 )
 def test_exit_code_0_is_no_proof(
     video: str, poster: str, words: str, real: Ffmpeg, tmp_path: Path
 ) -> None:
     """Outputs that are missing, short, or otherwise not what was asked for are not delivered."""
-    good = delivered("high", tmp_path / "good", real)
-    shutil.copy(good.video, tmp_path / "tagged")
+    good = delivered("hevc", tmp_path / "good-ones", real)
+    shutil.copy(good.video, tmp_path / "good")
     shutil.copy(good.poster, tmp_path / "poster")
     (tmp_path / "half").write_bytes(good.poster.read_bytes()[:-100])
     (tmp_path / "text").write_bytes(b"no picture")
     (tmp_path / "broken").write_bytes(good.video.read_bytes()[:-100])
-    for name in ("high", "short", "moov_last", "no_audio"):
+    for name in ("short", "no_audio", "ten_bit", "fragmented", "slow"):
         shutil.copy(clip(name), tmp_path / name)
     copies = [
         f"cp '{tmp_path / made}' {name}"
@@ -276,5 +277,14 @@ def test_exit_code_0_is_no_proof(
     ]
     liar = replace(real, path=script(tmp_path / "fake", "\n".join(copies)))
     with pytest.raises(Permanent, match="media_invalid") as refused:
-        delivered("high", tmp_path / "into", liar)
+        delivered("hevc", tmp_path / "into", liar)
     assert words in refused.value.sentence
+
+
+def test_frames_lost_in_a_copy_are_noticed(real: Ffmpeg, tmp_path: Path) -> None:
+    """A copy by ffmpeg that lacks frames is not delivered, although its length is right."""
+    good = delivered("fragmented", tmp_path / "good", real)
+    copies = f"cp '{clip('slow')}' video.mp4; cp '{good.poster}' poster.jpg"
+    liar = replace(real, path=script(tmp_path / "fake", copies))
+    with pytest.raises(Permanent, match="16 of 48 frames came through"):
+        delivered("fragmented", tmp_path / "into", liar)

@@ -1,17 +1,20 @@
 """Where a job's files lie in storage.
 
 work/{job}/source.mp4             the result, to the byte
-work/{job}/video.mp4, poster.jpg  the delivery, tagged and checked
+work/{job}/video.mp4, …           the delivery, tagged and checked
 published/{job}/…                 the same, put in place, and manifest.json, which is written last
                                   and is what "published" means
 """
 
 SOURCE = "source.mp4"
-VIDEO = "video.mp4"
-POSTER = "poster.jpg"
 MANIFEST = "manifest.json"
 
-CONTENT_TYPES = {VIDEO: "video/mp4", POSTER: "image/jpeg"}
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".vtt": "text/vtt",
+}
 
 
 def work_prefix(job_id: str) -> str:

@@ -1,50 +1,59 @@
-"""From what fal rendered to what is published: one MP4 that plays everywhere, and its poster.
+"""From what fal rendered to what is published: a video that plays everywhere, and its pictures.
 
-Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, with AAC or no audio, as `avc1` in
-an MP4 whose header comes first. A stream that conforms is copied, packet for packet, whatever
-container quirks it came with; any other is encoded, in the same run that makes the poster.
+The order is: preflight, copy or encode with every other output in one run, verify each, tag each.
+A stream that conforms is never encoded again: its packets are the source's.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from worker import proof, storyboard
+from worker.blurhash import blurhash
+from worker.conform import audio_reasons, video_reasons
+from worker.cost import Cost, Meter
+from worker.encode import Method, Plan, command
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg
-from worker.jpeg import size_of
-from worker.mp4 import Probe, probe, read_tags
+from worker.mp4 import NotRewritable, Probe, Stamp, probe, read_tags, rewrite
+from worker.pictures import size_of, tag
+from worker.profiles import ORIGINAL, POSTER, VIDEO, Blur, Output, Profile, Rendition, Storyboard
 from worker.tags import Tags
 
 __all__ = ["Delivery", "Tags", "deliver"]
 
-VIDEO, POSTER = "video.mp4", "poster.jpg"
-POSTER_WIDTH = 1280  # pixels, at most
-POSTER_AT = 1.0  # seconds, or the middle of a shorter clip
-_PROFILES = frozenset({"Baseline", "Main", "High"})
-_AUDIO = frozenset({"AAC", "HE-AAC"})
-
-# veryfast: "faster" and "fast" cost half as much again for a larger file at the same CRF.
-_ENCODE_VIDEO = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-profile:v", "high")
-_ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
-# 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
-_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
-_SMALL = (
-    f"scale=w='max(2,trunc(min({POSTER_WIDTH},iw*sar)/2)*2)':h='max(2,trunc(ow*ih/(iw*sar)/2)*2)'"
-    ":out_range=full,setsar=1,format=yuvj420p"
-)
+_SCRATCH = ".made"  # where outputs lie until they are verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What was made and proven: `probe` is of `video`, `reasons` say why it was not just copied."""
+    """What was made and proven.
 
-    video: Path
-    poster: Path
-    method: Literal["copy", "transcode"]
+    `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
+    copied; `skipped` are renditions of the profile that would have no fewer lines than the source.
+    `cost` is by part of the work.
+    """
+
+    files: tuple[Path, ...]
+    method: Method
+    profile: str
     probe: Probe
     source: Probe
     reasons: tuple[str, ...]
+    skipped: tuple[str, ...]
+    blurhash: str | None
+    cost: Mapping[str, Cost]
+
+    @property
+    def video(self) -> Path:
+        """The master."""
+        return self.files[0]
+
+    @property
+    def poster(self) -> Path:
+        """The picture that stands for it."""
+        return self.video.with_name(POSTER)
 
 
 def deliver(
@@ -53,110 +62,154 @@ def deliver(
     tags: Tags,
     *,
     ffmpeg: Ffmpeg,
+    profile: Profile = ORIGINAL,
     progress: Callable[[float], None] | None = None,
 ) -> Delivery:
-    """Make `video.mp4` and `poster.jpg` of `source` in the directory `into`, and check both.
+    """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
 
-    Afterwards both lie there complete, tagged, of the source's length; after a failure nothing
-    there may be used. A `source` whose headers are broken or hostile is refused before ffmpeg is
-    started. `progress` gets the fraction done, at most twice a second, and 1 when all is checked.
+    Afterwards the files lie there complete, tagged, of the source's length; after a failure
+    nothing there may be used. A `source` whose headers are broken or hostile is refused before
+    ffmpeg is started. `progress` gets the fraction done, at most twice a second, and 1 when all
+    is checked.
 
     Raises `Permanent` (media_invalid, media_unsupported), `Transient` (media_timeout,
     media_crashed).
     """
-    held = probe(source)
-    pairs = tags.pairs(read_tags(source))
-    into.mkdir(parents=True, exist_ok=True)
-    for name in (VIDEO, POSTER):
-        (into / name).unlink(missing_ok=True)
-    arguments = _arguments(held, pairs, ffmpeg)
-    ffmpeg.run(arguments, source=source, cwd=into, duration=held.duration, progress=progress)
-    made = _verified(into, held, pairs)
+    meter = Meter()
+    with meter.measure("preflight"):
+        held = probe(source)
+        stamp = tags.stamp(theirs := read_tags(source))
+    _require_encoders(profile, ffmpeg)
+    work = _Work(source, into, held, profile, stamp)
+    with meter.measure("copy", bytes_in=held.size) as cost:
+        plan = work.plan()
+        cost.bytes_out = _bytes(work.scratch)
+    with meter.measure("ffmpeg", bytes_in=held.size) as cost:
+        arguments = command(plan, ffmpeg)
+        used = ffmpeg.run(
+            arguments, source=source, cwd=work.scratch, duration=held.duration, progress=progress
+        )
+        cost.child(used)
+        cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
+    with meter.measure("verify"):
+        work.verify(plan)
+    with meter.measure("tag", bytes_in=_bytes(work.scratch)) as cost:
+        files = work.finish(plan)
+        cost.bytes_out = _bytes(into)
+    with meter.measure("verify tags"):
+        made = _tagged(files, tags.pairs(theirs))
     if progress:
         progress(1.0)
-    reasons = (*_video_reasons(held), *_audio_reasons(held))
     return Delivery(
-        video=into / VIDEO,
-        poster=into / POSTER,
-        method="transcode" if reasons else "copy",
+        files=files,
+        method="transcode" if work.reasons else "copy",
+        profile=profile.name,
         probe=made,
         source=held,
-        reasons=reasons,
+        reasons=work.reasons,
+        skipped=tuple(output.file for output in profile.outputs if output not in plan.outputs),
+        blurhash=work.blurhash,
+        cost=meter.costs,
     )
 
 
-def _video_reasons(held: Probe) -> tuple[str, ...]:
-    """Why the video cannot be copied; empty where it conforms."""
-    if held.fourcc != "avc1":
-        return (f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)",)
-    wrong = {
-        f"the profile is {held.profile or 'unknown'}": held.profile not in _PROFILES,
-        f"the samples have {held.bit_depth} bits, not 8": held.bit_depth != 8,  # noqa: PLR2004
-        f"the chroma is {held.chroma}, not 4:2:0": held.chroma != "4:2:0",
-    }
-    return tuple(reason for reason, holds in wrong.items() if holds)
+class _Work:
+    """The making of one clip's outputs, in a scratch directory from which they are finished."""
+
+    def __init__(
+        self, source: Path, into: Path, held: Probe, profile: Profile, stamp: Stamp
+    ) -> None:
+        self.source = source
+        self.into = into
+        self.held = held
+        self.profile = profile
+        self.stamp = stamp
+        self.video_reasons = video_reasons(held, profile.lines)
+        self.reasons = (*self.video_reasons, *audio_reasons(held))
+        self.blurhash: str | None = None
+        self.scratch = into / _SCRATCH
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+
+    def plan(self) -> Plan:
+        """What is left to ffmpeg, once a conforming source has been rewritten without it."""
+        master: Method | None = "transcode" if self.video_reasons else "copy"
+        if not self.reasons:
+            try:
+                rewrite(self.source, self.scratch / VIDEO, self.stamp)
+                master = None
+            except NotRewritable:
+                (self.scratch / VIDEO).unlink()
+        outputs = tuple(output for output in self.profile.outputs if self._is_smaller(output))
+        return Plan(source=self.held, master=master, lines=self.profile.lines, outputs=outputs)
+
+    def _is_smaller(self, output: Output) -> bool:
+        if not isinstance(output, Rendition) or output.codec != self.held.fourcc:
+            return True
+        return output.lines < self.held.lines
+
+    def verify(self, plan: Plan) -> None:
+        """Return if each output in the scratch directory is what was asked for."""
+        copied = plan.master != "transcode"
+        master = self.scratch / VIDEO
+        proof.video(master, self.held, copied=copied, lines=self.profile.lines)
+        for output in plan.outputs:
+            proof.output(self.scratch / output.file, output, self.held)
+
+    def finish(self, plan: Plan) -> tuple[Path, ...]:
+        """Tag every output on its way to where it belongs; the video first."""
+        files = [self._finished(VIDEO, tagged=plan.master is None)]
+        for output in plan.outputs:
+            if isinstance(output, Blur):
+                pixels = (self.scratch / output.file).read_bytes()
+                self.blurhash = blurhash(pixels, output.side, output.side)
+                continue
+            files.append(self._finished(output.file))
+            if isinstance(output, Storyboard):
+                files.append(self._index(output))
+        shutil.rmtree(self.scratch)
+        return tuple(files)
+
+    def _finished(self, name: str, *, tagged: bool = False) -> Path:
+        made, place = self.scratch / name, self.into / name
+        if made.suffix == ".mp4" and not tagged:
+            try:
+                rewrite(made, place, self.stamp)
+            except NotRewritable as refused:
+                raise proof.unproven(str(refused)) from refused
+            return place
+        if made.suffix != ".mp4":
+            tag(made, self.stamp.xmp)
+        return made.replace(place)
+
+    def _index(self, board: Storyboard) -> Path:
+        _, height = size_of(self.into / board.file)
+        path = self.into / board.index
+        path.write_text(storyboard.index(board, self.held.duration, height), encoding="utf-8")
+        return path
 
 
-def _audio_reasons(held: Probe) -> tuple[str, ...]:
-    if held.audio is None or held.audio in _AUDIO:
-        return ()
-    return (f"the audio is {held.audio}, not AAC",)
+def _tagged(files: tuple[Path, ...], pairs: Mapping[str, str]) -> Probe:
+    """The facts of the finished video, once the tags of every video read back."""
+    for path in files:
+        if path.suffix == ".mp4":
+            found = read_tags(path)
+            if any(found.get(key) != value for key, value in pairs.items()):
+                raise proof.unproven(f"the tags of {path.name} do not read back")
+            made = probe(path)
+            if not made.faststart or made.fragmented:
+                raise proof.unproven(f"the header of {path.name} does not come first")
+    return probe(files[0])
 
 
-def _arguments(held: Probe, pairs: dict[str, str], ffmpeg: Ffmpeg) -> list[str]:
-    """Both outputs in one run, so that the source is read and decoded once."""
-    still = f"select=gte(n\\,{int(min(POSTER_AT * held.fps, held.frames / 2))}),{_SMALL}"
-    if _video_reasons(held):
-        graph = f"[0:V:0]split[full][one];[full]{_EVEN}[video];[one]{still}[still]"
-        video = ["-map", "[video]", *_ENCODE_VIDEO, "-threads", str(ffmpeg.threads)]
-    else:
-        graph = f"[0:V:0]{still}[still]"
-        video = ["-map", "0:V:0", "-c:v", "copy"]
-    audio = ["-map", "0:a:0?", *(_ENCODE_AUDIO if _audio_reasons(held) else ("-c:a", "copy"))]
-    bare = ["-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn"]
-    bounds = ["-t", f"{held.duration + 1:.3f}", "-fs", str(ffmpeg.limits.file_size)]
-    # use_metadata_tags: without it the muxer drops every key that is not one of its own.
-    written = [part for key, value in pairs.items() for part in ("-metadata", f"{key}={value}")]
-    mp4 = ["-movflags", "+faststart+use_metadata_tags", "-f", "mp4", VIDEO]
-    poster = ["-map", "[still]", *bare, "-frames:v", "1", "-q:v", "3"]
-    poster += ["-c:v", "mjpeg", "-update", "1", "-f", "image2", POSTER]
-    return ["-filter_complex", graph, *video, *audio, *bare, *bounds, *written, *mp4, *poster]
+def _require_encoders(profile: Profile, ffmpeg: Ffmpeg) -> None:
+    if lacking := profile.encoders & ffmpeg.lacks:
+        raise Permanent(
+            "media_unsupported",
+            f"{ffmpeg.path} has no encoder {', '.join(sorted(lacking))}, which the delivery"
+            f" profile {profile.name} needs; set FALHOOK_FFMPEG or FALHOOK_PROFILE",
+        )
 
 
-def _verified(into: Path, held: Probe, pairs: dict[str, str]) -> Probe:
-    """The output's facts; ffmpeg's exit code of 0 proves none of them."""
-    video, poster = into / VIDEO, into / POSTER
-    if not video.is_file() or not poster.is_file():
-        raise _unproven("an output is missing")
-    try:
-        made, found = probe(video), read_tags(video)
-    except Permanent as failure:
-        raise _unproven(failure.sentence) from failure
-    copied = not _video_reasons(held)
-    proofs = {
-        f"it lasts {made.duration:.2f} s, not {held.duration:.2f} s": _lasts(made, held),
-        f"{made.frames} of {held.frames} frames came through": not copied
-        or made.frames == held.frames,
-        "its header does not come first": made.faststart and not made.fragmented,
-        "its audio is lost": (made.audio is None) == (held.audio is None),
-        "it is not in the delivery format": not (_video_reasons(made) or _audio_reasons(made)),
-        "its tags do not read back": all(found.get(key) == pairs[key] for key in pairs),
-        "the poster is no picture of the right size": _fits(poster),
-    }
-    for sentence, holds in proofs.items():
-        if not holds:
-            raise _unproven(sentence)
-    return made
-
-
-def _unproven(sentence: str) -> Permanent:
-    return Permanent("media_invalid", f"ffmpeg ended well, but what it made is wrong: {sentence}")
-
-
-def _lasts(made: Probe, held: Probe) -> bool:
-    return abs(made.duration - held.duration) <= max(0.2, 0.02 * held.duration)
-
-
-def _fits(poster: Path) -> bool:
-    width, height = size_of(poster)
-    return 0 < width <= POSTER_WIDTH and height > 0
+def _bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.iterdir() if path.is_file())

@@ -41,7 +41,7 @@ class Publish:
         if self.storage.size(address) is None:
             for name in files:
                 self.storage.copy(work_key(job.id, name), published_key(job.id, name))
-            content = json.dumps(self._manifest(job, files), indent=2).encode() + b"\n"
+            content = json.dumps(self._manifest(job), indent=2).encode() + b"\n"
             self.storage.put(address, content, content_type="application/json", create=True)
         self._clear(job)
         told = {"manifest": self.storage.address(address)}
@@ -54,7 +54,7 @@ class Publish:
             # The publication stands; what is left costs space only, and the log says where.
             log.warning("work.kept", job=job.id, reason=failure.reason)
 
-    def _manifest(self, job: Job, files: dict[str, Json]) -> dict[str, Json]:
+    def _manifest(self, job: Job) -> dict[str, Json]:
         return {
             "falhook": version("falhook"),
             "job_id": job.id,
@@ -66,9 +66,7 @@ class Publish:
             "published_at": _iso(self.records.clock()),
             "ai_origin": {"DigitalSourceType": AI_ORIGIN},
             "source": dict(job.source),
-            "method": job.outputs.get("method"),
-            "video": job.outputs.get("video"),
-            "files": files,
+            **job.outputs,
         }
 
 

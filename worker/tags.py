@@ -1,14 +1,28 @@
 """What every published file says of itself."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import version
+
+from worker.marks import AIGC, EU_SENTENCE, Mark, Marks
+from worker.mp4 import Stamp, udta
+from worker.xmp import packet
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : made by a trained model.
 AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-# The label of a provider in China (GB 45438-2025): passed on, never made up.
-PROVIDERS_LABEL = "AIGC"
 MAX_TEXT = 1000  # characters of one tag
+MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt or a provider's label
+
+
+class PromptTag(StrEnum):
+    """What files say of the prompt. A hash lets whoever knows the prompt recognise it."""
+
+    OFF = "off"
+    HASH = "hash"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,30 +35,70 @@ class Tags:
     endpoint: str
     request_id: str
     created: datetime
+    prompt: str = ""
+    prompt_tag: PromptTag = PromptTag.OFF
+    marks: Marks = field(default_factory=Marks)
+
+    def stamp(self, source: Mapping[str, str]) -> Stamp:
+        """What is written into a video; `source`: the tags of the file from fal."""
+        return Stamp(udta=udta(self.pairs(source)), xmp=self.xmp(source), created=self.created)
 
     def pairs(self, source: Mapping[str, str]) -> dict[str, str]:
-        """Key to value as they stand in the file; `source`: the tags of the file from fal.
+        """Key to value as they stand in an MP4.
 
         The AI origin is in the comment too, for tools that show only the standard tags. Of the
         source's own tags only its provider's label is kept: the others may hold the prompt.
         """
         origin = f"AI-generated (DigitalSourceType={AI_ORIGIN})"
-        created = self.created.astimezone(UTC).isoformat(timespec="seconds")
         pairs = {
-            "title": self.title,
+            "title": _text(self.title),
             "comment": f"{_text(self.comment)} | {origin}" if self.comment else origin,
-            "creation_time": created.replace("+00:00", "Z"),
+            "date": self._created(),
+            "description": EU_SENTENCE if Mark.EU in self.marks.places else "",
             "DigitalSourceType": AI_ORIGIN,
-            "falhook.job_id": self.job_id,
-            "falhook.endpoint": self.endpoint,
-            "falhook.request_id": self.request_id,
+            "falhook.job_id": _text(self.job_id),
+            "falhook.endpoint": _text(self.endpoint),
+            "falhook.request_id": _text(self.request_id),
+            "falhook.prompt": self._prompt(PromptTag.TEXT),
+            "falhook.prompt_sha256": self._prompt(PromptTag.HASH),
+            AIGC: self._label(source),
         }
-        pairs = {key: _text(value, MAX_TEXT + len(origin) + 3) for key, value in pairs.items()}
-        if label := source.get(PROVIDERS_LABEL):
-            pairs[PROVIDERS_LABEL] = _text(label, 4 * MAX_TEXT)
         return {key: value for key, value in pairs.items() if value}
+
+    def xmp(self, source: Mapping[str, str]) -> bytes:
+        """The same as an XMP packet, for videos and pictures."""
+        return packet((name, value) for name, value in self._properties(source) if value)
+
+    def _properties(self, source: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        pairs = self.pairs(source)
+        yield "dc:title", pairs.get("title", "")
+        yield "dc:description", pairs.get("comment", "")
+        yield "xmp:CreateDate", pairs["date"]
+        yield "xmp:CreatorTool", f"falhook {version('falhook')}"
+        yield "Iptc4xmpExt:DigitalSourceType", AI_ORIGIN
+        yield "Iptc4xmpExt:AISystemUsed", pairs.get("falhook.endpoint", "")
+        yield "Iptc4xmpExt:AIPromptInformation", pairs.get("falhook.prompt", "")
+        yield "falhook:Mark", pairs.get("description", "")
+        yield "falhook:JobId", pairs.get("falhook.job_id", "")
+        yield "falhook:RequestId", pairs.get("falhook.request_id", "")
+        yield "falhook:PromptSHA256", pairs.get("falhook.prompt_sha256", "")
+        yield "TC260:AIGC", pairs.get(AIGC, "")
+
+    def _created(self) -> str:
+        created = self.created.astimezone(UTC).isoformat(timespec="seconds")
+        return created.replace("+00:00", "Z")
+
+    def _prompt(self, form: PromptTag) -> str:
+        if not self.prompt or self.prompt_tag is not form:
+            return ""
+        if form is PromptTag.HASH:
+            return hashlib.sha256(self.prompt.encode("utf-8", "replace")).hexdigest()
+        return _text(self.prompt, MAX_LONG_TEXT)
+
+    def _label(self, source: Mapping[str, str]) -> str:
+        return _text(self.marks.label(source, self.job_id), MAX_LONG_TEXT)
 
 
 def _text(value: str, limit: int = MAX_TEXT) -> str:
-    """One line of printable text, which fits in a program's argument."""
+    """One line of printable text."""
     return "".join(char if char.isprintable() else " " for char in value).strip()[:limit]

@@ -1,6 +1,6 @@
 """ffmpeg as a bounded subprocess."""
 
 from worker.ffmpeg.program import Ffmpeg, FfmpegUnusable
-from worker.ffmpeg.sandbox import Limits
+from worker.ffmpeg.sandbox import Limits, Used
 
-__all__ = ["Ffmpeg", "FfmpegUnusable", "Limits"]
+__all__ = ["Ffmpeg", "FfmpegUnusable", "Limits", "Used"]

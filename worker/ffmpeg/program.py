@@ -1,9 +1,10 @@
 """ffmpeg as a bounded subprocess: it sees one file, opens no other, and cannot outstay."""
 
+import functools
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -11,9 +12,11 @@ from typing import Self
 import imageio_ffmpeg
 
 from worker.ffmpeg.outcome import REPORT, Progress, failure
-from worker.ffmpeg.sandbox import Limits, run
+from worker.ffmpeg.sandbox import Limits, Used, run
 from worker.mp4 import MAX_PIXELS
 
+REQUIRED = ("libx264", "aac", "mjpeg")
+OPTIONAL = ("libwebp", "libsvtav1")
 MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
 
 
@@ -28,13 +31,15 @@ class Ffmpeg:
     `by_descriptor`: it has the `fd` protocol, so the source is an inherited descriptor and it
     may open no input at all. `threads` is per codec: workers side by side, one thread each,
     finish more clips in a minute than one worker with all threads. Each thread needs memory of
-    its own: with more than 4, 4K clips need more than the 2 GiB of `limits`.
+    its own: with more than 4, 4K clips need more than the 2 GiB of `limits`. `lacks`: encoders
+    that some delivery profiles need and that this program has not.
     """
 
     path: Path
     by_descriptor: bool
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
+    lacks: frozenset[str] = frozenset()
 
     @classmethod
     def find(cls, configured: str | None) -> Self:
@@ -43,13 +48,17 @@ class Ffmpeg:
         Raises `FfmpegUnusable` where it is not there, does not run, or lacks an encoder.
         """
         path = _locate(configured)
-        missing = [name for name in ("libx264", "aac", "mjpeg") if not _has(path, "encoders", name)]
+        missing = _missing(path, "encoders", REQUIRED)
         if missing:
             raise FfmpegUnusable(
                 f"{path} has no encoder {', '.join(missing)}; set FALHOOK_FFMPEG to an ffmpeg"
                 " that was built with it"
             )
-        return cls(path=path, by_descriptor=_has(path, "protocols", "fd"))
+        return cls(
+            path=path,
+            by_descriptor=not _missing(path, "protocols", ["fd"]),
+            lacks=frozenset(_missing(path, "encoders", OPTIONAL)),
+        )
 
     def run(
         self,
@@ -59,12 +68,12 @@ class Ffmpeg:
         cwd: Path,
         duration: float | None,
         progress: Callable[[float], None] | None = None,
-    ) -> None:
+    ) -> Used:
         """Read `source`, an MP4 that `worker.mp4.probe` let pass, and write what `outputs` ask.
 
         `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`.
         `progress` gets the fraction done, at most twice a second; never 1, which is the caller's
-        to say, when it has checked the outputs.
+        to say, when it has checked the outputs. Returns what the program used.
 
         Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file,
         `Transient` (media_timeout, media_crashed) where a limit of ours or a crash ended it.
@@ -81,6 +90,7 @@ class Ffmpeg:
             )
         if failed := failure(ended, self.limits):
             raise failed
+        return ended.used
 
     def _command(self, outputs: Sequence[str], source: Path) -> list[str]:
         # The demuxer is forced and no protocol but the one needed is allowed, because a playlist,
@@ -121,8 +131,9 @@ def _locate(configured: str | None) -> Path:
         ) from error
 
 
-def _has(path: Path, kind: str, name: str) -> bool:
-    """Whether the program lists `name` among its encoders or protocols."""
+@functools.cache
+def _listed(path: Path, kind: str) -> str:
+    """What the program says of its encoders or protocols."""
     try:
         listed = subprocess.run(
             [path, "-hide_banner", f"-{kind}"],
@@ -133,6 +144,12 @@ def _has(path: Path, kind: str, name: str) -> bool:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise FfmpegUnusable(f"{path} does not run as ffmpeg does: set FALHOOK_FFMPEG") from error
-    return (
-        re.search(rf"^\s*(\S{{6}}\s+)?{name}\b", listed.stdout.decode(), re.MULTILINE) is not None
-    )
+    return listed.stdout.decode("utf-8", "replace")
+
+
+def _missing(path: Path, kind: str, names: Iterable[str]) -> list[str]:
+    """Those of the names that the program does not list among its encoders or protocols."""
+    listed = _listed(path, kind)
+    return [
+        name for name in names if not re.search(rf"^\s*(\S{{6}}\s+)?{name}\b", listed, re.MULTILINE)
+    ]

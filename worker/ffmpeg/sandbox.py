@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import IO, Literal
 PATH = "/usr/local/bin:/usr/bin:/bin"
 KEPT = 8 << 10  # bytes of the end of stderr
 LINE = 4 << 10  # bytes of one line of stdout; a longer one is dropped
+_TICK = 0.005  # seconds between two looks at a program whose pipes are closed
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2) counts bytes, or kilobytes
 
 # The limits are set between fork and exec, so the program never runs without them, and by sh, not
 # by Python's preexec_fn, which may deadlock in a process with threads, nor by util-linux' prlimit,
@@ -54,6 +57,16 @@ class Ended:
     code: int
     cut: Literal["wall", "stall"] | None
     stderr: str
+    used: "Used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a piece of work took: processor and wall time in seconds, peak memory in bytes."""
+
+    cpu: float
+    wall: float
+    memory: int
 
 
 def run(
@@ -78,15 +91,29 @@ def run(
         env={"LANG": "C.UTF-8", "PATH": PATH},
         start_new_session=True,
     )
+    begun = time.monotonic()
     with process:
         try:
             tail, cut = _attend(process, limits, watch)
         finally:
-            # The leader is not reaped yet, or only just: its number still names its group.
+            # The leader is not reaped yet: its number still names its group.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            code = process.wait()
-    return Ended(code=code, cut=cut, stderr=tail.decode("utf-8", "replace"))
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    used = Used(
+        cpu=usage.ru_utime + usage.ru_stime,
+        wall=time.monotonic() - begun,
+        memory=usage.ru_maxrss * _RSS_UNIT,
+    )
+    return Ended(
+        code=process.returncode, cut=cut, stderr=tail.decode("utf-8", "replace"), used=used
+    )
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the child has ended; it stays unreaped, so that its number is not given anew."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _launcher(limits: Limits) -> list[str]:
@@ -128,9 +155,9 @@ def _attend(
             if (left := min(ends, stalls) - time.monotonic()) <= 0:
                 return tail, "wall" if ends <= stalls else "stall"
             if not ready.get_map():
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(left)
+                if _has_ended(process.pid):
                     return tail, None
+                time.sleep(min(left, _TICK))
                 continue
             for key, _ in ready.select(left):
                 if not (data := os.read(key.fd, 1 << 16)):

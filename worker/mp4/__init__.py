@@ -1,7 +1,19 @@
-"""MP4 without a decoder: what a file holds, and whether a decoder may see it."""
+"""MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
 from worker.mp4.probe import MAX_PIXELS, Probe, probe
+from worker.mp4.rewrite import NotRewritable, Stamp, rewrite
 from worker.mp4.samples import MAX_SECONDS
 from worker.mp4.tags import read as read_tags
+from worker.mp4.tags import udta
 
-__all__ = ["MAX_PIXELS", "MAX_SECONDS", "Probe", "probe", "read_tags"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SECONDS",
+    "NotRewritable",
+    "Probe",
+    "Stamp",
+    "probe",
+    "read_tags",
+    "rewrite",
+    "udta",
+]

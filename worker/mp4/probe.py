@@ -42,6 +42,11 @@ class Probe:
     fragmented: bool
     has_c2pa: bool
 
+    @property
+    def lines(self) -> int:
+        """Pixels of the shorter side, as stored: what "1080p" counts, either way up."""
+        return min(self.width, self.height)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Track:

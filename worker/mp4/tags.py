@@ -1,16 +1,44 @@
-"""The descriptive tags of an MP4, as players and ffprobe read them.
+"""The descriptive tags of an MP4, as players, ffprobe, exiftool and mediainfo read them.
 
-Both shapes are read: `mdta` keys (QuickTime File Format, Metadata) and `mdir` items (iTunes).
+Three shapes are read: `mdta` keys (QuickTime File Format, Metadata), `mdir` items (iTunes), and
+among these the freeform items ("----") that take any name. The last two are what is written: a
+key of our own in any other shape is dropped by one reader or the other.
 """
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 from worker.mp4.boxes import Box, Walk, invalid
+from worker.mp4.rewrite import box
 
-_NAMES = {"©nam": "title", "©cmt": "comment", "©day": "date", "©too": "encoder", "desc": "synopsis"}
+_NAMES = {
+    "©nam": "title",
+    "©cmt": "comment",
+    "©day": "date",
+    "©too": "encoder",
+    "desc": "description",
+}
+_KINDS = {name: kind for kind, name in _NAMES.items()}
+_FREEFORM = "----"
+_MEAN = b"com.apple.iTunes"
 _UTF8 = 1  # well-known type of a data box
 MAX_TEXT = 64 << 10  # bytes of one value
+
+
+def udta(pairs: Mapping[str, str]) -> bytes:
+    """A user data box that says these things; names that are not standard become freeform."""
+    handler = box(b"hdlr", bytes(8), b"mdir", b"appl", bytes(9))
+    items = box(b"ilst", *(_item(name, value) for name, value in pairs.items()))
+    return box(b"udta", box(b"meta", bytes(4), handler, items))
+
+
+def _item(name: str, value: str) -> bytes:
+    data = box(b"data", struct.pack(">II", _UTF8, 0), value.encode())
+    if kind := _KINDS.get(name):
+        return box(kind.encode("latin-1"), data)
+    mean = box(b"mean", bytes(4), _MEAN)
+    return box(b"----", mean, box(b"name", bytes(4), name.encode()), data)
 
 
 def read(path: Path) -> dict[str, str]:
@@ -30,8 +58,8 @@ def read(path: Path) -> dict[str, str]:
 
 def _metas(moov: Box, walk: Walk) -> list[Box]:
     metas = list(moov.all("meta"))
-    for udta in moov.all("udta"):
-        metas += Box(udta.kind, udta.body, walk.boxes(udta.body)).all("meta")
+    for held in moov.all("udta"):
+        metas += Box(held.kind, held.body, walk.boxes(held.body)).all("meta")
     return metas
 
 
@@ -42,12 +70,20 @@ def _items(meta: Box, walk: Walk) -> dict[str, str]:
     keys = _keys(inside.find("keys"), walk)
     found = {}
     for item in walk.boxes(inside.need("ilst").body) if inside.find("ilst") else ():
-        number = int.from_bytes(item.kind.encode("latin-1"))
-        name = keys.get(number) if keys else _NAMES.get(item.kind)
-        data = next((box for box in walk.boxes(item.body) if box.kind == "data"), None)
+        held = Box(item.kind, item.body, walk.boxes(item.body))
+        name, data = _name(held, keys), held.find("data")
         if name and data and data.u32(0) == _UTF8 and len(data.body) <= MAX_TEXT:
             found[name] = bytes(data.body[8:]).decode("utf-8", "replace")
     return found
+
+
+def _name(item: Box, keys: Mapping[int, str]) -> str | None:
+    if item.kind == _FREEFORM:
+        name = item.find("name")
+        return bytes(name.body[4:]).decode("utf-8", "replace") if name else None
+    if keys:
+        return keys.get(int.from_bytes(item.kind.encode("latin-1")))
+    return _NAMES.get(item.kind)
 
 
 def _keys(keys: Box | None, walk: Walk) -> dict[int, str]:

@@ -1,0 +1,29 @@
+"""Which streams are delivered as they are, and why another is not.
+
+Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, with AAC or no audio.
+"""
+
+from worker.mp4 import Probe
+
+_PROFILES = frozenset({"Baseline", "Main", "High"})
+_AUDIO = frozenset({"AAC", "HE-AAC"})
+
+
+def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
+    """Why the video cannot be copied; empty where it conforms and has at most `lines` lines."""
+    if held.fourcc != "avc1":
+        return (f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)",)
+    wrong = {
+        f"the profile is {held.profile or 'unknown'}": held.profile not in _PROFILES,
+        f"the samples have {held.bit_depth} bits, not 8": held.bit_depth != 8,  # noqa: PLR2004
+        f"the chroma is {held.chroma}, not 4:2:0": held.chroma != "4:2:0",
+        f"it has {held.lines} lines, more than {lines}": lines is not None and held.lines > lines,
+    }
+    return tuple(reason for reason, holds in wrong.items() if holds)
+
+
+def audio_reasons(held: Probe) -> tuple[str, ...]:
+    """Why the audio cannot be copied; empty where it conforms, or there is none."""
+    if held.audio is None or held.audio in _AUDIO:
+        return ()
+    return (f"the audio is {held.audio}, not AAC",)

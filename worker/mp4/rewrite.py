@@ -1,0 +1,205 @@
+"""An MP4 made anew around the same media data: header first, our tags, and nobody else's.
+
+Not one byte of a packet is looked at: the media data is copied by the kernel, and the chunk
+offsets of the movie header follow it to its new place (ISO/IEC 14496-12, 8.7.5).
+"""
+
+import errno
+import os
+import struct
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid
+from worker.mp4.samples import numbers
+from worker.mp4.sniff import require_mp4
+
+XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification Part 3, 1.1.5: ISO base
+_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)  # of all times in an MP4 (ISO/IEC 14496-12, 8.2.2)
+_KEPT = frozenset({"ftyp", "moov", "mdat"})
+_DROPPED = frozenset({"free", "skip", "wide", "uuid"})
+_DROPPED_INSIDE = frozenset({"udta", "meta", "free", "skip", "uuid"})
+# Boxes with offsets into the file other than stco and co64.
+_BOUND = frozenset({"saio", "senc", "mvex"})
+_CHUNK = 16 << 20  # bytes that one call of the kernel copies
+_FTYP = 1024  # bytes of the longest brand list that is copied
+_WIDE = 1 << 32
+
+
+class NotRewritable(Exception):
+    """The file is good, but of a shape that this does not rewrite; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What the new file says of itself: a `udta` box, an XMP packet, and when it was made."""
+
+    udta: bytes
+    xmp: bytes
+    created: datetime
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box around this content."""
+    size = 8 + sum(map(len, content))
+    return b"".join((struct.pack(">I4s", size, kind), *content))
+
+
+def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
+    """Write `source`, an MP4 that `probe` let pass, to `target`, tagged and with its header first.
+
+    Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
+    and boxes of the source are gone. Raises `NotRewritable` for fragmented or QuickTime files and
+    those with tracks besides one of video and one of audio, `Permanent` (media_invalid) where
+    offsets point nowhere. `target` may be there half written after an exception.
+    """
+    with source.open("rb") as file, target.open("wb") as out:
+        try:
+            _rewrite(file, source.stat().st_size, out, stamp)
+        except (struct.error, IndexError) as error:
+            raise invalid("a box is shorter than the fields it must hold") from error
+
+
+def _rewrite(file: BinaryIO, length: int, out: BinaryIO, stamp: Stamp) -> None:
+    require_mp4(file.read(512))
+    walk = Walk()
+    extents = tuple(walk.extents(file, length))
+    ftyp, header = _heads(file, extents, walk)
+    _require_plain(header)
+    moov = bytearray(box(b"moov", *map(_without_tags, header.children), stamp.udta))
+    packet = box(b"uuid", XMP, stamp.xmp)
+    media = [extent for extent in extents if extent.kind == "mdat"]
+    moves, at = [], len(ftyp) + len(moov) + len(packet)
+    for extent in media:
+        held = extent.size - extent.header
+        head = _media_head(held)
+        begins = extent.start + extent.header
+        moves.append(_Move(begins=begins, ends=begins + held, by=at + len(head) - begins))
+        at += len(head) + held
+    body = memoryview(moov)[8:]
+    _restamp(Box("moov", body, walk.boxes(body)), moves, stamp.created)
+    out.write(ftyp + bytes(moov) + packet)
+    for move in moves:
+        out.write(_media_head(move.ends - move.begins))
+        out.flush()
+        _copy(file, out, move.begins, move.ends - move.begins)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    """A stretch of media data, and how far it moves."""
+
+    begins: int
+    ends: int
+    by: int
+
+
+def _heads(file: BinaryIO, extents: Sequence[Extent], walk: Walk) -> tuple[bytes, Box]:
+    kinds = {extent.kind for extent in extents}
+    if strange := kinds - _KEPT - _DROPPED:
+        raise NotRewritable(f"it holds {len(strange)} kinds of boxes besides a plain movie's")
+    first, moov = extents[0], next((e for e in extents if e.kind == "moov"), None)
+    if moov is None:
+        raise invalid("it has no movie header ('moov' box)")
+    if first.kind != "ftyp" or first.size > _FTYP:
+        raise NotRewritable("its brands are not where they belong")
+    file.seek(first.start)
+    ftyp = file.read(first.size)
+    if ftyp[8:12] == b"qt  ":
+        raise NotRewritable("it is a QuickTime file")
+    return ftyp, walk.load(file, moov)
+
+
+def _require_plain(moov: Box) -> None:
+    handlers = []
+    for trak in moov.all("trak"):
+        table = trak.need("mdia", "minf", "stbl")
+        if any(inside.kind in _BOUND for inside in table.children):
+            raise NotRewritable("its samples have tables that would have to move with them")
+        handlers.append(bytes(trak.need("mdia", "hdlr").body[8:12]))
+    if sorted(handlers) not in ([b"vide"], [b"soun", b"vide"]):
+        raise NotRewritable("it has tracks besides one of video and one of audio")
+    if moov.find("mvex"):
+        raise NotRewritable("it is fragmented")
+
+
+def _without_tags(inside: Box) -> bytes:
+    if inside.kind in _DROPPED_INSIDE:
+        return b""
+    kind = inside.kind.encode("latin-1")
+    if inside.kind in CONTAINERS and inside.children:
+        return box(kind, *map(_without_tags, inside.children))
+    return box(kind, bytes(inside.body))
+
+
+def _media_head(held: int) -> bytes:
+    if held + 8 < _WIDE:
+        return struct.pack(">I4s", held + 8, b"mdat")
+    return struct.pack(">I4sQ", 1, b"mdat", held + 16)
+
+
+def _restamp(moov: Box, moves: Sequence[_Move], created: datetime) -> None:
+    """Set dates and chunk offsets in place: the boxes' bodies are writable views."""
+    seconds = int((created.astimezone(UTC) - _EPOCH).total_seconds())
+    _date(moov.need("mvhd"), seconds)
+    for trak in moov.all("trak"):
+        _date(trak.need("tkhd"), seconds)
+        _date(trak.need("mdia", "mdhd"), seconds)
+        table = trak.need("mdia", "minf", "stbl")
+        wide = table.find("co64")
+        held = wide or table.need("stco")
+        kind = "Q" if wide else "I"
+        old = numbers(held.body, 8, held.u32(4), kind)
+        new = array(kind, _moved(old, moves, (1 << (8 * old.itemsize)) - 1))
+        if sys.byteorder == "little":
+            new.byteswap()
+        held.body[8 : 8 + len(new) * new.itemsize] = new.tobytes()
+
+
+def _date(clock: Box, seconds: int) -> None:
+    form = ">QQ" if clock.body[0] == 1 else ">II"
+    struct.pack_into(form, clock.body, 4, seconds, seconds)
+
+
+def _moved(offsets: Iterable[int], moves: Sequence[_Move], largest: int) -> list[int]:
+    starts = [move.begins for move in moves]
+    new = []
+    for offset in offsets:
+        number = bisect_right(starts, offset) - 1
+        if number < 0 or offset >= moves[number].ends:
+            raise invalid("its samples lie outside its media data")
+        new.append(offset + moves[number].by)
+    if new and not 0 <= min(new) <= max(new) <= largest:
+        raise NotRewritable("its chunk offsets have not room for its size")
+    return new
+
+
+def _copy(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
+    """Copy bytes between the files, in the kernel where it can."""
+    left = length
+    while left:
+        try:
+            done = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
+        except AttributeError:  # not Linux
+            break
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
+                raise
+            break
+        if not done:
+            break
+        start, left = start + done, left - done
+    out.seek(0, os.SEEK_END)
+    file.seek(start)
+    while left:
+        data = file.read(min(left, 1 << 20))
+        if not data:
+            raise invalid("it became shorter while it was read")
+        out.write(data)
+        left -= len(data)

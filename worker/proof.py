@@ -1,0 +1,107 @@
+"""That an output is what was asked for; ffmpeg's exit code of 0 proves none of it."""
+
+from pathlib import Path
+
+from worker.conform import audio_reasons, video_reasons
+from worker.failures import Permanent
+from worker.mp4 import Probe, probe
+from worker.pictures import size_of
+from worker.profiles import Blur, Output, Preview, Rendition, Still, Storyboard
+
+
+def unproven(sentence: str) -> Permanent:
+    """The failure of an output that is wrong although ffmpeg ended well."""
+    return Permanent("media_invalid", f"ffmpeg ended well, but what it made is wrong: {sentence}")
+
+
+def video(path: Path, source: Probe, *, copied: bool, lines: int | None) -> Probe:
+    """The facts of the master at `path`, made of `source` with at most `lines` lines."""
+    made = _probed(path)
+    _require(
+        {
+            f"{made.frames} of {source.frames} frames came through": not copied
+            or made.frames == source.frames,
+            **_whole(made, source),
+            "it is not in the delivery format": not (
+                video_reasons(made, lines) or audio_reasons(made)
+            ),
+        }
+    )
+    return made
+
+
+def output(path: Path, asked: Output, source: Probe) -> None:
+    """Return if the file at `path` is this output of `source`."""
+    match asked:
+        case Rendition():
+            _rendition(_probed(path), asked, source)
+        case Preview():
+            _preview(_probed(path), asked, source)
+        case Still():
+            width, height = _size(path)
+            fits = 0 < width <= asked.width and height > 0
+            _require({f"{asked.file} is no picture of the right size": fits})
+        case Storyboard():
+            width, height = _size(path)
+            fits = width == asked.columns * asked.width and height >= asked.rows
+            _require({f"{asked.file} is no picture of the right size": fits})
+        case Blur():
+            fits = path.is_file() and path.stat().st_size == 3 * asked.side**2
+            _require({"the picture for the hash is missing": fits})
+
+
+def _rendition(made: Probe, asked: Rendition, source: Probe) -> None:
+    lines = min(asked.lines, source.lines // 2 * 2)
+    _require(
+        {
+            **_whole(made, source),
+            f"{asked.file} has {made.lines} lines, not {lines}": made.lines == lines,
+            f"{asked.file} is {made.codec} of {made.bit_depth} bits": made.fourcc == asked.codec
+            and (made.bit_depth, made.chroma) == (8, "4:2:0"),
+        }
+    )
+
+
+def _preview(made: Probe, asked: Preview, source: Probe) -> None:
+    lasting = min(asked.seconds, source.duration)
+    _require(
+        {
+            f"{asked.file} lasts {made.duration:.2f} s, not {lasting:.2f} s": abs(
+                made.duration - lasting
+            )
+            <= 2 / asked.fps,
+            f"{asked.file} has sound": made.audio is None,
+            f"{asked.file} is wider than {asked.width} pixels": made.width <= asked.width,
+        }
+    )
+
+
+def _whole(made: Probe, source: Probe) -> dict[str, bool]:
+    close = abs(made.duration - source.duration) <= max(0.2, 0.02 * source.duration)
+    return {
+        f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": close,
+        "its audio is lost": (made.audio is None) == (source.audio is None),
+        "it has no frames to speak of": 2 * made.frames >= source.frames,
+        "it is in fragments": not made.fragmented,
+    }
+
+
+def _probed(path: Path) -> Probe:
+    if not path.is_file():
+        raise unproven("an output is missing")
+    try:
+        return probe(path)
+    except Permanent as failure:
+        raise unproven(failure.sentence) from failure
+
+
+def _size(path: Path) -> tuple[int, int]:
+    if not path.is_file():
+        raise unproven("an output is missing")
+    return size_of(path)
+
+
+def _require(proofs: dict[str, bool]) -> None:
+    for sentence, holds in proofs.items():
+        if not holds:
+            raise unproven(sentence)
