@@ -1,0 +1,44 @@
+"""Messages wake and nothing more: bounded in time, and their loss is no error."""
+
+import socket
+import time
+
+import pytest
+from kombu import Connection
+
+from webhook.contract import ROUTES, Task
+from webhook.settings import Connections
+from worker.messages import client, send, waker
+
+
+def connections(url: str) -> Connections:
+    """Settings that name one Redis."""
+    return Connections.from_env({"REDIS_URL": url})
+
+
+def test_a_wake_lands_in_its_queue(redis_url: str) -> None:
+    """Each task's message goes to its own queue and carries the job id alone."""
+    app = client(connections(redis_url))
+    wake = waker(app)
+    with Connection(redis_url) as connection:
+        for task in (Task.SUBMIT, Task.DOWNLOAD, Task.TRANSCODE_TAG, Task.PUBLISH):
+            wake(task, "job1")
+            with connection.SimpleQueue(ROUTES[task]) as queue:
+                message = queue.get(timeout=5)
+                assert (task, [["job1"], {}]) == (message.headers["task"], message.payload[:2])
+                message.ack()
+    app.close()
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_broker_that_is_gone_costs_seconds_and_no_exception(silent: bool) -> None:
+    """Where the broker refuses, or accepts and never answers, a wake gives up soon and quietly."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not silent:
+            server.close()
+        app = client(connections(f"redis://127.0.0.1:{port}/0"))
+        began = time.monotonic()
+        send(app, Task.SUBMIT, "job1")
+        assert time.monotonic() - began < 25
+        app.close()
