@@ -10,6 +10,7 @@ from celery.signals import setup_logging, worker_init
 from webhook import log as logs
 from webhook.contract import Task
 from worker.composition import Tools, compose
+from worker.create import Order
 from worker.failures import Permanent
 from worker.jobs import Json
 from worker.messages import client
@@ -32,8 +33,9 @@ def create_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         beat_schedule={
-            # A sweep that waited longer than the interval is overtaken by the next one.
-            "sweep": {"task": Task.SWEEP, "schedule": INTERVAL, "options": {"expires": INTERVAL}}
+            # Without `expires`: it is a time of beat's clock, and a worker whose clock is ahead
+            # would throw every sweep away. Sweeps that piled up find nothing to do, and cost 1 ms.
+            "sweep": {"task": Task.SWEEP, "schedule": INTERVAL}
         },
     )
     storage = Storage.open(settings.storage_url)
@@ -55,14 +57,24 @@ def _check_storage(storage: Storage, **_: object) -> None:
 
 
 def _register(app: Celery, tools: Tools) -> None:
-    def create(
+    def create(  # noqa: PLR0917  # the fields of a message, in the order they were added
         endpoint: str,
         arguments: Mapping[str, object],
         metadata: Mapping[str, Json] | None = None,
         job_id: str | None = None,
+        options: Mapping[str, object] | None = None,
+        unchecked: bool = False,
     ) -> None:
         """Make a job, for any Celery client; the same job_id again is the same job."""
-        tools.creator.receive(endpoint, arguments, metadata=metadata, job_id=job_id)
+        order = Order(
+            endpoint=endpoint,
+            arguments=arguments,
+            metadata=metadata or {},
+            job_id=job_id,
+            options=options or {},
+            unchecked=unchecked,
+        )
+        tools.creator.receive(order)
 
     def ingest(job_ids: Sequence[str]) -> None:
         """Bring the pending callbacks of these jobs to their records."""

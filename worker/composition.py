@@ -6,7 +6,8 @@ from celery import Celery
 from redis import Redis
 
 from webhook.contract import Task
-from worker.create import Creator
+from worker.cdn import Cdn
+from worker.create import Checks, Creator
 from worker.download import AllowedHosts, Downloader, http_client
 from worker.fal import Fal
 from worker.ffmpeg import Ffmpeg
@@ -21,10 +22,12 @@ from worker.progress import Progress
 from worker.publish import Publish
 from worker.records import Records, connect
 from worker.settings import Settings
+from worker.staging import Staging
 from worker.steps import Download, TranscodeTag
 from worker.storage import Storage
 from worker.submit import Submit
 from worker.sweep import Sweep
+from worker.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +62,28 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
             wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
             deadline=deadline,
         ),
-        creator=Creator(records=records, catalogue=Catalogue.load(), wake=wake),
+        creator=Creator(
+            records=records,
+            checks=Checks(
+                catalogue=Catalogue.load(settings.catalogue),
+                staging=Staging(storage=lambda: storage, directory=settings.input_directory),
+            ),
+            wake=wake,
+        ),
     )
 
 
 def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> tuple[Step, ...]:
     progress = Progress(records)
+    uploads = Uploads(
+        cdn=Cdn(settings.fal_key.get_secret_value(), rest_host=settings.fal_rest_host),
+        redis=records.redis,
+        storage=storage,
+        lifetime=settings.upload_lifetime,
+    )
     submit = Submit(
         fal=fal,
+        addressed=uploads.addressed,
         records=records,
         public_url=settings.public_url,
         secret=settings.secrets[0],

@@ -1,16 +1,25 @@
 """How a job comes to be: checked first, written down, then woken."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+
+from pydantic_core import PydanticCustomError
 
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
+from worker.catalogue.errors import UnknownEndpoint, shown
+from worker.catalogue.strings import as_json
+from worker.failures import Failure
 from worker.jobs import Job, JobState, Json, new_job_id
-from worker.models import Catalogue, Refusal
+from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem, Refusal
+from worker.options import Options
 from worker.pipeline import WAKE_GRACE
 from worker.records import Records
+from worker.staging import Staged, Staging
 
-MAX_METADATA = 50
+# https://docs.fal.ai : owner/app, with the path of the model below it.
+ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)
 
 log = get_logger()
 
@@ -20,90 +29,171 @@ class JobRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a job is asked to be; nothing of it is checked yet.
+
+    `unchecked` takes any endpoint of fal and any inputs.
+    """
+
+    endpoint: str
+    arguments: Mapping[str, object]
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    job_id: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    unchecked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A job that was checked and not written down yet, and the local files it needs."""
+
+    job: Job
+    staged: Staged
+    model: Model
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What the job should cost, where that is known beforehand."""
+        return self.model.estimate(self.job.arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """What an order has to pass; neither Redis nor fal is asked, nothing is written."""
+
+    catalogue: Catalogue
+    staging: Staging
+
+    def draft(self, order: Order) -> Draft:
+        """A job whose inputs, local files, options and id are good.
+
+        Raises UnknownEndpoint or InvalidArguments of the catalogue, InvalidOptions, and JobRefused
+        for a malformed id.
+        """
+        model = self.find(order.endpoint, unchecked=order.unchecked)
+        given = _an_object(order)
+        staged = self.staging.stage(None if order.unchecked else model.inputs, given)
+        if order.unchecked:
+            checked = _loosely(order, staged)
+        else:
+            checked = model.check(staged.arguments, problems=staged.problems)
+        job = Job(
+            id=_checked_id(order.job_id),
+            endpoint=order.endpoint,
+            arguments=checked,  # type: ignore[arg-type]  # only JSON gets through
+            metadata=order.metadata,
+            options=Options.read(order.options).record(),
+            estimate=_recorded(model.estimate(checked)),
+        )
+        return Draft(job=job, staged=staged, model=model)
+
+    def find(self, endpoint: str, *, unchecked: bool = False) -> Model:
+        """The model of that id; with `unchecked` an empty one where the catalogue has none."""
+        try:
+            return self.catalogue.find(endpoint)
+        except UnknownEndpoint as unknown:
+            if not unchecked:
+                raise
+            if ENDPOINT.fullmatch(endpoint) is None:
+                sentence = f"{shown(endpoint)} is no endpoint id: write owner/app/…"
+                raise JobRefused(sentence) from unknown
+            return Model(endpoint=endpoint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
     """Makes jobs. `wake` sends the Celery message of a task for a job."""
 
     records: Records
-    catalogue: Catalogue
+    checks: Checks
     wake: Callable[[Task, str], None]
 
-    def create(
-        self,
-        endpoint: str,
-        arguments: Mapping[str, object],
-        *,
-        metadata: Mapping[str, Json] | None = None,
-        job_id: str | None = None,
-    ) -> Job:
+    def create(self, order: Order) -> Job:
         """The job, QUEUED and its submit step woken; the same id again is the same job.
 
-        Raises UnknownEndpoint or InvalidArguments of the catalogue, and JobRefused for an id that
-        is malformed or belongs to a job with other contents.
+        Raises as `Checks.draft` and `add` do.
         """
-        model = self.catalogue.find(endpoint)
-        checked = model.check(arguments)
-        if "video" not in model.outputs:
-            raise JobRefused(
-                f"{endpoint} gives {', '.join(model.outputs)}; falhook publishes videos. "
-                "`falhook models` lists the endpoints that give one"
-            )
-        job = Job(
-            id=_checked_id(job_id),
-            endpoint=endpoint,
-            arguments=checked,  # type: ignore[arg-type]  # the catalogue lets only JSON through
-            metadata=metadata or {},
-        )
-        return self._add(job)
+        return self.add(self.checks.draft(order))
 
-    def receive(
-        self,
-        endpoint: str,
-        arguments: Mapping[str, object],
-        *,
-        metadata: Mapping[str, Json] | None = None,
-        job_id: str | None = None,
-    ) -> None:
+    def receive(self, order: Order) -> None:
         """What `create` does, for a message that nobody waits for.
 
         A job that is refused is written down as FAILED, so that its sender can see why.
         """
         try:
-            self.create(endpoint, arguments, metadata=metadata, job_id=job_id)
+            self.create(order)
         except Refusal as refusal:
-            self._refuse(_checked_id(job_id), endpoint, metadata or {}, str(refusal))
+            self._refuse(order, refusal)
         except JobRefused as refused:
             log.warning("job.refused", reason="bad_job", sentence=str(refused))
 
-    def _refuse(
-        self, job_id: str, endpoint: str, metadata: Mapping[str, Json], sentence: str
-    ) -> None:
+    def _refuse(self, order: Order, refusal: Refusal) -> None:
         job = Job(
-            id=job_id,
-            endpoint=endpoint,
+            id=_checked_id(order.job_id),
+            endpoint=order.endpoint,
             arguments={},
-            metadata=metadata,
+            metadata=order.metadata,
             state=JobState.FAILED,
             step=Task.CREATE,
-            reason="invalid_arguments",
-            sentence=sentence,
+            reason=refusal.reason,
+            sentence=str(refusal),
         )
-        told = {"step": job.step, "reason": job.reason, "sentence": sentence}
+        told = {"step": job.step, "reason": job.reason, "sentence": job.sentence}
         log.warning("job.refused", job=job.id, reason=job.reason)
         self.records.add(job, due=0, event={"name": "created", **told})
 
-    def _add(self, job: Job) -> Job:
+    def standing(self, job: Job) -> Job | None:
+        """The job that has this id already. Raises JobRefused if its contents are others."""
+        found = self.records.get(job.id)
+        if found and (found.endpoint, found.arguments) != (job.endpoint, job.arguments):
+            raise JobRefused(
+                f"job id {job.id} belongs to another job of {found.endpoint}; "
+                "give this one an id of its own, or none"
+            )
+        return found
+
+    def add(self, draft: Draft) -> Job:
+        """The job, written down and woken, its local files in storage before.
+
+        Raises JobRefused for an id that belongs to a job with other contents, and for files that
+        cannot be stored.
+        """
+        job = draft.job
+        try:
+            self.checks.staging.put(draft.staged)
+        except Failure as failure:
+            raise JobRefused(failure.sentence) from failure
         due = self.records.clock() + WAKE_GRACE
         if self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE}):
             log.info("job.created", job=job.id, endpoint=job.endpoint)
-        standing = self.records.get(job.id) or job
-        if (standing.endpoint, standing.arguments) != (job.endpoint, job.arguments):
-            raise JobRefused(
-                f"job id {job.id} belongs to another job of {standing.endpoint}; "
-                "give this one an id of its own, or none"
-            )
+        standing = self.standing(job) or job
         if standing.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return standing
+
+
+def _an_object(order: Order) -> Mapping[str, object]:
+    given: object = order.arguments
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    whole = Problem(path="arguments", value=shown(given), message="must be an object")
+    raise InvalidArguments(order.endpoint, [whole])
+
+
+def _loosely(order: Order, staged: Staged) -> dict[str, object]:
+    problems = list(staged.problems)
+    for name, value in staged.arguments.items():
+        try:
+            as_json({name: value})
+        except PydanticCustomError as error:
+            problems.append(Problem(path=shown(name), value="", message=error.message()))
+    if problems:
+        raise InvalidArguments(order.endpoint, problems)
+    return staged.arguments
+
+
+def _recorded(estimate: Estimate | None) -> dict[str, Json]:
+    return {} if estimate is None else {**asdict(estimate), "usd": str(estimate.usd)}
 
 
 def _checked_id(job_id: str | None) -> str:

@@ -15,6 +15,7 @@ that fal-client's retry loop does not catch.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 import httpx
 from fal_client import SyncClient
@@ -113,11 +114,20 @@ class Fal:
         self._key = key
         self._transport = transport or BackupDomainTransport()
 
-    def submit(self, endpoint: str, arguments: Mapping[str, Json], webhook_url: str) -> Accepted:
-        """POST the job once. Raises NotAccepted, Refused or Unknown."""
+    def submit(
+        self,
+        endpoint: str,
+        arguments: Mapping[str, Json],
+        webhook_url: str,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Accepted:
+        """POST the job once, with fal's own `headers`. Raises NotAccepted, Refused or Unknown."""
         client = _Client(key=self._key, transport=OnePost(self._transport))
         try:
-            handle = client.submit(endpoint, dict(arguments), webhook_url=webhook_url)
+            handle = client.submit(
+                endpoint, dict(arguments), webhook_url=webhook_url, headers=dict(headers)
+            )
         except Failure:
             raise
         except Exception as error:
@@ -150,6 +160,33 @@ class Fal:
                 sentence = f"the result could not be fetched ({type(error).__name__})"
                 raise Transient("result_unavailable", sentence) from error
         return _result(response)
+
+    def cancel(self, cancel_url: str) -> str:
+        """PUT fal's cancel address once, and tell what fal said: `CANCELLATION_REQUESTED`, say.
+
+        https://fal.ai/docs/inference-api/queue/cancel : a wish, which a running job may ignore.
+        Raises Transient if no answer came; fal may have got the wish all the same.
+        """
+        headers = {"Authorization": f"Key {self._key}", "User-Agent": USER_AGENT}
+        with httpx.Client(transport=_Shared(self._transport), timeout=TIMEOUT) as client:
+            try:
+                response = client.put(cancel_url, headers=headers)
+            except httpx.HTTPError as error:
+                sentence = f"fal could not be asked to cancel ({type(error).__name__})"
+                raise Transient("cancel_unanswered", sentence) from error
+        return said_of(response)
+
+
+def said_of(response: httpx.Response) -> str:
+    """The one word of fal's answer to a cancel, or its status code."""
+    try:
+        content: Json = response.json()
+    except ValueError:
+        content = None
+    match content:
+        case {"status": str(status)} if status.replace("_", "").isalpha():
+            return status
+    return str(response.status_code)
 
 
 def _result(response: httpx.Response) -> Json:

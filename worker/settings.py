@@ -5,7 +5,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from webhook.settings import Connections, Environment
 from webhook.settings import Settings as ReceiverSettings
+
+# fal-client's own name of the host; importing it for this would slow the command line down.
+REST_HOST = "rest.fal.ai"
 
 
 def _keyed(value: SecretStr) -> SecretStr:
@@ -22,18 +26,62 @@ def _program(value: str) -> str:
     return value
 
 
-class Settings(ReceiverSettings):
+def _directory(value: Path | None) -> Path | None:
+    if value is not None and not value.is_dir():
+        raise ValueError(f"names no directory: {value}. Make it, or leave the setting out")
+    return value
+
+
+class Lookup(Environment):
+    """What looking up an endpoint needs."""
+
+    catalogue: Annotated[Path | None, AfterValidator(_directory)] = Field(
+        default=None,
+        alias="FALHOOK_CATALOGUE",
+        description="Directory of your own endpoints (*.toml, and the *.json that "
+        "`falhook models add` writes there), read when a process starts.",
+    )
+
+
+class Making(Lookup):
+    """What making a job needs, beside the connections."""
+
+    storage_url: str = Field(
+        default="./var/storage",
+        alias="FALHOOK_STORAGE_URL",
+        description="Where inputs, sources and published files lie: a directory, file:///…, "
+        "s3://bucket/prefix, gs://… or az://…; all workers, and whoever gives jobs local files, "
+        "must reach the same one.",
+    )
+
+
+class MakingJobs(Making, Connections):
+    """What the command line needs to make jobs."""
+
+
+class Settings(Making, ReceiverSettings):
     """What the Celery workers need."""
 
     fal_key: Annotated[SecretStr, AfterValidator(_keyed)] = Field(
         alias="FAL_KEY",
         description="fal's API key, <id>:<secret>; API scope is enough.",
     )
-    storage_url: str = Field(
-        default="./var/storage",
-        alias="FALHOOK_STORAGE_URL",
-        description="Where sources and published files lie: a directory, file:///…, "
-        "s3://bucket/prefix, gs://… or az://…; all workers must reach the same one.",
+    fal_rest_host: str = Field(
+        default=REST_HOST,
+        alias="FAL_REST_HOST",
+        description="The host that issues fal's upload tokens.",
+    )
+    input_directory: Annotated[Path | None, AfterValidator(_directory)] = Field(
+        default=None,
+        alias="FALHOOK_INPUT_DIRECTORY",
+        description="Directory below which file: inputs of falhook.create messages must lie; "
+        "where not set, such messages may name no file of this machine.",
+    )
+    upload_lifetime: int = Field(
+        default=604_800,
+        ge=3600,
+        alias="FALHOOK_UPLOAD_LIFETIME",
+        description="Seconds for which fal keeps the inputs that are uploaded to it.",
     )
     download_hosts: str = Field(
         default="*.fal.media,fal.media,storage.googleapis.com/falserverless/",

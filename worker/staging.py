@@ -184,8 +184,10 @@ def _checked(item: Input, data: bytes) -> str:
         raise _Unusable(_too_large(item))
     found = sniff(data[:HEAD_BYTES])
     if found is None or found.family not in item.families:
-        wanted = " or ".join(sorted(item.families))
-        is_now = f"it is {found.name}" if found else "it is none of these"
+        wanted = " or ".join(
+            f"{'a' if one == 'video' else 'an'} {one}" for one in sorted(item.families)
+        )
+        is_now = f"it is {found.name}" if found else "it is something else"
         raise _Unusable(f"must be {wanted} ({formats(item.families)}); {is_now}")
     return _name(data)
 

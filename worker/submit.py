@@ -1,5 +1,6 @@
 """The submit step: one POST for each claim of a job, and never a second one in doubt."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
@@ -7,7 +8,8 @@ from redis.exceptions import RedisError
 from webhook.contract import Task, callback_url
 from worker.failures import Transient
 from worker.fal import Accepted, Fal, Unknown
-from worker.jobs import Job, JobState
+from worker.jobs import Job, JobState, Json
+from worker.options import Options
 from worker.pipeline import Outcome, Step
 from worker.records import Change, Records
 
@@ -21,6 +23,8 @@ class Submit:
     public_url: str
     secret: str
     deadline: float
+    # The arguments with fal's addresses for inputs that lie in our storage.
+    addressed: Callable[[Mapping[str, Json]], dict[str, Json]] = dict
 
     def step(self) -> Step:
         """The row of the pipeline's table."""
@@ -33,8 +37,7 @@ class Submit:
             work=self.work,
             # Every failure that leaves `work` says that fal surely has no job of this attempt.
             undone={"posted": 0},
-            # Nobody knows how far it came: the POST may have gone out.
-            on_crash=lambda job: self.unknown(job, "crashed"),
+            on_crash=self.crashed,
         )
 
     def work(self, job: Job) -> Outcome:
@@ -42,10 +45,13 @@ class Submit:
 
         Raises NotAccepted where fal surely has no job, Refused where it will never take it.
         """
+        options = Options.read(job.options)
+        arguments = self.addressed(job.arguments)
         self._begin(job)
         address = callback_url(self.public_url, self.secret, job.id, job.attempt)
         try:
-            accepted = self.fal.submit(job.endpoint, job.arguments, address)
+            headers = options.headers(job.id)
+            accepted = self.fal.submit(job.endpoint, arguments, address, headers=headers)
         except Unknown as unknown:
             return self.unknown(job, unknown.reason)
         self._keep(job, accepted)
@@ -64,6 +70,13 @@ class Submit:
             event={"reason": reason, "attempt": str(job.attempt)},
             due=self.deadline,
         )
+
+    def crashed(self, job: Job) -> Outcome:
+        """SUBMIT_UNKNOWN if the POST may have gone out; raises Transient if it surely has not."""
+        standing = self.records.get(job.id)
+        if standing is not None and standing.posted != job.attempt:
+            raise Transient("crashed", "the submit step broke before its POST; see its log")
+        return self.unknown(job, "crashed")
 
     def _begin(self, job: Job) -> None:
         # From here on fal may have the job. A worker that died before this was written is known

@@ -1,7 +1,8 @@
 """One endpoint of fal: what it takes, gives and costs."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,11 +18,12 @@ from worker.catalogue.errors import (
     shown,
 )
 from worker.catalogue.examples import example
-from worker.catalogue.inputs import Input
+from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.problems import in_order, problem
 from worker.catalogue.rules import Rule
 from worker.prices import Basis, Estimate, Price
 
+_TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
 _VERSION = re.compile(r"(?:v\d[\w.-]*|o\d+)")
 
 
@@ -57,27 +59,42 @@ class Model:
         """What hints call it: `v2.6`, `o3`, else the endpoint."""
         return next(filter(_VERSION.fullmatch, self.endpoint.split("/")), self.endpoint)
 
-    def check(self, arguments: Mapping[str, object]) -> dict[str, object]:
+    def check(
+        self, arguments: Mapping[str, object], *, problems: Sequence[Problem] = ()
+    ) -> dict[str, object]:
         """The arguments to POST: what was given, a numeric duration as a string, no default added.
 
         Encoding them as JSON in UTF-8 cannot fail. Raises WithdrawnEndpoint, UnknownSchema, or
-        InvalidArguments with everything that is wrong.
+        InvalidArguments with everything that is wrong; `problems` are those known already.
         """
         self._refuse_unserved()
         if not isinstance(arguments, Mapping):
             whole = Problem(path="arguments", value=shown(arguments), message="must be an object")
             raise InvalidArguments(self.endpoint, [whole])
         given = {str(name): value for name, value in arguments.items()}
-        problems: list[Problem] = []
+        found = list(problems)
         try:
             checked = dumped(schema(self.inputs).model_validate(given), given)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            problems += [problem(error, self.inputs, self.version) for error in errors]
-        problems += [broken for rule in self.rules if (broken := rule.problem(given))]
-        if problems:
-            raise InvalidArguments(self.endpoint, in_order(problems, given))
+            found += [problem(error, self.inputs, self.version) for error in errors]
+        found += [broken for rule in self.rules if (broken := rule.problem(given))]
+        if found:
+            raise InvalidArguments(self.endpoint, in_order(found, given))
         return checked
+
+    def typed(self, name: str, text: str) -> object:
+        """The text that a person gave for an input as the value it stands for.
+
+        Where the input takes text it is the text, else what it says in JSON.
+        """
+        kinds = {item.kind for item in self.inputs if item.name == name and not item.many}
+        if kinds & _TEXTUAL:
+            return text
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
 
     def example(self) -> dict[str, object]:
         """Inputs that the endpoint takes: the required ones and the length.

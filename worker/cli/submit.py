@@ -1,120 +1,108 @@
-"""`falhook submit`: make a job."""
+"""`falhook submit`: make a job, or all the jobs of a file."""
 
-import json
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
-from worker.cli.command import Problem, as_data, connections, json_option, plainly, print_json
+from worker.cli.bulk import submit_file
+from worker.cli.command import Problem, as_data, json_option, plainly, print_json
+from worker.cli.inputs import json_object, media, pair
+from worker.cli.making import checks_of, creator_of
+from worker.cli.options import options_of, platform_options
+from worker.cli.request import cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.create import Creator
-from worker.jobs import Job, Json
-from worker.messages import client, waker
-from worker.models import Catalogue, Kind, Model
-from worker.records import Records, connect
+from worker.create import Checks, Draft, Order
+from worker.jobs import Job
+from worker.settings import Making, MakingJobs
+
+IMAGE = "A local file or URL for the endpoint's {} input."
 
 
 @click.command()
-@click.argument("endpoint")
+@click.argument("endpoint", required=False)
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--prompt", help="The prompt; short for prompt=TEXT.")
+@click.option("--image", multiple=True, metavar="FILE|URL", help=IMAGE.format("image"))
+@click.option("--video", multiple=True, metavar="FILE|URL", help=IMAGE.format("video"))
+@click.option("--audio", multiple=True, metavar="FILE|URL", help=IMAGE.format("audio"))
 @click.option("--arguments", help="All inputs as one JSON object, as @FILE, or - for stdin.")
 @click.option(
     "--metadata", multiple=True, metavar="NAME=VALUE", help="Kept on record and manifest."
 )
 @click.option("--id", "job_id", help="Your own job id; the same id again is the same job.")
+@click.option("--unchecked", is_flag=True, help="Take any endpoint of fal, its inputs as given.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Make a job of every line of a .jsonl file or row of a .csv; run again, none twice.",
+)
+@click.option("--dry-run", is_flag=True, help="Show request and cost; send and write nothing.")
+@click.option("--yes", is_flag=True, help="With --from: do not ask before the cost is incurred.")
 @click.option("--watch", "follow", is_flag=True, help="Stay until the job has ended.")
+@platform_options
 @json_option
 @plainly
-def submit(
-    *,
-    endpoint: str,
-    inputs: tuple[str, ...],
-    prompt: str | None,
-    arguments: str | None,
-    metadata: tuple[str, ...],
-    job_id: str | None,
-    follow: bool,
-    as_json: bool,
-) -> None:
+def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     """Make a job of ENDPOINT from its inputs, and wake the submit worker.
 
     \b
     falhook submit fal-ai/kling-video/v2.1/master/text-to-video \\
         --prompt "A red fox in the snow" duration=10 aspect_ratio=9:16
+    falhook submit fal-ai/kling-video/v2.1/master/image-to-video \\
+        --prompt "The cat looks up" --image ./cat.jpg
+    falhook submit --from jobs.jsonl
     """
-    catalogue = Catalogue.load()
-    model = catalogue.find(endpoint)
-    given = _read(arguments) | dict(_typed(model, text) for text in inputs)
-    if prompt is not None:
-        given["prompt"] = prompt
-    model.check(given)
-    settings = connections()
-    records = Records(connect(settings.redis_url))
-    creator = Creator(records=records, catalogue=catalogue, wake=waker(client(settings)))
-    told = dict(_pair(text) for text in metadata)
-    job = creator.create(endpoint, given, metadata=told, job_id=job_id)
-    _print(job, model, as_json=as_json)
-    if follow:
-        sys.exit(watch_jobs(records, [job.id], as_json=as_json))
+    if source is not None:
+        _refuse_inputs(flags)
+        submit_file(source, endpoint, flags)
+        return
+    if endpoint is None:
+        raise Problem(
+            "Name an ENDPOINT, or a file of jobs with --from; `falhook models` lists them."
+        )
+    if flags["dry_run"]:
+        draft = _draft(checks_of(Making.from_env()), endpoint, flags)
+        print_request(draft, as_json=flags["as_json"])
+        return
+    creator = creator_of(MakingJobs.from_env())
+    draft = _draft(creator.checks, endpoint, flags)
+    job = creator.add(draft)
+    _print(job, draft, as_json=flags["as_json"])
+    if flags["follow"]:
+        sys.exit(watch_jobs(creator.records, [job.id], as_json=flags["as_json"]))
 
 
-def _print(job: Job, model: Model, *, as_json: bool) -> None:
+def _refuse_inputs(flags: dict[str, Any]) -> None:
+    names = ["inputs", "prompt", "image", "video", "audio", "arguments", "job_id", "follow"]
+    if given := [name for name in names if flags[name]]:
+        raise Problem(f"--from takes the jobs from its file; leave out: {', '.join(given)}.")
+
+
+def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
+    model = checks.find(endpoint, unchecked=flags["unchecked"])
+    given = json_object(flags["arguments"], "--arguments")
+    given |= media(model, {family: flags[family] for family in ("image", "video", "audio")})
+    for name, value in map(pair, flags["inputs"]):
+        given[name] = model.typed(name, value)
+    if flags["prompt"] is not None:
+        given["prompt"] = flags["prompt"]
+    order = Order(
+        endpoint=endpoint,
+        arguments=given,
+        metadata=dict(pair(text) for text in flags["metadata"]),
+        job_id=flags["job_id"],
+        options=options_of(flags),
+        unchecked=flags["unchecked"],
+    )
+    return checks.draft(order)
+
+
+def _print(job: Job, draft: Draft, *, as_json: bool) -> None:
     if as_json:
         print_json(as_data(job))
         return
-    estimate = model.estimate(job.arguments)
     click.echo(f"{job.id}  {job.state}  {job.endpoint}")
-    click.echo(estimate.sentence if estimate else "The price of this endpoint is not known.")
+    click.echo(cost(draft))
     click.echo(f"Follow it: falhook watch {job.id}", err=True)
-
-
-def _read(arguments: str | None) -> dict[str, object]:
-    if arguments is None:
-        return {}
-    text = arguments
-    if arguments == "-":
-        text = sys.stdin.read()
-    elif arguments.startswith("@"):
-        text = _file(Path(arguments[1:]))
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise Problem(f"--arguments is not JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise Problem('--arguments must be a JSON object, such as \'{"prompt": "…"}\'.')
-    return content
-
-
-def _file(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"--arguments: {path} cannot be read: {error}.") from None
-
-
-def _pair(text: str) -> tuple[str, Json]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise Problem(f"{text!r} must have the form NAME=VALUE.")
-    return name, value
-
-
-def _typed(model: Model, text: str) -> tuple[str, object]:
-    """NAME=VALUE with the value as the endpoint wants it: text stays text, all else is JSON."""
-    name, value = _pair(text)
-    if not isinstance(value, str) or _is_text(model, name):
-        return name, value
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _is_text(model: Model, name: str) -> bool:
-    return all(
-        not item.many and item.kind in {Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS}
-        for item in model.inputs
-        if item.name == name
-    )

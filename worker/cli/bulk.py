@@ -1,0 +1,105 @@
+"""`falhook submit --from FILE`: all the jobs of a file, their whole cost asked first."""
+
+import sys
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from worker import bulk
+from worker.cli.command import Problem, print_json
+from worker.cli.inputs import pair
+from worker.cli.making import checks_of, creator_of
+from worker.cli.options import options_of
+from worker.create import Checks, Creator, Draft, JobRefused, Order
+from worker.jobs import Job
+from worker.settings import Making, MakingJobs
+
+_PROBLEMS_TOLD = 40
+
+
+def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> None:
+    """Afterwards every job of the file exists; on any problem none was made by this call."""
+    order = Order(
+        endpoint=endpoint or "",
+        arguments={},
+        metadata=dict(pair(text) for text in flags["metadata"]),
+        options=options_of(flags),
+        unchecked=flags["unchecked"],
+    )
+    if flags["dry_run"]:
+        drafts = _read(source, order, checks_of(Making.from_env()), _nobody)
+        _tell_cost(drafts, {})
+        click.echo("Nothing was sent and nothing written.", err=True)
+        return
+    creator = creator_of(MakingJobs.from_env())
+    drafts = _read(source, order, creator.checks, creator.standing)
+    new = {line: draft for line, draft in drafts.items() if not creator.standing(draft.job)}
+    _tell_cost(new, drafts)
+    if new and not flags["yes"]:
+        _ask(len(new))
+    # The others too: one that exists and still waits for its submit step is woken once more.
+    _make(creator, drafts, new, as_json=flags["as_json"])
+
+
+def _nobody(_job: Job) -> None:
+    """No job stands in the way where no record is looked at."""
+
+
+def _read(
+    source: str, order: Order, checks: Checks, standing: Callable[[Job], object]
+) -> dict[int, Draft]:
+    try:
+        found = bulk.read(Path(source), checks, order)
+    except bulk.Unreadable as unreadable:
+        raise Problem(f"--from: {unreadable}.") from None
+    problems = dict(found.problems)
+    for line, draft in found.drafts.items():
+        try:
+            standing(draft.job)
+        except JobRefused as refused:
+            problems[line] = str(refused)
+    if problems:
+        lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
+        beyond = len(lines) - _PROBLEMS_TOLD
+        more = [f"and {beyond:,} more"] if beyond > 0 else []
+        told = "\n".join([*lines[:_PROBLEMS_TOLD], *more])
+        raise Problem(
+            f"{source}: {len(problems):,} of its jobs cannot be made, so none was.\n{told}"
+        )
+    return found.drafts
+
+
+def _tell_cost(new: Mapping[int, Draft], every: Mapping[int, Draft]) -> None:
+    estimates = [estimate for draft in new.values() if (estimate := draft.estimate)]
+    total = sum((estimate.usd for estimate in estimates), Decimal(0))
+    unknown = len(new) - len(estimates)
+    there = len(every) - len(new) if every else 0
+    told = f"{len(new):,} jobs, about ${total:,.2f} in all" if new else "No new job"
+    told += f", without {unknown:,} whose cost is not known beforehand" if unknown else ""
+    told += f"; {there:,} of the file's jobs are there already" if there else ""
+    click.echo(f"{told}.", err=True)
+
+
+def _ask(count: int) -> None:
+    if not sys.stdin.isatty():
+        raise Problem(f"Nobody can be asked whether to make {count:,} jobs: give --yes.")
+    click.confirm(f"Make {count:,} jobs?", abort=True, err=True)
+
+
+def _make(
+    creator: Creator, drafts: Mapping[int, Draft], new: Mapping[int, Draft], *, as_json: bool
+) -> None:
+    console = Console(stderr=True)
+    shown = track(drafts.items(), "making jobs", console=console, disable=not console.is_terminal)
+    for line, draft in shown:
+        job = creator.add(draft)
+        if as_json:
+            print_json({"line": line, "id": job.id, "state": job.state, "new": line in new})
+        elif line in new:
+            click.echo(f"{job.id}  line {line}  {job.endpoint}")
+    click.echo(f"{len(new):,} made, {len(drafts) - len(new):,} were there already.", err=True)

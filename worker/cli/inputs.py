@@ -1,0 +1,69 @@
+"""The inputs of a job as a command line gives them."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from worker.cli.command import Problem
+from worker.models import Input, Kind, Model
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE taken apart."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise Problem(f"{text!r} must have the form NAME=VALUE.")
+    return name, value
+
+
+def media(model: Model, files: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """The inputs of --image, --video and --audio: the endpoint's own name for each."""
+    found: dict[str, object] = {}
+    for family, values in files.items():
+        if not values:
+            continue
+        name, many = _input_of(model, family)
+        if not many and len(values) > 1:
+            raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
+        found[name] = list(values) if many else values[0]
+    return found
+
+
+def _input_of(model: Model, family: str) -> tuple[str, bool]:
+    if not model.inputs:
+        return f"{family}_url", False
+    fits: list[Input] = [
+        item for item in model.inputs if item.kind is Kind.URL and family in item.families
+    ]
+    if not fits:
+        raise Problem(
+            f"{model.endpoint} takes no {family}; `falhook models show` tells its inputs."
+        )
+    first = next((item for item in fits if item.required), fits[0])
+    return first.name, first.many
+
+
+def json_object(text: str | None, flag: str) -> dict[str, object]:
+    """The JSON object of a flag: given as it is, as @FILE, or - for stdin; none is empty."""
+    if text is None:
+        return {}
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        text = file_text(Path(text[1:]), flag)
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise Problem(f"{flag} is not JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise Problem(f'{flag} must be a JSON object, such as \'{{"name": "value"}}\'.')
+    return content
+
+
+def file_text(path: Path, flag: str) -> str:
+    """The whole file; a Problem where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{flag}: {path} cannot be read: {error}.") from None

@@ -1,0 +1,38 @@
+"""What the command line makes jobs with: the user's own files, the user's own catalogue."""
+
+from functools import cache
+from pathlib import Path
+
+from webhook import log as logs
+from worker.cli.command import Problem
+from worker.create import Checks, Creator
+from worker.messages import client, waker
+from worker.models import Catalogue
+from worker.records import Records, connect
+from worker.settings import Making, MakingJobs
+from worker.staging import Staging
+from worker.storage import Storage
+
+
+def checks_of(settings: Making) -> Checks:
+    """The checks of orders typed at this machine; nothing is connected."""
+
+    @cache
+    def storage() -> Storage:
+        try:
+            return Storage.open(settings.storage_url)
+        except ValueError as error:
+            raise Problem(f"{error}.") from None
+
+    return Checks(
+        catalogue=Catalogue.load(settings.catalogue),
+        staging=Staging(storage=storage, directory=Path.cwd(), anywhere=True),
+    )
+
+
+def creator_of(settings: MakingJobs) -> Creator:
+    """A creator of jobs, Redis surely reachable."""
+    logs.configure(level="WARNING", form=settings.log_format)
+    records = Records(connect(settings.redis_url))
+    records.redis.ping()
+    return Creator(records=records, checks=checks_of(settings), wake=waker(client(settings)))

@@ -1,0 +1,60 @@
+"""fal's platform options as flags."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from worker.cli.inputs import json_object, pair
+from worker.options import LIFETIMES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FLAGS = (
+    click.option(
+        "--options", help="All platform options as one JSON object, as @FILE, or - for stdin."
+    ),
+    click.option("--priority", type=click.Choice(["normal", "low"]), help="Place in fal's queue."),
+    click.option(
+        "--start-timeout", type=float, metavar="SECONDS", help="Fail if no render began by then."
+    ),
+    click.option("--runner-hint", metavar="TEXT", help="Prefer the runner of the same hint."),
+    click.option("--no-retry", is_flag=True, help="Turn fal's own retries off."),
+    click.option(
+        "--no-store-io", is_flag=True, help="Keep inputs and result out of fal's history."
+    ),
+    click.option(
+        "--object-lifetime",
+        metavar="SECONDS",
+        help=f"How long fal keeps the result: seconds, or {', '.join(LIFETIMES)}.",
+    ),
+    click.option(
+        "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Shown in fal's billing events."
+    ),
+)
+
+
+def platform_options(command: F) -> F:
+    """The command with all flags of platform options; see `options_of`."""
+    for flag in reversed(_FLAGS):
+        command = flag(command)
+    return command
+
+
+def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
+    """Takes the platform options out of a command's flags, as worker.options reads them."""
+    options = json_object(flags["options"], "--options")
+    lifetime: str | None = flags["object_lifetime"]
+    given = {
+        "priority": flags["priority"],
+        "start_timeout": flags["start_timeout"],
+        "runner_hint": flags["runner_hint"],
+        "no_retry": flags["no_retry"] or None,
+        "store_io": False if flags["no_store_io"] else None,
+        "tags": dict(pair(text) for text in flags["tags"]) or None,
+    }
+    options |= {name: value for name, value in given.items() if value is not None}
+    if lifetime is not None:
+        seconds = int(lifetime) if lifetime.isdecimal() else lifetime
+        options["object_lifecycle"] = {"expiration_duration_seconds": seconds}
+    return options

@@ -1,0 +1,47 @@
+"""What `falhook submit` tells of a job before fal hears of it: the request and its cost."""
+
+import json
+from urllib.parse import urlencode
+
+import click
+
+from worker.cli.command import print_json
+from worker.create import Draft
+from worker.options import Options
+
+QUEUE = "https://queue.fal.run"
+MINTED = "(the submit worker mints it)"
+
+
+def cost(draft: Draft) -> str:
+    """What the job should cost, or how that will follow."""
+    if estimate := draft.estimate:
+        return f"It should cost {estimate.sentence}."
+    if price := draft.model.price:
+        return f"Its cost depends on its input: {price.sentence}."
+    return "Its price is not known."
+
+
+def print_request(draft: Draft, *, as_json: bool) -> None:
+    """The request as the submit worker would make it, and its cost; nothing is sent."""
+    job = draft.job
+    headers = Options.read(job.options).headers(job.id)
+    if as_json:
+        told = {
+            "id": job.id,
+            "endpoint": job.endpoint,
+            "arguments": job.arguments,
+            "headers": headers,
+            "metadata": job.metadata,
+            "estimate": job.estimate,
+        }
+        print_json(told)
+        return
+    click.echo(f"POST {QUEUE}/{job.endpoint}?{urlencode({'fal_webhook': ''})}{MINTED}")
+    for name, value in headers.items():
+        click.echo(f"{name}: {value}")
+    click.echo(f"\n{json.dumps(job.arguments, ensure_ascii=False, indent=2)}\n")
+    if draft.staged.files:
+        click.echo("The submit worker uploads each upload:// to fal and sends its address instead.")
+    click.echo(cost(draft))
+    click.echo("Nothing was sent and nothing written.", err=True)
