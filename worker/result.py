@@ -4,19 +4,26 @@ from collections.abc import Mapping
 
 from worker.failures import Permanent
 from worker.jobs import JobState, Json
+from worker.outputs import files_of
 from worker.step import Outcome
 
+# What the media step takes; other containers are published as they are.
+_CLIPS = frozenset({"mp4", "mov"})
 
-def video_address(payload: Json) -> str:
-    """The address of the rendered video.
+
+def video_address(payload: Json) -> str | None:
+    """The address of the rendered video; None in a result of other files.
 
     https://fal.ai/docs : a File has `url` and may lack everything else. Raises Permanent
-    ("no_video") where the result holds none.
+    ("no_video") where the result holds no file at all.
     """
     match payload:
         case {"video": {"url": str(address)}} if address:
             return address
-    raise Permanent("no_video", "fal's result holds no video with an address")
+    files = files_of(payload)
+    if not files:
+        raise Permanent("no_video", "fal's result holds no video or other file with an address")
+    return next((file.address for file in files if file.media.extension in _CLIPS), None)
 
 
 def rendered(payload: Json, told: Mapping[str, object]) -> Outcome:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
+from worker.as_is import AsIs, delivered
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
 from worker.ffmpeg import Ffmpeg
@@ -35,9 +36,12 @@ class Download:
 
     def work(self, job: Job) -> Outcome:
         """DOWNLOADED: the source is whole in storage, its size and SHA-256 on the record."""
-        key = work_key(job.id, SOURCE)
+        key, address = work_key(job.id, SOURCE), video_address(job.payload)
+        if address is None:
+            others = AsIs(downloader=self.downloader, storage=self.storage)
+            return others.download(job, self.progress.bytes(job, Task.DOWNLOAD))
         got = self.downloader.fetch(
-            video_address(job.payload),
+            address,
             lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
             expect="mp4",
             progress=self.progress.bytes(job, Task.DOWNLOAD),
@@ -62,6 +66,8 @@ class TranscodeTag:
 
     def work(self, job: Job) -> Outcome:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
+        if others := delivered(job):
+            return others
         with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
             source, into = Path(scratch, SOURCE), Path(scratch, "delivery")
             self.storage.get(work_key(job.id, SOURCE), source)

@@ -1,0 +1,77 @@
+"""Results without a video: their images, sounds and other files, published as fal made them."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from worker.download import Downloader
+from worker.failures import Permanent
+from worker.jobs import Job, JobState, Json
+from worker.layout import work_key
+from worker.outputs import File, files_of, named
+from worker.step import Outcome
+from worker.storage import Storage
+
+METHOD = "as_is"
+MOST_FILES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsIs:
+    """fal's files to our storage, whatever they are."""
+
+    downloader: Downloader
+    storage: Storage
+
+    def download(self, job: Job, progress: Callable[[int, int | None], None]) -> Outcome:
+        """DOWNLOADED: every file of the result is whole in storage, described on the record."""
+        files = files_of(job.payload)
+        if not 0 < len(files) <= MOST_FILES:
+            sentence = f"the result holds {len(files)} files; 1 to {MOST_FILES} can be published"
+            raise Permanent("no_files", sentence)
+        kept: dict[str, Json] = {
+            name: self._keep(job, name, file, progress) for name, file in named(files).items()
+        }
+        told = {"files": str(len(kept))}
+        return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": kept}}, event=told)
+
+    def _keep(
+        self, job: Job, name: str, file: File, progress: Callable[[int, int | None], None]
+    ) -> Json:
+        key, content_type = work_key(job.id, name), file.media.name
+        about: dict[str, Json] = {"content_type": content_type, "output": file.path}
+        if file.address[:5].lower() == "data:":
+            data = _embedded(file)
+            self.storage.put(key, data, content_type=content_type)
+            return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **about}
+        got = self.downloader.fetch(
+            file.address,
+            lambda chunks: self.storage.put(key, chunks, content_type=content_type),
+            progress=progress,
+        )
+        return {"bytes": got.size, "sha256": got.sha256, **about}
+
+
+def _embedded(file: File) -> bytes:
+    # https://fal.ai/docs : with sync_mode a result holds data URIs.
+    head, _, body = file.address.partition(",")
+    try:
+        encoded = unquote_to_bytes(body)
+        if not head.lower().endswith(";base64"):
+            return encoded
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise Permanent("no_files", f"{file.path} holds a data URI that is not base64") from None
+
+
+def delivered(job: Job) -> Outcome | None:
+    """TAGGED with the files as they are; None for a job whose source is a video."""
+    files = job.source.get("files")
+    if not isinstance(files, dict):
+        return None
+    outputs: dict[str, Json] = {"method": METHOD, "files": files}
+    event = {"method": METHOD}
+    return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)

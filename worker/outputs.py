@@ -1,0 +1,93 @@
+"""The files in a result, found by walking it: what any model of fal returns.
+
+https://fal.ai/docs : a File has `url`, and may have `content_type` and `file_name`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from worker.jobs import Json
+from worker.media_type import BY_EXTENSION, MediaType
+
+OTHER = MediaType("application/octet-stream", "bin")
+_DEEPEST = 12
+_BY_NAME = {media.name: media for media in BY_EXTENSION.values()} | {
+    "image/jpg": BY_EXTENSION["jpg"],
+    "audio/mp3": BY_EXTENSION["mp3"],
+    "audio/x-wav": BY_EXTENSION["wav"],
+}
+# What a key says of a File that says nothing of itself.
+_BY_KEY = {
+    "video": BY_EXTENSION["mp4"],
+    "image": BY_EXTENSION["png"],
+    "audio": BY_EXTENSION["mp3"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a result: where it stands in it, where it is fetched, what it is said to be."""
+
+    path: str
+    address: str
+    media: MediaType
+
+
+def files_of(payload: Json) -> tuple[File, ...]:
+    """Every File of the result, in its order; an address that comes again counts once."""
+    found: dict[str, File] = {}
+    for file in _walk(payload, "", 0):
+        found.setdefault(file.address, file)
+    return tuple(found.values())
+
+
+def _walk(value: Json, path: str, depth: int) -> Iterator[File]:
+    if depth > _DEEPEST:
+        return
+    match value:
+        case {"url": str(address), **rest} if address:
+            yield File(path=path, address=address, media=_media(rest, address, path))
+        case dict():
+            for name, member in value.items():
+                yield from _walk(member, f"{path}.{name}".removeprefix("."), depth + 1)
+        case list():
+            for at, member in enumerate(value):
+                yield from _walk(member, f"{path}[{at}]", depth + 1)
+
+
+def _media(told: Mapping[str, Json], address: str, path: str) -> MediaType:
+    """By the type, else by the name, else by the URL, else by where it stands in the result."""
+    match told.get("content_type"):
+        case str(text) if media := _BY_NAME.get(text.partition(";")[0].strip().lower()):
+            return media
+        case str(text) if text.strip() and not text.startswith("application/octet-stream"):
+            return OTHER
+    names = (told.get("file_name"), _name(address))
+    for name in (name for name in names if isinstance(name, str)):
+        if media := BY_EXTENSION.get(PurePosixPath(name).suffix.lstrip(".").lower()):
+            return media
+    key = path.rpartition(".")[2].partition("[")[0].removesuffix("s")
+    return _BY_KEY.get(key, OTHER)
+
+
+def _name(address: str) -> str:
+    if address[:5].lower() == "data:":
+        media = _BY_NAME.get(address[5:100].partition(";")[0].lower(), OTHER)
+        return f"data.{media.extension}"
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""
+
+
+def named(files: tuple[File, ...]) -> dict[str, File]:
+    """A name for each file that is published as it is: image-1.png, image-2.png, audio-1.mp3."""
+    count, names = Counter[str](), dict[str, File]()
+    for file in files:
+        family = "file" if file.media is OTHER else file.media.family
+        count[family] += 1
+        names[f"{family}-{count[family]}.{file.media.extension}"] = file
+    return names
