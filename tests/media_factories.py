@@ -23,6 +23,9 @@ _FAST = ("-movflags", "+faststart")
 _X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
 _HEVC = (*_X265, "-tag:v", "hvc1")
 _VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
+_UNEVEN = "select=not(eq(mod(n\\,5)\\,1))"
+_CLEAR = "format=yuva444p10le,colorchannelmixer=aa=0"
+_BT709 = ("-vf", "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
 
 CLIPS: dict[str, tuple[str, ...]] = {
     "high": (*_X264, "high", *_AAC, *_FAST),
@@ -41,6 +44,13 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "hevc_ten_bit": (*_HEVC, "-pix_fmt", "yuv420p10le", *_AAC),
     "vp9": (*_VP9, "-pix_fmt", "yuv420p", "-c:a", "libopus"),
     "odd_size": (*_VP9, "-pix_fmt", "yuv420p", "-vf", "scale=321:181", "-an"),
+    "tall": (*_X264, "high", "-vf", "scale=480:640,setsar=1", *_AAC, *_FAST),
+    "anamorphic": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", "scale=320:240,setsar=4/3", "-an"),
+    "vfr": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _UNEVEN, "-fps_mode", "vfr", *_AAC),
+    "colours": (*_HEVC, "-pix_fmt", "yuv420p", *_BT709, "-an"),
+    "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
+    "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),
+    "two_pictures": (*_X264, "high", "-map", "0:v", "-map", "0:v", "-map", "1:a", *_AAC),
     "opus": (*_X264, "high", "-c:a", "libopus"),
     "wide": (*_X264, "high", "-vf", "scale=1600:64,setsar=1", "-an", *_FAST),
     "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),
@@ -83,6 +93,12 @@ def ffmpeg(*arguments: str) -> str:
         command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
     )
     return done.stdout
+
+
+def described(path: Path) -> str:
+    """What ffmpeg says of a file when it opens it: streams, colours, tags."""
+    command = [ffmpeg_program(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stderr
 
 
 def packets(path: Path, stream: str) -> list[tuple[str, str]]:

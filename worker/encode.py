@@ -17,6 +17,8 @@ Method = Literal["copy", "transcode"]
 _ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
+_OVER_BLACK = "premultiply=inplace=1"
+_WITH_ALPHA = frozenset({"ap4h"})  # ProRes 4444
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
 # Pictures are BT.601 whatever the video is: JFIF's in full range, WebP's in limited.
 _COLOURS = {
@@ -58,7 +60,7 @@ def command(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
 
 
 def _tree(plan: Plan) -> _Node:
-    root = _Node("")
+    root = _Node(_OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else "")
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
         filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN

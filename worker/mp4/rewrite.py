@@ -163,8 +163,9 @@ def _restamp(moov: Box, moves: Sequence[_Move], created: datetime) -> None:
 
 
 def _date(clock: Box, seconds: int) -> None:
-    form = ">QQ" if clock.body[0] == 1 else ">II"
-    struct.pack_into(form, clock.body, 4, seconds, seconds)
+    wide = clock.body[0] == 1
+    held = max(0, min(seconds, (1 << (64 if wide else 32)) - 1))
+    struct.pack_into(">QQ" if wide else ">II", clock.body, 4, held, held)
 
 
 def _moved(offsets: Iterable[int], moves: Sequence[_Move], largest: int) -> list[int]:

@@ -1,0 +1,239 @@
+"""worker.encode: every output of every profile, from clips of all kinds, in one run of ffmpeg."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import clip, described, ffmpeg, packets, script, tags
+from worker.encode import Plan, command
+from worker.failures import Permanent
+from worker.ffmpeg import Ffmpeg
+from worker.media import Delivery, deliver
+from worker.mp4 import Probe, probe, read_tags
+from worker.pictures import size_of
+from worker.profiles import Profile
+
+ALL = "web+720p+360p+av1+preview+storyboard+blurhash"
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+@pytest.fixture(scope="module")
+def everything(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    """All outputs of a clip of 480x640 pixels."""
+    into = tmp_path_factory.mktemp("everything")
+    return deliver(clip("tall"), into, tags(), ffmpeg=real, profile=Profile.parse(ALL))
+
+
+def named(made: Delivery, name: str) -> Path:
+    return made.video.with_name(name)
+
+
+def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> Delivery:
+    return deliver(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
+
+
+def shape(found: Probe) -> tuple[str, int, int, int]:
+    return found.fourcc, found.width, found.height, found.frames
+
+
+def test_every_output_is_made(everything: Delivery) -> None:
+    """Each output of the profile lies there, but for renditions no smaller than the clip."""
+    expected = [
+        "video.mp4",
+        "poster.jpg",
+        "poster.webp",
+        "video-360p.mp4",
+        "video-av1.mp4",
+        "preview.mp4",
+        "storyboard.jpg",
+        "storyboard.vtt",
+    ]
+    assert expected == [path.name for path in everything.files]
+    assert sorted(expected) == sorted(path.name for path in everything.video.parent.iterdir())
+    assert ("video-720p.mp4",) == everything.skipped
+
+
+def test_the_source_is_read_once(real: Ffmpeg) -> None:
+    """However many outputs: one input, and one place in the graph that reads its frames."""
+    profile = Profile.parse(ALL)
+    plan = Plan(source=probe(clip("tall")), master="transcode", lines=1080, outputs=profile.outputs)
+    arguments = command(plan, real)
+    assert "-i" not in arguments
+    assert 1 == arguments[arguments.index("-filter_complex") + 1].count("[0:V:0]")
+
+
+def test_a_conforming_master_is_still_copied(everything: Delivery) -> None:
+    """Other outputs are no reason to encode the video itself."""
+    assert "copy" == everything.method
+    assert packets(clip("tall"), "v:0") == packets(everything.video, "v:0")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("video-360p.mp4", ("avc1", 360, 480, 48)),
+        ("video-av1.mp4", ("av01", 480, 640, 48)),
+        ("preview.mp4", ("avc1", 320, 426, 20)),
+    ],
+)
+def test_videos(name: str, expected: tuple[str, int, int, int], everything: Delivery) -> None:
+    """Codec, size either way up, and number of frames of each video; all can be streamed."""
+    found = probe(named(everything, name))
+    assert expected == shape(found)
+    assert found.faststart
+    assert pytest.approx(2.0, abs=0.05) == found.duration
+
+
+def test_sound(everything: Delivery) -> None:
+    """Renditions have the source's sound, packet for packet; the preview has none."""
+    for name in ("video-360p.mp4", "video-av1.mp4"):
+        assert packets(clip("tall"), "a:0") == packets(named(everything, name), "a:0")
+    assert probe(named(everything, "preview.mp4")).audio is None
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("poster.jpg", (480, 640)), ("poster.webp", (480, 640)), ("storyboard.jpg", (800, 1060))],
+)
+def test_pictures(name: str, size: tuple[int, int], everything: Delivery) -> None:
+    """Each picture has its size, and decodes."""
+    path = named(everything, name)
+    assert size == size_of(path)
+    ffmpeg("-xerror", "-i", str(path), "-f", "null", "-")
+
+
+def test_storyboard_shows_the_clip_in_order(everything: Delivery, tmp_path: Path) -> None:
+    """Each cue's tile is the clip at that time: the brightest likeness is on the diagonal."""
+    cues = named(everything, "storyboard.vtt").read_text().split("\n\n")[1:]
+    assert 25 == len(cues)
+    assert cues[0].startswith("00:00:00.000 --> 00:00:00.080\nstoryboard.jpg#xywh=0,0,160,212")
+    assert "--> 00:00:02.000\nstoryboard.jpg#xywh=640,848,160,212" in cues[-1]
+    tile = "crop=160:212:{}:{},scale=16:16,format=gray"
+    board = str(named(everything, "storyboard.jpg"))
+    for cue, seconds in ((2, 0.2), (12, 1.0), (22, 1.8)):
+        row, column = divmod(cue, 5)
+        shown = _gray(tmp_path, "-i", board, "-vf", tile.format(160 * column, 212 * row))
+        near = _frame(tmp_path, seconds)
+        far = [_frame(tmp_path, other) for other in (0.2, 1.0, 1.8) if other != seconds]
+        assert _distance(shown, near) < min(_distance(shown, other) for other in far)
+
+
+def _frame(directory: Path, seconds: float) -> bytes:
+    options = ("-i", str(clip("tall")), "-vf", "scale=16:16,format=gray")
+    return _gray(directory, "-ss", str(seconds), *options)
+
+
+def _gray(directory: Path, *arguments: str) -> bytes:
+    path = directory / "gray"
+    ffmpeg(*arguments, "-frames:v", "1", "-f", "rawvideo", str(path))
+    return path.read_bytes()
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def test_blurhash_is_of_the_poster(everything: Delivery) -> None:
+    """The hash is one of 4x3 waves, 28 characters, and not that of a black picture."""
+    assert everything.blurhash is not None
+    assert ("L", 28) == (everything.blurhash[0], len(everything.blurhash))
+    assert "00000f" not in everything.blurhash
+
+
+def test_every_video_is_tagged(everything: Delivery) -> None:
+    """Renditions say what they are as the master does."""
+    for path in everything.files:
+        if path.suffix == ".mp4":
+            assert "job-1" == read_tags(path)["falhook.job_id"]
+
+
+def test_web_limits_the_lines(real: Ffmpeg, tmp_path: Path) -> None:
+    """A conforming clip with more lines than the profile allows is scaled down, and says why."""
+    profile = replace(Profile.parse("web"), lines=240)
+    made = deliver(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=profile)
+    assert ("transcode", ("it has 480 lines, more than 240",)) == (made.method, made.reasons)
+    assert ("avc1", 240, 320, 48) == shape(made.probe)
+
+
+def test_variable_frame_rate_stays(real: Ffmpeg, tmp_path: Path) -> None:
+    """Frames at uneven distances keep their times: none is doubled or dropped."""
+    made = delivered("vfr", tmp_path, real, "original")
+    assert _times(clip("vfr")) == pytest.approx(_times(made.video), abs=0.001)
+
+
+def _times(path: Path) -> list[float]:
+    chosen = ("-map", "0:v:0", "-f", "framehash", "-hash", "crc32", "-")
+    lines = ffmpeg("-i", str(path), *chosen).splitlines()
+    base = next(line for line in lines if line.startswith("#tb")).split()[-1].split("/")
+    rows = [line.split(",") for line in lines if not line.startswith("#")]
+    return [int(row[2]) * int(base[0]) / int(base[1]) for row in rows]
+
+
+def test_colours_stay(real: Ffmpeg, tmp_path: Path) -> None:
+    """Range, primaries, transfer and matrix of the source are those of what is encoded."""
+    assert "yuv420p(tv, bt709" in described(clip("colours"))
+    made = delivered("colours", tmp_path, real, "original")
+    assert "yuv420p(tv, bt709" in described(made.video)
+
+
+def test_square_pixels_in_renditions(real: Ffmpeg, tmp_path: Path) -> None:
+    """Where pixels are not square, a rendition's are, and its shape is what is shown."""
+    made = delivered("anamorphic", tmp_path, real, "web+av1")
+    assert ("av01", 426, 240, 48) == shape(probe(named(made, "video-av1.mp4")))
+
+
+def test_transparent_is_black(real: Ffmpeg, tmp_path: Path) -> None:
+    """Of a video with an alpha channel nothing hidden is shown: what is clear becomes black."""
+    made = delivered("alpha", tmp_path, real, "web")
+    assert "alpha" not in described(made.video)
+    for name in ("video.mp4", "poster.jpg"):
+        seen = _gray(tmp_path, "-i", str(named(made, name)), "-vf", "scale=16:16,format=gray")
+        assert max(seen) <= 20
+
+
+@pytest.mark.parametrize("name", ["silent", "two_pictures", "two_sounds", "no_audio"])
+def test_tracks(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Of several tracks the first of each kind is kept; silence is sound, none is none."""
+    made = delivered(name, tmp_path, real, "original")
+    shown = described(made.video)
+    assert 1 == shown.count(" Video: ")
+    assert (0 if name == "no_audio" else 1) == shown.count(" Audio: ")
+    assert packets(clip(name), "v:0") == packets(made.video, "v:0")
+
+
+def test_a_missing_encoder_is_named(real: Ffmpeg, tmp_path: Path) -> None:
+    """A profile that this ffmpeg cannot make is refused by name, before ffmpeg is started."""
+    poor = replace(real, lacks=frozenset({"libwebp"}), path=tmp_path / "never-started")
+    with pytest.raises(Permanent, match=r"no encoder libwebp.*profile web needs"):
+        delivered("high", tmp_path / "into", poor, "web")
+
+
+@pytest.mark.parametrize("lost", ["poster.webp", "video-360p.mp4", "preview.mp4", "storyboard.jpg"])
+def test_each_output_is_verified(
+    lost: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """One output of many that is not what was asked for is enough for a refusal."""
+    wrong = clip("high" if lost.endswith("mp4") else "short")
+    here = everything.video.parent
+    copies = [f"cp {here}/* .", "head -c 3072 /dev/zero > blur.rgb", f"cp {wrong} {lost}"]
+    liar = replace(real, path=script(tmp_path / "fake", "\n".join(copies)))
+    with pytest.raises(Permanent, match=f"media_invalid.*{lost}"):
+        delivered("tall", tmp_path / "into", liar, ALL)
+
+
+def test_cost_is_told(everything: Delivery) -> None:
+    """Each part of the work has its seconds and bytes; ffmpeg's memory is its own."""
+    cost = everything.cost
+    assert ["preflight", "copy", "ffmpeg", "verify", "tag", "verify tags"] == list(cost)
+    assert cost["ffmpeg"].cpu > 0.1
+    assert 20 << 20 < cost["ffmpeg"].memory < 2 << 30
+    assert clip("tall").stat().st_size == cost["copy"].bytes_in
+    assert sum(path.stat().st_size for path in everything.files) == cost["tag"].bytes_out
+    json.dumps([part.record() for part in cost.values()])

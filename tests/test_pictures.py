@@ -1,0 +1,99 @@
+"""worker.pictures: size and tags of JPEG, PNG and WebP, without decoding them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.media_factories import ffmpeg
+from worker.pictures import jpeg, png, size_of, tag, webp
+
+FORMATS = {
+    "jpg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg"),
+    "progressive.png": ("-c:v", "png"),
+    "lossy.webp": ("-c:v", "libwebp"),
+    "lossless.webp": ("-pix_fmt", "bgra", "-c:v", "libwebp", "-lossless", "1"),
+    "alpha.webp": ("-vf", "format=yuva420p,colorchannelmixer=aa=0.5", "-c:v", "libwebp"),
+}
+PACKET = b"<?xpacket begin?><x:xmpmeta/><?xpacket end='r'?>"
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of 322x182 pixels."""
+    path = tmp_path_factory.mktemp("pictures") / f"picture.{request.param}"
+    source = ("-f", "lavfi", "-i", "testsrc2=s=322x182:d=1", "-frames:v", "1")
+    ffmpeg(*source, *FORMATS[request.param], "-update", "1", "-f", "image2", str(path))
+    return path
+
+
+def decoded(path: Path) -> str:
+    """The hash of what a decoder makes of the picture."""
+    return ffmpeg("-xerror", "-i", str(path), "-pix_fmt", "rgba", "-f", "hash", "-")
+
+
+def copied(picture: Path, into: Path) -> Path:
+    path = into / picture.name
+    path.write_bytes(picture.read_bytes())
+    return path
+
+
+def test_size(picture: Path) -> None:
+    """The size is read from the headers, whatever the format."""
+    assert (322, 182) == size_of(picture)
+
+
+@pytest.mark.parametrize("cut", [1, 100, 0.5])
+def test_cut_short_is_no_picture(cut: float, picture: Path, tmp_path: Path) -> None:
+    """A picture of which the end is missing has no size."""
+    data = picture.read_bytes()
+    missing = int(len(data) * cut) if cut < 1 else int(cut)
+    (tmp_path / "cut").write_bytes(data[:-missing])
+    assert (0, 0) == size_of(tmp_path / "cut")
+
+
+def test_tag_changes_no_pixel(picture: Path, tmp_path: Path) -> None:
+    """A tagged picture holds the packet once, however often it is tagged, and looks the same."""
+    path = copied(picture, tmp_path)
+    for _ in range(2):
+        tag(path, PACKET)
+    assert 1 == path.read_bytes().count(PACKET)
+    assert decoded(picture) == decoded(path)
+    assert (322, 182) == size_of(path)
+
+
+def test_another_packet_is_replaced(picture: Path, tmp_path: Path) -> None:
+    """What the picture said of itself before is gone: it may hold the prompt."""
+    path = copied(picture, tmp_path)
+    tag(path, b"<x:xmpmeta>secret</x:xmpmeta>")
+    tag(path, PACKET)
+    assert b"secret" not in path.read_bytes()
+
+
+def test_too_large_for_a_jpeg(tmp_path: Path) -> None:
+    """JPEG segments hold 64 kB."""
+    with pytest.raises(ValueError, match="too large"):
+        jpeg.tagged(jpeg.SOI + jpeg.EOI, bytes(70_000))
+
+
+def test_no_picture_is_refused(tmp_path: Path) -> None:
+    """Only whole pictures are tagged."""
+    (tmp_path / "text").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="no whole JPEG"):
+        tag(tmp_path / "text", PACKET)
+
+
+@given(
+    head=st.sampled_from([b"\xff\xd8\xff\xc0", png.SIGNATURE, b"RIFF\x20\0\0\0WEBPVP8 ", b""]),
+    body=st.binary(max_size=80),
+    tail=st.sampled_from([b"\xff\xd9", b""]),
+)
+def test_any_bytes(head: bytes, body: bytes, tail: bytes) -> None:
+    """Whatever the bytes, there is a size or none, and what has one can be tagged."""
+    data = head + body + tail
+    for form in (jpeg, png, webp):
+        width, height = form.size_of(data)
+        assert width >= 0 <= height
+        if width and height:
+            assert PACKET in form.tagged(data, PACKET)

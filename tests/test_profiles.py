@@ -1,0 +1,44 @@
+"""worker.profiles: what a profile's text means."""
+
+import pytest
+
+from worker.profiles import EXTRAS, H264, MASTERS, Profile
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "files"),
+    [
+        ("original", None, ["poster.jpg"]),
+        ("web", 1080, ["poster.jpg", "poster.webp"]),
+        ("original+720p", None, ["poster.jpg", "video-720p.mp4"]),
+        ("web+webp + preview", 1080, ["poster.jpg", "poster.webp", "preview.mp4"]),
+    ],
+)
+def test_parse(text: str, lines: int | None, files: list[str]) -> None:
+    """A master and what is made besides it; what is named twice is made once."""
+    found = Profile.parse(text)
+    assert (lines, files) == (found.lines, [output.file for output in found.outputs])
+
+
+@pytest.mark.parametrize("text", ["", "720p", "web+4k", "web+", "Original", "web,720p"])
+def test_unknown_is_refused(text: str) -> None:
+    """Any other text is refused with a list of what there is."""
+    with pytest.raises(ValueError, match=r"original or web.*\+720p") as refused:
+        Profile.parse(text)
+    assert repr(text) in str(refused.value)
+
+
+def test_files_have_names_of_their_own() -> None:
+    """No two outputs that a profile can have lie in the same file."""
+    every = Profile.parse("+".join(("web", *EXTRAS)))
+    files = ["video.mp4", *(output.file for output in every.outputs)]
+    assert sorted(set(files)) == sorted(files)
+    assert {"libwebp", "libsvtav1"} == every.encoders
+    assert frozenset() == Profile.parse(next(iter(MASTERS))).encoders
+
+
+@pytest.mark.parametrize(("lines", "crf"), [(180, "23"), (360, "23"), (361, "21"), (9999, "21")])
+def test_crf_by_lines(lines: int, crf: str) -> None:
+    """Small renditions are compressed more: what is lost is not seen at their size."""
+    options = H264.options(lines)
+    assert crf == options[options.index("-crf") + 1]
