@@ -1,7 +1,7 @@
 """The compare-and-set on a real Redis: all or nothing, told in the same step."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -36,12 +36,12 @@ def add(records: Records, job_id: str = "job1", **changes: object) -> bool:
 def everything(records: Records) -> dict[str, object]:
     """All that stands in Redis."""
     redis = records.redis
-    readers = {
+    readers: dict[str, Callable[[str], object]] = {
         "hash": redis.hgetall,
         "zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
         "stream": redis.xrange,
     }
-    keys = sorted(redis.keys("*"))  # type: ignore[arg-type]
+    keys = sorted(str(key) for key in redis.scan_iter("*"))
     return {key: readers[str(redis.type(key))](key) for key in keys}
 
 

@@ -221,7 +221,7 @@ def test_a_frozen_worker_that_wakes_up_does_not_post(world: World, fal: Scripted
     """A worker frozen between its claim and its POST finds its claim gone, and sends nothing."""
     world.add()
     change = world.records.change
-    frozen = []
+    frozen: list[str] = []
 
     def slowly(job_id: str, expected: list[JobState], what: Change) -> bool:
         if what.set and "posted" in what.set and not frozen:

@@ -1,6 +1,6 @@
 """The sweep: what messages and workers lose is found again, nobody starves, two do no harm."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis import Redis
@@ -133,7 +133,7 @@ def test_a_clock_step_is_harmless(
 ) -> None:
     """Ten minutes forth or back in any state cost no second POST and no job."""
     world.add()
-    todo = [
+    todo: list[tuple[JobState, Callable[[], object]]] = [
         (S.SUBMITTED, lambda: world.pipeline.run(Task.SUBMIT, "job1")),
         (S.RENDERED, lambda: world.deliver(callback())),
         (S.DOWNLOADED, lambda: world.pipeline.run(Task.DOWNLOAD, "job1")),
@@ -173,7 +173,8 @@ def test_a_dead_submit_is_never_posted_again_in_doubt(world: World, fal: Scripte
     world.add()
     key = job_key("job1")
     given = {"state": "SUBMITTING", "attempt": "1", "posted": "1", "due_at": "1.0"}
-    world.records.redis.hset(key, mapping=given)
+    for name, value in given.items():
+        world.records.redis.hset(key, name, value)
     world.records.redis.zadd(TIMERS, {"job1": 1.0})
     world.sweep.run()
     world.follow_wakes()

@@ -14,7 +14,7 @@ The script makes key names of its own, so a Redis Cluster would need hash tags; 
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TypeAlias, cast
@@ -133,11 +133,18 @@ class Records:
         record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
         return Job.decode(record) if record else None
 
+    def newest(
+        self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
+    ) -> Iterator[Job]:
+        """The newest `limit` jobs one by one: of all, or those that came into `state` since."""
+        key = f"{JOBS}:{state}" if state else JOBS
+        found = self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit)
+        ids = cast(list[str], found)
+        return (job for job_id in ids if (job := self.get(job_id)) is not None)
+
     def list(self, *, state: JobState | None = None, limit: int = 50) -> Sequence[Job]:
         """The newest jobs first, of one state or of all."""
-        key = f"{JOBS}:{state}" if state else JOBS
-        ids = cast(list[str], self.redis.zrevrange(key, 0, limit - 1))
-        return [job for job_id in ids if (job := self.get(job_id)) is not None]
+        return tuple(self.newest(state=state, limit=limit))
 
     def count(self, state: JobState) -> int:
         """How many jobs are in this state."""

@@ -59,13 +59,18 @@ class MakingJobs(Making, Connections):
     """What the command line needs to make jobs."""
 
 
-class Settings(Making, ReceiverSettings):
-    """What the Celery workers need."""
+class FalKey(Environment):
+    """What talking to fal needs."""
 
     fal_key: Annotated[SecretStr, AfterValidator(_keyed)] = Field(
         alias="FAL_KEY",
         description="fal's API key, <id>:<secret>; API scope is enough.",
     )
+
+
+class Settings(FalKey, Making, ReceiverSettings):
+    """What the Celery workers need."""
+
     fal_rest_host: str = Field(
         default=REST_HOST,
         alias="FAL_REST_HOST",

@@ -1,6 +1,7 @@
 """`falhook show` and `falhook list`: what is known of jobs."""
 
 import json
+from itertools import islice
 
 import click
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from worker.cli.command import as_data, job_of, json_option, plainly, print_json, records
 from worker.cli.screen import clock_text, jobs_table, state_text
+from worker.cli.selection import SINCE, select
 from worker.events import history
 from worker.jobs import Job, JobState
 from worker.records import Event
@@ -34,18 +36,28 @@ def show(job_id: str, as_json: bool) -> None:
 @click.option(
     "--state", type=click.Choice([state.value for state in JobState], case_sensitive=False)
 )
+@click.option("--reason", help="Only jobs with this reason, such as fal_422.")
+@click.option("--since", type=SINCE, help="Only jobs of that age at most: 90s, 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @json_option
 @plainly
-def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
-    """List the newest jobs, of one state or of all."""
-    found = records()
-    jobs = found.list(state=JobState(state) if state else None, limit=limit)
+def list_jobs(
+    *,
+    state: str | None,
+    reason: str | None,
+    since: float | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the newest jobs. Dead letters: --state FAILED, and --reason to choose among them."""
+    jobs = tuple(islice(select(records(), state=state, reason=reason, since=since), limit))
     if as_json:
         for job in jobs:
             print_json(as_data(job))
     elif jobs:
         Console().print(jobs_table(jobs))
+    elif state or reason or since:
+        click.echo("No such jobs.", err=True)
     else:
         click.echo("No jobs yet. Make one: falhook submit --help", err=True)
 
@@ -63,6 +75,7 @@ def _facts(job: Job) -> Table:
         "created": f"{clock_text(job.created_at)} UTC",
         "attempt": str(job.attempt) if job.attempt else "",
         "request id": job.request_id,
+        "cost": _cost(job),
         "source": json.dumps(job.source) if job.source else "",
         "outputs": json.dumps(job.outputs, indent=2) if job.outputs else "",
     }
@@ -70,6 +83,16 @@ def _facts(job: Job) -> Table:
         if value:
             table.add_row(name, value)
     return table
+
+
+def _cost(job: Job) -> str:
+    usd = job.estimate.get("usd")
+    if usd is None or not (job.posted or job.request_id):
+        return ""
+    note = ""
+    if job.state is JobState.CANCELLED:
+        note = ", rendered all the same" if job.payload else ", unless fal stopped in time"
+    return f"about ${usd}{note}"
 
 
 def _history(events: list[Event] | object) -> Table:

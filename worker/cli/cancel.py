@@ -1,0 +1,37 @@
+"""`falhook cancel`: end jobs before their render, and ask fal once to stop."""
+
+import sys
+
+import click
+
+from worker.cancellation import Cancellation, NotCancelled
+from worker.cli.command import job_of, json_option, plainly, print_json, records
+from worker.fal import Fal
+from worker.settings import FalKey
+
+
+@click.command()
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB...")
+@json_option
+@plainly
+def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
+    """Cancel JOBs that are not rendered yet.
+
+    fal may render and bill a running job all the same; its callback is then kept, and
+    `falhook retry` publishes it. Exit code 1 if a job goes on.
+    """
+    found = records()
+    fal = Fal(FalKey.from_env().fal_key.get_secret_value())
+    cancellation = Cancellation(records=found, fal=fal)
+    going_on = 0
+    for job in [job_of(found, job_id) for job_id in job_ids]:
+        try:
+            sentence, done = cancellation.cancel(job), True
+        except NotCancelled as why:
+            sentence, done = str(why), False
+            going_on += 1
+        if as_json:
+            print_json({"id": job.id, "cancelled": done, "sentence": sentence})
+        else:
+            click.echo(f"{sentence}.", err=not done)
+    sys.exit(1 if going_on else 0)

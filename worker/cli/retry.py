@@ -1,0 +1,76 @@
+"""`falhook retry`: ended jobs go on from what is stored, without paying again."""
+
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+
+import click
+
+from worker.cli.command import Problem, job_of, json_option, plainly, print_json, records
+from worker.cli.selection import SINCE, select
+from worker.jobs import Job, JobState
+from worker.records import Records
+from worker.replay import NotReplayed, Replay
+
+
+@click.command()
+@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
+@click.option("--failed", "state", flag_value=JobState.FAILED.value, help="All failed jobs.")
+@click.option("--expired", "state", flag_value=JobState.EXPIRED.value, help="All expired jobs.")
+@click.option("--since", type=SINCE, help="Of these, the ones of that age at most: 30m, 12h, 7d.")
+@click.option("--reason", help="Of these, the ones with this reason.")
+@click.option("--resubmit", is_flag=True, help="Send them to fal again, WHICH COSTS AGAIN.")
+@click.option("--yes", is_flag=True, help="Do not ask before --resubmit.")
+@json_option
+@plainly
+def retry(
+    *,
+    job_ids: tuple[str, ...],
+    state: str | None,
+    since: float | None,
+    reason: str | None,
+    resubmit: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Bring JOBs that failed, expired or were cancelled back to where they ended.
+
+    Nothing is sent to fal where a result or a source is stored. Exit code 1 if a job stayed.
+    """
+    if bool(job_ids) == bool(state):
+        raise Problem("Name jobs, or --failed or --expired, and not both.")
+    found = records()
+    jobs = [job_of(found, job_id) for job_id in job_ids] or list(
+        select(found, state=state, reason=reason, since=since)
+    )
+    if resubmit and jobs and not yes:
+        click.confirm(_question(jobs), abort=True, err=True)
+    stayed = [job for job in jobs if not _one(found, job, resubmit=resubmit, as_json=as_json)]
+    if not jobs:
+        click.echo("No such jobs.", err=True)
+    sys.exit(1 if stayed else 0)
+
+
+def _one(found: Records, job: Job, *, resubmit: bool, as_json: bool) -> bool:
+    replay = Replay(records=found)
+    try:
+        to = (replay.resubmit if resubmit else replay.retry)(job)
+    except NotReplayed as why:
+        if as_json:
+            print_json({"id": job.id, "state": job.state, "why": str(why)})
+        else:
+            click.echo(f"{why}.", err=True)
+        return False
+    if as_json:
+        print_json({"id": job.id, "state": to, "was": job.state})
+    else:
+        click.echo(f"{job.id}  {job.state} → {to}")
+    return True
+
+
+def _question(jobs: Sequence[Job]) -> str:
+    known = [Decimal(str(job.estimate["usd"])) for job in jobs if "usd" in job.estimate]
+    unknown = len(jobs) - len(known)
+    cost = f"about ${sum(known, Decimal(0))} once more" if known else "an amount not known here"
+    rest = f", and {unknown} whose price is not known" if known and unknown else ""
+    return f"fal will render {len(jobs)} jobs again, for {cost}{rest}. Go on?"
