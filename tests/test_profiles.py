@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.profiles import EXTRAS, H264, MASTERS, Profile
+from worker.jobs import Json
+from worker.profiles import EXTRAS, H264, MASTERS, PROFILE_KEY, Profile, asked_profile
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,16 @@ def test_crf_by_lines(lines: int, crf: str) -> None:
     """Small renditions are compressed more: what is lost is not seen at their size."""
     options = H264.options(lines)
     assert crf == options[options.index("-crf") + 1]
+
+
+def test_a_job_asks_for_its_own() -> None:
+    """A job's metadata names another profile, or none; other metadata does not matter."""
+    assert asked_profile({"profile": "customer-7"}) is None
+    assert Profile.parse("web+720p") == asked_profile({PROFILE_KEY: "web+720p"})
+
+
+@pytest.mark.parametrize("asked", ["hd", 7, ["web"]])
+def test_a_job_that_asks_for_what_is_not(asked: str | int | list[Json]) -> None:
+    """Anything else under that name is refused."""
+    with pytest.raises(ValueError, match=r"knows no delivery profile|must be a text"):
+        asked_profile({PROFILE_KEY: asked})

@@ -8,6 +8,7 @@ from redis import Redis
 from webhook.contract import Task
 from worker.cdn import Cdn
 from worker.create import Checks, Creator
+from worker.delivery import Delivering
 from worker.download import AllowedHosts, Downloader, http_client
 from worker.fal import Fal
 from worker.ffmpeg import Ffmpeg
@@ -98,6 +99,11 @@ def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> 
     return (
         submit.step(),
         Download(downloader=downloader, storage=storage, progress=progress).step(),
-        TranscodeTag(storage=storage, ffmpeg=ffmpeg, progress=progress).step(),
+        TranscodeTag(
+            storage=storage,
+            ffmpeg=ffmpeg,
+            progress=progress,
+            delivering=Delivering.of(settings),
+        ).step(),
         Publish(storage=storage, records=records).step(),
     )

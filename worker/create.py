@@ -15,6 +15,7 @@ from worker.jobs import Job, JobState, Json, new_job_id
 from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem, Refusal
 from worker.options import Options
 from worker.pipeline import WAKE_GRACE
+from worker.profiles import PROFILE_KEY, asked_profile
 from worker.records import Records
 from worker.staging import Staged, Staging
 
@@ -81,7 +82,7 @@ class Checks:
             id=_checked_id(order.job_id),
             endpoint=order.endpoint,
             arguments=checked,  # type: ignore[arg-type]  # only JSON gets through
-            metadata=order.metadata,
+            metadata=_checked_metadata(order.metadata),
             options=Options.read(order.options).record(),
             estimate=_recorded(model.estimate(checked)),
         )
@@ -194,6 +195,14 @@ def _loosely(order: Order, staged: Staged) -> dict[str, object]:
 
 def _recorded(estimate: Estimate | None) -> dict[str, Json]:
     return {} if estimate is None else {**asdict(estimate), "usd": str(estimate.usd)}
+
+
+def _checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+    try:
+        asked_profile(metadata)
+    except ValueError as error:
+        raise JobRefused(f"metadata {PROFILE_KEY} {error}") from None
+    return metadata
 
 
 def _checked_id(job_id: str | None) -> str:

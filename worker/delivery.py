@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
+from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
 from worker.jobs import Job, Json
 from worker.marks import Marks
 from worker.media import Delivery
-from worker.profiles import ORIGINAL, Profile
+from worker.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 from worker.tags import PromptTag, Tags
-
-# The key of a job's metadata that asks for another delivery profile than the setting's.
-PROFILE_KEY = "falhook.profile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +21,15 @@ class Delivering:
     profile: Profile = ORIGINAL
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
+
+    @classmethod
+    def of(cls, settings: DeliverySettings) -> Self:
+        """As the settings say."""
+        return cls(
+            profile=Profile.parse(settings.profile),
+            marks=Marks.parse(settings.marks, settings.aigc_provider),
+            prompt_tag=settings.prompt_tag,
+        )
 
     def profile_of(self, job: Job) -> Profile:
         """The job's own profile, else the setting's. Raises Permanent ("unknown_profile")."""
@@ -44,17 +52,6 @@ class Delivering:
             prompt_tag=self.prompt_tag,
             marks=self.marks,
         )
-
-
-def asked_profile(metadata: Mapping[str, Json]) -> Profile | None:
-    """The profile that a job's metadata asks for. Raises ValueError, which lists what there is."""
-    match metadata.get(PROFILE_KEY):
-        case None:
-            return None
-        case str(text):
-            return Profile.parse(text)
-        case other:
-            raise ValueError(f"must be a text, not {type(other).__name__}")
 
 
 def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:

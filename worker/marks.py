@@ -42,11 +42,11 @@ class Marks:
 
     @classmethod
     def parse(cls, text: str, provider: str) -> Self:
-        """Of a comma-separated list of places. Raises ValueError with the cure."""
-        names = {name.strip() for name in text.split(",") if name.strip()}
+        """Of a comma-separated list of places, or "none". Raises ValueError with the cure."""
+        names = {name.strip() for name in text.split(",") if name.strip()} - {"none"}
         if unknown := names - set(Mark):
             known = ", ".join(Mark)
-            raise ValueError(f"knows no mark {', '.join(sorted(unknown))}; there are {known}")
+            raise ValueError(f"knows no mark {', '.join(sorted(unknown))}; there are {known}, none")
         if Mark.CN in names and not provider:
             raise ValueError("has the mark cn, which needs FALHOOK_AIGC_PROVIDER as well")
         return cls(places=frozenset(map(Mark, names)), provider=provider)
@@ -68,7 +68,8 @@ class Marks:
             made |= {"Label": _SURELY, "ContentProducer": self.provider, "ProduceID": content_id}
         if not made["ContentPropagator"]:
             made |= {"ContentPropagator": self.provider, "PropagateID": content_id}
-        return json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+        # ASCII: exiftool takes any other freeform item of an MP4 for binary data.
+        return json.dumps(made, separators=(",", ":"))
 
 
 def _parsed(label: str) -> dict[str, str] | None:

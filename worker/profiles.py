@@ -5,9 +5,12 @@ as fal rendered it where that plays everywhere, and a poster; "web+720p+preview"
 1080 lines at most, a WebP poster beside the JPEG, one smaller rendition and a muted preview.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Self
+
+from worker.jobs import Json
 
 VIDEO, POSTER = "video.mp4", "poster.jpg"
 
@@ -144,3 +147,16 @@ class Profile:
 
 
 ORIGINAL = Profile.parse("original")
+# The key of a job's metadata that asks for another delivery profile than the setting's.
+PROFILE_KEY = "falhook.profile"
+
+
+def asked_profile(metadata: Mapping[str, Json]) -> Profile | None:
+    """The profile that a job's metadata asks for. Raises ValueError, which lists what there is."""
+    match metadata.get(PROFILE_KEY):
+        case None:
+            return None
+        case str(text):
+            return Profile.parse(text)
+        case other:
+            raise ValueError(f"must be a text, not {type(other).__name__}")

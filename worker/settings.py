@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.settings import Connections, Environment
 from webhook.settings import Settings as ReceiverSettings
+from worker.delivery_settings import DeliverySettings
 
 # fal-client's own name of the host; importing it for this would slow the command line down.
 REST_HOST = "rest.fal.ai"
@@ -68,7 +69,7 @@ class FalKey(Environment):
     )
 
 
-class Settings(FalKey, Making, ReceiverSettings):
+class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
     """What the Celery workers need."""
 
     fal_rest_host: str = Field(

@@ -1,0 +1,82 @@
+"""worker.delivery: settings and jobs decide together what is made."""
+
+import pytest
+
+from tests.media_factories import tags
+from webhook.environment import SettingsError
+from worker.delivery import Delivering
+from worker.delivery_settings import DeliverySettings
+from worker.failures import Permanent
+from worker.jobs import Job, Json
+from worker.marks import Mark
+from worker.profiles import ORIGINAL, PROFILE_KEY, Profile
+from worker.tags import PromptTag
+
+
+def job(**metadata: Json) -> Job:
+    made = tags()
+    return Job(
+        id=made.job_id,
+        endpoint=made.endpoint,
+        request_id=made.request_id,
+        arguments={"prompt": "a fox"},
+        metadata=metadata,
+        created_at=made.created.timestamp(),
+    )
+
+
+def test_defaults() -> None:
+    """Without settings: the video, its poster, the mark of the EU, and nothing of the prompt."""
+    made = Delivering.of(DeliverySettings.from_env({}))
+    assert Delivering() == made
+    assert (ORIGINAL, frozenset({Mark.EU}), PromptTag.OFF) == (
+        made.profile,
+        made.marks.places,
+        made.prompt_tag,
+    )
+
+
+def test_settings_are_read() -> None:
+    """Profile, marks and prompt are taken from the environment."""
+    environ = {
+        "FALHOOK_PROFILE": "web+preview",
+        "FALHOOK_MARKS": "cn",
+        "FALHOOK_AIGC_PROVIDER": "acme",
+        "FALHOOK_TAG_PROMPT": "hash",
+    }
+    made = Delivering.of(DeliverySettings.from_env(environ))
+    assert "web+preview" == made.profile.name
+    assert (frozenset({Mark.CN}), "acme") == (made.marks.places, made.marks.provider)
+    assert PromptTag.HASH is made.tags(job()).prompt_tag
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE knows no delivery profile 'hd'"),
+        ("FALHOOK_MARKS", "us", "FALHOOK_MARKS knows no mark us"),
+        ("FALHOOK_MARKS", "cn", "needs FALHOOK_AIGC_PROVIDER"),
+        ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),
+    ],
+)
+def test_settings_that_cannot_be(name: str, value: str, words: str) -> None:
+    """A setting that names what is not is refused by name when the process starts."""
+    with pytest.raises(SettingsError, match=words):
+        DeliverySettings.from_env({name: value})
+
+
+def test_a_job_may_ask_for_another_profile() -> None:
+    """Its metadata goes before the setting; what it should not have got past is permanent."""
+    house = Delivering(profile=Profile.parse("web"))
+    assert "web" == house.profile_of(job()).name
+    assert "original+720p" == house.profile_of(job(**{PROFILE_KEY: "original+720p"})).name
+    with pytest.raises(Permanent, match=r"unknown_profile.*falhook\.profile knows no"):
+        house.profile_of(job(**{PROFILE_KEY: "hd"}))
+
+
+def test_tags_are_the_jobs() -> None:
+    """Title, ids and date come from the job; the prompt only goes where a setting says so."""
+    made = Delivering().tags(job(title="A fox in the snow"))
+    expected = tags(comment=made.comment).pairs({})
+    assert expected == made.pairs({})
+    assert "A fox in the snow" != Delivering().tags(job(title=7)).title
