@@ -51,7 +51,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
     """What was checked at the start holds."""
     oven = Oven.from_env({"OVEN_HEAT": "1", "OVEN_DISH": "pie"})
     with pytest.raises(ValueError, match="frozen"):
-        oven.heat = 2  # type: ignore[misc]
+        oven.heat = 2
 
 
 def test_separated_takes_entries_without_space_or_emptiness() -> None:

@@ -27,7 +27,7 @@ FAL_KEY = SigningKey(bytes(range(32)))
 REQUEST_ID = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
 
 
-def content(request_id: str = REQUEST_ID, **changes: object) -> bytes:
+def content(request_id: object = REQUEST_ID, **changes: object) -> bytes:
     """A callback body as fal renders it."""
     fields: dict[str, object] = {
         "error": None,
@@ -48,21 +48,16 @@ def content(request_id: str = REQUEST_ID, **changes: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One callback as fal sends it; `signed` makes an honest one, `with_` bends it."""
+    """One callback as fal sends it; `signed` makes an honest one."""
 
     path: str
     headers: Mapping[str, str]
     body: bytes
 
-    def with_(self, *, body: bytes | None = None, path: str = "", **headers: str) -> "Delivery":
-        """This delivery with another body, path or headers (`request_id=…`), not signed anew."""
+    def with_(self, **headers: str) -> "Delivery":
+        """This delivery with other headers (`request_id=…`), not signed anew."""
         changed = {header_name(name): value for name, value in headers.items()}
-        return replace(
-            self,
-            path=path or self.path,
-            body=self.body if body is None else body,
-            headers={**self.headers, **changed},
-        )
+        return replace(self, headers={**self.headers, **changed})
 
     def without(self, name: str) -> "Delivery":
         """This delivery with one header missing."""

@@ -6,30 +6,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from webhook import log as logs
-from webhook.contract import celery_app
+from webhook.fetch import fetcher
 from webhook.health import Health
 from webhook.inbox import Inbox
-from webhook.keys import Keys, fetch_keys
+from webhook.keys import Keys
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
+from webhook.room import Room
 from webhook.settings import Settings
-from webhook.wake import Waker
+from webhook.sources import Sources
+from webhook.wake import Waker, publisher
 
 log = logs.get_logger()
-
-# Measured: with kombu's defaults a publish to a Redis that hangs blocks for more than 25 s.
-PUBLISHER: dict[str, object] = {
-    "socket_timeout": 2,
-    "socket_connect_timeout": 1,
-    "max_retries": 0,
-    "health_check_interval": 15,
-}
 
 
 def create_app(
@@ -41,40 +37,70 @@ def create_app(
     """
     settings = settings or Settings.from_env()
     logs.configure(level=settings.log_level, form=settings.log_format)
-    redis = Redis.from_url(
-        settings.redis_url, socket_timeout=2, socket_connect_timeout=1, health_check_interval=15
-    )
-    celery = celery_app(settings.broker_url, transport_options=PUBLISHER)
-    keys = Keys(fetch_keys(settings.jwks_url))
-    metrics = Metrics(keys)
-    waker = Waker(celery)
+    redis = _redis(settings.redis_url)
+    celery = publisher(settings.broker_url)
+    keys = Keys(fetcher(settings.jwks_url))
+    sources = _sources(settings)
+    room = Room()
+    metrics = Metrics(keys, room)
+    waker = Waker(celery, count=metrics.woke)
     inbox = Inbox(redis, waker, observe=metrics.batches.observe)
-    receiver = Receiver(settings=settings, keys=keys, inbox=inbox, metrics=metrics, clock=clock)
+    receiver = Receiver(
+        settings=settings,
+        keys=keys,
+        inbox=inbox,
+        metrics=metrics,
+        room=room,
+        sources=sources,
+        clock=clock,
+    )
     health = Health(keys=keys, redis=redis, celery=celery)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         waker.start()
         async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(inbox.run())
-            warming = tasks.create_task(keys.refresh())
+            running = [tasks.create_task(inbox.run()), tasks.create_task(keys.run())]
+            if sources is not None:
+                running.append(tasks.create_task(sources.run()))
             log.info("receiver.started", public_url=settings.public_url)
             yield
-            writing.cancel()
-            warming.cancel()
-        waker.stop()
+            for task in running:
+                task.cancel()
+        await asyncio.to_thread(waker.stop)
         await redis.aclose()
         log.info("receiver.stopped")
 
     async def metrics_page(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/webhooks/fal/{job_id}/{token}", receiver.callback, methods=["POST"]),
+            Route("/webhooks/fal/{job_id}/{token}", receiver, methods=["POST"]),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             Route("/metrics", metrics_page),
         ],
         lifespan=lifespan,
     )
+    # fal takes a redirect for a final refusal.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _redis(url: str) -> Redis:
+    # Again at once, twice: a connection that lay idle may have been cut; more would only keep fal
+    # waiting for a 503.
+    return Redis.from_url(
+        url,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        health_check_interval=15,
+        retry=Retry(ConstantBackoff(0.1), 2),
+    )
+
+
+def _sources(settings: Settings) -> Sources | None:
+    if not settings.meta_url:
+        return None
+    return Sources(fetcher(settings.meta_url), trusted=settings.proxies)

@@ -1,8 +1,8 @@
 """Whether the process lives, and whether it can do its work."""
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Coroutine, Mapping
 
 from celery import Celery
 from redis.asyncio import Redis
@@ -13,15 +13,28 @@ from webhook.keys import Keys
 
 # A check that hangs counts as failed after this many seconds.
 CHECK_TIMEOUT = 3.0
+# Seconds for which an answer holds, so that nobody's asking becomes a load on Redis and broker.
+HOLDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether the process lives, and whether it can do its work."""
+    """Whether the process lives, and whether it can do its work; `clock` is monotonic seconds."""
 
-    keys: Keys
-    redis: Redis
-    celery: Celery
+    def __init__(
+        self,
+        *,
+        keys: Keys,
+        redis: Redis,
+        celery: Celery,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._redis = redis
+        self._celery = celery
+        self._clock = clock
+        self._checking = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._checks: Mapping[str, bool] = {}
 
     async def healthz(self, _request: Request) -> Response:
         """GET /healthz: the process answers."""
@@ -29,20 +42,26 @@ class Health:
 
     async def readyz(self, _request: Request) -> Response:
         """GET /readyz: 200 if Redis, broker and fal's keys can all be had, else 503 and which."""
+        async with self._checking:
+            if self._clock() - self._checked_at > HOLDS:
+                self._checks = await self._check()
+                self._checked_at = self._clock()
+        words = {name: "ok" if works else "unavailable" for name, works in self._checks.items()}
+        return JSONResponse(words, 200 if all(self._checks.values()) else 503)
+
+    async def _check(self) -> Mapping[str, bool]:
         checks = {
-            "redis": await _works(self._ping()),
-            "broker": await _works(asyncio.to_thread(self._connect)),
-            "keys": await _works(self.keys.current()),
+            "redis": _works(self._ping()),
+            "broker": _works(asyncio.to_thread(self._connect)),
+            "keys": _works(self._keys.current()),
         }
-        ready = all(checks.values())
-        words = {name: "ok" if works else "unavailable" for name, works in checks.items()}
-        return JSONResponse(words, 200 if ready else 503)
+        return dict(zip(checks, await asyncio.gather(*checks.values()), strict=True))
 
     async def _ping(self) -> None:
-        await self.redis.ping()
+        await self._redis.ping()
 
     def _connect(self) -> None:
-        with self.celery.connection_for_write() as connection:
+        with self._celery.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
 
 

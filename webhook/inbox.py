@@ -17,9 +17,21 @@ from webhook.contract import INBOX, WAKE_GRACE, Callback, inbox_key
 from webhook.log import get_logger
 
 MAX_BATCH = 256
+# Of one batch: the callback that exceeds it is the batch's last.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PENDING = 10_000
 # fal gives up after 15 s; a write that takes longer than this is answered 503, in seconds.
 WRITE_TIMEOUT = 4.0
+
+# One script, so that no entry can stand there without its mark in the set of pending ones, and
+# that one answer, rather than one for each command, has to be read.
+_WRITE = """
+for i = 2, #KEYS do
+  local at = (i - 2) * 4
+  redis.call('HSETNX', KEYS[i], ARGV[at + 1], ARGV[at + 2])
+  redis.call('ZADD', KEYS[1], 'NX', ARGV[at + 3], ARGV[at + 4])
+end
+"""
 
 log = get_logger()
 
@@ -48,16 +60,20 @@ class Inbox:
         wake: Callable[[Sequence[str]], None],
         *,
         observe: Callable[[int], None] = lambda _size: None,
+        max_pending: int = MAX_PENDING,
+        seconds: float = WRITE_TIMEOUT,
     ) -> None:
-        self._redis = redis
+        self._write = redis.register_script(_WRITE)
         self._wake = wake
         self._observe = observe
+        self._max_pending = max_pending
+        self._seconds = seconds
         self._waiting: deque[_Entry] = deque()
         self._arrived = asyncio.Event()
 
     async def put(self, job_id: str, callback: Callback) -> None:
         """Afterwards the callback stands in Redis. Raises InboxUnavailable if it may not."""
-        if len(self._waiting) >= MAX_PENDING:
+        if len(self._waiting) >= self._max_pending:
             raise InboxUnavailable("overloaded")
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Entry(job_id=job_id, callback=callback, written=written))
@@ -68,34 +84,47 @@ class Inbox:
         """Write what waits, batch after batch, until cancelled."""
         while True:
             await self._arrived.wait()
-            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            batch = self._next()
             if not self._waiting:
                 self._arrived.clear()
             self._observe(len(batch))
             await self._commit(batch)
 
+    def _next(self) -> Sequence[_Entry]:
+        batch: list[_Entry] = []
+        size = 0
+        while self._waiting and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            entry = self._waiting.popleft()
+            batch.append(entry)
+            size += len(entry.callback.body)
+        return batch
+
     async def _commit(self, batch: Sequence[_Entry]) -> None:
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT):
-                await self._write(batch)
+            async with asyncio.timeout(self._seconds):
+                await self._store(batch)
         except Exception as error:  # noqa: BLE001  # whatever it was, every caller needs its answer
-            log.warning("inbox.unavailable", error=type(error).__name__, callbacks=len(batch))
-            for entry in batch:
+            # Those who waited meanwhile would wait as long again, and fal's patience ends.
+            failed = [*batch, *self._waiting]
+            self._waiting.clear()
+            self._arrived.clear()
+            log.warning("inbox.unavailable", error=type(error).__name__, callbacks=len(failed))
+            for entry in failed:
                 _settle(entry.written, InboxUnavailable("inbox_unavailable"))
             return
         for entry in batch:
             _settle(entry.written, None)
-        self._wake(sorted({entry.job_id for entry in batch}))
+        self._wake([entry.job_id for entry in batch])
 
-    async def _write(self, batch: Sequence[_Entry]) -> None:
-        # MULTI, so that no entry can stand there without its mark in the set of pending ones.
-        pipe = self._redis.pipeline(transaction=True)
+    async def _store(self, batch: Sequence[_Entry]) -> None:
+        keys, arguments = [INBOX], list[str | bytes | float]()
         for entry in batch:
             callback = entry.callback
-            pipe.hsetnx(inbox_key(entry.job_id), callback.fingerprint, callback.encode())
-            pipe.zadd(INBOX, {entry.job_id: callback.received_at + WAKE_GRACE}, nx=True)
-        execute: Awaitable[object] = pipe.execute()
-        await execute
+            keys.append(inbox_key(entry.job_id))
+            due = callback.received_at + WAKE_GRACE
+            arguments += (callback.fingerprint, callback.encode(), due, entry.job_id)
+        stored: Awaitable[object] = self._write(keys=keys, args=arguments)
+        await stored
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:

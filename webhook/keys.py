@@ -2,35 +2,31 @@
 
 import asyncio
 import json
+import re
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
-import httpx
 from nacl.signing import VerifyKey
 
+from webhook.fetch import MAX_DOCUMENT, Fetch
 from webhook.log import get_logger
 
 # https://docs.fal.ai/documentation/model-apis/inference/webhooks : cache at most 24 hours.
 MAX_AGE = 24 * 3600.0
+# In the background, so that no callback has to wait for it; seconds.
+REFRESH_EVERY = 3600.0
 # A flood of forgeries must not make us a flood at fal's door: one fetch a minute at most.
 MIN_INTERVAL = 60.0
-MAX_DOCUMENT = 64 * 1024
 MAX_KEYS = 20
-ED25519_KEY_BYTES = 32
+# RFC 8037: 32 bytes in base64url, which fal's own sample decodes as if it were padded.
+_X = re.compile(r"[A-Za-z0-9_-]{43}=?")
 
 log = get_logger()
 
 
 class KeysUnavailable(Exception):
     """No key of fal is known, so no callback can be judged."""
-
-
-class Fetch(Protocol):
-    """Gets the key document; raises OSError or ValueError when it cannot."""
-
-    async def __call__(self) -> bytes: ...
 
 
 def parse(document: bytes) -> tuple[VerifyKey, ...]:
@@ -41,9 +37,14 @@ def parse(document: bytes) -> tuple[VerifyKey, ...]:
     """
     if len(document) > MAX_DOCUMENT:
         raise ValueError(f"larger than {MAX_DOCUMENT} bytes")
-    match json.loads(document):
+    try:
+        content = json.loads(document)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    match content:
         case {"keys": list(entries)}:
-            keys = tuple(key for entry in entries if (key := _key(entry)) is not None)
+            found = (_key(entry) for entry in entries)
+            keys = tuple(dict.fromkeys(key for key in found if key is not None))
         case _:
             raise ValueError("not a JWKS document")
     if not 1 <= len(keys) <= MAX_KEYS:
@@ -53,9 +54,8 @@ def parse(document: bytes) -> tuple[VerifyKey, ...]:
 
 def _key(entry: object) -> VerifyKey | None:
     match entry:
-        case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
-            raw = urlsafe_b64decode(x.rstrip("=") + "=" * (-len(x.rstrip("=")) % 4))
-            return VerifyKey(raw) if len(raw) == ED25519_KEY_BYTES else None
+        case {"kty": "OKP", "crv": "Ed25519", "x": str(x)} if _X.fullmatch(x):
+            return VerifyKey(urlsafe_b64decode(x[:43] + "="))
     return None
 
 
@@ -68,6 +68,7 @@ class Keys:
         self._keys: tuple[VerifyKey, ...] = ()
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
+        self._missed_at = float("-inf")
         self._refreshing = asyncio.Lock()
 
     @property
@@ -80,6 +81,12 @@ class Keys:
         """Seconds since the known keys were fetched; infinite before the first time."""
         return self._clock() - self._fetched_at
 
+    async def run(self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        """Keep the keys fresh until cancelled; after a failure, try again in a minute."""
+        while True:
+            await self.refresh()
+            await sleep(REFRESH_EVERY if self.age < MIN_INTERVAL else MIN_INTERVAL)
+
     async def current(self) -> tuple[VerifyKey, ...]:
         """The known keys, refreshed when older than MAX_AGE; stale ones if that fails.
 
@@ -91,17 +98,24 @@ class Keys:
             raise KeysUnavailable
         return self._keys
 
-    async def refresh(self) -> bool:
-        """Fetch the keys anew, once for all who ask at a time and at most once a minute.
-
-        True if the set of keys changed since the caller asked.
-        """
-        before = self._keys
+    async def refresh(self) -> None:
+        """Fetch the keys anew, once for all who ask at a time and at most once a minute."""
         async with self._refreshing:
-            if self._keys is before and self._clock() - self._tried_at >= MIN_INTERVAL:
+            if self._clock() - self._tried_at >= MIN_INTERVAL:
                 self._tried_at = self._clock()
                 await self._load()
-        return self._keys != before
+
+    async def missed(self, tried: Sequence[VerifyKey]) -> bool:
+        """True if there are other keys than those `tried`, which did not verify a callback.
+
+        fal may have rotated them: they are fetched anew, once for all who miss at a time and at
+        most once a minute, whatever was fetched for other reasons.
+        """
+        async with self._refreshing:
+            if self._keys == tried and self._clock() - self._missed_at >= MIN_INTERVAL:
+                self._missed_at = self._clock()
+                await self._load()
+        return self._keys != tried
 
     async def _load(self) -> None:
         try:
@@ -112,19 +126,3 @@ class Keys:
         self._fetched_at = self._clock()
         self._keys = keys
         log.info("keys.refreshed", count=self.count)
-
-
-def fetch_keys(url: str) -> Fetch:
-    """Gets fal's key document: at most MAX_DOCUMENT bytes, within 10 s, no redirects."""
-
-    async def fetch() -> bytes:
-        async with httpx.AsyncClient(timeout=10, follow_redirects=False) as client:
-            try:
-                response = await client.get(url)
-            except httpx.HTTPError as error:
-                raise OSError(type(error).__name__) from None
-        if response.status_code != httpx.codes.OK or len(response.content) > MAX_DOCUMENT:
-            raise ValueError(f"status {response.status_code}, {len(response.content)} bytes")
-        return response.content
-
-    return fetch

@@ -1,25 +1,45 @@
 """The HTTP server that faces the outside: uvicorn, with its limits in one place."""
 
+import resource
+
 import uvicorn
 from starlette.applications import Starlette
 
+from webhook.protocol import Limits, bounded_by
 from webhook.settings import Settings
 
+# File descriptors beside the connections of callers: listener, Redis, broker, logs.
+_OWN_FILES = 64
+_MOST_FILES = 65_536
 
-def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
+
+def configuration(
+    app: Starlette, settings: Settings, limits: Limits | None = None
+) -> uvicorn.Config:
     """How uvicorn serves `app`: access log off, nothing believed that a peer says of itself."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        http=bounded_by(limits or Limits(connections=_connections())),
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        ws="none",
-        limit_concurrency=2_000,
         backlog=2048,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=20,
-        h11_max_incomplete_event_size=32 * 1024,
     )
+
+
+def _connections() -> int:
+    """As many as there are file descriptors for, after asking for more of these."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    wanted = _MOST_FILES if unlimited else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    most = Limits().connections
+    return most if soft == resource.RLIM_INFINITY else min(most, soft - _OWN_FILES)

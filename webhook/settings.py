@@ -1,5 +1,6 @@
 """Settings: declared once, each with its sentence."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -44,6 +45,15 @@ def _origin(value: str) -> str:
     if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
         raise ValueError("must be an origin alone, such as https://hooks.example.com")
     return value.rstrip("/")
+
+
+def _networks(value: str) -> str:
+    for entry in separated(value):
+        try:
+            ip_network(entry)
+        except ValueError as error:
+            raise ValueError(f"holds no address or network: {error}") from None
+    return value
 
 
 def _words(value: str) -> str:
@@ -125,6 +135,18 @@ class Settings(Addresses):
         alias="FALHOOK_JWKS_URL",
         description="Where fal publishes its public keys.",
     )
+    meta_url: Annotated[str, AfterValidator(_https)] = Field(
+        default="",
+        alias="FALHOOK_META_URL",
+        description="Set to https://api.fal.ai/v1/meta to refuse callers whose address fal does "
+        "not publish there; the signature decides alone where not set.",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        alias="FALHOOK_TRUSTED_PROXIES",
+        description="Addresses or networks (10.0.0.0/8), comma-separated, of the proxies before "
+        "the receiver, whose X-Forwarded-For is believed; matters with FALHOOK_META_URL alone.",
+    )
     port: int = Field(
         default=8000, ge=0, le=65535, alias="PORT", description="TCP port of the receiver."
     )
@@ -138,3 +160,8 @@ class Settings(Addresses):
     def user_ids(self) -> tuple[str, ...]:
         """The fal accounts whose callbacks are ours."""
         return separated(self.fal_user_ids)
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of trusted proxies."""
+        return tuple(ip_network(entry) for entry in separated(self.trusted_proxies))

@@ -1,31 +1,58 @@
 """Wakes: Celery messages that carry job ids alone, sent beside the event loop.
 
-Celery's publishing blocks, so one thread sends for all; what arrives meanwhile shares the next
-message. A wake that cannot be sent is dropped: the sweep finds the inbox's pending entries.
+Celery's publishing blocks, so one thread sends for all. A lone wake goes out at once; what arrives
+shortly after it shares the next message. A wake that cannot be sent is dropped: the sweep finds
+the inbox's pending entries.
 """
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from celery import Celery
 
-from webhook.contract import Task
+from webhook.contract import Task, celery_app
 from webhook.log import get_logger
 
 MAX_WAITING = 1_000
 MAX_IDS = 100
+# Seconds between messages: each costs 0.4 ms of the time that answers callbacks.
+PAUSE = 0.01
+PAUSE_AFTER_FAILURE = 1.0
+
+# Measured: with kombu's defaults a publish to a Redis that hangs blocks for more than 25 s.
+_REDIS: dict[str, object] = {
+    "socket_timeout": 2,
+    "socket_connect_timeout": 1,
+    "max_retries": 0,
+    "health_check_interval": 15,
+}
+_RABBITMQ: dict[str, object] = {"read_timeout": 5, "write_timeout": 2, "connect_timeout": 1}
+# Once more at once: a connection that lay idle may have been cut.
+_RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 
 log = get_logger()
+
+
+def publisher(broker_url: str) -> Celery:
+    """A Celery application that publishes to Redis or RabbitMQ and never hangs for long."""
+    celery = celery_app(broker_url, transport_options=_REDIS)
+    if broker_url.startswith("amqp"):
+        celery.conf.broker_transport_options = _RABBITMQ
+    return celery
 
 
 class Waker:
     """Sends `falhook.ingest` for job ids handed over from the event loop."""
 
-    def __init__(self, celery: Celery) -> None:
+    def __init__(
+        self, celery: Celery, *, count: Callable[[bool], None] = lambda _sent: None
+    ) -> None:
         self._celery = celery
-        self._waiting: queue.Queue[Sequence[str] | None] = queue.Queue(MAX_WAITING)
+        self._count = count
+        self._waiting: queue.Queue[Sequence[str]] = queue.Queue(MAX_WAITING)
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
 
     def start(self) -> None:
@@ -34,8 +61,9 @@ class Waker:
 
     def stop(self, timeout: float = 3.0) -> None:
         """Send what was handed over, for `timeout` seconds at most, and end."""
+        self._stopped.set()
         with suppress(queue.Full):
-            self._waiting.put(None, timeout=timeout)
+            self._waiting.put_nowait(())
         self._thread.join(timeout)
 
     def __call__(self, job_ids: Sequence[str]) -> None:
@@ -43,29 +71,29 @@ class Waker:
         try:
             self._waiting.put_nowait(job_ids)
         except queue.Full:
-            log.warning("wake.failed", error="queue_full", jobs=len(job_ids))
+            self._count(False)
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            ids, ended = self._gather(first)
-            for start in range(0, len(ids), MAX_IDS):
-                self._send(ids[start : start + MAX_IDS])
-            if ended:
-                return
+        while not (self._stopped.is_set() and self._waiting.empty()):
+            ids = self._gather(self._waiting.get())
+            batches = [ids[start : start + MAX_IDS] for start in range(0, len(ids), MAX_IDS)]
+            sent = all(self._send(batch) for batch in batches)
+            self._stopped.wait(PAUSE if sent else PAUSE_AFTER_FAILURE)
+        self._celery.close()
 
-    def _gather(self, first: Sequence[str]) -> tuple[list[str], bool]:
+    def _gather(self, first: Sequence[str]) -> Sequence[str]:
         ids = dict.fromkeys(first)
-        while True:
-            try:
-                more = self._waiting.get_nowait()
-            except queue.Empty:
-                return list(ids), False
-            if more is None:
-                return list(ids), True
-            ids.update(dict.fromkeys(more))
+        with suppress(queue.Empty):
+            while True:
+                ids.update(dict.fromkeys(self._waiting.get_nowait()))
+        return list(ids)
 
-    def _send(self, job_ids: Sequence[str]) -> None:
+    def _send(self, job_ids: Sequence[str]) -> bool:
         try:
-            self._celery.send_task(Task.INGEST, args=[list(job_ids)], retry=False)
+            self._celery.send_task(Task.INGEST, args=[job_ids], retry=True, retry_policy=_RETRY)
         except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
             log.warning("wake.failed", error=type(error).__name__, jobs=len(job_ids))
+            self._count(False)
+            return False
+        self._count(True)
+        return True

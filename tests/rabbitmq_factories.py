@@ -1,0 +1,73 @@
+"""A RabbitMQ of the tests' own, where Debian's rabbitmq-server package is installed."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from infra.local.lifetime import Lifetime
+
+PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+MISSING = f"{PROGRAM} is not there (Debian: apt-get install rabbitmq-server)"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def rabbitmq_server(directory: Path) -> Iterator[str]:
+    """The URL of a broker that keeps everything in `directory` and ends with the block."""
+    port, distribution, names = _free_port(), _free_port(), _free_port()
+    (directory / "plugins").write_text("[].")
+    environ = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(directory),
+        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"falhook-{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_MNESIA_BASE": str(directory / "data"),
+        "RABBITMQ_LOG_BASE": str(directory),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_PID_FILE": str(directory / "pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(directory / "none"),
+    }
+    lifetime = Lifetime()
+    # Erlang's name server would otherwise be started as a daemon that nobody ends.
+    names_server = lifetime.spawn(
+        ("epmd", "-port", str(names)), output=subprocess.DEVNULL, environ=environ
+    )
+    broker = lifetime.spawn((str(PROGRAM),), output=subprocess.PIPE, environ=environ)
+    assert broker.stdout is not None
+    reading = threading.Thread(target=broker.stdout.read)
+    try:
+        _await_start(broker.stdout)
+        reading.start()
+        yield f"amqp://guest:guest@127.0.0.1:{port}//"
+        broker.terminate()
+        broker.wait(30)
+    finally:
+        lifetime.close()
+        broker.wait()
+        names_server.wait()
+        reading.join()
+        broker.stdout.close()
+
+
+def _await_start(output: IO[bytes]) -> None:
+    said: list[str] = []
+    for line in output:
+        said.append(line.decode(errors="replace"))
+        if b"Server startup complete" in line:
+            return
+    raise RuntimeError("RabbitMQ did not start:\n" + "".join(said[-20:]))

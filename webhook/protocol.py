@@ -1,0 +1,141 @@
+"""HTTP/1.1 with an end to everything that a peer may send, hold open or wait for.
+
+uvicorn bounds none of it: a head may be endless, a silent connection stays for ever, and a peer
+may queue any number of requests on one connection.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from webhook.answers import RETRY_AFTER
+from webhook.body import MAX_BODY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one connection may take, in bytes and seconds."""
+
+    connections: int = 4_096
+    head_bytes: int = 16 * 1024
+    # Chunks, discarded bodies and trailers count, so that it exceeds the largest body.
+    request_bytes: int = 2 * MAX_BODY
+    pipelined: int = 4
+    # From the connection, or the first byte of a request, to the end of its head.
+    head_seconds: float = 10.0
+    # To the last byte of its answer. Body (10 s), keys (5 s) and inbox (4 s) fit into it.
+    request_seconds: float = 30.0
+
+
+_FULL = (
+    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER}\r\n"
+    "content-length: 0\r\nconnection: close\r\n\r\n"
+).encode()
+
+
+class _HeadTooLarge(Exception):
+    """More header bytes than a request may have."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. A peer that exceeds a limit is answered where it can be, and cut off."""
+
+    limits = Limits()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        # When the request began whose answer is not complete; None on an idle connection.
+        self._began: float | None = None
+        self._head_complete = False
+        self._receiving = False
+        self._head_bytes = 0
+        self._request_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            transport.write(_FULL)
+            transport.close()
+            return
+        self._began = self.loop.time()
+        self._look_again(self.limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._began is None:
+            self._began = self.loop.time()
+            self._head_complete = False
+        super().data_received(data)
+        self._request_bytes += len(data)
+        if self._request_bytes > self.limits.request_bytes:
+            self.transport.abort()
+        elif not self._head_complete and self._request_bytes > self.limits.head_bytes:
+            self._refuse()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._began = self.loop.time()
+        self._receiving = True
+        self._head_complete = False
+        self._head_bytes = 0
+        self._request_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.limits.head_bytes:
+            raise _HeadTooLarge
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.url) > self.limits.head_bytes:
+            raise _HeadTooLarge
+        self._head_complete = True
+        super().on_headers_complete()
+        if len(self.pipeline) > self.limits.pipelined:
+            self.transport.abort()
+
+    def on_message_complete(self) -> None:
+        self._receiving = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._receiving and not self.pipeline:
+            self._began = None
+
+    def send_400_response(self, msg: str) -> None:
+        # An answer would be taken for that of a request before it, which is still under way.
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().send_400_response(msg)
+
+    def _refuse(self) -> None:
+        self.send_400_response("Request head too large.")
+
+    def _look_again(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        if self._began is None:
+            self._look_again(self.limits.head_seconds)
+            return
+        limits = self.limits
+        allowed = limits.request_seconds if self._head_complete else limits.head_seconds
+        left = self._began + allowed - self.loop.time()
+        if left <= 0:
+            self.transport.abort()
+        else:
+            self._look_again(min(left, limits.head_seconds))
+
+
+def bounded_by(limits: Limits) -> type[BoundedProtocol]:
+    """The protocol with these limits."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"limits": limits})
