@@ -27,7 +27,7 @@ class _Held:
 
 
 class Leases:
-    """The leases that this process holds, renewed by one thread."""
+    """The leases that this process holds, renewed by one thread, which ends when none is left."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -55,6 +55,9 @@ class Leases:
         while not pause.wait(RENEWAL):
             with self._lock:
                 held = tuple(self._held.values())
+                if not held:
+                    self._thread = None
+                    return
             for lease in held:
                 self._extend(lease)
 
