@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from webhook.environment import Environment
+from webhook.settings import Environment
 from worker.marks import Marks
 from worker.profiles import EXTRAS, MASTERS, Profile
 from worker.tags import PromptTag
