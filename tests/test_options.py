@@ -1,0 +1,106 @@
+"""fal's platform options: typed, refused by name, and in fal's own headers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from worker.options import InvalidOptions, Options
+
+
+def refused(given: Any) -> dict[str, str]:
+    """The problems by path."""
+    with pytest.raises(InvalidOptions) as caught:
+        Options.read(given)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_every_option_has_its_header() -> None:
+    """All that fal's platform understands goes out under its name, with the job's id as a tag."""
+    given = {
+        "priority": "low",
+        "start_timeout": 30,
+        "runner_hint": "session 7",
+        "no_retry": True,
+        "store_io": False,
+        "object_lifecycle": {
+            "expiration_duration_seconds": "1d",
+            "initial_acl": {"default": "allow", "rules": [{"user": "us", "decision": "allow"}]},
+        },
+        "tags": {"team": "films"},
+    }
+    lifecycle = {
+        "expiration_duration_seconds": 86_400,
+        "initial_acl": {"default": "allow", "rules": [{"user": "us", "decision": "allow"}]},
+    }
+    headers = Options.read(given).headers("job-1")
+    stored = headers.pop("X-Fal-Object-Lifecycle-Preference")
+    assert stored == headers.pop("X-Fal-Object-Lifecycle")
+    assert lifecycle == json.loads(stored)
+    expected = {
+        "X-Fal-Queue-Priority": "low",
+        "X-Fal-Request-Timeout": "30.0",
+        "X-Fal-Runner-Hint": "session 7",
+        "X-Fal-No-Retry": "1",
+        "X-Fal-Store-IO": "0",
+        "X-Fal-Tags": "job_id=job-1,team=films",
+    }
+    assert expected == headers
+
+
+def test_without_options_fal_hears_of_the_job_id_alone() -> None:
+    """What is not given is left to fal."""
+    assert {"X-Fal-Tags": "job_id=job-1"} == Options.read(None).headers("job-1")
+
+
+def test_for_ever_is_said() -> None:
+    """`never` is sent as null, which is not the same as leaving it to the account's default."""
+    options = Options.read({"object_lifecycle": {"expiration_duration_seconds": "never"}})
+    told = options.headers("j")["X-Fal-Object-Lifecycle-Preference"]
+    assert {"expiration_duration_seconds": None} == json.loads(told)
+
+
+def test_the_record_reads_back() -> None:
+    """What the record keeps gives the same headers again."""
+    given = {"object_lifecycle": {"expiration_duration_seconds": "never"}, "start_timeout": 2.5}
+    options = Options.read(given)
+    assert options.headers("j") == Options.read(options.record()).headers("j")
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({"priority": "high"}, ["priority"]),
+        ({"prio": "low"}, ["prio"]),
+        ({"start_timeout": 1}, ["start_timeout"]),
+        ({"start_timeout": float("inf")}, ["start_timeout"]),
+        ({"runner_hint": "a\r\nX-Evil: 1"}, ["runner_hint"]),
+        ({"runner_hint": "ü"}, ["runner_hint"]),
+        ({"no_retry": "yes"}, ["no_retry"]),
+        ({"tags": {"Team": "x"}}, ["tags.Team"]),
+        ({"tags": {"fal.x": "x"}}, ["tags.fal.x"]),
+        ({"tags": {"job_id": "x"}}, ["tags.job_id"]),
+        ({"tags": {"a": "x,b=y"}}, ["tags.a"]),
+        ({"tags": {f"k{n}": "x" for n in range(10)}}, ["options"]),
+        ({"tags": {f"k{n}": "x" * 250 for n in range(4)}}, ["options"]),
+        (
+            {"object_lifecycle": {"expiration_duration_seconds": 60}},
+            ["object_lifecycle.expiration_duration_seconds"],
+        ),
+        (
+            {"object_lifecycle": {"initial_acl": {"default": "hide"}}},
+            ["object_lifecycle.initial_acl.default"],
+        ),
+        ([], ["options"]),
+    ],
+)
+def test_what_fal_would_drop_or_refuse_is_named(given: Any, paths: list[str]) -> None:
+    """fal drops malformed tags in silence, and a line break would be a header of its own."""
+    assert paths == list(refused(given))
+
+
+def test_all_problems_at_once() -> None:
+    """Not the first alone, and the known names for an unknown one."""
+    assert {"priority", "prio"} == set(refused({"priority": "high", "prio": 1}))
+    with pytest.raises(InvalidOptions, match="the options are priority, start_timeout"):
+        Options.read({"prio": 1})

@@ -1,0 +1,169 @@
+"""Local files among the inputs: refused before anything is written, else kept for the worker."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.catalogue_factories import kling
+from tests.input_factories import MP3, MP4, PNG, named, png
+from worker.failures import Permanent
+from worker.models import InvalidArguments
+from worker.staging import Staged, Staging, storage_key
+from worker.storage import Storage
+
+MODEL = kling("v2.1/master/image-to-video")
+A2V = kling("lipsync/audio-to-video")
+REF = f"upload://{named(PNG)}"
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A directory with files of a person."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    (directory / "cat.png").write_bytes(PNG)
+    (directory / "cat of mine.png").write_bytes(PNG)
+    (directory / "speech.mp3").write_bytes(MP3)
+    (directory / "clip.mp4").write_bytes(MP4)
+    (directory / "notes.png").write_text("not a picture")
+    (directory / "empty.png").touch()
+    os.mkfifo(directory / "pipe.png")
+    return directory
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A directory of storage."""
+    return Storage.open(str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def typed(home: Path, storage: Storage) -> Staging:
+    """The staging of the command line."""
+    return Staging(storage=lambda: storage, directory=home, anywhere=True)
+
+
+def stage(staging: Staging, model: Any = MODEL, **arguments: object) -> Staged:
+    """The staged arguments of that model."""
+    return staging.stage(model and model.inputs, arguments)
+
+
+def problem(staging: Staging, model: Any = MODEL, **arguments: object) -> str:
+    """The one problem, with its path."""
+    (found,) = stage(staging, model, **arguments).problems
+    return str(found)
+
+
+@pytest.mark.parametrize("form", ["{0}", "./{0}", "{1}/{0}", "file:{0}", "file://{1}/{0}"])
+def test_a_file_by_any_of_its_names(
+    typed: Staging, home: Path, storage: Storage, form: str
+) -> None:
+    """Path, relative or absolute, and file: URL lead to the bytes in storage."""
+    staged = stage(typed, prompt="a cat", image_url=form.format("cat.png", home))
+    assert {"prompt": "a cat", "image_url": REF} == staged.arguments
+    assert None is storage.read(storage_key(named(PNG)))
+    typed.put(staged)
+    assert PNG == storage.read(storage_key(named(PNG)))
+    assert staged.arguments == MODEL.check(staged.arguments)
+
+
+def test_spaces_and_percent_signs(typed: Staging, home: Path) -> None:
+    """A path is taken as it is, a URL decoded."""
+    for value in ("cat of mine.png", f"file://{home}/cat%20of%20mine.png"):
+        assert REF == stage(typed, image_url=value).arguments["image_url"]
+
+
+def test_data_uris_and_nested_inputs(typed: Staging) -> None:
+    """Whatever input takes an address takes a file, at any depth and in lists."""
+    data = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    model = kling("v3/pro/image-to-video")
+    elements = [{"frontal_image_url": "cat.png", "reference_image_urls": [data, data]}]
+    staged = stage(typed, model, start_image_url=data, elements=elements)
+    expected = [{"frontal_image_url": REF, "reference_image_urls": [REF, REF]}]
+    assert {"start_image_url": REF, "elements": expected} == staged.arguments
+    assert [named(PNG)] == list(staged.files)
+
+
+def test_text_stays_text(typed: Staging) -> None:
+    """A prompt that reads like a path is a prompt; web addresses and unknown names stay."""
+    given = {"prompt": "./cat.png", "image_url": "https://example.com/a.png", "zoom": "cat.png"}
+    staged = stage(typed, **given)
+    assert given == staged.arguments
+    assert ({}, []) == (staged.files, staged.problems)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"image_url": "dog.png"}, "cannot be read: No such file"),
+        ({"image_url": "."}, "must be a regular file"),
+        ({"image_url": "pipe.png"}, "must be a regular file"),
+        ({"image_url": "empty.png"}, "is empty"),
+        ({"image_url": "notes.png"}, "must be an image (jpg, png"),
+        ({"image_url": "clip.mp4"}, "it is video/mp4"),
+        ({"image_url": "file:%00"}, "null characters"),
+        ({"image_url": "data:image/png;base64,!!!!"}, "base64"),
+        ({"image_url": "data:text/plain,hello"}, "must be an image"),
+    ],
+)
+def test_what_cannot_be_used_is_named(typed: Staging, arguments: Any, told: str) -> None:
+    """Unreadable and of a wrong type: path, value and what is taken instead."""
+    text = problem(typed, **arguments)
+    assert text.startswith("image_url")
+    assert told in text
+
+
+def test_the_documented_size_of_an_input_holds(typed: Staging, home: Path) -> None:
+    """Speech for lip-sync has at most 5 MB; a byte more is refused without being read."""
+    speech = home / "speech.mp3"
+    for size, found in ((5 * MEGABYTE, []), (5 * MEGABYTE + 1, ["audio_url"])):
+        os.truncate(speech, size)
+        staged = stage(typed, A2V, audio_url="speech.mp3")
+        assert found == [problem.path for problem in staged.problems]
+    assert "at most 5,242,880 bytes" in problem(typed, A2V, audio_url="speech.mp3")
+
+
+def test_problems_of_files_come_with_all_others(typed: Staging) -> None:
+    """One refusal tells of the file and of the rest, and of the file once."""
+    staged = stage(typed, image_url="dog.png", duration=7)
+    with pytest.raises(InvalidArguments) as caught:
+        MODEL.check(staged.arguments, problems=staged.problems)
+    paths = [problem.path for problem in caught.value.problems]
+    assert ["image_url", "duration", "prompt"] == paths
+
+
+def test_messages_may_name_files_below_the_setting_alone(home: Path, storage: Storage) -> None:
+    """Whoever sends a message cannot make a worker hand out a file of its machine."""
+    inner = home / "inner"
+    inner.mkdir()
+    (inner / "cat.png").write_bytes(PNG)
+    (inner / "link.png").symlink_to(home / "cat.png")
+    staging = Staging(storage=lambda: storage, directory=inner)
+    assert REF == stage(staging, image_url="file:cat.png").arguments["image_url"]
+    for value in ("file:../cat.png", "file:link.png", f"file://{home}/cat.png"):
+        assert "FALHOOK_INPUT_DIRECTORY" in problem(staging, image_url=value)
+    # A bare path in a message is no file, but a mistake for the catalogue to tell.
+    assert "cat.png" == stage(staging, image_url="cat.png").arguments["image_url"]
+    nothing = Staging(storage=lambda: storage, directory=None)
+    assert "FALHOOK_INPUT_DIRECTORY" in problem(nothing, image_url="file:cat.png")
+
+
+def test_inputs_of_unknown_endpoints(typed: Staging) -> None:
+    """Where no schema says what an input is, file: and data: mark files, of any media."""
+    given = {"a": ["file:cat.png", "cat.png"], "b": {"c": "file:speech.mp3"}, "n": 1}
+    staged = stage(typed, None, **given)
+    speech = f"upload://{named(MP3, 'mp3')}"
+    assert {"a": [REF, "cat.png"], "b": {"c": speech}, "n": 1} == staged.arguments
+
+
+def test_a_file_that_changes_meanwhile_is_refused(typed: Staging, home: Path) -> None:
+    """What is stored is what was checked."""
+    staged = stage(typed, image_url="cat.png")
+    (home / "cat.png").write_bytes(png(padding=9))
+    with pytest.raises(Permanent) as caught:
+        typed.put(staged)
+    assert "input_changed" == caught.value.reason
