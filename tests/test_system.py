@@ -5,6 +5,7 @@ Imports none of ours. What it knows, README says.
 
 import json
 import os
+import re
 import shlex
 import signal
 import ssl
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -30,9 +31,12 @@ TEXT = f"{KLING}/v2.1/master/text-to-video"
 class System:
     """A running stack, as its user has it: an environment, and the directory of its files."""
 
-    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], directory: Path, said: Sequence[str]
+    ) -> None:
         self.process = process
         self.directory = directory
+        self.said = said
         exports = shlex.split((directory / "env").read_text(), comments=False)
         given = (word.partition("=") for word in exports if word != "export")
         self.environ = {**os.environ, **{name: value for name, _, value in given}}
@@ -136,7 +140,7 @@ def stack(directory: Path, *fal_options: str) -> Iterator[System]:
         try:
             assert ready.wait(60)
             assert process.poll() is None, "".join(said)
-            yield System(process, directory)
+            yield System(process, directory, said)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -202,6 +206,19 @@ def test_mishaps(system: System) -> None:
     published = [name for name, (state, _) in MISHAPS.items() if state == "PUBLISHED"]
     assert [FILES] * len(published) == [system.published(job_ids[name]) for name in published]
     assert [] == [n for n, (s, _) in MISHAPS.items() if s == "FAILED" and not jobs[n]["sentence"]]
+
+
+def test_no_secret_reaches_the_log(system: System) -> None:
+    """After all these jobs no line of ours holds a key, a secret, a token or a prompt."""
+    lines = [line for line in system.said if " fal " not in line.partition("|")[0]]
+    secrets = [system.environ[name] for name in ("FAL_KEY", "FALHOOK_SECRET", "REDIS_URL")]
+    token = re.compile(r"/webhooks/fal/[^/]+/\d+\.")
+    leaks = [
+        line
+        for line in lines
+        if any(secret in line for secret in [*secrets, "A fox"]) or token.search(line)
+    ]
+    assert ([], True) == (leaks, any("job.moved" in line for line in lines))
 
 
 def test_any_celery_client_makes_a_job(system: System) -> None:
