@@ -9,7 +9,7 @@ import pytest
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.encode import Plan, command
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg import Ffmpeg, Isolation
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
 from worker.pictures import size_of
@@ -223,7 +223,9 @@ def test_each_output_is_verified(
     wrong = clip("high" if lost.endswith("mp4") else "short")
     here = everything.video.parent
     copies = [f"cp {here}/* .", "head -c 3072 /dev/zero > blur.rgb", f"cp {wrong} {lost}"]
-    liar = replace(real, path=script(tmp_path / "fake", "\n".join(copies)))
+    liar = replace(
+        real, isolation=Isolation.NONE, path=script(tmp_path / "fake", "\n".join(copies))
+    )
     with pytest.raises(Permanent, match=f"media_invalid.*{lost}"):
         delivered("tall", tmp_path / "into", liar, ALL)
 

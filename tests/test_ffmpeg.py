@@ -14,7 +14,8 @@ import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Limits
+from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits
+from worker.ffmpeg.isolation import works, wrapper
 from worker.ffmpeg.outcome import Progress
 from worker.ffmpeg.sandbox import KEPT, _dies_with_us, run
 
@@ -302,3 +303,92 @@ def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 20 == len(told)
     assert not progress.line("out_time_us=9900000")
     assert not progress.line("speed=3x")
+
+
+ISOLATIONS = [Isolation.BUBBLEWRAP, Isolation.NAMESPACES]
+
+
+@pytest.fixture(params=ISOLATIONS)
+def walled(request: pytest.FixtureRequest, real: Ffmpeg) -> Ffmpeg:
+    """The product's ffmpeg behind each wall that this machine has."""
+    if not works(request.param, real.path):
+        pytest.skip(f"{request.param} is not to be had here")
+    return replace(real, isolation=request.param)
+
+
+def asked(program: Ffmpeg, tmp_path: Path, body: str) -> list[str]:
+    """What a program in ffmpeg's place says of the world behind that wall."""
+    path = script(tmp_path / "ask", body)
+    lines: list[str] = []
+    run(
+        [str(path)],
+        cwd=tmp_path,
+        limits=Limits(),
+        watch=collect(lines),
+        wrapper=wrapper(program.isolation, path, tmp_path, ()),
+    )
+    return lines
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_works_behind_each_wall(by_descriptor: bool, walled: Ffmpeg, tmp_path: Path) -> None:
+    """ffmpeg reads and writes what it should, and what it used is told, whatever walls it off."""
+    program = replace(walled, by_descriptor=by_descriptor)
+    used = program.run(ENCODE, source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert 10_000 < (tmp_path / "copy.mp4").stat().st_size
+    assert used.cpu > 0.02
+    assert used.memory > 20 << 20
+
+
+def test_there_is_no_network(walled: Ffmpeg, tmp_path: Path) -> None:
+    """Behind either wall there is no interface but a loopback of its own."""
+    names = asked(walled, tmp_path, "cut -d: -f1 -s /proc/net/dev | tr -d ' '")
+    assert {"lo"} == set(names[-1:])
+    listening = subprocess.run(["cat", "/proc/net/dev"], check=True, capture_output=True, text=True)
+    assert listening.stdout.count(":") >= 1
+
+
+def test_bubblewrap_hides_the_disk(real: Ffmpeg, tmp_path: Path) -> None:
+    """Behind bubblewrap neither the worker's files nor other processes are there."""
+    if not works(Isolation.BUBBLEWRAP, real.path):
+        pytest.skip("bubblewrap is not to be had here")
+    (tmp_path.parent / "secret").write_text("secret")
+    body = f"ls {tmp_path.parent}; ls /root /etc/passwd 2>&1; echo x > {tmp_path}/own"
+    lines = asked(replace(real, isolation=Isolation.BUBBLEWRAP), tmp_path, body)
+    assert "secret" not in " ".join(lines)
+    assert not any("passwd" in line and "cannot access" not in line for line in lines)
+    assert "x\n" == (tmp_path / "own").read_text()
+
+
+def test_crashes_are_seen_through_the_wall(walled: Ffmpeg, tmp_path: Path) -> None:
+    """A program that is ended by a signal is a crash, not a refusal of the file."""
+    # The first process behind bubblewrap is deaf to signals of its own, not to those of the kernel.
+    path = script(tmp_path / "fake", "sh -c 'kill -SEGV $$'; exit $?")
+    with pytest.raises(Transient) as ended:
+        replace(walled, path=path).run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert "media_crashed" == ended.value.reason
+
+
+def test_a_hanging_program_is_ended_behind_the_wall(walled: Ffmpeg, tmp_path: Path) -> None:
+    """The clocks reach through the wall, and nothing is left behind it."""
+    alive = Alive(tmp_path)
+    path = script(tmp_path / "fake", "exec 3>alive; printf x >&3; sleep 600 & sleep 600; wait")
+    hanging = replace(walled, path=path, limits=Limits(wall=0.5))
+    with pytest.raises(Transient, match="media_timeout"):
+        hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert b"x" == alive.read()
+    assert b"" == alive.read()
+
+
+def test_the_strongest_wall_is_taken(real: Ffmpeg, tmp_path: Path) -> None:
+    """Without a wish the strongest that works is taken; one that does not work is refused."""
+    best = next(wall for wall in Isolation if wall is Isolation.NONE or works(wall, real.path))
+    assert best == real.isolation
+    assert Isolation.NONE is Ffmpeg.find(None, Isolation.NONE).isolation
+
+
+def test_a_wall_that_is_not_there(monkeypatch: pytest.MonkeyPatch, real: Ffmpeg) -> None:
+    """An isolation that is asked for and not to be had stops the process, with the cure."""
+    monkeypatch.setattr("worker.ffmpeg.program.works", lambda *_: False)
+    with pytest.raises(FfmpegUnusable, match=r"FALHOOK_ISOLATION is bubblewrap.*set auto"):
+        Ffmpeg.find(None, Isolation.BUBBLEWRAP)

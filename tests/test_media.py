@@ -16,7 +16,7 @@ from tests.media_factories import (
     tags,
 )
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg import Ffmpeg, Isolation
 from worker.media import Delivery, deliver
 from worker.mp4 import read_tags
 from worker.pictures import size_of
@@ -275,7 +275,9 @@ def test_exit_code_0_is_no_proof(
         for made, name in ((video, "video.mp4"), (poster, "poster.jpg"))
         if made
     ]
-    liar = replace(real, path=script(tmp_path / "fake", "\n".join(copies)))
+    liar = replace(
+        real, isolation=Isolation.NONE, path=script(tmp_path / "fake", "\n".join(copies))
+    )
     with pytest.raises(Permanent, match="media_invalid") as refused:
         delivered("hevc", tmp_path / "into", liar)
     assert words in refused.value.sentence
@@ -285,6 +287,6 @@ def test_frames_lost_in_a_copy_are_noticed(real: Ffmpeg, tmp_path: Path) -> None
     """A copy by ffmpeg that lacks frames is not delivered, although its length is right."""
     good = delivered("fragmented", tmp_path / "good", real)
     copies = f"cp '{clip('slow')}' video.mp4; cp '{good.poster}' poster.jpg"
-    liar = replace(real, path=script(tmp_path / "fake", copies))
+    liar = replace(real, isolation=Isolation.NONE, path=script(tmp_path / "fake", copies))
     with pytest.raises(Permanent, match="16 of 48 frames came through"):
         delivered("fragmented", tmp_path / "into", liar)

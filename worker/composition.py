@@ -8,10 +8,9 @@ from redis import Redis
 from webhook.contract import Task
 from worker.cdn import Cdn
 from worker.create import Checks, Creator
-from worker.delivery import Delivering
+from worker.delivery import Delivering, found_ffmpeg
 from worker.download import AllowedHosts, Downloader, http_client
 from worker.fal import Fal
-from worker.ffmpeg import Ffmpeg
 from worker.inbox import Inbox
 from worker.ingest import Ingest
 from worker.lease import Leases
@@ -95,7 +94,7 @@ def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> 
         max_bytes=settings.download_max_bytes,
         client=http_client(),
     )
-    ffmpeg = Ffmpeg.find(settings.ffmpeg or None)
+    ffmpeg = found_ffmpeg(settings.ffmpeg, settings)
     return (
         submit.step(),
         Download(downloader=downloader, storage=storage, progress=progress).step(),

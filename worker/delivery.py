@@ -7,6 +7,7 @@ from typing import Self
 
 from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
+from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, Json
 from worker.marks import Marks
 from worker.media import Delivery
@@ -52,6 +53,12 @@ class Delivering:
             prompt_tag=self.prompt_tag,
             marks=self.marks,
         )
+
+
+def found_ffmpeg(configured: str, settings: DeliverySettings) -> Ffmpeg:
+    """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
+    isolation = None if settings.isolation == "auto" else settings.isolation
+    return Ffmpeg.find(configured or None, isolation)
 
 
 def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:

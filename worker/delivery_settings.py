@@ -1,10 +1,11 @@
 """What settings say of deliveries."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
+from worker.ffmpeg import Isolation
 from worker.marks import Marks
 from worker.profiles import EXTRAS, MASTERS, Profile
 from worker.tags import PromptTag
@@ -39,6 +40,13 @@ class DeliverySettings(Environment):
         default=PromptTag.OFF,
         alias="FALHOOK_TAG_PROMPT",
         description="What files say of the prompt: off, hash (its SHA-256) or text.",
+    )
+
+    isolation: Literal["auto"] | Isolation = Field(
+        default="auto",
+        alias="FALHOOK_ISOLATION",
+        description="What walls ffmpeg off beside its limits: bubblewrap (no network, no foreign"
+        " file), namespaces (no network), none, or auto for the strongest that is to be had.",
     )
 
     @field_validator("marks")

@@ -8,8 +8,9 @@ import httpx
 from rich.console import Console
 
 from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.delivery import found_ffmpeg
 from worker.failures import Failure
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg import MEANING
 from worker.messages import client
 from worker.records import connect
 from worker.settings import Settings
@@ -70,7 +71,8 @@ def _storage(settings: Settings) -> str:
 
 
 def _ffmpeg(settings: Settings) -> str:
-    return str(Ffmpeg.find(settings.ffmpeg or None).path)
+    found = found_ffmpeg(settings.ffmpeg, settings)
+    return f"{found.path}; isolation: {found.isolation} ({MEANING[found.isolation]})"
 
 
 def _receiver(settings: Settings) -> str:

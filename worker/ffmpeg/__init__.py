@@ -1,6 +1,7 @@
 """ffmpeg as a bounded subprocess."""
 
+from worker.ffmpeg.isolation import MEANING, Isolation
 from worker.ffmpeg.program import Ffmpeg, FfmpegUnusable
 from worker.ffmpeg.sandbox import Limits, Used
 
-__all__ = ["Ffmpeg", "FfmpegUnusable", "Limits", "Used"]
+__all__ = ["MEANING", "Ffmpeg", "FfmpegUnusable", "Isolation", "Limits", "Used"]

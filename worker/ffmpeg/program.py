@@ -11,6 +11,7 @@ from typing import Self
 
 import imageio_ffmpeg
 
+from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
 from worker.ffmpeg.outcome import REPORT, Progress, failure
 from worker.ffmpeg.sandbox import Limits, Used, run
 from worker.mp4 import MAX_PIXELS
@@ -32,7 +33,8 @@ class Ffmpeg:
     may open no input at all. `threads` is per codec: workers side by side, one thread each,
     finish more clips in a minute than one worker with all threads. Each thread needs memory of
     its own: with more than 4, 4K clips need more than the 2 GiB of `limits`. `lacks`: encoders
-    that some delivery profiles need and that this program has not.
+    that some delivery profiles need and that this program has not. `isolation` is what walls it
+    off from the machine, beside the limits.
     """
 
     path: Path
@@ -40,12 +42,15 @@ class Ffmpeg:
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     lacks: frozenset[str] = frozenset()
+    isolation: Isolation = Isolation.NONE
 
     @classmethod
-    def find(cls, configured: str | None) -> Self:
+    def find(cls, configured: str | None, isolation: Isolation | None = None) -> Self:
         """The configured program (name or path), else the one that imageio-ffmpeg brings.
 
-        Raises `FfmpegUnusable` where it is not there, does not run, or lacks an encoder.
+        Without an `isolation` it gets the strongest that this machine has. Raises
+        `FfmpegUnusable` where the program is not there, does not run, lacks an encoder, or cannot
+        be isolated as asked.
         """
         path = _locate(configured)
         missing = _missing(path, "encoders", REQUIRED)
@@ -54,8 +59,14 @@ class Ffmpeg:
                 f"{path} has no encoder {', '.join(missing)}; set FALHOOK_FFMPEG to an ffmpeg"
                 " that was built with it"
             )
+        if isolation and isolation is not Isolation.NONE and not works(isolation, path):
+            raise FfmpegUnusable(
+                f"FALHOOK_ISOLATION is {isolation}, which this machine has not, or not for {path};"
+                " install bubblewrap, allow user namespaces, or set auto"
+            )
         return cls(
             path=path,
+            isolation=isolation or strongest(path),
             by_descriptor=not _missing(path, "protocols", ["fd"]),
             lacks=frozenset(_missing(path, "encoders", OPTIONAL)),
         )
@@ -87,10 +98,15 @@ class Ffmpeg:
                 limits=self.limits,
                 stdin=file if self.by_descriptor else None,
                 watch=watch.line,
+                wrapper=wrapper(self.isolation, self.path, cwd, self._opened(source)),
             )
         if failed := failure(ended, self.limits):
             raise failed
         return ended.used
+
+    def _opened(self, source: Path) -> tuple[Path, ...]:
+        """The files that the program has to open by name."""
+        return () if self.by_descriptor else (source.resolve(),)
 
     def _command(self, outputs: Sequence[str], source: Path) -> list[str]:
         # The demuxer is forced and no protocol but the one needed is allowed, because a playlist,

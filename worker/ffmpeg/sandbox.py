@@ -32,6 +32,20 @@ command -v nice >/dev/null && set -- nice -n "$nice" "$@"
 exec "$@"
 """
 
+_FATAL = frozenset(
+    {
+        signal.SIGILL,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGKILL,
+        signal.SIGSEGV,
+        signal.SIGXCPU,
+        signal.SIGXFSZ,
+        signal.SIGSYS,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -76,14 +90,17 @@ def run(
     limits: Limits,
     stdin: IO[bytes] | None = None,
     watch: Callable[[str], bool] = bool,
+    wrapper: Sequence[str] = (),
 ) -> Ended:
     """Run `command` in its own session, with no environment but LANG and PATH, until it ends.
 
+    `wrapper` is a command that takes another: what walls the program off.
     `watch` takes each line of its standard output and says whether that is progress. When this
     returns or raises, the program and all that it started in its process group are gone.
     """
     process = subprocess.Popen(
-        [*_launcher(limits), *_dies_with_us(), *command],
+        # setpriv comes last: a new user namespace makes the kernel forget the signal it sets.
+        [*_launcher(limits), *wrapper, *_dies_with_us(), *command],
         stdin=stdin or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -107,8 +124,17 @@ def run(
         memory=usage.ru_maxrss * _RSS_UNIT,
     )
     return Ended(
-        code=process.returncode, cut=cut, stderr=tail.decode("utf-8", "replace"), used=used
+        code=_unwrapped(process.returncode) if wrapper else process.returncode,
+        cut=cut,
+        stderr=tail.decode("utf-8", "replace"),
+        used=used,
     )
+
+
+def _unwrapped(code: int) -> int:
+    """The code without the wrapper, which tells its program's fatal signal as a shell does."""
+    number = code - 128
+    return -number if number in _FATAL else code
 
 
 def _has_ended(pid: int) -> bool:
