@@ -69,9 +69,10 @@ class Checks:
         """A job whose inputs, local files, options and id are good.
 
         Raises UnknownEndpoint or InvalidArguments of the catalogue, InvalidOptions, and JobRefused
-        for a malformed id.
+        for a malformed id or an endpoint that gives no file.
         """
         model = self.find(order.endpoint, unchecked=order.unchecked)
+        _require_files(model)
         given = _an_object(order)
         staged = self.staging.stage(None if order.unchecked else model.inputs, given)
         if order.unchecked:
@@ -171,6 +172,18 @@ class Creator:
         if standing.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return standing
+
+
+# What the catalogue calls outputs that are no files.
+_PLAIN_OUTPUTS = frozenset({"string", "number", "integer", "boolean", "object", "any"})
+
+
+def _require_files(model: Model) -> None:
+    if model.outputs and not set(model.outputs.values()) - _PLAIN_OUTPUTS:
+        raise JobRefused(
+            f"{model.endpoint} gives {', '.join(model.outputs)}, no file; falhook publishes files. "
+            "`falhook models` lists the endpoints that give one"
+        )
 
 
 def _an_object(order: Order) -> Mapping[str, object]:

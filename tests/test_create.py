@@ -1,0 +1,152 @@
+"""A job is checked, then written down with its options and its cost, then woken; once for an id."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.input_factories import PNG, named
+from webhook.contract import Task
+from worker.create import Checks, Creator, JobRefused, Order
+from worker.jobs import JobState
+from worker.models import Catalogue, InvalidArguments, UnknownEndpoint
+from worker.options import InvalidOptions
+from worker.records import Records
+from worker.staging import Staging, storage_key
+from worker.storage import Storage
+
+TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A directory of storage."""
+    return Storage.open(str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def wakes() -> list[tuple[Task, str]]:
+    """The messages that were sent."""
+    return []
+
+
+@pytest.fixture
+def creator(
+    records: Records, storage: Storage, tmp_path: Path, wakes: list[tuple[Task, str]]
+) -> Creator:
+    """A creator whose files lie in a directory of the test."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    staging = Staging(storage=lambda: storage, directory=tmp_path)
+    checks = Checks(catalogue=Catalogue.load(), staging=staging)
+    return Creator(records=records, checks=checks, wake=lambda task, job: wakes.append((task, job)))
+
+
+def order(endpoint: str = TEXT, **changes: Any) -> Order:
+    """An order; by default a good one."""
+    given = {"arguments": {"prompt": "a fox", "duration": 10}} | changes
+    return Order(endpoint=endpoint, **given)
+
+
+def test_a_job_is_on_record_with_its_options_and_its_cost(
+    creator: Creator, records: Records, wakes: list[tuple[Task, str]]
+) -> None:
+    """What was asked, what it should cost with the source of that figure, and one wake."""
+    made = creator.create(order(options={"priority": "low"}, metadata={"title": "Fox"}))
+    job = records.get(made.id)
+    assert job is not None
+    assert {"prompt": "a fox", "duration": "10"} == job.arguments
+    assert {"priority": "low"} == job.options
+    assert ("2.80", 10, True) == (
+        job.estimate["usd"],
+        job.estimate["seconds"],
+        bool(job.estimate["source"]),
+    )
+    assert [(Task.SUBMIT, made.id)] == wakes
+
+
+def test_the_same_id_is_the_same_job(creator: Creator, records: Records) -> None:
+    """Again it changes nothing; with other contents it is refused."""
+    first = creator.create(order(job_id="a1"))
+    assert first.created_at == creator.create(order(job_id="a1")).created_at
+    with pytest.raises(JobRefused, match="a1 belongs to another job"):
+        creator.create(order(job_id="a1", arguments={"prompt": "a cat"}))
+    assert 1 == len(records.list())
+
+
+def test_files_lie_in_storage_before_the_job_is_woken(
+    creator: Creator, records: Records, storage: Storage
+) -> None:
+    """A worker that takes the job at once finds its inputs."""
+    found: list[bytes | None] = []
+    seen = Creator(
+        records=records,
+        checks=creator.checks,
+        wake=lambda _task, _job: found.append(storage.read(storage_key(named(PNG)))),
+    )
+    job = seen.create(order(IMAGE, arguments={"prompt": "a", "image_url": "file:cat.png"}))
+    assert f"upload://{named(PNG)}" == job.arguments["image_url"]
+    assert [PNG] == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        (order("acme/x"), UnknownEndpoint),
+        (order(arguments={"promt": "a"}), InvalidArguments),
+        (order(arguments=[]), InvalidArguments),
+        (order(IMAGE, arguments={"prompt": "a", "image_url": "file:no.png"}), InvalidArguments),
+        (order(options={"priority": "high"}), InvalidOptions),
+        (order(job_id="no spaces"), JobRefused),
+        (order("acme", unchecked=True), JobRefused),
+        (order("acme/x?a=b", unchecked=True), JobRefused),
+        (order("acme/x", unchecked=True, arguments={"a": float("nan")}), InvalidArguments),
+        (order("acme/x", unchecked=True, arguments={"a": "\ud800"}), InvalidArguments),
+        (order("fal-ai/kling-video/create-voice"), JobRefused),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_is_refused_leaves_nothing(
+    creator: Creator, records: Records, storage: Storage, asked: Order, refusal: type[Exception]
+) -> None:
+    """No record, no file, no wake."""
+    with pytest.raises(refusal):
+        creator.create(asked)
+    assert ([], []) == (list(records.list()), list(storage.list("uploads")))
+
+
+def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Creator) -> None:
+    """The arguments go as they are; only JSON has to be able to carry them."""
+    given = {"prompt": "a", "duration": 7, "nested": {"x": [1, None]}}
+    job = creator.create(order("acme/dolly/x", arguments=given, unchecked=True))
+    assert (given, {}) == (job.arguments, job.estimate)
+
+
+def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: Creator) -> None:
+    """For an endpoint that changed before the catalogue did."""
+    job = creator.create(order(arguments={"prompt": "a", "zoom": 3}, unchecked=True))
+    assert (3, "1.40") == (job.arguments["zoom"], job.estimate["usd"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"arguments": {"promt": "a"}}, "invalid_arguments"),
+        ({"options": {"priority": "high"}}, "invalid_options"),
+        ({"endpoint": "acme/x"}, "unknown_endpoint"),
+    ],
+)
+def test_a_refused_message_is_a_failed_job(
+    creator: Creator, records: Records, changes: dict[str, Any], reason: str
+) -> None:
+    """Whoever sent it finds the reason under the id that it gave."""
+    creator.receive(order(**{"job_id": "m1"} | changes))
+    job = records.get("m1")
+    assert job is not None
+    assert (JobState.FAILED, reason, {}) == (job.state, job.reason, job.arguments)
+
+
+def test_a_message_with_a_bad_id_makes_no_job(creator: Creator, records: Records) -> None:
+    """There is no id under which it could be kept."""
+    creator.receive(order(job_id="no spaces"))
+    assert [] == list(records.list())
