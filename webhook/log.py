@@ -37,6 +37,8 @@ EVENTS: dict[str, str] = {
     "step.skipped": "A wake found its work done or in other hands.",
     "lease.lost": "A running step's lease could not be renewed; another worker may repeat it.",
     "sweep.done": "The sweep woke jobs and callbacks that were due.",
+    "message.unacknowledged": "Redis could not be told that a message is done; it comes again.",
+    "channel.closed": "A connection to the broker was found dead while it was being closed.",
     "work.kept": "Intermediate files of a published job could not be deleted.",
 }
 

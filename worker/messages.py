@@ -7,6 +7,7 @@ from celery import Celery
 from webhook.contract import ROUTES, Task, celery_app
 from webhook.log import get_logger
 from webhook.settings import Connections
+from worker import transport
 
 log = get_logger()
 
@@ -26,6 +27,7 @@ TRANSPORT: dict[str, object] = {
 
 def client(connections: Connections) -> Celery:
     """A Celery application that can send falhook's tasks."""
+    transport.install()
     app = celery_app(connections.broker_url, transport_options=TRANSPORT)
     app.conf.task_publish_retry_policy = {
         "max_retries": 2,
