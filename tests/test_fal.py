@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from infra.local.simulation import Simulation
-from worker.fal import OnePost, Unknown
+from worker.fal import Accepted, Fal, OnePost, Refused, Unknown
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 
@@ -194,3 +194,28 @@ def test_a_body_that_breaks_off_is_unknown() -> None:
     inner = httpx.MockTransport(lambda _request: answer(200, stream=Broken()))
     with pytest.raises(Unknown):
         OnePost(inner).handle_request(httpx.Request("POST", "https://queue.fal.run/x"))
+
+
+def submitted(handler: Callable[[httpx.Request], httpx.Response], **arguments: object) -> Accepted:
+    """What worker.fal makes of fal-client's submit over a transport of the test."""
+    fal = Fal("id:secret", transport=httpx.MockTransport(handler))
+    return fal.submit(ENDPOINT, arguments, "https://hooks.example.com/w")  # type: ignore[arg-type]
+
+
+def test_only_the_request_id_of_an_answer_is_needed() -> None:
+    """An answer without fal's addresses, which fal-client cannot read, is an accepted job."""
+    accepted = submitted(lambda _request: answer(200, json={"request_id": "r1"}), prompt="A fox")
+    assert Accepted(request_id="r1", response_url="", cancel_url="") == accepted
+
+
+@pytest.mark.parametrize("content", [b"{}", b"not JSON", b'{"request_id": 7}', b"[]"])
+def test_an_answer_without_a_request_id_is_unknown(content: bytes) -> None:
+    """Fal may have taken the job of a 200 that says nothing."""
+    with pytest.raises(Unknown):
+        submitted(lambda _request: answer(200, content=content), prompt="A fox")
+
+
+def test_what_cannot_be_sent_is_refused() -> None:
+    """Arguments that no JSON can hold never leave, so that nobody waits for their callback."""
+    with pytest.raises(Refused):
+        submitted(lambda _request: answer(200, json={}), prompt=object())

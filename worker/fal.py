@@ -59,13 +59,14 @@ class OnePost(httpx.BaseTransport):
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
-        self._sent = False
+        self.sent = False
+        self.answer: httpx.Response | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answers a 2xx, its body read; raises NotAccepted, Refused or Unknown otherwise."""
-        if self._sent:
+        if self.sent:
             raise Unknown("second_post", "fal-client tried to POST again; it was not let out")
-        self._sent = True
+        self.sent = True
         try:
             response = self._inner.handle_request(request)
             # Read here: a fault in the body must not reach fal-client's retry loop either.
@@ -77,6 +78,7 @@ class OnePost(httpx.BaseTransport):
             sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
             raise Unknown("answer_lost", sentence) from error
         _judge(response)
+        self.answer = response
         return response
 
 
@@ -90,6 +92,23 @@ def _judge(response: httpx.Response) -> None:
     if response.is_client_error and status not in AMBIGUOUS:
         raise Refused(f"fal_{status}", f"fal answered {status}: {words(response)}")
     raise Unknown(f"fal_{status}", f"fal answered {status}, which tells nothing about the job")
+
+
+def _salvaged(post: OnePost, error: Exception) -> Accepted:
+    """What fal-client could not read: only the request id of an answer is needed."""
+    if not post.sent:
+        sentence = f"the request could not be made ({type(error).__name__}); nothing was sent"
+        raise Refused("unsendable", sentence) from error
+    try:
+        content: Json = post.answer.json() if post.answer else None
+    except ValueError:
+        content = None
+    match content:
+        case {"request_id": str(request_id)} if request_id:
+            found = (content.get(name) for name in ("response_url", "cancel_url"))
+            response_url, cancel_url = (str(url or "") for url in found)
+            return Accepted(request_id=request_id, response_url=response_url, cancel_url=cancel_url)
+    raise Unknown("answer_unreadable", f"fal's answer could not be read ({type(error).__name__})")
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,8 @@ class Fal:
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
         """POST the job once, with fal's own `headers`. Raises NotAccepted, Refused or Unknown."""
-        client = _Client(key=self._key, transport=OnePost(self._transport))
+        post = OnePost(self._transport)
+        client = _Client(key=self._key, transport=post)
         try:
             handle = client.submit(
                 endpoint, dict(arguments), webhook_url=webhook_url, headers=dict(headers)
@@ -131,9 +151,7 @@ class Fal:
         except Failure:
             raise
         except Exception as error:
-            # Whatever went wrong after the POST: an answer without a request id, say.
-            sentence = f"fal's answer could not be read ({type(error).__name__})"
-            raise Unknown("answer_unreadable", sentence) from error
+            return _salvaged(post, error)
         return Accepted(
             request_id=str(handle.request_id),
             response_url=str(handle.response_url),
