@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from infra.local.simulation import Simulation
-from worker.fal import Accepted, Fal, OnePost, Refused, Unknown
+from worker.fal import Fal
+from worker.one_post import Accepted, OnePost, Refused, Unknown
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 

@@ -1,16 +1,4 @@
-"""The one door to fal: exactly one POST per submit, and single GETs of a result.
-
-Exceptions of a submit:
-
-NotAccepted   fal surely has no job: try again later
-Refused       fal said no: the job fails with fal's words
-Unknown       fal may have the job: never post again, the callback settles it
-
-fal-client 1.0.3 repeats its POST up to ten times (20 with its backup host) on timeouts, dropped
-connections, 408, 409, 429 and ingress errors, and fal has no idempotency key: each repeat may be
-a second paid job. `OnePost` lets one POST out and turns every other outcome into an exception
-that fal-client's retry loop does not catch.
-"""
+"""The one door to fal: exactly one POST per submit, and single GETs of a result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,92 +11,14 @@ from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHand
 
 from worker.failures import Failure, Permanent, Transient
 from worker.jobs import Json
-from worker.refusal import retry_after, words
+from worker.one_post import Accepted, OnePost, salvaged
+from worker.refusal import words
 
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
-AMBIGUOUS = frozenset({408, 409})
-
-
-class NotAccepted(Transient):
-    """fal surely has no job of this POST."""
-
-
-class Refused(Permanent):
-    """fal answered that it will not take this job."""
-
-
-class Unknown(Failure):
-    """The POST went out and no answer told what became of it."""
 
 
 class NoResult(Transient):
     """fal has no result of this request: not yet, or not any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """fal has the job. The two addresses are fal's own and may be empty."""
-
-    request_id: str
-    response_url: str
-    cancel_url: str
-
-
-class OnePost(httpx.BaseTransport):
-    """Lets exactly one request out; every outcome but a 2xx leaves as one of our exceptions."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-        self.sent = False
-        self.answer: httpx.Response | None = None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answers a 2xx, its body read; raises NotAccepted, Refused or Unknown otherwise."""
-        if self.sent:
-            raise Unknown("second_post", "fal-client tried to POST again; it was not let out")
-        self.sent = True
-        try:
-            response = self._inner.handle_request(request)
-            # Read here: a fault in the body must not reach fal-client's retry loop either.
-            response.read()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            sentence = f"no connection to {request.url.host} could be made"
-            raise NotAccepted("fal_unreachable", sentence) from error
-        except httpx.HTTPError as error:
-            sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
-            raise Unknown("answer_lost", sentence) from error
-        _judge(response)
-        self.answer = response
-        return response
-
-
-def _judge(response: httpx.Response) -> None:
-    status = response.status_code
-    if response.is_success:
-        return
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        after = retry_after(response.headers)
-        raise NotAccepted("fal_busy", f"fal answered 429: {words(response)}", after=after)
-    if response.is_client_error and status not in AMBIGUOUS:
-        raise Refused(f"fal_{status}", f"fal answered {status}: {words(response)}")
-    raise Unknown(f"fal_{status}", f"fal answered {status}, which tells nothing about the job")
-
-
-def _salvaged(post: OnePost, error: Exception) -> Accepted:
-    """What fal-client could not read: only the request id of an answer is needed."""
-    if not post.sent:
-        sentence = f"the request could not be made ({type(error).__name__}); nothing was sent"
-        raise Refused("unsendable", sentence) from error
-    try:
-        content: Json = post.answer.json() if post.answer else None
-    except ValueError:
-        content = None
-    match content:
-        case {"request_id": str(request_id)} if request_id:
-            found = (content.get(name) for name in ("response_url", "cancel_url"))
-            response_url, cancel_url = (str(url or "") for url in found)
-            return Accepted(request_id=request_id, response_url=response_url, cancel_url=cancel_url)
-    raise Unknown("answer_unreadable", f"fal's answer could not be read ({type(error).__name__})")
 
 
 @dataclass(frozen=True)
@@ -150,8 +60,8 @@ class Fal:
             )
         except Failure:
             raise
-        except Exception as error:
-            return _salvaged(post, error)
+        except Exception as error:  # noqa: BLE001  # raised again, as an outcome, or salvaged
+            return salvaged(post, error)
         return Accepted(
             request_id=str(handle.request_id),
             response_url=str(handle.response_url),

@@ -7,8 +7,9 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task, callback_url
 from worker.failures import Transient
-from worker.fal import Accepted, Fal, Unknown
+from worker.fal import Fal
 from worker.jobs import Job, JobState, Json
+from worker.one_post import Accepted, Unknown
 from worker.options import Options
 from worker.pipeline import Outcome, Step
 from worker.records import Change, Records
