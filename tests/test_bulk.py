@@ -1,0 +1,164 @@
+"""A file of jobs is checked whole, and its rows keep their ids while they stay the same."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.input_factories import PNG, named
+from worker import bulk
+from worker.bulk import Bulk, Unreadable
+from worker.create import Checks, Order
+from worker.models import Catalogue
+from worker.staging import Staging
+from worker.storage import Storage
+
+TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+Read = Callable[..., Bulk]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Writes a file of that name and reads it."""
+    (tmp_path / "cat.png").write_bytes(PNG)
+    storage = Storage.open(str(tmp_path / "storage"))
+    staging = Staging(storage=lambda: storage, directory=tmp_path, anywhere=True)
+    checks = Checks(catalogue=Catalogue.load(), staging=staging)
+
+    def read(text: str | bytes, name: str = "jobs.jsonl", **order: Any) -> Bulk:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return bulk.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
+
+    return read
+
+
+def lines(*rows: object) -> str:
+    """JSON Lines."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
+    """One job."""
+    return {"arguments": {"prompt": prompt}, **changes}
+
+
+def ids(found: Bulk) -> list[str]:
+    """The ids of all jobs, which were all good."""
+    assert {} == found.problems
+    return [draft.job.id for draft in found.drafts.values()]
+
+
+def test_rows_become_jobs_by_their_line(read: Read) -> None:
+    """Blank lines count as lines; what a row leaves out comes from the command line."""
+    own = row("a cat", endpoint="acme/x", unchecked=True, metadata={"n": 2}, id="mine")
+    options = {"priority": "low"}
+    text = lines(row()) + "\n" + lines(own)
+    found = read(text, metadata={"batch": "7"}, options=options)
+    first, second = (draft.job for draft in found.drafts.values())
+    assert [1, 3] == list(found.drafts)
+    assert (TEXT, {"batch": "7"}, options) == (first.endpoint, first.metadata, first.options)
+    assert ("acme/x", {"batch": "7", "n": 2}, "mine") == (
+        second.endpoint,
+        second.metadata,
+        second.id,
+    )
+
+
+def test_a_table_is_read_as_the_endpoint_wants_it(read: Read) -> None:
+    """Cells of text stay text, others are JSON; empty ones are left out; files are staged."""
+    text = (
+        "prompt,image_url,duration,cfg_scale,metadata.title,options.priority,id\r\n"
+        '"two\nlines",cat.png,10,0.5,A,low,x1\r\n'
+        "123,cat.png,,,,,\r\n"
+    )
+    found = read(text, "jobs.csv", endpoint=IMAGE)
+    first, second = (draft.job for draft in found.drafts.values())
+    ref = f"upload://{named(PNG)}"
+    expected = {"prompt": "two\nlines", "image_url": ref, "duration": "10", "cfg_scale": 0.5}
+    assert expected == first.arguments
+    assert ("x1", {"title": "A"}, {"priority": "low"}) == (first.id, first.metadata, first.options)
+    assert ({"prompt": "123", "image_url": ref}, {}) == (second.arguments, second.metadata)
+    assert [2, 4] == list(found.drafts)
+
+
+def test_the_same_file_gives_the_same_ids(read: Read) -> None:
+    """Read again it is the same jobs, equal rows are different ones, another file others."""
+    text = lines(row(), row("a cat"), row())
+    first = ids(read(text))
+    assert first == ids(read(text))
+    assert 3 == len(set(first))
+    assert not set(first) & set(ids(read(text, "others.jsonl")))
+    assert not set(first) & set(ids(read(text, endpoint=TEXT.replace("v2.1", "v2"))))
+
+
+PROMPTS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PROMPTS, st.data())
+def test_mending_one_row_keeps_the_ids_of_the_others(
+    read: Read, prompts: list[str], data: st.DataObject
+) -> None:
+    """Whichever row is mended after a crash, no other one becomes a second, paid job."""
+    place = data.draw(st.integers(0, len(prompts) - 1))
+    before = ids(read(lines(*(row(prompt) for prompt in prompts))))
+    mended = [*prompts[:place], "mended", *prompts[place + 1 :]]
+    after = ids(read(lines(*(row(prompt) for prompt in mended))))
+    assert len(set(after) - set(before)) == 1
+
+
+def test_every_problem_is_told_by_its_line(read: Read) -> None:
+    """Not JSON, no object, unknown key, bad inputs, bad id, an id twice: all at once."""
+    text = "".join(
+        [
+            "{\n",
+            "[]\n",
+            lines(
+                row(promt=1), row("", duration=7), row(id="a b"), row(id="i1"), row("b", id="i1")
+            ),
+            lines({"arguments": {"prompt": "a", "duration": 7, "promt": 1}}),
+            lines({"arguments": "x"}),
+        ]
+    )
+    found = read(text)
+    assert [6] == list(found.drafts)
+    assert [1, 2, 3, 4, 5, 7, 8, 9] == list(found.problems)
+    assert "line 6" in found.problems[7]
+    assert "duration" in found.problems[8]
+    assert "did you mean prompt?" in found.problems[8]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        ("", "jobs.jsonl", "no job"),
+        ("\n\n", "jobs.jsonl", "no job"),
+        ("prompt\n", "jobs.csv", "no job"),
+        ("prompt,prompt\na,b\n", "jobs.csv", "name of its own"),
+        ('prompt\n"a\n', "jobs.csv", "not CSV"),
+        (b"\xff\xfe", "jobs.jsonl", "cannot be read"),
+        ("{}", "jobs.txt", ".jsonl or .csv"),
+    ],
+)
+def test_a_file_that_is_none_of_jobs(read: Read, text: Any, name: str, told: str) -> None:
+    """One sentence about the whole file."""
+    with pytest.raises(Unreadable, match=told):
+        read(text, name)
+
+
+def test_a_row_with_too_many_cells(read: Read) -> None:
+    """A comma too many would shift values into other inputs."""
+    found = read("prompt,duration\na fox, red,5\n", "jobs.csv")
+    assert "3 cells for 2 columns" in found.problems[2]
+
+
+def test_spreadsheets_mark(read: Read) -> None:
+    """A byte order mark, as spreadsheets write it, is not part of the first name."""
+    found = read("prompt\nfox\n".encode("utf-8-sig"), "jobs.csv")
+    assert {"prompt": "fox"} == found.drafts[2].job.arguments

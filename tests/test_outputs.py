@@ -1,0 +1,149 @@
+"""The files of any result are found by walking it, and published as fal made them."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.input_factories import MP3, PNG
+from worker.as_is import AsIs, delivered
+from worker.download import Downloaded, Downloader
+from worker.failures import Permanent
+from worker.jobs import Job, JobState, Json
+from worker.layout import work_key
+from worker.outputs import files_of, named
+from worker.result import video_address
+from worker.storage import Storage
+
+ON = "https://v3b.fal.media/files/b"
+DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("payload", "names"),
+    [
+        ({"images": [{"url": f"{ON}/1"}, {"url": f"{ON}/2"}]}, ["image-1.png", "image-2.png"]),
+        ({"image": {"url": f"{ON}/x.webp"}}, ["image-1.webp"]),
+        ({"audio": {"url": f"{ON}/a", "content_type": "audio/wav"}}, ["audio-1.wav"]),
+        ({"audio": {"url": f"{ON}/a.bin", "file_name": "a.mp3"}}, ["audio-1.mp3"]),
+        ({"a": {"b": [{"c": {"url": f"{ON}/deep.jpg"}}]}}, ["image-1.jpg"]),
+        ({"mesh": {"url": f"{ON}/m.glb"}}, ["file-1.bin"]),
+        ({"image": {"url": f"{ON}/e.png", "content_type": "text/html"}}, ["file-1.bin"]),
+        ({"images": [{"url": DATA}]}, ["image-1.png"]),
+        ({"image": {"url": f"{ON}/1"}, "again": {"url": f"{ON}/1"}}, ["image-1.png"]),
+        ({"voice_id": "v", "seed": 7, "url": None, "x": {"url": ""}}, []),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_files_are_found_wherever_they_stand(payload: Json, names: list[str]) -> None:
+    """Named by what the result says of them; a page is never published as a picture."""
+    assert names == list(named(files_of(payload)))
+
+
+@pytest.mark.parametrize(
+    ("payload", "address"),
+    [
+        ({"video": {"url": f"{ON}/v"}}, f"{ON}/v"),
+        ({"out": [{"url": f"{ON}/i.png"}, {"url": f"{ON}/v.mp4"}]}, f"{ON}/v.mp4"),
+        ({"videos": [{"url": f"{ON}/1"}]}, f"{ON}/1"),
+        ({"images": [{"url": f"{ON}/1"}]}, None),
+        ({"clip": {"url": f"{ON}/v.webm"}}, None),
+    ],
+)
+def test_a_video_goes_the_way_of_videos(payload: Json, address: str | None) -> None:
+    """Kling's own first, then the first MP4 found; nothing else is transcoded."""
+    assert address == video_address(payload)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.just("https://a.b/c.mp4"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["url", "video", "content_type", "file_name"]) | st.text(), inner
+        )
+    ),
+)
+
+
+@given(JSON)
+def test_no_result_breaks_the_walk(payload: Any) -> None:
+    """Results come from outside: whatever they hold ends in names or in none."""
+    for name, file in named(files_of(payload)).items():
+        assert "/" not in name
+        assert file.address
+
+
+class _Cdn:
+    """Stands in for the downloader at its one seam: bytes by address."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def fetch(self, url: str, write: Callable[[Any], object], **_: object) -> Downloaded:
+        data = self.files[url]
+        write(iter([data]))
+        digest = hashlib.sha256(data).hexdigest()
+        return Downloaded(size=len(data), sha256=digest, content_type=None, resumed=0)
+
+
+def as_is(files: dict[str, bytes], tmp_path: Path) -> AsIs:
+    """Files that the CDN has, and storage in a directory of the test."""
+    downloader = cast(Downloader, _Cdn(files))
+    return AsIs(downloader=downloader, storage=Storage.open(str(tmp_path)))
+
+
+def rendered(payload: Json) -> Job:
+    """A job that brought this result."""
+    return Job(id="j1", endpoint="acme/x", arguments={}, payload=payload)
+
+
+def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
+    """To the byte, under names that follow from the result, with type, size and hash."""
+    payload: Json = {
+        "images": [{"url": f"{ON}/1", "content_type": "image/png"}, {"url": DATA}],
+        "audio": {"url": f"{ON}/a.mp3"},
+    }
+    publication = as_is({f"{ON}/1": PNG, f"{ON}/a.mp3": MP3}, tmp_path)
+    outcome = publication.download(rendered(payload), lambda _done, _total: None)
+    assert JobState.DOWNLOADED is outcome.to
+    source = cast(dict[str, Any], outcome.set["source"])
+    expected = {
+        "bytes": len(MP3),
+        "sha256": hashlib.sha256(MP3).hexdigest(),
+        "content_type": "audio/mpeg",
+        "output": "audio",
+    }
+    assert ["image-1.png", "image-2.png", "audio-1.mp3"] == list(source["files"])
+    assert expected == source["files"]["audio-1.mp3"]
+    kept = [publication.storage.read(work_key("j1", name)) for name in source["files"]]
+    assert [PNG, PNG, MP3] == kept
+    tagged = delivered(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
+    assert tagged is not None
+    assert {"method": "as_is", "files": source["files"]} == tagged.set["outputs"]
+
+
+def test_a_video_is_not_delivered_as_it_is() -> None:
+    """Its source is one file, which the media step takes."""
+    job = Job(id="j1", endpoint="acme/x", arguments={}, source={"bytes": 3, "sha256": "…"})
+    assert delivered(job) is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"images": [{"url": f"{ON}/{n}"} for n in range(65)]},
+        {"image": {"url": "data:image/png;base64,!!"}},
+    ],
+)
+def test_what_cannot_be_published_is_said(tmp_path: Path, payload: Any) -> None:
+    """A bound on files, and broken data URIs, end the job in a sentence."""
+    with pytest.raises(Permanent) as caught:
+        as_is({}, tmp_path).download(rendered(payload), lambda _done, _total: None)
+    assert "no_files" == caught.value.reason
