@@ -91,9 +91,12 @@ def salvaged(post: OnePost, error: Exception) -> Accepted:
         content: Json = post.answer.json() if post.answer else None
     except ValueError:
         content = None
-    match content:
-        case {"request_id": str(request_id)} if request_id:
-            found = (content.get(name) for name in ("response_url", "cancel_url"))
-            response_url, cancel_url = (str(url or "") for url in found)
-            return Accepted(request_id=request_id, response_url=response_url, cancel_url=cancel_url)
+    fields = content if isinstance(content, dict) else {}
+    told = {name: value for name, value in fields.items() if isinstance(value, str)}
+    if request_id := told.get("request_id"):
+        return Accepted(
+            request_id=request_id,
+            response_url=told.get("response_url", ""),
+            cancel_url=told.get("cancel_url", ""),
+        )
     raise Unknown("answer_unreadable", f"fal's answer could not be read ({type(error).__name__})")
