@@ -1,0 +1,344 @@
+"""`falhook submit`: flags, local files, the cost before it is incurred, and files of jobs."""
+
+import json
+import re
+import shlex
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.local.simulation import Simulation
+from tests.catalogue_factories import CHECKED
+from tests.input_factories import MP3, MP4, PNG, named
+from tests.job_factories import ToSimulation
+from webhook.contract import Task
+from worker.__main__ import cli
+from worker.cdn import Cdn
+from worker.cli.models import command
+from worker.fal import Fal
+from worker.jobs import JobState
+from worker.lease import Leases
+from worker.pipeline import Pipeline
+from worker.records import Records
+from worker.staging import storage_key
+from worker.storage import Storage
+from worker.submit import Submit
+from worker.uploads import Uploads
+
+TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+FOX = [TEXT, "--prompt", "A fox"]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with files of a person."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    (directory / "cat.png").write_bytes(PNG)
+    (directory / "clip.mp4").write_bytes(MP4)
+    (directory / "speech.mp3").write_bytes(MP3)
+    (directory / "notes.txt").write_text("words")
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture
+def run(home: Path, redis_url: str) -> Run:
+    """Runs `falhook` in that directory, with a Redis that is empty at first."""
+    environ = {
+        "REDIS_URL": redis_url,
+        "FALHOOK_BROKER_URL": redis_url,
+        "FALHOOK_STORAGE_URL": str(home / "storage"),
+        "FALHOOK_CATALOGUE": "",
+    }
+
+    def run(*arguments: str, **changes: str | None) -> Result:
+        runner = CliRunner(env={**environ, **changes})
+        return runner.invoke(cli, arguments, catch_exceptions=False, prog_name="falhook")
+
+    return run
+
+
+def submitted(run: Run, *arguments: str) -> dict[str, Any]:
+    """The job that a submit made."""
+    done = run("submit", *arguments, "--json")
+    assert 0 == done.exit_code, done.stderr
+    job: dict[str, Any] = json.loads(done.stdout)
+    return job
+
+
+def refused(run: Run, *arguments: str, **changes: str | None) -> str:
+    """What a submit that made nothing said."""
+    done = run("submit", *arguments, **changes)
+    assert (2, "") == (done.exit_code, done.stdout)
+    return done.stderr
+
+
+def test_a_submit_shows_what_it_will_cost(run: Run, records: Records) -> None:
+    """Figure, reckoning, confidence and source; the same is kept on the record."""
+    done = run("submit", *FOX, "duration=10")
+    assert "about $2.80 for 10 s" in done.stdout
+    assert "confidence medium" in done.stdout
+    (job,) = records.list()
+    assert "2.80" == job.estimate["usd"]
+    assert job.estimate["source"]
+
+
+def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
+    """Lip-sync is paid by the second of input, which nobody has measured yet."""
+    endpoint = "fal-ai/kling-video/lipsync/audio-to-video"
+    done = run("submit", endpoint, "--video", "clip.mp4", "--audio", "speech.mp3")
+    assert "depends on its input: $0.014/s of input" in done.stdout
+    done = run("submit", "acme/x", "--unchecked", "a=1")
+    assert "Its price is not known." in done.stdout
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(
+    run: Run, home: Path, records: Records
+) -> None:
+    """Address, headers, body, cost; no record, no file, and no Redis is needed."""
+    flags = ["--image", "cat.png", "--prompt", "A cat", "--priority", "low", "--dry-run"]
+    done = run("submit", IMAGE, *flags, "--id", "j1", REDIS_URL=None)
+    assert 0 == done.exit_code
+    assert f"POST https://queue.fal.run/{IMAGE}?fal_webhook=" in done.stdout
+    assert "X-Fal-Queue-Priority: low\n" in done.stdout
+    assert "X-Fal-Tags: job_id=j1\n" in done.stdout
+    assert f'"image_url": "upload://{named(PNG)}"' in done.stdout
+    assert "about $1.40" in done.stdout
+    assert ([], False) == (list(records.list()), (home / "storage").exists())
+
+
+def test_a_dry_run_for_machines(run: Run) -> None:
+    """The same as one JSON object."""
+    done = run("submit", *FOX, "--id", "j1", "--dry-run", "--json", "--tag", "team=films")
+    told = json.loads(done.stdout)
+    assert ("j1", {"prompt": "A fox"}, "1.40") == (
+        told["id"],
+        told["arguments"],
+        told["estimate"]["usd"],
+    )
+    assert {"X-Fal-Tags": "job_id=j1,team=films"} == told["headers"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "flags", "inputs"),
+    [
+        (IMAGE, ["--image", "cat.png"], {"image_url": PNG}),
+        ("fal-ai/kling-video/v2.6/pro/image-to-video", ["--image", "./cat.png"], None),
+        ("fal-ai/kling-video/v1.6/pro/elements", ["--image", "cat.png"], None),
+        (IMAGE, ["image_url=file:cat.png"], {"image_url": PNG}),
+        (IMAGE, ["--arguments", '{"image_url": "cat.png"}'], {"image_url": PNG}),
+    ],
+)
+def test_a_local_file_by_flag_or_by_name(
+    run: Run, home: Path, endpoint: str, flags: list[str], inputs: dict[str, bytes] | None
+) -> None:
+    """--image finds the endpoint's own name; the bytes lie in storage when the job is made."""
+    job = submitted(run, endpoint, "--prompt", "A cat", *flags)
+    assert f"upload://{named(PNG)}" in json.dumps(job["arguments"])
+    if inputs:
+        assert set(inputs) < set(job["arguments"])
+    storage = Storage.open(str(home / "storage"))
+    assert PNG == storage.read(storage_key(named(PNG)))
+
+
+def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
+    """Each in words with what is wrong, and with everything else that is wrong."""
+    told = refused(run, IMAGE, "--image", "notes.txt", "--prompt", "A", "duration=7")
+    assert 'image_url "notes.txt": must be an image' in told
+    assert 'duration "7": must be one of "5", "10"' in told
+    assert "No such file" in refused(run, IMAGE, "--prompt", "A", "--image", "dog.png")
+    assert "takes no audio" in refused(run, IMAGE, "--audio", "speech.mp3")
+    assert "takes one --image" in refused(run, IMAGE, "--image", "a.png", "--image", "b.png")
+    assert not (home / "storage").exists()
+
+
+def test_options_from_flags_and_json(run: Run) -> None:
+    """Flags stand over the JSON object; what fal does not know is refused."""
+    flags = ["--options", '{"priority": "normal", "runner_hint": "a"}', "--priority", "low"]
+    flags += ["--start-timeout", "60", "--no-retry", "--no-store-io", "--object-lifetime", "7d"]
+    job = submitted(run, *FOX, *flags, "--tag", "team=films")
+    expected = {
+        "priority": "low",
+        "runner_hint": "a",
+        "start_timeout": 60.0,
+        "no_retry": True,
+        "store_io": False,
+        "object_lifecycle": {"expiration_duration_seconds": 604_800},
+        "tags": {"team": "films"},
+    }
+    assert expected == job["options"]
+    assert "tags.Team" in refused(run, *FOX, "--tag", "Team=x")
+    assert "prio: is no option" in refused(run, *FOX, "--options", '{"prio": 1}')
+
+
+def test_unchecked(run: Run) -> None:
+    """Any endpoint of fal, with values read as JSON where they are such."""
+    job = submitted(run, "acme/dolly", "--unchecked", "--prompt", "hi", "n=1", "image=file:cat.png")
+    expected = {"prompt": "hi", "n": 1, "image": f"upload://{named(PNG)}"}
+    assert expected == job["arguments"]
+    assert "is not in the catalogue" in refused(run, "acme/dolly", "--prompt", "hi")
+
+
+def test_an_endpoint_or_a_file_has_to_be_named(run: Run) -> None:
+    """Neither, or both with inputs, is told."""
+    assert "Name an ENDPOINT" in refused(run)
+    assert "leave out: prompt" in refused(run, "--from", "jobs.jsonl", "--prompt", "A")
+    assert "FALHOOK_CATALOGUE" in refused(run, *FOX, FALHOOK_CATALOGUE="/nowhere")
+
+
+# --- files of jobs -----------------------------------------------------------------------------
+
+
+def jobs(home: Path, *prompts: str) -> Path:
+    """A file of jobs."""
+    path = home / "jobs.jsonl"
+    rows = [{"endpoint": TEXT, "arguments": {"prompt": prompt}} for prompt in prompts]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def test_a_file_is_checked_whole_before_its_first_job(
+    run: Run, home: Path, records: Records
+) -> None:
+    """One bad line of many makes none, and is told by its number."""
+    path = jobs(home, "a", "b", "")
+    told = refused(run, "--from", str(path), "--yes")
+    assert "1 of its jobs cannot be made, so none was" in told
+    assert "line 3: " in told
+    assert [] == list(records.list())
+
+
+def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -> None:
+    """Without --yes and without anybody to ask nothing is made; a dry run tells the cost."""
+    path = jobs(home, "a", "b")
+    told = refused(run, "--from", str(path))
+    assert "2 jobs, about $2.80 in all." in told
+    assert "give --yes" in told
+    done = run("submit", "--from", str(path), "--dry-run", REDIS_URL=None)
+    assert (0, "") == (done.exit_code, done.stdout)
+    assert "about $2.80" in done.stderr
+    assert [] == list(records.list())
+
+
+def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records) -> None:
+    """Also after a crash in the middle, and after further lines were written."""
+    first = run("submit", "--from", str(jobs(home, "a")), "--yes")
+    assert (0, 1) == (first.exit_code, len(first.stdout.splitlines()))
+    again = run("submit", "--from", str(jobs(home, "a", "b", "a")), "--yes", "--json")
+    told = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [(1, False), (2, True), (3, True)] == [(row["line"], row["new"]) for row in told]
+    assert "2 jobs, about $2.80 in all; 1 of the file's jobs are there already." in again.stderr
+    last = run("submit", "--from", str(jobs(home, "a", "b", "a")))
+    assert (0, "") == (last.exit_code, last.stdout)
+    assert "0 made, 3 were there already." in last.stderr
+    assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in records.list())
+
+
+def test_an_id_of_another_job_is_told_by_its_line(run: Run, home: Path, records: Records) -> None:
+    """It is found before the first job is made."""
+    run("submit", *FOX, "--id", "x1")
+    path = home / "jobs.csv"
+    path.write_text("id,prompt\nx2,A cat\nx1,A dog\n")
+    told = refused(run, "--from", str(path), TEXT, "--yes")
+    assert "line 3: job id x1 belongs to another job" in told
+    assert ["x1"] == [job.id for job in records.list()]
+
+
+# --- against the simulated fal -----------------------------------------------------------------
+
+
+@pytest.fixture
+def fal(start_fal: Callable[..., Simulation], monkeypatch: pytest.MonkeyPatch) -> Simulation:
+    """A simulated fal that takes jobs and ends no render."""
+    running = start_fal("--render-seconds", "3600", "--app", "acme/dolly")
+    monkeypatch.setenv("SSL_CERT_FILE", running.environment["SSL_CERT_FILE"])
+    return running
+
+
+@pytest.fixture
+def work(
+    fal: Simulation, records: Records, home: Path
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Runs the submit step of every waiting job; what the simulated fal was then asked."""
+    key, context = fal.environment["FAL_KEY"], ssl.create_default_context(cafile=fal.ca_file)
+    queue, cdn = ToSimulation(fal), httpx.HTTPTransport(verify=context)
+    uploads = Uploads(
+        cdn=Cdn(key, rest_host=fal.environment["FAL_REST_HOST"], transport=cdn),
+        redis=records.redis,
+        storage=Storage.open(str(home / "storage")),
+        lifetime=3600,
+    )
+    submit = Submit(
+        fal=Fal(key, transport=queue),
+        records=records,
+        public_url="http://127.0.0.1:9",
+        secret="a-secret-of-the-tests",
+        deadline=2700,
+        addressed=uploads.addressed,
+    )
+    pipeline = Pipeline(records, [submit.step()], lambda _task, _job: None, leases=Leases(records))
+
+    def work() -> list[dict[str, Any]]:
+        for job in records.list(state=JobState.QUEUED, limit=500):
+            pipeline.run(Task.SUBMIT, job.id)
+        answer = httpx.get(f"{fal.url}/_sim/requests", verify=context)
+        asked: list[dict[str, Any]] = answer.json()
+        return asked
+
+    yield work
+    cdn.close()
+    queue._inner.close()
+
+
+def test_every_example_works_when_pasted(
+    run: Run, records: Records, work: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """The command of `models show`, for every endpoint: a job is made and fal takes it."""
+    gives_files = [model for model in CHECKED if set(model.outputs) != {"voice_id"}]
+    assert len(CHECKED) - 1 == len(gives_files)
+    for model in gives_files:
+        program, *arguments = shlex.split(command(model))
+        assert "falhook" == program
+        done = run(*arguments)
+        assert 0 == done.exit_code, done.stderr
+    asked = {request["endpoint"]: request["arguments"] for request in work()}
+    assert {model.endpoint: model.example() for model in gives_files} == asked
+    assert len(gives_files) == records.count(JobState.SUBMITTED)
+
+
+def test_files_and_options_reach_fal(
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records
+) -> None:
+    """The input is at fal's CDN before the POST, once for two jobs; headers go out with it."""
+    for prompt in ("A", "B"):
+        job = submitted(run, IMAGE, "--prompt", prompt, "--image", "cat.png", "--priority", "low")
+    first, second = work()
+    address = first["arguments"]["image_url"]
+    assert address == second["arguments"]["image_url"]
+    assert re.fullmatch(r"https://localhost:\d+/files/u/[0-9a-f]+_[0-9a-f]{64}\.png", address)
+    headers = [request["headers"] for request in (first, second)]
+    assert ["low", "low"] == [sent["x-fal-queue-priority"] for sent in headers]
+    assert f"job_id={job['id']}" in {sent["x-fal-tags"] for sent in headers}
+    assert 2 == records.count(JobState.SUBMITTED)
+
+
+def test_an_upload_that_fails_leaves_no_doubt(
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records, fal: Simulation
+) -> None:
+    """fal was never asked for the job, so that it waits to be tried again, unpaid."""
+    context = ssl.create_default_context(cafile=fal.ca_file)
+    for way in ("cdn", "bucket"):
+        httpx.post(f"{fal.url}/_sim/uploads?way={way}&status=503", verify=context)
+    job = submitted(run, IMAGE, "--prompt", "A", "--image", "cat.png")
+    assert [] == work()
+    found = records.get(job["id"])
+    assert found is not None
+    assert (JobState.QUEUED, 1, 0) == (found.state, found.tries, found.posted)
