@@ -1,0 +1,156 @@
+"""`falhook models`: what there is, what it takes and costs, and how to add to it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.catalogue_factories import CATALOGUE, CHECKED
+from worker.__main__ import cli
+from worker.models import Status
+
+ENDPOINT = "acme/dolly/video"
+EXAMPLE = Path(__file__).parent / "openapi_example.json"
+IMAGE = "fal-ai/kling-video/v2.6/pro/image-to-video"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A catalogue of the user's own, empty at first."""
+    directory = tmp_path / "own"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def run(own: Path) -> Run:
+    """Runs `falhook` with that catalogue and no Redis."""
+
+    def run(*arguments: str, **changes: str) -> Result:
+        environ = {"FALHOOK_CATALOGUE": str(own), "REDIS_URL": None, "COLUMNS": "200", **changes}
+        return CliRunner(env=environ).invoke(cli, arguments, catch_exceptions=False)
+
+    return run
+
+
+def test_the_list_has_inputs_and_price(run: Run) -> None:
+    """Every endpoint is a row; with words, those that hold all of them."""
+    every = run("models", "--json").stdout.splitlines()
+    assert len(CATALOGUE.search()) == len(every)
+    told = run("models", "2.6", "pro/image").stdout
+    assert IMAGE in told
+    assert "prompt*, start_image_url*, end_image_url" in told
+    assert "$0.14/s, $0.07 silent" in told
+    assert told == run("models", "--search", "2.6 pro/image").stdout
+    (only,) = run("models", "2.6", "pro/image", "--json").stdout.splitlines()
+    row = json.loads(only)
+    assert (IMAGE, ["prompt", "start_image_url"]) == (row["endpoint"], row["required"])
+
+
+def test_words_that_nothing_has(run: Run) -> None:
+    """Said, with exit code 2."""
+    done = run("models", "nothing", "like", "it")
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "'nothing like it'" in done.stderr
+
+
+@pytest.mark.parametrize("model", CATALOGUE.search(), ids=lambda model: model.endpoint)
+def test_every_endpoint_can_be_shown(run: Run, model: object) -> None:
+    """Inputs, outputs, price with its source, and a command, or why there is none."""
+    endpoint = getattr(model, "endpoint")  # noqa: B009
+    done = run("models", "show", endpoint)
+    assert 0 == done.exit_code
+    last = done.stdout.splitlines()[-1]
+    served = endpoint in {checked.endpoint for checked in CHECKED}
+    assert served == last.startswith(f"falhook submit {endpoint} ")
+    assert 0 == run("models", "show", endpoint, "--json").exit_code
+
+
+def test_the_table_tells_all_of_an_input(run: Run) -> None:
+    """Name, whether it is required, type, default, what is allowed, what it is for."""
+    told = run("models", "show", "fal-ai/kling-video/v1/standard/image-to-video").stdout
+    rows = [" ".join(line.split()) for line in told.splitlines()]
+    assert any(row.startswith("prompt* text") for row in rows)
+    assert any(row.startswith('duration seconds "5" one of "5", "10"') for row in rows)
+    assert any(row.startswith("dynamic_masks[].mask_url* url") for row in rows)
+    assert "confidence medium-high, from fal's model page" in told
+
+
+def test_an_unknown_endpoint(run: Run) -> None:
+    """The nearest one is offered."""
+    done = run("models", "show", IMAGE.replace("pro", "por"))
+    assert 2 == done.exit_code
+    assert f"did you mean {IMAGE}" in done.stderr
+
+
+def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
+    """Listed, shown, checked; what is passed on unchecked is said."""
+    done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    assert 0 == done.exit_code, done.stderr
+    assert [own / "acme--dolly--video.json"] == list(own.iterdir())
+    assert "frames[].extra, image_size" in done.stdout
+    assert ENDPOINT in run("models", "acme").stdout
+    assert "text of 1 to 20 characters" in run("models", "show", ENDPOINT).stdout
+    bad = run("submit", ENDPOINT, "promt=a", "--dry-run")
+    assert "did you mean prompt?" in bad.stderr
+    good = run(
+        "submit", ENDPOINT, "prompt=a", 'frames=[{"image_url": "https://a.b/c"}]', "--dry-run"
+    )
+    assert 0 == good.exit_code, good.stderr
+    assert 2 == run("models", "show", ENDPOINT, FALHOOK_CATALOGUE="").exit_code
+
+
+def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
+    """A newer description stands in place of the older one."""
+    run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    newer = own.parent / "newer.json"
+    newer.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": 30'))
+    assert 0 == run("models", "add", ENDPOINT, "--from", str(newer)).exit_code
+    assert "text of 1 to 30 characters" in run("models", "show", ENDPOINT).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["acme/other", "--from", str(EXAMPLE)], "is it of another endpoint?"),
+        ([ENDPOINT, "--from", "/nowhere.json"], "cannot be read"),
+        ([ENDPOINT, "--from", __file__], "holds no JSON"),
+        ([ENDPOINT, "--from", "https://127.0.0.1:1/x"], "try --from FILE"),
+        (["../../etc/passwd", "--from", str(EXAMPLE)], "is no endpoint id"),
+        (["acme", "--from", str(EXAMPLE)], "is no endpoint id"),
+    ],
+)
+def test_what_cannot_be_added(run: Run, own: Path, arguments: list[str], told: str) -> None:
+    """A sentence, and no file is left."""
+    done = run("models", "add", *arguments)
+    assert (2, "", []) == (done.exit_code, done.stdout, list(own.iterdir()))
+    assert told in done.stderr
+
+
+def test_a_description_that_makes_no_catalogue_leaves_the_old_one(run: Run, own: Path) -> None:
+    """Lengths that contradict the form are refused, and what was there stays."""
+    run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    before = (own / "acme--dolly--video.json").read_bytes()
+    broken = own.parent / "broken.json"
+    broken.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": "many"'))
+    assert 2 == run("models", "add", ENDPOINT, "--from", str(broken)).exit_code
+    assert before == (own / "acme--dolly--video.json").read_bytes()
+
+
+def test_without_a_place_nothing_is_added(run: Run, own: Path) -> None:
+    """The setting is named; a wrong directory as well."""
+    done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE), FALHOOK_CATALOGUE="")
+    assert "FALHOOK_CATALOGUE is not set" in done.stderr
+    shutil.rmtree(own)
+    assert "names no directory" in run("models").stderr
+
+
+def test_statuses_are_told(run: Run) -> None:
+    """What fal has withdrawn is listed as such."""
+    told = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
+    assert {str(status) for status in Status} >= {row["status"] for row in told}
+    assert "(withdrawn)" in run("models", "v1/pro").stdout
