@@ -160,6 +160,7 @@ class Movie:
     entry: bytes = b"avc1"
     avcc: bytes = box(b"avcC", _AVCC)
     dref_flags: int = 1
+    dref_location: bytes = b""
     mvex: bytes = b""
     edits: bytes = b""
     shifts: bytes = b""
@@ -188,7 +189,8 @@ class Movie:
         """The track around it."""
         matrix = numbers(1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
         reference = box(
-            b"dinf", box(b"dref", numbers(0, 1), box(b"url ", numbers(self.dref_flags)))
+            b"dinf",
+            box(b"dref", numbers(0, 1), box(b"url ", numbers(self.dref_flags), self.dref_location)),
         )
         return box(
             b"trak",

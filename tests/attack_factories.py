@@ -1,0 +1,142 @@
+"""Files that try to make a decoder open other files, call home, or use up the machine."""
+
+import random
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.media_factories import CLIPS, HOSTILE, Movie, box, clip, ffmpeg, numbers
+
+SECRET, OTHER = "secret.txt", "other.mp4"
+Attack = Callable[[Path, int], bytes]  # of the directory with SECRET and OTHER, and a port
+
+
+def _dash(base: str) -> bytes:
+    return (
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"'
+        ' mediaPresentationDuration="PT2S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011">'
+        '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"'
+        f' codecs="avc1.64000d" width="320" height="180"><BaseURL>{base}</BaseURL>'
+        "</Representation></AdaptationSet></Period></MPD>"
+    ).encode()
+
+
+def _hls(address: str) -> bytes:
+    head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n"
+    return f"{head}#EXTINF:2.0,\n{address}\n#EXT-X-ENDLIST\n".encode()
+
+
+def _concat(name: str) -> bytes:
+    return f"ffconcat version 1.0\nfile '{name}'\n".encode()
+
+
+def _gab2(playlist: bytes) -> bytes:
+    """An AVI whose subtitle stream holds a playlist (CVE-2016-1897 and what followed it)."""
+    gab2 = b"GAB2\0\2\0" + struct.pack("<I", 2) + b"s\0\4\0" + struct.pack("<I", len(playlist))
+    chunk = b"01tx" + struct.pack("<I", len(gab2 + playlist)) + gab2 + playlist
+    movi = b"LIST" + struct.pack("<I", 4 + len(chunk)) + b"movi" + chunk
+    strh = b"txts" + bytes(44) + struct.pack("<II", 0, 0)
+    strl = b"strh" + struct.pack("<I", len(strh)) + strh + b"strf" + struct.pack("<I", 0)
+    hdrl = b"hdrlavih" + struct.pack("<I", 56) + bytes(56)
+    hdrl += b"LIST" + struct.pack("<I", 4 + len(strl)) + b"strl" + strl
+    body = b"AVI LIST" + struct.pack("<I", len(hdrl)) + hdrl + movi
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _reference(address: str) -> bytes:
+    """A QuickTime reference movie: a header that says where the real one lies."""
+    data = numbers(0) + b"url " + numbers(len(address) + 1) + address.encode() + b"\0"
+    moov = box(b"moov", box(b"rmra", box(b"rmda", box(b"rdrf", data))))
+    return box(b"ftyp", b"qt  ", numbers(512)) + moov
+
+
+ATTACKS: Mapping[str, Attack] = {
+    "dash_file": lambda here, _: _dash((here / OTHER).as_uri()),
+    "dash_secret": lambda here, _: _dash((here / SECRET).as_uri()),
+    "dash_http": lambda _, port: _dash(f"http://127.0.0.1:{port}/"),
+    "hls_file": lambda here, _: _hls((here / OTHER).as_uri()),
+    "hls_absolute": lambda here, _: _hls(str(here / SECRET)),
+    "hls_relative": lambda _, __: _hls(OTHER),
+    "hls_http": lambda _, port: _hls(f"http://127.0.0.1:{port}/x.ts"),
+    "hls_concat": lambda here, port: _hls(f"concat:http://127.0.0.1:{port}/|{here / SECRET}"),
+    "hls_subfile": lambda here, _: _hls(f"subfile,,start,0,end,9,,:{here / SECRET}"),
+    "hls_crypto": lambda here, _: _hls(f"crypto+{(here / SECRET).as_uri()}"),
+    "concat_relative": lambda _, __: _concat(OTHER),
+    "concat_absolute": lambda here, _: _concat(str(here / SECRET)),
+    "concat_http": lambda _, port: _concat(f"http://127.0.0.1:{port}/x.mp4"),
+    "sdp": lambda _, port: (
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        b"m=video %d RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n" % port
+    ),
+    "avi_gab2": lambda here, _: _gab2(_hls((here / SECRET).as_uri())),
+    "svg_href": lambda here, _: (
+        b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink">'
+        b'<image x:href="%s"/></svg>' % (here / SECRET).as_uri().encode()
+    ),
+    "ass_font": lambda _, __: b"[Script Info]\nScriptType: v4.00+\n[Fonts]\nfontname: /etc/hosts\n",
+    "dref_file": lambda here, _: Movie(
+        dref_flags=0, dref_location=(here / OTHER).as_uri().encode() + b"\0"
+    ).bytes(),
+    "dref_http": lambda _, port: Movie(
+        dref_flags=0, dref_location=b"http://127.0.0.1:%d/\0" % port
+    ).bytes(),
+    "reference_file": lambda here, _: _reference((here / OTHER).as_uri()),
+    "reference_http": lambda _, port: _reference(f"http://127.0.0.1:{port}/x.mov"),
+    "image_pattern": lambda here, _: f"{here}/%d.png\n".encode(),
+}
+
+
+def _rendered(path: Path, *arguments: str) -> bytes:
+    ffmpeg("-f", "lavfi", "-i", *arguments, "-f", "mp4", str(path))
+    return path.read_bytes()
+
+
+def _huge_frames(scratch: Path) -> bytes:
+    fast = ("-c:v", "libx264", "-preset", "ultrafast", "-frames:v", "1")
+    return _rendered(scratch, "color=gray:s=8000x8000:r=1:d=1", *fast)
+
+
+def _a_day_apart(scratch: Path) -> bytes:
+    later = ("-vf", "setpts=if(N\\,86400/TB\\,0)", "-fps_mode", "vfr", "-c:v", "libx264")
+    return _rendered(scratch, "testsrc2=s=320x180:r=24", "-frames:v", "2", *later)
+
+
+def _ten_hours(_: Path) -> bytes:
+    """A real clip each frame of which lasts 750 s."""
+    data = bytearray(clip("no_audio").read_bytes())
+    at = data.find(b"stts") + 16
+    data[at : at + 4] = numbers(int.from_bytes(data[at : at + 4]) * 18_000)
+    return bytes(data)
+
+
+def _cut(_: Path) -> bytes:
+    data = clip("high").read_bytes()
+    return data[: len(data) * 3 // 4]
+
+
+# Each uses up memory, time or disk in a decoder that believes it; all name a scratch file.
+BOMBS: Mapping[str, Callable[[Path], bytes]] = {
+    "huge_frames": _huge_frames,
+    "a_day_apart": _a_day_apart,
+    "ten_hours": _ten_hours,
+    "cut": _cut,
+    "samples_64Mi": lambda _: HOSTILE["samples_64Mi"][0](),
+    "fragment_samples": lambda _: HOSTILE["fragment_samples"][0](),
+    "many_boxes": lambda _: HOSTILE["many_boxes"][0](),
+}
+
+
+def mutated(seed: int) -> bytes:
+    """A clip with some bytes changed, in its header, its media data or both; perhaps cut."""
+    chance = random.Random(seed)
+    names = [name for name in ("high", "hevc", "fragmented", "vp9", "main") if name in CLIPS]
+    data = bytearray(clip(chance.choice(names)).read_bytes())
+    moov = data.find(b"moov")
+    for _ in range(chance.choice((1, 3, 10, 50))):
+        near = chance.random() < 0.3
+        at = moov + chance.randrange(2500) if near else chance.randrange(len(data))
+        if at < len(data):
+            data[at] = chance.choice((0, 0xFF, 0x7F, chance.randrange(256)))
+    if chance.random() < 0.1:
+        del data[chance.randrange(len(data)) :]
+    return bytes(data)
