@@ -2,7 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from tests.catalogue_factories import CATALOGUE, CHECKED
 from worker.__main__ import cli
+from worker.catalogue import openapi
 from worker.models import Status
 
 ENDPOINT = "acme/dolly/video"
@@ -139,6 +143,46 @@ def test_a_description_that_makes_no_catalogue_leaves_the_old_one(run: Run, own:
     broken.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": "many"'))
     assert 2 == run("models", "add", ENDPOINT, "--from", str(broken)).exit_code
     assert before == (own / "acme--dolly--video.json").read_bytes()
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """A web server: a description under /openapi.json, too much under /large, nothing else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            pages = {"/openapi.json": EXAMPLE.read_bytes(), "/large": b" " * (5 * 1024 * 1024)}
+            self.send_response(200 if path in pages else 404)
+            self.end_headers()
+            # The client hangs up in the middle of what is too large.
+            with suppress(ConnectionError):
+                self.wfile.write(pages.get(path, b""))
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_descriptions_from_the_network(
+    run: Run, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a URL, or from fal's own address, which holds the endpoint's id."""
+    assert 0 == run("models", "add", ENDPOINT, "--from", f"{site}/openapi.json").exit_code
+    url = openapi.URL.replace("https://fal.ai/api/openapi/queue", site)
+    assert url != openapi.URL
+    monkeypatch.setattr(openapi, "URL", url)
+    assert 0 == run("models", "add", ENDPOINT).exit_code
+    told = json.loads(run("models", "show", ENDPOINT, "--json").stdout)
+    assert [f"{site}/openapi.json?endpoint_id={ENDPOINT}"] == told["sources"]
+    assert "answered 404" in run("models", "add", ENDPOINT, "--from", f"{site}/no").stderr
+    assert "more than 4,194,304" in run("models", "add", ENDPOINT, "--from", f"{site}/large").stderr
 
 
 def test_without_a_place_nothing_is_added(run: Run, own: Path) -> None:

@@ -42,7 +42,7 @@ def creator(
     return Creator(records=records, checks=checks, wake=lambda task, job: wakes.append((task, job)))
 
 
-def order(endpoint: str = TEXT, **changes: Any) -> Order:
+def order(endpoint: Any = TEXT, **changes: Any) -> Order:
     """An order; by default a good one."""
     given = {"arguments": {"prompt": "a fox", "duration": 10}} | changes
     return Order(endpoint=endpoint, **given)
@@ -89,6 +89,13 @@ def test_files_lie_in_storage_before_the_job_is_woken(
     assert [PNG] == found
 
 
+def _deep() -> object:
+    value: object = 1
+    for _ in range(5000):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("asked", "refusal"),
     [
@@ -103,6 +110,10 @@ def test_files_lie_in_storage_before_the_job_is_woken(
         (order("acme/x", unchecked=True, arguments={"a": float("nan")}), InvalidArguments),
         (order("acme/x", unchecked=True, arguments={"a": "\ud800"}), InvalidArguments),
         (order("fal-ai/kling-video/create-voice"), JobRefused),
+        (order(["a/b"]), JobRefused),
+        (order(metadata=[1]), JobRefused),
+        (order(job_id=7), JobRefused),
+        (order("acme/x", unchecked=True, arguments={"a": _deep()}), InvalidArguments),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -71,6 +71,7 @@ class Checks:
         Raises UnknownEndpoint or InvalidArguments of the catalogue, InvalidOptions, and JobRefused
         for a malformed id or an endpoint that gives no file.
         """
+        _require_types(order)
         model = self.find(order.endpoint, unchecked=order.unchecked)
         _require_files(model)
         given = _an_object(order)
@@ -178,6 +179,15 @@ class Creator:
 _PLAIN_OUTPUTS = frozenset({"string", "number", "integer", "boolean", "object", "any"})
 
 
+def _require_types(order: Order) -> None:
+    """Messages come from any codebase: what they hold may be of any type."""
+    endpoint, metadata = order.endpoint, order.metadata
+    if not isinstance(endpoint, str):
+        raise JobRefused("the endpoint must be a text such as owner/app/…")
+    if not isinstance(metadata, Mapping):
+        raise JobRefused("the metadata must be an object")
+
+
 def _require_files(model: Model) -> None:
     if model.outputs and not set(model.outputs.values()) - _PLAIN_OUTPUTS:
         raise JobRefused(
@@ -221,9 +231,9 @@ def _checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
 def _checked_id(job_id: str | None) -> str:
     if job_id is None:
         return new_job_id()
-    if JOB_ID.fullmatch(job_id) is None:
+    if not isinstance(job_id, str) or JOB_ID.fullmatch(job_id) is None:
         raise JobRefused(
-            f"job id {job_id[:80]!r} is malformed: use 1 to 64 letters, digits, - and _, "
+            f"job id {str(job_id)[:80]!r} is malformed: use 1 to 64 letters, digits, - and _, "
             "beginning with a letter or digit"
         )
     return job_id

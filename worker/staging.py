@@ -68,7 +68,10 @@ class Staging:
         """
         staged = Staged(arguments={})
         members = None if inputs is None else {item.name: item for item in inputs}
-        staged.arguments.update(self._members(staged, members, given, ""))
+        try:
+            staged.arguments.update(self._members(staged, members, given, ""))
+        except RecursionError:
+            staged.problems.append(Problem(path="arguments", value="", message="nest too deeply"))
         return staged
 
     def put(self, staged: Staged) -> None:

@@ -72,6 +72,7 @@ def _facts(job: Job) -> Table:
         "endpoint": job.endpoint,
         "arguments": json.dumps(job.arguments, ensure_ascii=False),
         "metadata": json.dumps(job.metadata, ensure_ascii=False) if job.metadata else "",
+        "options": json.dumps(job.options, ensure_ascii=False) if job.options else "",
         "created": f"{clock_text(job.created_at)} UTC",
         "attempt": str(job.attempt) if job.attempt else "",
         "request id": job.request_id,
