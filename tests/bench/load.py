@@ -1,0 +1,152 @@
+"""fal under load: distinct, validly signed callbacks over many connections, from one process.
+
+`python -m tests.bench.load '{"port": …, "prefix": …, "count": …}'` prints a Result as JSON.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import cast
+from uuid import UUID
+
+import uvloop
+
+from tests.webhook_factories import content, signed
+
+CONNECTIONS = 64
+PATIENCE = 60.0
+PROMPT = "A red fox trots through fresh snow at dawn, low sun behind bare birches. " * 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to send; without a `rate` (callbacks/s) as fast as the answers come."""
+
+    port: int
+    prefix: str
+    count: int
+    rate: float = 0.0
+    connections: int = CONNECTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of it; `answered_at` tells, by job id and in Unix seconds, when a 200 came."""
+
+    accepted: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    answered_at: dict[str, float]
+
+
+def job_ids(plan: Plan) -> list[str]:
+    """The jobs whose callbacks are sent."""
+    return [f"{plan.prefix}-{number}" for number in range(plan.count)]
+
+
+def request(job_id: str, number: int) -> bytes:
+    """One callback of about 600 bytes, to the byte."""
+    request_id = str(UUID(int=hash((job_id, number)) % 2**128))
+    payload = {
+        "video": {"url": f"https://v3b.fal.media/files/b/{job_id}/output.mp4"},
+        "prompt": PROMPT,
+    }
+    body = content(request_id, payload=payload)
+    return signed(job_id, request_id=request_id, body=body).wire()
+
+
+class Run:
+    """One plan on its way: requests due, and when each was sent and answered."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.jobs = job_ids(plan)
+        self.requests = [request(job_id, n) for n, job_id in enumerate(self.jobs)]
+        self.due: deque[tuple[int, float]] = deque()
+        self.idle: list[Connection] = []
+        self.latencies: list[float] = []
+        self.answered_at: dict[str, float] = {}
+        self.ended = asyncio.Event()
+
+    async def result(self) -> Result:
+        """Send everything and wait for the last answer."""
+        loop = asyncio.get_running_loop()
+        for _ in range(self.plan.connections):
+            await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.plan.port)
+        began = loop.time()
+        if self.plan.rate:
+            await self._pace(began)
+        else:
+            self.due.extend((number, 0.0) for number in range(self.plan.count))
+            self.send()
+        async with asyncio.timeout(PATIENCE):
+            await self.ended.wait()
+        seconds = loop.time() - began
+        ordered = sorted(self.latencies)
+        return Result(
+            accepted=len(self.answered_at),
+            per_second=self.plan.count / seconds,
+            p50_ms=ordered[len(ordered) // 2] * 1000,
+            p99_ms=ordered[int(len(ordered) * 0.99)] * 1000,
+            answered_at=self.answered_at if self.plan.count <= 1_000 else {},
+        )
+
+    async def _pace(self, began: float) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(self.plan.count):
+            at = began + number / self.plan.rate
+            if at > loop.time():
+                await asyncio.sleep(at - loop.time())
+            # Measured from the time it was due: a server that stalls must not gain by it.
+            self.due.append((number, at))
+            self.send()
+
+    def send(self) -> None:
+        while self.due and self.idle:
+            number, at = self.due.popleft()
+            self.idle.pop().send(number, at or time.monotonic())
+
+    def answered(self, number: int, sent_at: float, accepted: bool) -> None:
+        self.latencies.append(time.monotonic() - sent_at)
+        if accepted:
+            self.answered_at[self.jobs[number]] = time.time()
+        if len(self.latencies) == self.plan.count:
+            self.ended.set()
+
+
+class Connection(asyncio.Protocol):
+    """One connection of fal's, kept alive."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.number, self.sent_at, self.answer = 0, 0.0, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.run.idle.append(self)
+
+    def send(self, number: int, at: float) -> None:
+        self.number, self.sent_at, self.answer = number, at, b""
+        self.transport.write(self.run.requests[number])
+
+    def data_received(self, data: bytes) -> None:
+        self.answer += data
+        head, found, body = self.answer.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        if found and len(body) >= int(length):
+            self.run.idle.append(self)
+            self.run.answered(self.number, self.sent_at, head.startswith(b"HTTP/1.1 200"))
+            self.run.send()
+
+
+async def _main() -> None:
+    plan = Plan(**json.loads(sys.argv[1]))
+    print(json.dumps(asdict(await Run(plan).result())))  # noqa: T201
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())

@@ -1,0 +1,111 @@
+"""The programs of a run: rivals, receivers and workers as processes that end with their owner."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local.lifetime import Lifetime
+from infra.local.redis_server import RedisServer
+from tests.webhook_factories import FAL_KEY, SECRET, USER_ID
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+class BenchFailed(Exception):
+    """A part of the run did not do its work; the message says which and why."""
+
+
+def environment(redis_url: str, jwks_url: str, storage: Path) -> dict[str, str]:
+    """What receiver and worker are started with."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "REDIS_URL": redis_url,
+        "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+        "FALHOOK_SECRET": SECRET,
+        "FALHOOK_FAL_USER_IDS": USER_ID,
+        "FALHOOK_JWKS_URL": jwks_url,
+        "FALHOOK_HOST": "127.0.0.1",
+        "FALHOOK_LOG_FORMAT": "json",
+        "FALHOOK_STORAGE_URL": storage.as_uri(),
+        "FAL_KEY": "bench:bench",
+        "BENCH_KEY": bytes(FAL_KEY.verify_key).hex(),
+    }
+
+
+def redis_with(directory: Path, appendfsync: str) -> RedisServer:
+    """A running Redis with the product's configuration but for `appendfsync`."""
+    server = RedisServer.start(directory)
+    import redis  # noqa: PLC0415
+
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendfsync", appendfsync)
+    return server
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(
+    lifetime: Lifetime, command: list[str], environ: Mapping[str, str], log: Path
+) -> Iterator[int]:
+    """The port on which `python -m command…` answers until the block ends."""
+    port = free_port()
+    with log.open("wb") as output:
+        process = lifetime.spawn(
+            [sys.executable, "-m", *command], output=output, environ={**environ, "PORT": str(port)}
+        )
+    try:
+        _await_port(port, process, log)
+        yield port
+    finally:
+        _end(lifetime, process)
+
+
+@contextmanager
+def worker(lifetime: Lifetime, environ: Mapping[str, str], log: Path) -> Iterator[None]:
+    """A Celery worker of the Procfile's kind for callbacks, with the probe of this bench."""
+    command = "celery -A tests.bench.worker worker -Q callbacks -n bench@%h -P threads -c 4"
+    with log.open("wb") as output:
+        process = lifetime.spawn(
+            [sys.executable, "-m", *command.split(), "--without-gossip", "--without-mingle"],
+            output=output,
+            environ=environ,
+        )
+    try:
+        yield
+    finally:
+        _end(lifetime, process)
+
+
+def _end(lifetime: Lifetime, process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    lifetime.release(process)
+
+
+def _await_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise BenchFailed(f"{log.stem} did not start:\n{log.read_text(errors='replace')[-2_000:]}")

@@ -1,0 +1,187 @@
+"""The receiver against its rivals: `python -m tests.bench.receiver [--quick] [--output FILE]`.
+
+One interleaved run on distinct, validly signed bodies: (a) bare Starlette, (b) verify only,
+(c) ours with appendfsync everysec and always, (d) FastAPI + PyNaCl + delay(). Afterwards a real
+worker ingests every callback that was answered 200. Prints the figures and writes them, names
+beginning with `receiver.`, into a flat JSON file.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+from infra.local.lifetime import Lifetime
+from tests.bench.fastapi_venv import path_with_fastapi
+from tests.bench.jobs import Ledger
+from tests.bench.load import Plan, Result
+from tests.bench.programs import ROOT, BenchFailed, environment, redis_with, server, worker
+from tests.webhook_factories import host
+
+OURS = ("everysec", "always")
+VARIANTS = ("bare", "verify_only", *OURS, "naive")
+BARS = {
+    "ours_over_naive": (">=", 6.0),
+    "ours_over_verify_only": (">=", 0.6),
+    "p99_ms_at_half_load": ("<=", 25.0),
+    "accepted_minus_ingested": ("<=", 0.0),
+    "wake_p99_ms_idle": ("<=", 50.0),
+}
+
+
+class Bench:
+    """One run: its servers, what each round found, and what was accepted."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.stack = stack
+        self.directory = directory
+        self.lifetime = Lifetime()
+        stack.callback(self.lifetime.close)
+        jwks_url = stack.enter_context(host()).url
+        self.environs = {}
+        for appendfsync in OURS:
+            redis = stack.enter_context(redis_with(directory / appendfsync, appendfsync))
+            self.environs[appendfsync] = environment(redis.url, jwks_url, directory)
+        self.ledgers = {name: Ledger(env["REDIS_URL"]) for name, env in self.environs.items()}
+        self.ports = {name: self._serve(name) for name in VARIANTS}
+        self.peak: dict[str, list[Result]] = {name: [] for name in VARIANTS}
+        self.half: dict[str, list[Result]] = {name: [] for name in VARIANTS}
+
+    def _serve(self, name: str) -> int:
+        env = dict(self.environs.get(name, self.environs["everysec"]))
+        command = ["webhook"] if name in OURS else ["tests.bench.rivals", name]
+        if name == "naive":
+            env["PYTHONPATH"] += path_with_fastapi(ROOT / "var" / "bench-fastapi")
+            env["BENCH_BROKER"] = env["REDIS_URL"].removesuffix("/0") + "/5"
+        log = self.directory / f"{name}.log"
+        return self.stack.enter_context(server(self.lifetime, command, env, log))
+
+    def load(self, name: str, prefix: str, count: int, rate: float = 0.0, **more: int) -> Result:
+        """Send callbacks to one variant; ours has records of their jobs beforehand."""
+        plan = Plan(port=self.ports[name], prefix=prefix, count=count, rate=rate, **more)
+        ledger = self.ledgers.get(name)
+        if ledger is not None:
+            ledger.add(plan)
+        command = [sys.executable, "-m", "tests.bench.load", json.dumps(asdict(plan))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        if done.returncode:
+            raise BenchFailed(f"the load on {name} failed:\n{done.stderr[-2_000:]}")
+        result = Result(**json.loads(done.stdout))
+        if ledger is not None:
+            ledger.accepted += result.accepted
+        elif result.accepted != count:
+            raise BenchFailed(f"{name} accepted {result.accepted} of {count}")
+        return result
+
+    def round(self, number: int, count: int) -> None:
+        """Every variant once at its peak and once at half of it."""
+        for name in VARIANTS:
+            size = count // 4 if name == "naive" else count
+            peak = self.load(name, f"p{number}", size)
+            half = self.load(name, f"h{number}", size // 2, peak.per_second / 2)
+            self.peak[name].append(peak)
+            self.half[name].append(half)
+            say(f"round {number} {name:<12}", peak, half)
+
+    def wakes(self, count: int) -> list[float]:
+        """Milliseconds from each 200 to the first line of ingest, on an idle system."""
+        result = self.load("always", "idle", count, 20.0, connections=1)
+        self.ledgers["always"].ingest()
+        return self.ledgers["always"].waits_ms(result.answered_at)
+
+    def ingest(self) -> int:
+        """Callbacks answered 200 and not ingested by a real worker, which is zero."""
+        for name, ledger in self.ledgers.items():
+            log = self.directory / f"worker-{name}.log"
+            with worker(self.lifetime, self.environs[name], log):
+                ledger.ingest()
+                if name == "always":
+                    self.waits = self.wakes(200)
+        return sum(ledger.accepted - ledger.ingested for ledger in self.ledgers.values())
+
+
+def say(label: str, peak: Result, half: Result) -> None:
+    print(  # noqa: T201
+        f"{label} {peak.per_second:9,.0f}/s  p50 {peak.p50_ms:6.1f}  p99 {peak.p99_ms:6.1f} ms"
+        f"   at half load p50 {half.p50_ms:6.1f}  p99 {half.p99_ms:6.1f} ms",
+        flush=True,
+    )
+
+
+def ratio(bench: Bench, ours: str, other: str) -> float:
+    """The median of the rounds' own ratios, since the machine's speed drifts between rounds."""
+    pairs = zip(bench.peak[ours], bench.peak[other], strict=True)
+    return median(mine.per_second / theirs.per_second for mine, theirs in pairs)
+
+
+def figures(bench: Bench, left: int) -> dict[str, float]:
+    """The flat map; `ours` is the slower promise, appendfsync always, where no other is named."""
+    found: dict[str, float] = {}
+    for name in VARIANTS:
+        label = f"ours_{name}" if name in OURS else name
+        found[f"{label}_per_second"] = median(r.per_second for r in bench.peak[name])
+        for kind, results in (("peak", bench.peak[name]), ("half_load", bench.half[name])):
+            found[f"{label}_p50_ms_at_{kind}"] = median(r.p50_ms for r in results)
+            found[f"{label}_p99_ms_at_{kind}"] = median(r.p99_ms for r in results)
+    for name in OURS:
+        found[f"ours_{name}_over_naive"] = ratio(bench, name, "naive")
+        found[f"ours_{name}_over_verify_only"] = ratio(bench, name, "verify_only")
+    found["ours_over_naive"] = found["ours_always_over_naive"]
+    found["ours_over_verify_only"] = found["ours_always_over_verify_only"]
+    found["p99_ms_at_half_load"] = found["ours_always_p99_ms_at_half_load"]
+    found["accepted"] = float(sum(ledger.accepted for ledger in bench.ledgers.values()))
+    found["accepted_minus_ingested"] = float(left)
+    waits = sorted(bench.waits)
+    found["wake_p50_ms_idle"] = waits[len(waits) // 2]
+    found["wake_p99_ms_idle"] = waits[int(len(waits) * 0.99)]
+    return {f"receiver.{name}": round(value, 3) for name, value in found.items()}
+
+
+def write(path: Path, found: Mapping[str, float]) -> None:
+    """Put the figures into the file, beside those of other benches."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**before, **found}, indent=2, sort_keys=True) + "\n")
+
+
+def missed(found: Mapping[str, float]) -> list[str]:
+    """The bars that were not reached."""
+    told = []
+    for name, (sign, bar) in BARS.items():
+        value = found[f"receiver.{name}"]
+        reached = value >= bar if sign == ">=" else value <= bar
+        print(f"{'reached' if reached else 'MISSED '}  {name} {value:g} (bar {sign} {bar:g})")  # noqa: T201
+        told += [] if reached else [name]
+    return told
+
+
+def main() -> int:
+    """0 if every bar was reached, 1 if one was missed, 2 if the run failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.receiver")
+    parser.add_argument("--quick", action="store_true", help="one small round, to try it")
+    parser.add_argument("--output", type=Path, default=Path("bench.json"))
+    options = parser.parse_args()
+    rounds, count = (1, 1_000) if options.quick else (4, 4_000)
+    with tempfile.TemporaryDirectory(prefix="falhook-bench-") as name, ExitStack() as stack:
+        try:
+            bench = Bench(Path(name), stack)
+            bench.round(0, 400)  # warm
+            bench.peak, bench.half = ({n: [] for n in VARIANTS} for _ in range(2))
+            for number in range(1, rounds + 1):
+                bench.round(number, count)
+            found = figures(bench, bench.ingest())
+        except BenchFailed as failure:
+            print(failure, file=sys.stderr)  # noqa: T201
+            return 2
+    print(json.dumps(found, indent=2, sort_keys=True))  # noqa: T201
+    write(options.output, found)
+    return 1 if missed(found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What the receiver is measured against: `python -m tests.bench.rivals bare|verify_only|naive`.
+
+`naive` is what fal's documents lead to: FastAPI, PyNaCl and Celery's delay(). FastAPI is no
+dependency of falhook; see tests/bench/fastapi_venv.py.
+"""
+
+import hashlib
+import os
+import sys
+import time
+from typing import Any
+
+import uvicorn
+from celery import Celery
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+PATH = "/webhooks/fal/{job_id}/{token}"
+
+
+def verified(headers: Any, body: bytes, key: VerifyKey) -> bool:
+    """fal's documented check."""
+    timestamp = headers["x-fal-webhook-timestamp"]
+    if abs(time.time() - int(timestamp)) > 300:
+        return False
+    message = "\n".join(
+        [
+            headers["x-fal-webhook-request-id"],
+            headers["x-fal-webhook-user-id"],
+            timestamp,
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
+    try:
+        key.verify(message.encode(), bytes.fromhex(headers["x-fal-webhook-signature"]))
+    except BadSignatureError:
+        return False
+    return True
+
+
+def bare() -> Starlette:
+    """The framework's limit: read the body, answer."""
+
+    async def callback(request: Request) -> Response:
+        await request.body()
+        return JSONResponse({"outcome": "accepted"})
+
+    return Starlette(routes=[Route(PATH, callback, methods=["POST"])])
+
+
+def verify_only(key: VerifyKey) -> Starlette:
+    """Read the body, verify the signature, answer; nothing is kept."""
+
+    async def callback(request: Request) -> Response:
+        good = verified(request.headers, await request.body(), key)
+        return JSONResponse({"outcome": "accepted"}, 200 if good else 401)
+
+    return Starlette(routes=[Route(PATH, callback, methods=["POST"])])
+
+
+def naive(key: VerifyKey, broker: str) -> Any:
+    """FastAPI, verify, one task for each callback."""
+    from fastapi import FastAPI, HTTPException  # noqa: PLC0415
+    from fastapi import Request as FastRequest  # noqa: PLC0415
+
+    celery = Celery("naive", broker=broker)
+
+    @celery.task(name="naive.ingest", ignore_result=True)
+    def ingest(payload: dict[str, Any]) -> None:
+        """Never run here."""
+
+    app = FastAPI()
+
+    @app.post(PATH)
+    async def callback(request: FastRequest) -> dict[str, str]:
+        body = await request.body()
+        if not verified(request.headers, body, key):
+            raise HTTPException(401)
+        ingest.delay(await request.json())
+        return {"outcome": "accepted"}
+
+    return app
+
+
+def main() -> None:
+    key = VerifyKey(bytes.fromhex(os.environ["BENCH_KEY"]))
+    match sys.argv[1]:
+        case "bare":
+            app = bare()
+        case "verify_only":
+            app = verify_only(key)
+        case _:
+            app = naive(key, os.environ["BENCH_BROKER"])
+    uvicorn.run(
+        app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=False, log_level="warning"
+    )
+
+
+if __name__ == "__main__":
+    main()
