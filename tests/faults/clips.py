@@ -1,0 +1,28 @@
+"""Tiny clips in place of those that the simulated fal would render, under their names."""
+
+import asyncio
+from pathlib import Path
+
+from infra.local.fal import media
+from infra.local.fal.media import Clip, Media
+
+_TINY = "testsrc=s=64x36:r=12"
+
+
+class _TinyMedia(Media):
+    async def _make(self, args: list[str], path: Path) -> None:
+        seconds = args[args.index("-t") + 1]
+        codecs = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -movflags +faststart"
+        await media._ffmpeg(["-f", "lavfi", "-i", _TINY, "-t", seconds, *codecs.split(), str(path)])
+
+
+def tiny_clips(cache: Path) -> Path:
+    """The cache, filled with a tiny clip of 5 seconds for each style in the usual shape."""
+
+    async def fill() -> None:
+        tiny = _TinyMedia(cache)
+        for style in range(4):
+            await tiny.video(Clip(seconds=5, style=style))
+
+    asyncio.run(fill())
+    return cache

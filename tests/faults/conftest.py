@@ -1,0 +1,23 @@
+"""What fault tests share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.system import System, system
+
+FAST = ("--speed", "20", "--render-seconds", "10", "--concurrency", "200")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., System]]:
+    """Starts the whole system; it ends with the test."""
+    with ExitStack() as running:
+
+        def begin(**options: object) -> System:
+            given = {"fal_options": FAST, **options}
+            return running.enter_context(system(tmp_path / "system", **given))  # type: ignore[arg-type]
+
+        yield begin

@@ -1,0 +1,130 @@
+"""The whole system of real processes, with handles to break each of them."""
+
+import contextlib
+import json
+import os
+import signal
+import ssl
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from redis import Redis
+from redis.exceptions import ReadOnlyError, RedisError
+
+from infra.local.logfile import Logfile
+from infra.local.redis_server import RedisServer
+from infra.local.stack import Stack, stack
+from tests.faults.clips import tiny_clips
+from tests.faults.proxy import Proxy
+from webhook.contract import Task
+from webhook.settings import Connections
+from worker.jobs import Job
+from worker.messages import client, send
+from worker.records import Records, connect
+
+ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
+WORKERS = ("submit", "callbacks", "media", "publish")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A running stack behind proxies; `records` reads past them."""
+
+    redis: RedisServer
+    proxy: Proxy
+    stack: Stack
+    records: Records
+    raw: Redis
+    wake: Callable[[Task, object], None]
+    directory: Path
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a signal to the process of this name; False while it is between two runs."""
+        pid = self.stack.supervisor.pid(name)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return True
+
+    def kill_child(self, name: str) -> bool:
+        """SIGKILL a child of that process, ffmpeg for one; False if it has none just now."""
+        pid = self.stack.supervisor.pid(name)
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(pid).children(recursive=True):
+                child.kill()
+                return True
+        return False
+
+    def add(self, job_id: str, prompt: str) -> None:
+        """Make a job and wake its submit; comes back only when the record is written."""
+        job = Job(
+            id=job_id, endpoint=ENDPOINT, arguments={"prompt": prompt}, estimate={"usd": "1.40"}
+        )
+        due = self.records.clock() + 20
+        while True:
+            try:
+                self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+                break
+            except (RedisError, ReadOnlyError):
+                continue
+        self.wake(Task.SUBMIT, job_id)
+
+    def fal(self, method: str, path: str) -> object:
+        """A control of the simulated fal."""
+        context = ssl.create_default_context(cafile=self.stack.fal.ca_file)
+        request = urllib.request.Request(f"{self.stack.fal.url}{path}", method=method)
+        with urllib.request.urlopen(request, context=context, timeout=60) as answer:
+            return json.load(answer)
+
+    def storage(self, job_id: str) -> Path:
+        """Where the job's published files lie."""
+        return self.directory / "storage" / "published" / job_id
+
+
+@contextmanager
+def system(
+    directory: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    fal_options: tuple[str, ...] = (),
+    deadline: float = 60.0,
+) -> Iterator[System]:
+    """Run everything in `directory` until the block ends; logs lie in stack.log there."""
+    cache = tiny_clips(directory / "clips")
+    options = ("--media-cache", str(cache), *fal_options)
+    with contextlib.ExitStack() as block:
+        redis = block.enter_context(RedisServer.start(directory / "redis"))
+        port = urlsplit(redis.url).port
+        assert port is not None
+        proxy = block.enter_context(Proxy(port))
+        proxied = redis.url.replace(f":{port}/", f":{proxy.port}/")
+        given = {
+            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            "REDIS_URL": proxied,
+            "FALHOOK_CALLBACK_DEADLINE": str(deadline),
+            "FALHOOK_LOG_FORMAT": "json",
+            **(environ or {}),
+        }
+        logfile = block.enter_context(Logfile(directory / "stack.log"))
+        running = block.enter_context(
+            stack(directory, logfile.write, environ=given, fal_options=options)
+        )
+        client_redis = block.enter_context(connect(redis.url))
+        raw = block.enter_context(Redis.from_url(redis.url))
+        app = client(Connections.from_env({"REDIS_URL": redis.url}))
+        block.callback(app.close)
+        yield System(
+            redis=redis,
+            proxy=proxy,
+            stack=running,
+            records=Records(client_redis),
+            raw=raw,
+            wake=lambda task, argument: send(app, task, argument),
+            directory=directory,
+        )

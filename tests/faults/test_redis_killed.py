@@ -1,0 +1,89 @@
+"""Redis killed, frozen and cut off under busy workers: each of them takes work again by itself."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.system import System
+from tests.faults.waiting import until
+from webhook.contract import Queue, Task
+
+KILLS = 8
+WITHIN = 15.0
+TASKS = {
+    Queue.SUBMIT: Task.SUBMIT,
+    Queue.CALLBACKS: Task.INGEST,
+    Queue.MEDIA: Task.TRANSCODE_TAG,
+    Queue.PUBLISH: Task.PUBLISH,
+}
+
+
+def fill(system: System, queue: Queue, messages: int) -> None:
+    """Let this many messages wait that name no job: cheap work that keeps workers busy."""
+    argument = ["nobody"] if queue is Queue.CALLBACKS else "nobody"
+    for _ in range(messages):
+        system.wake(TASKS[queue], argument)
+
+
+def length(system: System, queue: Queue) -> int:
+    """How many messages wait in the queue."""
+    return int(str(system.raw.llen(queue)))
+
+
+def takes_work(system: System, queue: Queue) -> float:
+    """Seconds until the queue's worker has taken everything that waits."""
+    return until(lambda: length(system, queue) == 0, f"{queue} is drained", WITHIN)
+
+
+def at_work(start: Callable[..., System]) -> System:
+    """A system whose workers have all connected and taken a message."""
+    system = start()
+    for queue in TASKS:
+        fill(system, queue, 1)
+    for queue in TASKS:
+        takes_work(system, queue)
+    return system
+
+
+@pytest.mark.timeout(170)
+def test_killed_eight_times(start: Callable[..., System]) -> None:
+    """After each of eight kills of Redis under work every worker works again within 15 s."""
+    system = at_work(start)
+    for _ in range(KILLS):
+        for queue in TASKS:
+            fill(system, queue, 150)
+        until(lambda: any(length(system, queue) < 100 for queue in TASKS), "work began", 15)
+        system.redis.kill()
+        system.redis.restart()
+        for queue in TASKS:
+            fill(system, queue, 20)
+        for queue in TASKS:
+            takes_work(system, queue)
+
+
+@pytest.mark.timeout(120)
+def test_connections_that_hang_for_ever(start: Callable[..., System]) -> None:
+    """Every connection to Redis goes half-open at once: workers notice within 15 s."""
+    system = at_work(start)
+    assert system.proxy.abandon() > 0
+    for queue in TASKS:
+        fill(system, queue, 5)
+    for queue in TASKS:
+        takes_work(system, queue)
+
+
+@pytest.mark.timeout(120)
+def test_redis_frozen(start: Callable[..., System]) -> None:
+    """Redis stops answering for 8 s and goes on: so does every worker."""
+    system = at_work(start)
+    os.kill(system.redis.pid, signal.SIGSTOP)
+    try:
+        until(lambda: system.redis.ended(8.0) or True, "time passed", 10)
+    finally:
+        os.kill(system.redis.pid, signal.SIGCONT)
+    for queue in TASKS:
+        fill(system, queue, 5)
+    for queue in TASKS:
+        takes_work(system, queue)
