@@ -1,0 +1,41 @@
+"""`make faults`: jobs while everything breaks at random, then a table of what became of them.
+
+`make faults SEED=… JOBS=… MINUTES=…` reproduces and scales it.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.faults.run import Plan, run
+from tests.faults.table import show
+
+
+def main() -> int:
+    """Run one storm; 0 if nothing was lost, paid twice, published twice or left open."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
+    parser.add_argument("--jobs", type=int, default=2_000)
+    parser.add_argument("--minutes", type=float, default=4.0, help="how long things break")
+    parser.add_argument("--directory", type=Path, help="for logs and data; a new one by default")
+    args = parser.parse_args()
+    directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-faults-"))
+    console = Console()
+    console.print(f"seed {args.seed}; log of all processes: {directory / 'stack.log'}")
+    plan = Plan(
+        seed=args.seed,
+        jobs=args.jobs,
+        storm=args.minutes * 60,
+        calm=4.0,
+        deadline=60.0,
+        patience=240.0 + args.jobs / 10,
+    )
+    return show(run(plan, directory), console)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

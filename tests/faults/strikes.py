@@ -1,0 +1,101 @@
+"""Strikes: what breaks at random while the load runs."""
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.faults.system import System
+
+Strike = Callable[[System, random.Random], bool]
+
+
+def _kill(name: str) -> Strike:
+    return lambda system, _rng: system.kill(name)
+
+
+def _deploy(system: System, rng: random.Random) -> bool:
+    return system.kill(rng.choice(("submit", "callbacks", "media", "publish")), signal.SIGTERM)
+
+
+def _redis_killed(system: System, rng: random.Random) -> bool:
+    system.redis.kill()
+    _pass(rng.uniform(0.1, 2.0))
+    system.redis.restart()
+    return True
+
+
+def _redis_frozen(system: System, rng: random.Random) -> bool:
+    os.kill(system.redis.pid, signal.SIGSTOP)
+    _pass(rng.uniform(0.5, 6.0))
+    os.kill(system.redis.pid, signal.SIGCONT)
+    return True
+
+
+def _keys_away(system: System, rng: random.Random) -> bool:
+    system.fal("POST", "/_sim/jwks?status=503")
+    _pass(rng.uniform(0.5, 2.0))
+    system.fal("POST", "/_sim/jwks?status=200")
+    return True
+
+
+def _keys_rotated(system: System, _rng: random.Random) -> bool:
+    system.fal("POST", "/_sim/keys/rotate?keep=1")
+    return True
+
+
+def _pass(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+# By name: how often among all, and what it does; False where there was nothing to strike.
+STRIKES: dict[str, tuple[int, Strike]] = {
+    "submit worker killed": (6, _kill("submit")),
+    "callbacks worker killed": (6, _kill("callbacks")),
+    "media worker killed": (4, _kill("media")),
+    "publish worker killed": (6, _kill("publish")),
+    "ffmpeg killed": (4, lambda system, _rng: system.kill_child("media")),
+    "beat killed": (2, _kill("beat")),
+    "receiver killed": (4, _kill("web")),
+    "worker told to end (SIGTERM)": (4, _deploy),
+    "Redis killed and restarted": (3, _redis_killed),
+    "Redis frozen": (2, _redis_frozen),
+    "connections to Redis cut": (5, lambda system, _rng: system.proxy.cut() > 0),
+    "connections to Redis half-open": (2, lambda system, _rng: system.proxy.abandon() > 0),
+    "fal's keys not to be had": (1, _keys_away),
+    "fal's keys rotated": (1, _keys_rotated),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Storm:
+    """Strikes at random from a seed, a few seconds apart, until told to end."""
+
+    system: System
+    rng: random.Random
+    # The most seconds between two strikes.
+    calm: float
+    struck: Counter[str] = field(default_factory=Counter)
+    failure: Exception | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Strike until `end`."""
+        weights = [weight for weight, _ in STRIKES.values()]
+        try:
+            while not self._over.wait(self.rng.uniform(0.2, self.calm)):
+                (name,) = self.rng.choices(list(STRIKES), weights)
+                if STRIKES[name][1](self.system, self.rng):
+                    self.struck[name] += 1
+        except Exception as error:  # noqa: BLE001  # told by `end`, which the caller waits for
+            self.failure = error
+
+    def end(self, thread: threading.Thread) -> None:
+        """No more strikes; raises what a strike could not do."""
+        self._over.set()
+        thread.join()
+        if self.failure is not None:
+            raise self.failure
