@@ -233,7 +233,15 @@ def test_each_output_is_verified(
 def test_cost_is_told(everything: Delivery) -> None:
     """Each part of the work has its seconds and bytes; ffmpeg's memory is its own."""
     cost = everything.cost
-    assert ["preflight", "copy", "ffmpeg", "verify", "tag", "verify tags"] == list(cost)
+    assert [
+        "preflight",
+        "copy",
+        "ffmpeg",
+        "verify",
+        "tag",
+        "verify tags",
+        "sign",
+    ] == list(cost)
     assert cost["ffmpeg"].cpu > 0.1
     assert 20 << 20 < cost["ffmpeg"].memory < 2 << 30
     assert clip("tall").stat().st_size == cost["copy"].bytes_in

@@ -97,20 +97,15 @@ def everything(source: Path, program: Ffmpeg, cwd: Path) -> Ended:
 @pytest.mark.parametrize("by_descriptor", [True, False])
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_attack_opens_anything(
-    name: str,
-    by_descriptor: bool,
-    here: Path,
-    listener: socket.socket,
-    real: Ffmpeg,
-    tmp_path: Path,
+    name: str, by_descriptor: bool, here: Path, listener: socket.socket, real: Ffmpeg
 ) -> None:
     """Without preflight and without isolation: no foreign file, no socket, no output."""
     source = here / "source.m3u8"  # the name that made some demuxers bolder
     source.write_bytes(ATTACKS[name](here, listener.getsockname()[1]))
-    trace = tmp_path / "trace"
+    trace = here.parent / "trace"
     program = replace(
         real,
-        path=traced(real.path, trace, tmp_path),
+        path=traced(real.path, trace, here.parent),
         isolation=Isolation.NONE,
         by_descriptor=by_descriptor,
     )

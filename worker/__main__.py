@@ -7,6 +7,7 @@ import click
 from worker.cli.cancel import cancel
 from worker.cli.check import check
 from worker.cli.models import models
+from worker.cli.provenance import provenance
 from worker.cli.retry import retry
 from worker.cli.settings import settings
 from worker.cli.show import list_jobs, show
@@ -20,7 +21,7 @@ def cli() -> None:
     """Generative video on fal: submit once, never poll, never pay twice."""
 
 
-for command in (submit, watch, show, list_jobs, retry, cancel, models, check, settings):
+for command in (submit, watch, show, list_jobs, retry, cancel, models, check, settings, provenance):
     cli.add_command(command)
 
 

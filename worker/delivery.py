@@ -10,8 +10,9 @@ from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, Json
 from worker.marks import Marks
-from worker.media import Delivery
+from worker.media import UNTOUCHED, Delivery
 from worker.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
+from worker.provenance import Credentials
 from worker.tags import PromptTag, Tags
 
 
@@ -22,14 +23,16 @@ class Delivering:
     profile: Profile = ORIGINAL
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
+    credentials: Credentials | None = None
 
     @classmethod
     def of(cls, settings: DeliverySettings) -> Self:
-        """As the settings say."""
+        """As the settings say. Raises ProvenanceUnusable where nothing can be signed with them."""
         return cls(
             profile=Profile.parse(settings.profile),
             marks=Marks.parse(settings.marks, settings.aigc_provider),
             prompt_tag=settings.prompt_tag,
+            credentials=credentials(settings),
         )
 
     def profile_of(self, job: Job) -> Profile:
@@ -55,6 +58,19 @@ class Delivering:
         )
 
 
+def credentials(settings: DeliverySettings) -> Credentials | None:
+    """What the settings say files are signed with; None where no certificate is configured."""
+    if settings.c2pa_cert is None:
+        return None
+    return Credentials.load(
+        settings.c2pa_cert,
+        key=settings.c2pa_key,
+        command=settings.c2pa_command,
+        tsa=settings.c2pa_tsa,
+        anchors=settings.c2pa_anchors,
+    )
+
+
 def found_ffmpeg(configured: str, settings: DeliverySettings) -> Ffmpeg:
     """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
     isolation = None if settings.isolation == "auto" else settings.isolation
@@ -77,8 +93,17 @@ def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
         },
         "files": dict(files),
     }
+    record["provenance"] = _provenance(made)
     if made.skipped:
         record["skipped"] = list(made.skipped)
     if made.blurhash:
         record["blurhash"] = made.blurhash
     return record
+
+
+def _provenance(made: Delivery) -> Json:
+    """Whether files are signed, and what became of credentials that the source had."""
+    if made.signed:
+        signed: dict[str, Json] = {"state": "signed", "validation": made.signed}
+        return signed | ({"vendor": "parent"} if made.vendor else {})
+    return {"state": "unsigned", **({"vendor": UNTOUCHED} if made.vendor else {})}

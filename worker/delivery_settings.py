@@ -1,5 +1,6 @@
 """What settings say of deliveries."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -47,6 +48,35 @@ class DeliverySettings(Environment):
         alias="FALHOOK_ISOLATION",
         description="What walls ffmpeg off beside its limits: bubblewrap (no network, no foreign"
         " file), namespaces (no network), none, or auto for the strongest that is to be had.",
+    )
+
+    c2pa_cert: Path | None = Field(
+        default=None,
+        alias="FALHOOK_C2PA_CERT",
+        description="PEM chain, leaf first, that files are signed with (C2PA); without it they are"
+        " not. `falhook provenance cert` makes one for development.",
+    )
+    c2pa_key: Path | None = Field(
+        default=None,
+        alias="FALHOOK_C2PA_KEY",
+        description="PEM key of the leaf; for development, production keeps it in a key service.",
+    )
+    c2pa_command: str = Field(
+        default="",
+        alias="FALHOOK_C2PA_COMMAND",
+        description="Command that signs in the key's place: bytes on standard input, the"
+        " signature (DER or raw) on standard output.",
+    )
+    c2pa_tsa: str = Field(
+        default="",
+        alias="FALHOOK_C2PA_TSA",
+        description="URL of a time stamp authority; without one signatures end with the"
+        " certificate.",
+    )
+    c2pa_anchors: str = Field(
+        default="",
+        alias="FALHOOK_C2PA_ANCHORS",
+        description="PEM file of roots that every signed file has to validate against.",
     )
 
     @field_validator("marks")

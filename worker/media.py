@@ -1,7 +1,8 @@
 """From what fal rendered to what is published: a video that plays everywhere, and its pictures.
 
-The order is: preflight, copy or encode with every other output in one run, verify each, tag each.
-A stream that conforms is never encoded again: its packets are the source's.
+The order is: preflight, copy or encode with every other output in one run, verify each, tag each,
+sign each where there are credentials to sign with; nothing touches a file after that. A stream
+that conforms is never encoded again: its packets are the source's.
 """
 
 import shutil
@@ -19,10 +20,12 @@ from worker.ffmpeg import Ffmpeg
 from worker.mp4 import NotRewritable, Probe, Stamp, probe, read_tags, rewrite
 from worker.pictures import size_of, tag
 from worker.profiles import ORIGINAL, POSTER, VIDEO, Blur, Output, Profile, Rendition, Storyboard
+from worker.provenance import Credentials, sign_delivery
 from worker.tags import Tags
 
 __all__ = ["Delivery", "Tags", "deliver"]
 
+UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
 _SCRATCH = ".made"  # where outputs lie until they are verified
 
 
@@ -32,7 +35,9 @@ class Delivery:
 
     `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
     copied; `skipped` are renditions of the profile that would have no fewer lines than the source.
-    `cost` is by part of the work.
+    `cost` is by part of the work. `signed` is how the video's credentials validate, None where it
+    has none; `vendor` says that the source had credentials: then they are the parent of ours, or
+    without ours the source itself is among the files, as original.mp4.
     """
 
     files: tuple[Path, ...]
@@ -43,6 +48,8 @@ class Delivery:
     reasons: tuple[str, ...]
     skipped: tuple[str, ...]
     blurhash: str | None
+    signed: str | None
+    vendor: bool
     cost: Mapping[str, Cost]
 
     @property
@@ -63,6 +70,7 @@ def deliver(
     *,
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
+    credentials: Credentials | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Delivery:
     """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
@@ -72,8 +80,8 @@ def deliver(
     ffmpeg is started. `progress` gets the fraction done, at most twice a second, and 1 when all
     is checked.
 
-    Raises `Permanent` (media_invalid, media_unsupported), `Transient` (media_timeout,
-    media_crashed).
+    Raises `Permanent` (media_invalid, media_unsupported, signing_refused), `Transient`
+    (media_timeout, media_crashed, signing_failed).
     """
     meter = Meter()
     with meter.measure("preflight"):
@@ -97,18 +105,23 @@ def deliver(
         files = work.finish(plan)
         cost.bytes_out = _bytes(into)
     with meter.measure("verify tags"):
-        made = _tagged(files, tags.pairs(theirs))
+        _require_tags(files, tags.pairs(theirs))
+    with meter.measure("sign", bytes_in=_bytes(into)) as cost:
+        signed, files = work.sign(files, tags, credentials)
+        cost.bytes_out = _bytes(into)
     if progress:
         progress(1.0)
     return Delivery(
         files=files,
         method="transcode" if work.reasons else "copy",
         profile=profile.name,
-        probe=made,
+        probe=probe(files[0]),
         source=held,
         reasons=work.reasons,
         skipped=tuple(output.file for output in profile.outputs if output not in plan.outputs),
         blurhash=work.blurhash,
+        signed=signed,
+        vendor=held.has_c2pa,
         cost=meter.costs,
     )
 
@@ -170,6 +183,19 @@ class _Work:
         shutil.rmtree(self.scratch)
         return tuple(files)
 
+    def sign(
+        self, files: tuple[Path, ...], tags: Tags, credentials: Credentials | None
+    ) -> tuple[str | None, tuple[Path, ...]]:
+        """How the video validates, and the files; a vendor's credentials are never dropped."""
+        if credentials:
+            vendor = self.source if self.held.has_c2pa else None
+            copied = not self.reasons
+            return sign_delivery(files, tags, credentials, vendor=vendor, copied=copied), files
+        if self.held.has_c2pa:
+            shutil.copyfile(self.source, self.into / UNTOUCHED)
+            files = (*files, self.into / UNTOUCHED)
+        return None, files
+
     def _finished(self, name: str, *, tagged: bool = False) -> Path:
         made, place = self.scratch / name, self.into / name
         if made.suffix == ".mp4" and not tagged:
@@ -189,8 +215,8 @@ class _Work:
         return path
 
 
-def _tagged(files: tuple[Path, ...], pairs: Mapping[str, str]) -> Probe:
-    """The facts of the finished video, once the tags of every video read back."""
+def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
+    """Return if the tags of every video read back, and each can be streamed."""
     for path in files:
         if path.suffix == ".mp4":
             found = read_tags(path)
@@ -199,7 +225,6 @@ def _tagged(files: tuple[Path, ...], pairs: Mapping[str, str]) -> Probe:
             made = probe(path)
             if not made.faststart or made.fragmented:
                 raise proof.unproven(f"the header of {path.name} does not come first")
-    return probe(files[0])
 
 
 def _require_encoders(profile: Profile, ffmpeg: Ffmpeg) -> None:

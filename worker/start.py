@@ -7,6 +7,7 @@ from typing import TypeVar
 from webhook.settings import SettingsError
 from worker.failures import Failure
 from worker.ffmpeg import FfmpegUnusable
+from worker.provenance import ProvenanceUnusable
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ def or_exit(build: Callable[[], T]) -> T:
     """What `build` makes; on a fault of the settings its sentences are printed and it exits."""
     try:
         return build()
-    except (SettingsError, FfmpegUnusable, ValueError) as error:
+    except (SettingsError, FfmpegUnusable, ProvenanceUnusable, ValueError) as error:
         sys.stderr.write(f"{error}\n")
     except Failure as failure:
         sys.stderr.write(f"{failure.sentence}\n")

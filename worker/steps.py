@@ -78,6 +78,7 @@ class TranscodeTag:
                 self.delivering.tags(job),
                 ffmpeg=self.ffmpeg,
                 profile=self.delivering.profile_of(job),
+                credentials=self.delivering.credentials,
                 progress=progress,
             )
             files = {path.name: self._keep(job, path) for path in made.files}

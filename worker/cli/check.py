@@ -8,7 +8,7 @@ import httpx
 from rich.console import Console
 
 from worker.cli.command import Problem, json_option, plainly, print_json
-from worker.delivery import found_ffmpeg
+from worker.delivery import credentials, found_ffmpeg
 from worker.failures import Failure
 from worker.ffmpeg import MEANING
 from worker.messages import client
@@ -75,6 +75,11 @@ def _ffmpeg(settings: Settings) -> str:
     return f"{found.path}; isolation: {found.isolation} ({MEANING[found.isolation]})"
 
 
+def _provenance(settings: Settings) -> str:
+    found = credentials(settings)
+    return f"files are signed as {found.signer}" if found else "files are not signed"
+
+
 def _receiver(settings: Settings) -> str:
     response = httpx.get(f"{settings.public_url}/readyz", timeout=TIMEOUT)
     match response.json():
@@ -92,5 +97,6 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "broker": _broker,
     "storage": _storage,
     "ffmpeg": _ffmpeg,
+    "provenance": _provenance,
     "receiver": _receiver,
 }

@@ -1,0 +1,320 @@
+"""worker.provenance: what is signed, of what, and that it validates."""
+
+import importlib.util
+import json
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.media_factories import clip, ffmpeg, packets, script, tags
+from worker.cli.provenance import provenance
+from worker.delivery import recorded
+from worker.failures import Failure, Permanent, Transient
+from worker.ffmpeg import Ffmpeg
+from worker.media import UNTOUCHED, Delivery, deliver
+from worker.mp4 import probe, read_tags
+from worker.profiles import ORIGINAL, Profile
+from worker.provenance import Credentials, ProvenanceUnusable
+from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reading import Claim, show
+from worker.tags import AI_ORIGIN
+
+EVERYTHING = Profile.parse("web+360p+preview+storyboard")
+with_sdk = pytest.mark.skipif(
+    importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A development chain: certificates, key and root."""
+    return make_chain(tmp_path_factory.mktemp("chain") / "made")
+
+
+@pytest.fixture(scope="module")
+def credentials(chain: dict[str, Path]) -> Credentials:
+    """Its key, from a file, validated against its root."""
+    return loaded(chain)
+
+
+def loaded(chain: dict[str, Path], **changes: str) -> Credentials:
+    given = {"command": "", "tsa": "", "anchors": str(chain[ROOT])} | changes
+    key = None if given["command"] else chain[KEY]
+    return Credentials.load(chain[CHAIN], key=key, **given)
+
+
+def delivered(
+    source: Path, into: Path, credentials: Credentials | None, profile: Profile = ORIGINAL
+) -> Delivery:
+    program = Ffmpeg.find(None)
+    return deliver(source, into, tags(), ffmpeg=program, profile=profile, credentials=credentials)
+
+
+@pytest.fixture(scope="module")
+def signed(credentials: Credentials, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    """A signed delivery with outputs of every kind."""
+    return delivered(clip("tall"), tmp_path_factory.mktemp("signed"), credentials, EVERYTHING)
+
+
+def claims(path: Path, anchors: Path) -> tuple[str, list[Claim]]:
+    shown = show(path, anchors.read_text())
+    assert shown is not None
+    return shown.state, list(shown.claims)
+
+
+@with_sdk
+def test_the_video_was_created(signed: Delivery, chain: dict[str, Path]) -> None:
+    """The video says that a model made it, which one, when, and who says so."""
+    state, (claim,) = claims(signed.video, chain[ROOT])
+    assert "Trusted" == state == signed.signed
+    assert ("c2pa.created", AI_ORIGIN) == (claim.actions[0], claim.source_type)
+    assert "2026-03-04T05:06:07Z" == claim.when
+    assert "falhook development signer, falhook development" == claim.signer
+    assert claim.program.startswith("falhook ")
+    assert "A fox in the snow" == claim.title
+
+
+@with_sdk
+def test_every_other_file_was_made_of_it(signed: Delivery, chain: dict[str, Path]) -> None:
+    """Each rendition and picture opened the video, and carries its claim along."""
+    others = [path for path in signed.files[1:] if path.suffix != ".vtt"]
+    assert 5 == len(others)
+    for path in others:
+        state, (own, parent) = claims(path, chain[ROOT])
+        assert "Trusted" == state
+        assert "c2pa.opened" == own.actions[0]
+        assert parent.source_type == AI_ORIGIN
+
+
+@with_sdk
+def test_signing_leaves_the_rest_as_it_was(signed: Delivery) -> None:
+    """A signed file can be streamed, has its tags and its packets."""
+    assert packets(clip("tall"), "v:0") == packets(signed.video, "v:0")
+    assert (True, True) == (signed.probe.faststart, signed.probe.has_c2pa)
+    assert "job-1" == read_tags(signed.video)["falhook.job_id"]
+    assert probe(signed.video) == signed.probe
+    assert [] == [path for path in signed.video.parent.iterdir() if path not in signed.files]
+
+
+@with_sdk
+@pytest.mark.parametrize("name", ["video.mp4", "poster.jpg"])
+def test_a_changed_file_is_invalid(
+    name: str, signed: Delivery, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """One bit of the picture is enough."""
+    data = bytearray(signed.video.with_name(name).read_bytes())
+    data[-20] ^= 1
+    (tmp_path / name).write_bytes(data)
+    shown = show(tmp_path / name, chain[ROOT].read_text())
+    assert shown is not None
+    assert "Invalid" == shown.state
+    assert any("mismatch" in failure for failure in shown.failures)
+
+
+@pytest.fixture(scope="module")
+def vendors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip that its vendor signed with a certificate of its own."""
+    directory = tmp_path_factory.mktemp("vendor")
+    theirs = loaded(make_chain(directory / "chain"))
+    made = delivered(clip("high"), directory / "into", theirs)
+    return made.video.rename(directory / "theirs.mp4")
+
+
+@with_sdk
+def test_the_vendors_credentials_are_the_parent(
+    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """Of a source with credentials the video is opened, not created; both claims are there."""
+    made = delivered(vendors, tmp_path, credentials)
+    state, (own, parent) = claims(made.video, chain[ROOT])
+    assert ("Trusted", True) == (state, made.vendor)
+    assert "c2pa.opened" == own.actions[0]
+    assert "c2pa.created" not in own.actions
+    assert "c2pa.created" == parent.actions[0]
+    assert {"state": "signed", "validation": "Trusted", "vendor": "parent"} == recorded(made, {})[
+        "provenance"
+    ]
+
+
+@with_sdk
+def test_without_ours_the_vendors_stay(vendors: Path, tmp_path: Path) -> None:
+    """Where we cannot sign, the source itself is delivered beside what was made of it."""
+    made = delivered(vendors, tmp_path, None)
+    assert vendors.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
+    assert UNTOUCHED == made.files[-1].name
+    assert not made.probe.has_c2pa
+    assert {"state": "unsigned", "vendor": UNTOUCHED} == recorded(made, {})["provenance"]
+
+
+def test_without_a_certificate_all_else_works(tmp_path: Path) -> None:
+    """Nothing is signed, nothing is missing, and the manifest says so."""
+    made = delivered(clip("high"), tmp_path, None)
+    assert made.signed is None
+    assert ["video.mp4", "poster.jpg"] == [path.name for path in made.files]
+    assert {"state": "unsigned"} == recorded(made, {})["provenance"]
+
+
+KEY_SERVICE = """
+import sys
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+key = serialization.load_pem_private_key(open(sys.argv[1], "rb").read(), None)
+sys.stdout.buffer.write(key.sign(sys.stdin.buffer.read(), ec.ECDSA(hashes.SHA256())))
+"""
+
+
+@with_sdk
+def test_a_command_signs(chain: dict[str, Path], tmp_path: Path) -> None:
+    """The key may lie elsewhere: a command gets the bytes and gives the signature."""
+    (tmp_path / "service.py").write_text(KEY_SERVICE)
+    command = shlex.join([sys.executable, str(tmp_path / "service.py"), str(chain[KEY])])
+    made = delivered(clip("high"), tmp_path / "into", loaded(chain, command=command))
+    assert "Trusted" == made.signed
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ("exit 3", Transient, "ended with exit code 3"),
+        ("cat > /dev/null", Transient, "gave no signature"),
+        ("cat > /dev/null; echo rubbish", Permanent, "could not be signed"),
+        (None, Permanent, "could not be started"),
+    ],
+)
+def test_a_command_that_fails(
+    body: str | None, kind: type[Failure], words: str, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """A failure says whether it may pass, and leaves no half-signed file."""
+    command = str(script(tmp_path / "sign", body) if body else tmp_path / "missing")
+    with pytest.raises(kind, match=words):
+        delivered(clip("high"), tmp_path / "into", loaded(chain, command=command))
+    assert [] == list((tmp_path / "into").glob("*.signed"))
+
+
+@with_sdk
+def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
+    """A signature that would not validate is not published."""
+    old = make_chain(tmp_path / "old", now=datetime(2024, 1, 1, tzinfo=UTC))
+    with pytest.raises(Permanent, match="signing_refused"):
+        delivered(clip("high"), tmp_path / "into", loaded(old))
+
+
+@with_sdk
+def test_a_foreign_root_is_refused(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Where roots are configured, a signature that does not lead to them is not published."""
+    other = make_chain(tmp_path / "other")
+    with pytest.raises(Permanent, match="after signing it is Valid"):
+        delivered(clip("high"), tmp_path / "into", loaded(chain, anchors=str(other[ROOT])))
+
+
+@with_sdk
+def test_without_roots_valid_is_enough(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Whom the public trusts is not ours to say: without roots a good signature will do."""
+    made = delivered(clip("high"), tmp_path, loaded(chain, anchors=""))
+    assert "Valid" == made.signed
+
+
+def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Credentials:
+    return loaded(chain | {KEY: other[KEY]})
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (_wrong_key, "not the key of FALHOOK_C2PA_CERT"),
+        (lambda chain, _: loaded(chain | {CHAIN: chain[KEY]}), "holds no PEM certificate"),
+        (lambda chain, _: loaded(chain | {CHAIN: Path("missing")}), "CERT names no PEM file"),
+        (lambda chain, _: loaded(chain | {KEY: Path("missing")}), "KEY names no unlocked PEM"),
+        (lambda chain, _: loaded(chain, anchors="missing"), "ANCHORS names no PEM"),
+        (
+            lambda chain, _: Credentials.load(
+                chain[CHAIN], key=None, command="", tsa="", anchors=""
+            ),
+            "either FALHOOK_C2PA_KEY or FALHOOK_C2PA_COMMAND",
+        ),
+    ],
+)
+def test_unusable_credentials(
+    load: Callable[[dict[str, Path], dict[str, Path]], Credentials],
+    words: str,
+    chain: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    """What cannot sign is refused when the process starts, by the name of its setting."""
+    with pytest.raises(ProvenanceUnusable, match=words):
+        load(chain, make_chain(tmp_path / "other"))
+
+
+def test_the_package_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without c2pa-python a configured certificate is refused with the cure."""
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    with pytest.raises(ProvenanceUnusable, match=r"pip install 'falhook\[provenance\]'"):
+        Credentials.load(tmp_path, key=None, command="", tsa="", anchors="")
+
+
+@with_sdk
+def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
+    """`provenance cert` writes a chain once; its key is for its owner alone."""
+    made = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
+    settings = dict(line.split("=", 1) for line in made.stdout.splitlines())
+    assert {"FALHOOK_C2PA_CERT", "FALHOOK_C2PA_KEY", "FALHOOK_C2PA_ANCHORS"} == set(settings)
+    assert 0o600 == stat.S_IMODE(Path(settings["FALHOOK_C2PA_KEY"]).stat().st_mode)
+    again = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
+    assert (2, True) == (again.exit_code, "is there already" in again.output)
+
+
+@with_sdk
+def test_show(signed: Delivery, chain: dict[str, Path], tmp_path: Path) -> None:
+    """`provenance show` tells who, what, when and whether it holds; 1 where it does not."""
+    anchored = ["show", "--anchors", str(chain[ROOT])]
+    good = CliRunner().invoke(provenance, [*anchored, str(signed.poster)])
+    for words in ("Trusted", "falhook development signer", "2026-03-04", "c2pa.opened", AI_ORIGIN):
+        assert words in good.output
+    assert 0 == good.exit_code
+    listed = CliRunner().invoke(provenance, [*anchored, "--json", str(signed.poster)])
+    assert ("Trusted", 2) == (
+        json.loads(listed.output)["state"],
+        len(json.loads(listed.output)["claims"]),
+    )
+    bare = CliRunner().invoke(provenance, [*anchored, str(clip("high"))])
+    assert (1, True) == (bare.exit_code, "no content credentials" in bare.output)
+    (tmp_path / "text.txt").write_text("no media")
+    assert 2 == CliRunner().invoke(provenance, ["show", str(tmp_path / "text.txt")]).exit_code
+
+
+@with_sdk
+@pytest.mark.skipif(sys.platform != "linux", reason="strace")
+def test_signing_calls_nobody(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Without a time stamp authority no socket is opened to sign or to validate."""
+    paths = {name: str(path) for name, path in chain.items()}
+    body = f"""
+from pathlib import Path
+from tests.test_provenance import clip, delivered, loaded
+chain = {{name: Path(path) for name, path in {paths!r}.items()}}
+print(delivered(clip("high"), Path({str(tmp_path / "into")!r}), loaded(chain)).signed)
+"""
+    trace = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=socket,connect"]
+    try:
+        done = subprocess.run(
+            [*trace, sys.executable, "-c", body], check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        pytest.skip("strace is not installed")
+    assert "Trusted" == done.stdout.strip()
+    assert "AF_INET" not in (tmp_path / "trace").read_text()
+
+
+@with_sdk
+def test_a_remux_loses_them(signed: Delivery, tmp_path: Path) -> None:
+    """Why signing comes last: any pass of ffmpeg drops the credentials without a word."""
+    ffmpeg("-i", str(signed.video), "-c", "copy", str(tmp_path / "remuxed.mp4"))
+    assert show(tmp_path / "remuxed.mp4") is None

@@ -1,0 +1,77 @@
+"""`falhook provenance`: a certificate for development, and what a file's credentials say."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from worker.cli.command import Problem, json_option, print_json
+from worker.provenance import ProvenanceUnusable
+from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reading import Shown, show
+
+_COLOURS = {"Trusted": "green", "Valid": "yellow", "Invalid": "red"}
+
+
+@click.group()
+def provenance() -> None:
+    """Content credentials (C2PA): make a certificate for development, read those of files."""
+
+
+@provenance.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def cert(directory: Path) -> None:
+    """Write a chain, its key and its root into DIRECTORY, and print the settings to use them."""
+    try:
+        made = make_chain(directory)
+    except FileExistsError as error:
+        raise Problem(f"{error.filename} is there already; name another directory") from None
+    except ProvenanceUnusable as error:
+        raise Problem(str(error)) from None
+    click.echo(f"FALHOOK_C2PA_CERT={made[CHAIN].resolve()}")
+    click.echo(f"FALHOOK_C2PA_KEY={made[KEY].resolve()}")
+    click.echo(f"FALHOOK_C2PA_ANCHORS={made[ROOT].resolve()}")
+    click.echo("For development: nobody else trusts this certificate.", err=True)
+
+
+@provenance.command("show")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--anchors",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="FALHOOK_C2PA_ANCHORS",
+    help="PEM file of roots to trust.",
+)
+@json_option
+def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
+    """Print who signed FILE, what was done, when, and whether it validates.
+
+    Exit code 0 if it does, 1 if not or if there are no credentials.
+    """
+    try:
+        shown = show(file, anchors.read_text() if anchors else "")
+    except (ProvenanceUnusable, ValueError) as error:
+        raise Problem(str(error)) from None
+    if as_json:
+        print_json(asdict(shown) if shown else None)
+    elif shown is None:
+        click.echo(f"{file} has no content credentials.")
+    else:
+        _print(shown)
+    if shown is None or shown.state == "Invalid":
+        raise click.exceptions.Exit(1)
+
+
+def _print(shown: Shown) -> None:
+    console = Console(highlight=False)
+    colour = _COLOURS.get(shown.state, "red")
+    console.print(f"[{colour}]{shown.state}[/]  {', '.join(shown.failures)}".rstrip())
+    for claim in shown.claims:
+        console.print(f"\n{claim.title or 'untitled'}", markup=False)
+        console.print(f"  signed by  {claim.signer}", markup=False)
+        console.print(f"  when       {claim.when or 'not said'}", markup=False)
+        console.print(f"  with       {claim.program}", markup=False)
+        console.print(f"  actions    {', '.join(claim.actions)}", markup=False)
+        if claim.source_type:
+            console.print(f"  origin     {claim.source_type}", markup=False)

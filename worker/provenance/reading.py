@@ -1,0 +1,111 @@
+"""What a file's credentials say: who signed what, when, and whether that holds."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.jobs import Json
+from worker.provenance.credentials import reading, sdk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One manifest of a file: who signed it, when, with what program, and what was done.
+
+    `when` is the time stamp's, or what the actions say of themselves; None where neither does.
+    """
+
+    title: str
+    signer: str
+    when: str | None
+    program: str
+    actions: tuple[str, ...]
+    source_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """All claims of a file, the newest first, and how they validate.
+
+    `state`: Trusted, Valid (but nobody vouches for the signer) or Invalid; `failures` say why.
+    """
+
+    state: str
+    claims: tuple[Claim, ...]
+    failures: tuple[str, ...]
+
+
+def show(path: Path, anchors: str = "") -> Shown | None:
+    """The credentials of the file at `path`; None where it has none.
+
+    Nothing is fetched. `anchors`: PEM certificates to trust. Raises ProvenanceUnusable without
+    the package, OSError where there is no such file, ValueError where it is of no known format.
+    """
+    c2pa = sdk()
+    with path.open("rb"):
+        pass  # the SDK's error would not be one of the operating system's
+    try:
+        reader = c2pa.Reader.try_create(str(path), context=c2pa.Context.from_dict(reading(anchors)))
+        if reader is None:
+            return None
+        with reader:
+            held = json.loads(reader.json())
+            state = str(reader.get_validation_state())
+    except c2pa.C2paError as error:
+        raise ValueError(f"the credentials of {path.name} cannot be read: {error}") from error
+    return Shown(state=state, claims=_claims(held), failures=_failures(held))
+
+
+def _claims(held: Mapping[str, Json]) -> tuple[Claim, ...]:
+    match held:
+        case {"active_manifest": str(active), "manifests": dict(manifests)}:
+            order = [active, *(label for label in manifests if label != active)]
+            return tuple(_claim(manifest) for label in order if (manifest := manifests[label]))
+    return ()
+
+
+def _claim(manifest: Json) -> Claim:
+    held = manifest if isinstance(manifest, dict) else {}
+    signature = held.get("signature_info")
+    signed = signature if isinstance(signature, dict) else {}
+    actions = list(_actions(held))
+    issuer, name = signed.get("issuer"), signed.get("common_name")
+    return Claim(
+        title=str(held.get("title") or ""),
+        signer=", ".join(str(part) for part in (name, issuer) if part) or "unknown",
+        when=_first([signed.get("time"), *(action.get("when") for action in actions)]),
+        program=_program(held.get("claim_generator_info")),
+        actions=tuple(str(action.get("action")) for action in actions),
+        source_type=_first([action.get("digitalSourceType") for action in actions]),
+    )
+
+
+def _actions(held: Mapping[str, Json]) -> list[dict[str, Json]]:
+    found: list[dict[str, Json]] = []
+    assertions = held.get("assertions")
+    for assertion in assertions if isinstance(assertions, list) else []:
+        match assertion:
+            case {"label": str(label), "data": {"actions": list(actions)}} if "actions" in label:
+                found += [action for action in actions if isinstance(action, dict)]
+    return found
+
+
+def _program(info: Json) -> str:
+    match info:
+        case [{"name": str(name), **rest}, *_]:
+            return f"{name} {rest.get('version') or ''}".strip()
+    return "unknown"
+
+
+def _first(values: list[Json]) -> str | None:
+    return next((value for value in values if isinstance(value, str) and value), None)
+
+
+def _failures(held: Mapping[str, Json]) -> tuple[str, ...]:
+    match held.get("validation_results"):
+        case {"activeManifest": {"failure": list(failures)}}:
+            return tuple(
+                str(failure.get("code")) for failure in failures if isinstance(failure, dict)
+            )
+    return ()
