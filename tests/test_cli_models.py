@@ -140,7 +140,7 @@ def test_a_description_that_makes_no_catalogue_leaves_the_old_one(run: Run, own:
     run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
     before = (own / "acme--dolly--video.json").read_bytes()
     broken = own.parent / "broken.json"
-    broken.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": "many"'))
+    broken.write_text(EXAMPLE.read_text().replace('"maxLength": 20,', '"maxLength": "many",'))
     assert 2 == run("models", "add", ENDPOINT, "--from", str(broken)).exit_code
     assert before == (own / "acme--dolly--video.json").read_bytes()
 

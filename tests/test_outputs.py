@@ -61,6 +61,14 @@ def test_a_video_goes_the_way_of_videos(payload: Json, address: str | None) -> N
     assert address == video_address(payload)
 
 
+def test_a_result_that_is_too_deep_is_not_followed() -> None:
+    """Whoever answers in fal's place cannot break the walk by depth."""
+    payload: Json = {"url": f"{ON}/v.mp4"}
+    for _ in range(5000):
+        payload = [payload]
+    assert () == files_of(payload)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.just("https://a.b/c.mp4"),
     lambda inner: (

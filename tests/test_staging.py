@@ -160,6 +160,13 @@ def test_inputs_of_unknown_endpoints(typed: Staging) -> None:
     assert {"a": [REF, "cat.png"], "b": {"c": speech}, "n": 1} == staged.arguments
 
 
+def test_what_lies_there_damaged_is_replaced(typed: Staging, storage: Storage) -> None:
+    """A file of the right name and another size is none that was staged."""
+    storage.put(storage_key(named(PNG)), b"half", content_type="image/png")
+    typed.put(stage(typed, image_url="cat.png"))
+    assert PNG == storage.read(storage_key(named(PNG)))
+
+
 def test_a_file_that_changes_meanwhile_is_refused(typed: Staging, home: Path) -> None:
     """What is stored is what was checked."""
     staged = stage(typed, image_url="cat.png")

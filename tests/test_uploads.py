@@ -1,6 +1,7 @@
 """Inputs go up to fal's CDN by fal-client's own upload, once for each content, before the POST."""
 
 import json
+import math
 import ssl
 import threading
 import urllib.request
@@ -180,6 +181,18 @@ def test_a_failed_upload_says_whether_to_try_again(
     assert str(uploads.addressed({"image_url": ref})["image_url"]).startswith("https://")
 
 
+class _Heard(httpx.BaseTransport):
+    """Passes requests on, and keeps what was said about each."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self._inner.handle_request(request)
+
+
 class _Silent(httpx.BaseTransport):
     """Takes requests and answers none."""
 
@@ -202,8 +215,13 @@ def test_a_silent_cdn_is_asked_once(fal: Simulation, cdn: Cdn) -> None:
     assert 2 == len(silent.hosts)
 
 
-def test_large_files_go_in_parts(cdn: Cdn, ask: Get, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above fal-client's threshold the parts come together again at fal."""
+def test_large_files_go_in_parts(
+    fal: Simulation, cdn: Cdn, ask: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above fal-client's threshold the parts come together again at fal, each within a time."""
+    heard = _Heard(cdn._client.transport)
+    host = fal.environment["FAL_REST_HOST"]
+    cdn = Cdn(fal.environment["FAL_KEY"], rest_host=host, transport=heard)
     monkeypatch.setattr("fal_client.client.MULTIPART_THRESHOLD", 1000)
     monkeypatch.setattr("fal_client.client.MULTIPART_CHUNK_SIZE", 400)
     data = png(padding=1500)
@@ -211,6 +229,9 @@ def test_large_files_go_in_parts(cdn: Cdn, ask: Get, monkeypatch: pytest.MonkeyP
     assert data == ask(address)
     (only,) = uploaded(ask)
     assert "multipart" == only["way"]
+    assert {host} == {request.headers["host"] for request in heard.requests}
+    waits = [request.extensions["timeout"].get("read") for request in heard.requests]
+    assert [60.0] * (2 + math.ceil(len(data) / 400)) == waits
 
 
 def test_a_file_that_storage_does_not_hold_fails_for_good(uploads: Uploads) -> None:
