@@ -6,6 +6,7 @@ import ssl
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from redis import Redis
 
 from infra.local.simulation import Simulation, simulation
 from tests.input_factories import PNG, named, png
+from tests.job_factories import ScriptedFal, World
+from webhook.contract import Task
 from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
-from worker.jobs import Json
+from worker.jobs import JobState, Json
+from worker.lease import LEASE
+from worker.records import connect
 from worker.staging import storage_key
 from worker.storage import Storage
 from worker.uploads import Uploads, usable
@@ -249,3 +254,33 @@ def test_an_unforeseen_fault_is_tried_again(uploads: Uploads, storage: Storage) 
     with pytest.raises(Transient) as caught:
         uploads.addressed({"image_url": ref})
     assert "upload_failed" == caught.value.reason
+
+
+class _Killed(BaseException):
+    """A worker's end in the middle of its work: nothing of it runs any more."""
+
+
+def test_a_worker_that_dies_while_uploading_costs_nothing(redis_url: str) -> None:
+    """The job is known not to have been posted: it goes back, and is posted once by another."""
+    uploading = [_Killed()]
+
+    def addressed(arguments: Mapping[str, Json]) -> dict[str, Json]:
+        if uploading:
+            raise uploading.pop()
+        return {**arguments, "image_url": "https://v3.fal.media/files/cat.png"}
+
+    fal = ScriptedFal()
+    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
+        world = World(redis, raw, fal.fal)
+        world.submit = replace(world.submit, addressed=addressed)
+        world.add(arguments={"prompt": "a cat", "image_url": f"upload://{named(PNG)}"})
+        with pytest.raises(_Killed):
+            world.another_worker().run(Task.SUBMIT, "job1")
+        assert (JobState.SUBMITTING, 0) == (world.state(), fal.count("POST"))
+        world.clock.forward(LEASE + 1)
+        world.sweep.run()
+        assert JobState.QUEUED is world.state()
+        world.another_worker().run(Task.SUBMIT, "job1")
+        assert JobState.SUBMITTED is world.state()
+    (post,) = fal.asked
+    assert "https://v3.fal.media/files/cat.png" == json.loads(post.content)["image_url"]
