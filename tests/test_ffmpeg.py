@@ -14,7 +14,7 @@ import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits
+from worker.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits
 from worker.ffmpeg.isolation import works, wrapper
 from worker.ffmpeg.outcome import Progress
 from worker.ffmpeg.sandbox import KEPT, _dies_with_us, run
@@ -170,7 +170,7 @@ def test_an_exception_ends_the_program(tmp_path: Path) -> None:
     alive = Alive(tmp_path)
     body = "exec 3>alive; printf x >&3; echo out_time_us=1; sleep 600"
 
-    def interrupt(_: float) -> None:
+    def interrupt(_: Advance) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -295,14 +295,25 @@ def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> Non
     """Of many lines one in half a second is told; each change counts as progress."""
     clock = iter(range(100, 1000))
     monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: next(clock) / 10)
-    told: list[float] = []
+    told: list[Advance] = []
     progress = Progress(10.0, told.append)
     moves = [progress.line(f"out_time_us={step * 100_000}") for step in range(100)]
     assert all(moves)
-    assert [0.0, 0.05, 0.1] == pytest.approx(told[:3])
+    assert [0.0, 0.05, 0.1] == pytest.approx([advance.fraction for advance in told[:3]])
     assert 20 == len(told)
     assert not progress.line("out_time_us=9900000")
     assert not progress.line("speed=3x")
+
+
+def test_progress_knows_frames_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 6 s a quarter is done: three times as long is left."""
+    clock = iter([100.0, 106.0])
+    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: next(clock))
+    told: list[Advance] = []
+    progress = Progress(10.0, told.append)
+    lines = ("frame=60", "fps=10.00", "out_time_us=N/A", "out_time_us=2500000")
+    assert [True, False, True, True] == [progress.line(line) for line in lines]
+    assert [Advance(fraction=0.25, frames=60, fps=10.0, left=18.0)] == told
 
 
 ISOLATIONS = [Isolation.BUBBLEWRAP, Isolation.NAMESPACES]

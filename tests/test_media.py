@@ -16,7 +16,7 @@ from tests.media_factories import (
     tags,
 )
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Ffmpeg, Isolation
+from worker.ffmpeg import Advance, Ffmpeg, Isolation
 from worker.media import Delivery, deliver
 from worker.mp4 import read_tags
 from worker.pictures import size_of
@@ -200,12 +200,13 @@ def test_providers_label_is_kept_and_nothing_else(real: Ffmpeg, tmp_path: Path) 
 @pytest.mark.parametrize("by_descriptor", [True, False])
 def test_progress_grows_to_one(by_descriptor: bool, real: Ffmpeg, tmp_path: Path) -> None:
     """Fractions grow and end with 1, which is told once, when all is checked."""
-    told: list[float] = []
+    told: list[Advance] = []
     program = replace(real, by_descriptor=by_descriptor)
     deliver(clip("hevc"), tmp_path, tags(), ffmpeg=program, progress=told.append)
-    assert sorted(told) == told
-    assert 1.0 == told[-1]
-    assert 1 == told.count(1.0)
+    fractions = [advance.fraction for advance in told]
+    assert sorted(fractions) == fractions
+    assert (1.0, 1) == (fractions[-1], fractions.count(1.0))
+    assert 48 == told[-1].frames
 
 
 def test_again_into_the_same_directory(real: Ffmpeg, tmp_path: Path) -> None:

@@ -66,3 +66,8 @@ class Meter:
             bytes_in=sum(part.bytes_in for part in parts),
             bytes_out=sum(part.bytes_out for part in parts),
         )
+
+    def record(self) -> dict[str, Json]:
+        """The total, and its parts by name, as a job's record and the manifest hold them."""
+        parts: dict[str, Json] = {name: part.record() for name, part in self.costs.items()}
+        return {**self.total().record(), "parts": parts}

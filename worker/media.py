@@ -16,7 +16,7 @@ from worker.conform import audio_reasons, video_reasons
 from worker.cost import Cost, Meter
 from worker.encode import Method, Plan, command
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg import Advance, Ffmpeg
 from worker.mp4 import NotRewritable, Probe, Stamp, probe, read_tags, rewrite
 from worker.pictures import size_of, tag
 from worker.profiles import ORIGINAL, POSTER, VIDEO, Blur, Output, Profile, Rendition, Storyboard
@@ -71,19 +71,20 @@ def deliver(
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
     credentials: Credentials | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[Advance], None] | None = None,
+    meter: Meter | None = None,
 ) -> Delivery:
     """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
 
     Afterwards the files lie there complete, tagged, of the source's length; after a failure
     nothing there may be used. A `source` whose headers are broken or hostile is refused before
-    ffmpeg is started. `progress` gets the fraction done, at most twice a second, and 1 when all
-    is checked.
+    ffmpeg is started. `progress` is told at most twice a second, and fraction 1 when
+    all is checked. `meter` measures what each part of the work costs.
 
     Raises `Permanent` (media_invalid, media_unsupported, signing_refused), `Transient`
     (media_timeout, media_crashed, signing_failed).
     """
-    meter = Meter()
+    meter = meter or Meter()
     with meter.measure("preflight"):
         held = probe(source)
         stamp = tags.stamp(theirs := read_tags(source))
@@ -110,7 +111,7 @@ def deliver(
         signed, files = work.sign(files, tags, credentials)
         cost.bytes_out = _bytes(into)
     if progress:
-        progress(1.0)
+        progress(Advance(fraction=1.0, frames=held.frames))
     return Delivery(
         files=files,
         method="transcode" if work.reasons else "copy",

@@ -1,8 +1,9 @@
 """Progress of long steps, told on the event stream at a sane rate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from worker.ffmpeg import Advance
 from worker.jobs import Job
 from worker.records import Change, Records
 
@@ -17,26 +18,36 @@ class Progress:
         self._records = records
         self._clock = clock
 
-    def fraction(self, job: Job, step: str) -> Callable[[float], None]:
-        """A callback for the fraction done, 0 to 1."""
+    def encoding(self, job: Job, step: str) -> Callable[[Advance], None]:
+        """A callback for how far an encoder is: its frames, their rate, and the seconds left."""
+        tell = self._teller(job, step)
+
+        def count(done: Advance) -> None:
+            numbers = {"frames": str(done.frames), "fps": f"{done.fps:.1f}"}
+            tell(done.fraction, numbers | {"left": f"{done.left:.1f}"})
+
+        return count
+
+    def bytes(self, job: Job, step: str) -> Callable[[int, int | None], None]:
+        """A callback for the bytes done and, where known, the bytes in all."""
+        tell = self._teller(job, step)
+
+        def count(done: int, total: int | None) -> None:
+            if total:
+                tell(done / total, {})
+
+        return count
+
+    def _teller(self, job: Job, step: str) -> Callable[[float, Mapping[str, str]], None]:
+        """Tells the fraction done, 0 to 1, and what is known beside it, at a sane rate."""
         last = self._clock()
 
-        def tell(done: float) -> None:
+        def tell(done: float, more: Mapping[str, str]) -> None:
             nonlocal last
             if self._clock() - last < INTERVAL:
                 return
             last = self._clock()
-            event = {"name": "progress", "step": step, "fraction": f"{done:.3f}"}
+            event = {"name": "progress", "step": step, "fraction": f"{done:.3f}", **more}
             self._records.change(job.id, [job.state], Change(event=event))
 
         return tell
-
-    def bytes(self, job: Job, step: str) -> Callable[[int, int | None], None]:
-        """A callback for the bytes done and, where known, the bytes in all."""
-        tell = self.fraction(job, step)
-
-        def count(done: int, total: int | None) -> None:
-            if total:
-                tell(done / total)
-
-        return count

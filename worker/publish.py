@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from webhook.contract import Task
 from webhook.log import get_logger
+from worker.cost import Cost, Meter
 from worker.failures import Failure, Permanent
 from worker.jobs import Job, JobState, Json
 from worker.layout import MANIFEST, published_key, work_key, work_prefix
@@ -39,9 +40,11 @@ class Publish:
             raise Permanent("no_outputs", "the record names no files to publish")
         address = published_key(job.id, MANIFEST)
         if self.storage.size(address) is None:
-            for name in files:
-                self.storage.copy(work_key(job.id, name), published_key(job.id, name))
-            content = json.dumps(self._manifest(job), indent=2).encode() + b"\n"
+            with Meter().measure("publish") as cost:
+                for name in files:
+                    self.storage.copy(work_key(job.id, name), published_key(job.id, name))
+            cost.bytes_in = cost.bytes_out = sum(map(_bytes, files.values()))
+            content = json.dumps(self._manifest(job, cost), indent=2).encode() + b"\n"
             self.storage.put(address, content, content_type="application/json", create=True)
         self._clear(job)
         told = {"manifest": self.storage.address(address)}
@@ -54,7 +57,9 @@ class Publish:
             # The publication stands; what is left costs space only, and the log says where.
             log.warning("work.kept", job=job.id, reason=failure.reason)
 
-    def _manifest(self, job: Job) -> dict[str, Json]:
+    def _manifest(self, job: Job, cost: Cost) -> dict[str, Json]:
+        source, outputs = dict(job.source), dict(job.outputs)
+        costs = {"download": source.pop("cost", None), "transcode_tag": outputs.pop("cost", None)}
         return {
             "falhook": version("falhook"),
             "job_id": job.id,
@@ -65,9 +70,17 @@ class Publish:
             "created_at": _iso(job.created_at),
             "published_at": _iso(self.records.clock()),
             "ai_origin": {"DigitalSourceType": AI_ORIGIN},
-            "source": dict(job.source),
-            **job.outputs,
+            "source": source,
+            **outputs,
+            "cost": {**costs, "publish": cost.record()},
         }
+
+
+def _bytes(file: Json) -> int:
+    match file:
+        case {"bytes": int(size)}:
+            return size
+    return 0
 
 
 def _iso(seconds: float) -> str:

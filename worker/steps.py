@@ -10,6 +10,7 @@ from pathlib import Path
 
 from webhook.contract import Task
 from worker.as_is import AsIs, delivered
+from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
 from worker.ffmpeg import Ffmpeg
@@ -40,13 +41,19 @@ class Download:
         if address is None:
             others = AsIs(downloader=self.downloader, storage=self.storage)
             return others.download(job, self.progress.bytes(job, Task.DOWNLOAD))
-        got = self.downloader.fetch(
-            address,
-            lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
-            expect="mp4",
-            progress=self.progress.bytes(job, Task.DOWNLOAD),
-        )
-        source: dict[str, Json] = {"bytes": got.size, "sha256": got.sha256}
+        with Meter().measure("download") as cost:
+            got = self.downloader.fetch(
+                address,
+                lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
+                expect="mp4",
+                progress=self.progress.bytes(job, Task.DOWNLOAD),
+            )
+        cost.bytes_in = cost.bytes_out = got.size
+        source: dict[str, Json] = {
+            "bytes": got.size,
+            "sha256": got.sha256,
+            "cost": cost.record(),
+        }
         told = {"bytes": str(got.size), "resumed": str(got.resumed)}
         return Outcome(to=JobState.DOWNLOADED, set={"source": source}, event=told)
 
@@ -68,10 +75,12 @@ class TranscodeTag:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
         if others := delivered(job):
             return others
+        meter = Meter()
         with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
             source, into = Path(scratch, SOURCE), Path(scratch, "delivery")
-            self.storage.get(work_key(job.id, SOURCE), source)
-            progress = self.progress.fraction(job, Task.TRANSCODE_TAG)
+            with meter.measure("fetch") as cost:
+                self.storage.get(work_key(job.id, SOURCE), source)
+                cost.bytes_in = cost.bytes_out = source.stat().st_size
             made = deliver(
                 source,
                 into,
@@ -79,10 +88,13 @@ class TranscodeTag:
                 ffmpeg=self.ffmpeg,
                 profile=self.delivering.profile_of(job),
                 credentials=self.delivering.credentials,
-                progress=progress,
+                progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
+                meter=meter,
             )
-            files = {path.name: self._keep(job, path) for path in made.files}
-        outputs = recorded(made, files)
+            with meter.measure("store") as cost:
+                files = {path.name: self._keep(job, path) for path in made.files}
+                cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
+        outputs = recorded(made, files) | {"cost": meter.record()}
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
 

@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from worker.failures import Failure, Permanent, Transient
@@ -28,30 +29,57 @@ _PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not im
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """How far ffmpeg is: the fraction done, frames made and made each second, seconds left."""
+
+    fraction: float
+    frames: int = 0
+    fps: float = 0.0
+    left: float = 0.0
+
+
 class Progress:
     """Reads `-progress` lines: whether ffmpeg moves, and how far it is."""
 
-    def __init__(self, duration: float | None, report: Callable[[float], None] | None) -> None:
+    def __init__(self, duration: float | None, report: Callable[[Advance], None] | None) -> None:
         self._duration = duration
         self._report = report
         self._seen: dict[str, str] = {}
+        self._begun = time.monotonic()
         self._reported = 0.0
 
     def line(self, text: str) -> bool:
         """Take one `key=value` line; True if a number that only grows with the work has changed."""
         key, _, value = text.partition("=")
-        if key not in {"frame", "out_time_us", "total_size"} or self._seen.get(key) == value:
+        if key not in {"frame", "fps", "out_time_us", "total_size"} or self._seen.get(key) == value:
             return False
         self._seen[key] = value
         if key == "out_time_us" and value.isdecimal():
             self._tell(int(value) / 1e6)
-        return True
+        return key != "fps"
 
     def _tell(self, done: float) -> None:
         now = time.monotonic()
-        if self._report and self._duration and now - self._reported >= REPORT:
-            self._reported = now
-            self._report(min(0.99, done / self._duration))
+        if not self._report or not self._duration or now - self._reported < REPORT:
+            return
+        self._reported = now
+        fraction = min(0.99, done / self._duration)
+        left = (now - self._begun) * (1 / fraction - 1) if fraction else 0.0
+        self._report(
+            Advance(
+                fraction=fraction,
+                frames=int(self._number("frame")),
+                fps=self._number("fps"),
+                left=left,
+            )
+        )
+
+    def _number(self, key: str) -> float:
+        try:
+            return float(self._seen.get(key, ""))
+        except ValueError:
+            return 0.0
 
 
 def failure(ended: Ended, limits: Limits) -> Failure | None:

@@ -12,7 +12,7 @@ from typing import Self
 import imageio_ffmpeg
 
 from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
-from worker.ffmpeg.outcome import REPORT, Progress, failure
+from worker.ffmpeg.outcome import REPORT, Advance, Progress, failure
 from worker.ffmpeg.sandbox import Limits, Used, run
 from worker.mp4 import MAX_PIXELS
 
@@ -78,12 +78,12 @@ class Ffmpeg:
         source: Path,
         cwd: Path,
         duration: float | None,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[Advance], None] | None = None,
     ) -> Used:
         """Read `source`, an MP4 that `worker.mp4.probe` let pass, and write what `outputs` ask.
 
         `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`.
-        `progress` gets the fraction done, at most twice a second; never 1, which is the caller's
+        `progress` is told at most twice a second, and never that all is done, which is the caller's
         to say, when it has checked the outputs. Returns what the program used.
 
         Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file,
