@@ -9,7 +9,7 @@ from tests.input_factories import PNG, named
 from webhook.contract import Task
 from worker.create import Checks, Creator, JobRefused, Order
 from worker.jobs import JobState
-from worker.models import Catalogue, InvalidArguments, UnknownEndpoint
+from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
 from worker.options import InvalidOptions
 from worker.records import Records
 from worker.staging import Staging, storage_key
@@ -124,6 +124,17 @@ def test_what_is_refused_leaves_nothing(
     with pytest.raises(refusal):
         creator.create(asked)
     assert ([], []) == (list(records.list()), list(storage.list("uploads")))
+
+
+def test_inputs_and_options_are_refused_together(creator: Creator) -> None:
+    """All that is wrong with an order is told at once."""
+    with pytest.raises(Refusal) as caught:
+        creator.create(order(arguments={"promt": "a"}, options={"priority": "high"}))
+    assert "invalid_arguments" == caught.value.reason
+    told = str(caught.value)
+    assert [] == [
+        words for words in ("did you mean prompt?", 'priority "high"') if words not in told
+    ]
 
 
 def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Creator) -> None:

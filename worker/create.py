@@ -13,7 +13,7 @@ from worker.catalogue.strings import as_json
 from worker.failures import Failure
 from worker.jobs import Job, JobState, Json, new_job_id
 from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem, Refusal
-from worker.options import Options
+from worker.options import InvalidOptions, Options
 from worker.pipeline import WAKE_GRACE
 from worker.profiles import PROFILE_KEY, asked_profile
 from worker.records import Records
@@ -74,18 +74,27 @@ class Checks:
         _require_types(order)
         model = self.find(order.endpoint, unchecked=order.unchecked)
         _require_files(model)
-        given = _an_object(order)
-        staged = self.staging.stage(None if order.unchecked else model.inputs, given)
-        if order.unchecked:
-            checked = _loosely(order, staged)
-        else:
-            checked = model.check(staged.arguments, problems=staged.problems)
+        refused: list[Refusal] = []
+        staged, checked, options = Staged(arguments={}), {}, Options()
+        try:
+            staged = self.staging.stage(
+                None if order.unchecked else model.inputs, _an_object(order)
+            )
+            checked = _checked(model, order, staged)
+        except InvalidArguments as invalid:
+            refused.append(invalid)
+        try:
+            options = Options.read(order.options)
+        except InvalidOptions as invalid:
+            refused.append(invalid)
+        if refused:
+            raise _together(refused)
         job = Job(
             id=_checked_id(order.job_id),
             endpoint=order.endpoint,
             arguments=checked,  # type: ignore[arg-type]  # only JSON gets through
             metadata=_checked_metadata(order.metadata),
-            options=Options.read(order.options).record(),
+            options=options.record(),
             estimate=_recorded(model.estimate(checked)),
         )
         return Draft(job=job, staged=staged, model=model)
@@ -202,6 +211,19 @@ def _an_object(order: Order) -> Mapping[str, object]:
         return {str(name): value for name, value in given.items()}
     whole = Problem(path="arguments", value=shown(given), message="must be an object")
     raise InvalidArguments(order.endpoint, [whole])
+
+
+def _checked(model: Model, order: Order, staged: Staged) -> dict[str, object]:
+    if order.unchecked:
+        return _loosely(order, staged)
+    return model.check(staged.arguments, problems=staged.problems)
+
+
+def _together(refused: list[Refusal]) -> Refusal:
+    """One refusal that tells of all; the first gives the reason."""
+    if len(refused) == 1:
+        return refused[0]
+    return Refusal(refused[0].reason, "\n".join(one.sentence for one in refused))
 
 
 def _loosely(order: Order, staged: Staged) -> dict[str, object]:

@@ -17,6 +17,7 @@ from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
 from worker.create import Checks, Creator, Draft, JobRefused, Order
 from worker.jobs import Job
+from worker.options import Options
 from worker.settings import Making, MakingJobs
 
 _PROBLEMS_TOLD = 40
@@ -24,11 +25,14 @@ _PROBLEMS_TOLD = 40
 
 def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> None:
     """Afterwards every job of the file exists; on any problem none was made by this call."""
+    options = options_of(flags)
+    # Told here once rather than for every line.
+    Options.read(options)
     order = Order(
         endpoint=endpoint or "",
         arguments={},
         metadata=dict(pair(text) for text in flags["metadata"]),
-        options=options_of(flags),
+        options=options,
         unchecked=flags["unchecked"],
     )
     if flags["dry_run"]:
