@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.input_factories import PNG, named
 from worker import bulk
 from worker.bulk import Bulk, Unreadable
-from worker.create import Checks, Order
 from worker.models import Catalogue
+from worker.order import Checks, Order
 from worker.staging import Staging
 from worker.storage import Storage
 

@@ -7,10 +7,11 @@ import pytest
 
 from tests.input_factories import PNG, named
 from webhook.contract import Task
-from worker.create import Checks, Creator, JobRefused, Order
+from worker.create import Creator
 from worker.jobs import JobState
 from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
 from worker.options import InvalidOptions
+from worker.order import Checks, JobRefused, Order
 from worker.records import Records
 from worker.staging import Staging, storage_key
 from worker.storage import Storage
@@ -105,13 +106,13 @@ def _deep() -> object:
         (order(IMAGE, arguments={"prompt": "a", "image_url": "file:no.png"}), InvalidArguments),
         (order(options={"priority": "high"}), InvalidOptions),
         (order(job_id="no spaces"), JobRefused),
-        (order("acme", unchecked=True), JobRefused),
-        (order("acme/x?a=b", unchecked=True), JobRefused),
+        (order("acme", unchecked=True), Refusal),
+        (order("acme/x?a=b", unchecked=True), Refusal),
         (order("acme/x", unchecked=True, arguments={"a": float("nan")}), InvalidArguments),
         (order("acme/x", unchecked=True, arguments={"a": "\ud800"}), InvalidArguments),
-        (order("fal-ai/kling-video/create-voice"), JobRefused),
-        (order(["a/b"]), JobRefused),
-        (order(metadata=[1]), JobRefused),
+        (order("fal-ai/kling-video/create-voice"), Refusal),
+        (order(["a/b"]), Refusal),
+        (order(metadata=[1]), Refusal),
         (order(job_id=7), JobRefused),
         (order("acme/x", unchecked=True, arguments={"a": _deep()}), InvalidArguments),
     ],
@@ -156,6 +157,10 @@ def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: Creator)
         ({"arguments": {"promt": "a"}}, "invalid_arguments"),
         ({"options": {"priority": "high"}}, "invalid_options"),
         ({"endpoint": "acme/x"}, "unknown_endpoint"),
+        ({"endpoint": "fal-ai/kling-video/create-voice"}, "no_file_output"),
+        ({"endpoint": ["a/b"]}, "bad_endpoint"),
+        ({"metadata": [1]}, "bad_metadata"),
+        ({"metadata": {"falhook.profile": "nothing like it"}}, "bad_metadata"),
     ],
 )
 def test_a_refused_message_is_a_failed_job(
@@ -171,4 +176,5 @@ def test_a_refused_message_is_a_failed_job(
 def test_a_message_with_a_bad_id_makes_no_job(creator: Creator, records: Records) -> None:
     """There is no id under which it could be kept."""
     creator.receive(order(job_id="no spaces"))
+    creator.receive(order(job_id="no spaces", arguments={}))
     assert [] == list(records.list())

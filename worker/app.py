@@ -10,10 +10,10 @@ from celery.signals import setup_logging, worker_init
 from webhook import log as logs
 from webhook.contract import Task
 from worker.composition import Tools, compose
-from worker.create import Order
 from worker.failures import Permanent
 from worker.jobs import Json
 from worker.messages import client
+from worker.order import Order
 from worker.settings import Settings
 from worker.storage import Storage
 from worker.sweep import INTERVAL

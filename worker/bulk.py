@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker.catalogue.errors import Refusal
-from worker.create import Checks, Draft, JobRefused, Order
+from worker.order import Checks, Draft, JobRefused, Order
 
 
 class Unreadable(Exception):

@@ -15,9 +15,10 @@ from worker.cli.command import Problem, print_json
 from worker.cli.inputs import pair
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
-from worker.create import Checks, Creator, Draft, JobRefused, Order
+from worker.create import Creator
 from worker.jobs import Job
 from worker.options import Options
+from worker.order import Checks, Draft, JobRefused, Order
 from worker.settings import Making, MakingJobs
 
 _PROBLEMS_TOLD = 40

@@ -14,11 +14,11 @@ from redis.exceptions import RedisError
 from webhook import log as logs
 from webhook.log import scrub
 from webhook.settings import Connections, SettingsError
-from worker.create import JobRefused
 from worker.failures import Failure
 from worker.ffmpeg import FfmpegUnusable
 from worker.jobs import Job
 from worker.models import Refusal
+from worker.order import JobRefused
 from worker.records import Records, connect
 
 P = ParamSpec("P")

@@ -12,8 +12,8 @@ from rich.table import Table
 from worker.catalogue import openapi
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
-from worker.create import ENDPOINT
 from worker.models import Catalogue, Kind, Model, Refusal, Status, rows
+from worker.order import ENDPOINT
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024

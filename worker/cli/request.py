@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import click
 
 from worker.cli.command import print_json
-from worker.create import Draft
 from worker.options import Options
+from worker.order import Draft
 
 QUEUE = "https://queue.fal.run"
 MINTED = "(the submit worker mints it)"

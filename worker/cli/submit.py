@@ -12,8 +12,8 @@ from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
 from worker.cli.request import cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.create import Checks, Draft, Order
 from worker.jobs import Job
+from worker.order import Checks, Draft, Order
 from worker.settings import Making, MakingJobs
 
 IMAGE = "A local file or URL for the endpoint's {} input."
