@@ -11,6 +11,13 @@ from tests.faults.system import System, system
 FAST = ("--speed", "20", "--render-seconds", "10", "--concurrency", "200")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for a module whose tests leave it whole."""
+    with system(tmp_path_factory.mktemp("shared"), fal_options=FAST, deadline=20) as running:
+        yield running
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., System]]:
     """Starts the whole system; it ends with the test."""

@@ -6,6 +6,7 @@ import os
 import signal
 import ssl
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from infra.local.redis_server import RedisServer
 from infra.local.stack import Stack, stack
 from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy
+from tests.faults.waiting import until
 from webhook.contract import Task
 from webhook.settings import Connections
-from worker.jobs import Job
+from worker.events import history
+from worker.jobs import FINAL, Job, JobState
 from worker.messages import client, send
 from worker.records import Records, connect
 
@@ -36,6 +39,7 @@ class System:
     """A running stack behind proxies; `records` reads past them."""
 
     redis: RedisServer
+    broker: RedisServer
     proxy: Proxy
     stack: Stack
     records: Records
@@ -75,6 +79,40 @@ class System:
                 continue
         self.wake(Task.SUBMIT, job_id)
 
+    def job(self, job_id: str) -> Job:
+        """The job as it stands."""
+        job = self.records.get(job_id)
+        assert job is not None
+        return job
+
+    def ends(self, job_id: str, seconds: float = 60.0) -> JobState:
+        """The state in which the job ended, within so many seconds."""
+        until(lambda: self.job(job_id).state in FINAL, f"{job_id} has ended", seconds)
+        return self.job(job_id).state
+
+    def names(self, job_id: str) -> list[str]:
+        """The names of the job's events."""
+        return [event["name"] for event in history(self.records.redis, job_id)]
+
+    def counts(self, job_id: str) -> Counter[str]:
+        """What fal counted for this job: its POSTs, and the requests about what it accepted."""
+        told = self.stack.fal.counts()
+        seen: Counter[str] = Counter()
+        for url, counted in told["webhooks"].items():
+            if f"/{job_id}/" in url:
+                posts = ("submit_posts", "submit")
+                seen.update({kind: int(str(counted.get(kind, 0))) for kind in posts})
+        for counted in told["requests"].values():
+            if f"/{job_id}/" in str(counted["webhook"]):
+                gets = ("status", "result", "cancel", "callback_accepted")
+                seen.update({kind: int(str(counted[kind])) for kind in gets})
+        return seen
+
+    def log(self, *words: str) -> bool:
+        """Whether a line of the log of all processes holds all these words."""
+        lines = (self.directory / "stack.log").read_text(errors="replace").splitlines()
+        return any(all(word in line for word in words) for line in lines)
+
     def fal(self, method: str, path: str) -> object:
         """A control of the simulated fal."""
         context = ssl.create_default_context(cafile=self.stack.fal.ca_file)
@@ -94,8 +132,12 @@ def system(
     environ: Mapping[str, str] | None = None,
     fal_options: tuple[str, ...] = (),
     deadline: float = 60.0,
+    own_broker: bool = False,
 ) -> Iterator[System]:
-    """Run everything in `directory` until the block ends; logs lie in stack.log there."""
+    """Run everything in `directory` until the block ends; logs lie in stack.log there.
+
+    With `own_broker` the broker is a Redis of its own, `broker`, beside the one of the records.
+    """
     cache = tiny_clips(directory / "clips")
     options = ("--media-cache", str(cache), *fal_options)
     with contextlib.ExitStack() as block:
@@ -104,7 +146,11 @@ def system(
         assert port is not None
         proxy = block.enter_context(Proxy(port))
         proxied = redis.url.replace(f":{port}/", f":{proxy.port}/")
+        broker = redis
+        if own_broker:
+            broker = block.enter_context(RedisServer.start(directory / "broker"))
         given = {
+            **({"FALHOOK_BROKER_URL": broker.url} if own_broker else {}),
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             "REDIS_URL": proxied,
             "FALHOOK_CALLBACK_DEADLINE": str(deadline),
@@ -117,10 +163,12 @@ def system(
         )
         client_redis = block.enter_context(connect(redis.url))
         raw = block.enter_context(Redis.from_url(redis.url))
-        app = client(Connections.from_env({"REDIS_URL": redis.url}))
+        urls = {"REDIS_URL": redis.url, "FALHOOK_BROKER_URL": broker.url}
+        app = client(Connections.from_env(urls))
         block.callback(app.close)
         yield System(
             redis=redis,
+            broker=broker,
             proxy=proxy,
             stack=running,
             records=Records(client_redis),

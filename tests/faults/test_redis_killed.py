@@ -10,6 +10,7 @@ from tests.faults.system import System
 from tests.faults.waiting import until
 from webhook.contract import Queue, Task
 
+pytestmark = pytest.mark.faults
 KILLS = 8
 WITHIN = 15.0
 TASKS = {

@@ -1,0 +1,287 @@
+"""What can happen to our own processes, Redis, broker and storage, on the whole system."""
+
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import imageio_ffmpeg
+import pytest
+
+from infra.local.stack import ROOT
+from tests.faults.system import WORKERS, System
+from tests.faults.waiting import until
+from webhook.contract import INBOX, Task, inbox_key
+from worker.events import history
+from worker.jobs import JobState
+
+S = JobState
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(170)]
+# The time that README promises for a step whose worker was killed.
+TAKEN_UP_AGAIN = 30.0
+
+
+def add(system: System, job_id: str, mishap: str = "") -> None:
+    """Make a job that asks the simulated fal for a mishap."""
+    system.add(job_id, f"A fox [[sim: {mishap}]]" if mishap else "A fox")
+
+
+def starts(system: System, job_id: str, task: Task) -> list[float]:
+    """When the step was started."""
+    events = history(system.records.redis, job_id)
+    return [
+        float(event["at"])
+        for event in events
+        if (event["name"], event.get("step")) == ("started", task)
+    ]
+
+
+def reaches(system: System, job_id: str, state: JobState, seconds: float = 30) -> None:
+    """Wait for the job to come into that state."""
+    until(lambda: system.job(job_id).state is state, f"{job_id} is {state}", seconds)
+
+
+def answer(system: System, job_id: str) -> object:
+    """What the receiver answers when fal delivers this job's callback once more."""
+    path = f"/_sim/redeliver/{system.job(job_id).request_id}"
+    return cast("dict[str, object]", system.fal("POST", path))["answer"]
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """The process neither answers nor goes."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path) -> Path:
+    """An ffmpeg that does as the file `mood` beside it says before it works: hang, or crash."""
+    program = tmp_path / "ffmpeg"
+    mood = tmp_path / "mood"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$(cat {mood} 2>/dev/null)" in hang) sleep 600;; crash) kill -SEGV $$;; esac\n'
+        f'exec {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def test_worker_killed_in_a_download(
+    shared: System, record_property: Callable[[str, object], None]
+) -> None:
+    """Another start of the download follows within the promised time, and nothing half is seen."""
+    add(shared, "download", "cdn-slow=4")
+    until(lambda: starts(shared, "download", Task.DOWNLOAD) != [], "the download began", 30)
+    killed = time.time()
+    shared.kill("publish")
+    until(lambda: len(starts(shared, "download", Task.DOWNLOAD)) > 1, "taken up", 40)
+    taken = starts(shared, "download", Task.DOWNLOAD)[1] - killed
+    record_property("taken_up_seconds", round(taken, 1))
+    assert not (shared.storage("download") / "manifest.json").exists()
+    assert (S.PUBLISHED, True) == (shared.ends("download"), taken < TAKEN_UP_AGAIN)
+
+
+def test_worker_and_child_killed_in_a_transcode(
+    start: Callable[..., System],
+    ffmpeg: Path,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """A killed worker's ffmpeg ends with it, the step is taken up in time; a killed child too."""
+    system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
+    (tmp_path / "mood").write_text("hang")
+    add(system, "clip")
+    until(lambda: starts(system, "clip", Task.TRANSCODE_TAG) != [], "the transcode began", 40)
+    until(lambda: system.kill_child("media"), "the child is killed", 20)
+    until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 1, "tried again", 40)
+    killed = time.time()
+    system.kill("media")
+    (tmp_path / "mood").unlink()
+    until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 2, "taken up", 40)
+    taken = starts(system, "clip", Task.TRANSCODE_TAG)[2] - killed
+    record_property("taken_up_seconds", round(taken, 1))
+    assert (S.PUBLISHED, True) == (system.ends("clip"), taken < TAKEN_UP_AGAIN)
+
+
+def test_ffmpeg_that_always_crashes(
+    start: Callable[..., System], ffmpeg: Path, tmp_path: Path
+) -> None:
+    """The job is FAILED with the reason, its worker lives, and a retry publishes the job later."""
+    system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
+    add(system, "first")
+    assert S.PUBLISHED is system.ends("first")
+    (tmp_path / "mood").write_text("crash")
+    pid = system.stack.supervisor.pid("media")
+    add(system, "crashing")
+    assert S.FAILED is system.ends("crashing", 120)
+    job = system.job("crashing")
+    assert ("media_crashed", Task.TRANSCODE_TAG, pid) == (
+        job.reason,
+        job.step,
+        system.stack.supervisor.pid("media"),
+    )
+    (tmp_path / "mood").unlink()
+    falhook(system, "retry", "crashing")
+    assert (S.PUBLISHED, 1) == (system.ends("crashing"), system.counts("crashing")["submit"])
+
+
+def falhook(system: System, *arguments: str) -> str:
+    """What the command line prints, as a process of its own."""
+    command = [str(ROOT / ".venv/bin/python"), "-m", "worker", *arguments]
+    done = subprocess.run(
+        command, env=dict(system.stack.environ), check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def test_worker_killed_in_publish(shared: System) -> None:
+    """Killed again and again around the publication, each job is published once, and whole."""
+    job_ids = [f"publish{number}" for number in range(20)]
+    for job_id in job_ids:
+        add(shared, job_id)
+    for _ in range(3):
+        until(
+            lambda: (
+                any(shared.job(job_id).state is S.TAGGED for job_id in job_ids)
+                or all(shared.job(job_id).state is S.PUBLISHED for job_id in job_ids)
+            ),
+            "a job is at its publication",
+            60,
+        )
+        shared.kill("publish")
+    assert {S.PUBLISHED} == {shared.ends(job_id, 100) for job_id in job_ids}
+
+
+def test_redis_frozen_the_receiver_says_503(shared: System) -> None:
+    """With Redis not answering the receiver says 503 within 5 s, and 200 soon after it answers."""
+    add(shared, "frozen")
+    shared.ends("frozen")
+    with frozen(shared.redis.pid):
+        began = time.monotonic()
+        request = dict(shared.stack.fal.counts()["requests"])
+        assert request
+        path = next(iter(request))
+        told = cast("dict[str, object]", shared.fal("POST", f"/_sim/redeliver/{path}"))
+        took = time.monotonic() - began
+    assert (503, True) == (told["answer"], took < 5)
+    until(lambda: answer(shared, "frozen") == 200, "the receiver is well again", 10)
+
+
+def test_redis_full_the_receiver_says_503(shared: System) -> None:
+    """A full Redis refuses, so does the receiver; once there is room nothing is missing."""
+    add(shared, "full", "callback-late=100")
+    reaches(shared, "full", S.SUBMITTED)
+    redis = shared.records.redis
+    redis.config_set("maxmemory", "1")
+    until(lambda: shared.log('"outcome": "inbox_unavailable"'), "503", 20)
+    redis.config_set("maxmemory", "0")
+    assert S.PUBLISHED is shared.ends("full")
+
+
+def test_receiver_killed_before_its_answer(shared: System) -> None:
+    """Killed with a verified callback in hand: fal's next try brings it, one publication."""
+    add(shared, "unanswered", "callback-late=60")
+    reaches(shared, "unanswered", S.SUBMITTED)
+    with frozen(shared.redis.pid):
+        counts = shared.stack.fal.counts
+        before = counts()["total"]["callbacks"]
+        until(lambda: counts()["total"]["callbacks"] != before, "a callback is under way", 20)
+        shared.kill("web")
+    assert S.PUBLISHED is shared.ends("unanswered")
+    assert 1 == shared.counts("unanswered")["submit"]
+
+
+def test_broker_away_records_up(start: Callable[..., System]) -> None:
+    """Callbacks are accepted while the broker is dead or hangs, and ingested when it is back."""
+    system = start(own_broker=True, deadline=100)
+    add(system, "dead", "callback-late=60")
+    add(system, "hangs", "callback-late=200")
+    reaches(system, "dead", S.SUBMITTED)
+    reaches(system, "hangs", S.SUBMITTED)
+    system.broker.kill()
+    until(lambda: system.raw.exists(inbox_key("dead")) == 1, "it is in the inbox", 20)
+    system.broker.restart()
+    assert S.PUBLISHED is system.ends("dead")
+    with frozen(system.broker.pid):
+        until(lambda: system.raw.exists(inbox_key("hangs")) == 1, "it is in the inbox", 30)
+    assert S.PUBLISHED is system.ends("hangs")
+
+
+def test_sigterm_under_load(shared: System) -> None:
+    """Every worker told to end under load does so within the grace period, and nothing is lost."""
+    job_ids = [f"deploy{number}" for number in range(60)]
+    for job_id in job_ids:
+        add(shared, job_id)
+    until(lambda: any(shared.job(job_id).state is S.PUBLISHED for job_id in job_ids), "load", 40)
+    supervisor = shared.stack.supervisor
+    before = {name: (supervisor.pid(name), supervisor.restarts(name)) for name in WORKERS}
+    for name in WORKERS:
+        shared.kill(name, signal.SIGTERM)
+    for name in WORKERS:
+        supervisor.wait_running(name, restarts=before[name][1] + 1, timeout=15)
+    assert {S.PUBLISHED} == {shared.ends(job_id, 100) for job_id in job_ids}
+    assert {1} == {shared.counts(job_id)["submit"] for job_id in job_ids}
+
+
+@pytest.mark.parametrize("mishap", ["cdn-cut=2", "cdn-500=2"])
+def test_a_broken_cdn_is_tried_again(shared: System, mishap: str) -> None:
+    """A download that breaks is tried again, and the job published."""
+    job_id = "cdn" + mishap[4:7]
+    add(shared, job_id, mishap)
+    assert S.PUBLISHED is shared.ends(job_id)
+
+
+def test_storage_that_refuses_and_comes_back(shared: System) -> None:
+    """Where storage refuses, the step is tried again, and the job is paid for once."""
+    storage = shared.directory / "storage"
+    aside = shared.directory / "storage-aside"
+    storage.rename(aside)
+    storage.write_text("no directory")
+    add(shared, "refused")
+    try:
+        until(lambda: "retried" in shared.names("refused"), "the step waits", 30)
+    finally:
+        storage.unlink()
+        aside.rename(storage)
+    assert (S.PUBLISHED, 1) == (shared.ends("refused"), shared.counts("refused")["submit"])
+
+
+def test_two_beats(shared: System) -> None:
+    """A second beat beside the first does no harm."""
+    command = [
+        str(ROOT / ".venv/bin/celery"),
+        *("-A", "worker.celery", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="),
+    ]
+    second = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=dict(shared.stack.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        job_ids = [f"beats{number}" for number in range(10)]
+        for job_id in job_ids:
+            add(shared, job_id, "callback-never")
+        assert {S.PUBLISHED} == {shared.ends(job_id) for job_id in job_ids}
+        assert {(1, 1)} == {
+            (seen["submit"], seen["result"]) for seen in map(shared.counts, job_ids)
+        }
+    finally:
+        second.kill()
+        second.wait()
+
+
+def test_nothing_is_left_pending(shared: System) -> None:
+    """After all of this no callback waits in the inbox."""
+    until(lambda: shared.raw.zcard(INBOX) == 0, "the inbox is empty", 40)
