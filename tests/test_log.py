@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def stream() -> Iterator[io.StringIO]:
     out = io.StringIO()
     logs.configure(stream=out)
     yield out
+    logging.captureWarnings(False)
     structlog.reset_defaults()
     root.handlers[:], level = before
     root.setLevel(level)
@@ -72,6 +74,17 @@ def test_library_lines_have_the_same_shape(stream: io.StringIO) -> None:
         line["level"],
         line["logger"],
     )
+
+
+def test_warnings_have_the_same_shape(stream: io.StringIO) -> None:
+    """A Python warning is a line like any other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logs.configure(stream=stream)
+        warnings.warn("you run as root", UserWarning, stacklevel=1)
+    line = json.loads(stream.getvalue())
+    assert ("warning", True) == (line["level"], "you run as root" in line["event"])
 
 
 @pytest.mark.parametrize("name", sorted(logs.SECRET_FIELDS))
