@@ -8,7 +8,6 @@ falhook:inbox:{job}    hash: fingerprint → Callback.encode(), the verified cal
 
 import hashlib
 import hmac
-import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from enum import StrEnum
 from typing import Self
 
 from celery import Celery
+from kombu import Exchange
 from kombu import Queue as Declaration
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -105,19 +105,17 @@ class Callback:
         return hashlib.sha256(head + self.body).hexdigest()[:32]
 
     def encode(self) -> bytes:
-        """One JSON line, then the body to the byte."""
-        head = {
-            "attempt": self.attempt,
-            "request_id": self.request_id,
-            "received_at": self.received_at,
-        }
-        return json.dumps(head).encode() + b"\n" + self.body
+        """One line, `attempt received_at request_id`, then the body to the byte."""
+        return f"{self.attempt} {self.received_at!r} {self.request_id}\n".encode() + self.body
 
     @classmethod
     def decode(cls, entry: bytes) -> Self:
         """What `encode` wrote."""
         head, _, body = entry.partition(b"\n")
-        return cls(**json.loads(head), body=body)
+        attempt, received_at, request_id = head.decode().split(" ", 2)
+        return cls(
+            attempt=int(attempt), request_id=request_id, received_at=float(received_at), body=body
+        )
 
 
 def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> Celery:
@@ -129,7 +127,7 @@ def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> Cele
     app = Celery("falhook", broker=broker_url)
     redis_options = transport_options if broker_url.startswith("redis") else {}
     app.conf.update(
-        task_queues=[Declaration(queue) for queue in Queue],
+        task_queues=[Declaration(queue, Exchange(queue), routing_key=queue) for queue in Queue],
         task_default_queue=Queue.SUBMIT,
         task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
         task_ignore_result=True,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from webhook.contract import INBOX, WAKE_GRACE, Callback, inbox_key
+from webhook.contract import INBOX, WAKE_GRACE, Callback
 from webhook.log import get_logger
 
 MAX_BATCH = 256
@@ -25,11 +25,11 @@ WRITE_TIMEOUT = 4.0
 
 # One script, so that no entry can stand there without its mark in the set of pending ones, and
 # that one answer, rather than one for each command, has to be read.
+# It makes key names of its own, as the records' does: one primary, no cluster.
 _WRITE = """
-for i = 2, #KEYS do
-  local at = (i - 2) * 4
-  redis.call('HSETNX', KEYS[i], ARGV[at + 1], ARGV[at + 2])
-  redis.call('ZADD', KEYS[1], 'NX', ARGV[at + 3], ARGV[at + 4])
+for at = 2, #ARGV, 3 do
+  redis.call('HSETNX', KEYS[1] .. ':' .. ARGV[at], ARGV[at + 1], ARGV[at + 2])
+  redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[at])
 end
 """
 
@@ -117,13 +117,12 @@ class Inbox:
         self._wake([entry.job_id for entry in batch])
 
     async def _store(self, batch: Sequence[_Entry]) -> None:
-        keys, arguments = [INBOX], list[str | bytes | float]()
+        due = batch[-1].callback.received_at + WAKE_GRACE
+        arguments: list[str | bytes | float] = [due]
         for entry in batch:
             callback = entry.callback
-            keys.append(inbox_key(entry.job_id))
-            due = callback.received_at + WAKE_GRACE
-            arguments += (callback.fingerprint, callback.encode(), due, entry.job_id)
-        stored: Awaitable[object] = self._write(keys=keys, args=arguments)
+            arguments += (entry.job_id, callback.fingerprint, callback.encode())
+        stored: Awaitable[object] = self._write(keys=[INBOX], args=arguments)
         await stored
 
 

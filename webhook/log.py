@@ -8,10 +8,12 @@ import json
 import logging
 import re
 import sys
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from webhook.lines import Lines
 
 EVENTS: dict[str, str] = {
     "callback.received": "A callback arrived and was answered; `outcome` is the one word for how.",
@@ -30,6 +32,8 @@ EVENTS: dict[str, str] = {
     "wake.failed": "A Celery message could not be sent; the sweep will wake the job.",
     "job.created": "A job record was made.",
     "job.refused": "A falhook.create message could not become a job.",
+    "job.accepted": "fal took a job; the line has its request id, whatever becomes of the record.",
+    "outcome.waits": "A step is done, but Redis is away: its outcome is written once it is back.",
     "job.moved": "A job went from one state to another.",
     "step.started": "A worker took up a step of a job.",
     "step.retried": "A step did not succeed and will be tried again.",
@@ -86,7 +90,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _renderer(form: Literal["auto", "json", "console"], stream: TextIO) -> Processor:
+def _renderer(form: Literal["auto", "json", "console"], stream: TextIO | Lines) -> Processor:
     if form == "console" or (form == "auto" and stream.isatty()):
         return structlog.dev.ConsoleRenderer()
     # An encoder made once: json.dumps with `default` would make one for every line.
@@ -98,7 +102,7 @@ def configure(
     *,
     level: str = "INFO",
     form: Literal["auto", "json", "console"] = "auto",
-    stream: TextIO | None = None,
+    stream: TextIO | Lines | None = None,
 ) -> None:
     """Afterwards every line of this process, ours or a library's, has the one shape."""
     out = stream or sys.stderr
@@ -106,7 +110,7 @@ def configure(
     structlog.configure(
         processors=[*_shared(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
@@ -116,6 +120,7 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

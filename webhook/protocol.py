@@ -91,7 +91,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self.limits.head_bytes:
             raise _HeadTooLarge
-        super().on_header(name, value)
+        # What the overridden method does: another call for every header would cost more than it.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if len(self.url) > self.limits.head_bytes:
