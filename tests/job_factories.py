@@ -189,6 +189,7 @@ class World:
             lambda task, job_id: self.wakes.append((task, job_id)),
             leases=Leases(self.records),
             rng=random.Random(7),
+            pause=self.clock.forward,
         )
 
     def _step(self, task: Task, takes: JobState, to: JobState) -> Step:

@@ -300,3 +300,20 @@ def test_answers_of_two_attempts_do_not_mix(world: World, fal: ScriptedFal) -> N
     fal.answers = [accepted(9)]
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.SUBMITTING, "") == (world.state(), world.job().request_id)
+
+
+def test_an_answer_is_written_once_redis_is_back(world: World, fal: ScriptedFal) -> None:
+    """Redis away right after fal took the job: its request id waits, and nothing is lost."""
+    world.add()
+    change = world.records.change
+    faults = [RedisConnectionError() for _ in range(4)]
+
+    def away(job_id: str, expected: list[JobState], what: Change) -> bool:
+        if fal.count("POST") and faults:
+            raise faults.pop()
+        return change(job_id, expected, what)
+
+    world.records.change = away  # type: ignore[method-assign,assignment]
+    world.pipeline.run(Task.SUBMIT, "job1")
+    job = world.job()
+    assert (S.SUBMITTED, request(), True) == (job.state, job.request_id, bool(job.cancel_url))

@@ -5,23 +5,31 @@ finds that it may not claim the job, and passes the job on to the step that its 
 """
 
 import random
+import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+
+from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.failures import Failure, Permanent, Transient
-from worker.jobs import Job, JobState
+from worker.jobs import Job
 from worker.lease import LEASE, Leases
+from worker.mover import Mover, failed
 from worker.records import Change, Records
 from worker.step import WAKE_GRACE, Outcome, Step, wait
 
 __all__ = ["WAKE_GRACE", "Outcome", "Pipeline", "Step"]
 
+# Times that an outcome is written before it is given up. One time takes the Redis client 5 s
+# or so, since it tries again itself: a Redis that is back within a minute costs nothing.
+PATIENCE = 10
+
 log = get_logger()
 
 
-class Pipeline:
+class Pipeline(Mover):
     """Takes jobs through steps. `wake` sends the Celery message of a task for a job."""
 
     def __init__(
@@ -32,13 +40,14 @@ class Pipeline:
         *,
         leases: Leases,
         rng: random.Random | None = None,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.records = records
         self.steps = {step.task: step for step in steps}
-        self._next = {step.takes: step.task for step in self.steps.values()}
-        self._wake = wake
+        following = {step.takes: step.task for step in self.steps.values()}
+        super().__init__(records, following, wake)
         self._leases = leases
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
+        self._pause = pause
 
     def run(self, task: Task, job_id: str) -> None:
         """Afterwards the job moved one step on, waits to be tried again, or failed for good."""
@@ -57,47 +66,6 @@ class Pipeline:
             self._again(step, job, failure)
         else:
             self._end(step, job, outcome)
-
-    def move(
-        self,
-        task: Task,
-        job: Job,
-        outcome: Outcome,
-        *,
-        expected: Iterable[JobState],
-        guard: Mapping[str, object] | None = None,
-    ) -> bool:
-        """Move the job and wake what comes next; False if it was not where it was expected.
-
-        `guard` is what must stand on the record; by default the attempt that `job` is at.
-        """
-        change = Change(
-            to=outcome.to,
-            set={"lease_owner": "", "lease_until": 0, "tries": 0, "wakes": 0, **outcome.set},
-            guard={"attempt": job.attempt} if guard is None else guard,
-            due=self._due(outcome),
-            event={"name": "moved", "step": task, **outcome.event},
-        )
-        moved = self.records.change(job.id, expected, change)
-        if moved:
-            reason = outcome.event.get("reason")
-            log.info("job.moved", job=job.id, step=task, state=outcome.to, reason=reason)
-        self.pass_on(job.id)
-        return moved
-
-    def fail(self, task: Task, job: Job, failure: Failure, *, expected: Iterable[JobState]) -> bool:
-        """End the job as FAILED with the step and the reason."""
-        return self.move(task, job, failed(task, failure), expected=expected)
-
-    def pass_on(self, job_id: str) -> None:
-        """Wake the step that the job's state calls for, unless a worker is at it or it waits."""
-        job = self.records.get(job_id)
-        if job is None:
-            log.warning("step.skipped", job=job_id, reason="no_record")
-            return
-        task = self._next.get(job.state)
-        if task is not None and job.lease_until <= self.records.clock():
-            self._wake(task, job_id)
 
     def _claim(self, step: Step, job_id: str) -> Job | None:
         now = self.records.clock()
@@ -131,7 +99,19 @@ class Pipeline:
             raise Transient("crashed", f"{step.task}: {type(error).__name__}") from error
 
     def _end(self, step: Step, job: Job, outcome: Outcome) -> None:
-        self.move(step.task, job, outcome, expected=step.during, guard=step.guard(job))
+        """Write the outcome down, if need be once Redis is back: fal's request id, which nobody
+        else has, may be in it.
+        """
+        for left in reversed(range(PATIENCE)):
+            try:
+                self.move(step.task, job, outcome, expected=step.during, guard=step.guard(job))
+            except RedisError as error:
+                log.warning("outcome.waits", job=job.id, error=type(error).__name__, left=left)
+                if not left:
+                    raise
+                self._pause(1.0)
+            else:
+                return
 
     def _again(self, step: Step, job: Job, failure: Transient) -> None:
         if job.tries >= step.tries:
@@ -149,15 +129,3 @@ class Pipeline:
         )
         self.records.change(job.id, step.during, change)
         log.warning("step.retried", job=job.id, step=step.task, reason=failure.reason, wait=seconds)
-
-    def _due(self, outcome: Outcome) -> float:
-        now = self.records.clock()
-        if outcome.due is not None:
-            return now + outcome.due
-        return now + WAKE_GRACE if outcome.to in self._next else 0.0
-
-
-def failed(task: Task, failure: Failure, also: Mapping[str, object] | None = None) -> Outcome:
-    """The end of a job, with the step and the reason; `also` is set on the record besides."""
-    told = {"step": task, "reason": failure.reason, "sentence": failure.sentence}
-    return Outcome(to=JobState.FAILED, set={**told, **(also or {})}, event=told)

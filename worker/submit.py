@@ -1,11 +1,13 @@
 """The submit step: one POST for each claim of a job, and never a second one in doubt."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
 from webhook.contract import Task, callback_url
+from webhook.log import get_logger
 from worker.failures import Transient
 from worker.fal import Fal
 from worker.jobs import Job, JobState, Json
@@ -13,6 +15,8 @@ from worker.one_post import Accepted, Unknown
 from worker.options import Options
 from worker.pipeline import Outcome, Step
 from worker.records import Change, Records
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,11 @@ class Submit:
         self._keep(job, accepted)
         return Outcome(
             to=JobState.SUBMITTED,
-            set={"request_id": accepted.request_id, "submitted_at": self.records.clock()},
+            set={
+                **_addresses(accepted),
+                "request_id": accepted.request_id,
+                "submitted_at": self.records.clock(),
+            },
             event={"request_id": accepted.request_id, "attempt": str(job.attempt)},
             due=self.deadline,
         )
@@ -95,10 +103,13 @@ class Submit:
             raise Transient("claim_lost", "the claim ended before the POST; nothing was sent")
 
     def _keep(self, job: Job, accepted: Accepted) -> None:
+        # Whatever happens to Redis now: here stands which request was paid for.
+        log.info("job.accepted", job=job.id, attempt=job.attempt, request_id=accepted.request_id)
         # The callback may have come before this answer and have moved the job already.
-        addresses = {
-            "response_url": accepted.response_url,
-            "cancel_url": accepted.cancel_url,
-        }
-        change = Change(set=addresses, guard={"attempt": job.attempt})
-        self.records.change(job.id, JobState, change)
+        change = Change(set=_addresses(accepted), guard={"attempt": job.attempt})
+        with suppress(RedisError):
+            self.records.change(job.id, JobState, change)
+
+
+def _addresses(accepted: Accepted) -> dict[str, object]:
+    return {"response_url": accepted.response_url, "cancel_url": accepted.cancel_url}
