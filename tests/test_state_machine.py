@@ -325,15 +325,27 @@ class Machine(RuleBasedStateMachine):
         self.world.records.change = dying  # type: ignore[method-assign,assignment]
 
 
-@pytest.mark.timeout(120)
-def test_the_record_keeps_its_promises(redis_url: str) -> None:
-    """One POST per attempt, one payment per decision, one publication, an end for every job."""
+def walk(redis_url: str, examples: int) -> None:
+    """Walk the record so many times, 40 steps each."""
     run_state_machine_as_test(
         partial(Machine, redis_url),  # type: ignore[arg-type]  # it only calls what it is given
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.timeout(120)
+def test_the_record_keeps_its_promises(redis_url: str) -> None:
+    """One POST per attempt, one payment per decision, one publication, an end for every job."""
+    walk(redis_url, 20)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+def test_the_record_keeps_its_promises_for_long(redis_url: str) -> None:
+    """The same, many more times."""
+    walk(redis_url, 300)

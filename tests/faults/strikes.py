@@ -61,7 +61,7 @@ STRIKES: dict[str, tuple[int, Strike]] = {
     "beat killed": (2, _kill("beat")),
     "receiver killed": (4, _kill("web")),
     "worker told to end (SIGTERM)": (4, _deploy),
-    "Redis killed and restarted": (3, _redis_killed),
+    "Redis killed and restarted": (6, _redis_killed),
     "Redis frozen": (2, _redis_frozen),
     "connections to Redis cut": (5, lambda system, _rng: system.proxy.cut() > 0),
     "connections to Redis half-open": (2, lambda system, _rng: system.proxy.abandon() > 0),

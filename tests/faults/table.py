@@ -36,6 +36,8 @@ def _rows(report: Report) -> Iterator[tuple[str, object]]:
     yield "duplicates noted", counted["duplicate"]
     yield "conflicts noted", counted["conflict"]
     yield "results looked up", counted["result"]
+    name = "answer and callback both lost"
+    yield name, counted[name]
     for name, times in sorted(struck.items()):
         yield name, times
     for name, number in sorted(counted.items()):

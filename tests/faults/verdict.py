@@ -69,6 +69,8 @@ def _judge(system: System, verdict: Verdict, job: Job, wish: Wish, seen: tuple[i
         verdict.paid_twice.append(f"{job.id} ({accepted} accepted, {posted} POSTs)")
     if job.state not in FINAL:
         verdict.still_open.append(f"{job.id} ({job.state})")
+    elif _nobody_knew(job, wish):
+        verdict.counted["answer and callback both lost"] += 1
     elif job.state not in wish.ends and accepted:
         verdict.lost.append(f"{job.id} ({job.state} {job.reason}; {wish.mishap or 'no mishap'})")
     elif not accepted and job.state not in {JobState.EXPIRED, JobState.FAILED}:
@@ -80,6 +82,12 @@ def _judge(system: System, verdict: Verdict, job: Job, wish: Wish, seen: tuple[i
     if moves[-1][1] != job.state or publications != (job.state is JobState.PUBLISHED):
         verdict.broken.append(f"{job.id}: history and state disagree")
     _judge_files(system.storage(job.id), job, verdict)
+
+
+def _nobody_knew(job: Job, wish: Wish) -> bool:
+    """fal's answer was lost with its worker, and no callback ever came: only a person can ask."""
+    unheard = "callback-never" in wish.mishap and not job.request_id
+    return unheard and job.state is JobState.EXPIRED
 
 
 def _judge_files(place: Path, job: Job, verdict: Verdict) -> None:
