@@ -133,7 +133,7 @@ def _wrong(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
 
 @st.composite
 def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
-    if item.nested and draw(st.booleans()):
+    if bool(item.nested) and draw(st.booleans()):
         member = draw(st.sampled_from(item.nested))
         value, below = draw(_wrong(member))
         return draw(_single(item)) | {member.name: value}, f".{member.name}{below}"

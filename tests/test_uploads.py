@@ -186,6 +186,15 @@ def test_a_failed_upload_says_whether_to_try_again(
     assert str(uploads.addressed({"image_url": ref})["image_url"]).startswith("https://")
 
 
+def test_a_wrong_key_is_refused_for_good(fal: Simulation, cdn: Cdn) -> None:
+    """fal's own 401 ends the job: no other try can succeed with this key."""
+    stranger = Cdn("someone:else", rest_host=fal.environment["FAL_REST_HOST"])
+    with pytest.raises(Permanent) as caught:
+        stranger.upload(PNG, content_type="image/png", name="a.png", lifetime=WEEK)
+    assert "upload_refused" == caught.value.reason
+    assert "someone" not in caught.value.sentence
+
+
 class _Heard(httpx.BaseTransport):
     """Passes requests on, and keeps what was said about each."""
 

@@ -48,8 +48,8 @@ def _walk(value: Json, path: str, depth: int) -> Iterator[File]:
     if depth > _DEEPEST:
         return
     match value:
-        case {"url": str(address), **rest} if address:
-            yield File(path=path, address=address, media=_media(rest, address, path))
+        case dict() if isinstance(address := value.get("url"), str) and address:
+            yield File(path=path, address=address, media=_media(value, address, path))
         case dict():
             for name, member in value.items():
                 yield from _walk(member, f"{path}.{name}".removeprefix("."), depth + 1)

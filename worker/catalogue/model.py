@@ -68,8 +68,9 @@ class Model:
         InvalidArguments with everything that is wrong; `problems` are those known already.
         """
         self._refuse_unserved()
-        if not isinstance(arguments, Mapping):
-            whole = Problem(path="arguments", value=shown(arguments), message="must be an object")
+        whatever: object = arguments
+        if not isinstance(whatever, Mapping):
+            whole = Problem(path="arguments", value=shown(whatever), message="must be an object")
             raise InvalidArguments(self.endpoint, [whole])
         given = {str(name): value for name, value in arguments.items()}
         found = list(problems)

@@ -37,56 +37,60 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
         unchecked=flags["unchecked"],
     )
     if flags["dry_run"]:
-        drafts = _read(source, order, checks_of(Making.from_env()), _nobody)
-        _tell_cost(drafts, {})
+        drafts, there = _read(source, order, checks_of(Making.from_env()), _nobody)
+        _tell_cost(drafts, there)
         click.echo("Nothing was sent and nothing written.", err=True)
         return
     creator = creator_of(MakingJobs.from_env())
-    drafts = _read(source, order, creator.checks, creator.standing)
-    new = {line: draft for line, draft in drafts.items() if not creator.standing(draft.job)}
-    _tell_cost(new, drafts)
-    if new and not flags["yes"]:
-        _ask(len(new))
-    # The others too: one that exists and still waits for its submit step is woken once more.
-    _make(creator, drafts, new, as_json=flags["as_json"])
+    drafts, there = _read(source, order, creator.checks, creator.standing)
+    _tell_cost(drafts, there)
+    if len(drafts) > len(there) and not flags["yes"]:
+        _ask(len(drafts) - len(there))
+    _make(creator, drafts, there, as_json=flags["as_json"])
 
 
 def _nobody(_job: Job) -> None:
-    """No job stands in the way where no record is looked at."""
+    """No job is there where no record is looked at."""
 
 
 def _read(
-    source: str, order: Order, checks: Checks, standing: Callable[[Job], object]
-) -> dict[int, Draft]:
+    source: str, order: Order, checks: Checks, standing: Callable[[Job], Job | None]
+) -> tuple[dict[int, Draft], dict[int, Job]]:
+    """The jobs of the file by line, and those of them that are there already."""
     try:
         found = bulk.read(Path(source), checks, order)
     except bulk.Unreadable as unreadable:
         raise Problem(f"--from: {unreadable}.") from None
-    problems = dict(found.problems)
+    problems, there = dict(found.problems), dict[int, Job]()
     for line, draft in found.drafts.items():
         try:
-            standing(draft.job)
+            job = standing(draft.job)
         except JobRefused as refused:
             problems[line] = str(refused)
+        else:
+            there |= {line: job} if job else {}
     if problems:
-        lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
-        beyond = len(lines) - _PROBLEMS_TOLD
-        more = [f"and {beyond:,} more"] if beyond > 0 else []
-        told = "\n".join([*lines[:_PROBLEMS_TOLD], *more])
-        raise Problem(
-            f"{source}: {len(problems):,} of its jobs cannot be made, so none was.\n{told}"
-        )
-    return found.drafts
+        raise _problem(source, problems)
+    return found.drafts, there
 
 
-def _tell_cost(new: Mapping[int, Draft], every: Mapping[int, Draft]) -> None:
-    estimates = [estimate for draft in new.values() if (estimate := draft.estimate)]
+def _problem(source: str, problems: Mapping[int, str]) -> Problem:
+    lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
+    beyond = len(lines) - _PROBLEMS_TOLD
+    more = [f"and {beyond:,} more"] if beyond > 0 else []
+    told = "\n".join([*lines[:_PROBLEMS_TOLD], *more])
+    count = f"{len(problems):,} of its jobs cannot be made, so none was"
+    return Problem(f"{source}: {count}.\n{told}")
+
+
+def _tell_cost(drafts: Mapping[int, Draft], there: Mapping[int, Job]) -> None:
+    new = [draft for line, draft in drafts.items() if line not in there]
+    estimates = [estimate for draft in new if (estimate := draft.estimate)]
     total = sum((estimate.usd for estimate in estimates), Decimal(0))
     unknown = len(new) - len(estimates)
-    there = len(every) - len(new) if every else 0
     told = f"{len(new):,} jobs, about ${total:,.2f} in all" if new else "No new job"
     told += f", without {unknown:,} whose cost is not known beforehand" if unknown else ""
-    told += f"; {there:,} of the file's jobs are there already" if there else ""
+    told += f"; {len(there):,} of the file's jobs are there already" if there else ""
     click.echo(f"{told}.", err=True)
 
 
@@ -97,14 +101,17 @@ def _ask(count: int) -> None:
 
 
 def _make(
-    creator: Creator, drafts: Mapping[int, Draft], new: Mapping[int, Draft], *, as_json: bool
+    creator: Creator, drafts: Mapping[int, Draft], there: Mapping[int, Job], *, as_json: bool
 ) -> None:
     console = Console(stderr=True)
     shown = track(drafts.items(), "making jobs", console=console, disable=not console.is_terminal)
     for line, draft in shown:
-        job = creator.add(draft)
+        # Nobody needs to wake those that are there: if their wake was lost, the sweep does.
+        job = there.get(line) or creator.add(draft)
+        new = line not in there
         if as_json:
-            print_json({"line": line, "id": job.id, "state": job.state, "new": line in new})
-        elif line in new:
+            print_json({"line": line, "id": job.id, "state": job.state, "new": new})
+        elif new:
             click.echo(f"{job.id}  line {line}  {job.endpoint}")
-    click.echo(f"{len(new):,} made, {len(drafts) - len(new):,} were there already.", err=True)
+    made = len(drafts) - len(there)
+    click.echo(f"{made:,} made, {len(there):,} were there already.", err=True)
