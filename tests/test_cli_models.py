@@ -108,6 +108,13 @@ def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
     assert 2 == run("models", "show", ENDPOINT, FALHOOK_CATALOGUE="").exit_code
 
 
+def test_adding_for_machines(run: Run, own: Path) -> None:
+    """One JSON object with the file, the inputs and what of them goes through unchecked."""
+    told = json.loads(run("models", "add", ENDPOINT, "--from", str(EXAMPLE), "--json").stdout)
+    assert str(own / "acme--dolly--video.json") == told["file"]
+    assert ["frames[].inner", "frames[].extra", "image_size"] == told["unchecked"]
+
+
 def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
     """A newer description stands in place of the older one."""
     run("models", "add", ENDPOINT, "--from", str(EXAMPLE))

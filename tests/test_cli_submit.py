@@ -225,6 +225,9 @@ def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -
     done = run("submit", "--from", str(path), "--dry-run", REDIS_URL=None)
     assert (0, "") == (done.exit_code, done.stdout)
     assert "about $2.80" in done.stderr
+    done = run("submit", "--from", str(path), "--dry-run", "--json", REDIS_URL=None)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(1, "1.40"), (2, "1.40")] == [(row["line"], row["estimate"]["usd"]) for row in rows]
     assert [] == list(records.list())
 
 

@@ -39,6 +39,10 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
     if flags["dry_run"]:
         drafts, there = _read(source, order, checks_of(Making.from_env()), _nobody)
         _tell_cost(drafts, there)
+        for line, draft in drafts.items() if flags["as_json"] else ():
+            job = draft.job
+            told = {"id": job.id, "endpoint": job.endpoint, "estimate": job.estimate}
+            print_json({"line": line, **told})
         click.echo("Nothing was sent and nothing written.", err=True)
         return
     creator = creator_of(MakingJobs.from_env())
@@ -105,13 +109,15 @@ def _make(
 ) -> None:
     console = Console(stderr=True)
     shown = track(drafts.items(), "making jobs", console=console, disable=not console.is_terminal)
+    # A person sees the bar; lines between would break it.
+    watched = console.is_terminal and sys.stdout.isatty()
     for line, draft in shown:
         # Nobody needs to wake those that are there: if their wake was lost, the sweep does.
         job = there.get(line) or creator.add(draft)
         new = line not in there
         if as_json:
             print_json({"line": line, "id": job.id, "state": job.state, "new": new})
-        elif new:
+        elif new and not watched:
             click.echo(f"{job.id}  line {line}  {job.endpoint}")
     made = len(drafts) - len(there)
     click.echo(f"{made:,} made, {len(there):,} were there already.", err=True)

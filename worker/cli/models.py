@@ -141,8 +141,9 @@ def command(model: Model) -> str:
     metavar="FILE|URL",
     help="Its OpenAPI description; fal.ai's own where not given.",
 )
+@json_option
 @plainly
-def add(endpoint: str, source: str | None) -> None:
+def add(endpoint: str, source: str | None, as_json: bool) -> None:
     """Add fal's description of ENDPOINT to your own catalogue, the directory FALHOOK_CATALOGUE.
 
     Workers that are running read it when they start again.
@@ -157,6 +158,9 @@ def add(endpoint: str, source: str | None) -> None:
     file = directory / f"{endpoint.replace('/', '--')}.json"
     model = _added(directory, file, entry, endpoint)
     loose = [row["input"] for row in rows(model.inputs) if Kind.ANY.value in row["type"]]
+    if as_json:
+        print_json({**_summary(model), "file": str(file), "unchecked": loose})
+        return
     click.echo(f"{file}: {endpoint} takes {len(model.inputs)} inputs")
     if loose:
         click.echo(f"Passed on unchecked, their schema says too much: {', '.join(loose)}")
