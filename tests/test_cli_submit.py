@@ -187,6 +187,18 @@ def test_unchecked(run: Run) -> None:
     assert "is not in the catalogue" in refused(run, "acme/dolly", "--prompt", "hi")
 
 
+@pytest.mark.parametrize("endpoint", ["acme/dolly", IMAGE])
+def test_an_unchecked_image_flag_is_a_file_all_the_same(
+    run: Run, home: Path, endpoint: str
+) -> None:
+    """Nothing else would tell its path from text, and fal would get the path."""
+    (home / "my cat%20.png").write_bytes(PNG)
+    job = submitted(run, endpoint, "--unchecked", "--image", "my cat%20.png")
+    assert {"image_url": f"upload://{named(PNG)}"} == job["arguments"]
+    job = submitted(run, endpoint, "--unchecked", "--image", "https://a.b/c d.png")
+    assert {"image_url": "https://a.b/c d.png"} == job["arguments"]
+
+
 def test_an_endpoint_or_a_file_has_to_be_named(run: Run) -> None:
     """Neither, or both with inputs, is told."""
     assert "Name an ENDPOINT" in refused(run)

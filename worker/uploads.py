@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from webhook.log import get_logger
 from worker.catalogue.strings import STAGED
 from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
@@ -18,6 +19,8 @@ from worker.jobs import Json
 from worker.media_type import BY_EXTENSION
 from worker.staging import storage_key
 from worker.storage import Storage
+
+log = get_logger()
 
 # Seconds: the longest that a dead worker keeps others from an upload, and that these wait.
 LOCKED = 600.0
@@ -80,6 +83,7 @@ class Uploads:
             if known := self._known(key):
                 return known
             address = self._upload(name)
+            log.info("input.uploaded", input=name, lifetime=self.lifetime)
             self.redis.set(key, address, ex=usable(self.lifetime))
         finally:
             if lock.owned():

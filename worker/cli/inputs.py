@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from worker.cli.command import Problem
 from worker.models import Input, Kind, Model
@@ -17,7 +18,9 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def media(model: Model, files: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+def media(
+    model: Model, files: Mapping[str, tuple[str, ...]], *, unchecked: bool = False
+) -> dict[str, object]:
     """The inputs of --image, --video and --audio: the endpoint's own name for each."""
     found: dict[str, object] = {}
     for family, values in files.items():
@@ -26,8 +29,16 @@ def media(model: Model, files: Mapping[str, tuple[str, ...]]) -> dict[str, objec
         name, many = _input_of(model, family)
         if not many and len(values) > 1:
             raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
-        found[name] = list(values) if many else values[0]
+        # Without a check nothing else would tell a path from text.
+        told = [_marked(value) for value in values] if unchecked else list(values)
+        found[name] = told if many else told[0]
     return found
+
+
+def _marked(value: str) -> str:
+    if value[:5].lower() in {"data:", "file:"} or "://" in value:
+        return value
+    return f"file:{quote(value)}"
 
 
 def _input_of(model: Model, family: str) -> tuple[str, bool]:

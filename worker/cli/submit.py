@@ -53,6 +53,11 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     falhook submit fal-ai/kling-video/v2.1/master/image-to-video \\
         --prompt "The cat looks up" --image ./cat.jpg
     falhook submit --from jobs.jsonl
+
+    \b
+    A line of a .jsonl file: {"arguments": {"prompt": "…"}}, with id, endpoint,
+    metadata, options where wanted. A .csv file has a column for each input, and
+    id, endpoint, metadata.NAME, options.NAME where wanted.
     """
     if source is not None:
         _refuse_inputs(flags)
@@ -83,7 +88,8 @@ def _refuse_inputs(flags: dict[str, Any]) -> None:
 def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
     model = checks.find(endpoint, unchecked=flags["unchecked"])
     given = json_object(flags["arguments"], "--arguments")
-    given |= media(model, {family: flags[family] for family in ("image", "video", "audio")})
+    files = {family: flags[family] for family in ("image", "video", "audio")}
+    given |= media(model, files, unchecked=flags["unchecked"])
     for name, value in map(pair, flags["inputs"]):
         given[name] = model.typed(name, value)
     if flags["prompt"] is not None:
