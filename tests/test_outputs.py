@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.input_factories import MP3, PNG
-from worker.as_is import AsIs, delivered
+from worker.as_is import AsIs, delivered, extras
 from worker.download import Downloaded, Downloader
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
@@ -135,6 +135,30 @@ def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
     tagged = delivered(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
     assert tagged is not None
     assert {"method": "as_is", "files": source["files"]} == tagged.set["outputs"]
+
+
+def test_what_stands_beside_a_video_is_published_with_it(tmp_path: Path) -> None:
+    """Its soundtrack and stills too; what cannot be had is told, and costs no video."""
+    payload: Json = {
+        "video": {"url": f"{ON}/v.mp4"},
+        "audio": {"url": f"{ON}/a.mp3"},
+        "broken": {"url": "data:image/png;base64,!!"},
+    }
+    publication = as_is({f"{ON}/a.mp3": MP3}, tmp_path)
+    found = publication.beside(rendered(payload), f"{ON}/v.mp4", lambda _done, _total: None)
+    expected = {"image-1.png": {"output": "broken", "reason": "no_files"}}
+    assert expected == found["skipped"]
+    assert MP3 == publication.storage.read(work_key("j1", "audio-1.mp3"))
+    job = Job(id="j1", endpoint="a/x", arguments={}, source={"sha256": "…", **found})
+    assert delivered(job) is None
+    assert ["audio-1.mp3"] == list(extras(job))
+
+
+def test_most_results_hold_their_video_alone(tmp_path: Path) -> None:
+    """Then nothing is written down beside it."""
+    payload: Json = {"video": {"url": f"{ON}/v.mp4"}, "seed": 7}
+    found = as_is({}, tmp_path).beside(rendered(payload), f"{ON}/v.mp4", lambda _a, _b: None)
+    assert {} == found
 
 
 def test_a_video_is_not_delivered_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""Results without a video: their images, sounds and other files, published as fal made them."""
+"""What is no video in a result: images, sounds and other files, published as fal made them."""
 
 import base64
 import binascii
@@ -38,6 +38,25 @@ class AsIs:
         told = {"files": str(len(kept))}
         return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": kept}}, event=told)
 
+    def beside(
+        self, job: Job, video: str, progress: Callable[[int, int | None], None]
+    ) -> dict[str, Json]:
+        """What the result holds beside its video, kept in storage: `files`, and `skipped`.
+
+        A file that cannot be had for good is skipped with the reason: the video is what was paid
+        for. Raises Transient alone.
+        """
+        others = tuple(file for file in files_of(job.payload) if file.address != video)
+        files: dict[str, Json] = {}
+        skipped: dict[str, Json] = {}
+        for name, file in named(others[:MOST_FILES]).items():
+            try:
+                files[name] = self._keep(job, name, file, progress)
+            except Permanent as failure:
+                skipped[name] = {"output": file.path, "reason": failure.reason}
+        found: dict[str, Json] = {"files": files, "skipped": skipped}
+        return {name: value for name, value in found.items() if value}
+
     def _keep(
         self, job: Job, name: str, file: File, progress: Callable[[int, int | None], None]
     ) -> Json:
@@ -70,8 +89,14 @@ def _embedded(file: File) -> bytes:
 def delivered(job: Job) -> Outcome | None:
     """TAGGED with the files as they are; None for a job whose source is a video."""
     files = job.source.get("files")
-    if not isinstance(files, dict):
+    if "sha256" in job.source or not isinstance(files, dict):
         return None
     outputs: dict[str, Json] = {"method": METHOD, "files": files}
     event = {"method": METHOD}
     return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
+
+
+def extras(job: Job) -> dict[str, Json]:
+    """The files that are published beside the job's video, by name."""
+    files = job.source.get("files")
+    return files if isinstance(files, dict) else {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
-from worker.as_is import AsIs, delivered
+from worker.as_is import AsIs, delivered, extras
 from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
@@ -38,8 +38,8 @@ class Download:
     def work(self, job: Job) -> Outcome:
         """DOWNLOADED: the source is whole in storage, its size and SHA-256 on the record."""
         key, address = work_key(job.id, SOURCE), video_address(job.payload)
+        others = AsIs(downloader=self.downloader, storage=self.storage)
         if address is None:
-            others = AsIs(downloader=self.downloader, storage=self.storage)
             return others.download(job, self.progress.bytes(job, Task.DOWNLOAD))
         with Meter().measure("download") as cost:
             got = self.downloader.fetch(
@@ -53,6 +53,7 @@ class Download:
             "bytes": got.size,
             "sha256": got.sha256,
             "cost": cost.record(),
+            **others.beside(job, address, self.progress.bytes(job, Task.DOWNLOAD)),
         }
         told = {"bytes": str(got.size), "resumed": str(got.resumed)}
         return Outcome(to=JobState.DOWNLOADED, set={"source": source}, event=told)
@@ -94,7 +95,7 @@ class TranscodeTag:
             with meter.measure("store") as cost:
                 files = {path.name: self._keep(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
-        outputs = recorded(made, files) | {"cost": meter.record()}
+        outputs = recorded(made, files | extras(job)) | {"cost": meter.record()}
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
 
