@@ -121,7 +121,9 @@ def _narrowed(width: int) -> str:
 
 
 def _frame(source: Probe, at: float) -> str:
-    return f"select=gte(n\\,{int(min(at * source.fps, source.frames / 2))})"
+    """One frame and no more: what follows it would be scaled in vain."""
+    number = int(min(at * source.fps, source.frames / 2))
+    return f"select=gte(n\\,{number})*eq(selected_n\\,0)"
 
 
 def _sprite(source: Probe, board: Storyboard) -> str:

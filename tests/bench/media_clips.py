@@ -1,0 +1,32 @@
+"""Clips for benches: 1080p with grain, as large as those that fal renders."""
+
+import struct
+from pathlib import Path
+
+from tests.media_factories import ffmpeg
+
+CODECS = ("-c:v", "libx264", "-preset", "veryfast", "-b:v", "22M", "-pix_fmt", "yuv420p")
+
+
+def conforming(path: Path, seconds: int) -> Path:
+    """A clip that is delivered as it is, of about 3 MB a second."""
+    picture = f"testsrc2=s=1920x1080:r=30:d={seconds},noise=alls=12:allf=t"
+    clip = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=f=440:d={seconds}")
+    codecs = (*CODECS, "-profile:v", "high", "-c:a", "aac")
+    ffmpeg(*clip, *codecs, "-movflags", "+faststart", str(path))
+    return path
+
+
+def padded(clip: Path, target: Path, size: int) -> Path:
+    """The same clip, its media data grown to about this many bytes by ones that no sample uses.
+
+    A smaller size gives the clip as it is. The file is sparse; it is read like any other.
+    """
+    data = clip.read_bytes()
+    begins = data.find(b"mdat") - 4
+    more = max(0, size - len(data))
+    head = struct.pack(">I4s", len(data) - begins + more, b"mdat")
+    with target.open("wb") as out:
+        out.write(data[:begins] + head + data[begins + 8 :])
+        out.truncate(len(data) + more)
+    return target
