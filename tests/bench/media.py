@@ -127,8 +127,8 @@ def side_by_side(clip: Path, here: Path) -> Mapping[str, float]:
     return {
         "media.clips_per_s_one_worker": jobs / walls["one"],
         "media.two_workers_per_one": walls["one"] / walls["two"],
-        # ffmpeg decodes, filters and encodes at once: one worker alone uses more than one processor,
-        # and two can at most be (processors / this) times as fast.
+        # ffmpeg decodes, filters and encodes at once: one worker alone uses more than one
+        # processor, and two can at most be (processors / this) times as fast.
         "media.processors_of_one_worker": cpu["one"] / walls["one"],
         "media.processors": float(os.cpu_count() or 1),
     }
