@@ -178,3 +178,11 @@ def test_a_message_with_a_bad_id_makes_no_job(creator: Creator, records: Records
     creator.receive(order(job_id="no spaces"))
     creator.receive(order(job_id="no spaces", arguments={}))
     assert [] == list(records.list())
+
+
+def test_a_field_that_no_order_has_is_told(creator: Creator, records: Records) -> None:
+    """A message that asks for more than there is becomes a FAILED job that says so."""
+    creator.receive(order(job_id="a1", unknown=("notify_url",)))
+    job = records.get("a1")
+    assert job is not None
+    assert (JobState.FAILED, True) == (job.state, "notify_url" in job.sentence)

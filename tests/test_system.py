@@ -229,14 +229,17 @@ def test_any_celery_client_makes_a_job(system: System) -> None:
         client.send_task("falhook.create", kwargs=order, queue="submit")
     refused = {"job_id": "theirs-2", "endpoint": TEXT, "arguments": {"promt": "A fox"}}
     client.send_task("falhook.create", kwargs=refused, queue="submit")
-    until(lambda: len(_known(system, "theirs-1", "theirs-2")) == 2)
-    first, second = system.ended("theirs-1", "theirs-2")
+    more = {**order, "job_id": "theirs-3", "notify_url": "https://app.example.com/done"}
+    client.send_task("falhook.create", kwargs=more, queue="submit")
+    until(lambda: len(_known(system, "theirs-1", "theirs-2", "theirs-3")) == 3)
+    first, second, third = system.ended("theirs-1", "theirs-2", "theirs-3")
     assert ("PUBLISHED", [(1, 0, 0)]) == (first["state"], system.asked(first))
     assert ("FAILED", "invalid_arguments", True) == (
         second["state"],
         second["reason"],
         "prompt" in str(second["sentence"]),
     )
+    assert ("FAILED", True) == (third["state"], "notify_url" in str(third["sentence"]))
 
 
 def _known(system: System, *job_ids: str) -> list[str]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init
@@ -58,12 +59,13 @@ def _check_storage(storage: Storage, **_: object) -> None:
 
 def _register(app: Celery, tools: Tools) -> None:
     def create(  # noqa: PLR0917  # the fields of a message, in the order they were added
-        endpoint: str,
-        arguments: Mapping[str, object],
+        endpoint: str = "",
+        arguments: Mapping[str, object] = MappingProxyType({}),
         metadata: Mapping[str, Json] | None = None,
         job_id: str | None = None,
         options: Mapping[str, object] | None = None,
         unchecked: bool = False,
+        **unknown: object,
     ) -> None:
         """Make a job, for any Celery client; the same job_id again is the same job."""
         order = Order(
@@ -73,6 +75,7 @@ def _register(app: Celery, tools: Tools) -> None:
             job_id=job_id,
             options=options or {},
             unchecked=unchecked,
+            unknown=tuple(name for name, value in unknown.items() if value is not None),
         )
         tools.creator.receive(order)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from pydantic_core import PydanticCustomError
 
@@ -27,7 +27,8 @@ class JobRefused(Exception):
 class Order:
     """What a job is asked to be; nothing of it is checked yet.
 
-    `unchecked` takes any endpoint of fal and any inputs.
+    `unchecked` takes any endpoint of fal and any inputs. `unknown` are fields that the sender
+    gave and no order has.
     """
 
     endpoint: str
@@ -36,6 +37,7 @@ class Order:
     job_id: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     unchecked: bool = False
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,11 @@ _PLAIN_OUTPUTS = frozenset({"string", "number", "integer", "boolean", "object", 
 
 
 def _require_types(order: Order) -> None:
-    """Messages come from any codebase: what they hold may be of any type."""
+    """Messages come from any codebase: they may hold anything, of any type."""
+    if order.unknown:
+        known = ", ".join(f.name for f in fields(Order) if f.name != "unknown")
+        given = ", ".join(shown(name) for name in order.unknown)
+        raise Refusal("unknown_field", f"falhook.create takes no {given}; it takes {known}")
     endpoint, metadata = order.endpoint, order.metadata
     if not isinstance(endpoint, str):
         raise Refusal("bad_endpoint", "the endpoint must be a text such as owner/app/…")
