@@ -33,6 +33,17 @@ def test_runbook_names_the_processes() -> None:
     assert [] == [name for name in names if f"`{name}`" not in runbook]
 
 
+def test_the_tests_that_documents_name_exist() -> None:
+    """Every test that holds a decision is there, by file and name."""
+    text = (ROOT / "DECISIONS.md").read_text() + README
+    missing = [
+        f"{path}::{name}"
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text)
+        if f"def {name}(" not in (ROOT / path).read_text()
+    ]
+    assert [] == missing
+
+
 def test_no_file_names_a_registry() -> None:
     """No file, the lock above all, names the host of a package registry."""
     hosts = [
