@@ -12,6 +12,7 @@ MANIFEST = "manifest.json"
 CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
+    ".png": "image/png",
     ".webp": "image/webp",
     ".vtt": "text/vtt",
 }

@@ -5,11 +5,11 @@ They may run on different machines: each takes the job alone and finds its input
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from webhook.contract import Task
-from worker.as_is import AsIs, delivered, extras
+from worker.as_is import METHOD, AsIs, delivered, extras
 from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
@@ -17,6 +17,7 @@ from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, JobState, Json
 from worker.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.media import deliver
+from worker.picture_tags import PictureTags
 from worker.pipeline import Outcome, Step
 from worker.progress import Progress
 from worker.result import video_address
@@ -74,8 +75,10 @@ class TranscodeTag:
 
     def work(self, job: Job) -> Outcome:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
+        pictures = PictureTags(storage=self.storage, delivering=self.delivering)
         if others := delivered(job):
-            return others
+            files = pictures.tagged(job, extras(job))
+            return replace(others, set={"outputs": {"method": METHOD, "files": files}})
         meter = Meter()
         with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
             source, into = Path(scratch, SOURCE), Path(scratch, "delivery")
@@ -95,7 +98,9 @@ class TranscodeTag:
             with meter.measure("store") as cost:
                 files = {path.name: self._keep(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
-        outputs = recorded(made, files | extras(job)) | {"cost": meter.record()}
+        outputs = recorded(made, files | pictures.tagged(job, extras(job))) | {
+            "cost": meter.record()
+        }
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
 

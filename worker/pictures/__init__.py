@@ -4,9 +4,9 @@ from pathlib import Path
 
 from worker.pictures import jpeg, png, webp
 
-__all__ = ["size_of", "tag"]
+__all__ = ["MAX_PICTURE", "has_credentials", "size_of", "tag"]
 
-MAX_PICTURE = 64 << 20  # bytes of a picture that is read into memory
+MAX_PICTURE = 32 << 20  # bytes of a picture that is read into memory
 _FORMATS = (jpeg, png, webp)
 
 
@@ -27,6 +27,12 @@ def tag(path: Path, xmp: bytes) -> None:
             path.write_bytes(form.tagged(data, xmp))
             return
     raise ValueError("it is no whole JPEG, PNG or WebP picture")
+
+
+def has_credentials(path: Path) -> bool:
+    """Whether the picture at `path` holds content credentials, a JUMBF box of C2PA."""
+    data = _read(path)
+    return b"jumb" in data and b"c2pa" in data
 
 
 def _read(path: Path) -> bytes:

@@ -118,7 +118,7 @@ def _manifest(path: Path, origin: Origin, tags: Tags) -> Mapping[str, object]:
 def _add_parent(builder: Any, parent: Path) -> None:
     ingredient = {"title": parent.name, "relationship": "parentOf", "instance_id": _PARENT}
     with parent.open("rb") as stream:
-        builder.add_ingredient(json.dumps(ingredient), "video/mp4", stream)
+        builder.add_ingredient(json.dumps(ingredient), CONTENT_TYPES[parent.suffix], stream)
 
 
 def _validated(c2pa: Any, path: Path, suffix: str, context: Any) -> str:
