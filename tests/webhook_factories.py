@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import httpx
 import uvicorn
@@ -18,6 +17,7 @@ from nacl.signing import SigningKey
 from starlette.applications import Starlette
 
 from webhook.contract import mint_token
+from webhook.protocol import Limits
 from webhook.server import configuration
 from webhook.settings import Settings
 
@@ -196,10 +196,12 @@ def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> Settings
 
 
 @contextmanager
-def serving(app: Starlette, settings: Settings, **options: Any) -> Iterator[httpx.Client]:
+def serving(
+    app: Starlette, settings: Settings, limits: Limits | None = None, **options: object
+) -> Iterator[httpx.Client]:
     """A client of `app`, which the product's own server serves on loopback until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = configuration(app, settings)
+    config = configuration(app, settings, limits)
     for name, value in options.items():
         setattr(config, name, value)
     server = uvicorn.Server(config)

@@ -28,9 +28,12 @@ async def read(
     _check_announced(headers)
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
-            while await _receive(receive, body, room):
-                pass
+        # Nearly every body is one piece and here by now. Without a timer for these, a request
+        # whose body never begins is ended by the server (webhook/protocol.py).
+        if await _receive(receive, body, room):
+            async with asyncio.timeout(seconds):
+                while await _receive(receive, body, room):
+                    pass
     except TimeoutError:
         room.release(len(body))
         raise Rejected("slow_body") from None

@@ -121,7 +121,7 @@ class Inbox:
         arguments: list[str | bytes | float] = [due]
         for entry in batch:
             callback = entry.callback
-            arguments += (entry.job_id, callback.fingerprint, callback.encode())
+            arguments += (entry.job_id.encode(), callback.fingerprint.encode(), callback.encode())
         stored: Awaitable[object] = self._write(keys=[INBOX], args=arguments)
         await stored
 

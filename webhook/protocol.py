@@ -25,8 +25,10 @@ class Limits:
     pipelined: int = 4
     # From the connection, or the first byte of a request, to the end of its head.
     head_seconds: float = 10.0
-    # To the last byte of its answer. Body (10 s), keys (5 s) and inbox (4 s) fit into it.
-    request_seconds: float = 30.0
+    # To the last byte of its body, for which the receiver allows 10 s once it has begun.
+    body_seconds: float = 15.0
+    # To the last byte of its answer: keys (5 s) and inbox (4 s) fit into it.
+    answer_seconds: float = 30.0
 
 
 _FULL = (
@@ -115,11 +117,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._began = None
 
     def send_400_response(self, msg: str) -> None:
-        # An answer would be taken for that of a request before it, which is still under way.
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.cycle is None or self.cycle.response_complete:
+            super().send_400_response(msg)
+        elif self._receiving and self._head_complete:
             self.transport.abort()
         else:
-            super().send_400_response(msg)
+            # An answer now would be taken for that of the request before, which is under way.
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
 
     def _refuse(self) -> None:
         self.send_400_response("Request head too large.")
@@ -131,13 +136,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._began is None:
             self._look_again(self.limits.head_seconds)
             return
-        limits = self.limits
-        allowed = limits.request_seconds if self._head_complete else limits.head_seconds
-        left = self._began + allowed - self.loop.time()
+        left = self._began + self._allowed() - self.loop.time()
         if left <= 0:
             self.transport.abort()
         else:
-            self._look_again(min(left, limits.head_seconds))
+            self._look_again(min(left, self.limits.head_seconds))
+
+    def _allowed(self) -> float:
+        if not self._head_complete:
+            return self.limits.head_seconds
+        return self.limits.body_seconds if self._receiving else self.limits.answer_seconds
 
 
 def bounded_by(limits: Limits) -> type[BoundedProtocol]:

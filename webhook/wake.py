@@ -93,7 +93,15 @@ class Waker:
 
     def _send(self, job_ids: Sequence[str]) -> bool:
         try:
-            self._celery.send_task(Task.INGEST, args=[job_ids], retry=True, retry_policy=_RETRY)
+            self._celery.send_task(
+                Task.INGEST,
+                args=[job_ids],
+                # For logs alone; made of all ids it would cost as much as the message itself.
+                argsrepr=f"({len(job_ids)} jobs,)",
+                kwargsrepr="{}",
+                retry=True,
+                retry_policy=_RETRY,
+            )
         except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
             log.warning("wake.failed", error=type(error).__name__, jobs=len(job_ids))
             self._count(False)

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -134,16 +135,21 @@ class Connection(asyncio.Protocol):
         self.transport.write(self.run.requests[number])
 
     def data_received(self, data: bytes) -> None:
+        # Every rival answers with a small JSON object; reading no more of it than this leaves the
+        # processor to the server that is measured.
         self.answer += data
-        head, found, body = self.answer.partition(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        if found and len(body) >= int(length):
-            self.run.idle.append(self)
-            self.run.answered(self.number, self.sent_at, head.startswith(b"HTTP/1.1 200"))
-            self.run.send()
+        if self.answer.endswith(b"}"):
+            run = self.run
+            run.answered(self.number, self.sent_at, self.answer.startswith(b"HTTP/1.1 200"))
+            if run.due:
+                number, at = run.due.popleft()
+                self.send(number, at or time.monotonic())
+            else:
+                run.idle.append(self)
 
 
 async def _main() -> None:
+    gc.disable()
     plan = Plan(**json.loads(sys.argv[1]))
     print(json.dumps(asdict(await Run(plan).result())))  # noqa: T201
 

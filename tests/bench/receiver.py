@@ -89,6 +89,11 @@ class Bench:
             self.half[name].append(half)
             say(f"round {number} {name:<12}", peak, half)
 
+    def forget(self) -> None:
+        """Leave out what was measured while programs and processor were cold."""
+        for results in (*self.peak.values(), *self.half.values()):
+            results.clear()
+
     def wakes(self, count: int) -> list[float]:
         """Milliseconds from each 200 to the first line of ingest, on an idle system."""
         result = self.load("always", "idle", count, 20.0, connections=1)
@@ -171,7 +176,7 @@ def main() -> int:
         try:
             bench = Bench(Path(name), stack)
             bench.round(0, 400)  # warm
-            bench.peak, bench.half = ({n: [] for n in VARIANTS} for _ in range(2))
+            bench.forget()
             for number in range(1, rounds + 1):
                 bench.round(number, count)
             found = figures(bench, bench.ingest())

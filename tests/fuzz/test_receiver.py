@@ -1,0 +1,199 @@
+"""Whatever comes to the receiver's door: never a 5xx of ours, never a 200 for a forgery.
+
+`FALHOOK_FUZZ_EXAMPLES=1000000 python -m pytest tests/fuzz --timeout 0` runs for as long.
+"""
+
+import asyncio
+import os
+import string
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from starlette.types import Message
+
+from tests.webhook_factories import FAL_KEY, SECRET, content, jwks, receiver_settings, signed
+from webhook.answers import STATUS
+from webhook.contract import mint_token
+from webhook.inbox import Inbox
+from webhook.keys import Keys
+from webhook.metrics import Metrics
+from webhook.receiver import Receiver
+from webhook.room import Room
+
+EXAMPLES = int(os.environ.get("FALHOOK_FUZZ_EXAMPLES", "300"))
+NOW = 1_763_640_000.0
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as the server hands it over."""
+
+    job_id: str
+    token: str
+    headers: Headers
+    chunks: list[bytes]
+
+
+def honest(job_id: str = "job-1", body: bytes | None = None) -> Request:
+    """What fal would send."""
+    delivery = signed(job_id, timestamp=NOW, body=body)
+    return Request(
+        job_id=job_id,
+        token=delivery.path.rpartition("/")[2],
+        headers=[
+            (name.lower().encode(), value.encode()) for name, value in delivery.headers.items()
+        ],
+        chunks=[delivery.body],
+    )
+
+
+def _bent(data: bytes, at: int, how: str, byte: int) -> bytes:
+    at %= len(data) + 1
+    piece = bytes([byte])
+    match how:
+        case "insert":
+            return data[:at] + piece + data[at:]
+        case "delete":
+            return data[:at] + data[at + 1 :]
+        case "replace":
+            return data[:at] + piece + data[at + 1 :]
+        case _:
+            return data[:at]
+
+
+BEND = st.tuples(
+    st.integers(0, 700),
+    st.sampled_from(["insert", "delete", "replace", "cut"]),
+    st.integers(0, 255) | st.sampled_from(list(b'\n\r\0 ":{}0')),
+)
+NAMES = st.sampled_from([name for name, _ in honest().headers]) | st.binary(max_size=20)
+PATHS = st.text(string.printable, max_size=80) | st.text(max_size=80)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    """An honest request with a few things done to it, or one made of nothing."""
+    base = honest(body=draw(st.just(content()) | st.binary(max_size=300)))
+    job_id, token, headers, body = base.job_id, base.token, list(base.headers), base.chunks[0]
+    for part in draw(st.lists(st.sampled_from(["path", "header", "name", "body"]), max_size=4)):
+        match part:
+            case "path":
+                job_id = draw(PATHS | st.just(job_id))
+                token = draw(PATHS | st.just(mint_token(SECRET, job_id, draw(st.integers(1, 9)))))
+            case "header":
+                at = draw(st.integers(0, 3))
+                name, value = headers[at]
+                headers[at] = (name, _bent(value, *draw(BEND)))
+            case "name":
+                headers.append((draw(NAMES), draw(st.binary(max_size=140))))
+            case _:
+                body = _bent(body, *draw(BEND))
+    cut = draw(st.integers(0, len(body)))
+    return Request(job_id=job_id, token=token, headers=headers, chunks=[body[:cut], body[cut:]])
+
+
+def genuine(request: Request) -> bool:
+    """Whether fal could have sent this: what was signed is untouched, to the byte.
+
+    Hex may be written in capitals; headers of other names prove nothing either way.
+    """
+    body = b"".join(request.chunks)
+    told = [(name, value.lower()) for name, value in request.headers if name in _PROVEN]
+    expected = [(name, value.lower()) for name, value in honest(request.job_id, body).headers]
+    return sorted(told) == sorted(expected)
+
+
+_PROVEN = {name for name, _ in honest().headers}
+
+
+class Door:
+    """A receiver with a real inbox, asked without a network."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, redis_url: str) -> None:
+        self.loop = loop
+        self.redis = Redis.from_url(redis_url)
+        inbox = Inbox(self.redis, lambda _ids: None)
+        keys, self.room = Keys(self._document, clock=lambda: 0.0), Room()
+        self.receiver = Receiver(
+            settings=receiver_settings(redis_url, "https://rest.fal.ai/jwks.json"),
+            keys=keys,
+            inbox=inbox,
+            metrics=Metrics(keys, self.room),
+            room=self.room,
+            sources=None,
+            clock=lambda: NOW,
+        )
+        self.writing = loop.create_task(inbox.run())
+
+    async def _document(self) -> bytes:
+        return jwks(FAL_KEY)
+
+    def status(self, request: Request) -> int:
+        """The status that the receiver answers."""
+        return self.loop.run_until_complete(self._status(request))
+
+    async def _status(self, request: Request) -> int:
+        pieces = list(request.chunks)
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            chunk = pieces.pop(0)
+            return {"type": "http.request", "body": chunk, "more_body": bool(pieces)}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "path_params": {"job_id": request.job_id, "token": request.token},
+            "headers": request.headers,
+        }
+        await self.receiver(scope, receive, send)
+        assert ["http.response.start", "http.response.body"] == [m["type"] for m in sent]
+        return int(sent[0]["status"])
+
+    def close(self) -> None:
+        self.writing.cancel()
+        self.loop.run_until_complete(asyncio.gather(self.writing, return_exceptions=True))
+        self.loop.run_until_complete(self.redis.aclose())
+        self.loop.close()
+
+
+@pytest.fixture
+def door(redis_url: str) -> Iterator[Door]:
+    """A receiver for the whole of one test."""
+    with ExitStack() as stack:
+        made = Door(asyncio.new_event_loop(), redis_url)
+        stack.callback(made.close)
+        yield made
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(request=requests())
+@example(request=honest())
+@example(request=honest(body=b'{"request_id": "another", "status": "OK"}'))
+def test_no_mutation_is_a_5xx_or_an_accepted_forgery(door: Door, request: Request) -> None:
+    """Any request at all is answered with a word of ours below 500; 200 only if fal signed it."""
+    status = door.status(request)
+    assert status in set(STATUS.values()) - {503}
+    if status == 200:
+        assert genuine(request)
+    assert (0, 0) == (door.room.requests, door.room.held)
+
+
+def test_an_honest_request_passes(door: Door) -> None:
+    """The target is a door that opens: else the test above could not fail."""
+    assert 200 == door.status(honest())
+    assert genuine(honest())
+    forged = replace(honest(), chunks=[b"{}"])
+    assert (401, False) == (door.status(forged), genuine(forged))

@@ -1,0 +1,117 @@
+"""The body of a callback: read within bounds, and strict JSON."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Message, Receive
+
+from webhook.body import MAX_BODY, read, request_id_of
+from webhook.room import Overloaded, Room
+from webhook.signature import Rejected
+
+pytestmark = pytest.mark.anyio
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The receiver runs on asyncio."""
+    return "asyncio"
+
+
+def messages(*chunks: bytes, ends: bool = True) -> Receive:
+    """A request whose body comes in these pieces, and then no more or not at all."""
+    pieces: list[Message] = [
+        {"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks
+    ]
+    if ends:
+        pieces.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive() -> Message:
+        if pieces:
+            return pieces.pop(0)
+        return await asyncio.get_running_loop().create_future()
+
+    return receive
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8))
+def test_the_pieces_are_the_body(chunks: list[bytes]) -> None:
+    """However it is cut up, and held in the room to the byte."""
+    room = Room()
+    assert b"".join(chunks) == asyncio.run(read(messages(*chunks), [], room))
+    assert sum(map(len, chunks)) == room.held
+
+
+async def refusal(receive: Receive, room: Room, length: bytes = b"5") -> str:
+    """The word with which reading ends; nothing stays in the room."""
+    with pytest.raises(Rejected) as rejected:
+        await read(receive, [(b"content-length", length)], room, seconds=0.05)
+    assert 0 == room.held
+    return rejected.value.reason
+
+
+async def test_the_cap_holds_whatever_was_announced() -> None:
+    """Announced too large: refused unread. Announced small: refused once it is too large."""
+    half = b"x" * (MAX_BODY // 2)
+    assert "too_large" == await refusal(messages(), Room(), str(MAX_BODY + 1).encode())
+    assert "too_large" == await refusal(messages(), Room(), b"9" * 30)
+    assert "too_large" == await refusal(messages(half, half, b"x"), Room())
+
+
+async def test_a_body_that_stalls_is_slow() -> None:
+    """Begun and never ended: the time limit holds, and so it does when the peer hangs up."""
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert "slow_body" == await refusal(messages(b"begun", ends=False), Room())
+    assert "slow_body" == await refusal(gone, Room())
+
+
+async def test_a_full_room_takes_no_more() -> None:
+    """Overloaded before memory grows; what was held for it is free again."""
+    room = Room(max_bytes=100)
+    room.hold(60)
+    with pytest.raises(Overloaded):
+        await read(messages(b"x" * 30, b"x" * 30), [], room)
+    assert 60 == room.held
+
+
+def test_a_room_has_places() -> None:
+    """As many as it has, and again after somebody left."""
+    room = Room(max_requests=1)
+    room.enter()
+    with pytest.raises(Overloaded):
+        room.enter()
+    room.leave()
+    room.enter()
+
+
+@given(JSON)
+def test_only_an_object_with_the_documented_names_has_a_request_id(value: object) -> None:
+    """Any other JSON is a bad body."""
+    body = json.dumps(value).encode()
+    with pytest.raises(Rejected):
+        request_id_of(body)
+    whole = json.dumps({"request_id": "r-1", "status": "ERROR", "payload": value}).encode()
+    assert "r-1" == request_id_of(whole)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_request_id_or_a_bad_body(body: bytes) -> None:
+    """Nothing else can be raised."""
+    try:
+        request_id_of(body)
+    except Rejected as rejected:
+        word = rejected.reason
+    else:
+        word = "bad_body"
+    assert "bad_body" == word
