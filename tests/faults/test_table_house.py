@@ -6,7 +6,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -99,14 +99,16 @@ def test_worker_and_child_killed_in_a_transcode(
 ) -> None:
     """A killed worker's ffmpeg ends with it, the step is taken up in time; a killed child too."""
     system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
+    add(system, "first")
+    assert S.PUBLISHED is system.ends("first")
     (tmp_path / "mood").write_text("hang")
     add(system, "clip")
     until(lambda: starts(system, "clip", Task.TRANSCODE_TAG) != [], "the transcode began", 40)
     until(lambda: system.kill_child("media"), "the child is killed", 20)
     until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 1, "tried again", 40)
+    (tmp_path / "mood").unlink()
     killed = time.time()
     system.kill("media")
-    (tmp_path / "mood").unlink()
     until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 2, "taken up", 40)
     taken = starts(system, "clip", Task.TRANSCODE_TAG)[2] - killed
     record_property("taken_up_seconds", round(taken, 1))
@@ -201,19 +203,25 @@ def test_receiver_killed_before_its_answer(shared: System) -> None:
     assert 1 == shared.counts("unanswered")["submit"]
 
 
+def release(system: System, job_id: str) -> None:
+    """Let the render end that fal holds back."""
+    system.fal("POST", f"/_sim/release/{system.job(job_id).request_id}")
+
+
 def test_broker_away_records_up(start: Callable[..., System]) -> None:
     """Callbacks are accepted while the broker is dead or hangs, and ingested when it is back."""
     system = start(own_broker=True, deadline=100)
-    add(system, "dead", "callback-late=60")
-    add(system, "hangs", "callback-late=200")
-    reaches(system, "dead", S.SUBMITTED)
-    reaches(system, "hangs", S.SUBMITTED)
+    for job_id in ("dead", "hangs"):
+        add(system, job_id, "callback-hold")
+        reaches(system, job_id, S.SUBMITTED)
     system.broker.kill()
+    release(system, "dead")
     until(lambda: system.raw.exists(inbox_key("dead")) == 1, "it is in the inbox", 20)
     system.broker.restart()
     assert S.PUBLISHED is system.ends("dead")
     with frozen(system.broker.pid):
-        until(lambda: system.raw.exists(inbox_key("hangs")) == 1, "it is in the inbox", 30)
+        release(system, "hangs")
+        until(lambda: system.raw.exists(inbox_key("hangs")) == 1, "it is in the inbox", 20)
     assert S.PUBLISHED is system.ends("hangs")
 
 
@@ -242,18 +250,53 @@ def test_a_broken_cdn_is_tried_again(shared: System, mishap: str) -> None:
 
 
 def test_storage_that_refuses_and_comes_back(shared: System) -> None:
-    """Where storage refuses, the step is tried again, and the job is paid for once."""
+    """Where storage refuses, the job fails with step and reason; `retry` resumes it unpaid."""
+    add(shared, "before")
+    assert S.PUBLISHED is shared.ends("before")
     storage = shared.directory / "storage"
     aside = shared.directory / "storage-aside"
     storage.rename(aside)
     storage.write_text("no directory")
     add(shared, "refused")
     try:
-        until(lambda: "retried" in shared.names("refused"), "the step waits", 30)
+        assert S.FAILED is shared.ends("refused")
     finally:
         storage.unlink()
         aside.rename(storage)
-    assert (S.PUBLISHED, 1) == (shared.ends("refused"), shared.counts("refused")["submit"])
+    job = shared.job("refused")
+    assert ("storage_unwritable", Task.DOWNLOAD) == (job.reason, job.step)
+    falhook(shared, "retry", "--failed", "--reason", "storage_unwritable")
+    reaches(shared, "refused", S.PUBLISHED)
+    assert 1 == shared.counts("refused")["submit"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a file system takes root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_disk_full(start: Callable[..., System], small_disk: Path) -> None:
+    """On a full disk the step is tried again, and goes on by itself once there is room."""
+    system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
+    add(system, "before")
+    assert S.PUBLISHED is system.ends("before")
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    add(system, "full")
+    until(lambda: "retried" in system.names("full"), "the step waits", 30)
+    reasons = {event.get("reason") for event in history(system.records.redis, "full")}
+    assert "storage_full" in reasons
+    filler.unlink()
+    assert (S.PUBLISHED, 1) == (system.ends("full"), system.counts("full")["submit"])
 
 
 def test_two_beats(shared: System) -> None:
