@@ -34,10 +34,11 @@ class PictureTags:
         return {name: self._one(job, name, about) for name, about in files.items()}
 
     def _one(self, job: Job, name: str, about: Json) -> Json:
-        match about:
-            case {"content_type": str(kind), "bytes": int(size), **rest} if kind in _SUFFIXES:
-                known: dict[str, Json] = {"content_type": kind, "bytes": size, **rest}
-                return known | (self._written(job, name, kind) if size <= MAX_PICTURE else {})
+        if not isinstance(about, dict):
+            return about
+        match about.get("content_type"), about.get("bytes"):
+            case str(kind), int(size) if kind in _SUFFIXES and size <= MAX_PICTURE:
+                return about | self._written(job, name, kind)
         return about
 
     def _written(self, job: Job, name: str, kind: str) -> dict[str, Json]:
