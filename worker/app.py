@@ -7,9 +7,11 @@ from types import MappingProxyType
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init
+from celery.worker import WorkController
 
 from webhook import log as logs
 from webhook.contract import Task
+from worker import limits
 from worker.composition import Tools, compose
 from worker.failures import Permanent
 from worker.jobs import Json
@@ -26,13 +28,22 @@ def create_app(settings: Settings) -> Celery:
     setup_logging.connect(_keep_logging, weak=False)
     app = client(settings)
     app.conf.update(
+        # Acknowledged once the step is over: a message whose worker died comes again. It is no
+        # more than a second net, since the record's timer wakes the step within 30 s anyway.
         task_acks_late=True,
         # A killed worker's message comes back, rather than counting as done.
         task_reject_on_worker_lost=True,
+        # One message waits for each slot at most: a worker that hangs or is killed keeps few from
+        # the others. Measured: with 4, messages that waited behind long tasks came twice.
         worker_prefetch_multiplier=1,
-        # Measured: with remote control a worker exits when Redis restarts under a running task.
+        # Measured: with remote control a worker exits when Redis restarts under a running task
+        # (11 of 11 times). Flower then shows what `-E` sends it and cannot command workers.
         worker_enable_remote_control=False,
+        # A step outlives a lost connection: its outcome is written to the record, not the broker.
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        # Redis may be away for as long as it likes; a worker that gave up would have to be
+        # restarted by somebody.
+        broker_connection_max_retries=None,
         beat_schedule={
             # Without `expires`: it is a time of beat's clock, and a worker whose clock is ahead
             # would throw every sweep away. Sweeps that piled up find nothing to do, and cost 1 ms.
@@ -41,6 +52,7 @@ def create_app(settings: Settings) -> Celery:
     )
     storage = Storage.open(settings.storage_url)
     worker_init.connect(partial(_check_storage, storage), weak=False)
+    worker_init.connect(_check_limits, weak=False)
     _register(app, compose(settings, app, storage))
     return app
 
@@ -54,6 +66,24 @@ def _check_storage(storage: Storage, **_: object) -> None:
         storage.check()
     except Permanent as failure:
         sys.stderr.write(f"{failure.sentence}\n")
+        raise SystemExit(2) from None
+
+
+def _check_limits(sender: WorkController, **_: object) -> None:
+    # The command line's limits are known to the worker alone, those of tasks to the application.
+    conf, tasks = sender.app.conf, sender.app.tasks.values()
+    given = {
+        "--time-limit": getattr(sender, "time_limit", None),
+        "--soft-time-limit": getattr(sender, "soft_time_limit", None),
+        "task_time_limit": conf.task_time_limit,
+        "task_soft_time_limit": conf.task_soft_time_limit,
+        **{f"time_limit of {task.name}": task.time_limit for task in tasks},
+        **{f"soft_time_limit of {task.name}": task.soft_time_limit for task in tasks},
+    }
+    try:
+        limits.check(conf.broker_transport_options, given)
+    except limits.Unsafe as unsafe:
+        sys.stderr.write(f"{unsafe}\n")
         raise SystemExit(2) from None
 
 

@@ -12,16 +12,19 @@ from worker import transport
 log = get_logger()
 
 # Longer than any step may take, in seconds: a message that comes again while its task still runs
-# would only find the job leased, but would be taken from the queue for nothing.
+# would only find the job leased, but would be taken from the queue for nothing. Checked when a
+# worker starts: worker/limits.py.
 VISIBILITY_TIMEOUT = 3 * 3600
 
-# Measured: without these a worker never notices a half-open connection; with them in 12 s.
 TRANSPORT: dict[str, object] = {
     "visibility_timeout": VISIBILITY_TIMEOUT,
+    # Measured: without these two a worker never notices a half-open connection; with them in 12 s.
     "socket_timeout": 5,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
     "health_check_interval": 5,
+    # A Redis whose machine is gone answers nothing at all: say so soon, and try again.
+    "socket_connect_timeout": 2,
+    # For connections that idle for hours through firewalls that forget them.
+    "socket_keepalive": True,
 }
 
 
@@ -29,6 +32,7 @@ def client(connections: Connections) -> Celery:
     """A Celery application that can send falhook's tasks."""
     transport.install()
     app = celery_app(connections.broker_url, transport_options=TRANSPORT)
+    # A wake is not worth waiting for: the sweep makes up for one that could not be sent.
     app.conf.task_publish_retry_policy = {
         "max_retries": 2,
         "interval_start": 0.1,

@@ -1,0 +1,61 @@
+"""Time limits against the visibility timeout: unsafe combinations do not start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker import limits
+from worker.messages import TRANSPORT
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("limit", [None, 0, 60, 10_799])
+def test_safe_limits_pass(limit: float | None) -> None:
+    """A limit below the visibility timeout, or none, is fine."""
+    limits.check(TRANSPORT, {"--time-limit": limit})
+
+
+@pytest.mark.parametrize("limit", [10_800, 86_400])
+def test_an_unsafe_limit_is_named(limit: float) -> None:
+    """A limit at the visibility timeout or above is refused, with both values and the cure."""
+    with pytest.raises(limits.Unsafe, match=f"10800 s.*--time-limit is {limit} s.*below"):
+        limits.check(TRANSPORT, {"--time-limit": limit})
+
+
+def test_a_visibility_timeout_below_a_step_is_refused() -> None:
+    """The steps' own bounds count, too."""
+    with pytest.raises(limits.Unsafe, match="the longest step"):
+        limits.check({"visibility_timeout": 600}, {})
+
+
+def test_other_brokers_have_no_such_timeout() -> None:
+    """RabbitMQ keeps a message until its connection ends."""
+    limits.check({}, {"--time-limit": 1e9})
+
+
+def test_a_worker_with_an_unsafe_limit_does_not_start(redis_url: str, tmp_path: Path) -> None:
+    """The process says what is wrong in one sentence, and exits 2."""
+    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
+    done = subprocess.run(
+        [sys.executable, *worker, "--time-limit", "20000"],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": redis_url,
+            "FAL_KEY": "id:secret",
+            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
+            "FALHOOK_FAL_USER_IDS": "user",
+            "FALHOOK_STORAGE_URL": tmp_path.as_uri(),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (2, True) == (done.returncode, "--time-limit is 20000 s" in done.stderr)
+    assert "Traceback" not in done.stderr
