@@ -37,7 +37,8 @@ def messages(*chunks: bytes, ends: bool = True) -> Receive:
     async def receive() -> Message:
         if pieces:
             return pieces.pop(0)
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
 
     return receive
 

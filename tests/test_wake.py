@@ -6,7 +6,6 @@ import queue
 import signal
 import time
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 from redis import Redis
 
 from infra.local.redis_server import RedisServer
-from tests.rabbitmq_factories import MISSING, PROGRAM, rabbitmq_server
 from webhook.contract import Queue, Task
 from webhook.wake import MAX_IDS, MAX_WAITING, Waker, publisher
 
@@ -129,27 +127,3 @@ def test_more_wakes_than_may_wait_are_dropped(redis_url: str, counted: Counted) 
     waker.start()
     waker.stop(timeout=30)
     assert [f"job-{n}" for n in range(MAX_WAITING)] == woken(redis_url)
-
-
-@pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a RabbitMQ of its own; skips where none is installed."""
-    if not PROGRAM.exists():
-        pytest.skip(MISSING)
-    with rabbitmq_server(tmp_path_factory.mktemp("rabbitmq")) as url:
-        yield url
-
-
-def test_rabbitmq_is_woken_alike(rabbitmq: str, counted: Counted) -> None:
-    """The same message in the same queue, which the worker declares as the publisher does."""
-    celery = publisher(rabbitmq)
-    waker = Waker(celery, count=counted)
-    waker.start()
-    waker(["job-1", "job-2"])
-    assert counted.results.get(timeout=10)
-    with celery.connection_for_read() as connection:
-        message = connection.SimpleQueue(Queue.CALLBACKS).get(timeout=10)
-        message.ack()
-    waker.stop()
-    assert Task.INGEST == message.headers["task"]
-    assert [["job-1", "job-2"]] == message.payload[0]

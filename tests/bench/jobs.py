@@ -26,6 +26,11 @@ class Ledger:
         self.accepted = 0
         self.ingested = 0
 
+    def close(self) -> None:
+        """Let go of Redis."""
+        self.redis.close()
+        self.records.redis.close()
+
     def add(self, plan: Plan) -> None:
         """Records of all jobs of this plan: submitted once, callback not here yet."""
         due = time.time() + 3_600

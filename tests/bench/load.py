@@ -87,6 +87,8 @@ class Run:
         async with asyncio.timeout(PATIENCE):
             await self.ended.wait()
         seconds = loop.time() - began
+        for connection in self.idle:
+            connection.transport.close()
         ordered = sorted(self.latencies)
         return Result(
             accepted=len(self.answered_at),
