@@ -1,6 +1,7 @@
 """worker.encode: every output of every profile, from clips of all kinds, in one run of ffmpeg."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.encode import Plan, command
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, Isolation
+from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
 from worker.pictures import size_of
@@ -247,3 +248,17 @@ def test_cost_is_told(everything: Delivery) -> None:
     assert clip("tall").stat().st_size == cost["copy"].bytes_in
     assert sum(path.stat().st_size for path in everything.files) == cost["tag"].bytes_out
     json.dumps([part.record() for part in cost.values()])
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg of the system")
+@pytest.mark.parametrize("name", ["tall", "turned_hevc"])
+def test_the_systems_ffmpeg_makes_the_same(name: str, tmp_path: Path) -> None:
+    """Another build, perhaps older and without the fd protocol, makes every output as well."""
+    try:
+        program = Ffmpeg.find("ffmpeg")
+    except FfmpegUnusable as unusable:
+        pytest.skip(str(unusable))
+    profile = Profile.parse("original+360p+preview+storyboard+blurhash+hls")
+    made = deliver(clip(name), tmp_path, tags(), ffmpeg=program, profile=profile)
+    assert {".mp4", ".jpg", ".vtt", ".m3u8", ".m4s"} == {path.suffix for path in made.files}
+    assert made.source.frames == made.probe.frames

@@ -26,7 +26,7 @@ from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import Claim, show
 from worker.tags import AI_ORIGIN
 
-EVERYTHING = Profile.parse("web+360p+preview+storyboard")
+EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")
 with_sdk = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
 )
@@ -84,7 +84,7 @@ def test_the_video_was_created(signed: Delivery, chain: dict[str, Path]) -> None
 @with_sdk
 def test_every_other_file_was_made_of_it(signed: Delivery, chain: dict[str, Path]) -> None:
     """Each rendition and picture opened the video, and carries its claim along."""
-    others = [path for path in signed.files[1:] if path.suffix != ".vtt"]
+    others = [path for path in signed.files[1:] if path.suffix in {".mp4", ".jpg", ".webp"}]
     assert 5 == len(others)
     for path in others:
         state, (own, parent) = claims(path, chain[ROOT])

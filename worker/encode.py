@@ -11,7 +11,7 @@ from typing import Literal
 from worker.conform import audio_reasons
 from worker.ffmpeg import Ffmpeg
 from worker.mp4 import Probe
-from worker.profiles import H264, VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.profiles import H264, VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
 Method = Literal["copy", "transcode"]
 _ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
@@ -37,6 +37,13 @@ class Plan:
     master: Method | None
     lines: int | None
     outputs: tuple[Output, ...]
+
+    @property
+    def keyframes(self) -> list[str]:
+        """Options that make a keyframe where each segment of a ladder begins."""
+        ladder = next((output for output in self.outputs if isinstance(output, Hls)), None)
+        every = f"expr:gte(t,n_forced*{ladder.seconds})" if ladder else ""
+        return ["-force_key_frames", every] if every else []
 
 
 @dataclass(slots=True)
@@ -140,6 +147,7 @@ def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     else:
         lines = min(plan.source.lines, plan.lines or plan.source.lines)
         video = ["-map", f"[{VIDEO}]", *H264.options(lines), "-threads", str(ffmpeg.threads)]
+        video += plan.keyframes
     return [*video, *_sound(plan), *_BARE, *_bounds(plan, ffmpeg), "-f", "mp4", VIDEO]
 
 
@@ -150,7 +158,8 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             encoder = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            return [*mapped, *encoder, *_sound(plan), *bounds, "-f", "mp4", output.file]
+            sound = _sound(plan)
+            return [*mapped, *encoder, *plan.keyframes, *sound, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
             frames = ["-frames:v", str(int(output.seconds * output.fps))]
@@ -162,6 +171,8 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Blur():
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]
+        case Hls():
+            return []  # made of finished renditions
     picture = ["-frames:v", "1", *encoder, "-update", "1", "-f", "image2", output.file]
     return [*mapped, *_BARE, *picture]
 

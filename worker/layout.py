@@ -15,6 +15,8 @@ CONTENT_TYPES = {
     ".png": "image/png",
     ".webp": "image/webp",
     ".vtt": "text/vtt",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/mp4",
 }
 
 

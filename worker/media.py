@@ -17,9 +17,20 @@ from worker.cost import Cost, Meter
 from worker.encode import Method, Plan, command
 from worker.failures import Permanent
 from worker.ffmpeg import Advance, Ffmpeg
+from worker.hls import ladder
 from worker.mp4 import NotRewritable, Probe, Stamp, probe, read_tags, rewrite
 from worker.pictures import size_of, tag
-from worker.profiles import ORIGINAL, POSTER, VIDEO, Blur, Output, Profile, Rendition, Storyboard
+from worker.profiles import (
+    ORIGINAL,
+    POSTER,
+    VIDEO,
+    Blur,
+    Hls,
+    Output,
+    Profile,
+    Rendition,
+    Storyboard,
+)
 from worker.provenance import Credentials, sign_delivery
 from worker.tags import Tags
 
@@ -107,6 +118,9 @@ def deliver(
         cost.bytes_out = _bytes(into)
     with meter.measure("verify tags"):
         _require_tags(files, tags.pairs(theirs))
+    if profile.hls:
+        with meter.measure("ladder"):
+            files = (*files, *ladder(work.rungs(plan), profile.hls, into, ffmpeg))
     with meter.measure("sign", bytes_in=_bytes(into)) as cost:
         signed, files = work.sign(files, tags, credentials)
         cost.bytes_out = _bytes(into)
@@ -174,6 +188,8 @@ class _Work:
         """Tag every output on its way to where it belongs; the video first."""
         files = [self._finished(VIDEO, tagged=plan.master is None)]
         for output in plan.outputs:
+            if isinstance(output, Hls):
+                continue
             if isinstance(output, Blur):
                 pixels = (self.scratch / output.file).read_bytes()
                 self.blurhash = blurhash(pixels, output.side, output.side)
@@ -183,6 +199,12 @@ class _Work:
                 files.append(self._index(output))
         shutil.rmtree(self.scratch)
         return tuple(files)
+
+    def rungs(self, plan: Plan) -> list[Path]:
+        """The finished H.264 renditions, the video itself where there is none."""
+        renditions = [output for output in plan.outputs if isinstance(output, Rendition)]
+        made = [output.file for output in renditions if output.codec == "avc1"]
+        return [self.into / name for name in made or [VIDEO]]
 
     def sign(
         self, files: tuple[Path, ...], tags: Tags, credentials: Credentials | None

@@ -93,7 +93,15 @@ class Blur:
     side: int = 32
 
 
-Output = Rendition | Still | Preview | Storyboard | Blur
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hls:
+    """A ladder of the H.264 renditions, or of the video where none is smaller (RFC 8216)."""
+
+    file: str = "hls.m3u8"
+    seconds: float = 2.0
+
+
+Output = Rendition | Still | Preview | Storyboard | Blur | Hls
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))
 
@@ -110,6 +118,7 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
         "preview": Preview(),
         "storyboard": Storyboard(),
         "blurhash": Blur(),
+        "hls": Hls(),
     }
 )
 
@@ -134,6 +143,11 @@ class Profile:
         lines, always = MASTERS[master]
         outputs = dict.fromkeys((*always, *(EXTRAS[extra] for extra in extras)))
         return cls(name="+".join((master, *extras)), lines=lines, outputs=tuple(outputs))
+
+    @property
+    def hls(self) -> Hls | None:
+        """The ladder, where one is asked for."""
+        return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
     @property
     def encoders(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ from worker.conform import audio_reasons, video_reasons
 from worker.failures import Permanent
 from worker.mp4 import Probe, probe
 from worker.pictures import size_of
-from worker.profiles import Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.profiles import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
 
 def unproven(sentence: str) -> Permanent:
@@ -48,6 +48,8 @@ def output(path: Path, asked: Output, source: Probe) -> None:
         case Blur():
             fits = path.is_file() and path.stat().st_size == 3 * asked.side**2
             _require({"the picture for the hash is missing": fits})
+        case Hls():
+            pass  # made, and proven, of finished renditions
 
 
 def _rendition(made: Probe, asked: Rendition, source: Probe) -> None:

@@ -19,6 +19,7 @@ from worker.tags import AI_ORIGIN, Tags
 
 GOOD = frozenset({"Valid", "Trusted"})
 _PARENT = "parent"
+_UNSIGNED = frozenset({".vtt", ".m3u8", ".m4s"})  # texts, and fragments, which the SDK cannot sign
 _SIGNED = ".signed"  # suffix of a file that is being signed
 
 
@@ -59,7 +60,7 @@ def sign_delivery(
         actions = (created, *actions)
     state = _sign(video, Origin(parent=vendor, actions=actions), tags, credentials)
     for path in others:
-        if path.suffix != ".vtt":
+        if path.suffix not in _UNSIGNED:
             kind = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
             _sign(path, Origin(parent=video, actions=({"action": kind},)), tags, credentials)
     return state
