@@ -62,6 +62,9 @@ def test_all_problems_are_told_at_once() -> None:
         ("FALHOOK_FAL_USER_IDS", " , ", "no entry"),
         ("FALHOOK_JWKS_URL", "http://rest.fal.ai/jwks.json", "https://"),
         ("FALHOOK_JWKS_URL", "file:///etc/keys.json", "https://"),
+        ("FALHOOK_META_URL", "http://api.fal.ai/v1/meta", "https://"),
+        ("FALHOOK_TRUSTED_PROXIES", "10.0.0.0/8, proxy", "network"),
+        ("FALHOOK_TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
         ("PORT", "http", "integer"),
         ("PORT", "70000", "65535"),
         ("FALHOOK_LOG_LEVEL", "LOUD", "DEBUG"),
@@ -110,3 +113,10 @@ def test_the_broker_follows_redis_in_celerys_spelling(redis_url: str, broker_url
 def test_a_broker_of_its_own_is_used() -> None:
     """RabbitMQ beside Redis."""
     assert "amqp://mq//" == settings(FALHOOK_BROKER_URL="amqp://mq//").broker_url
+
+
+def test_proxies_are_networks() -> None:
+    """Single addresses too; none by default, and no look at addresses either."""
+    found = settings(FALHOOK_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1,fd00::/8")
+    assert ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"] == [str(n) for n in found.proxies]
+    assert ("", ()) == (settings().meta_url, settings().proxies)

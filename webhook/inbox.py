@@ -9,7 +9,7 @@ sweep finds what is pending.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
@@ -44,8 +44,7 @@ class InboxUnavailable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(NamedTuple):
     job_id: str
     callback: Callback
     written: asyncio.Future[None]
@@ -76,7 +75,7 @@ class Inbox:
         if len(self._waiting) >= self._max_pending:
             raise InboxUnavailable("overloaded")
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Entry(job_id=job_id, callback=callback, written=written))
+        self._waiting.append(_Entry(job_id, callback, written))
         self._arrived.set()
         await written
 

@@ -79,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._request_bytes > self.limits.request_bytes:
             self.transport.abort()
         elif not self._head_complete and self._request_bytes > self.limits.head_bytes:
-            self._refuse()
+            self.send_400_response("Request head too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -125,9 +125,6 @@ class BoundedProtocol(HttpToolsProtocol):
             # An answer now would be taken for that of the request before, which is under way.
             self.cycle.keep_alive = False
             self.flow.pause_reading()
-
-    def _refuse(self) -> None:
-        self.send_400_response("Request head too large.")
 
     def _look_again(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._look)

@@ -6,78 +6,21 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from webhook import values
 from webhook.environment import Environment, SettingsError, separated
 
 __all__ = ["Addresses", "Connections", "Environment", "Settings", "SettingsError", "separated"]
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-MINIMUM_SECRET_LENGTH = 16
-
-
-REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
-
-
-def _redis(value: str) -> str:
-    if urlsplit(value).scheme not in REDIS_SCHEMES:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return value
-
-
-def _broker(value: str) -> str:
-    if urlsplit(value).scheme not in {"redis", "rediss", "redis+socket", "amqp", "amqps"}:
-        raise ValueError(
-            "must begin with redis://, rediss://, redis+socket://, amqp:// or amqps://"
-        )
-    return value
-
-
-def _https(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
-    if not parts.hostname:
-        raise ValueError("names no host")
-    return value
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(_https(value))
-    if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
-        raise ValueError("must be an origin alone, such as https://hooks.example.com")
-    return value.rstrip("/")
-
-
-def _networks(value: str) -> str:
-    for entry in separated(value):
-        try:
-            ip_network(entry)
-        except ValueError as error:
-            raise ValueError(f"holds no address or network: {error}") from None
-    return value
-
-
-def _words(value: str) -> str:
-    if not separated(value):
-        raise ValueError("holds no entry")
-    return value
-
-
-def _strong(value: SecretStr) -> SecretStr:
-    secrets = separated(value.get_secret_value())
-    if not secrets or min(map(len, secrets)) < MINIMUM_SECRET_LENGTH:
-        raise ValueError(f"each secret must have at least {MINIMUM_SECRET_LENGTH} characters")
-    return value
 
 
 class Connections(Environment):
     """What every process of falhook connects to, the command line too."""
 
-    redis_url: Annotated[str, AfterValidator(_redis)] = Field(
+    redis_url: Annotated[str, AfterValidator(values.redis_url)] = Field(
         alias="REDIS_URL",
         description="Redis that holds records, inbox and timers: redis://[:password@]host:port/0. "
         "It must write an append-only file (infra/redis.conf).",
     )
-    broker_url: Annotated[str, AfterValidator(_broker)] = Field(
+    broker_url: Annotated[str, AfterValidator(values.broker_url)] = Field(
         default="",
         alias="FALHOOK_BROKER_URL",
         description="Celery's broker, Redis or RabbitMQ; REDIS_URL where not set.",
@@ -95,7 +38,7 @@ class Connections(Environment):
     @classmethod
     def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
         redis_url = str(given.get("REDIS_URL", ""))
-        if "FALHOOK_BROKER_URL" in given or urlsplit(redis_url).scheme not in REDIS_SCHEMES:
+        if "FALHOOK_BROKER_URL" in given or urlsplit(redis_url).scheme not in values.REDIS_SCHEMES:
             return given
         # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
         url = redis_url.replace("unix://", "redis+socket://", 1)
@@ -105,12 +48,12 @@ class Connections(Environment):
 class Addresses(Connections):
     """What is needed to mint the address that fal calls back."""
 
-    public_url: Annotated[str, AfterValidator(_origin)] = Field(
+    public_url: Annotated[str, AfterValidator(values.origin)] = Field(
         alias="FALHOOK_PUBLIC_URL",
         description="The https origin at which fal reaches the receiver, such as "
         "https://hooks.example.com.",
     )
-    secret: Annotated[SecretStr, AfterValidator(_strong)] = Field(
+    secret: Annotated[SecretStr, AfterValidator(values.strong)] = Field(
         alias="FALHOOK_SECRET",
         description="One or more secrets, comma-separated, that make callback addresses "
         "unguessable; the first mints, all are accepted. Make one: openssl rand -hex 32.",
@@ -125,23 +68,23 @@ class Addresses(Connections):
 class Settings(Addresses):
     """What the receiver needs."""
 
-    fal_user_ids: Annotated[str, AfterValidator(_words)] = Field(
+    fal_user_ids: Annotated[str, AfterValidator(values.words)] = Field(
         alias="FALHOOK_FAL_USER_IDS",
         description="Your fal account's id (several: comma-separated). fal signs for every "
         "customer with the same keys, so callbacks of any other account are refused.",
     )
-    jwks_url: Annotated[str, AfterValidator(_https)] = Field(
+    jwks_url: Annotated[str, AfterValidator(values.https_url)] = Field(
         default="https://rest.fal.ai/.well-known/jwks.json",
         alias="FALHOOK_JWKS_URL",
         description="Where fal publishes its public keys.",
     )
-    meta_url: Annotated[str, AfterValidator(_https)] = Field(
+    meta_url: Annotated[str, AfterValidator(values.https_url)] = Field(
         default="",
         alias="FALHOOK_META_URL",
         description="Set to https://api.fal.ai/v1/meta to refuse callers whose address fal does "
         "not publish there; the signature decides alone where not set.",
     )
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+    trusted_proxies: Annotated[str, AfterValidator(values.networks)] = Field(
         default="",
         alias="FALHOOK_TRUSTED_PROXIES",
         description="Addresses or networks (10.0.0.0/8), comma-separated, of the proxies before "

@@ -17,12 +17,16 @@ from nacl.signing import VerifyKey
 # "Reject timestamps that differ by more than 5 minutes", in seconds.
 TOLERANCE = 300.0
 
+_REQUEST_ID = b"x-fal-webhook-request-id"
+_USER_ID = b"x-fal-webhook-user-id"
+_TIMESTAMP = b"x-fal-webhook-timestamp"
+_SIGNATURE = b"x-fal-webhook-signature"
 # No line feed passes these, so none can move the borders within the signed message.
 _HEADERS = {
-    b"x-fal-webhook-request-id": re.compile(rb"[A-Za-z0-9_.:-]{1,64}"),
-    b"x-fal-webhook-user-id": re.compile(rb"[\x21-\x7e]{1,128}"),
-    b"x-fal-webhook-timestamp": re.compile(rb"[0-9]{1,11}"),
-    b"x-fal-webhook-signature": re.compile(rb"[0-9a-fA-F]{128}"),
+    _REQUEST_ID: re.compile(rb"[A-Za-z0-9_.:-]{1,64}"),
+    _USER_ID: re.compile(rb"[\x21-\x7e]{1,128}"),
+    _TIMESTAMP: re.compile(rb"[0-9]{1,11}"),
+    _SIGNATURE: re.compile(rb"[0-9a-fA-F]{128}"),
 }
 
 
@@ -50,22 +54,18 @@ def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
     Raises Rejected("bad_headers") unless each of the four stands there exactly once, in its
     alphabet and length.
     """
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        shape = _HEADERS.get(name)
-        if shape is None:
-            continue
-        if name in found or shape.fullmatch(value) is None:
-            raise Rejected("bad_headers")
-        found[name] = value
-    if len(found) != len(_HEADERS):
+    found = [(name, value) for name, value in headers if name in _HEADERS]
+    claimed = dict(found)
+    if not len(found) == len(claimed) == len(_HEADERS):
         raise Rejected("bad_headers")
-    request_id, user_id, timestamp, signature = (found[name].decode() for name in _HEADERS)
+    for name, value in found:
+        if _HEADERS[name].fullmatch(value) is None:
+            raise Rejected("bad_headers")
     return Claim(
-        request_id=request_id,
-        user_id=user_id,
-        timestamp=timestamp,
-        signature=bytes.fromhex(signature),
+        request_id=claimed[_REQUEST_ID].decode(),
+        user_id=claimed[_USER_ID].decode(),
+        timestamp=claimed[_TIMESTAMP].decode(),
+        signature=bytes.fromhex(claimed[_SIGNATURE].decode()),
     )
 
 

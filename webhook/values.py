@@ -1,0 +1,72 @@
+"""What a single setting must look like; each raises ValueError with what would be right."""
+
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from webhook.environment import separated
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
+MINIMUM_SECRET_LENGTH = 16
+
+
+def redis_url(value: str) -> str:
+    """A URL that redis-py connects to."""
+    if urlsplit(value).scheme not in REDIS_SCHEMES:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def broker_url(value: str) -> str:
+    """A URL that Celery connects to, Redis or RabbitMQ."""
+    if urlsplit(value).scheme not in BROKER_SCHEMES:
+        raise ValueError(
+            "must begin with redis://, rediss://, redis+socket://, amqp:// or amqps://"
+        )
+    return value
+
+
+def https_url(value: str) -> str:
+    """An https URL, or http on loopback."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    return value
+
+
+def origin(value: str) -> str:
+    """An https origin without path, query or credentials; a slash at its end is taken off."""
+    parts = urlsplit(https_url(value))
+    if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
+        raise ValueError("must be an origin alone, such as https://hooks.example.com")
+    return value.rstrip("/")
+
+
+def networks(value: str) -> str:
+    """Addresses or networks, comma-separated."""
+    for entry in separated(value):
+        try:
+            ip_network(entry)
+        except ValueError as error:
+            raise ValueError(f"holds no address or network: {error}") from None
+    return value
+
+
+def words(value: str) -> str:
+    """At least one entry, comma-separated."""
+    if not separated(value):
+        raise ValueError("holds no entry")
+    return value
+
+
+def strong(value: SecretStr) -> SecretStr:
+    """Secrets, comma-separated, each long enough not to be guessed."""
+    secrets = separated(value.get_secret_value())
+    if not secrets or min(map(len, secrets)) < MINIMUM_SECRET_LENGTH:
+        raise ValueError(f"each secret must have at least {MINIMUM_SECRET_LENGTH} characters")
+    return value
