@@ -19,7 +19,7 @@ from tests.media_factories import clip, ffmpeg_program, script, tags
 from worker.encode import Plan, command
 from worker.failures import Failure, Permanent
 from worker.ffmpeg import Ffmpeg, Isolation, Limits
-from worker.ffmpeg.sandbox import Ended, run
+from worker.ffmpeg.sandbox import KEPT, Ended, run
 from worker.media import Delivery, deliver
 from worker.mp4 import probe
 from worker.profiles import Profile
@@ -174,6 +174,17 @@ def test_bombs_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
     with pytest.raises(Permanent, match="media_invalid"):
         deliver(tmp_path / "bomb", tmp_path / "into", tags(), ffmpeg=unstartable)
     assert time.process_time() - begun < 1
+
+
+@linux_only
+@pytest.mark.parametrize("megabytes", [256, 320, 384])
+def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path: Path) -> None:
+    """Some builds print errors for ever then: a clock ends them, and their words are bounded."""
+    limits = Limits(memory=megabytes << 20, wall=5.0, stall=3.0)
+    begun = time.monotonic()
+    ended = everything(clip("tall"), replace(real, limits=limits), tmp_path)
+    assert time.monotonic() - begun < 7
+    assert len(ended.stderr) <= KEPT
 
 
 WORKER = """

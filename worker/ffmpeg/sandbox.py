@@ -76,7 +76,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """What a piece of work took: processor and wall time in seconds, peak memory in bytes."""
+    """What a program took: processor and wall time in seconds, peak memory in bytes.
+
+    On Linux `memory` is never less than the worker's own when it started the program: the kernel
+    counts from before exec (getrusage(2), ru_maxrss).
+    """
 
     cpu: float
     wall: float
@@ -138,7 +142,13 @@ def _unwrapped(code: int) -> int:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether the child has ended; it stays unreaped, so that its number is not given anew."""
+    """Whether the child has ended; it stays unreaped, so that its number is not given anew.
+
+    Asked of a program whose pipes are closed. Where it cannot be known without reaping it (macOS),
+    that counts as its end: the kernel closes them when the exit code stands already.
+    """
+    if not hasattr(os, "waitid"):
+        return True
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
