@@ -1,0 +1,66 @@
+"""20,000 callbacks and 20 kills of the worker that ingests them: none is lost."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.system import ENDPOINT, System
+from tests.faults.waiting import until
+from webhook.contract import INBOX, Callback, Task, inbox_key
+from worker.jobs import Job, JobState
+from worker.records import job_key
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+CALLBACKS = 20_000
+KILLS = 20
+BATCH = 100
+
+
+def submitted(system: System, number: int) -> str:
+    """A job that fal has, and that waits for its callback."""
+    job_id = f"many{number}"
+    job = Job(id=job_id, endpoint=ENDPOINT, arguments={}, state=JobState.SUBMITTED)
+    system.records.add(job, due=system.records.clock() + 3600, event={"name": "created"})
+    system.records.redis.hset(job_key(job_id), "attempt", "1")
+    return job_id
+
+
+def receive(system: System, job_ids: list[str]) -> None:
+    """Write down a callback for each and wake once, as the receiver does for a batch."""
+    now = system.records.clock()
+    pipe = system.raw.pipeline(transaction=True)
+    for job_id in job_ids:
+        told = {"error": "boom", "payload": None, "request_id": f"r-{job_id}", "status": "ERROR"}
+        callback = Callback(
+            attempt=1,
+            request_id=f"r-{job_id}",
+            received_at=now,
+            body=json.dumps(told).encode(),
+        )
+        pipe.hsetnx(inbox_key(job_id), callback.fingerprint, callback.encode())
+        pipe.zadd(INBOX, {job_id: now + 10}, nx=True)
+    pipe.execute()
+    system.wake(Task.INGEST, job_ids)
+
+
+def settle(system: System, more: int) -> None:
+    """Wait until so many more jobs are settled."""
+    count = system.records.count
+    settled = count(JobState.FAILED) + more
+    until(lambda: count(JobState.FAILED) >= settled, "callbacks go on", 60)
+
+
+def test_none_is_lost(start: Callable[..., System]) -> None:
+    """Each of 20,000 callbacks settles its job, though its worker is killed 20 times meanwhile."""
+    system = start()
+    job_ids = [submitted(system, number) for number in range(CALLBACKS)]
+    for first in range(0, CALLBACKS, BATCH):
+        receive(system, job_ids[first : first + BATCH])
+    for kill in range(KILLS):
+        system.stack.supervisor.wait_running("callbacks", restarts=kill)
+        settle(system, CALLBACKS // (KILLS + 5))
+        assert system.kill("callbacks")
+    until(lambda: system.raw.zcard(INBOX) == 0, "the inbox is empty", 120)
+    assert CALLBACKS == system.records.count(JobState.FAILED)
+    assert 0 == system.records.count(JobState.SUBMITTED)
