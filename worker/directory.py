@@ -15,6 +15,17 @@ STAGING = re.compile(r"#\d+$")
 ABANDONED_AFTER = 600.0  # seconds without a write: its writer was killed
 
 
+def same(source: Path, target: Path) -> bool:
+    """Whether both names are of one file, as LocalStore's copies are until one is written anew.
+
+    Copied again, rename(2) would do nothing and leave a staging file for good:
+    https://pubs.opengroup.org/onlinepubs/9699919799/functions/rename.html
+    """
+    with suppress(OSError):
+        return source.samefile(target)
+    return False
+
+
 def settle(path: Path) -> None:
     """The file and its name outlive a power cut; LocalStore itself never asks for that."""
     for place, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):

@@ -213,6 +213,8 @@ class Storage:
 
         Raises Permanent("storage_missing") when there is no `source`.
         """
+        if self.root is not None and directory.same(self.root / source, self.root / target):
+            return
         with self._failures(source, missing="storage_missing"):
             obstore.copy(self.store, _checked(source), _checked(target))
         if self.root is not None:
