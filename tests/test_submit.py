@@ -317,3 +317,23 @@ def test_an_answer_is_written_once_redis_is_back(world: World, fal: ScriptedFal)
     world.pipeline.run(Task.SUBMIT, "job1")
     job = world.job()
     assert (S.SUBMITTED, request(), True) == (job.state, job.request_id, bool(job.cancel_url))
+
+
+@pytest.mark.parametrize("place", ["https://127.0.0.1:1", "https://fal.invalid"])
+def test_a_network_that_is_gone(redis_url: str, place: str) -> None:
+    """Over real sockets: refused or without a name, nothing was sent, and the job waits."""
+    gone = httpx.URL(place)
+
+    class Gone(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            request.url = request.url.copy_with(host=gone.host, port=gone.port)
+            return super().handle_request(request)
+
+    with Gone() as transport, connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
+        world = World(redis, raw, Fal("id:secret", transport=transport))
+        world.add_submitted()
+        assert (S.QUEUED, "fal_unreachable", 0) == (
+            world.state(),
+            world.history()[-1]["reason"],
+            world.job().posted,
+        )

@@ -1,0 +1,47 @@
+"""What a result means for its job."""
+
+import pytest
+
+from tests.job_factories import VIDEO
+from worker.failures import Permanent
+from worker.jobs import JobState, Json
+from worker.result import rendered, unrendered, video_address
+
+
+def test_the_address_of_a_video() -> None:
+    """A File may lack everything but its address."""
+    assert "https://v3b.fal.media/files/b/0a/output.mp4" == video_address(VIDEO)
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"video": None}, {"video": {"url": ""}}, [], "x", 7])
+def test_a_result_without_any_file_fails(payload: Json) -> None:
+    """Whatever holds no file fails the job, in words, with the payload kept for a person."""
+    with pytest.raises(Permanent, match="no_video"):
+        video_address(payload)
+    outcome = rendered(payload, {"request_id": "r"})
+    assert (JobState.FAILED, "no_video", payload) == (
+        outcome.to,
+        outcome.set["reason"],
+        outcome.set["payload"],
+    )
+
+
+def test_a_render_clears_what_was_wrong_before() -> None:
+    """A revived job no longer says why it had expired."""
+    outcome = rendered(VIDEO, {"request_id": "r"})
+    assert (JobState.RENDERED, "", "", "r") == (
+        outcome.to,
+        outcome.set["reason"],
+        outcome.set["sentence"],
+        outcome.event["request_id"],
+    )
+
+
+def test_a_refusal_is_told_on_record_and_event() -> None:
+    """The reason stands on the record and in the history alike."""
+    outcome = unrendered(Permanent("content_policy_violation", "flagged"), {"callback": "f"})
+    assert ("content_policy_violation", "content_policy_violation", "f") == (
+        outcome.set["reason"],
+        outcome.event["reason"],
+        outcome.set["callback"],
+    )
