@@ -44,7 +44,14 @@ class Tools:
 def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
     """The tools of one process; connections are made when they are first used."""
     records = Records(connect(settings.redis_url))
-    inbox = Inbox(Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2))
+    inbox = Inbox(
+        Redis.from_url(
+            settings.redis_url,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            health_check_interval=5,
+        )
+    )
     fal = Fal(settings.fal_key.get_secret_value())
     wake = waker(app)
     steps = _steps(settings, records, fal, storage)
