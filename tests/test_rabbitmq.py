@@ -11,7 +11,7 @@ import pytest
 from infra.local.lifetime import Lifetime
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan
-from tests.bench.programs import environment, worker
+from tests.bench.programs import WORKER, celery, environment
 from tests.rabbitmq_factories import MISSING, PROGRAM, rabbitmq_server
 from tests.webhook_factories import Host, host, receiver_settings, serving, signed
 from webhook.app import create_app
@@ -40,12 +40,12 @@ def key_host() -> Iterator[Host]:
 def test_a_wake_is_the_same_message(rabbitmq: str) -> None:
     """In the same queue, which the worker declares as the publisher does."""
     sent: queue.Queue[bool] = queue.Queue()
-    celery = publisher(rabbitmq)
-    waker = Waker(celery, count=sent.put)
+    app = publisher(rabbitmq)
+    waker = Waker(app, count=sent.put)
     waker.start()
     waker(["job-1", "job-2"])
     assert sent.get(timeout=10)
-    with celery.connection_for_read() as connection:
+    with app.connection_for_read() as connection:
         message = connection.SimpleQueue(Queue.CALLBACKS).get(timeout=10)
         message.ack()
     waker.stop()
@@ -67,10 +67,10 @@ def test_a_real_worker_ingests_what_it_wakes_for(
     environ = environment(redis_url, key_host.url, tmp_path)
     ledger, plan = Ledger(redis_url), Plan(port=0, prefix="job", count=COUNT)
     ledger.add(plan)
-    lifetime = Lifetime()
+    lifetime, log = Lifetime(), tmp_path / "worker.log"
     with (
         serving(create_app(settings), settings) as client,
-        worker(lifetime, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, tmp_path / "worker.log"),
+        celery(lifetime, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),
     ):
         ready = client.get("/readyz").json()
         post(client, plan)

@@ -83,7 +83,6 @@ def scrub(text: str) -> str:
 
 def _shared() -> list[Processor]:
     return [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.format_exc_info,
         redact,
         structlog.processors.add_log_level,

@@ -87,7 +87,7 @@ class Run:
         async with asyncio.timeout(PATIENCE):
             await self.ended.wait()
         seconds = loop.time() - began
-        for connection in self.idle:
+        for connection in tuple(self.idle):
             connection.transport.close()
         ordered = sorted(self.latencies)
         return Result(
@@ -135,6 +135,13 @@ class Connection(asyncio.Protocol):
     def send(self, number: int, at: float) -> None:
         self.number, self.sent_at, self.answer = number, at, b""
         self.transport.write(self.run.requests[number])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The receiver ends connections that say nothing for a while.
+        if self in self.run.idle:
+            self.run.idle.remove(self)
+        else:
+            self.run.answered(self.number, self.sent_at, accepted=False)
 
     def data_received(self, data: bytes) -> None:
         # Every rival answers with a small JSON object; reading no more of it than this leaves the

@@ -9,10 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis import Redis
+
 from infra.local.lifetime import Lifetime
 from infra.local.redis_server import RedisServer
 from tests.webhook_factories import FAL_KEY, SECRET, USER_ID
 
+# As in the Procfile.
+WORKER = "worker -Q callbacks -n bench@%h -P threads -c 4 --without-gossip --without-mingle"
+BEAT = "beat --scheduler celery.beat:Scheduler --pidfile="
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
@@ -42,9 +47,7 @@ def environment(redis_url: str, jwks_url: str, storage: Path) -> dict[str, str]:
 def redis_with(directory: Path, appendfsync: str) -> RedisServer:
     """A running Redis with the product's configuration but for `appendfsync`."""
     server = RedisServer.start(directory)
-    import redis  # noqa: PLC0415
-
-    with redis.Redis.from_url(server.url) as client:
+    with Redis.from_url(server.url) as client:
         client.config_set("appendfsync", appendfsync)
     return server
 
@@ -74,17 +77,15 @@ def server(
 
 
 @contextmanager
-def worker(lifetime: Lifetime, environ: Mapping[str, str], log: Path) -> Iterator[None]:
-    """A Celery worker of the Procfile's kind for callbacks, with the probe of this bench."""
-    command = "celery -A tests.bench.worker worker -Q callbacks -n bench@%h -P threads -c 4"
-    with log.open("wb") as output:
-        process = lifetime.spawn(
-            [sys.executable, "-m", *command.split(), "--without-gossip", "--without-mingle"],
-            output=output,
-            environ=environ,
-        )
+def celery(
+    lifetime: Lifetime, command: str, environ: Mapping[str, str], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of the real Celery application, with the probe of this bench."""
+    argv = [sys.executable, "-m", "celery", "-A", "tests.bench.worker", *command.split()]
+    with log.open("ab") as output:
+        process = lifetime.spawn(argv, output=output, environ=environ)
     try:
-        yield
+        yield process
     finally:
         _end(lifetime, process)
 

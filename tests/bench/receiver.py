@@ -21,7 +21,15 @@ from infra.local.lifetime import Lifetime
 from tests.bench.fastapi_venv import path_with_fastapi
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result
-from tests.bench.programs import ROOT, BenchFailed, environment, redis_with, server, worker
+from tests.bench.programs import (
+    ROOT,
+    WORKER,
+    BenchFailed,
+    celery,
+    environment,
+    redis_with,
+    server,
+)
 from tests.webhook_factories import host
 
 OURS = ("everysec", "always")
@@ -104,7 +112,7 @@ class Bench:
         """Callbacks answered 200 and not ingested by a real worker, which is zero."""
         for name, ledger in self.ledgers.items():
             log = self.directory / f"worker-{name}.log"
-            with worker(self.lifetime, self.environs[name], log):
+            with celery(self.lifetime, WORKER, self.environs[name], log):
                 ledger.ingest()
                 if name == "always":
                     self.waits = self.wakes(200)
@@ -171,7 +179,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one small round, to try it")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
-    rounds, count = (1, 1_000) if options.quick else (4, 4_000)
+    rounds, count = (1, 1_000) if options.quick else (5, 2_000)
     with tempfile.TemporaryDirectory(prefix="falhook-bench-") as name, ExitStack() as stack:
         try:
             bench = Bench(Path(name), stack)

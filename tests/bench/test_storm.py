@@ -1,0 +1,85 @@
+"""Broker stopped, workers killed while callbacks pour in: none that was accepted is lost."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra.local.lifetime import Lifetime
+from infra.local.redis_server import RedisServer
+from tests.bench.jobs import Ledger
+from tests.bench.load import Plan, Result, Run
+from tests.bench.programs import BEAT, WORKER, celery, environment, server
+from tests.webhook_factories import host
+
+RATE = 100.0
+# Seconds that a worker lives before the next SIGKILL: long enough to come up and take messages.
+LIFE = 4.0
+
+
+def _kill_workers(environ: Mapping[str, str], log: Path, ended: threading.Event) -> None:
+    lifetime = Lifetime()
+    while not ended.is_set():
+        with celery(lifetime, WORKER, environ, log) as process:
+            ended.wait(LIFE)
+            process.kill()
+    lifetime.close()
+
+
+def _stop(broker: RedisServer, begin: float, seconds: float) -> None:
+    pause = threading.Event()
+    pause.wait(begin)
+    os.kill(broker.pid, signal.SIGSTOP)
+    pause.wait(seconds / 2)
+    broker.kill()
+    pause.wait(seconds / 2)
+    broker.restart()
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seconds", [10.0, 60.0])
+def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> None:
+    """The broker hangs, dies and comes back; workers die every few seconds; the sweep finds all."""
+    plan = Plan(port=0, prefix="storm", count=int(RATE * (seconds + 20)), rate=RATE)
+    with ExitStack() as stack:
+        records = stack.enter_context(RedisServer.start(tmp_path / "records"))
+        broker = stack.enter_context(RedisServer.start(tmp_path / "broker"))
+        jwks_url = stack.enter_context(host()).url
+        environ = {
+            **environment(records.url, jwks_url, tmp_path),
+            "FALHOOK_BROKER_URL": broker.url,
+        }
+        ledger = Ledger(records.url)
+        stack.callback(ledger.close)
+        ledger.add(plan)
+        lifetime = Lifetime()
+        stack.callback(lifetime.close)
+        port = stack.enter_context(server(lifetime, ["webhook"], environ, tmp_path / "web.log"))
+        ended = threading.Event()
+        threads = [
+            threading.Thread(target=_kill_workers, args=(environ, tmp_path / "w.log", ended)),
+            threading.Thread(target=_stop, args=(broker, 5.0, seconds)),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            ledger.accepted = _load(plan, port).accepted
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+        stack.enter_context(celery(lifetime, BEAT, environ, tmp_path / "beat.log"))
+        stack.enter_context(celery(lifetime, WORKER, environ, tmp_path / "w.log"))
+        ledger.ingest()
+        assert (plan.count, plan.count) == (ledger.accepted, ledger.ingested)
+
+
+def _load(plan: Plan, port: int) -> Result:
+    sent = Plan(port=port, prefix=plan.prefix, count=plan.count, rate=plan.rate)
+    return asyncio.run(Run(sent).result())
