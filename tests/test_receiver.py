@@ -153,6 +153,16 @@ def test_each_callback_is_one_line(client: httpx.Client, log: Path) -> None:
     assert expected == [(line["outcome"], line["job"]) for line in received]
 
 
+def test_an_account_that_is_not_ours_is_named(client: httpx.Client, log: Path) -> None:
+    """So that an operator learns what to put into FALHOOK_FAL_USER_IDS; strangers cannot write."""
+    signed("job-1", user_id="team-77").post(client)
+    signed("job-1", user_id="stranger", secret="another-secret-0000").post(client)
+    client.get("/healthz")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    named = [line for line in lines if line["event"] == "callback.foreign_account"]
+    assert [("job-1", "team-77")] == [(line["job"], line["account"]) for line in named]
+
+
 def memory(client: httpx.Client) -> float:
     """The process's resident memory, in MB."""
     name = "process_resident_memory_bytes "

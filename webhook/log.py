@@ -17,6 +17,7 @@ from webhook.lines import Lines
 
 EVENTS: dict[str, str] = {
     "callback.received": "A callback arrived and was answered; `outcome` is the one word for how.",
+    "callback.foreign_account": "A callback to an address of ours names another `account`.",
     "callback.orphaned": "A verified callback belongs to no job record; it is kept aside.",
     "callback.duplicate": "fal delivered a callback that the job already has.",
     "callback.conflict": "A callback contradicts what the job already has; it changed nothing.",

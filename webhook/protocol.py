@@ -1,7 +1,7 @@
 """HTTP/1.1 with an end to everything that a peer may send, hold open or wait for.
 
-uvicorn bounds none of it: a head may be endless, a silent connection stays for ever, and a peer
-may queue any number of requests on one connection.
+uvicorn bounds none of it: a head may be endless, a silent connection stays for ever, and one
+connection may queue any number of requests.
 """
 
 import asyncio
@@ -76,6 +76,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_complete = False
         super().data_received(data)
         self._request_bytes += len(data)
+        if self.transport.is_closing():
+            return
         if self._request_bytes > self.limits.request_bytes:
             self.transport.abort()
         elif not self._head_complete and self._request_bytes > self.limits.head_bytes:
@@ -130,14 +132,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        if self._began is None:
-            self._look_again(self.limits.head_seconds)
-            return
-        left = self._began + self._allowed() - self.loop.time()
-        if left <= 0:
-            self.transport.abort()
+        left = self.limits.head_seconds
+        if self._began is not None:
+            left = min(left, self._began + self._allowed() - self.loop.time())
+        if left > 0:
+            self._look_again(left)
         else:
-            self._look_again(min(left, self.limits.head_seconds))
+            self.transport.abort()
 
     def _allowed(self) -> float:
         if not self._head_complete:
