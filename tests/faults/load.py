@@ -33,6 +33,8 @@ WISHES = (
     Wish(mishap="status-429=1, times=2", weight=4),
     Wish(mishap="status-422", weight=1, ends=FAILED),
     Wish(mishap="callback-before-answer", weight=3),
+    # Its POST takes so long that workers are killed in the middle of it.
+    Wish(mishap="answer-slow=3", weight=8),
     # The callback.
     Wish(mishap="callback-twice", weight=4),
     Wish(mishap="callback-many=50", weight=2),

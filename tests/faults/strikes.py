@@ -53,7 +53,7 @@ def _pass(seconds: float) -> None:
 
 # By name: how often among all, and what it does; False where there was nothing to strike.
 STRIKES: dict[str, tuple[int, Strike]] = {
-    "submit worker killed": (6, _kill("submit")),
+    "submit worker killed": (8, _kill("submit")),
     "callbacks worker killed": (6, _kill("callbacks")),
     "media worker killed": (4, _kill("media")),
     "publish worker killed": (6, _kill("publish")),
