@@ -34,7 +34,9 @@ WISHES = (
     Wish(mishap="status-422", weight=1, ends=FAILED),
     Wish(mishap="callback-before-answer", weight=3),
     # Its POST takes so long that workers are killed in the middle of it.
-    Wish(mishap="answer-slow=3", weight=8),
+    Wish(mishap="answer-slow=3", weight=5),
+    # And its callback so late that nothing settles the job before its lease ends.
+    Wish(mishap="answer-slow=3, callback-late=700", weight=4),
     # The callback.
     Wish(mishap="callback-twice", weight=4),
     Wish(mishap="callback-many=50", weight=2),
