@@ -95,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self.limits.head_bytes:
             raise _HeadTooLarge
-        # What the overridden method does: another call for every header would cost more than it.
+        # The rest is what the overridden method does: a call for every header costs more than it.
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True

@@ -90,9 +90,9 @@ class Bench:
     def round(self, number: int, count: int) -> None:
         """Every variant once at its peak and once at half of it."""
         for name in VARIANTS:
-            size = count // 4 if name == "naive" else count
+            size = count // 3 if name == "naive" else count
             peak = self.load(name, f"p{number}", size)
-            half = self.load(name, f"h{number}", size // 2, peak.per_second / 2)
+            half = self.load(name, f"h{number}", size // 3, peak.per_second / 2)
             self.peak[name].append(peak)
             self.half[name].append(half)
             say(f"round {number} {name:<12}", peak, half)
@@ -179,7 +179,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one small round, to try it")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
-    rounds, count = (1, 1_000) if options.quick else (5, 2_000)
+    rounds, count = (1, 1_000) if options.quick else (4, 3_000)
     with tempfile.TemporaryDirectory(prefix="falhook-bench-") as name, ExitStack() as stack:
         try:
             bench = Bench(Path(name), stack)
