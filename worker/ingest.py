@@ -1,20 +1,18 @@
 """The ingest step: what a verified callback, or a missed deadline, means for its job."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
-from worker.failures import Permanent
+from worker.callbacks import read, same_request
 from worker.inbox import Inbox
-from worker.jobs import AWAITING, Job, JobState, Json
+from worker.jobs import AWAITING, Job, JobState
 from worker.lookup import LookUp
 from worker.pipeline import Outcome, Pipeline
 from worker.records import Change
-from worker.refusal import read_error
 from worker.result import rendered, unrendered
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
@@ -81,7 +79,7 @@ class Ingest:
             self._note(job, "conflict", callback)
 
     def _apply(self, job: Job, callback: Callback) -> bool:
-        told, payload, failure = _read(callback)
+        told, payload, failure = read(callback)
         if failure is not None:
             return self._move(job, unrendered(failure, told))
         if payload is not None:
@@ -109,9 +107,9 @@ class Ingest:
 
     def _keep(self, job: Job, callback: Callback) -> bool:
         """Write down a result that came after the job's end: it is paid for, `retry` uses it."""
-        if not _same_request(job, callback):
+        if not same_request(job, callback):
             return False
-        told, payload, failure = _read(callback)
+        told, payload, failure = read(callback)
         kept: dict[str, object] = {**told, "payload": payload} if payload else dict(told)
         change = Change(
             set=kept,
@@ -133,21 +131,5 @@ class Ingest:
         self.pipeline.records.change(job.id, JobState, Change(event=event))
 
 
-def _read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:
-    """What the callback tells for the record, its payload, and the failure it reports if any."""
-    content = json.loads(callback.body)
-    told = {"callback": callback.fingerprint, "request_id": callback.request_id}
-    payload: Json = content.get("payload")
-    if content["status"] == "OK":
-        return told, payload, None
-    refusal = read_error(content.get("error"), payload)
-    retryable = "; rendering it again may help" if refusal.retryable else ""
-    return told, None, Permanent(refusal.reason, refusal.sentence + retryable)
-
-
-def _same_request(job: Job, callback: Callback) -> bool:
-    return job.attempt == callback.attempt and job.request_id in {"", callback.request_id}
-
-
 def _fits(job: Job, callback: Callback) -> bool:
-    return job.state in TAKES and _same_request(job, callback)
+    return job.state in TAKES and same_request(job, callback)

@@ -14,21 +14,21 @@ The script makes key names of its own, so a Redis Cluster would need hash tags; 
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
-from typing import TypeAlias, cast
+from typing import cast
 
 from redis import Redis
 
+from worker.change import Change, Event
 from worker.jobs import MOVES, Job, JobState, encode
+
+__all__ = ["Change", "Event", "Records", "connect", "history_key", "job_key"]
 
 EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
 TIMERS = "falhook:timers"
 EVENTS = "falhook:events"
-
-Event: TypeAlias = Mapping[str, str]
 
 
 def connect(redis_url: str) -> Redis:
@@ -50,20 +50,6 @@ def job_key(job_id: str) -> str:
 def history_key(job_id: str) -> str:
     """The stream of this job's events."""
     return f"{job_key(job_id)}:events"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What should become of a record; see worker/move.lua for the meaning of each part."""
-
-    to: JobState | None = None
-    set: Mapping[str, object] | None = None
-    guard: Mapping[str, object] | None = None
-    bump: tuple[str, ...] = ()
-    # None leaves the timer as it is, 0 takes it away; else Unix seconds.
-    due: float | None = None
-    unleased_at: float | None = None
-    event: Event | None = None
 
 
 class Records:

@@ -97,4 +97,6 @@ def _word(value: Json) -> str:
 def _short(text: str) -> str:
     # JSON may hold lone surrogates, which no UTF-8 text can.
     flat = " ".join(text.encode(errors="replace").decode().split())
+    if not flat:
+        return "fal gave no reason"
     return flat if len(flat) <= MAX_WORDS else flat[: MAX_WORDS - 1] + "…"

@@ -1,0 +1,23 @@
+"""A change of a record: what should become of it, and what must hold for that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from worker.jobs import JobState
+
+Event: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What should become of a record; see worker/move.lua for the meaning of each part."""
+
+    to: JobState | None = None
+    set: Mapping[str, object] | None = None
+    guard: Mapping[str, object] | None = None
+    bump: tuple[str, ...] = ()
+    # None leaves the timer as it is, 0 takes it away; else Unix seconds.
+    due: float | None = None
+    unleased_at: float | None = None
+    event: Event | None = None
