@@ -109,6 +109,19 @@ def _ten_hours(_: Path) -> bytes:
     return bytes(data)
 
 
+def _many_samples(_: Path) -> bytes:
+    """A real clip whose tables claim 64 Mi samples of one byte, all in its first chunk."""
+    data, many = bytearray(clip("no_audio").read_bytes()), 64 << 20
+    for kind, at, values in (
+        (b"stsz", 8, (1, many)),
+        (b"stts", 12, (many,)),
+        (b"stsc", 16, (many,)),
+    ):
+        begin = data.find(kind) + at
+        data[begin : begin + 4 * len(values)] = numbers(*values)
+    return bytes(data)
+
+
 def _cut(_: Path) -> bytes:
     data = clip("high").read_bytes()
     return data[: len(data) * 3 // 4]
@@ -120,6 +133,7 @@ BOMBS: Mapping[str, Callable[[Path], bytes]] = {
     "a_day_apart": _a_day_apart,
     "ten_hours": _ten_hours,
     "cut": _cut,
+    "many_samples": _many_samples,
     "samples_64Mi": lambda _: HOSTILE["samples_64Mi"][0](),
     "fragment_samples": lambda _: HOSTILE["fragment_samples"][0](),
     "many_boxes": lambda _: HOSTILE["many_boxes"][0](),

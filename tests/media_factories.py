@@ -25,6 +25,10 @@ _HEVC = (*_X265, "-tag:v", "hvc1")
 _VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
 _UNEVEN = "select=not(eq(mod(n\\,5)\\,1))"
 _CLEAR = "format=yuva444p10le,colorchannelmixer=aa=0"
+_GREEN = (
+    "geq=r=20:g=200:b=60,scale=out_color_matrix=bt709:out_range=limited,format=yuv420p,"
+    "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+)
 _BT709 = ("-vf", "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
 
 CLIPS: dict[str, tuple[str, ...]] = {
@@ -48,6 +52,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "anamorphic": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", "scale=320:240,setsar=4/3", "-an"),
     "vfr": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _UNEVEN, "-fps_mode", "vfr", *_AAC),
     "colours": (*_HEVC, "-pix_fmt", "yuv420p", *_BT709, "-an"),
+    "green": (*_X264, "high", "-vf", _GREEN, "-an", *_FAST),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
     "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),
     "two_pictures": (*_X264, "high", "-map", "0:v", "-map", "0:v", "-map", "1:a", *_AAC),

@@ -184,6 +184,18 @@ def test_colours_stay(real: Ffmpeg, tmp_path: Path) -> None:
     assert "yuv420p(tv, bt709" in described(made.video)
 
 
+@pytest.mark.parametrize("name", ["poster.jpg", "poster.webp"])
+def test_colours_of_pictures(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Pictures are BT.601 whatever the video is: a BT.709 green is no other green on a poster."""
+    made = delivered("green", tmp_path, real, "web")
+    first = ("-frames:v", "1", "-vf", "scale=1:1", "-pix_fmt", "rgb24", "-f", "rawvideo")
+    seen = []
+    for path in (clip("green"), named(made, name)):
+        ffmpeg("-i", str(path), *first, str(tmp_path / "rgb"))
+        seen.append(list((tmp_path / "rgb").read_bytes()))
+    assert seen[0] == pytest.approx(seen[1], abs=6)
+
+
 def test_square_pixels_in_renditions(real: Ffmpeg, tmp_path: Path) -> None:
     """Where pixels are not square, a rendition's are, and its shape is what is shown."""
     made = delivered("anamorphic", tmp_path, real, "web+av1")

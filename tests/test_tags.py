@@ -130,6 +130,13 @@ def test_the_producers_label_is_not_changed() -> None:
     assert ("Acme 影业", "job-1") == (found["ContentPropagator"], found["PropagateID"])
 
 
+def test_a_full_label_is_passed_on() -> None:
+    """Where producer and propagator both stand, nothing is left for us to say."""
+    theirs = {"Label": "1", "ContentProducer": "Kling", "ContentPropagator": "fal"}
+    found = label(marked(marks=BOTH), {AIGC: json.dumps(theirs)})
+    assert theirs == {key: value for key, value in found.items() if value}
+
+
 @pytest.mark.parametrize("theirs", ["label", "[1]", '{"Label": 1}', "[" * 100_000])
 def test_a_label_that_is_not_understood_is_passed_on(theirs: str) -> None:
     """What is no label of the standard stays as it is, up to a length."""

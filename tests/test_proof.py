@@ -1,0 +1,74 @@
+"""worker.proof: an output that is not what was asked for is told apart."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import clip, ffmpeg, tags
+from worker import proof
+from worker.failures import Permanent
+from worker.media import _require_tags
+from worker.mp4 import probe, rewrite
+from worker.profiles import JPEG, Blur, Output, Preview, Rendition, Storyboard
+
+SOURCE = probe(clip("tall"))
+SMALL = Rendition(file="small.mp4", lines=180)
+
+
+def picture(path: Path, size: str) -> Path:
+    source = ("-f", "lavfi", "-i", f"color=gray:s={size}:d=1", "-frames:v", "1", "-update", "1")
+    ffmpeg(*source, "-f", "image2", str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "words"),
+    [
+        ("high", replace(SMALL, lines=240), "180 lines, not 240"),
+        ("high", replace(SMALL, codec="av01"), "is H.264 of 8 bits"),
+        ("hevc", SMALL, "is HEVC of 8 bits"),
+        ("no_audio", SMALL, "audio is lost"),
+        ("short", SMALL, "lasts 0.50 s, not 2.00 s"),
+        ("fragmented", SMALL, "in fragments"),
+        ("short", Preview(), "lasts 0.50 s, not 2.00 s"),
+        ("high", Preview(seconds=1.0), "lasts 2.00 s, not 1.00 s"),
+        ("high", Preview(), "has sound"),
+        ("no_audio", Preview(width=160), "wider than 160 pixels"),
+        ("none", Preview(), "output is missing"),
+    ],
+)
+def test_videos(name: str, asked: Output, words: str, tmp_path: Path) -> None:
+    """Each wrong video is refused for what is wrong with it."""
+    path = tmp_path / "none" if name == "none" else clip(name)
+    with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
+        proof.output(path, asked, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("size", "asked"),
+    [("1300x40", JPEG), ("640x640", Storyboard()), ("800x4", Storyboard()), ("32x32", Blur())],
+)
+def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
+    """Pictures of another size are refused, and a file that is none where bytes were asked for."""
+    with pytest.raises(Permanent, match=r"right size|is missing"):
+        proof.output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("high", SMALL), ("no_audio", Preview()), ("no_audio", Preview(fps=24))]
+)
+def test_good_videos_pass(name: str, asked: Output) -> None:
+    """What is as asked is taken: the tests above can fail."""
+    proof.output(clip(name), asked, SOURCE)
+
+
+def test_tags_that_do_not_read_back(tmp_path: Path) -> None:
+    """A finished video without its tags, or whose header comes last, is not delivered."""
+    pairs = tags().pairs({})
+    rewrite(clip("high"), tmp_path / "good.mp4", tags().stamp({}))
+    _require_tags((tmp_path / "good.mp4",), pairs)
+    with pytest.raises(Permanent, match=r"tags of high\.mp4 do not read back"):
+        _require_tags((clip("high"),), pairs)
+    with pytest.raises(Permanent, match=r"header of moov_last\.mp4 does not come first"):
+        _require_tags((clip("moov_last"),), {})
