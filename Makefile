@@ -29,6 +29,13 @@ local: $(READY) ## bring up the whole stack with the simulated fal and leave it 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest
 
+faults: $(READY) ## run jobs while everything breaks at random [SEED= JOBS= MINUTES=]
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+bench: $(READY) ## measure the receiver and the media step against rivals; writes bench.json
+	@$(BIN)/python -m tests.bench.receiver
+	@$(BIN)/python -m tests.bench.media
+
 check: $(READY) ## lint, formatting, strict types, the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -41,4 +48,4 @@ lock: $(READY) ## pin requirements.lock anew from pyproject.toml (needs uv)
 clean: ## remove what runs left behind, the virtual environment too
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo local test check lock clean
+.PHONY: help setup demo local test faults bench check lock clean
