@@ -1,0 +1,114 @@
+"""The making of one clip's outputs: in a scratch directory, verified there, then put in place."""
+
+import shutil
+from pathlib import Path
+
+from worker import proof, storyboard
+from worker.blurhash import blurhash
+from worker.conform import audio_reasons, video_reasons
+from worker.encode import Method, Plan
+from worker.mp4 import NotRewritable, Probe, Stamp, rewrite
+from worker.pictures import size_of, tag
+from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Storyboard
+from worker.provenance import Credentials, sign_delivery
+from worker.tags import Tags
+
+UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
+_SCRATCH = ".made"  # where outputs lie until they are verified
+
+
+class Making:
+    """The making of one clip's outputs, in a scratch directory from which they are finished."""
+
+    def __init__(
+        self, source: Path, into: Path, held: Probe, profile: Profile, stamp: Stamp
+    ) -> None:
+        self.source = source
+        self.into = into
+        self.held = held
+        self.profile = profile
+        self.stamp = stamp
+        self.video_reasons = video_reasons(held, profile.lines)
+        self.reasons = (*self.video_reasons, *audio_reasons(held))
+        self.blurhash: str | None = None
+        self.scratch = into / _SCRATCH
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+
+    def plan(self) -> Plan:
+        """What is left to ffmpeg, once a conforming source has been rewritten without it."""
+        master: Method | None = "transcode" if self.video_reasons else "copy"
+        if not self.reasons:
+            try:
+                rewrite(self.source, self.scratch / VIDEO, self.stamp)
+                master = None
+            except NotRewritable:
+                (self.scratch / VIDEO).unlink()
+        outputs = tuple(output for output in self.profile.outputs if self._is_smaller(output))
+        return Plan(source=self.held, master=master, lines=self.profile.lines, outputs=outputs)
+
+    def _is_smaller(self, output: Output) -> bool:
+        if not isinstance(output, Rendition) or output.codec != self.held.fourcc:
+            return True
+        return output.lines < self.held.lines
+
+    def verify(self, plan: Plan) -> None:
+        """Return if each output in the scratch directory is what was asked for."""
+        copied = plan.master != "transcode"
+        master = self.scratch / VIDEO
+        proof.video(master, self.held, copied=copied, lines=self.profile.lines)
+        for output in plan.outputs:
+            proof.output(self.scratch / output.file, output, self.held)
+
+    def finish(self, plan: Plan) -> tuple[Path, ...]:
+        """Tag every output on its way to where it belongs; the video first."""
+        files = [self._finished(VIDEO, tagged=plan.master is None)]
+        for output in plan.outputs:
+            if isinstance(output, Hls):
+                continue
+            if isinstance(output, Blur):
+                pixels = (self.scratch / output.file).read_bytes()
+                self.blurhash = blurhash(pixels, output.side, output.side)
+                continue
+            files.append(self._finished(output.file))
+            if isinstance(output, Storyboard):
+                files.append(self._index(output))
+        shutil.rmtree(self.scratch)
+        return tuple(files)
+
+    def rungs(self, plan: Plan) -> list[Path]:
+        """The finished H.264 renditions, the video itself where there is none."""
+        renditions = [output for output in plan.outputs if isinstance(output, Rendition)]
+        made = [output.file for output in renditions if output.codec == "avc1"]
+        return [self.into / name for name in made or [VIDEO]]
+
+    def sign(
+        self, files: tuple[Path, ...], tags: Tags, credentials: Credentials | None
+    ) -> tuple[str | None, tuple[Path, ...]]:
+        """How the video validates, and the files; a vendor's credentials are never dropped."""
+        if credentials:
+            vendor = self.source if self.held.has_c2pa else None
+            copied = not self.reasons
+            return sign_delivery(files, tags, credentials, vendor=vendor, copied=copied), files
+        if self.held.has_c2pa:
+            shutil.copyfile(self.source, self.into / UNTOUCHED)
+            files = (*files, self.into / UNTOUCHED)
+        return None, files
+
+    def _finished(self, name: str, *, tagged: bool = False) -> Path:
+        made, place = self.scratch / name, self.into / name
+        if made.suffix == ".mp4" and not tagged:
+            try:
+                rewrite(made, place, self.stamp)
+            except NotRewritable as refused:
+                raise proof.unproven(str(refused)) from refused
+            return place
+        if made.suffix != ".mp4":
+            tag(made, self.stamp.xmp)
+        return made.replace(place)
+
+    def _index(self, board: Storyboard) -> Path:
+        _, height = size_of(self.into / board.file)
+        path = self.into / board.index
+        path.write_text(storyboard.index(board, self.held.duration, height), encoding="utf-8")
+        return path
