@@ -40,7 +40,8 @@ def main() -> None:
         found = {**copying(clip, here), **one_run(short, here), **side_by_side(short, here)}
         found |= memory(short, here)
     merged = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    RESULTS.write_text(json.dumps(merged | found, indent=2) + "\n")
+    others = {name: value for name, value in merged.items() if not name.startswith("media.")}
+    RESULTS.write_text(json.dumps(others | found, indent=2) + "\n")
     for name, value in found.items():
         print(f"{name:44} {value:>10.3f}")  # noqa: T201
 
