@@ -90,7 +90,7 @@ def test_a_second_request_has_the_same_time(start: Start) -> None:
 
 def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
     """Announced and never sent: the connection ends, and the callback counts as slow."""
-    client = start(Limits(body_seconds=0.5))
+    client = start(Limits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(signed().wire()[:-100])
         assert b"" == rest(peer)
@@ -99,7 +99,7 @@ def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
 
 def test_an_answered_peer_cannot_send_for_ever(start: Start) -> None:
     """Refused at once; what it goes on sending is read away only until its time is over."""
-    client = start(Limits(body_seconds=0.5))
+    client = start(Limits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(head(signed(secret="another-secret-0000"), "Content-Length: 100000"))
         assert rest(peer).startswith(b"HTTP/1.1 404")
@@ -154,7 +154,7 @@ def test_a_chunked_body_without_length_is_taken(start: Start, size: int) -> None
 
 def test_a_chunked_body_has_the_same_cap(start: Start) -> None:
     """What no length announced is counted as it comes: 413 at the cap, then the door."""
-    client = start(Limits(body_seconds=2.0))
+    client = start(Limits(head_seconds=2.0, body_seconds=2.0))
     with connected(client) as peer:
         peer.sendall(head(signed(), "Transfer-Encoding: chunked"))
         for _ in range(80):

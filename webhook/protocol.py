@@ -1,7 +1,6 @@
 """HTTP/1.1 with an end to everything that a peer may send, hold open or wait for.
 
-uvicorn bounds none of it: a head may be endless, a silent connection stays for ever, and one
-connection may queue any number of requests.
+uvicorn bounds none of it: neither a head, nor a silent connection, nor the requests queued on one.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ class _HeadTooLarge(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. A peer that exceeds a limit is answered where it can be, and cut off."""
+    """One connection; a peer beyond a limit is answered where it can be, and cut off."""
 
     limits = Limits()
 
