@@ -175,3 +175,19 @@ def test_broker_follows_redis() -> None:
         ("unix:///run/redis.sock", "redis+socket:///run/redis.sock"),
     ]:
         assert broker_url == Connections.from_env({"REDIS_URL": redis_url}).broker_url
+
+
+def test_check_tells_each_part(complete: dict[str, str]) -> None:
+    """`check` tells what works and what does not, how to learn the account, and no secret."""
+    done = run("check", "--json", environ={**complete, "FALHOOK_PUBLIC_URL": "http://127.0.0.1:1"})
+    told = json.loads(done.stdout)
+    works = {
+        name: told[name]["ok"] for name in ("redis", "broker", "storage", "ffmpeg", "receiver")
+    }
+    assert (1, {"redis", "broker", "storage", "ffmpeg"}) == (
+        done.returncode,
+        {name for name, ok in works.items() if ok},
+    )
+    secrets = [complete["FALHOOK_SECRET"], complete["FAL_KEY"], complete["REDIS_URL"]]
+    assert [] == [secret for secret in secrets if secret in done.stdout + done.stderr]
+    assert "callback.foreign_account" in told["account"]["detail"]

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import click
 import httpx
+from redis import Redis
+from redis.exceptions import ResponseError
 from rich.console import Console
 
 from worker.cli.command import Problem, json_option, plainly, print_json
@@ -54,14 +56,29 @@ def _redis(settings: Settings) -> str:
     persistence = redis.info("persistence")
     if not persistence.get("aof_enabled"):
         raise Problem("appendonly is off: a restart of Redis would lose paid callbacks")
-    fsync = redis.config_get("appendfsync").get("appendfsync", "unknown")
-    return f"appendonly yes, appendfsync {fsync}"
+    return f"appendonly yes, appendfsync {_fsync(redis)}"
+
+
+def _fsync(redis: Redis) -> str:
+    try:
+        return str(redis.config_get("appendfsync")["appendfsync"])
+    except ResponseError:
+        return "unknown: this Redis does not tell (it should be always)"
 
 
 def _broker(settings: Settings) -> str:
     with client(settings).connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=TIMEOUT)
         return str(connection.as_uri())
+
+
+def _account(settings: Settings) -> str:
+    # https://docs.fal.ai/documentation/model-apis/inference/webhooks names the header alone; a team
+    # key may stand for another id than its owner's.
+    return (
+        f"callbacks of {', '.join(settings.user_ids)} are ours. Not sure? Run one job: the receiver "
+        "logs callback.foreign_account with the account that fal names"
+    )
 
 
 def _storage(settings: Settings) -> str:
@@ -99,4 +116,5 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "ffmpeg": _ffmpeg,
     "provenance": _provenance,
     "receiver": _receiver,
+    "account": _account,
 }
