@@ -76,8 +76,8 @@ def _account(settings: Settings) -> str:
     # https://docs.fal.ai/documentation/model-apis/inference/webhooks names the header alone; a team
     # key may stand for another id than its owner's.
     return (
-        f"callbacks of {', '.join(settings.user_ids)} are ours. Not sure? Run one job: the receiver "
-        "logs callback.foreign_account with the account that fal names"
+        f"callbacks of {', '.join(settings.user_ids)} are ours. Not sure? Run one job: the "
+        "receiver logs callback.foreign_account with the account that fal names"
     )
 
 
