@@ -168,6 +168,13 @@ def test_show_json(records: Records, redis_url: str) -> None:
     )
 
 
+def test_a_prompt_is_shown_as_it_is(records: Records, redis_url: str) -> None:
+    """What looks like markup in a prompt is text to `show`."""
+    environ = {"REDIS_URL": redis_url, "COLUMNS": "200"}
+    run("submit", TEXT, "prompt=A [bold]fox[/bold]", "--id", "a1", environ=environ)
+    assert "A [bold]fox[/bold]" in run("show", "a1", environ=environ).stdout
+
+
 def test_broker_follows_redis() -> None:
     """Without a broker of its own, Celery uses REDIS_URL, in kombu's spelling of a socket."""
     for redis_url, broker_url in [

@@ -7,9 +7,10 @@ import click
 import httpx
 from redis import Redis
 from redis.exceptions import ResponseError
-from rich.console import Console
+from rich.text import Text
 
 from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.cli.screen import plain_console
 from worker.delivery import credentials, found_ffmpeg
 from worker.failures import Failure
 from worker.ffmpeg import MEANING
@@ -34,9 +35,10 @@ def check(as_json: bool) -> None:
     if as_json:
         print_json({name: {"ok": ok, "detail": text} for name, (ok, text) in results.items()})
     else:
-        console = Console()
+        console = plain_console()
         for name, (ok, text) in results.items():
-            console.print(f"{'[green]ok[/]    ' if ok else '[red]fails[/] '} {name:<10} {text}")
+            word = Text("ok    " if ok else "fails ", style="green" if ok else "red")
+            console.print(Text.assemble(word, f" {name:<10} {text}"), soft_wrap=True)
     sys.exit(0 if all(ok for ok, _ in results.values()) else 1)
 
 

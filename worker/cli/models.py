@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 import httpx
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from worker.catalogue import openapi
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
+from worker.cli.screen import plain_console
 from worker.models import Catalogue, Kind, Model, Refusal, Status, rows
 from worker.order import ENDPOINT
 from worker.settings import Lookup
@@ -68,7 +69,7 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
         status = "" if model.status is Status.LISTED else f" ({model.status})"
         inputs = ", ".join(item.name + "*" * item.required for item in model.inputs)
         table.add_row(f"{model.endpoint}{status}", inputs, model.price_sentence)
-    Console().print(table)
+    plain_console().print(table)
 
 
 @models.command()
@@ -89,10 +90,10 @@ def show(endpoint: str, as_json: bool) -> None:
         summary = {**_summary(model), "price_about": told, "sources": model.sources}
         print_json({**summary, "inputs": inputs, "example": example})
         return
-    console = Console()
-    console.print(f"[bold]{model.endpoint}[/]  {model.request_type}", highlight=False)
+    console = plain_console()
+    console.print(Text(model.endpoint, style="bold"), model.request_type)
     for name, text in _facts(model).items():
-        console.print(f"[dim]{name:<6}[/] {text}", highlight=False, soft_wrap=True)
+        console.print(Text(f"{name:<6}", style="dim"), text, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("input", "type", "default", "allowed", "description"):
         table.add_column(name, overflow="fold")

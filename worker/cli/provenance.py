@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from worker.cli.command import Problem, json_option, print_json
 from worker.provenance import ProvenanceUnusable
@@ -66,7 +67,7 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
 def _print(shown: Shown) -> None:
     console = Console(highlight=False)
     colour = _COLOURS.get(shown.state, "red")
-    console.print(f"[{colour}]{shown.state}[/]  {', '.join(shown.failures)}".rstrip())
+    console.print(Text(str(shown.state), style=colour), ", ".join(shown.failures), markup=False)
     for claim in shown.claims:
         console.print(f"\n{claim.title or 'untitled'}", markup=False)
         console.print(f"  signed by  {claim.signer}", markup=False)

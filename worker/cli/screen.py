@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +47,11 @@ DOING: Mapping[JobState, str] = {
     S.TAGGED: "publishes",
     S.PUBLISHED: "published",
 }
+
+
+def plain_console() -> Console:
+    """A console that prints text as it is: a prompt may hold what Rich takes for markup."""
+    return Console(markup=False, highlight=False)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,17 +1,17 @@
 """`falhook show` and `falhook list`: what is known of jobs."""
 
 import json
+from collections.abc import Mapping
 from itertools import islice
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from worker.cli.command import as_data, job_of, json_option, plainly, print_json, records
-from worker.cli.screen import clock_text, jobs_table, state_text
+from worker.cli.screen import clock_text, jobs_table, plain_console, state_text
 from worker.cli.selection import SINCE, select
 from worker.events import history
-from worker.jobs import Job, JobState
+from worker.jobs import Job, JobState, Json
 from worker.records import Event
 
 
@@ -27,7 +27,7 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         print_json({**as_data(job), "history": events})
         return
-    console = Console()
+    console = plain_console()
     console.print(_facts(job))
     console.print(_history(events))
 
@@ -55,7 +55,7 @@ def list_jobs(
         for job in jobs:
             print_json(as_data(job))
     elif jobs:
-        Console().print(jobs_table(jobs))
+        plain_console().print(jobs_table(jobs))
     elif state or reason or since:
         click.echo("No such jobs.", err=True)
     else:
@@ -77,8 +77,8 @@ def _facts(job: Job) -> Table:
         "attempt": str(job.attempt) if job.attempt else "",
         "request id": job.request_id,
         "cost": _cost(job),
-        "source": json.dumps(job.source) if job.source else "",
-        "outputs": json.dumps(job.outputs, indent=2) if job.outputs else "",
+        "source": _without_cost(job.source),
+        "outputs": _without_cost(job.outputs),
     }
     for name, value in lines.items():
         if value:
@@ -94,6 +94,12 @@ def _cost(job: Job) -> str:
     if job.state is JobState.CANCELLED:
         note = ", rendered all the same" if job.payload else ", unless fal stopped in time"
     return f"about ${usd}{note}"
+
+
+def _without_cost(value: Mapping[str, Json]) -> str:
+    """What people want to see; the cost of each step is in --json and the manifest."""
+    shown = {name: part for name, part in value.items() if name != "cost"}
+    return json.dumps(shown, indent=2) if shown else ""
 
 
 def _history(events: list[Event] | object) -> Table:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from worker.cli.command import job_of, json_option, plainly, print_json, records
-from worker.cli.screen import Way, live_table
+from worker.cli.screen import Way, live_table, plain_console
 from worker.events import follow
 from worker.jobs import JobState
 from worker.records import Event, Records
@@ -35,7 +35,7 @@ def watch_jobs(found: Records, job_ids: Sequence[str], *, as_json: bool) -> int:
     ways = {job_id: _way(found, job_id) for job_id in job_ids}
     since = "0" if ways else "$"
     events = follow(found.redis, job_ids, since=since)
-    console = Console()
+    console = plain_console()
     if as_json or not ways or not console.is_terminal:
         _lines(events, ways, as_json=as_json)
     else:
