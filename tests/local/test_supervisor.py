@@ -136,9 +136,7 @@ def test_what_a_killed_process_leaves_in_its_group_is_ended(output: Output) -> N
     """A worker's own children do not run on beside those of its successor."""
     with supervised(output, worker="sh -c 'sleep 600 & echo $!; wait'") as supervisor:
         grandchild = int(output.line()[1])
-        pid = supervisor.pid("worker")
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        os.kill(supervisor.wait_running("worker"), signal.SIGKILL)
         await_end(grandchild)
         supervisor.wait_running("worker", restarts=1)
 
