@@ -106,7 +106,7 @@ def test_the_pid_is_the_programs_own(output: Output) -> None:
     program = python("import os, signal; print(os.getpid()); signal.pause()")
     with supervised(output, bare=program, already_exec=f"exec {program}") as supervisor:
         seen = dict([output.line(), output.line()])
-        expected = {name: str(supervisor.pid(name)) for name in ("bare", "already_exec")}
+        expected = {name: str(supervisor.wait_running(name)) for name in ("bare", "already_exec")}
     assert expected == seen
 
 
