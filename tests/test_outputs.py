@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -133,8 +134,7 @@ def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
     kept = [publication.storage.read(work_key("j1", name)) for name in source["files"]]
     assert [PNG, PNG, MP3] == kept
     tagged = delivered(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
-    assert tagged is not None
-    assert {"method": "as_is", "files": source["files"]} == tagged.set["outputs"]
+    assert {"method": "as_is", "files": source["files"]} == tagged
 
 
 def test_what_stands_beside_a_video_is_published_with_it(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_what_stands_beside_a_video_is_published_with_it(tmp_path: Path) -> None
     }
     publication = as_is({f"{ON}/a.mp3": MP3}, tmp_path)
     found = publication.beside(rendered(payload), f"{ON}/v.mp4", lambda _done, _total: None)
-    expected = {"image-1.png": {"output": "broken", "reason": "no_files"}}
+    expected = {"image-1.png": {"output": "broken", "reason": "bad_data_uri"}}
     assert expected == found["skipped"]
     assert MP3 == publication.storage.read(work_key("j1", "audio-1.mp3"))
     job = Job(id="j1", endpoint="a/x", arguments={}, source={"sha256": "…", **found})
@@ -168,14 +168,24 @@ def test_a_video_is_not_delivered_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("payload", "reason"),
     [
-        {"images": [{"url": f"{ON}/{n}"} for n in range(65)]},
-        {"image": {"url": "data:image/png;base64,!!"}},
+        ({"images": [{"url": f"{ON}/{n}"} for n in range(65)]}, "too_many_files"),
+        ({"image": {"url": "data:image/png;base64,!!"}}, "bad_data_uri"),
     ],
 )
-def test_what_cannot_be_published_is_said(tmp_path: Path, payload: Any) -> None:
+def test_what_cannot_be_published_is_said(tmp_path: Path, payload: Any, reason: str) -> None:
     """A bound on files, and broken data URIs, end the job in a sentence."""
     with pytest.raises(Permanent) as caught:
         as_is({}, tmp_path).download(rendered(payload), lambda _done, _total: None)
-    assert "no_files" == caught.value.reason
+    assert reason == caught.value.reason
+
+
+def test_a_result_without_files_is_delivered_itself(tmp_path: Path) -> None:
+    """A voice's id, a text: nothing is fetched, and the manifest is to hold the result."""
+    job = rendered({"voice_id": "v-829"})
+    outcome = as_is({}, tmp_path).download(job, lambda _done, _total: None)
+    source = cast(dict[str, Any], outcome.set["source"])
+    assert (JobState.DOWNLOADED, {"files": {}}) == (outcome.to, source)
+    expected = {"method": "result", "files": {}, "result": {"voice_id": "v-829"}}
+    assert expected == delivered(replace(job, source=source))

@@ -70,6 +70,19 @@ def test_goes_on_where_it_failed(world: World, fal: ScriptedFal, task: Task, to:
     assert (S.PUBLISHED, 1, "") == (world.state(), fal.count("POST"), world.job().reason)
 
 
+def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: ScriptedFal) -> None:
+    """What was paid for is the voice's id, for one; it is on the record."""
+    world.work[Task.DOWNLOAD] = broken
+    world.add(needs_file=0)
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback(payload={"voice_id": "v-829"}))
+    world.follow_wakes()
+    world.work.clear()
+    assert S.RENDERED is Replay(records=world.records).retry(world.job())
+    sweep(world)
+    assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
+
+
 def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> None:
     """A refused job has cost nothing: its retry may post it."""
     fal.answers = [answer(403, {"detail": "locked"})]

@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -65,7 +65,8 @@ class System:
     def submit(self, mishap: str = "", endpoint: str = TEXT, **arguments: object) -> str:
         """Make a job and give its id."""
         prompt = f"A fox [[sim: {mishap}]]" if mishap else "A fox"
-        order = json.dumps({"prompt": prompt, **arguments})
+        given = {"prompt": prompt, **arguments}
+        order = json.dumps({name: value for name, value in given.items() if value is not None})
         [job] = self.falhook("submit", endpoint, "--arguments", order)
         return str(job["id"])
 
@@ -106,6 +107,12 @@ class System:
         """The names of the files that are in place for a job."""
         folder = self.directory / "storage" / "published" / job_id
         return sorted(path.name for path in folder.glob("*"))
+
+    def manifest(self, job_id: str) -> dict[str, Any]:
+        """What the manifest of a published job says."""
+        path = self.directory / "storage" / "published" / job_id / "manifest.json"
+        told: dict[str, Any] = json.loads(path.read_text())
+        return told
 
     def program(self, word: str) -> psutil.Process:
         """The running process of the stack whose command holds `word`."""
@@ -167,8 +174,7 @@ def test_the_main_job(system: System) -> None:
         system.published(job_id),
         system.asked(job),
     )
-    manifest = system.directory / "storage" / "published" / job_id / "manifest.json"
-    told = json.loads(manifest.read_text())
+    told = system.manifest(job_id)
     assert (job_id, TEXT, job["request_id"], 5.0) == (
         told["job_id"],
         told["endpoint"],
@@ -176,6 +182,19 @@ def test_the_main_job(system: System) -> None:
         round(told["video"]["seconds"], 1),
     )
     assert told["video"]["height"] > told["video"]["width"]
+
+
+def test_every_kind_of_result_is_published(system: System) -> None:
+    """Not only clips: pictures and sounds as files, and a voice's id in the manifest itself."""
+    page = "https://example.com"
+    voice = system.submit(endpoint=f"{KLING}/create-voice", voice_url=f"{page}/me.mp3", prompt=None)
+    speech = system.submit(endpoint=f"{KLING}/v1/tts", text="Hello", prompt=None)
+    image = system.submit(endpoint="fal-ai/kling-image/v3/text-to-image")
+    assert ["PUBLISHED"] * 3 == [job["state"] for job in system.ended(voice, speech, image)]
+    told = system.manifest(voice)
+    assert ("result", {}, ["voice_id"]) == (told["method"], told["files"], list(told["result"]))
+    assert ["audio-1.mp3", "manifest.json"] == system.published(speech)
+    assert ["image-1.png", "manifest.json"] == system.published(image)
 
 
 MISHAPS = {

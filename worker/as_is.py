@@ -1,4 +1,4 @@
-"""What is no video in a result: images, sounds and other files, published as fal made them."""
+"""What is no video in a result: images, sounds, other files, plain values, as fal made them."""
 
 import base64
 import binascii
@@ -16,6 +16,7 @@ from worker.step import Outcome
 from worker.storage import Storage
 
 METHOD = "as_is"
+RESULT = "result"  # the method of a result without any file
 MOST_FILES = 64
 
 
@@ -29,9 +30,9 @@ class AsIs:
     def download(self, job: Job, progress: Callable[[int, int | None], None]) -> Outcome:
         """DOWNLOADED: every file of the result is whole in storage, described on the record."""
         files = files_of(job.payload)
-        if not 0 < len(files) <= MOST_FILES:
-            sentence = f"the result holds {len(files)} files; 1 to {MOST_FILES} can be published"
-            raise Permanent("no_files", sentence)
+        if len(files) > MOST_FILES:
+            sentence = f"the result holds {len(files)} files; {MOST_FILES} can be published"
+            raise Permanent("too_many_files", sentence)
         kept: dict[str, Json] = {
             name: self._keep(job, name, file, progress) for name, file in named(files).items()
         }
@@ -83,17 +84,24 @@ def _embedded(file: File) -> bytes:
             return encoded
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        raise Permanent("no_files", f"{file.path} holds a data URI that is not base64") from None
+        raise Permanent(
+            "bad_data_uri", f"{file.path} holds a data URI that is not base64"
+        ) from None
 
 
-def delivered(job: Job) -> Outcome | None:
-    """TAGGED with the files as they are; None for a job whose source is a video."""
+def delivered(job: Job) -> dict[str, Json] | None:
+    """The job's outputs: the files as they are, or the result itself where it holds none.
+
+    None for a job whose source is a video.
+    """
     files = job.source.get("files")
     if "sha256" in job.source or not isinstance(files, dict):
         return None
-    outputs: dict[str, Json] = {"method": METHOD, "files": files}
-    event = {"method": METHOD}
-    return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
+    method = METHOD if files else RESULT
+    outputs: dict[str, Json] = {"method": method, "files": files}
+    if not files:
+        outputs["result"] = job.payload
+    return outputs
 
 
 def extras(job: Job) -> dict[str, Json]:

@@ -83,7 +83,7 @@ class Ingest:
         if failure is not None:
             return self._move(job, unrendered(failure, told))
         if payload is not None:
-            return self._move(job, rendered(payload, told))
+            return self._move(job, rendered(job, payload, told))
         # https://docs.fal.ai/documentation/model-apis/inference/webhooks : it succeeded, but its
         # result could not be encoded into the callback; it is due to be looked up at once.
         outcome = Outcome(

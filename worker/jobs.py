@@ -74,6 +74,8 @@ class Job:
     # What fal is asked beside the inputs (worker/options.py), and what the job should cost.
     options: Mapping[str, Json] = field(default_factory=dict)
     estimate: Mapping[str, Json] = field(default_factory=dict)
+    # 1: a result without a file is a failure; 0: any result is what was asked for.
+    needs_file: int = 1
     state: JobState = JobState.QUEUED
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -111,7 +113,7 @@ class Job:
 
 
 _JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs", "options", "estimate"})
-_INTS = frozenset({"attempt", "posted", "tries", "wakes", "looked_up"})
+_INTS = frozenset({"needs_file", "attempt", "posted", "tries", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 
 

@@ -76,7 +76,7 @@ class LookUp:
         except Permanent as failure:
             self._move(job, unrendered(failure, {}))
         else:
-            self._move(job, rendered(payload, {"request_id": job.request_id}))
+            self._move(job, rendered(job, payload, {"request_id": job.request_id}))
 
     def _expire(self, job: Job, reason: str, sentence: str) -> None:
         why = {"step": "render", "reason": reason, "sentence": sentence}

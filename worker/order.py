@@ -68,7 +68,6 @@ class Checks:
         """
         _require_types(order)
         model = self.find(order.endpoint, unchecked=order.unchecked)
-        _require_files(model)
         refused: list[Refusal] = []
         staged, checked, options = Staged(arguments={}), {}, Options()
         try:
@@ -91,6 +90,7 @@ class Checks:
             metadata=_checked_metadata(order.metadata),
             options=options.record(),
             estimate=_recorded(model.estimate(checked)),
+            needs_file=int(model.needs_file),
         )
         return Draft(job=job, staged=staged, model=model)
 
@@ -107,10 +107,6 @@ class Checks:
             return Model(endpoint=endpoint)
 
 
-# What the catalogue calls outputs that are no files.
-_PLAIN_OUTPUTS = frozenset({"string", "number", "integer", "boolean", "object", "any"})
-
-
 def _require_types(order: Order) -> None:
     """Messages come from any codebase: they may hold anything, of any type."""
     if order.unknown:
@@ -122,15 +118,6 @@ def _require_types(order: Order) -> None:
         raise Refusal("bad_endpoint", "the endpoint must be a text such as owner/app/…")
     if not isinstance(metadata, Mapping):
         raise Refusal("bad_metadata", "the metadata must be an object")
-
-
-def _require_files(model: Model) -> None:
-    if model.outputs and not set(model.outputs.values()) - _PLAIN_OUTPUTS:
-        raise Refusal(
-            "no_file_output",
-            f"{model.endpoint} gives {', '.join(model.outputs)}, no file; falhook publishes files. "
-            "`falhook models` lists the endpoints that give one",
-        )
 
 
 def _an_object(order: Order) -> Mapping[str, object]:

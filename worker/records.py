@@ -73,6 +73,7 @@ class Records:
             "metadata": job.metadata,
             "options": job.options,
             "estimate": job.estimate,
+            "needs_file": job.needs_file,
             "step": job.step,
             "reason": job.reason,
             "sentence": job.sentence,

@@ -7,10 +7,9 @@ attempts; wherever fal may have rendered, a new POST is somebody's own decision 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.failures import Permanent
 from worker.jobs import Job, JobState
 from worker.records import Change, Records
-from worker.result import video_address
+from worker.result import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
 
@@ -39,7 +38,7 @@ def resumes_at(job: Job) -> JobState | None:
         return JobState.TAGGED
     if job.source:
         return JobState.DOWNLOADED
-    if _has_video(job):
+    if publishable(job.payload, needs_file=bool(job.needs_file)):
         return JobState.RENDERED
     if not (job.posted or job.callback or job.request_id):
         return JobState.QUEUED
@@ -92,14 +91,6 @@ class Replay:
         if not self.records.change(job.id, [job.state], change):
             raise NotReplayed(f"{job.id} is no longer {job.state}: somebody else was faster")
         return to
-
-
-def _has_video(job: Job) -> bool:
-    try:
-        video_address(job.payload)
-    except Permanent:
-        return False
-    return True
 
 
 def _not_ended(job: Job) -> str:

@@ -1,9 +1,9 @@
-"""What a result holds: the files that fal rendered."""
+"""What a result holds: files that fal rendered, or plain values such as the id of a voice."""
 
 from collections.abc import Mapping
 
 from worker.failures import Permanent
-from worker.jobs import JobState, Json
+from worker.jobs import Job, JobState, Json
 from worker.outputs import files_of
 from worker.step import Outcome
 
@@ -12,30 +12,32 @@ _CLIPS = frozenset({"mp4", "mov"})
 
 
 def video_address(payload: Json) -> str | None:
-    """The address of the rendered video; None in a result of other files.
+    """The address of the rendered video; None in a result of other files, or of none.
 
-    https://fal.ai/docs : a File has `url` and may lack everything else. Raises Permanent
-    ("no_video") where the result holds no file at all.
+    https://fal.ai/docs : a File has `url` and may lack everything else.
     """
     match payload:
         case {"video": {"url": str(address)}} if address:
             return address
     files = files_of(payload)
-    if not files:
-        raise Permanent("no_video", "fal's result holds no video or other file with an address")
     return next((file.address for file in files if file.media.extension in _CLIPS), None)
 
 
-def rendered(payload: Json, told: Mapping[str, object]) -> Outcome:
-    """RENDERED with the result on the record; FAILED where it holds no video.
+def publishable(payload: Json, *, needs_file: bool) -> bool:
+    """Whether the result holds a file, or, where none is needed, anything at all."""
+    return bool(files_of(payload)) or (
+        not needs_file and isinstance(payload, dict) and payload != {}
+    )
+
+
+def rendered(job: Job, payload: Json, told: Mapping[str, object]) -> Outcome:
+    """RENDERED with the result on the record; FAILED where it holds nothing to publish.
 
     `told` is what else becomes known with it, the request id for one.
     """
     kept = {**told, "payload": payload}
-    try:
-        video_address(payload)
-    except Permanent as failure:
-        return unrendered(failure, kept)
+    if not publishable(payload, needs_file=bool(job.needs_file)):
+        return unrendered(_nothing(job), kept)
     return Outcome(
         to=JobState.RENDERED,
         set={**kept, "step": "", "reason": "", "sentence": ""},
@@ -44,6 +46,13 @@ def rendered(payload: Json, told: Mapping[str, object]) -> Outcome:
 
 
 def unrendered(failure: Permanent, told: Mapping[str, object]) -> Outcome:
-    """FAILED because fal has no video of this job, with fal's words."""
+    """FAILED because fal has no result of this job, with fal's words."""
     why = {"step": "render", "reason": failure.reason, "sentence": failure.sentence}
     return Outcome(to=JobState.FAILED, set={**told, **why}, event=why)
+
+
+def _nothing(job: Job) -> Permanent:
+    if job.needs_file:
+        sentence = "fal's result holds no video or other file with an address"
+        return Permanent("no_video", sentence)
+    return Permanent("no_result", "fal's result is empty")

@@ -5,11 +5,11 @@ They may run on different machines: each takes the job alone and finds its input
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
-from worker.as_is import METHOD, AsIs, delivered, extras
+from worker.as_is import AsIs, delivered, extras
 from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
@@ -77,8 +77,9 @@ class TranscodeTag:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
         pictures = PictureTags(storage=self.storage, delivering=self.delivering)
         if others := delivered(job):
-            files = pictures.tagged(job, extras(job))
-            return replace(others, set={"outputs": {"method": METHOD, "files": files}})
+            outputs = others | {"files": pictures.tagged(job, extras(job))}
+            told = {"method": str(others["method"])}
+            return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
         meter = Meter()
         with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
             source, into = Path(scratch, SOURCE), Path(scratch, "delivery")

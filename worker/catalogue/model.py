@@ -24,6 +24,7 @@ from worker.catalogue.rules import Rule
 from worker.prices import Basis, Estimate, Price
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
+_PLAIN = frozenset({"string", "number", "integer", "boolean", "object", "any"})
 _VERSION = re.compile(r"(?:v\d[\w.-]*|o\d+)")
 
 
@@ -58,6 +59,11 @@ class Model:
     def version(self) -> str:
         """What hints call it: `v2.6`, `o3`, else the endpoint."""
         return next(filter(_VERSION.fullmatch, self.endpoint.split("/")), self.endpoint)
+
+    @property
+    def needs_file(self) -> bool:
+        """Whether a result without a file is a failure, as far as the endpoint's outputs say."""
+        return bool(set(self.outputs.values()) - _PLAIN)
 
     def check(
         self, arguments: Mapping[str, object], *, problems: Sequence[Problem] = ()
