@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from tests.job_factories import Clock
 from tests.media_factories import clip, tags
 from worker.cost import Cost
 from worker.delivery import Delivering
@@ -130,3 +131,16 @@ def test_progress_is_on_the_event_stream(records: Records) -> None:
     assert 1 <= len(told) <= 20 / INTERVAL
     assert ("12.5", "3.2") == (told[0]["fps"], told[0]["left"])
     assert float(told[0]["fraction"]) == pytest.approx(int(told[0]["frames"]) / 50, abs=0.01)
+
+
+def test_a_download_tells_what_is_left(records: Records) -> None:
+    """By the rate so far; nothing where the size is not known."""
+    made, now = tags(), Clock(0.0)
+    job = Job(id=made.job_id, endpoint=made.endpoint, arguments={})
+    records.add(job, due=0, event={"name": "created", "step": "test"})
+    tell = Progress(records, clock=now).bytes(job, "falhook.download")
+    now.forward(30.0)
+    tell(5_000, None)
+    tell(25_000, 100_000)
+    told = [event for event in history(records.redis, job.id) if event["name"] == "progress"]
+    assert [("0.250", "90.0")] == [(event["fraction"], event["left"]) for event in told]

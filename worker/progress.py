@@ -30,11 +30,12 @@ class Progress:
 
     def bytes(self, job: Job, step: str) -> Callable[[int, int | None], None]:
         """A callback for the bytes done and, where known, the bytes in all."""
-        tell = self._teller(job, step)
+        tell, begun = self._teller(job, step), self._clock()
 
         def count(done: int, total: int | None) -> None:
-            if total:
-                tell(done / total, {})
+            if total and done:
+                left = (self._clock() - begun) * (total - done) / done
+                tell(done / total, {"left": f"{left:.1f}"})
 
         return count
 

@@ -63,7 +63,9 @@ class Way:
     state: JobState = S.QUEUED
     since: float = 0.0
     began: float = 0.0
+    # How much of the present step is done, 0 to 1, and when it should end; 0: not told.
     fraction: float = 0.0
+    ends: float = 0.0
     reason: str = ""
     # State and the seconds the job was in it, for each it has left.
     spent: list[tuple[JobState, float]] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Way:
         to = JobState(event["to"])
         if event["name"] == "progress":
             self.fraction = float(event["fraction"])
+            self.ends = at + float(event["left"]) if "left" in event else 0.0
             return
         self.reason = event.get("sentence") or event.get("reason") or ""
         if not self.began:
@@ -81,7 +84,7 @@ class Way:
             self.state = to
         elif to is not self.state:
             self.spent.append((self.state, at - self.since))
-            self.state, self.since, self.fraction = to, at, 0.0
+            self.state, self.since, self.fraction, self.ends = to, at, 0.0, 0.0
 
     @property
     def final(self) -> bool:
@@ -91,6 +94,18 @@ class Way:
     def total(self, now: float) -> float:
         """Seconds from the job's creation to its end, or to `now`."""
         return (self.since if self.final else now) - self.began
+
+    def status(self) -> Text:
+        """The state in its colour, and what part of the step is done where that is told."""
+        done = f" {self.fraction:3.0%}" if self.fraction else ""
+        return state_text(self.state).append(done, style="dim")
+
+    def doing(self, now: float) -> str:
+        """What happens to the job and for how much longer, or why it ended as it did."""
+        if self.final and self.reason:
+            return self.reason
+        left = max(0.0, self.ends - now)
+        return DOING.get(self.state, self.reason) + (f", {left:.0f} s left" if self.ends else "")
 
 
 def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
@@ -105,15 +120,14 @@ def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
         bar = ProgressBar(
             total=WAY, completed=done, width=10, complete_style=colour, finished_style=colour
         )
-        doing = way.reason if way.final and way.reason else DOING.get(way.state, way.reason)
         cells = (
             Text(way.job_id, style="bold"),
             Text(short(way.endpoint)),
             bar,
-            state_text(way.state),
+            way.status(),
             Text(f"{way.total(now):5.1f} s"),
         )
-        table.add_row(*cells, *([Text(doing)] if width >= ROOMY else []))
+        table.add_row(*cells, *([Text(way.doing(now))] if width >= ROOMY else []))
     for column in table.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     return table

@@ -1,0 +1,68 @@
+"""What a person sees of a job that is on its way."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from worker.cli.screen import ROOMY, Way, live_table
+from worker.jobs import JobState
+from worker.records import Event
+
+START = 1_700_000_000.0
+
+
+def moved(to: JobState, after: float, **more: str) -> Event:
+    """A job came into this state, so many seconds after it was made."""
+    return {"job": "job1", "at": f"{START + after}", "to": to, "name": "moved", **more}
+
+
+def progress(at: JobState, after: float, **more: str) -> Event:
+    """A step told how far it is."""
+    return {**moved(at, after, **more), "name": "progress"}
+
+
+def seen(*events: Event, after: float, width: int = ROOMY) -> str:
+    """The line of a job in a terminal, that long after it was made."""
+    way = Way(job_id="job1", endpoint="acme/dolly")
+    for event in events:
+        way.take(event)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live_table([way], START + after, width=width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+DOWNLOADED = moved(JobState.DOWNLOADED, 4.0)
+HALF = progress(JobState.DOWNLOADED, 6.0, fraction="0.421", left="3.0", frames="120", fps="60.0")
+
+
+def test_a_long_step_shows_how_far_it_is_and_how_long_it_takes() -> None:
+    """The seconds left run down between two tellings."""
+    told = seen(DOWNLOADED, HALF, after=7.0)
+    assert "DOWNLOADED 42%" in told
+    assert "transcodes and tags, 2 s left" in told
+
+
+def test_a_narrow_terminal_shows_how_far_it_is_too() -> None:
+    """The phrase is left out, the percentage is not."""
+    told = seen(DOWNLOADED, HALF, after=7.0, width=80)
+    assert ("DOWNLOADED 42%" in told, "left" in told, 1) == (True, False, told.count("\n"))
+
+
+def test_a_step_that_takes_longer_than_foreseen_never_has_less_than_nothing_left() -> None:
+    """Until the next telling."""
+    assert "0 s left" in seen(DOWNLOADED, HALF, after=60.0)
+
+
+@pytest.mark.parametrize("last", [JobState.TAGGED, JobState.PUBLISHED])
+def test_the_next_step_begins_anew(last: JobState) -> None:
+    """What was told of one step says nothing of another."""
+    told = seen(DOWNLOADED, HALF, moved(last, 8.0), after=9.0)
+    assert (True, False, False) == (last in told, "%" in told, "left" in told)
+
+
+def test_a_failed_job_says_why() -> None:
+    """In the place of what it does."""
+    failed = moved(JobState.FAILED, 5.0, reason="media_invalid", sentence="it is no MP4")
+    assert "it is no MP4" in seen(DOWNLOADED, HALF, failed, after=9.0)
