@@ -71,7 +71,9 @@ def _print(shown: Shown) -> None:
     for claim in shown.claims:
         console.print(f"\n{claim.title or 'untitled'}", markup=False)
         console.print(f"  signed by  {claim.signer}", markup=False)
-        console.print(f"  when       {claim.when or 'not said'}", markup=False)
+        by = "time stamp" if claim.stamped else "as it says itself"
+        when = f"{claim.when} ({by})" if claim.when else "not said"
+        console.print(f"  when       {when}", markup=False)
         console.print(f"  with       {claim.program}", markup=False)
         console.print(f"  actions    {', '.join(claim.actions)}", markup=False)
         if claim.source_type:

@@ -13,12 +13,14 @@ from worker.provenance.credentials import reading, sdk
 class Claim:
     """One manifest of a file: who signed it, when, with what program, and what was done.
 
-    `when` is the time stamp's, or what the actions say of themselves; None where neither does.
+    `when` is the time stamp's where it is `stamped`, else what the actions say of themselves; None
+    where neither does.
     """
 
     title: str
     signer: str
     when: str | None
+    stamped: bool
     program: str
     actions: tuple[str, ...]
     source_type: str | None
@@ -70,11 +72,13 @@ def _claim(manifest: Json) -> Claim:
     signature = held.get("signature_info")
     signed = signature if isinstance(signature, dict) else {}
     actions = list(_actions(held))
+    stamp = signed.get("time")
     issuer, name = signed.get("issuer"), signed.get("common_name")
     return Claim(
         title=str(held.get("title") or ""),
         signer=", ".join(str(part) for part in (name, issuer) if part) or "unknown",
-        when=_first([signed.get("time"), *(action.get("when") for action in actions)]),
+        when=_first([stamp, *(action.get("when") for action in actions)]),
+        stamped=isinstance(stamp, str),
         program=_program(held.get("claim_generator_info")),
         actions=tuple(str(action.get("action")) for action in actions),
         source_type=_first([action.get("digitalSourceType") for action in actions]),

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from worker.failures import Failure, Permanent
+from worker.failures import Failure, Permanent, Transient
 from worker.layout import CONTENT_TYPES
 from worker.provenance.credentials import Credentials, sdk
 from worker.tags import AI_ORIGIN, Tags
@@ -20,6 +21,8 @@ from worker.tags import AI_ORIGIN, Tags
 GOOD = frozenset({"Valid", "Trusted"})
 _PARENT = "parent"
 _UNSIGNED = frozenset({".vtt", ".m3u8", ".m4s"})  # texts, and fragments, which the SDK cannot sign
+# What the SDK says when a request to the authority fails, or its answer is no time stamp.
+_NO_STAMP = "Signature: internal error"
 _SIGNED = ".signed"  # suffix of a file that is being signed
 
 
@@ -82,7 +85,7 @@ def _sign(path: Path, origin: Origin, tags: Tags, credentials: Credentials) -> s
         state = _validated(c2pa, signed, path.suffix, context)
     except c2pa.C2paError as error:
         signed.unlink(missing_ok=True)
-        raise next(iter(failures), _refused(path, str(error))) from error
+        raise next(iter(failures), _unsigned(path, credentials, str(error))) from error
     if state not in GOOD or (credentials.anchors and state != "Trusted"):
         signed.unlink()
         raise _refused(path, f"after signing it is {state}")
@@ -130,6 +133,19 @@ def _validated(c2pa: Any, path: Path, suffix: str, context: Any) -> str:
         return str(r.get_validation_state())
 
 
+def _unsigned(path: Path, credentials: Credentials, words: str) -> Failure:
+    """What an error of the SDK means, which tells no failed time stamp apart from others."""
+    if credentials.tsa and words.startswith(_NO_STAMP):
+        # The address may hold a password.
+        host = f"{urlsplit(credentials.tsa).hostname} (FALHOOK_C2PA_TSA)"
+        said = _printable(words.partition(" for url ")[0].replace(credentials.tsa, host))
+        return Transient("timestamp_unavailable", f"{host} gave no time stamp: {said}")
+    return _refused(path, words)
+
+
 def _refused(path: Path, words: str) -> Permanent:
-    said = "".join(filter(str.isprintable, words))[:300]
-    return Permanent("signing_refused", f"{path.name} could not be signed: {said}")
+    return Permanent("signing_refused", f"{path.name} could not be signed: {_printable(words)}")
+
+
+def _printable(words: str) -> str:
+    return "".join(filter(str.isprintable, words))[:300]
