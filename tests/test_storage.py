@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from worker.directory import ABANDONED_AFTER
 from worker.failures import Permanent, Transient
-from worker.storage import RETRY, Storage
+from worker.storage import Storage, require_usable
+from worker.storage.directory import ABANDONED_AFTER
+from worker.storage.stores import RETRY
+from worker.storage.usable import probe
 
 MP4 = "video/mp4"
 PART = 5 * 1024 * 1024
@@ -50,7 +52,7 @@ def files(storage: Storage) -> list[str]:
 
 def test_check_passes_and_leaves_nothing(storage: Storage) -> None:
     """A usable store passes the check, and no probe stays in it."""
-    storage.check()
+    require_usable(storage)
     assert [] == list(storage.list(".probe"))
 
 
@@ -176,7 +178,7 @@ Storage.open(sys.argv[1]).put("jobs/1/clip", source(), content_type="video/mp4")
 def killed_writer(storage: Storage) -> None:
     """A process that really was killed with SIGKILL in the middle of a put."""
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, storage.url],
+        [sys.executable, "-c", KILLED, storage.place.url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -282,8 +284,8 @@ def test_directory_taken_away(directory: Storage) -> None:
     directory.root.rmdir()
     directory.root.write_bytes(b"a file now")
     with pytest.raises(Permanent, match="storage_unwritable") as caught:
-        directory.check()
-    assert f"FALHOOK_STORAGE_URL={directory.url!r}" in caught.value.sentence
+        require_usable(directory)
+    assert f"FALHOOK_STORAGE_URL={directory.place.url!r}" in caught.value.sentence
     assert "directory" in caught.value.sentence
     with pytest.raises(Permanent, match=r"storage_unwritable: .*Not a directory.*; make it"):
         directory.put("a/b", b"", content_type=MP4)
@@ -307,10 +309,10 @@ def test_full_disk(directory: Storage, tmp_path: Path) -> None:
 
 FORKED = """
 import json, os, sys
-from worker.storage import Storage
+from worker.storage import Storage, require_usable
 
 storage = Storage.open(sys.argv[1])
-storage.check()
+require_usable(storage)
 told = {}
 for name in ("before", "after"):
     if name == "after":
@@ -332,7 +334,7 @@ print(json.dumps(told))
 def test_fork(directory: Storage) -> None:
     """A child works when its parent only opened and checked; else it is told, and never hangs."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKED, directory.url],
+        [sys.executable, "-c", FORKED, directory.place.url],
         capture_output=True,
         text=True,
         timeout=30,
@@ -401,7 +403,7 @@ def test_remote_faults(
             with pytest.raises(failure):
                 storage.put("clip", b"x", content_type=MP4, create=True)
             with pytest.raises(Permanent, match="storage_unwritable: FALHOOK_STORAGE_URL=s3://"):
-                storage.probe()
+                probe(storage)
         finally:
             server.shutdown()
     assert reason == caught.value.reason
@@ -415,4 +417,4 @@ def test_http_endpoint_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     with pytest.raises(Permanent, match=r"storage_unwritable: .*AWS_ALLOW_HTTP=true"):
-        Storage.open("s3://bucket").check()
+        require_usable(Storage.open("s3://bucket"))

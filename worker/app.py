@@ -18,7 +18,7 @@ from worker.jobs import Json
 from worker.messages import client
 from worker.order import Order
 from worker.settings import Settings
-from worker.storage import Storage
+from worker.storage import Storage, require_usable
 from worker.sweep import INTERVAL
 
 
@@ -63,7 +63,7 @@ def _keep_logging(**_: object) -> None:
 
 def _check_storage(storage: Storage, **_: object) -> None:
     try:
-        storage.check()
+        require_usable(storage)
     except Permanent as failure:
         sys.stderr.write(f"{failure.sentence}\n")
         raise SystemExit(2) from None

@@ -17,7 +17,7 @@ from worker.ffmpeg import MEANING
 from worker.messages import client
 from worker.records import connect
 from worker.settings import Settings
-from worker.storage import Storage
+from worker.storage import Storage, require_usable
 
 TIMEOUT = 10
 
@@ -85,7 +85,7 @@ def _account(settings: Settings) -> str:
 
 def _storage(settings: Settings) -> str:
     storage = Storage.open(settings.storage_url)
-    storage.check()
+    require_usable(storage)
     return storage.address("")
 
 

@@ -1,0 +1,13 @@
+"""``python -m worker.storage URL``: exit code 1 and a sentence where it cannot be written to."""
+
+import sys
+
+from worker.failures import Failure
+from worker.storage.objects import Storage
+from worker.storage.usable import probe
+
+if __name__ == "__main__":
+    try:
+        probe(Storage.open(sys.argv[1]))
+    except (Failure, ValueError) as fault:
+        sys.exit(getattr(fault, "sentence", str(fault)))

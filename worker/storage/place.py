@@ -1,0 +1,42 @@
+"""Where a storage is, as people name it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from worker.failures import Permanent
+
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another provider, "
+    "AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where it begins with http://)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+
+
+def credentials(url: str) -> str:
+    """The environment variables that a remote store reads its credentials from, as a sentence."""
+    return _CREDENTIALS.get(urlsplit(url).scheme[:2], _CREDENTIALS["az"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What FALHOOK_STORAGE_URL names; `root` where that is a directory of this machine."""
+
+    url: str
+    root: Path | None = None
+
+    def address(self, key: str) -> str:
+        """Where a person finds the object; an empty key is the place itself."""
+        place = str(self.root) if self.root is not None else self.url.rstrip("/")
+        return f"{place}/{key}" if key else place
+
+    def unwritable(self, detail: str) -> Permanent:
+        """The failure that names the setting, its value and the cure."""
+        cure = "make it a directory that this user may write to"
+        if self.root is None:
+            cure = f"see that it exists, and set {credentials(self.url)}"
+        return Permanent(
+            "storage_unwritable",
+            f"FALHOOK_STORAGE_URL={self.url} cannot be written to ({detail}); {cure}",
+        )

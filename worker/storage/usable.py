@@ -1,0 +1,45 @@
+"""Whether a storage can be used, tried before the first job needs it."""
+
+import subprocess
+import sys
+import uuid
+
+from obstore.store import MemoryStore
+
+from worker.failures import Permanent, Transient
+from worker.storage.objects import Storage
+
+CHECK_TIMEOUT = 60.0
+
+
+def require_usable(storage: Storage) -> None:
+    """An object was really written, read back and deleted.
+
+    Raises Permanent("storage_unwritable") with the setting, its value and the cure. The calls
+    are made by a process of their own, so that this one may still fork.
+    """
+    if isinstance(storage.store, MemoryStore):
+        return probe(storage)
+    command = [sys.executable, "-m", "worker.storage", storage.place.url]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise storage.place.unwritable(f"no answer in {CHECK_TIMEOUT:.0f} s") from error
+    if done.returncode:
+        raise Permanent("storage_unwritable", done.stderr.strip().rpartition("\n")[2])
+    return None
+
+
+def probe(storage: Storage) -> None:
+    """What `require_usable` does, by this process itself, which may not fork from then on."""
+    key, written = f".probe/{uuid.uuid4().hex}", uuid.uuid4().bytes
+    try:
+        storage.put(key, written, content_type="application/octet-stream")
+        read = storage.read(key)
+        storage.delete(key)
+    except Transient as failure:
+        raise storage.place.unwritable(failure.sentence) from failure
+    if read != written:
+        raise storage.place.unwritable("what was read back is not what was written")
