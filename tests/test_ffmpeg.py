@@ -15,9 +15,11 @@ import pytest
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script
 from worker.failures import Permanent, Transient
 from worker.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits
+from worker.ffmpeg.attendant import KEPT
 from worker.ffmpeg.isolation import works, wrapper
+from worker.ffmpeg.limits import dies_with_us
 from worker.ffmpeg.outcome import Progress
-from worker.ffmpeg.sandbox import KEPT, _dies_with_us, run
+from worker.ffmpeg.sandbox import run
 
 COPY = ("-map", "0:V:0", "-c", "copy", "-f", "mp4", "copy.mp4")
 ENCODE = ("-map", "0:V:0", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", "copy.mp4")
@@ -182,7 +184,7 @@ def test_an_exception_ends_the_program(tmp_path: Path) -> None:
 
 
 @linux_only
-@pytest.mark.skipif(not _dies_with_us(), reason="no setpriv with --pdeathsig")
+@pytest.mark.skipif(not dies_with_us(), reason="no setpriv with --pdeathsig")
 def test_the_program_dies_with_its_worker(tmp_path: Path) -> None:
     """A worker killed by SIGKILL leaves no ffmpeg behind."""
     alive = Alive(tmp_path)

@@ -19,7 +19,8 @@ from tests.media_factories import clip, ffmpeg_program, script, tags
 from worker.encode import Plan, command
 from worker.failures import Failure, Permanent
 from worker.ffmpeg import Ffmpeg, Isolation, Limits
-from worker.ffmpeg.sandbox import KEPT, Ended, run
+from worker.ffmpeg.attendant import KEPT
+from worker.ffmpeg.sandbox import Ended, run
 from worker.media import Delivery, deliver
 from worker.mp4 import probe
 from worker.profiles import Profile
