@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tests.download_factories import Answer, Cdn, Request, clip, plain, ranged, running_cdn
 from worker.download import AllowedHosts, Downloader, http_client
+from worker.download.hosts import AllowedHost
 from worker.failures import Failure, Permanent, Transient
-from worker.hosts import AllowedHost
 from worker.storage import Storage
 
 BODY = clip()

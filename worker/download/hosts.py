@@ -94,24 +94,8 @@ class AllowedHosts:
         Raises Permanent("download_refused") where none does, or where the URL is not plain
         https. Nothing is resolved or sent.
         """
-        if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
-            raise _refused("the result's URL is too long or holds characters no URL may hold")
-        try:
-            # httpx makes the connection, so its reading of the URL is the one that counts.
-            parsed = httpx.URL(url)
-            written = urlsplit(url)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise _refused("the result's URL cannot be read") from error
-        host = parsed.raw_host.decode("ascii").strip("[]")
-        if parsed.scheme != "https" or not host:
-            raise _refused(
-                f"the result's URL is no https URL ({parsed.scheme[:20]}://{host[:100]})"
-            )
-        if parsed.userinfo or "@" in written.netloc:
-            raise _refused(f"the result's URL on {host[:100]} holds a user name")
-        if _climbs(written.path):
-            raise _refused(f"the path of the result's URL on {host[:100]} holds '..'")
-        port = parsed.port or HTTPS_PORT
+        parsed = _plain(url)
+        host, port = _host(parsed), parsed.port or HTTPS_PORT
         path = parsed.raw_path.partition(b"?")[0].decode("ascii")
         for entry in self.entries:
             if entry.allows(host=host, port=port, path=path):
@@ -120,6 +104,29 @@ class AllowedHosts:
             f"{host[:100]}:{port} is not among FALHOOK_DOWNLOAD_HOSTS with this path; "
             "add it there if it is fal's"
         )
+
+
+def _plain(url: str) -> httpx.URL:
+    """The URL as it will be asked for, where it is plain https."""
+    if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
+        raise _refused("the result's URL is too long or holds characters no URL may hold")
+    try:
+        # httpx makes the connection, so its reading of the URL is the one that counts.
+        parsed, written = httpx.URL(url), urlsplit(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _refused("the result's URL cannot be read") from error
+    host = _host(parsed)
+    if parsed.scheme != "https" or not host:
+        raise _refused(f"the result's URL is no https URL ({parsed.scheme[:20]}://{host[:100]})")
+    if parsed.userinfo or "@" in written.netloc:
+        raise _refused(f"the result's URL on {host[:100]} holds a user name")
+    if _climbs(written.path):
+        raise _refused(f"the path of the result's URL on {host[:100]} holds '..'")
+    return parsed
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").strip("[]")
 
 
 def _refused(sentence: str) -> Permanent:

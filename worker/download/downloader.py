@@ -1,51 +1,19 @@
-"""fal's CDN to our storage: streamed, hashed, bounded.
+"""Downloads within limits, from the hosts that are allowed."""
 
-The body goes straight into a writer (a put to storage), so nothing is written twice. A cut is
-resumed where it happened; where the object is no longer the same one, the writer is made to give
-up, with nothing stored, and is called again with a fresh stream.
-"""
-
-import logging
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal
 
 import httpx
 
-from worker.hosts import AllowedHosts
-from worker.transfer import Attempt, Progress, Restart, Transfer
-
-__all__ = ["AllowedHosts", "Downloaded", "Downloader", "http_client"]
+from worker.download.attempt import Attempt
+from worker.download.client import resolve
+from worker.download.hosts import AllowedHosts
+from worker.download.transfer import Progress, Restart, Transfer
 
 Write = Callable[[Iterator[bytes]], object]
-
-
-def http_client() -> httpx.Client:
-    """A client for downloads: trusts SSL_CERT_FILE; no proxy, no redirect, no cookie.
-
-    httpx's own log lines are kept back: they hold the whole URL, and a signed URL is a
-    credential.
-    """
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(
-        verify=httpx.create_ssl_context(trust_env=True),
-        trust_env=False,
-        follow_redirects=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=httpx.Timeout(20.0, connect=10.0),
-        headers={"User-Agent": "falhook", "Accept": "*/*", "Accept-Encoding": "identity"},
-    )
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """Every IP address of the host. Raises OSError when it has none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

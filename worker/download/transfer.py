@@ -1,0 +1,134 @@
+"""One body on its way from the CDN, over as many connections as it takes."""
+
+import hashlib
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+
+from worker.download import answer
+from worker.download.attempt import Attempt, Cut
+from worker.failures import Permanent, Transient
+
+FTYP_BYTES = 8
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+Progress = Callable[[int, int | None], None]
+
+
+class Restart(Exception):
+    """The rest of these bytes is not to be had; the writer must give up and begin again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Transfer:
+    """One body on its way into one writer, over as many connections as it takes."""
+
+    attempt: Attempt
+    progress: Progress | None
+    size: int = 0
+    total: int | None = None
+    etag: str | None = None
+    content_type: str | None = None
+    complete: bool = False
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """The body. Raises Restart, and whatever `Downloader.fetch` says."""
+        while not self.complete:
+            try:
+                with self.attempt.response(self._headers()) as response:
+                    self._accept(response)
+                    yield from self._body(response)
+                if self.total not in {None, self.size}:
+                    raise Cut("the body has not the announced length")  # noqa: TRY301
+                self.complete = True
+            except Cut as cut:
+                self._cut(cut)
+            except Transient as failure:
+                if not self.size or failure.reason != "download_unavailable":
+                    raise
+                self._cut(failure)
+
+    def _cut(self, cause: Exception) -> None:
+        """What has come is kept for the next connection, where that can be asked for the rest."""
+        if not self.size:
+            raise Transient(
+                "download_unavailable", f"{self.attempt.host} cannot be reached: {cause}"
+            ) from cause
+        if self.etag is None:
+            raise Restart("the connection was cut") from cause
+        self.attempt.failed("the connection was cut")
+        self.attempt.resumed += 1
+
+    def _headers(self) -> dict[str, str]:
+        if not self.size or self.etag is None:
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self.etag}
+
+    def _accept(self, response: httpx.Response) -> None:
+        """The answer carries the body from where we are. Raises what it means if it does not."""
+        answer.check(self.attempt.host, response)
+        if self.size:
+            return self._accept_rest(response)
+        if response.status_code != httpx.codes.OK:
+            raise Permanent(
+                "download_refused",
+                f"{self.attempt.host} answered {response.status_code} where 200 was due",
+            )
+        length = response.headers.get("Content-Length", "")
+        self.total = int(length) if length.isdecimal() else None
+        self._check_size(self.total or 0)
+        etag = response.headers.get("ETag", "")
+        # A weak ETag does not promise the same bytes: RFC 9110, section 13.1.5.
+        self.etag = etag if etag.startswith('"') else None
+        self.content_type = response.headers.get("Content-Type", "")[:100] or None
+        return None
+
+    def _accept_rest(self, response: httpx.Response) -> None:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if response.status_code != httpx.codes.PARTIAL_CONTENT or match is None:
+            raise Restart("it did not send the rest that was asked for")
+        first, last, total = (int(number) for number in match.groups())
+        whole = first == self.size and last == total - 1 and self.total in {None, total}
+        if not whole or response.headers.get("ETag", self.etag) != self.etag:
+            raise Restart("it has another object now")
+        self.total = total
+
+    def _body(self, response: httpx.Response) -> Iterator[bytes]:
+        head = b"" if self.attempt.expect and not self.size else None
+        for chunk in self.attempt.paced(response.iter_raw()):
+            self._check_size(self.size + len(head or b"") + len(chunk))
+            if head is None:
+                yield self._taken(chunk)
+                continue
+            head += chunk
+            if len(head) >= FTYP_BYTES:
+                self._check_media(head)
+                yield self._taken(head)
+                head = None
+        if head is not None:
+            self._check_media(head)
+
+    def _taken(self, chunk: bytes) -> bytes:
+        self.sha256.update(chunk)
+        self.size += len(chunk)
+        if self.progress is not None:
+            self.progress(self.size, self.total)
+        return chunk
+
+    def _check_size(self, size: int) -> None:
+        limit = self.attempt.downloader.max_bytes
+        if size > limit:
+            raise Permanent(
+                "download_too_large", f"{self.attempt.host} sends more than {limit} bytes"
+            )
+
+    def _check_media(self, head: bytes) -> None:
+        """An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3."""
+        if head[4:FTYP_BYTES] != b"ftyp":
+            raise Permanent(
+                "download_not_media",
+                f"what {self.attempt.host} sent does not begin as an MP4 file",
+            )
