@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.input_factories import PNG, named
 from worker import bulk
-from worker.bulk import Bulk, Unreadable
+from worker.bulk import Bulk
 from worker.models import Catalogue
 from worker.order import Checks, Order
+from worker.rows import Unreadable
 from worker.staging import Staging
 from worker.storage import Storage
 

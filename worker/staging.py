@@ -5,21 +5,17 @@ go into storage under uploads/{sha256}.{ending}, and the job's input becomes
 upload://{sha256}.{ending}. What is too large, of a wrong type or unreadable is refused before.
 """
 
-import base64
-import binascii
-import hashlib
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, unquote_to_bytes
 
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.strings import STAGED
 from worker.failures import Permanent
-from worker.media_type import BY_EXTENSION, HEAD_BYTES, formats, sniff
+from worker.local_file import Unusable, checked_name, embedded, name_of, path_of, read
+from worker.media_type import BY_EXTENSION
 from worker.storage import Storage
 
 # Of an endpoint that the catalogue does not know: any media, of at most so many bytes.
@@ -29,10 +25,6 @@ UNKNOWN = Input(name="file", kind=Kind.URL)
 def storage_key(name: str) -> str:
     """Where storage keeps the bytes of `upload://{name}`."""
     return f"uploads/{name}"
-
-
-class _Unusable(Exception):
-    """This file cannot become an input; the message completes the path and the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +68,10 @@ class Staging:
 
     def put(self, staged: Staged) -> None:
         """Every file is whole in storage. Raises Permanent("input_changed") for a changed file."""
-        for name, read in staged.files.items():
+        for name, read_again in staged.files.items():
             storage, key = self.storage(), storage_key(name)
-            data = read()
-            if _name(data) != name:
+            data = read_again()
+            if name_of(data) != name:
                 raise Permanent("input_changed", "a local file changed while its job was made")
             if storage.size(key) != len(data):
                 storage.put(key, data, content_type=BY_EXTENSION[name.partition(".")[2]].name)
@@ -111,17 +103,17 @@ class Staging:
         return value
 
     def _text(self, staged: Staged, item: Input, value: str, path: str) -> str:
-        embedded = value[:5].lower() == "data:"
-        if not embedded and not self._is_local(item, value):
+        inside = value[:5].lower() == "data:"
+        if not inside and not self._is_local(item, value):
             return value
         try:
-            read = self._embedded(item, value) if embedded else self._local(item, value)
-            name = _checked(item, read())
-        except _Unusable as unusable:
-            told = "" if embedded else shown(value)
+            bytes_of = _embedded(item, value) if inside else self._local(item, value)
+            name = checked_name(item, bytes_of())
+        except Unusable as unusable:
+            told = "" if inside else shown(value)
             staged.problems.append(Problem(path=path, value=told, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
-        staged.files[name] = read
+        staged.files[name] = bytes_of
         return f"upload://{name}"
 
     def _is_local(self, item: Input, value: str) -> bool:
@@ -131,74 +123,15 @@ class Staging:
         bare = self.anywhere and item is not UNKNOWN
         return bare and "://" not in value and bool(value.strip()) and not STAGED.fullmatch(value)
 
-    def _embedded(self, item: Input, value: str) -> Callable[[], bytes]:
-        head, _, body = value.partition(",")
-        # Base64 has 4 characters for 3 bytes; percent-encoding at most 3 for one.
-        if len(body) > 3 * item.max_bytes:
-            raise _Unusable(_too_large(item))
-        try:
-            if head.lower().endswith(";base64"):
-                data = base64.b64decode(unquote(body), validate=True)
-            else:
-                data = unquote_to_bytes(body)
-        except (binascii.Error, ValueError):
-            raise _Unusable("must be a data URI whose base64 can be decoded") from None
-        return lambda: data
-
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:
         if self.directory is None:
-            raise _Unusable("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
-        path = (self.directory / _path(value)).resolve()
+            raise Unusable("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
+        path = (self.directory / path_of(value)).resolve()
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
-            raise _Unusable(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
-        return partial(_read, path, item)
+            raise Unusable(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
+        return partial(read, path, item)
 
 
-def _path(value: str) -> Path:
-    if value[:5].lower() == "file:":
-        # RFC 8089: file:///path, file://localhost/path, file:/path; file:path is our shorthand.
-        rest = value[5:]
-        if rest.startswith("//"):
-            rest = "/" + rest[2:].partition("/")[2]
-        value = unquote(rest)
-    if "\0" in value:
-        raise _Unusable("must be a path without null characters")
-    return Path(value).expanduser()
-
-
-def _read(path: Path, item: Input) -> bytes:
-    try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise _Unusable("must be a regular file")
-        if about.st_size > item.max_bytes:
-            raise _Unusable(_too_large(item))
-        with path.open("rb") as file:
-            return file.read(item.max_bytes + 1)
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise _Unusable(f"cannot be read: {reason or type(error).__name__}") from None
-
-
-def _checked(item: Input, data: bytes) -> str:
-    if not data:
-        raise _Unusable("is empty")
-    if len(data) > item.max_bytes:
-        raise _Unusable(_too_large(item))
-    found = sniff(data[:HEAD_BYTES])
-    if found is None or found.family not in item.families:
-        wanted = " or ".join(
-            f"{'a' if one == 'video' else 'an'} {one}" for one in sorted(item.families)
-        )
-        is_now = f"it is {found.name}" if found else "it is something else"
-        raise _Unusable(f"must be {wanted} ({formats(item.families)}); {is_now}")
-    return _name(data)
-
-
-def _name(data: bytes) -> str:
-    media = sniff(data[:HEAD_BYTES])
-    return f"{hashlib.sha256(data).hexdigest()}.{media.extension if media else 'none'}"
-
-
-def _too_large(item: Input) -> str:
-    return f"must have at most {item.max_bytes:,} bytes"
+def _embedded(item: Input, value: str) -> Callable[[], bytes]:
+    data = embedded(item, value)
+    return lambda: data

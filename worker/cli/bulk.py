@@ -19,6 +19,7 @@ from worker.create import Creator
 from worker.jobs import Job
 from worker.options import Options
 from worker.order import Checks, Draft, JobRefused, Order
+from worker.rows import Unreadable
 from worker.settings import Making, MakingJobs
 
 _PROBLEMS_TOLD = 40
@@ -63,7 +64,7 @@ def _read(
     """The jobs of the file by line, and those of them that are there already."""
     try:
         found = bulk.read(Path(source), checks, order)
-    except bulk.Unreadable as unreadable:
+    except Unreadable as unreadable:
         raise Problem(f"--from: {unreadable}.") from None
     problems, there = dict(found.problems), dict[int, Job]()
     for line, draft in found.drafts.items():

@@ -1,0 +1,83 @@
+"""A local file or a data URI, as the bytes of one input; whatever cannot be one is Unusable."""
+
+import base64
+import binascii
+import hashlib
+import stat
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes
+
+from worker.catalogue.inputs import Input
+from worker.media_type import HEAD_BYTES, formats, sniff
+
+
+class Unusable(Exception):
+    """This file cannot become an input; the message completes the path and the value."""
+
+
+def embedded(item: Input, value: str) -> bytes:
+    """The bytes that a data URI holds."""
+    head, _, body = value.partition(",")
+    # Base64 has 4 characters for 3 bytes; percent-encoding at most 3 for one.
+    if len(body) > 3 * item.max_bytes:
+        raise Unusable(_too_large(item))
+    try:
+        if head.lower().endswith(";base64"):
+            return base64.b64decode(unquote(body), validate=True)
+        return unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        raise Unusable("must be a data URI whose base64 can be decoded") from None
+
+
+def path_of(value: str) -> Path:
+    """The path that a person or a file: URL means."""
+    if value[:5].lower() == "file:":
+        # RFC 8089: file:///path, file://localhost/path, file:/path; file:path is our shorthand.
+        rest = value[5:]
+        if rest.startswith("//"):
+            rest = "/" + rest[2:].partition("/")[2]
+        value = unquote(rest)
+    if "\0" in value:
+        raise Unusable("must be a path without null characters")
+    return Path(value).expanduser()
+
+
+def read(path: Path, item: Input) -> bytes:
+    """The bytes of a regular file, at most one more than the input may have."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise Unusable("must be a regular file")
+        if about.st_size > item.max_bytes:
+            raise Unusable(_too_large(item))
+        with path.open("rb") as file:
+            return file.read(item.max_bytes + 1)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise Unusable(f"cannot be read: {reason or type(error).__name__}") from None
+
+
+def checked_name(item: Input, data: bytes) -> str:
+    """The name of these bytes, where they are what the input takes."""
+    if not data:
+        raise Unusable("is empty")
+    if len(data) > item.max_bytes:
+        raise Unusable(_too_large(item))
+    found = sniff(data[:HEAD_BYTES])
+    if found is None or found.family not in item.families:
+        wanted = " or ".join(
+            f"{'a' if one == 'video' else 'an'} {one}" for one in sorted(item.families)
+        )
+        is_now = f"it is {found.name}" if found else "it is something else"
+        raise Unusable(f"must be {wanted} ({formats(item.families)}); {is_now}")
+    return name_of(data)
+
+
+def name_of(data: bytes) -> str:
+    """The name that follows from the content: {sha256}.{ending}."""
+    media = sniff(data[:HEAD_BYTES])
+    return f"{hashlib.sha256(data).hexdigest()}.{media.extension if media else 'none'}"
+
+
+def _too_large(item: Input) -> str:
+    return f"must have at most {item.max_bytes:,} bytes"
