@@ -19,7 +19,7 @@ from tests.job_factories import ToSimulation
 from webhook.contract import Task
 from worker.__main__ import cli
 from worker.cdn import Cdn
-from worker.cli.models import command
+from worker.cli.sheet import command
 from worker.fal import Fal
 from worker.jobs import JobState
 from worker.lease import Leases

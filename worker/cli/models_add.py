@@ -1,0 +1,93 @@
+"""`falhook models add`: fal's description of an endpoint, into the user's own catalogue."""
+
+import json
+from pathlib import Path
+
+import click
+import httpx
+
+from worker.catalogue import openapi
+from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.cli.inputs import file_text
+from worker.cli.sheet import summary
+from worker.models import Catalogue, Kind, Model, Refusal, rows
+from worker.order import ENDPOINT
+from worker.settings import Lookup
+
+MAX_BYTES = 4 * 1024 * 1024
+TIMEOUT = 20.0
+
+
+@click.command()
+@click.argument("endpoint")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE|URL",
+    help="Its OpenAPI description; fal.ai's own where not given.",
+)
+@json_option
+@plainly
+def add(endpoint: str, source: str | None, as_json: bool) -> None:
+    """Add fal's description of ENDPOINT to your own catalogue, the directory FALHOOK_CATALOGUE.
+
+    Workers that are running read it when they start again.
+    """
+    directory = Lookup.from_env().catalogue
+    if directory is None:
+        raise Problem("FALHOOK_CATALOGUE is not set: name a directory for your own endpoints.")
+    if ENDPOINT.fullmatch(endpoint) is None:
+        raise Problem(f"{endpoint!r} is no endpoint id: write owner/app/….")
+    source = source or openapi.URL.format(endpoint=endpoint)
+    entry = openapi.entry(endpoint, _description(source), source=source)
+    file = directory / f"{endpoint.replace('/', '--')}.json"
+    model = _added(directory, file, entry, endpoint)
+    loose = [row["input"] for row in rows(model.inputs) if Kind.ANY.value in row["type"]]
+    if as_json:
+        print_json({**summary(model), "file": str(file), "unchecked": loose})
+        return
+    click.echo(f"{file}: {endpoint} takes {len(model.inputs)} inputs")
+    if loose:
+        click.echo(f"Passed on unchecked, their schema says too much: {', '.join(loose)}")
+    click.echo(f"See it: falhook models show {endpoint}", err=True)
+
+
+def _added(directory: Path, file: Path, entry: openapi.Form, endpoint: str) -> Model:
+    """The model as every process will read it; a file that is no good is not left behind."""
+    aside = file.with_suffix(".new")
+    try:
+        aside.write_text(json.dumps(entry, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        before = file.read_bytes() if file.exists() else None
+        aside.replace(file)
+    except OSError as error:
+        raise Problem(f"{file} cannot be written: {error.strerror}.") from None
+    try:
+        return Catalogue.load(directory).find(endpoint)
+    except Refusal:
+        file.unlink() if before is None else file.write_bytes(before)
+        raise
+
+
+def _description(source: str) -> object:
+    web = source.startswith(("https://", "http://"))
+    text = _fetched(source) if web else file_text(Path(source), "--from")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Problem(f"{source} holds no JSON.") from None
+
+
+def _fetched(url: str) -> str:
+    try:
+        with httpx.stream("GET", url, timeout=TIMEOUT, follow_redirects=True) as response:
+            response.raise_for_status()
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise Problem(f"{url} holds more than {MAX_BYTES:,} bytes.")
+    except httpx.HTTPStatusError as error:
+        raise Problem(f"{url} answered {error.response.status_code}.") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Problem(f"{url} cannot be read ({type(error).__name__}); try --from FILE.") from None
+    return body.decode("utf-8", errors="replace")

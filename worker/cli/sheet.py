@@ -1,0 +1,38 @@
+"""What the command line tells of one endpoint."""
+
+import json
+import shlex
+
+from worker.models import Kind, Model
+
+_TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
+
+
+def summary(model: Model) -> dict[str, object]:
+    """The endpoint in short, as JSON has it."""
+    return {
+        "endpoint": model.endpoint,
+        "status": model.status,
+        "required": [item.name for item in model.inputs if item.required],
+        "optional": [item.name for item in model.inputs if not item.required],
+        "outputs": dict(model.outputs),
+        "price": model.price_sentence,
+    }
+
+
+def facts(model: Model) -> dict[str, str]:
+    """What it gives, costs and is, for a person."""
+    price = model.price
+    about = f" (confidence {price.confidence}, from {price.source})" if price else ""
+    gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
+    return {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
+
+
+def command(model: Model) -> str:
+    """A command line that makes a job of the model's example."""
+    kinds = {item.name: item.kind for item in model.inputs if not item.many}
+    words = ["falhook", "submit", model.endpoint]
+    for name, value in model.example().items():
+        plain = isinstance(value, str) and kinds.get(name) in _TEXTUAL
+        words.append(f"{name}={value if plain else json.dumps(value, ensure_ascii=False)}")
+    return shlex.join(words)
