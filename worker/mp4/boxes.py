@@ -21,6 +21,12 @@ def invalid(sentence: str) -> Permanent:
     return Permanent("media_invalid", sentence)
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box around this content."""
+    size = 8 + sum(map(len, content))
+    return b"".join((struct.pack(">I4s", size, kind), *content))
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A box in memory: its type, what follows its header, and its boxes if it is a container."""

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from worker.failures import Permanent
-from worker.mp4 import codecs, samples
-from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid
+from worker.mp4 import codecs
+from worker.mp4.boxes import Box, Extent, Walk, invalid
+from worker.mp4.samples import Samples
 from worker.mp4.sniff import require_mp4
+from worker.mp4.tracks import tracks_of
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
-MAX_TRACKS = 8
 MIN_SIDE = 16  # pixels
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
 
@@ -48,15 +49,6 @@ class Probe:
         return min(self.width, self.height)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Track:
-    handler: str
-    entry: Box
-    rotation: int
-    samples: samples.Samples
-    shown: float
-
-
 def probe(path: Path) -> Probe:
     """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
 
@@ -77,7 +69,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     walk = Walk()
     extents = tuple(walk.extents(file, length))
     moov_at, moov = _movie(file, extents, walk)
-    tracks, fragmented = _tracks(file, extents, walk, moov, length)
+    tracks, fragmented = tracks_of(file, extents, walk, moov, length)
     picture = next((track for track in tracks if track.handler == "vide"), None)
     if picture is None:
         raise Permanent("media_unsupported", "it has no video track")
@@ -123,91 +115,13 @@ def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int
     return extent.start, moov
 
 
-def _tracks(
-    file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box, length: int
-) -> tuple[list[_Track], bool]:
-    traks = moov.all("trak")
-    if len(traks) > MAX_TRACKS:
-        raise invalid(f"it has more than {MAX_TRACKS} tracks")
-    clock = _movie_clock(moov)
-    timescales = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in traks}
-    pieces = [extent for extent in extents if extent.kind == "moof"]
-    if not pieces:
-        return [_track(trak, clock, length, walk, None) for trak in traks], moov.find(
-            "mvex"
-        ) is not None
-    if sum(piece.size for piece in pieces) > MAX_HEADER:
-        raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
-    fragments = samples.Fragments(moov, timescales)
-    for piece in pieces:
-        fragments.add(walk.load(file, piece))
-    return [_track(trak, clock, length, walk, fragments) for trak in traks], True
-
-
-def _track(
-    trak: Box, clock: int, length: int, walk: Walk, fragments: samples.Fragments | None
-) -> _Track:
-    media = trak.need("mdia")
-    table = media.need("minf", "stbl")
-    timescale, ticks = _clock(media.need("mdhd"))
-    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="one of its tracks")
-    held = samples.table(table, timescale, length)
-    if fragments:
-        more = fragments.samples(_track_id(trak))
-        held = samples.Samples(count=held.count + more.count, seconds=held.seconds + more.seconds)
-    _require_self_contained(media.find("minf", "dinf", "dref"), walk)
-    entries = walk.boxes(table.need("stsd").body[8:])
-    if not entries:
-        raise invalid("one of its tracks has no sample description")
-    return _Track(
-        handler=bytes(media.need("hdlr").body[8:12]).decode("latin-1"),
-        entry=entries[0],
-        rotation=_rotation(trak.need("tkhd")),
-        samples=held,
-        shown=samples.edited(trak, clock),
-    )
-
-
-def _require_frames(video: codecs.Video, held: samples.Samples) -> None:
+def _require_frames(video: codecs.Video, held: Samples) -> None:
     if video.width * video.height > MAX_PIXELS:
         raise invalid(f"its frames of {video.width}x{video.height} pixels are larger than is taken")
     if min(video.width, video.height) < MIN_SIDE:
         raise invalid(f"its frames are less than {MIN_SIDE} pixels wide or high")
     if not held.count or not held.seconds:
         raise invalid("its video track has no frames, or they last no time")
-
-
-def _require_self_contained(dref: Box | None, walk: Walk) -> None:
-    """Every entry of a data reference box has the flag that says: in this file (8.7.2)."""
-    if dref and any(not entry.u32(0) & 1 for entry in walk.boxes(dref.body[8:])):
-        raise invalid("one of its tracks lies in another file")
-
-
-def _clock(box: Box) -> tuple[int, int]:
-    """Ticks per second and duration in ticks (0: unknown) of an mvhd or mdhd box."""
-    wide = box.body[0] == 1
-    at, width = (20, 8) if wide else (12, 4)
-    ticks = int.from_bytes(box.body[at + 4 : at + 4 + width])
-    return box.u32(at), 0 if ticks == (1 << 8 * width) - 1 else ticks
-
-
-def _movie_clock(moov: Box) -> int:
-    timescale, ticks = _clock(moov.need("mvhd"))
-    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="it")
-    return timescale
-
-
-def _track_id(trak: Box) -> int:
-    tkhd = trak.need("tkhd")
-    return tkhd.u32(20 if tkhd.body[0] == 1 else 12)
-
-
-def _rotation(tkhd: Box) -> int:
-    """Degrees clockwise that a player turns the frames, from the track's matrix (8.3.2)."""
-    a, b = struct.unpack_from(">2i", tkhd.body, 52 if tkhd.body[0] == 1 else 40)
-    if abs(a) >= abs(b):
-        return 0 if a >= 0 else 180
-    return 90 if b > 0 else 270
 
 
 def _is_c2pa(file: BinaryIO, extent: Extent) -> bool:

@@ -4,20 +4,15 @@ Not one byte of a packet is looked at: the media data is copied by the kernel, a
 offsets of the movie header follow it to its new place (ISO/IEC 14496-12, 8.7.5).
 """
 
-import errno
-import os
 import struct
-import sys
-from array import array
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid
-from worker.mp4.samples import numbers
+from worker.mp4.boxes import CONTAINERS, Box, Extent, Walk, box, invalid
+from worker.mp4.moves import NotRewritable, follow, moves_of
 from worker.mp4.sniff import require_mp4
 
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification Part 3, 1.1.5: ISO base
@@ -27,13 +22,7 @@ _DROPPED = frozenset({"free", "skip", "wide", "uuid"})
 _DROPPED_INSIDE = frozenset({"udta", "meta", "free", "skip", "uuid"})
 # Boxes with offsets into the file other than stco and co64.
 _BOUND = frozenset({"saio", "senc", "mvex"})
-_CHUNK = 16 << 20  # bytes that one call of the kernel copies
 _FTYP = 1024  # bytes of the longest brand list that is copied
-_WIDE = 1 << 32
-
-
-class NotRewritable(Exception):
-    """The file is good, but of a shape that this does not rewrite; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +32,6 @@ class Stamp:
     udta: bytes
     xmp: bytes
     created: datetime
-
-
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box around this content."""
-    size = 8 + sum(map(len, content))
-    return b"".join((struct.pack(">I4s", size, kind), *content))
 
 
 def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
@@ -75,29 +58,14 @@ def _rewrite(file: BinaryIO, length: int, out: BinaryIO, stamp: Stamp) -> None:
     moov = bytearray(box(b"moov", *map(_without_tags, header.children), stamp.udta))
     packet = box(b"uuid", XMP, stamp.xmp)
     media = [extent for extent in extents if extent.kind == "mdat"]
-    moves, at = [], len(ftyp) + len(moov) + len(packet)
-    for extent in media:
-        held = extent.size - extent.header
-        head = _media_head(held)
-        begins = extent.start + extent.header
-        moves.append(_Move(begins=begins, ends=begins + held, by=at + len(head) - begins))
-        at += len(head) + held
+    moves = moves_of(media, at=len(ftyp) + len(moov) + len(packet))
     body = memoryview(moov)[8:]
-    _restamp(Box("moov", body, walk.boxes(body)), moves, stamp.created)
+    inside = Box("moov", body, walk.boxes(body))
+    _set_dates(inside, stamp.created)
+    follow(inside, moves)
     out.write(ftyp + bytes(moov) + packet)
     for move in moves:
-        out.write(_media_head(move.ends - move.begins))
-        out.flush()
-        _copy(file, out, move.begins, move.ends - move.begins)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Move:
-    """A stretch of media data, and how far it moves."""
-
-    begins: int
-    ends: int
-    by: int
+        move.copy(file, out)
 
 
 def _heads(file: BinaryIO, extents: Sequence[Extent], walk: Walk) -> tuple[bytes, Box]:
@@ -138,69 +106,16 @@ def _without_tags(inside: Box) -> bytes:
     return box(kind, bytes(inside.body))
 
 
-def _media_head(held: int) -> bytes:
-    if held + 8 < _WIDE:
-        return struct.pack(">I4s", held + 8, b"mdat")
-    return struct.pack(">I4sQ", 1, b"mdat", held + 16)
-
-
-def _restamp(moov: Box, moves: Sequence[_Move], created: datetime) -> None:
-    """Set dates and chunk offsets in place: the boxes' bodies are writable views."""
+def _set_dates(moov: Box, created: datetime) -> None:
+    """In place: the boxes' bodies are writable views."""
     seconds = int((created.astimezone(UTC) - _EPOCH).total_seconds())
-    _date(moov.need("mvhd"), seconds)
+    _set_date(moov.need("mvhd"), seconds)
     for trak in moov.all("trak"):
-        _date(trak.need("tkhd"), seconds)
-        _date(trak.need("mdia", "mdhd"), seconds)
-        table = trak.need("mdia", "minf", "stbl")
-        wide = table.find("co64")
-        held = wide or table.need("stco")
-        kind = "Q" if wide else "I"
-        old = numbers(held.body, 8, held.u32(4), kind)
-        new = array(kind, _moved(old, moves, (1 << (8 * old.itemsize)) - 1))
-        if sys.byteorder == "little":
-            new.byteswap()
-        held.body[8 : 8 + len(new) * new.itemsize] = new.tobytes()
+        _set_date(trak.need("tkhd"), seconds)
+        _set_date(trak.need("mdia", "mdhd"), seconds)
 
 
-def _date(clock: Box, seconds: int) -> None:
+def _set_date(clock: Box, seconds: int) -> None:
     wide = clock.body[0] == 1
     held = max(0, min(seconds, (1 << (64 if wide else 32)) - 1))
     struct.pack_into(">QQ" if wide else ">II", clock.body, 4, held, held)
-
-
-def _moved(offsets: Iterable[int], moves: Sequence[_Move], largest: int) -> list[int]:
-    starts = [move.begins for move in moves]
-    new = []
-    for offset in offsets:
-        number = bisect_right(starts, offset) - 1
-        if number < 0 or offset >= moves[number].ends:
-            raise invalid("its samples lie outside its media data")
-        new.append(offset + moves[number].by)
-    if new and not 0 <= min(new) <= max(new) <= largest:
-        raise NotRewritable("its chunk offsets have not room for its size")
-    return new
-
-
-def _copy(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
-    """Copy bytes between the files, in the kernel where it can."""
-    left = length
-    while left:
-        try:
-            done = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
-        except AttributeError:  # not Linux
-            break
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
-                raise
-            break
-        if not done:
-            break
-        start, left = start + done, left - done
-    out.seek(0, os.SEEK_END)
-    file.seek(start)
-    while left:
-        data = file.read(min(left, 1 << 20))
-        if not data:
-            raise invalid("it became shorter while it was read")
-        out.write(data)
-        left -= len(data)

@@ -9,8 +9,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from worker.mp4.boxes import Box, Walk, invalid
-from worker.mp4.rewrite import box
+from worker.mp4.boxes import Box, Walk, box, invalid
 
 _NAMES = {
     "©nam": "title",

@@ -1,0 +1,114 @@
+"""Media data that moves to another place, copied by the kernel, and the offsets that follow it."""
+
+import errno
+import os
+import struct
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from worker.mp4.boxes import Box, Extent, invalid
+from worker.mp4.samples import numbers
+
+_CHUNK = 16 << 20  # bytes that one call of the kernel copies
+_WIDE = 1 << 32
+
+
+class NotRewritable(Exception):
+    """The file is good, but of a shape that this does not rewrite; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A stretch of media data, and how far it moves."""
+
+    begins: int
+    ends: int
+    by: int
+
+    @property
+    def length(self) -> int:
+        """Bytes of media data."""
+        return self.ends - self.begins
+
+    def copy(self, file: BinaryIO, out: BinaryIO) -> None:
+        """A box with this stretch of `file` is at the end of `out`."""
+        out.write(_head(self.length))
+        out.flush()
+        _copy(file, out, self.begins, self.length)
+
+
+def moves_of(media: Sequence[Extent], *, at: int) -> list[Move]:
+    """How these boxes move when they stand one after the other from the byte `at` on."""
+    moves = []
+    for extent in media:
+        held, begins = extent.size - extent.header, extent.start + extent.header
+        head = len(_head(held))
+        moves.append(Move(begins=begins, ends=begins + held, by=at + head - begins))
+        at += head + held
+    return moves
+
+
+def follow(moov: Box, moves: Sequence[Move]) -> None:
+    """Set chunk offsets in place (the boxes' bodies are writable views), to where data moved.
+
+    Raises `Permanent` (media_invalid) for one that points nowhere, `NotRewritable` where the
+    table has not room for it.
+    """
+    for trak in moov.all("trak"):
+        table = trak.need("mdia", "minf", "stbl")
+        wide = table.find("co64")
+        held = wide or table.need("stco")
+        kind = "Q" if wide else "I"
+        old = numbers(held.body, 8, held.u32(4), kind)
+        new = array(kind, _moved(old, moves, (1 << (8 * old.itemsize)) - 1))
+        if sys.byteorder == "little":
+            new.byteswap()
+        held.body[8 : 8 + len(new) * new.itemsize] = new.tobytes()
+
+
+def _moved(offsets: Iterable[int], moves: Sequence[Move], largest: int) -> list[int]:
+    starts = [move.begins for move in moves]
+    new = []
+    for offset in offsets:
+        number = bisect_right(starts, offset) - 1
+        if number < 0 or offset >= moves[number].ends:
+            raise invalid("its samples lie outside its media data")
+        new.append(offset + moves[number].by)
+    if new and not 0 <= min(new) <= max(new) <= largest:
+        raise NotRewritable("its chunk offsets have not room for its size")
+    return new
+
+
+def _head(held: int) -> bytes:
+    if held + 8 < _WIDE:
+        return struct.pack(">I4s", held + 8, b"mdat")
+    return struct.pack(">I4sQ", 1, b"mdat", held + 16)
+
+
+def _copy(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
+    """Copy bytes between the files, in the kernel where it can."""
+    left = length
+    while left:
+        try:
+            done = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
+        except AttributeError:  # not Linux
+            break
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
+                raise
+            break
+        if not done:
+            break
+        start, left = start + done, left - done
+    out.seek(0, os.SEEK_END)
+    file.seek(start)
+    while left:
+        data = file.read(min(left, 1 << 20))
+        if not data:
+            raise invalid("it became shorter while it was read")
+        out.write(data)
+        left -= len(data)
