@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.fal.mishaps import MISHAPS, Mishaps, UnknownMishap, help_text, parse
+from infra.local.fal.mishap_table import MISHAPS, help_text
+from infra.local.fal.mishaps import Mishaps, UnknownMishap, parse
 
 
 def test_every_mishap_is_exercised_by_a_test() -> None:

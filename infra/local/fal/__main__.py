@@ -1,24 +1,18 @@
 """``python -m infra.local.fal``: serves a simulated fal until it is told to end."""
 
 import argparse
-import asyncio
 import contextlib
 import json
-import logging
-import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import structlog
-import uvicorn
-
 from infra.local.fal.app import create_app
-from infra.local.fal.connection import Protocol
+from infra.local.fal.log import log_to_stderr
 from infra.local.fal.models import KLING_APPS
+from infra.local.fal.server import listen, serve
 from infra.local.fal.simulation import Account, Timing, new_key, simulate
 from infra.local.fal.tls import Certificates, issue
 
@@ -49,25 +43,6 @@ def _positive(text: str) -> float:
     return value
 
 
-class _Server(uvicorn.Server):
-    """Says on stdout when it accepts connections, and leaves the signals to `_serve`."""
-
-    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
-        super().__init__(config)
-        self._announcement = announcement
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._announcement, flush=True)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-
 def _announcement(args: argparse.Namespace, certificates: Certificates, port: int) -> str:
     host = f"{args.name}:{port}"
     environment = {
@@ -82,11 +57,6 @@ def _announcement(args: argparse.Namespace, certificates: Certificates, port: in
     }
     url, ca_file = f"https://{host}", str(certificates.ca_file)
     return json.dumps({"environment": environment, "url": url, "ca_file": ca_file})
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
 
 
 def _serve(args: argparse.Namespace, directory: Path, listener: socket.socket) -> None:
@@ -112,49 +82,17 @@ def _serve(args: argparse.Namespace, directory: Path, listener: socket.socket) -
             certificates=certificates,
         )
     )
-    config = uvicorn.Config(
-        app,
-        http=Protocol,
-        loop="asyncio",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
-        ssl_context_factory=lambda _config, _default: certificates.server,
-    )
-    _Server(config, _announcement(args, certificates, port)).run(sockets=[listener])
-
-
-def _log_to_stderr() -> None:
-    """Write one JSON line per event, of this program and of its libraries alike."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    lines = structlog.stdlib.ProcessorFormatter(
-        processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(lines)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    serve(app, listener, certificates, _announcement(args, certificates, port))
 
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM; exit code 2 if the address cannot be had."""
     args = _arguments()
     args.key = args.key or new_key()
-    _log_to_stderr()
+    log_to_stderr()
     with contextlib.ExitStack() as stack:
         try:
-            listener = stack.enter_context(_listen(args.host, args.port))
+            listener = stack.enter_context(listen(args.host, args.port))
         except OSError as fault:
             address = f"{args.host}:{args.port}"
             print(f"Cannot listen on {address}: {fault}. Choose another --port.", file=sys.stderr)

@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.local.fal import control, uploads
+from infra.local.fal import control, upload_routes
 from infra.local.fal.counts import Kind
 from infra.local.fal.job import Job, State
-from infra.local.fal.mishaps import HEADER, help_text
-from infra.local.fal.simulation import Simulation
-from infra.local.fal.submit import problem, submit, unauthorised
+from infra.local.fal.mishap_table import help_text
+from infra.local.fal.mishaps import HEADER
+from infra.local.fal.refusals import problem, unauthorised
+from infra.local.fal.simulation import Simulation, simulation_of
+from infra.local.fal.submit import submit
 
 _HELP = f"""A simulated fal.
 
@@ -42,7 +44,7 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) 
         Route("/", _help),
         Route("/.well-known/jwks.json", _jwks),
         Mount("/_sim", routes=control.ROUTES),
-        *uploads.ROUTES,
+        *upload_routes.ROUTES,
         Route("/files/{key:path}", _file),
         Route(f"{of_request}/status", _about(Kind.STATUS, _status)),
         Route(f"{of_request}/status/stream", _about(Kind.STATUS, _status)),
@@ -55,23 +57,18 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) 
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _simulation(request: Request) -> Simulation:
-    simulation: Simulation = request.app.state.simulation
-    return simulation
-
-
 async def _help(_request: Request) -> Response:
     text = _HELP.format(mishaps=help_text(), controls=control.help_text())
     return PlainTextResponse(text)
 
 
 async def _unknown(request: Request) -> Response:
-    _simulation(request).counts.note(Kind.OTHER)
+    simulation_of(request).counts.note(Kind.OTHER)
     return problem(404, "Not found")
 
 
 async def _jwks(request: Request) -> Response:
-    simulation = _simulation(request)
+    simulation = simulation_of(request)
     simulation.counts.note(Kind.JWKS)
     if simulation.jwks_status != 200:  # noqa: PLR2004
         return problem(simulation.jwks_status, "Keys are not available")
@@ -79,7 +76,7 @@ async def _jwks(request: Request) -> Response:
 
 
 async def _file(request: Request) -> Response:
-    return await _simulation(request).files.serve(request)
+    return await simulation_of(request).files.serve(request)
 
 
 _Answer = Callable[[Job, Simulation], Response]
@@ -89,7 +86,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
     """Return a route about one request: counted, for the owner alone, 404 if there is none."""
 
     async def route(request: Request) -> Response:
-        simulation = _simulation(request)
+        simulation = simulation_of(request)
         job = simulation.queue.jobs.get(request.path_params["request_id"])
         app = f"{request.path_params['owner']}/{request.path_params['alias']}"
         known = job if job is not None and job.app == app else None
@@ -110,20 +107,13 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
 
 
 def _status(job: Job, simulation: Simulation) -> Response:
-    base = f"{simulation.url}/{job.app}/requests/{job.request_id}"
-    content: dict[str, Any] = {
-        "status": job.state,
-        "request_id": job.request_id,
-        "response_url": base,
-        "status_url": f"{base}/status",
-        "cancel_url": f"{base}/cancel",
-    }
+    content: dict[str, Any] = job.described(simulation.url)
     match job.state:
         case State.IN_QUEUE:
             return JSONResponse(content | {"queue_position": simulation.queue.position(job)}, 202)
         case State.IN_PROGRESS:
             return JSONResponse(content | {"logs": None}, 202)
-    content |= {"logs": None, "metrics": {"inference_time": simulation.queue.render_seconds}}
+    content |= {"logs": None, "metrics": {"inference_time": simulation.queue.renders.seconds}}
     if not job.result.ok:
         content |= {"error": f"Invalid status code: {job.result.status}"}
         if isinstance(job.result.payload.get("error_type"), str):

@@ -7,23 +7,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.local.fal import callbacks, uploads
+from infra.local.fal import callbacks, upload_routes
 from infra.local.fal.counts import PER_REQUEST, Counts, Kind, redacted
 from infra.local.fal.job import Job
-from infra.local.fal.simulation import Simulation
+from infra.local.fal.simulation import simulation_of
 
 _WAIT_SECONDS = 30.0
 _ALIASES = {"submitted": Kind.SUBMIT}
 
 
-def _simulation(request: Request) -> Simulation:
-    simulation: Simulation = request.app.state.simulation
-    return simulation
-
-
 async def _counts(request: Request) -> Response:
     """Counts of every kind: `total`, per request id (`requests`), per callback address."""
-    simulation = _simulation(request)
+    simulation = simulation_of(request)
     counts = simulation.counts
     jobs = simulation.queue.jobs.values()
     return JSONResponse(
@@ -42,7 +37,7 @@ def _counted(counts: Counts, job: Job) -> dict[str, Any]:
 
 async def _requests(request: Request) -> Response:
     """Every accepted request: inputs, fal's headers, state, mishaps, answers to its callbacks."""
-    return JSONResponse([_described(job) for job in _simulation(request).queue.jobs.values()])
+    return JSONResponse([_described(job) for job in simulation_of(request).queue.jobs.values()])
 
 
 def _described(job: Job) -> dict[str, Any]:
@@ -67,7 +62,7 @@ async def _wait(request: Request) -> Response:
     kind = _ALIASES.get(name) or next((kind for kind in Kind if kind == name), None)
     if kind is None:
         return JSONResponse({"detail": f"event is one of {', '.join(Kind)}"}, 400)
-    counts, wanted = _simulation(request).counts, int(query.get("count", "1"))
+    counts, wanted = simulation_of(request).counts, int(query.get("count", "1"))
 
     def seen() -> int:
         return counts.count(kind, query.get("request_id", ""))
@@ -82,26 +77,26 @@ async def _wait(request: Request) -> Response:
 
 async def _reset(request: Request) -> Response:
     """Forget every job and count, end every delivery; the signing keys stay."""
-    await _simulation(request).reset()
+    await simulation_of(request).reset()
     return JSONResponse({})
 
 
 async def _rotate(request: Request) -> Response:
     """Sign with a new key; the old ones are published further only with ?keep=1."""
-    keys = _simulation(request).keys
+    keys = simulation_of(request).keys
     keys.rotate(keep=request.query_params.get("keep", "0") == "1")
     return JSONResponse(keys.jwks())
 
 
 async def _jwks(request: Request) -> Response:
     """Answer requests for the keys with ?status=CODE from now on (200: as they should be)."""
-    _simulation(request).jwks_status = int(request.query_params.get("status", "200"))
+    simulation_of(request).jwks_status = int(request.query_params.get("status", "200"))
     return JSONResponse({})
 
 
 async def _redeliver(request: Request) -> Response:
     """Send the callback of a completed request once more; tells the receiver's answer."""
-    simulation = _simulation(request)
+    simulation = simulation_of(request)
     job = simulation.queue.jobs.get(request.path_params["request_id"])
     if job is None or job.outcome is None or not job.webhook:
         return JSONResponse({"detail": "no completed request with a callback has this id"}, 404)
@@ -111,7 +106,7 @@ async def _redeliver(request: Request) -> Response:
 
 async def _release(request: Request) -> Response:
     """Let a held render or callback of a request go on."""
-    simulation = _simulation(request)
+    simulation = simulation_of(request)
     job = simulation.queue.jobs.get(request.path_params["request_id"])
     if job is None:
         return JSONResponse({"detail": "no request has this id"}, 404)
@@ -126,8 +121,8 @@ ROUTES = [
     Route("/reset", _reset, methods=["POST"]),
     Route("/keys/rotate", _rotate, methods=["POST"]),
     Route("/jwks", _jwks, methods=["POST"]),
-    Route("/uploads", uploads.uploaded, methods=["GET"]),
-    Route("/uploads", uploads.spoil, methods=["POST"]),
+    Route("/uploads", upload_routes.uploaded, methods=["GET"]),
+    Route("/uploads", upload_routes.spoil, methods=["POST"]),
     Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
     Route("/release/{request_id}", _release, methods=["POST"]),
 ]

@@ -61,6 +61,17 @@ class Job:
         assert self.outcome is not None, "the job is not completed"
         return self.outcome
 
+    def described(self, origin: str) -> dict[str, Any]:
+        """Return the request's state and its URLs below `origin`, as fal's answers tell them."""
+        base = f"{origin}/{self.app}/requests/{self.request_id}"
+        return {
+            "status": self.state,
+            "request_id": self.request_id,
+            "response_url": base,
+            "status_url": f"{base}/status",
+            "cancel_url": f"{base}/cancel",
+        }
+
     def complete(self, outcome: Outcome, *, now: float) -> None:
         """Store `outcome`; `now` is fal's time, from which the result's life is counted."""
         self.outcome, self.completed_at, self.state = outcome, now, State.COMPLETED

@@ -5,20 +5,17 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
-from infra.local.fal import callbacks, errors, models
+from infra.local.fal import callbacks, errors
 from infra.local.fal.clock import Clock
 from infra.local.fal.counts import Counts, Kind, redacted
 from infra.local.fal.delivery import Deliveries
 from infra.local.fal.errors import Outcome
 from infra.local.fal.job import Job, State
-from infra.local.fal.media import RenderFailed
-from infra.local.fal.outputs import Outputs
+from infra.local.fal.render import Renders
 
 RESULT_SECONDS = 3600
 LARGE_RESULT_SECONDS = 360
@@ -34,16 +31,11 @@ def stored_seconds(outcome: Outcome) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Queue:
-    """All jobs by request id, in the order of their submission.
-
-    `render_seconds` is how long a render takes, `slots` how many the account may run at once.
-    """
+    """All jobs by request id, in the order of their submission."""
 
     clock: Clock
     counts: Counts
-    outputs: Outputs
-    render_seconds: float
-    slots: asyncio.Semaphore
+    renders: Renders
     deliveries: Deliveries = field(init=False)
     jobs: dict[str, Job] = field(default_factory=dict)
     _posts: Counter[str] = field(default_factory=Counter)
@@ -123,7 +115,8 @@ class Queue:
         self._out_of_order = None
 
     async def _life(self, job: Job) -> None:
-        self._complete(job, await self._render(job))
+        outcome = await self.renders.of(job, begun=lambda: self._begun(job))
+        self._complete(job, outcome)
         silent = job.cancelled.is_set() and job.mishaps.asked.get("cancel") == "silent"
         if job.webhook and not silent:
             await callbacks.play(
@@ -135,73 +128,12 @@ class Queue:
         if not life.cancelled() and (fault := life.exception()):
             _log.error("job broke", request_id=job.request_id, exc_info=fault)
 
+    def _begun(self, job: Job) -> None:
+        job.state = State.IN_PROGRESS
+        self._waiting.pop(job.request_id, None)
+
     def _complete(self, job: Job, outcome: Outcome) -> None:
         self._waiting.pop(job.request_id, None)
         job.complete(outcome, now=self.clock.now())
         self.counts.note(Kind.RENDER, request_id=job.request_id)
         _log.info("job completed", request_id=job.request_id, status=outcome.status)
-
-    async def _render(self, job: Job) -> Outcome:
-        if "callback-before-answer" in job.mishaps:
-            return await self._outcome(job)
-        async with self.slots:
-            job.state = State.IN_PROGRESS
-            self._waiting.pop(job.request_id, None)
-            async with asyncio.TaskGroup() as both:
-                made = both.create_task(self._outcome(job))
-                both.create_task(self._pass_time(job))
-        if "callback-hold" in job.mishaps:
-            self.counts.note(Kind.CALLBACK_HELD, request_id=job.request_id)
-            await _first(job.released.wait(), self._given_up(job))
-        if job.cancelled.is_set() and job.mishaps.asked.get("cancel", "ignored") != "ignored":
-            return errors.platform("client_cancelled")
-        return made.result()
-
-    async def _pass_time(self, job: Job) -> None:
-        seconds = job.mishaps.number("render") or self.render_seconds
-        await _first(self.clock.sleep(seconds), self._given_up(job))
-
-    async def _given_up(self, job: Job) -> None:
-        await job.cancelled.wait()
-        if job.mishaps.asked.get("cancel", "ignored") == "ignored":
-            await asyncio.Event().wait()
-
-    async def _outcome(self, job: Job) -> Outcome:
-        endpoint = models.find(job.endpoint)
-        if endpoint is None:
-            path = job.endpoint.removeprefix(job.app)
-            return Outcome(status=404, payload={"detail": f"Path {path} not found"})
-        if wrong := models.problems(endpoint, job.arguments):
-            return errors.model(wrong)
-        if failure := _asked_failure(job):
-            return failure
-        try:
-            return Outcome(status=200, payload=await self.outputs.of(job, endpoint))
-        except RenderFailed as fault:
-            _log.error("render failed", request_id=job.request_id, fault=str(fault))
-            return errors.platform("internal_error")
-
-
-def _asked_failure(job: Job) -> Outcome | None:
-    prompt = job.arguments.get("prompt")
-    if "error-platform" in job.mishaps:
-        return errors.platform(job.mishaps.text("error-platform"))
-    if "error-policy" in job.mishaps:
-        text = "The content could not be processed because it was flagged by a content checker."
-        return errors.model(
-            [errors.detail("content_policy_violation", field="prompt", message=text, value=prompt)]
-        )
-    if "error-422" in job.mishaps:
-        kind = job.mishaps.text("error-422")
-        text = f"The input was not accepted: {kind.replace('_', ' ')}."
-        return errors.model([errors.detail(kind, field=None, message=text, value=job.arguments)])
-    return None
-
-
-async def _first(*attempts: Coroutine[Any, Any, object]) -> None:
-    tasks = [asyncio.ensure_future(attempt) for attempt in attempts]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

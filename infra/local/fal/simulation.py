@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from starlette.requests import Request
 
 from infra.local.fal.clock import Clock
 from infra.local.fal.counts import Counts
@@ -17,6 +18,7 @@ from infra.local.fal.media import Media
 from infra.local.fal.models import KLING_APPS
 from infra.local.fal.outputs import Outputs
 from infra.local.fal.queue import Queue
+from infra.local.fal.render import Renders
 from infra.local.fal.signing import KeyRing
 from infra.local.fal.tls import Certificates
 from infra.local.fal.uploads import Uploads
@@ -67,6 +69,12 @@ class Simulation:
         self.jwks_status = 200
 
 
+def simulation_of(request: Request) -> Simulation:
+    """Return the simulation that the request came to."""
+    simulation: Simulation = request.app.state.simulation
+    return simulation
+
+
 @asynccontextmanager
 async def simulate(
     *,
@@ -80,21 +88,15 @@ async def simulate(
     """Build a simulation inside a running event loop; every delivery ends with the context."""
     counts, keys, clock = Counts(), KeyRing(), Clock(speed=timing.speed)
     files = Files(url=url, counts=counts)
-    outputs = Outputs(media=Media(cache), files=files, directory=directory / "spoiled")
-    queue = Queue(
+    renders = Renders(
         clock=clock,
         counts=counts,
-        outputs=outputs,
-        render_seconds=timing.render_seconds,
+        outputs=Outputs(media=Media(cache), files=files, directory=directory / "spoiled"),
+        seconds=timing.render_seconds,
         slots=asyncio.Semaphore(account.concurrency),
     )
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-    async with httpx.AsyncClient(
-        verify=certificates.client(),
-        trust_env=False,
-        timeout=max(timing.patience),  # Deliveries sets the time of each try
-        limits=limits,
-    ) as client:
+    queue = Queue(clock=clock, counts=counts, renders=renders)
+    async with _client(certificates, timing) as client:
         queue.deliveries = Deliveries(
             client=client,
             keys=keys,
@@ -116,3 +118,12 @@ async def simulate(
             )
         finally:
             await queue.clear()
+
+
+def _client(certificates: Certificates, timing: Timing) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=certificates.client(),
+        trust_env=False,
+        timeout=max(timing.patience),  # Deliveries sets the time of each try
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+    )

@@ -1,0 +1,63 @@
+"""How fal, or whatever stands before it, refuses a request."""
+
+import hmac
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from infra.local.fal.connection import HangUp
+from infra.local.fal.errors import PLATFORM
+from infra.local.fal.job import new_request_id
+from infra.local.fal.mishaps import Mishaps
+from infra.local.fal.simulation import Simulation
+
+_NGINX = (
+    "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
+    "</center><hr><center>nginx</center></body></html>"
+)
+_REFUSALS: dict[str, tuple[int, str, str | None]] = {
+    "status-403": (403, "User is locked. Reason: Exhausted balance.", None),
+    "status-408": (408, "Request timed out", None),
+    "status-409": (409, "Conflict", None),
+    "status-422": (422, "Unprocessable request", None),
+    "status-429": (429, "Too many requests", None),
+    "status-500": (500, PLATFORM["internal_error"][1], "internal_error"),
+    "status-503": (503, PLATFORM["runner_scheduling_failure"][1], "runner_scheduling_failure"),
+}
+
+
+class Refused(Exception):
+    """A request is answered with this, and nothing comes of it."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
+def problem(
+    status: int, text: str, error_type: str | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return an error as the platform words it; it always names a request id."""
+    typed = {"X-Fal-Error-Type": error_type} if error_type else {}
+    content = {"detail": text} | ({"error_type": error_type} if error_type else {})
+    every = {"x-fal-request-id": new_request_id()}
+    return JSONResponse(content, status, headers=every | typed | (headers or {}))
+
+
+def unauthorised(request: Request, simulation: Simulation) -> Response | None:
+    """Return the 401 that a request without the account's key gets, else None."""
+    given = request.headers.get("authorization", "").encode()
+    if hmac.compare_digest(given, f"Key {simulation.account.key}".encode()):
+        return None
+    return problem(401, "Cannot access application: authentication is required.")
+
+
+def misanswer(mishap: str, asked: Mishaps) -> Response:
+    """The answer to a POST that meets this mishap."""
+    if mishap == "connection-cut":
+        return HangUp(reset=True)
+    if mishap == "status-502-nginx":
+        return HTMLResponse(_NGINX, 502)
+    status, text, error_type = _REFUSALS[mishap]
+    after = asked.asked.get("status-429")
+    return problem(status, text, error_type, {"Retry-After": after} if after else None)

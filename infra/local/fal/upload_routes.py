@@ -1,0 +1,134 @@
+"""The routes of uploads: in one piece or in parts to the CDN, and to the older bucket.
+
+They are those that fal-client 1.0.3 uses (`fal_client/client.py`).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from infra.local.fal.simulation import simulation_of
+from infra.local.fal.uploads import Uploads
+
+
+def _uploads(request: Request) -> Uploads:
+    return simulation_of(request).uploads
+
+
+_Answer = Callable[[Request, Uploads], Awaitable[Response]]
+
+
+def _guarded(way: str, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def route(request: Request) -> Response:
+        uploads = _uploads(request)
+        return uploads.refusal(request, way) or await answer(request, uploads)
+
+    return route
+
+
+def _begin(request: Request, uploads: Uploads, way: str) -> str:
+    headers = request.headers
+    return uploads.begin(
+        way,
+        name=headers.get("x-fal-file-name", ""),
+        content_type=headers.get("content-type", ""),
+        lifecycle=headers.get("x-fal-object-lifecycle", ""),
+    )
+
+
+async def _token(_request: Request, uploads: Uploads) -> Response:
+    return JSONResponse(uploads.token())
+
+
+async def _whole(request: Request, uploads: Uploads) -> Response:
+    data = await request.body()
+    key = _begin(request, uploads, "cdn")
+    if file := uploads.file(key):
+        file.data = data
+    return JSONResponse({"access_url": uploads.address(key)})
+
+
+async def _multipart(request: Request, uploads: Uploads) -> Response:
+    key = _begin(request, uploads, "multipart")
+    return JSONResponse({"access_url": uploads.address(key), "uploadId": secrets.token_hex(8)})
+
+
+async def _part(request: Request, uploads: Uploads) -> Response:
+    file = uploads.file(request.path_params["key"])
+    if file is None:
+        return JSONResponse({"detail": "Not found"}, 404)
+    data = await request.body()
+    file.parts[request.path_params["number"]] = data
+    return Response(headers={"etag": f'"{hashlib.sha256(data).hexdigest()[:32]}"'})
+
+
+async def _complete(request: Request, uploads: Uploads) -> Response:
+    file = uploads.file(request.path_params["key"])
+    named = [part["partNumber"] for part in (await request.json())["parts"]]
+    if file is None or sorted(named) != sorted(file.parts):
+        return JSONResponse({"detail": "These are not the parts of this upload"}, 400)
+    file.data = b"".join(file.parts[number] for number in sorted(file.parts))
+    return JSONResponse({})
+
+
+async def _bucket(request: Request, uploads: Uploads) -> Response:
+    asked = await request.json()
+    key = uploads.begin(
+        "bucket",
+        name=asked["file_name"],
+        content_type=asked["content_type"],
+        lifecycle=request.headers.get("x-fal-object-lifecycle-preference", ""),
+    )
+    address = uploads.address(key)
+    return JSONResponse({"upload_url": address, "file_url": address})
+
+
+async def _put(request: Request) -> Response:
+    file = _uploads(request).file(request.path_params["key"])
+    if file is None or file.way != "bucket":
+        return JSONResponse({"detail": "Not found"}, 404)
+    file.data = await request.body()
+    return Response()
+
+
+async def _get(request: Request) -> Response:
+    file = _uploads(request).file(request.path_params["key"])
+    if file is None or not file.data:
+        return PlainTextResponse("Not found", 404)
+    return Response(file.data, media_type=file.content_type)
+
+
+async def uploaded(request: Request) -> Response:
+    """Every uploaded input by its address: name, type, bytes, SHA-256, lifecycle, way."""
+    return JSONResponse(_uploads(request).described())
+
+
+async def spoil(request: Request) -> Response:
+    """Answer uploads by ?way=token|cdn|multipart|bucket with ?status=CODE from now on."""
+    query = request.query_params
+    _uploads(request).status[query.get("way", "cdn")] = int(query.get("status", "200"))
+    return JSONResponse({})
+
+
+ROUTES = [
+    Route("/storage/auth/token", _guarded("token", _token), methods=["POST"]),
+    Route("/storage/upload/initiate", _guarded("bucket", _bucket), methods=["POST"]),
+    Route("/files/upload", _guarded("cdn", _whole), methods=["POST"]),
+    Route("/files/upload/multipart", _guarded("multipart", _multipart), methods=["POST"]),
+    Route(
+        "/files/u/{key}/multipart/{upload}/complete",
+        _guarded("multipart", _complete),
+        methods=["POST"],
+    ),
+    Route(
+        "/files/u/{key}/multipart/{upload}/{number:int}",
+        _guarded("multipart", _part),
+        methods=["PUT"],
+    ),
+    Route("/files/u/{key}", _put, methods=["PUT"]),
+    Route("/files/u/{key}", _get, methods=["GET"]),
+]
