@@ -13,9 +13,9 @@ from types import FrameType
 from infra.local import demo
 from infra.local.procfile import console, load_procfile
 from infra.local.redis_server import RedisNotStarted
+from infra.local.restarts import ProcessRefused
 from infra.local.simulation import SimulationNotStarted
 from infra.local.stack import ROOT, StackNotReady, own_settings, stack
-from infra.local.supervisor import ProcessRefused
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (

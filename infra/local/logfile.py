@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from types import TracebackType
 
 
 class Logfile:
@@ -24,14 +23,8 @@ class Logfile:
                 self._file.flush()
 
     def __enter__(self) -> Logfile:
-        """Nothing to do: the file is open."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._file.close()

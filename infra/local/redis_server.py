@@ -9,33 +9,22 @@ can read, never on the command line, where `ps` would show it.
 
 from __future__ import annotations
 
-import random
 import secrets
 import subprocess
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from infra.local.lifetime import Lifetime
+from infra.local.ports import ports_to_try
+from infra.local.redis_answer import answers
 from infra.local.redis_binary import RedisNotStarted, find_binary
 from infra.local.redis_directory import RedisDirectory
 
 __all__ = ("RedisNotStarted", "RedisServer")
 
-# Below the ports that Linux (32768 up) and macOS (49152 up) hand out to outgoing connections: a
-# client that reconnects in a loop while the server is down could otherwise be given that very
-# port, connect to itself and keep the server from coming back.
-_PORTS = range(20_000, 32_768)
 _PORTS_TRIED = 20
 _START_SECONDS = 30.0  # includes reading the append-only file back
 _STOP_SECONDS = 5.0
-_PAUSE_SECONDS = 0.02
-_PING_SECONDS = 0.2  # a stranger on the port may never answer, while our server has given up
 
 
 class _PortTaken(RedisNotStarted):
@@ -65,7 +54,7 @@ class RedisServer:
         """
         server = cls(directory, binary or find_binary())
         try:
-            server._listen(random.sample(_PORTS, _PORTS_TRIED) if ports is None else ports)
+            server._listen(ports_to_try(_PORTS_TRIED) if ports is None else ports)
         except BaseException:
             server.stop()
             raise
@@ -123,12 +112,7 @@ class RedisServer:
     def __enter__(self) -> RedisServer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _terminate(self, grace: float = _STOP_SECONDS) -> None:
@@ -158,21 +142,9 @@ class RedisServer:
                 output=log,
                 pass_fds=(self._directory.lock,),
             )
-        self._await_answer(self._process)
-
-    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        once = Retry(NoBackoff(), 0)
-        with redis.Redis.from_url(self.url, socket_timeout=_PING_SECONDS, retry=once) as client:
-            while not _answers(client):
-                if time.monotonic() > deadline:
-                    self.kill()
-                try:
-                    process.wait(_PAUSE_SECONDS)
-                except subprocess.TimeoutExpired:
-                    continue
-                self._lifetime.release(process)
-                raise self._reason(process.returncode)
+        if not answers(self.url, self._process, within=_START_SECONDS):
+            self._lifetime.release(self._process)
+            raise self._reason(self._process.returncode)
 
     def _reason(self, code: int) -> RedisNotStarted:
         lines = self._directory.last_lines()
@@ -182,14 +154,3 @@ class RedisServer:
             f"{_START_SECONDS:.0f} s allowed). The end of {self._directory.log}:\n"
             + "\n".join(f"  {line}" for line in lines)
         )
-
-
-def _answers(client: redis.Redis) -> bool:
-    """Say whether our own server is ready.
-
-    No listener, still loading, or a stranger that refuses our password: not ours, or not yet.
-    """
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.ports import ports_to_try
 from infra.local.procfile import load_procfile
 from infra.local.redis_keeper import redis_for
 from infra.local.simulation import Simulation, simulation
@@ -22,6 +23,7 @@ from infra.local.supervisor import Supervisor
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+_PORTS_TRIED = 50
 
 
 class StackNotReady(RuntimeError):
@@ -92,9 +94,7 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
 
 
 def _free_port() -> int:
-    # Below the ports that systems hand out by themselves, so that it is still free in a moment.
-    for _ in range(50):
-        port = 20_000 + secrets.randbelow(12_000)
+    for port in ports_to_try(_PORTS_TRIED):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -102,7 +102,7 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
-    raise StackNotReady("No free port between 20000 and 32000 was found on 127.0.0.1.")
+    raise StackNotReady(f"None of {_PORTS_TRIED} ports tried on 127.0.0.1 was free.")
 
 
 def _path(environ: Mapping[str, str]) -> str:

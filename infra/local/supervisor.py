@@ -10,48 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from infra.local.changes import Changes
 from infra.local.lifetime import Lifetime, kill_group
 from infra.local.program import Program
-
-# 2: half-configured, said in one sentence; 126 and 127: the shell's "cannot be run" and "not
-# found". Another start would end the same way.
-REFUSALS = frozenset({2, 126, 127})
+from infra.local.restarts import REFUSALS, Backoff, ProcessRefused
 
 _GRACE_SECONDS = 10.0
 _KEEPER_SECONDS = 5.0
-
-
-class ProcessRefused(RuntimeError):
-    """A process exited as wrongly started: not started again, and all others are ended."""
-
-    def __init__(self, name: str, code: int, last_lines: tuple[str, ...]) -> None:
-        """Keep which process it was, its exit code and the end of its output."""
-        super().__init__("\n".join((f"{name} refused to start (exit code {code}):", *last_lines)))
-        self.name = name
-        self.code = code
-        self.last_lines = last_lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """How long to wait before a process that died is started again, in seconds."""
-
-    first: float = 0.2
-    factor: float = 2.0
-    longest: float = 5.0
-    settled: float = 10.0  # having run so long, the next death counts as the first
-
-    def after(self, previous: float, ran: float) -> float:
-        """Return the delay that follows `previous` (0: none yet) for a process that `ran` s."""
-        if previous == 0 or ran >= self.settled:
-            return self.first
-        return min(previous * self.factor, self.longest)
 
 
 class Supervisor:
@@ -162,12 +130,7 @@ class Supervisor:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop(_GRACE_SECONDS)
 
     def _keep(self, name: str) -> None:

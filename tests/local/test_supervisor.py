@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.supervisor import Backoff, ProcessRefused, Supervisor
+from infra.local.restarts import Backoff, ProcessRefused
+from infra.local.supervisor import Supervisor
 from tests.local.process_factories import await_end, owner, read_line
 
 if TYPE_CHECKING:
