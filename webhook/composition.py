@@ -1,0 +1,98 @@
+"""The receiver's tools, built once from its settings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+
+from webhook.fetch import fetcher
+from webhook.health import Health
+from webhook.inbox import Inbox
+from webhook.keys import Keys
+from webhook.metrics import Metrics
+from webhook.receiver import Receiver
+from webhook.room import Room
+from webhook.settings import Settings
+from webhook.sources import Sources
+from webhook.wake import Waker, publisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the routes and the life of the application are made of."""
+
+    redis: Redis
+    keys: Keys
+    sources: Sources | None
+    waker: Waker
+    inbox: Inbox
+    metrics: Metrics
+    receiver: Receiver
+    health: Health
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Whatever works beside the callbacks does so inside; afterwards connections are closed."""
+        self.waker.start()
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self.inbox.run()), tasks.create_task(self.keys.run())]
+            if self.sources is not None:
+                running.append(tasks.create_task(self.sources.run()))
+            yield
+            for task in running:
+                task.cancel()
+        await asyncio.to_thread(self.waker.stop)
+        await self.redis.aclose()
+
+
+def compose(settings: Settings, clock: Callable[[], float]) -> Tools:
+    """The tools of one process; `clock` is Unix seconds. Nothing is connected yet."""
+    redis = _redis(settings.redis_url)
+    celery = publisher(settings.broker_url)
+    keys = Keys(fetcher(settings.jwks_url))
+    sources = _sources(settings)
+    room = Room()
+    metrics = Metrics(keys, room)
+    waker = Waker(celery, count=metrics.woke)
+    inbox = Inbox(redis, waker, observe=metrics.batches.observe)
+    receiver = Receiver(
+        settings=settings,
+        keys=keys,
+        inbox=inbox,
+        metrics=metrics,
+        room=room,
+        sources=sources,
+        clock=clock,
+    )
+    return Tools(
+        redis=redis,
+        keys=keys,
+        sources=sources,
+        waker=waker,
+        inbox=inbox,
+        metrics=metrics,
+        receiver=receiver,
+        health=Health(keys=keys, redis=redis, celery=celery),
+    )
+
+
+def _redis(url: str) -> Redis:
+    # Again at once, twice: a connection that lay idle may have been cut; more would only keep fal
+    # waiting for a 503.
+    return Redis.from_url(
+        url,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        health_check_interval=15,
+        retry=Retry(ConstantBackoff(0.1), 2),
+    )
+
+
+def _sources(settings: Settings) -> Sources | None:
+    if not settings.meta_url:
+        return None
+    return Sources(fetcher(settings.meta_url), trusted=settings.proxies)
