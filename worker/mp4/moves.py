@@ -1,7 +1,5 @@
 """Media data that moves to another place, copied by the kernel, and the offsets that follow it."""
 
-import errno
-import os
 import struct
 import sys
 from array import array
@@ -10,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from worker.copy_range import copy_range
 from worker.mp4.boxes import Box, Extent, invalid
 from worker.mp4.samples import numbers
 
-_CHUNK = 16 << 20  # bytes that one call of the kernel copies
 _WIDE = 1 << 32
 
 
@@ -38,7 +36,7 @@ class Move:
         """A box with this stretch of `file` is at the end of `out`."""
         out.write(_head(self.length))
         out.flush()
-        _copy(file, out, self.begins, self.length)
+        copy_range(file, out, self.begins, self.length)
 
 
 def moves_of(media: Sequence[Extent], *, at: int) -> list[Move]:
@@ -87,28 +85,3 @@ def _head(held: int) -> bytes:
     if held + 8 < _WIDE:
         return struct.pack(">I4s", held + 8, b"mdat")
     return struct.pack(">I4sQ", 1, b"mdat", held + 16)
-
-
-def _copy(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
-    """Copy bytes between the files, in the kernel where it can."""
-    left = length
-    while left:
-        try:
-            done = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
-        except AttributeError:  # not Linux
-            break
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
-                raise
-            break
-        if not done:
-            break
-        start, left = start + done, left - done
-    out.seek(0, os.SEEK_END)
-    file.seek(start)
-    while left:
-        data = file.read(min(left, 1 << 20))
-        if not data:
-            raise invalid("it became shorter while it was read")
-        out.write(data)
-        left -= len(data)
