@@ -1,9 +1,10 @@
 """MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
 from worker.mp4.moves import NotRewritable
-from worker.mp4.probe import MAX_PIXELS, Probe, probe
+from worker.mp4.probe import MAX_PIXELS, Probe, has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
 from worker.mp4.samples import MAX_SECONDS
+from worker.mp4.tags import others as other_tags
 from worker.mp4.tags import read as read_tags
 from worker.mp4.tags import udta
 
@@ -13,6 +14,8 @@ __all__ = [
     "NotRewritable",
     "Probe",
     "Stamp",
+    "has_c2pa",
+    "other_tags",
     "probe",
     "read_tags",
     "rewrite",

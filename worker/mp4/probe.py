@@ -63,6 +63,16 @@ def probe(path: Path) -> Probe:
             raise invalid("a box is shorter than the fields it must hold") from error
 
 
+def has_c2pa(path: Path) -> bool:
+    """Whether the file holds content credentials; `Permanent` where its boxes do not fit."""
+    with path.open("rb") as file:
+        try:
+            extents = tuple(Walk().extents(file, path.stat().st_size))
+        except struct.error as error:
+            raise invalid("the file ends inside the header of a box") from error
+        return any(_is_c2pa(file, extent) for extent in extents)
+
+
 def _probe(file: BinaryIO, length: int) -> Probe:
     head = file.read(512)
     require_mp4(head)

@@ -35,7 +35,7 @@ class Stamp:
 
 
 def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
-    """Write `source`, an MP4 that `probe` let pass, to `target`, tagged and with its header first.
+    """Write the MP4 `source` to `target`, tagged and with its header first.
 
     Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
     and boxes of the source are gone. Raises `NotRewritable` for fragmented or QuickTime files and
@@ -91,7 +91,7 @@ def _require_plain(moov: Box) -> None:
         if any(inside.kind in _BOUND for inside in table.children):
             raise NotRewritable("its samples have tables that would have to move with them")
         handlers.append(bytes(trak.need("mdia", "hdlr").body[8:12]))
-    if sorted(handlers) not in ([b"vide"], [b"soun", b"vide"]):
+    if sorted(handlers) not in ([b"vide"], [b"soun"], [b"soun", b"vide"]):
         raise NotRewritable("it has tracks besides one of video and one of audio")
     if moov.find("mvex"):
         raise NotRewritable("it is fragmented")

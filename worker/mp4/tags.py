@@ -6,7 +6,8 @@ key of our own in any other shape is dropped by one reader or the other.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from worker.mp4.boxes import Box, Walk, box, invalid
@@ -25,10 +26,13 @@ _UTF8 = 1  # well-known type of a data box
 MAX_TEXT = 64 << 10  # bytes of one value
 
 
-def udta(pairs: Mapping[str, str]) -> bytes:
-    """A user data box that says these things; names that are not standard become freeform."""
+def udta(pairs: Mapping[str, str], others: bytes = b"") -> bytes:
+    """A user data box that says these things; names that are not standard become freeform.
+
+    `others` are whole items, as `others` below gives them.
+    """
     handler = box(b"hdlr", bytes(8), b"mdir", b"appl", bytes(9))
-    items = box(b"ilst", *(_item(name, value) for name, value in pairs.items()))
+    items = box(b"ilst", *(_item(name, value) for name, value in pairs.items()), others)
     return box(b"udta", box(b"meta", bytes(4), handler, items))
 
 
@@ -42,17 +46,36 @@ def _item(name: str, value: str) -> bytes:
 
 def read(path: Path) -> dict[str, str]:
     """The text tags in moov/udta/meta and moov/meta; `Permanent` where these are malformed."""
+    return {tag.name: tag.text for tag in _tags(path) if tag.name and tag.text is not None}
+
+
+def others(path: Path, names: Container[str]) -> bytes:
+    """The tags with other names than these, as items of `udta`; `Permanent` as above.
+
+    Items of iTunes are as they were, cover pictures among them; of `mdta` keys the texts remain.
+    """
+    return b"".join(tag.item for tag in _tags(path) if tag.name not in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tag:
+    """A tag as it is read, and as it is written again."""
+
+    name: str | None
+    text: str | None
+    item: bytes
+
+
+def _tags(path: Path) -> tuple[_Tag, ...]:
     walk = Walk()
     with path.open("rb") as file:
         try:
             extents = walk.extents(file, path.stat().st_size)
             moov = next((walk.load(file, box) for box in extents if box.kind == "moov"), None)
-            found: dict[str, str] = {}
-            for meta in _metas(moov, walk) if moov else ():
-                found |= _items(meta, walk)
+            metas = _metas(moov, walk) if moov else ()
+            return tuple(tag for meta in metas for tag in _items(meta, walk))
         except (struct.error, IndexError) as error:
             raise invalid("a box of its tags is shorter than the fields it must hold") from error
-    return found
 
 
 def _metas(moov: Box, walk: Walk) -> list[Box]:
@@ -62,18 +85,21 @@ def _metas(moov: Box, walk: Walk) -> list[Box]:
     return metas
 
 
-def _items(meta: Box, walk: Walk) -> dict[str, str]:
+def _items(meta: Box, walk: Walk) -> Iterator[_Tag]:
     # In MP4 a meta box begins with version and flags, in QuickTime it does not.
     skip = 0 if bytes(meta.body[4:8]) == b"hdlr" else 4
     inside = Box(meta.kind, meta.body, walk.boxes(meta.body[skip:]))
     keys = _keys(inside.find("keys"), walk)
-    found = {}
     for item in walk.boxes(inside.need("ilst").body) if inside.find("ilst") else ():
         held = Box(item.kind, item.body, walk.boxes(item.body))
         name, data = _name(held, keys), held.find("data")
-        if name and data and data.u32(0) == _UTF8 and len(data.body) <= MAX_TEXT:
-            found[name] = bytes(data.body[8:]).decode("utf-8", "replace")
-    return found
+        text = None
+        if data and data.u32(0) == _UTF8 and len(data.body) <= MAX_TEXT:
+            text = bytes(data.body[8:]).decode("utf-8", "replace")
+        again = box(item.kind.encode("latin-1"), bytes(item.body))
+        if keys:
+            again = _item(name, text) if name and text is not None else b""
+        yield _Tag(name=name, text=text, item=again)
 
 
 def _name(item: Box, keys: Mapping[int, str]) -> str | None:
