@@ -1,4 +1,4 @@
-"""worker.pictures: size and tags of JPEG, PNG and WebP, without decoding them."""
+"""worker.pictures: size and tags of JPEG, PNG, WebP and GIF, without decoding them."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ FORMATS = {
     "progressive.png": ("-c:v", "png"),
     "lossy.webp": ("-c:v", "libwebp"),
     "lossless.webp": ("-pix_fmt", "bgra", "-c:v", "libwebp", "-lossless", "1"),
+    "gif": ("-c:v", "gif"),
     "alpha.webp": ("-vf", "format=yuva420p,colorchannelmixer=aa=0.5", "-c:v", "libwebp"),
 }
 PACKET = b"<?xpacket begin?><x:xmpmeta/><?xpacket end='r'?>"

@@ -1,0 +1,62 @@
+"""GIF files, by their blocks (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)."""
+
+import re
+from collections.abc import Iterator
+
+_VERSION = re.compile(rb"GIF8[79]a")
+_HEAD = 13  # bytes before the global colour table
+_TRAILER = 0x3B
+_XMP = b"\x21\xff\x0bXMP DataXMP"  # XMP Specification Part 3, 1.1.2: an application extension
+# Its packet is no sequence of sub-blocks: whichever of its bytes is taken for a length leads here.
+_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels; (0, 0) where this is no GIF, or is cut short."""
+    if not any(data[at] == _TRAILER for at, _ in _blocks(data)):
+        return 0, 0
+    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+
+
+def tagged(data: bytes, xmp: bytes) -> bytes:
+    """The same picture with this XMP packet, and no other, before its trailer."""
+    kept, end = [b"GIF89a", data[6 : _first(data)]], len(data)
+    for at, after in _blocks(data):
+        if data[at] == _TRAILER:
+            end = at
+        elif not data.startswith(_XMP, at):
+            kept.append(data[at:after])
+    return b"".join((*kept, _XMP, xmp, _END, data[end:]))
+
+
+def _first(data: bytes) -> int:
+    """Where the blocks begin."""
+    return _HEAD + _table(data[10]) if len(data) >= _HEAD else len(data)
+
+
+def _table(flags: int) -> int:
+    """Bytes of a colour table."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of each block that fits, up to the trailer."""
+    at = _first(data) if _VERSION.match(data) else len(data)
+    while at < len(data):
+        match data[at]:
+            case 0x3B:  # the trailer
+                yield at, at + 1
+                return
+            case 0x21:  # an extension: its label, then sub-blocks
+                after = at + 2
+            case 0x2C if len(data) - at > 10:  # noqa: PLR2004 - an image
+                after = at + 11 + _table(data[at + 9])
+            case _:
+                return
+        while after < len(data) and data[after]:
+            after += 1 + data[after]
+        after += 1
+        if after > len(data):
+            return
+        yield at, after
+        at = after
