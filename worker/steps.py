@@ -14,10 +14,10 @@ from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
 from worker.ffmpeg import Ffmpeg
+from worker.file_tags import FileTags
 from worker.jobs import Job, JobState, Json
 from worker.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.media import deliver
-from worker.picture_tags import PictureTags
 from worker.pipeline import Outcome, Step
 from worker.progress import Progress
 from worker.result import video_address
@@ -75,9 +75,9 @@ class TranscodeTag:
 
     def work(self, job: Job) -> Outcome:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
-        pictures = PictureTags(storage=self.storage, delivering=self.delivering)
+        tags = FileTags(storage=self.storage, delivering=self.delivering)
         if others := delivered(job):
-            outputs = others | {"files": pictures.tagged(job, extras(job))}
+            outputs = others | {"files": tags.tagged(job, extras(job))}
             told = {"method": str(others["method"])}
             return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
         meter = Meter()
@@ -99,9 +99,7 @@ class TranscodeTag:
             with meter.measure("store") as cost:
                 files = {path.name: self._keep(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
-        outputs = recorded(made, files | pictures.tagged(job, extras(job))) | {
-            "cost": meter.record()
-        }
+        outputs = recorded(made, files | tags.tagged(job, extras(job))) | {"cost": meter.record()}
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
 

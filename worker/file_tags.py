@@ -1,0 +1,126 @@
+"""Pictures and sounds that fal made: tagged, and signed where there are credentials, as videos."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker import pictures, sounds
+from worker.delivery import Delivering
+from worker.jobs import Job, Json
+from worker.layout import CONTENT_TYPES, work_key
+from worker.media_type import HEAD_BYTES, MP4, sniff
+from worker.provenance import sign_delivery
+from worker.provenance.reading import show
+from worker.sounds import NotTaggable
+from worker.storage import Storage
+
+MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
+# Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
+_SIGNED = frozenset({".jpg", ".png", ".webp", ".gif", ".mp3", ".wav", ".m4a", ".mp4"})
+_BROKEN_CREDENTIALS = "it has content credentials, which a tag would break"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTags:
+    """Tags the pictures, sounds and videos of a job that are published as they are, in storage."""
+
+    storage: Storage
+    delivering: Delivering
+
+    def tagged(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
+        """What the record holds of these files, once those that can be are tagged.
+
+        Not one pixel or packet changes. `replaced` names tags of the source that ours took the
+        place of. Other files stay as fal made them, and `untagged` says why: they are not whole,
+        larger than is read into memory, of another format, or have credentials where we have none
+        to add to them: a tag would break theirs. `unsigned` says why one is tagged alone.
+        """
+        return {
+            name: {**about, **self._one(job, name, about)} if isinstance(about, dict) else about
+            for name, about in files.items()
+        }
+
+    def _one(self, job: Job, name: str, about: Mapping[str, Json]) -> dict[str, Json]:
+        match about:
+            case {"content_type": str(kind), "bytes": int(size)}:
+                try:
+                    _require_taggable(kind, size)
+                    return self._written(job, name, kind)
+                except NotTaggable as reason:
+                    return {"untagged": str(reason)}
+        return {}
+
+    def _written(self, job: Job, name: str, kind: str) -> dict[str, Json]:
+        with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
+            fetched = Path(scratch, "fetched")
+            self.storage.get(work_key(job.id, name), fetched)
+            vendor = fetched.rename(Path(scratch, f"vendor{_suffix(fetched, kind)}"))
+            path = vendor.with_stem("tagged")
+            made = self._made(job, vendor, path)
+            self.storage.put(work_key(job.id, name), path, content_type=kind)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return made | {"bytes": path.stat().st_size, "sha256": digest}
+
+    def _made(self, job: Job, vendor: Path, path: Path) -> dict[str, Json]:
+        tags, credentials = self.delivering.tags(job), self.delivering.credentials
+        is_picture = _is_picture(vendor)
+        theirs = (pictures if is_picture else sounds).has_credentials(vendor)
+        unsigned = _unsigned(vendor) if credentials else None
+        if theirs and (unsigned or not credentials):
+            raise NotTaggable(_BROKEN_CREDENTIALS)
+        made: dict[str, Json] = {"tagged": True}
+        if is_picture:
+            _tag_picture(Path(shutil.copy(vendor, path)), tags.xmp({}))
+        elif replaced := sounds.tag(vendor, path, tags):
+            made["replaced"] = list(replaced)
+        if unsigned:
+            made["unsigned"] = unsigned
+        elif credentials:
+            parent = vendor if theirs else None
+            made["signed"] = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
+        return made
+
+
+def _require_taggable(kind: str, size: int) -> None:
+    family = kind.partition("/")[0]
+    if family not in {"image", "audio", "video"}:
+        raise NotTaggable("it is no picture, sound or video")
+    if family == "image" and size > pictures.MAX_PICTURE:
+        raise NotTaggable(f"it is a picture of more than {pictures.MAX_PICTURE} bytes")
+
+
+def _suffix(path: Path, kind: str) -> str:
+    """The ending of the format that the file really has, whatever its name is."""
+    with path.open("rb") as file:
+        media = sniff(file.read(HEAD_BYTES))
+    if media is MP4 and kind.startswith("audio/"):
+        return ".m4a"  # by no brand of its own
+    return f".{media.extension}" if media else ""
+
+
+def _is_picture(path: Path) -> bool:
+    return CONTENT_TYPES.get(path.suffix, "").startswith("image/")
+
+
+def _tag_picture(path: Path, xmp: bytes) -> None:
+    try:
+        pictures.tag(path, xmp)
+    except ValueError as error:
+        raise NotTaggable(str(error)) from error
+
+
+def _unsigned(path: Path) -> str | None:
+    """Why a file of this format and size cannot be signed; None where it can."""
+    if path.suffix not in _SIGNED:
+        return "files of its format are not signed"
+    if path.stat().st_size > MAX_SIGNED:
+        return f"files of more than {MAX_SIGNED} bytes are not signed"
+    try:
+        show(path)
+    except ValueError:
+        return "it has a shape that cannot be signed"
+    return None

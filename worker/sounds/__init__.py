@@ -1,0 +1,54 @@
+"""Sounds without a decoder: what they say of themselves. Their packets are never looked at."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.sounds import flac, mp3, mp4, ogg, wav
+from worker.sounds.retagged import NotTaggable, Retagged
+from worker.tags import Tags
+
+__all__ = ["NotTaggable", "has_credentials", "tag"]
+
+_Begins = Callable[[bytes], bool]
+_Retag = Callable[[BinaryIO, int, Tags], Retagged]
+_FORMATS: tuple[tuple[_Begins, _Retag], ...] = (
+    (mp3.begins, mp3.retagged),
+    (wav.begins, wav.retagged),
+    (flac.begins, flac.retagged),
+    (ogg.begins, ogg.retagged),
+)
+_HEAD = 16  # bytes by which a format is known
+
+
+def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
+    """Write the sound `source` to `target`, its packets the same, with these tags.
+
+    Whatever else it says of itself is kept. Returns the names of the tags that ours replaced.
+    Raises NotTaggable where it is broken, of no known format, or of a shape that has no place for
+    them; `target` may be there half written then.
+    """
+    with source.open("rb") as file:
+        head = file.read(_HEAD)
+        if mp4.begins(head):
+            return mp4.tag(source, target, tags)
+        for begins, retagged in _FORMATS:
+            if begins(head):
+                made = retagged(file, source.stat().st_size, tags)
+                made.write(file, target)
+                return made.replaced
+    raise NotTaggable("it is no MP3, WAV, M4A, FLAC or Ogg file")
+
+
+def has_credentials(path: Path) -> bool:
+    """Whether the sound holds content credentials. Raises NotTaggable where it is broken.
+
+    A FLAC would have them in an ID3 tag before it, an Ogg in a stream of their own; files of such
+    a shape are not tagged at all.
+    """
+    with path.open("rb") as file:
+        head, length = file.read(_HEAD), path.stat().st_size
+        if mp4.begins(head):
+            return mp4.has_credentials(path)
+        holders = (form for form in (mp3, wav) if form.begins(head))
+        return any(form.has_credentials(file, length) for form in holders)

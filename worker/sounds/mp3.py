@@ -1,0 +1,41 @@
+"""MP3: frames of MPEG audio (ISO/IEC 11172-3, 2.4.1.3), with an ID3v2 tag before them."""
+
+from typing import BinaryIO
+
+from worker.sounds import id3
+from worker.sounds.retagged import NotTaggable, Retagged, Span
+from worker.tags import Tags
+
+_FRAME, _LAYER_3 = 0xFFE6, 0xFFE2  # a frame's sync and its layer
+
+
+def begins(head: bytes) -> bool:
+    """Whether a file that begins so is an MP3, or has an ID3v2 tag."""
+    return head.startswith(id3.MARK) or _is_frame(head)
+
+
+def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+    """The frames as they are, after an ID3v2.4 tag with ours. Raises NotTaggable."""
+    tag = id3.Tag.read(file)
+    file.seek(tag.size)
+    if not _is_frame(file.read(2)):
+        raise NotTaggable("its ID3 tag is not followed by an MP3 frame")
+    made, replaced = tag.with_ours(tags, tag.label)
+    return Retagged(pieces=(made, Span(tag.size, length - tag.size)), replaced=replaced)
+
+
+def has_credentials(file: BinaryIO, length: int) -> bool:
+    """Whether its tag holds content credentials: in a GEOB frame (C2PA 2.2, A.3.3)."""
+    file.seek(0)
+    size = min(length, id3.size_of(file.read(id3.HEAD)))
+    file.seek(0)
+    overlap, left = b"", size
+    while left > 0 and (data := file.read(min(left, 1 << 20))):
+        if b"c2pa" in overlap + data:
+            return True
+        overlap, left = data[-3:], left - len(data)
+    return False
+
+
+def _is_frame(head: bytes) -> bool:
+    return len(head) > 1 and int.from_bytes(head[:2]) & _FRAME == _LAYER_3

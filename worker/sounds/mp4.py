@@ -1,0 +1,38 @@
+"""M4A: an MP4 of sound; and videos that are published as they are."""
+
+from pathlib import Path
+
+from worker.failures import Permanent
+from worker.mp4 import NotRewritable, Stamp, has_c2pa, other_tags, read_tags, rewrite, udta
+from worker.sounds.retagged import NotTaggable, names
+from worker.tags import Tags
+
+
+def begins(head: bytes) -> bool:
+    """Whether a file that begins so is an MP4."""
+    return head[4:8] == b"ftyp"
+
+
+def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
+    """Write `source` to `target` with our tags and those of theirs that have other names.
+
+    Returns the names of the tags that ours replaced. Raises NotTaggable.
+    """
+    try:
+        theirs = read_tags(source)
+        ours = tags.pairs(theirs)
+        held = udta(ours, other_tags(source, ours))
+        rewrite(source, target, Stamp(udta=held, xmp=tags.xmp(theirs), created=tags.created))
+    except NotRewritable as reason:
+        raise NotTaggable(str(reason)) from reason
+    except Permanent as failure:
+        raise NotTaggable(failure.sentence) from failure
+    return names(name for name in ours if theirs.get(name, ours[name]) != ours[name])
+
+
+def has_credentials(path: Path) -> bool:
+    """Whether the file holds content credentials, a box of C2PA. Raises NotTaggable."""
+    try:
+        return has_c2pa(path)
+    except Permanent as failure:
+        raise NotTaggable(failure.sentence) from failure
