@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.media_factories import box, ffmpeg, tags
 from tests.sound_factories import SOUNDS, TOLD, endless, heard, sound
 from worker.marks import AIGC, Mark, Marks
-from worker.sounds import NotTaggable, has_credentials, tag
+from worker.sounds import NotTaggable, has_credentials, ogg, tag
 from worker.sounds.retagged import MAX_TAGS
 from worker.tags import AI_ORIGIN, PromptTag
 
@@ -137,6 +137,29 @@ def test_a_wav_of_unknown_length(tmp_path: Path) -> None:
     assert heard(sound("plain.wav")) == heard(tmp_path / "made.wav")
     made = (tmp_path / "made.wav").read_bytes()
     assert len(made) - 8 == int.from_bytes(made[4:8], "little")
+
+
+def test_the_size_of_an_rf64(tmp_path: Path) -> None:
+    """Its 64 bits hold the size of the file with its tags, its samples' size is as it was."""
+    made = tagged("rf64.wav", tmp_path).read_bytes()
+    before = sound("rf64.wav").read_bytes()
+    assert (b"RF64\xff\xff\xff\xffWAVEds64", len(made) - 8) == (
+        made[:16],
+        int.from_bytes(made[20:28], "little"),
+    )
+    assert before[28:36] == made[28:36]
+
+
+@pytest.mark.parametrize("name", ["plain.ogg", "told.ogg"])
+def test_pages_have_their_checksums(name: str, tmp_path: Path) -> None:
+    """The checksum is the one that libogg writes, and is right on the pages that are new."""
+    for path in (sound(name), tagged(name, tmp_path)):
+        data, at = path.read_bytes(), 0
+        with path.open("rb") as file:
+            while at < len(data):
+                page = ogg._Page.read(file, at)
+                assert data[at : page.end] == page.bytes()
+                at = page.end
 
 
 LABEL = '{"Label":"1","ContentProducer":"Kling","ContentPropagator":"fal"}'

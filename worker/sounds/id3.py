@@ -17,7 +17,7 @@ MARK = b"ID3"
 _VERSIONS = (3, 4)
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _UTF8 = b"\x03"
-_XMP = b"XMP\0"  # XMP Specification Part 3, 1.1.4: owner of a PRIV frame
+_XMP = b"XMP\0"  # XMP Specification Part 3, 1.2 (MP3): owner of a PRIV frame
 _STATUS = 0xFF00  # flags that say what becomes of a frame when others are changed
 # Dates of 2.3, of which 2.4 made TDRC (id3v2.4.0-changes); and where ffmpeg writes comments.
 _SAME = {"TYER": "TDRC", "TDAT": "TDRC", "TIME": "TDRC", "TXXX:comment": "COMM:"}

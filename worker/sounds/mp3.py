@@ -25,7 +25,7 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
 
 
 def has_credentials(file: BinaryIO, length: int) -> bool:
-    """Whether its tag holds content credentials: in a GEOB frame (C2PA 2.2, A.3.3)."""
+    """Whether its tag holds content credentials: in a GEOB frame (C2PA 2.2, appendix A)."""
     file.seek(0)
     size = min(length, id3.size_of(file.read(id3.HEAD)))
     file.seek(0)

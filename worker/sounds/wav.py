@@ -16,7 +16,7 @@ _NAMES = {"title": b"INAM", "date": b"ICRD", AIGC: AIGC.encode()}
 _COMMENT = b"ICMT"
 _IN_PLACE = {*_NAMES, "comment", "DigitalSourceType"}  # the last is in every comment
 _ID3 = (b"id3 ", b"ID3 ")
-_XMP = b"_PMX"  # XMP Specification Part 3, 1.1.6
+_XMP = b"_PMX"  # XMP Specification Part 3, 1.2 (WAV)
 
 
 def begins(head: bytes) -> bool:
@@ -44,7 +44,7 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
 
 
 def has_credentials(file: BinaryIO, length: int) -> bool:
-    """Whether it holds content credentials: a chunk of their own (C2PA 2.2, A.3.2)."""
+    """Whether it holds content credentials: a chunk of their own (C2PA 2.2, appendix A)."""
     return any(chunk.kind == b"C2PA" for chunk in riff.chunks(file, length))
 
 
