@@ -1,4 +1,4 @@
-"""What is no video in a result: images, sounds, other files, plain values, as fal made them."""
+"""What is no video in a result: images, sounds, other files, plain values, brought to storage."""
 
 import base64
 import binascii
