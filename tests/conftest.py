@@ -10,6 +10,7 @@ from redis import Redis
 
 from infra.local.redis_server import RedisServer
 from infra.local.simulation import Simulation, simulation
+from tests.job_factories import ScriptedFal, World, world_on
 from worker.records import Records, connect
 
 
@@ -34,6 +35,19 @@ def records(redis_url: str) -> Iterator[Records]:
     redis = connect(redis_url)
     yield Records(redis)
     redis.close()
+
+
+@pytest.fixture
+def fal() -> ScriptedFal:
+    """fal, which accepts what it is sent and has no result."""
+    return ScriptedFal()
+
+
+@pytest.fixture
+def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
+    """A pipeline on an empty Redis."""
+    with world_on(redis_url, fal.fal) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

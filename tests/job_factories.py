@@ -3,7 +3,8 @@
 import json
 import random
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import httpx
 from redis import Redis
@@ -18,7 +19,7 @@ from worker.jobs import Job, JobState, Json
 from worker.lease import Leases
 from worker.lookup import LookUp
 from worker.pipeline import Outcome, Pipeline, Step
-from worker.records import Event, Records
+from worker.records import Event, Records, connect
 from worker.submit import Submit
 from worker.sweep import Sweep
 
@@ -122,6 +123,13 @@ class ToSimulation(httpx.BaseTransport):
     def close(self) -> None:
         """Let go of the connections."""
         self._inner.close()
+
+
+@contextmanager
+def world_on(redis_url: str, fal: Fal) -> Iterator["World"]:
+    """A pipeline on that Redis, for as long as the block."""
+    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
+        yield World(redis, raw, fal)
 
 
 def callback(

@@ -1,35 +1,20 @@
 """Cancelling: fal is asked once at most, and a result that comes all the same is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from redis import Redis
 
 from infra.local.simulation import Simulation
-from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback
+from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback, world_on
 from webhook.contract import Task
 from worker.__main__ import cli
 from worker.cancellation import Cancellation, NotCancelled
 from worker.fal import Fal
 from worker.jobs import JobState
-from worker.records import connect
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 def cancellation(world: World, fal: ScriptedFal) -> Cancellation:
@@ -114,8 +99,7 @@ def test_the_simulated_fal_takes_the_put(
     simulated = start_fal("--render-seconds", "60")
     transport = ToSimulation(simulated)
     fal = Fal(simulated.environment["FAL_KEY"], transport=transport)
-    with transport, connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        world = World(redis, raw, fal)
+    with transport, world_on(redis_url, fal) as world:
         world.add_submitted()
         said = Cancellation(records=world.records, fal=fal).cancel(world.job())
         asked = simulated.counts()["requests"][world.job().request_id]["cancel"]

@@ -1,11 +1,9 @@
 """Callbacks and missed deadlines: what each means for its job, in every order they can come."""
 
 import threading
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from redis import Redis
 
 from tests.job_factories import (
     DEADLINE,
@@ -19,22 +17,8 @@ from tests.job_factories import (
 from webhook.contract import INBOX, Task, inbox_key
 from worker.jobs import JobState, Json
 from worker.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
-from worker.records import connect
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent and has no result."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 def test_a_callback_renders_and_leaves_the_inbox(world: World) -> None:

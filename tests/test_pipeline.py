@@ -1,10 +1,9 @@
 """Steps and their order on a real Redis: claims, leases, tries, and what is woken next."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from redis import Redis
 
 from tests.job_factories import ScriptedFal, World, callback, request
 from webhook.contract import Task
@@ -12,23 +11,10 @@ from worker.failures import Permanent, Transient
 from worker.jobs import Job, JobState
 from worker.lease import LEASE
 from worker.pipeline import Outcome
-from worker.records import Change, connect
+from worker.records import Change
 from worker.step import LONGEST_ASKED, LONGEST_WAIT
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 def test_a_job_goes_all_the_way(world: World, fal: ScriptedFal) -> None:

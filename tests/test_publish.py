@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
-from tests.job_factories import ScriptedFal, World, callback
+from tests.job_factories import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
 from worker.failures import Permanent
 from worker.jobs import Job, JobState
 from worker.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.publish import Publish
-from worker.records import connect
 from worker.storage import Storage
 
 S = JobState
@@ -30,8 +28,8 @@ def storage(tmp_path: Path) -> Storage:
 @pytest.fixture
 def world(redis_url: str) -> Iterator[World]:
     """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, ScriptedFal().fal)
+    with world_on(redis_url, ScriptedFal().fal) as world:
+        yield world
 
 
 @pytest.fixture

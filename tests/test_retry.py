@@ -1,11 +1,9 @@
 """Replay on a real Redis: free wherever something is stored, never a silent second payment."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
-from redis import Redis
 
 from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
@@ -13,23 +11,9 @@ from worker.__main__ import cli
 from worker.failures import Permanent
 from worker.jobs import Job, JobState
 from worker.pipeline import Outcome
-from worker.records import connect
 from worker.replay import NotReplayed, Replay
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent and has no result."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 def broken(_job: Job) -> Outcome:

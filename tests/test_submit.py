@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from infra.local.simulation import Simulation
@@ -17,27 +16,15 @@ from tests.job_factories import (
     answer,
     callback,
     request,
+    world_on,
 )
 from webhook.contract import Task, attempt_of
 from worker.fal import Fal
 from worker.jobs import JobState
 from worker.lease import LEASE
-from worker.records import Change, connect
+from worker.records import Change
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +38,8 @@ def real(redis_url: str, simulated: Simulation) -> Iterator[World]:
     """A pipeline that posts to the simulated fal over TLS."""
     transport = ToSimulation(simulated)
     fal = Fal(simulated.environment["FAL_KEY"], transport=transport)
-    with transport, connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal)
+    with transport, world_on(redis_url, fal) as world:
+        yield world
 
 
 def posts(simulated: Simulation, job_id: str) -> int:
@@ -329,8 +316,10 @@ def test_a_network_that_is_gone(redis_url: str, place: str) -> None:
             request.url = request.url.copy_with(host=gone.host, port=gone.port)
             return super().handle_request(request)
 
-    with Gone() as transport, connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        world = World(redis, raw, Fal("id:secret", transport=transport))
+    with (
+        Gone() as transport,
+        world_on(redis_url, Fal("id:secret", transport=transport)) as world,
+    ):
         world.add_submitted()
         assert (S.QUEUED, "fal_unreachable", 0) == (
             world.state(),

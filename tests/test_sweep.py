@@ -1,32 +1,18 @@
 """The sweep: what messages and workers lose is found again, nobody starves, two do no harm."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from redis import Redis
 
 from tests.job_factories import DEADLINE, ScriptedFal, World, callback, request
 from webhook.contract import INBOX, Task
 from worker.jobs import JobState
 from worker.lease import LEASE
-from worker.records import TIMERS, connect, job_key
+from worker.records import TIMERS, job_key
 from worker.step import WAKE_GRACE
 from worker.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
 S = JobState
-
-
-@pytest.fixture
-def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent and has no result."""
-    return ScriptedFal()
-
-
-@pytest.fixture
-def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on an empty Redis."""
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        yield World(redis, raw, fal.fal)
 
 
 def test_a_lost_wake_is_found(world: World) -> None:

@@ -16,13 +16,12 @@ from redis import Redis
 
 from infra.local.simulation import Simulation, simulation
 from tests.input_factories import PNG, named, png
-from tests.job_factories import ScriptedFal, World
+from tests.job_factories import ScriptedFal, world_on
 from webhook.contract import Task
 from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
 from worker.jobs import JobState, Json
 from worker.lease import LEASE
-from worker.records import connect
 from worker.staging import storage_key
 from worker.storage import Storage
 from worker.uploads import Uploads, usable
@@ -279,8 +278,7 @@ def test_a_worker_that_dies_while_uploading_costs_nothing(redis_url: str) -> Non
         return {**arguments, "image_url": "https://v3.fal.media/files/cat.png"}
 
     fal = ScriptedFal()
-    with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
-        world = World(redis, raw, fal.fal)
+    with world_on(redis_url, fal.fal) as world:
         world.submit = replace(world.submit, addressed=addressed)
         world.add(arguments={"prompt": "a cat", "image_url": f"upload://{named(PNG)}"})
         with pytest.raises(_Killed):
