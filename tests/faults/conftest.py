@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.system import System, system
+from tests.faults.start import system
+from tests.faults.system import System
 
 FAST = ("--speed", "20", "--render-seconds", "10", "--concurrency", "200")
 

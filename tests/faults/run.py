@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.load import Wish, load, prompt
+from tests.faults.start import system
 from tests.faults.strikes import Storm
-from tests.faults.system import System, system
+from tests.faults.system import System
 from tests.faults.verdict import Verdict, judge
 from worker.jobs import FINAL, JobState
 

@@ -7,28 +7,22 @@ import signal
 import ssl
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 from redis import Redis
 from redis.exceptions import ReadOnlyError, RedisError
 
-from infra.local.logfile import Logfile
 from infra.local.redis_server import RedisServer
-from infra.local.stack import Stack, stack
-from tests.faults.clips import tiny_clips
+from infra.local.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
 from webhook.contract import Task
-from webhook.settings import Connections
 from worker.events import history
 from worker.jobs import FINAL, Job, JobState
-from worker.messages import client, send
-from worker.records import Records, connect
+from worker.records import Records
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 WORKERS = ("submit", "callbacks", "media", "publish")
@@ -123,56 +117,3 @@ class System:
     def storage(self, job_id: str) -> Path:
         """Where the job's published files lie."""
         return self.directory / "storage" / "published" / job_id
-
-
-@contextmanager
-def system(
-    directory: Path,
-    *,
-    environ: Mapping[str, str] | None = None,
-    fal_options: tuple[str, ...] = (),
-    deadline: float = 60.0,
-    own_broker: bool = False,
-) -> Iterator[System]:
-    """Run everything in `directory` until the block ends; logs lie in stack.log there.
-
-    With `own_broker` the broker is a Redis of its own, `broker`, beside the one of the records.
-    """
-    cache = tiny_clips(directory / "clips")
-    options = ("--media-cache", str(cache), *fal_options)
-    with contextlib.ExitStack() as block:
-        redis = block.enter_context(RedisServer.start(directory / "redis"))
-        port = urlsplit(redis.url).port
-        assert port is not None
-        proxy = block.enter_context(Proxy(port))
-        proxied = redis.url.replace(f":{port}/", f":{proxy.port}/")
-        broker = redis
-        if own_broker:
-            broker = block.enter_context(RedisServer.start(directory / "broker"))
-        given = {
-            **({"FALHOOK_BROKER_URL": broker.url} if own_broker else {}),
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-            "REDIS_URL": proxied,
-            "FALHOOK_CALLBACK_DEADLINE": str(deadline),
-            "FALHOOK_LOG_FORMAT": "json",
-            **(environ or {}),
-        }
-        logfile = block.enter_context(Logfile(directory / "stack.log"))
-        running = block.enter_context(
-            stack(directory, logfile.write, environ=given, fal_options=options)
-        )
-        client_redis = block.enter_context(connect(redis.url))
-        raw = block.enter_context(Redis.from_url(redis.url))
-        urls = {"REDIS_URL": redis.url, "FALHOOK_BROKER_URL": broker.url}
-        app = client(Connections.from_env(urls))
-        block.callback(app.close)
-        yield System(
-            redis=redis,
-            broker=broker,
-            proxy=proxy,
-            stack=running,
-            records=Records(client_redis),
-            raw=raw,
-            wake=lambda task, argument: send(app, task, argument),
-            directory=directory,
-        )
