@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from infra.local.changes import Changes
-from infra.local.lifetime import Lifetime, kill_group
+from infra.local.launcher import Launcher
+from infra.local.lifetime import kill_group
 from infra.local.program import Program
 from infra.local.restarts import REFUSALS, Backoff, ProcessRefused
 
@@ -40,10 +40,7 @@ class Supervisor:
     ) -> None:
         """Start nothing yet. `output` gets every line, from several threads at once."""
         self._processes = dict(processes)
-        # Else Python holds back what it prints into a pipe, and the last words of a killed one.
-        self._environ = {"PYTHONUNBUFFERED": "1", **environ}
-        self._cwd = cwd
-        self._output = output
+        self._launcher = Launcher(environ=environ, cwd=cwd, output=output)
         self._backoff = backoff or Backoff()
         self._keepers: list[threading.Thread] = []
         # The owner's thread takes no lock (see Changes): it reads and writes single items.
@@ -52,8 +49,6 @@ class Supervisor:
         self._starts = dict.fromkeys(self._processes, 0)
         self._stopping = False
         self._failure: Exception | None = None
-        self._lifetime = Lifetime()
-        self._lifetime_lock = threading.Lock()  # among the keepers
 
     def start(self) -> None:
         """Start every process once and keep them running; returns at once."""
@@ -123,7 +118,7 @@ class Supervisor:
             kill_group(program.pid)
         for keeper in self._keepers:
             keeper.join(_KEEPER_SECONDS)
-        self._lifetime.close()
+        self._launcher.close()
 
     def __enter__(self) -> Supervisor:
         """Start; leaving stops all with a grace of 10 s."""
@@ -150,15 +145,7 @@ class Supervisor:
     def _run(self, name: str) -> Program | None:
         if self._is_stopping():
             return None
-        with self._lifetime_lock:
-            program = Program(
-                self._processes[name],
-                lifetime=self._lifetime,
-                environ=self._environ,
-                cwd=self._cwd,
-                output=partial(self._output, name),
-                on_output_lost=self._fail,
-            )
+        program = self._launcher.launch(name, self._processes[name], on_output_lost=self._fail)
         self._starts[name] += 1
         self._running[name] = program
         if self._is_stopping():  # meanwhile: whoever asked for it may not have seen this one
@@ -167,9 +154,7 @@ class Supervisor:
         return program
 
     def _until_end(self, name: str, program: Program) -> int:
-        code = program.process.wait()
-        with self._lifetime_lock:
-            self._lifetime.release(program.process)
+        code = self._launcher.until_end(program)
         del self._running[name]
         self._changes.announce()
         return code
