@@ -88,36 +88,44 @@ async def simulate(
     """Build a simulation inside a running event loop; every delivery ends with the context."""
     counts, keys, clock = Counts(), KeyRing(), Clock(speed=timing.speed)
     files = Files(url=url, counts=counts)
+    outputs = Outputs(media=Media(cache), files=files, directory=directory / "spoiled")
     renders = Renders(
         clock=clock,
         counts=counts,
-        outputs=Outputs(media=Media(cache), files=files, directory=directory / "spoiled"),
+        outputs=outputs,
         seconds=timing.render_seconds,
         slots=asyncio.Semaphore(account.concurrency),
     )
     queue = Queue(clock=clock, counts=counts, renders=renders)
+    simulation = Simulation(
+        url=url,
+        account=account,
+        keys=keys,
+        counts=counts,
+        files=files,
+        queue=queue,
+        uploads=Uploads(url=url, key=account.key),
+    )
     async with _client(certificates, timing) as client:
-        queue.deliveries = Deliveries(
-            client=client,
-            keys=keys,
-            clock=clock,
-            counts=counts,
-            user_id=account.user_id,
-            patience=timing.patience,
-            stored=queue.stored,
-        )
+        queue.deliveries = _deliveries(simulation, client, clock, timing)
         try:
-            yield Simulation(
-                url=url,
-                account=account,
-                keys=keys,
-                counts=counts,
-                files=files,
-                queue=queue,
-                uploads=Uploads(url=url, key=account.key),
-            )
+            yield simulation
         finally:
             await queue.clear()
+
+
+def _deliveries(
+    simulation: Simulation, client: httpx.AsyncClient, clock: Clock, timing: Timing
+) -> Deliveries:
+    return Deliveries(
+        client=client,
+        keys=simulation.keys,
+        clock=clock,
+        counts=simulation.counts,
+        user_id=simulation.account.user_id,
+        patience=timing.patience,
+        stored=simulation.queue.stored,
+    )
 
 
 def _client(certificates: Certificates, timing: Timing) -> httpx.AsyncClient:
