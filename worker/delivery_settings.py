@@ -6,21 +6,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
+from worker import values
 from worker.ffmpeg import Isolation
 from worker.marks import Marks
-from worker.profiles import EXTRAS, MASTERS, Profile
+from worker.profiles import EXTRAS, MASTERS
 from worker.tags import PromptTag
-
-
-def _profile(value: str) -> str:
-    Profile.parse(value)
-    return value
 
 
 class DeliverySettings(Environment):
     """What files are made of a clip, and what they say of themselves."""
 
-    profile: Annotated[str, AfterValidator(_profile)] = Field(
+    profile: Annotated[str, AfterValidator(values.profile)] = Field(
         default="original",
         alias="FALHOOK_PROFILE",
         description=f"What is made of each clip: {' or '.join(MASTERS)}, then any of"

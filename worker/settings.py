@@ -7,36 +7,17 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.settings import Connections, Environment
 from webhook.settings import Settings as ReceiverSettings
+from worker import values
 from worker.delivery_settings import DeliverySettings
 
 # fal-client's own name of the host; importing it for this would slow the command line down.
 REST_HOST = "rest.fal.ai"
 
 
-def _keyed(value: SecretStr) -> SecretStr:
-    # https://docs.fal.ai : a key has the form <id>:<secret>.
-    key_id, colon, secret = value.get_secret_value().partition(":")
-    if not (key_id and colon and secret):
-        raise ValueError("must have the form <id>:<secret>")
-    return value
-
-
-def _program(value: str) -> str:
-    if value and not Path(value).is_file():
-        raise ValueError(f"names no file: {value}")
-    return value
-
-
-def _directory(value: Path | None) -> Path | None:
-    if value is not None and not value.is_dir():
-        raise ValueError(f"names no directory: {value}. Make it, or leave the setting out")
-    return value
-
-
 class Lookup(Environment):
     """What looking up an endpoint needs."""
 
-    catalogue: Annotated[Path | None, AfterValidator(_directory)] = Field(
+    catalogue: Annotated[Path | None, AfterValidator(values.directory)] = Field(
         default=None,
         alias="FALHOOK_CATALOGUE",
         description="Directory of your own endpoints (*.toml, and the *.json that "
@@ -63,7 +44,7 @@ class MakingJobs(Making, Connections):
 class FalKey(Environment):
     """What talking to fal needs."""
 
-    fal_key: Annotated[SecretStr, AfterValidator(_keyed)] = Field(
+    fal_key: Annotated[SecretStr, AfterValidator(values.keyed)] = Field(
         alias="FAL_KEY",
         description="fal's API key, <id>:<secret>; API scope is enough.",
     )
@@ -77,7 +58,7 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
         alias="FAL_REST_HOST",
         description="The host that issues fal's upload tokens.",
     )
-    input_directory: Annotated[Path | None, AfterValidator(_directory)] = Field(
+    input_directory: Annotated[Path | None, AfterValidator(values.directory)] = Field(
         default=None,
         alias="FALHOOK_INPUT_DIRECTORY",
         description="Directory below which file: inputs of falhook.create messages must lie; "
@@ -101,7 +82,7 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
         alias="FALHOOK_DOWNLOAD_MAX_BYTES",
         description="The largest result that is downloaded, in bytes.",
     )
-    ffmpeg: Annotated[str, AfterValidator(_program)] = Field(
+    ffmpeg: Annotated[str, AfterValidator(values.program)] = Field(
         default="",
         alias="FALHOOK_FFMPEG",
         description="Path of the ffmpeg to use; the wheel's own where not set.",
