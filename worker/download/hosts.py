@@ -3,15 +3,11 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
-import httpx
-
-from worker.failures import Permanent
+from worker.download.result_url import climbs, host_of, plain, refused
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 FORMS = "host, *.host, host:port or host/prefix/, comma-separated"
-MAX_URL_CHARACTERS = 8192
 HTTPS_PORT = 443
 
 _ENTRY = re.compile(
@@ -20,7 +16,6 @@ _ENTRY = re.compile(
     r"(?::(?P<port>\d{1,5}))?"
     r"(?P<prefix>/[!-~]*/|/)?"
 )
-_UNSAFE = re.compile(r"[^!-~]|[\\<>\"^`{|}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +37,7 @@ class AllowedHost:
         if port is not None and not 0 < port < 2**16:
             raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} has no port from 1 to 65535")
         prefix = match["prefix"] or "/"
-        if _climbs(prefix):
+        if climbs(prefix):
             raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} holds '..'; write the plain path")
         return cls(
             host=match["host"].strip("[]"),
@@ -94,51 +89,16 @@ class AllowedHosts:
         Raises Permanent("download_refused") where none does, or where the URL is not plain
         https. Nothing is resolved or sent.
         """
-        parsed = _plain(url)
-        host, port = _host(parsed), parsed.port or HTTPS_PORT
+        parsed = plain(url)
+        host, port = host_of(parsed), parsed.port or HTTPS_PORT
         path = parsed.raw_path.partition(b"?")[0].decode("ascii")
         for entry in self.entries:
             if entry.allows(host=host, port=port, path=path):
                 return entry
-        raise _refused(
+        raise refused(
             f"{host[:100]}:{port} is not among FALHOOK_DOWNLOAD_HOSTS with this path; "
             "add it there if it is fal's"
         )
-
-
-def _plain(url: str) -> httpx.URL:
-    """The URL as it will be asked for, where it is plain https."""
-    if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
-        raise _refused("the result's URL is too long or holds characters no URL may hold")
-    try:
-        # httpx makes the connection, so its reading of the URL is the one that counts.
-        parsed, written = httpx.URL(url), urlsplit(url)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise _refused("the result's URL cannot be read") from error
-    host = _host(parsed)
-    if parsed.scheme != "https" or not host:
-        raise _refused(f"the result's URL is no https URL ({parsed.scheme[:20]}://{host[:100]})")
-    if parsed.userinfo or "@" in written.netloc:
-        raise _refused(f"the result's URL on {host[:100]} holds a user name")
-    if _climbs(written.path):
-        raise _refused(f"the path of the result's URL on {host[:100]} holds '..'")
-    return parsed
-
-
-def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii").strip("[]")
-
-
-def _refused(sentence: str) -> Permanent:
-    return Permanent("download_refused", sentence)
-
-
-def _climbs(path: str) -> bool:
-    """Whether any server on the way could take the path for one with `..` in it."""
-    decoded = unquote(path)
-    while decoded != path:
-        path, decoded = decoded, unquote(decoded)
-    return ".." in re.split(r"[/\\;]", decoded)
 
 
 def _innermost(
