@@ -8,7 +8,7 @@ record keeps a second worker from the step, but each such message occupies one f
 from collections.abc import Mapping
 
 # What one start of a step may take at most, in seconds: a download has 600 (worker/download/),
-# and a transcode a few runs of ffmpeg of 300 each (worker/ffmpeg/sandbox.py), with what they read
+# and a transcode a few runs of ffmpeg of 300 each (worker/ffmpeg/limits.py), with what they read
 # and write in storage.
 LONGEST_STEP = 3600.0
 
