@@ -24,6 +24,7 @@ _X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=n
 _HEVC = (*_X265, "-tag:v", "hvc1")
 _VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
 _UNEVEN = "select=not(eq(mod(n\\,5)\\,1))"
+_LONG_END = "setts=duration=if(eq(N\\,1)\\,48*DURATION\\,DURATION)"
 _CLEAR = "format=yuva444p10le,colorchannelmixer=aa=0"
 _GREEN = (
     "geq=r=20:g=200:b=60,scale=out_color_matrix=bt709:out_range=limited,format=yuv420p,"
@@ -39,6 +40,9 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "no_audio": (*_X264, "high", "-an", *_FAST),
     "short": (*_X264, "high", *_AAC, *_FAST, "-t", "0.5"),
     "slow": (*_X264, "high", *_AAC, *_FAST, "-vf", "select=not(mod(n\\,3))", "-fps_mode", "vfr"),
+    "keyed": (*_X264, "high", *_AAC, *_FAST, "-g", "7", "-bf", "3", "-b_strategy", "0"),
+    "uneven": (*_X264, "high", "-an", *_FAST, "-g", "5", "-vf", _UNEVEN, "-fps_mode", "vfr"),
+    "long_end": (*_X264, "high", "-an", *_FAST, "-frames:v", "2", "-bsf:v", _LONG_END),
     "fragmented": (*_X264, "high", *_AAC, "-movflags", "frag_keyframe+empty_moov", "-g", "12"),
     "quicktime": (*_X264, "high", *_AAC, "-f", "mov"),
     "two_sounds": (*_X264, "high", *_AAC, *_FAST, "-map", "0:v", "-map", "1:a", "-map", "1:a"),
@@ -59,6 +63,14 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "opus": (*_X264, "high", "-c:a", "libopus"),
     "wide": (*_X264, "high", "-vf", "scale=1600:64,setsar=1", "-an", *_FAST),
     "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),
+}
+# What is cut off or put off without being encoded again has an edit list.
+REMUXED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "cut": ("keyed", ("-ss", "0.7", "-i", "{}", "-c", "copy")),
+    "late": (
+        "keyed",
+        ("-itsoffset", "0.3", "-i", "{}", "-i", "{}", "-map", "0:v", "-map", "1:a", "-c", "copy"),
+    ),
 }
 TURNED = {"turned": "high", "turned_hevc": "hevc"}
 
@@ -83,6 +95,11 @@ def clip(name: str) -> Path:
     if name in TURNED:
         turn = ("-display_rotation", "-90", "-i", str(clip(TURNED[name])), "-c", "copy")
         ffmpeg(*turn, "-f", "mp4", str(path))
+        return path
+    if name in REMUXED:
+        of, options = REMUXED[name]
+        copy = (option.format(clip(of)) for option in options)
+        ffmpeg(*copy, *_FAST, "-f", "mp4", str(path))
         return path
     picture = ("-f", "lavfi", "-i", f"testsrc2=s=320x180:r=24:d={SECONDS}")
     sound = ("-f", "lavfi", "-i", f"sine=f=440:d={SECONDS}")

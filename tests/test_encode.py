@@ -11,6 +11,7 @@ from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.encode import Plan, command
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation
+from worker.making import Making
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
 from worker.pictures import size_of
@@ -211,6 +212,54 @@ def test_transparent_is_black(real: Ffmpeg, tmp_path: Path) -> None:
         assert max(seen) <= 20
 
 
+@pytest.mark.parametrize(
+    "name", ["keyed", "uneven", "cut", "late", "fragmented", "short", "long_end", "hevc"]
+)
+def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Where nothing but stills is made, frames are passed over; the one that is taken is not."""
+    alone = delivered(name, tmp_path / "alone", real, "original+webp+blurhash")
+    beside = delivered(name, tmp_path / "beside", real, "original+webp+blurhash+preview")
+    for still in ("poster.jpg", "poster.webp"):
+        assert named(beside, still).read_bytes() == named(alone, still).read_bytes()
+    assert beside.blurhash == alone.blurhash
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "seek"),
+    [
+        ("keyed", "original+webp+blurhash+hls", 1.0),
+        ("short", "original", 0.25),
+        ("keyed", "original+preview", 0.0),
+        ("hevc", "original", 0.0),
+        ("fragmented", "original", 0.0),
+    ],
+)
+def test_what_is_passed_over(name: str, profile: str, seek: float, tmp_path: Path) -> None:
+    """Only where no other output needs the frames before the stills, the video among them."""
+    held = probe(clip(name))
+    work = Making(clip(name), tmp_path, held, Profile.parse(profile), tags().stamp({}))
+    assert seek == work.plan().seek
+
+
+def test_seeking_passes_frames_over(real: Ffmpeg, tmp_path: Path) -> None:
+    """The decoder begins at the last keyframe before the moment, and frames keep their times."""
+    counted = ["-map", "0:V:0", "-frames:v", "1", "-f", "framecrc", "first"]
+    for seek in (0.0, 1.0):
+        real.run(counted, source=clip("keyed"), cwd=tmp_path, duration=None, seek=seek)
+        first = (tmp_path / "first").read_text().splitlines()[-1].split(",")
+        base = (tmp_path / "first").read_text().split("#tb 0: ")[1].split()[0].split("/")
+        begun = int(first[2]) * int(base[0]) / int(base[1])
+        assert (0.0 if seek == 0 else pytest.approx(21 / 24)) == begun
+
+
+def test_a_clip_without_a_frame_at_its_middle(real: Ffmpeg, tmp_path: Path) -> None:
+    """Where the last frame is shown for most of the clip, the poster is the first one."""
+    assert (2, True) == (probe(clip("long_end")).frames, probe(clip("long_end")).duration > 2)
+    made = delivered("long_end", tmp_path, real, "original+blurhash")
+    assert (320, 180) == size_of(made.poster)
+    assert made.blurhash
+
+
 @pytest.mark.parametrize("name", ["silent", "two_pictures", "two_sounds", "no_audio"])
 def test_tracks(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     """Of several tracks the first of each kind is kept; silence is sound, none is none."""
@@ -262,15 +311,29 @@ def test_cost_is_told(everything: Delivery) -> None:
     json.dumps([part.record() for part in cost.values()])
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg of the system")
-@pytest.mark.parametrize("name", ["tall", "turned_hevc"])
-def test_the_systems_ffmpeg_makes_the_same(name: str, tmp_path: Path) -> None:
-    """Another build, perhaps older and without the fd protocol, makes every output as well."""
+@pytest.fixture(scope="module")
+def systems() -> Ffmpeg:
+    """Another build, perhaps older and without the fd protocol."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg of the system")
     try:
-        program = Ffmpeg.find("ffmpeg")
+        return Ffmpeg.find("ffmpeg")
     except FfmpegUnusable as unusable:
         pytest.skip(str(unusable))
-    profile = Profile.parse("original+360p+preview+storyboard+blurhash+hls")
-    made = deliver(clip(name), tmp_path, tags(), ffmpeg=program, profile=profile)
+
+
+@pytest.mark.parametrize("name", ["tall", "turned_hevc"])
+def test_the_systems_ffmpeg_makes_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
+    """Another build makes every output as well."""
+    profile = "original+360p+preview+storyboard+blurhash+hls"
+    made = delivered(name, tmp_path, systems, profile)
     assert {".mp4", ".jpg", ".vtt", ".m3u8", ".m4s"} == {path.suffix for path in made.files}
     assert made.source.frames == made.probe.frames
+
+
+@pytest.mark.parametrize("name", ["keyed", "long_end"])
+def test_the_systems_ffmpeg_seeks_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
+    """Another build takes the same frame whether it seeks it or not."""
+    alone = delivered(name, tmp_path / "alone", systems, "original")
+    beside = delivered(name, tmp_path / "beside", systems, "original+preview")
+    assert beside.poster.read_bytes() == alone.poster.read_bytes()

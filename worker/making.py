@@ -1,15 +1,16 @@
 """The making of one clip's outputs: in a scratch directory, verified there, then put in place."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from worker import proof, storyboard
 from worker.blurhash import blurhash
 from worker.conform import audio_reasons, video_reasons
-from worker.encode import Method, Plan
 from worker.mp4 import NotRewritable, Probe, Stamp, rewrite
 from worker.pictures import size_of, tag
-from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Storyboard
+from worker.plan import Method, Plan
+from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Still, Storyboard
 from worker.provenance import Credentials, sign_delivery
 from worker.tags import Tags
 
@@ -51,6 +52,19 @@ class Making:
         if not isinstance(output, Rendition) or output.codec != self.held.fourcc:
             return True
         return output.lines < self.held.lines
+
+    def missed(self, plan: Plan) -> Plan | None:
+        """Another run, of the first frame, for stills at whose moment the clip has no more frames.
+
+        Its last one may be shown for long, or its edit list may show fewer than it holds.
+        """
+        stills = [output for output in plan.outputs if isinstance(output, Still | Blur)]
+        lost = tuple(replace(still, at=0.0) for still in stills if not self._holds(still.file))
+        return replace(plan, master=None, outputs=lost) if lost else None
+
+    def _holds(self, name: str) -> bool:
+        path = self.scratch / name
+        return path.is_file() and path.stat().st_size > 0
 
     def verify(self, plan: Plan) -> None:
         """Return if each output in the scratch directory is what was asked for."""

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from worker import proof
 from worker.cost import Cost, Meter
-from worker.encode import Method, command
+from worker.encode import command
 from worker.failures import Permanent
 from worker.ffmpeg import Advance, Ffmpeg
 from worker.hls import ladder
 from worker.making import UNTOUCHED, Making
 from worker.mp4 import Probe, probe, read_tags
+from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
 from worker.provenance import Credentials
 from worker.tags import Tags
@@ -85,26 +86,10 @@ def deliver(
         stamp = tags.stamp(theirs := read_tags(source))
     _require_encoders(profile, ffmpeg)
     work = Making(source, into, held, profile, stamp)
-    with meter.measure("copy", bytes_in=held.size) as cost:
-        plan = work.plan()
-        cost.bytes_out = _bytes(work.scratch)
-    with meter.measure("ffmpeg", bytes_in=held.size) as cost:
-        arguments = command(plan, ffmpeg)
-        used = ffmpeg.run(
-            arguments, source=source, cwd=work.scratch, duration=held.duration, progress=progress
-        )
-        cost.child(used)
-        cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
-    with meter.measure("verify"):
-        work.verify(plan)
-    with meter.measure("tag", bytes_in=_bytes(work.scratch)) as cost:
-        files = work.finish(plan)
-        cost.bytes_out = _bytes(into)
+    plan = _made(work, ffmpeg, progress, meter)
+    files = _finished(work, plan, ffmpeg, meter)
     with meter.measure("verify tags"):
         _require_tags(files, tags.pairs(theirs))
-    if profile.hls:
-        with meter.measure("ladder"):
-            files = (*files, *ladder(work.rungs(plan), profile.hls, into, ffmpeg))
     with meter.measure("sign", bytes_in=_bytes(into)) as cost:
         signed, files = work.sign(files, tags, credentials)
         cost.bytes_out = _bytes(into)
@@ -123,6 +108,52 @@ def deliver(
         vendor=held.has_c2pa,
         cost=meter.costs,
     )
+
+
+def _made(
+    work: Making, ffmpeg: Ffmpeg, progress: Callable[[Advance], None] | None, meter: Meter
+) -> Plan:
+    """What was planned, once all of it lies verified in the scratch directory."""
+    with meter.measure("copy", bytes_in=work.held.size) as cost:
+        plan = work.plan()
+        cost.bytes_out = _bytes(work.scratch)
+    with meter.measure("ffmpeg", bytes_in=work.held.size) as cost:
+        _run(plan, work, ffmpeg, progress, cost)
+        if rest := work.missed(plan):
+            _run(rest, work, ffmpeg, None, cost)
+        cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
+    with meter.measure("verify"):
+        work.verify(plan)
+    return plan
+
+
+def _run(
+    plan: Plan,
+    work: Making,
+    ffmpeg: Ffmpeg,
+    progress: Callable[[Advance], None] | None,
+    cost: Cost,
+) -> None:
+    used = ffmpeg.run(
+        command(plan, ffmpeg),
+        source=work.source,
+        cwd=work.scratch,
+        duration=work.held.duration,
+        seek=plan.seek,
+        progress=progress,
+    )
+    cost.child(used)
+
+
+def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[Path, ...]:
+    """The tagged files in their place, and the ladder of them."""
+    with meter.measure("tag", bytes_in=_bytes(work.scratch)) as cost:
+        files = work.finish(plan)
+        cost.bytes_out = _bytes(work.into)
+    if asked := work.profile.hls:
+        with meter.measure("ladder"):
+            files = (*files, *ladder(work.rungs(plan), asked, work.into, ffmpeg))
+    return files
 
 
 def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:

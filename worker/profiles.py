@@ -91,6 +91,7 @@ class Blur:
 
     file: str = "blur.rgb"
     side: int = 32
+    at: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,11 +78,14 @@ class Ffmpeg:
         source: Path,
         cwd: Path,
         duration: float | None,
+        seek: float = 0.0,
         progress: Callable[[Advance], None] | None = None,
     ) -> Used:
         """Read `source`, an MP4 that `worker.mp4.probe` let pass, and write what `outputs` ask.
 
-        `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`.
+        `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`. Frames
+        before `seek` seconds need not be decoded; those from the last keyframe before it on keep
+        the times that they have without it.
         `progress` is told at most twice a second, and never that all is done, which is the caller's
         to say, when it has checked the outputs. Returns what the program used.
 
@@ -93,7 +96,7 @@ class Ffmpeg:
         watch = Progress(duration, progress)
         with source.open("rb") as file:
             ended = run(
-                self._command(outputs, source),
+                self._command(outputs, source, seek),
                 cwd=cwd,
                 limits=self.limits,
                 stdin=file if self.by_descriptor else None,
@@ -108,7 +111,7 @@ class Ffmpeg:
         """The files that the program has to open by name."""
         return () if self.by_descriptor else (source.resolve(),)
 
-    def _command(self, outputs: Sequence[str], source: Path) -> list[str]:
+    def _command(self, outputs: Sequence[str], source: Path, seek: float = 0.0) -> list[str]:
         # The demuxer is forced and no protocol but the one needed is allowed, because a playlist,
         # DASH manifest or concat list named .mp4 makes ffmpeg open what is written in it.
         # https://ffmpeg.org/ffmpeg-protocols.html#fd
@@ -127,8 +130,14 @@ class Ffmpeg:
             "-threads",
             f"{self.threads}",
         ]
-        bounds += ["-probesize", "1M", "-analyzeduration", "2M"]
+        bounds += ["-probesize", "1M", "-analyzeduration", "2M", *_sought(seek)]
         return [str(self.path), *general, *guard, *bounds, "-f", "mov", "-i", name, *outputs]
+
+
+def _sought(seconds: float) -> list[str]:
+    # An accurate seek would drop frames by a clock of its own: the graph chooses by the clip's.
+    clock = ("-noaccurate_seek", "-copyts", "-start_at_zero")
+    return ["-ss", f"{seconds:.6f}", *clock] if seconds else []
 
 
 def _locate(configured: str | None) -> Path:

@@ -1,0 +1,119 @@
+"""The filter graph of a plan: every output's frames, from a source that is decoded once.
+
+The filters form a tree. Its root is the source; whatever is smaller than a rendition is scaled
+down from that rendition, and each frame is scaled as few times as the profile allows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from worker.mp4 import Probe
+from worker.plan import Plan
+from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+
+# 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
+_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
+_OVER_BLACK = "premultiply=inplace=1"
+_WITH_ALPHA = frozenset({"ap4h"})  # ProRes 4444
+# Pictures are BT.601 whatever the video is: JFIF's in full range, WebP's in limited.
+_COLOURS = {
+    "mjpeg": "out_color_matrix=bt601:out_range=full,setsar=1,format=yuvj420p",
+    "libwebp": "out_color_matrix=bt601:out_range=limited,setsar=1,format=yuv420p",
+}
+
+
+@dataclass(slots=True)
+class _Node:
+    """Filters, the name of what comes out for an output, and the nodes that go on from there."""
+
+    filters: str
+    label: str = ""
+    children: "list[_Node]" = field(default_factory=list)
+
+
+def graph(plan: Plan) -> str:
+    """The graph as ffmpeg reads it, each end named as its output's file; empty without frames."""
+    return ";".join(_chains(_tree(plan), "0:V:0", iter(range(1000))))
+
+
+def _tree(plan: Plan) -> _Node:
+    root = _Node(_OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else "")
+    if plan.master == "transcode":
+        limited = plan.lines is not None and plan.source.lines > plan.lines
+        filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN
+        root.children.append(_Node(filters, label=VIDEO))
+    parent = root
+    renditions = [output for output in plan.outputs if isinstance(output, Rendition)]
+    for rendition in sorted(renditions, key=lambda rendition: -rendition.lines):
+        lines = min(rendition.lines, plan.source.lines // 2 * 2)
+        node = _Node(f"{_scaled(lines)},format=yuv420p", label=rendition.file)
+        parent.children.append(node)
+        parent = node
+    for output in plan.outputs:
+        node = _Node(_filters(output, plan), label=output.file)
+        if isinstance(output, Still | Blur):
+            root.children.append(node)
+        elif isinstance(output, Preview | Storyboard):
+            parent.children.append(node)
+    return root
+
+
+def _filters(output: Output, plan: Plan) -> str:
+    """What makes a small output of larger frames."""
+    match output:
+        case Still():
+            return f"{_frame(plan, output)},{_narrowed(output.width)}:{_COLOURS[output.encoder]}"
+        case Blur():
+            return f"{_frame(plan, output)},scale={output.side}:{output.side},format=rgb24"
+        case Preview():
+            # fps before trim: the other way round a gap between frames is filled first.
+            cut = f"fps={output.fps},trim=end={output.seconds}"
+            return f"{cut},{_narrowed(output.width)},setsar=1,format=yuv420p"
+        case Storyboard():
+            return _sprite(plan.source, output)
+        case _:
+            return ""
+
+
+def _chains(node: _Node, source: str, numbers: Iterator[int]) -> Iterator[str]:
+    """The graph's text; a pad that several read from is split, since ffmpeg lets only one."""
+    ends = [node.label] if node.label else []
+    pads = [f"p{next(numbers)}" for _ in node.children]
+    filters = [node.filters] if node.filters else []
+    if len(ends) + len(pads) > 1:
+        filters.append(f"split={len(ends) + len(pads)}")
+    if filters:
+        yield f"[{source}]{','.join(filters)}" + "".join(f"[{end}]" for end in (*ends, *pads))
+    elif pads:
+        pads = [source]
+    for child, pad in zip(node.children, pads, strict=True):
+        yield from _chains(child, pad, numbers)
+
+
+def _scaled(lines: int) -> str:
+    """To this many lines, square pixels, even sizes."""
+    wide = "gte(iw*sar,ih)"
+    width = f"if({wide},round({lines}*iw*sar/ih/2)*2,{lines})"
+    height = f"if({wide},{lines},round({lines}*ih/(iw*sar)/2)*2)"
+    return f"scale=w='{width}':h='{height}':flags=bicubic,setsar=1"
+
+
+def _narrowed(width: int) -> str:
+    """To at most this many pixels across, square pixels, even sizes."""
+    across = f"max(2,trunc(min({width},iw*sar)/2)*2)"
+    return f"scale=w='{across}':h='max(2,trunc(ow*ih/(iw*sar)/2)*2)'"
+
+
+def _frame(plan: Plan, still: Still | Blur) -> str:
+    """The first frame from the still's moment on, and no more: others would be scaled in vain."""
+    moment = plan.moment(still)
+    begun = f"gte(t\\,{moment:.6f})*" if moment else ""
+    return f"select={begun}eq(selected_n\\,0)"
+
+
+def _sprite(source: Probe, board: Storyboard) -> str:
+    every = source.duration / (board.columns * board.rows)
+    height = "max(2,trunc(ow*ih/(iw*sar)/2)*2)"
+    fit = f"scale=w={board.width}:h='{height}':{_COLOURS['mjpeg']}"
+    tiles = f"tile={board.columns}x{board.rows}"
+    return f"fps=fps=1/{every:.6f}:start_time=0:round=near,{fit},{tiles}"

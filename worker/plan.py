@@ -1,0 +1,39 @@
+"""What ffmpeg is to make of one clip, and where in it that begins."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from worker.mp4 import Probe
+from worker.profiles import Blur, Hls, Output, Still
+
+Method = Literal["copy", "transcode"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What ffmpeg is to make: `master` is None where video.mp4 is made without it."""
+
+    source: Probe
+    master: Method | None
+    lines: int | None
+    outputs: tuple[Output, ...]
+
+    @property
+    def keyframes(self) -> list[str]:
+        """Options that make a keyframe where each segment of a ladder begins."""
+        ladder = next((output for output in self.outputs if isinstance(output, Hls)), None)
+        every = f"expr:gte(t,n_forced*{ladder.seconds})" if ladder else ""
+        return ["-force_key_frames", every] if every else []
+
+    @property
+    def seek(self) -> float:
+        """Seconds that no output needs: those before the stills, where nothing else is made."""
+        outputs = [output for output in self.outputs if not isinstance(output, Hls)]
+        moments = [self.moment(output) for output in outputs if isinstance(output, Still | Blur)]
+        if self.master or not outputs or len(moments) < len(outputs):
+            return 0.0
+        return min(moments)
+
+    def moment(self, still: Still | Blur) -> float:
+        """When the still's frame is shown, in seconds: the middle of a clip that is too short."""
+        return min(still.at, self.source.duration / 2)
