@@ -331,7 +331,13 @@ def test_the_systems_ffmpeg_makes_the_same(name: str, systems: Ffmpeg, tmp_path:
     assert made.source.frames == made.probe.frames
 
 
-@pytest.mark.parametrize("name", ["keyed", "long_end"])
+def test_the_systems_ffmpeg_keeps_times(systems: Ffmpeg, tmp_path: Path) -> None:
+    """Another build neither doubles nor drops a frame of uneven distances."""
+    made = delivered("vfr", tmp_path, systems, "original")
+    assert _times(clip("vfr")) == pytest.approx(_times(made.video), abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["keyed", "late", "long_end"])
 def test_the_systems_ffmpeg_seeks_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
     """Another build takes the same frame whether it seeks it or not."""
     alone = delivered(name, tmp_path / "alone", systems, "original")

@@ -10,6 +10,8 @@ __all__ = ["Plan", "command"]
 
 _ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
+# Frames keep the times they have: some builds fill gaps, and a late start, with copies.
+_AS_TIMED = ("-fps_mode", "vfr")
 # SVT-AV1 counts its own threads, and takes all processors where none are named.
 _OWN_THREADS = "libsvtav1"
 
@@ -31,7 +33,7 @@ def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     else:
         lines = min(plan.source.lines, plan.lines or plan.source.lines)
         video = ["-map", f"[{VIDEO}]", *H264.options(lines), "-threads", str(ffmpeg.threads)]
-        video += [*plan.keyframes]
+        video += [*_AS_TIMED, *plan.keyframes]
     return [*video, *_sound(plan), *_BARE, *_bounds(plan, ffmpeg), "-f", "mp4", VIDEO]
 
 
@@ -42,12 +44,12 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += [*plan.keyframes, *_sound(plan)]
+            video += [*_AS_TIMED, *plan.keyframes, *_sound(plan)]
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
             frames = ["-frames:v", str(int(output.seconds * output.fps))]
-            return [*mapped, *video, *bounds, *frames, "-f", "mp4", output.file]
+            return [*mapped, *video, *_AS_TIMED, *bounds, *frames, "-f", "mp4", output.file]
         case Still():
             encoder = ["-c:v", output.encoder, *output.arguments]
         case Storyboard():
