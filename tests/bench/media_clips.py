@@ -5,14 +5,19 @@ from pathlib import Path
 
 from tests.media_factories import ffmpeg
 
-CODECS = ("-c:v", "libx264", "-preset", "veryfast", "-b:v", "22M", "-pix_fmt", "yuv420p")
+# The buffer of a quarter second keeps frames of like sizes: without it the first 13 of a clip's
+# frames would hold a third of its bytes.
+RATE = ("-b:v", "22M", "-maxrate", "24M", "-bufsize", "6M", "-sc_threshold", "0")
+CODECS = ("-c:v", "libx264", "-preset", "veryfast", *RATE, "-pix_fmt", "yuv420p")
+OFTEN = 30  # frames from one keyframe to the next, one second
+SELDOM = 250  # x264's own, more than most clips have
 
 
-def conforming(path: Path, seconds: int) -> Path:
-    """A clip that is delivered as it is, of about 3 MB a second."""
+def conforming(path: Path, seconds: int, *, keyframes: int = SELDOM) -> Path:
+    """A clip that is delivered as it is, of about 2.5 MB a second, a keyframe in so many frames."""
     picture = f"testsrc2=s=1920x1080:r=30:d={seconds},noise=alls=12:allf=t"
     clip = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=f=440:d={seconds}")
-    codecs = (*CODECS, "-profile:v", "high", "-c:a", "aac")
+    codecs = (*CODECS, "-g", str(keyframes), "-profile:v", "high", "-c:a", "aac")
     ffmpeg(*clip, *codecs, "-movflags", "+faststart", str(path))
     return path
 
