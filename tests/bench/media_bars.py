@@ -1,0 +1,28 @@
+"""What the media figures have to be, and whether they are."""
+
+from collections.abc import Iterator, Mapping
+
+MOST = {
+    "media.tag_per_copyfile": 3.0,
+    "media.outputs_per_separate_runs": 0.65,
+    "media.outputs_per_hand_written": 1.10,
+    "media.worker_rss_1gb_per_5mb": 1.10,
+}
+LEAST = {
+    "media.two_workers_per_one": 1.8,
+    "media.two_workers_per_one_core": 1.8,
+}
+
+
+def table(found: Mapping[str, float]) -> Iterator[str]:
+    """A line for each figure: its name, its value, its bar and whether that is met."""
+    for name, value in found.items():
+        yield f"{name:44} {value:>10.3f}  {_judged(name, value)}".rstrip()
+
+
+def _judged(name: str, value: float) -> str:
+    if name in MOST:
+        return f"at most {MOST[name]:.2f}: {'met' if value <= MOST[name] else 'MISSED'}"
+    if name in LEAST:
+        return f"at least {LEAST[name]:.2f}: {'met' if value >= LEAST[name] else 'MISSED'}"
+    return ""
