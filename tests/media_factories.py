@@ -30,7 +30,16 @@ _GREEN = (
     "geq=r=20:g=200:b=60,scale=out_color_matrix=bt709:out_range=limited,format=yuv420p,"
     "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 )
-_BT709 = ("-vf", "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
+_TOLD = "setparams=range={0}:color_primaries={1}:color_trc={1}:colorspace={1}"
+
+# The left half is grey of 18 %, the right half white on paper: in PQ 26 and 203 cd/m2 (BT.2408).
+_HALVES = "format=yuv420p10le,geq=lum=if(lt(X\\,W/2)\\,397\\,{}):cb=512:cr=512"
+_COLOURS = "setparams=range=tv:color_primaries=bt2020:color_trc={}:colorspace=bt2020nc"
+_PQ = f"{_HALVES.format(573)},{_COLOURS.format('smpte2084')}"
+_HLG = f"{_HALVES.format(721)},{_COLOURS.format('arib-std-b67')}"
+_WIDE_GAMUT = f"{_HALVES.format(940)},{_COLOURS.format('bt709')}"
+_X264_10 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
+_UNTOLD = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=none"
 
 CLIPS: dict[str, tuple[str, ...]] = {
     "high": (*_X264, "high", *_AAC, *_FAST),
@@ -55,13 +64,23 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "tall": (*_X264, "high", "-vf", "scale=480:640,setsar=1", *_AAC, *_FAST),
     "anamorphic": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", "scale=320:240,setsar=4/3", "-an"),
     "vfr": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _UNEVEN, "-fps_mode", "vfr", *_AAC),
-    "colours": (*_HEVC, "-pix_fmt", "yuv420p", *_BT709, "-an"),
+    "colours": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _TOLD.format("tv", "bt709"), "-an"),
+    "colours_601": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _TOLD.format("tv", "smpte170m"), "-an"),
+    "colours_full": (*_HEVC, "-vf", f"scale=out_range=full,{_TOLD.format('pc', 'bt709')}", "-an"),
     "green": (*_X264, "high", "-vf", _GREEN, "-an", *_FAST),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
     "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),
     "two_pictures": (*_X264, "high", "-map", "0:v", "-map", "0:v", "-map", "1:a", *_AAC),
     "opus": (*_X264, "high", "-c:a", "libopus"),
     "wide": (*_X264, "high", "-vf", "scale=1600:64,setsar=1", "-an", *_FAST),
+    "pq": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _PQ, *_AAC),
+    "pq_untold": (*_HEVC, "-vf", _HALVES.format(573), "-x265-params", _UNTOLD, *_AAC),
+    "pq_h264": (*_X264_10, "-vf", _PQ, *_AAC),
+    "pq_8_bits": (*_X264, "high", "-vf", f"{_PQ},format=yuv420p", *_AAC),
+    "pq_prores": ("-c:v", "prores_ks", "-vf", _PQ, "-an", "-f", "mov", "-t", "1"),
+    "pq_odd": (*_VP9, "-pix_fmt", "yuv420p10le", "-vf", f"scale=321:181,{_PQ}", "-an"),
+    "hlg": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _HLG, *_AAC),
+    "wide_gamut": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _WIDE_GAMUT, *_AAC),
     "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),
 }
 # What is cut off or put off without being encoded again has an edit list.

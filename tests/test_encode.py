@@ -178,11 +178,20 @@ def _times(path: Path) -> list[float]:
     return [int(row[2]) * int(base[0]) / int(base[1]) for row in rows]
 
 
-def test_colours_stay(real: Ffmpeg, tmp_path: Path) -> None:
-    """Range, primaries, transfer and matrix of the source are those of what is encoded."""
-    assert "yuv420p(tv, bt709" in described(clip("colours"))
-    made = delivered("colours", tmp_path, real, "original")
-    assert "yuv420p(tv, bt709" in described(made.video)
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("colours", "yuv420p(tv, bt709"),
+        ("colours_601", "yuv420p(tv, smpte170m"),
+        ("colours_full", "(pc, bt709"),
+    ],
+)
+def test_colours_stay(name: str, told: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Range, primaries, transfer and matrix of the source are those of all that is encoded."""
+    assert told in described(clip(name))
+    made = delivered(name, tmp_path, real, "original+preview+av1")
+    for video in (made.video, named(made, "preview.mp4"), named(made, "video-av1.mp4")):
+        assert told in described(video)
 
 
 @pytest.mark.parametrize("name", ["poster.jpg", "poster.webp"])

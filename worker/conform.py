@@ -1,7 +1,9 @@
 """Which streams are delivered as they are, and why another is not.
 
-Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, with AAC or no audio.
+Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, SDR, with AAC or no audio.
 """
+
+from collections.abc import Mapping
 
 from worker.mp4 import Probe
 
@@ -11,15 +13,19 @@ _AUDIO = frozenset({"AAC", "HE-AAC"})
 
 def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
     """Why the video cannot be copied; empty where it conforms and has at most `lines` lines."""
+    beyond = held.colour.beyond_sdr
+    light = {f"the colours are {beyond}, not SDR": beyond is not None}
     if held.fourcc != "avc1":
-        return (f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)",)
+        wrong = {f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)": True, **light}
+        return _those(wrong)
     wrong = {
         f"the profile is {held.profile or 'unknown'}": held.profile not in _PROFILES,
         f"the samples have {held.bit_depth} bits, not 8": held.bit_depth != 8,  # noqa: PLR2004
         f"the chroma is {held.chroma}, not 4:2:0": held.chroma != "4:2:0",
+        **light,
         f"it has {held.lines} lines, more than {lines}": lines is not None and held.lines > lines,
     }
-    return tuple(reason for reason, holds in wrong.items() if holds)
+    return _those(wrong)
 
 
 def audio_reasons(held: Probe) -> tuple[str, ...]:
@@ -27,3 +33,7 @@ def audio_reasons(held: Probe) -> tuple[str, ...]:
     if held.audio is None or held.audio in _AUDIO:
         return ()
     return (f"the audio is {held.audio}, not AAC",)
+
+
+def _those(wrong: Mapping[str, bool]) -> tuple[str, ...]:
+    return tuple(reason for reason, holds in wrong.items() if holds)

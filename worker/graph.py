@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from worker.mp4 import Probe
 from worker.plan import Plan
 from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.tone import sdr
 
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
@@ -37,7 +38,8 @@ def graph(plan: Plan) -> str:
 
 
 def _tree(plan: Plan) -> _Node:
-    root = _Node(_OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else "")
+    opaque = _OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else ""
+    root = _Node(",".join(filter(None, (opaque, sdr(plan.source.colour)))))
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
         filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN

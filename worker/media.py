@@ -21,6 +21,7 @@ from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
 from worker.provenance import Credentials
 from worker.tags import Tags
+from worker.tone import FILTERS, told
 
 __all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]
 
@@ -81,10 +82,10 @@ def deliver(
     (media_timeout, media_crashed, signing_failed).
     """
     meter = meter or Meter()
-    with meter.measure("preflight"):
-        held = probe(source)
+    with meter.measure("preflight") as cost:
+        held = told(probe(source), source, ffmpeg, cost)
         stamp = tags.stamp(theirs := read_tags(source))
-    _require_encoders(profile, ffmpeg)
+    _require_able(ffmpeg, profile, held)
     work = Making(source, into, held, profile, stamp)
     plan = _made(work, ffmpeg, progress, meter)
     files = _finished(work, plan, ffmpeg, meter)
@@ -168,13 +169,20 @@ def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
                 raise proof.unproven(f"the header of {path.name} does not come first")
 
 
-def _require_encoders(profile: Profile, ffmpeg: Ffmpeg) -> None:
-    if lacking := profile.encoders & ffmpeg.lacks:
-        raise Permanent(
-            "media_unsupported",
-            f"{ffmpeg.path} has no encoder {', '.join(sorted(lacking))}, which the delivery"
-            f" profile {profile.name} needs; set FALHOOK_FFMPEG or FALHOOK_PROFILE",
-        )
+def _require_able(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:
+    """Return if the program has what the profile needs, and what the source's colours do."""
+    needed = {
+        f"encoder {name}": f"the delivery profile {profile.name}" for name in profile.encoders
+    }
+    if beyond := held.colour.beyond_sdr:
+        needed |= {f"filter {name}": f"a source in {beyond}" for name in FILTERS}
+    for what, why in sorted(needed.items()):
+        if what.split()[1] in ffmpeg.lacks:
+            raise Permanent(
+                "media_unsupported",
+                f"{ffmpeg.path} has no {what}, which {why} needs; set FALHOOK_FFMPEG to one that"
+                " has it" + (", or another FALHOOK_PROFILE" if what.startswith("encoder") else ""),
+            )
 
 
 def _bytes(directory: Path) -> int:

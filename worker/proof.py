@@ -57,6 +57,7 @@ def _rendition(made: Probe, asked: Rendition, source: Probe) -> None:
     _require(
         {
             **_whole(made, source),
+            **_light(made, asked.file),
             f"{asked.file} has {made.lines} lines, not {lines}": made.lines == lines,
             f"{asked.file} is {made.codec} of {made.bit_depth} bits": made.fourcc == asked.codec
             and (made.bit_depth, made.chroma) == (8, "4:2:0"),
@@ -72,10 +73,15 @@ def _preview(made: Probe, asked: Preview, source: Probe) -> None:
                 made.duration - lasting
             )
             <= 2 / asked.fps,
+            **_light(made, asked.file),
             f"{asked.file} has sound": made.audio is None,
             f"{asked.file} is wider than {asked.width} pixels": made.width <= asked.width,
         }
     )
+
+
+def _light(made: Probe, name: str) -> dict[str, bool]:
+    return {f"the colours of {name} are {made.colour.beyond_sdr}": not made.colour.beyond_sdr}
 
 
 def _whole(made: Probe, source: Probe) -> dict[str, bool]:

@@ -17,7 +17,7 @@ from worker.ffmpeg.sandbox import Limits, Used, run
 from worker.mp4 import MAX_PIXELS
 
 REQUIRED = ("libx264", "aac", "mjpeg")
-OPTIONAL = ("libwebp", "libsvtav1")
+OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap")}
 MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
 
 
@@ -33,8 +33,8 @@ class Ffmpeg:
     may open no input at all. `threads` is per codec: workers side by side, one thread each,
     finish more clips in a minute than one worker with all threads. Each thread needs memory of
     its own: with more than 4, 4K clips need more than the 2 GiB of `limits`. `lacks`: encoders
-    that some delivery profiles need and that this program has not. `isolation` is what walls it
-    off from the machine, beside the limits.
+    that some delivery profiles need, and filters that some sources do, which this program has
+    not. `isolation` is what walls it off from the machine, beside the limits.
     """
 
     path: Path
@@ -68,7 +68,9 @@ class Ffmpeg:
             path=path,
             isolation=isolation or strongest(path),
             by_descriptor=not _missing(path, "protocols", ["fd"]),
-            lacks=frozenset(_missing(path, "encoders", OPTIONAL)),
+            lacks=frozenset(
+                name for kind, names in OPTIONAL.items() for name in _missing(path, kind, names)
+            ),
         )
 
     def run(
@@ -158,7 +160,7 @@ def _locate(configured: str | None) -> Path:
 
 @functools.cache
 def _listed(path: Path, kind: str) -> str:
-    """What the program says of its encoders or protocols."""
+    """What the program says of its encoders, filters or protocols."""
     try:
         listed = subprocess.run(
             [path, "-hide_banner", f"-{kind}"],
@@ -173,8 +175,10 @@ def _listed(path: Path, kind: str) -> str:
 
 
 def _missing(path: Path, kind: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that the program does not list among its encoders or protocols."""
+    """Those of the names that the program does not list among what it has of this kind."""
     listed = _listed(path, kind)
     return [
-        name for name in names if not re.search(rf"^\s*(\S{{6}}\s+)?{name}\b", listed, re.MULTILINE)
+        name
+        for name in names
+        if not re.search(rf"^\s*(\S{{2,6}}\s+)?{name}\b", listed, re.MULTILINE)
     ]

@@ -1,5 +1,6 @@
 """MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
+from worker.mp4.colour import Colour
 from worker.mp4.moves import NotRewritable
 from worker.mp4.probe import MAX_PIXELS, Probe, has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
@@ -11,6 +12,7 @@ from worker.mp4.tags import udta
 __all__ = [
     "MAX_PIXELS",
     "MAX_SECONDS",
+    "Colour",
     "NotRewritable",
     "Probe",
     "Stamp",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from worker.failures import Permanent
 from worker.mp4.boxes import Box, Walk, invalid
+from worker.mp4.colour import Colour, colour
 
 _CHROMA = {0: "4:0:0", 1: "4:2:0", 2: "4:2:2", 3: "4:4:4"}
 _AVC_PROFILES = {
@@ -52,6 +53,7 @@ class Video:
     profile: str | None
     bit_depth: int | None
     chroma: str | None
+    colour: Colour
 
 
 def video(entry: Box, walk: Walk) -> Video:
@@ -74,6 +76,7 @@ def video(entry: Box, walk: Walk) -> Video:
         profile=profile,
         bit_depth=depth,
         chroma=chroma,
+        colour=colour(inside),
     )
 
 

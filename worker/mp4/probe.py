@@ -8,6 +8,7 @@ from typing import BinaryIO
 from worker.failures import Permanent
 from worker.mp4 import codecs
 from worker.mp4.boxes import Box, Extent, Walk, invalid
+from worker.mp4.colour import Colour
 from worker.mp4.samples import Samples
 from worker.mp4.sniff import require_mp4
 from worker.mp4.tracks import tracks_of
@@ -36,6 +37,7 @@ class Probe:
     profile: str | None
     bit_depth: int | None
     chroma: str | None
+    colour: Colour
     audio: str | None
     frames: int
     fps: float
@@ -100,6 +102,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         profile=video.profile,
         bit_depth=video.bit_depth,
         chroma=video.chroma,
+        colour=video.colour,
         audio=codecs.audio(sound.entry, walk) if sound else None,
         frames=picture.samples.count,
         fps=picture.samples.count / lasting,

@@ -1,0 +1,144 @@
+"""worker.tone: HDR becomes SDR in everything that is made of it, and is told so."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
+from worker.conform import video_reasons
+from worker.failures import Permanent
+from worker.ffmpeg import Ffmpeg, FfmpegUnusable
+from worker.media import Delivery, deliver
+from worker.mp4 import Colour, probe
+from worker.mp4.colour import BT709
+from worker.profiles import Preview, Profile, Rendition
+from worker.proof import output
+from worker.tone import FILTERS, sdr
+
+ALL = Profile.parse("web+av1+preview+storyboard+blurhash")
+HDR = {
+    "pq": "HDR (PQ)",
+    "pq_untold": "HDR (PQ)",
+    "pq_h264": "HDR (PQ)",
+    "pq_8_bits": "HDR (PQ)",
+    "pq_prores": "HDR (PQ)",
+    "pq_odd": "HDR (PQ)",
+    "hlg": "HDR (HLG)",
+}
+# The usual way, written by hand; 26 cd/m2 are 18 % grey and stay what they are in SDR.
+BY_HAND = (
+    "zscale=tin=smpte2084:pin=2020:min=2020_ncl:t=linear:npl=203,format=gbrpf32le,zscale=p=709,"
+    "tonemap=mobius:desat=0,zscale=t=709:m=709:r=limited,format=yuv420p"
+)
+GREY, WHITE = 107, 213  # of 255, as the display shows them
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+def delivered(name: str, into: Path, program: Ffmpeg, profile: Profile = ALL) -> Delivery:
+    return deliver(clip(name), into, tags(), ffmpeg=program, profile=profile)
+
+
+def halves(path: Path, scratch: Path, *before: str) -> list[int]:
+    """How light the left and the right half of the first frame are, 0 to 255."""
+    shown = ",".join((*before, "scale=2:1:flags=area", "format=gray"))
+    raw = scratch / "gray"
+    ffmpeg("-i", str(path), "-frames:v", "1", "-vf", shown, "-f", "rawvideo", str(raw))
+    return list(raw.read_bytes())
+
+
+@pytest.mark.parametrize("name", HDR)
+def test_everything_is_sdr(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Grey is grey and white is light in every video and picture, whatever held the HDR."""
+    made = delivered(name, tmp_path, real)
+    assert f"the colours are {HDR[name]}, not SDR" in made.reasons
+    for path in made.files:
+        if path.stem != "storyboard":
+            assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4), path.name
+
+
+@pytest.mark.parametrize("name", ["pq", "hlg", "wide_gamut"])
+def test_what_is_made_says_bt709(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """The colour tags of each video are those of its new samples, in stream and container."""
+    made = delivered(name, tmp_path, real)
+    videos = [path for path in made.files if path.suffix == ".mp4"]
+    assert 3 == len(videos)
+    for path in videos:
+        assert Colour(primaries=BT709, transfer=BT709, matrix=BT709) == probe(path).colour
+        assert "yuv420p(tv, bt709" in described(path)
+
+
+def test_as_by_hand(real: Ffmpeg, tmp_path: Path) -> None:
+    """The same ffmpeg with the same light by hand makes the same picture; without, a grey one."""
+    made = delivered("pq", tmp_path, real)
+    by_hand = halves(clip("pq"), tmp_path, BY_HAND)
+    assert by_hand == pytest.approx(halves(made.video, tmp_path), abs=3)
+    flat = halves(clip("pq"), tmp_path, "setparams=color_trc=bt709:colorspace=bt709")
+    assert flat[1] - flat[0] < (by_hand[1] - by_hand[0]) / 2
+
+
+def test_wide_gamut_is_sdr(real: Ffmpeg, tmp_path: Path) -> None:
+    """BT.2020 of standard range only changes its primaries: white stays white."""
+    made = delivered("wide_gamut", tmp_path, real)
+    assert "the colours are BT.2020, not SDR" in made.reasons
+    assert 250 <= halves(made.video, tmp_path)[1]
+
+
+@pytest.mark.parametrize("name", ["pq_8_bits", "pq_h264"])
+def test_hdr_never_conforms(name: str) -> None:
+    """H.264 in HDR is not copied, of 8 bits neither."""
+    assert any("HDR" in reason for reason in video_reasons(probe(clip(name))))
+
+
+@pytest.mark.parametrize("colr", [b"", b"ncl", b"nclx", b"nclx\0\x09\0\x10\0", b"prof" + bytes(9)])
+def test_any_colr_box(colr: bytes, tmp_path: Path) -> None:
+    """A box that tells no colours is passed over, one that is cut short refused."""
+    (tmp_path / "movie").write_bytes(Movie(avcc=Movie().avcc + box(b"colr", colr)).bytes())
+    if not colr.startswith(b"nclx"):
+        assert Colour() == probe(tmp_path / "movie").colour
+        return
+    with pytest.raises(Permanent, match=r"media_invalid.*shorter than the fields"):
+        probe(tmp_path / "movie")
+
+
+@pytest.mark.parametrize("name", ["high", "colours", "ten_bit", "hevc_ten_bit", "prores", "vp9"])
+def test_sdr_is_left_alone(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """No filter is added, and nothing is said of colours, where they are SDR or not told."""
+    made = delivered(name, tmp_path, real, Profile.parse("original"))
+    assert "" == sdr(made.source.colour)
+    assert not any("colours" in reason for reason in made.reasons)
+
+
+@pytest.mark.parametrize("lacking", ["zscale", "tonemap"])
+def test_a_missing_filter_is_named(lacking: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """HDR that this ffmpeg cannot turn into SDR is refused, with the cure, and not published."""
+    poor = replace(real, lacks=frozenset({lacking}))
+    with pytest.raises(Permanent, match=rf"no filter {lacking}.*HDR \(PQ\).*FALHOOK_FFMPEG"):
+        delivered("pq", tmp_path, poor)
+    assert delivered("hevc", tmp_path, poor, Profile.parse("original")).files
+
+
+@pytest.mark.parametrize("asked", [Rendition(file="small.mp4", lines=180), Preview(width=320)])
+def test_hdr_is_no_output(asked: Rendition | Preview) -> None:
+    """An output in HDR is refused, whatever made it."""
+    source = probe(clip("pq_8_bits"))
+    with pytest.raises(Permanent, match=rf"colours of {asked.file} are HDR"):
+        output(clip("pq_8_bits"), asked, source)
+
+
+def test_the_systems_ffmpeg_makes_the_same(tmp_path: Path) -> None:
+    """Another build turns HDR into the same light."""
+    try:
+        systems = Ffmpeg.find("ffmpeg")
+    except FfmpegUnusable as unusable:
+        pytest.skip(str(unusable))
+    if systems.lacks & FILTERS:
+        pytest.skip(f"{systems.path} has no zscale or tonemap")
+    made = delivered("pq_untold", tmp_path, systems, Profile.parse("original+360p"))
+    for path in (made.video, made.poster):
+        assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4)
