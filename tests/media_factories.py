@@ -36,6 +36,7 @@ _TOLD = "setparams=range={0}:color_primaries={1}:color_trc={1}:colorspace={1}"
 _HALVES = "format=yuv420p10le,geq=lum=if(lt(X\\,W/2)\\,397\\,{}):cb=512:cr=512"
 _COLOURS = "setparams=range=tv:color_primaries=bt2020:color_trc={}:colorspace=bt2020nc"
 _PQ = f"{_HALVES.format(573)},{_COLOURS.format('smpte2084')}"
+_PQ_TOLD = _COLOURS.format("smpte2084")
 _HLG = f"{_HALVES.format(721)},{_COLOURS.format('arib-std-b67')}"
 _WIDE_GAMUT = f"{_HALVES.format(940)},{_COLOURS.format('bt709')}"
 _X264_10 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
@@ -79,6 +80,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "pq_8_bits": (*_X264, "high", "-vf", f"{_PQ},format=yuv420p", *_AAC),
     "pq_prores": ("-c:v", "prores_ks", "-vf", _PQ, "-an", "-f", "mov", "-t", "1"),
     "pq_odd": (*_VP9, "-pix_fmt", "yuv420p10le", "-vf", f"scale=321:181,{_PQ}", "-an"),
+    "uhd": (*_HEVC, "-vf", f"scale=3840:2160,format=yuv420p10le,{_PQ_TOLD}", "-an", "-t", "0.5"),
     "hlg": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _HLG, *_AAC),
     "wide_gamut": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _WIDE_GAMUT, *_AAC),
     "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),

@@ -9,8 +9,10 @@ import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.encode import Plan, command
-from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation
+from worker.failures import Permanent, Transient
+from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
+from worker.ffmpeg.outcome import failure
+from worker.ffmpeg.sandbox import Ended
 from worker.making import Making
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
@@ -277,6 +279,28 @@ def test_tracks(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     assert 1 == shown.count(" Video: ")
     assert (0 if name == "no_audio" else 1) == shown.count(" Audio: ")
     assert packets(clip(name), "v:0") == packets(made.video, "v:0")
+
+
+@pytest.mark.parametrize("program", [None, "ffmpeg"])
+def test_4k_within_the_limits(program: str | None, tmp_path: Path) -> None:
+    """Every output of the largest clips, in HDR too, takes no more memory than is given."""
+    try:
+        found = Ffmpeg.find(program)
+    except FfmpegUnusable as unusable:
+        pytest.skip(str(unusable))
+    made = delivered("uhd", tmp_path, found, "original+720p+360p+av1+preview+storyboard+blurhash")
+    assert ("PQ", 2160) == (made.source.colour.hdr, made.probe.lines)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(245, ""), (1, "x264 [error]: malloc of size 26999616 failed")]
+)
+def test_want_of_memory_is_not_the_clips_fault(code: int, said: str) -> None:
+    """What failed for want of memory is tried again."""
+    used = Used(cpu=0.0, wall=0.0, memory=0)
+    found = failure(Ended(code=code, cut=None, stderr=said, used=used), Limits())
+    assert isinstance(found, Transient)
+    assert "memory" in found.sentence
 
 
 def test_a_missing_encoder_is_named(real: Ffmpeg, tmp_path: Path) -> None:

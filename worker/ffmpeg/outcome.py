@@ -17,13 +17,14 @@ REPORT = 0.5  # seconds between two calls of a progress callback
 _OURS = {
     244: "it had not enough memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
     228: "the disk is full",  # ENOSPC
+    245: "it could not start a thread, mostly for want of memory",  # EAGAIN
     251: "the disk could not be read or written",  # EIO
     187: "a library of its failed, mostly for want of memory",  # AVERROR_EXTERNAL
     255: "it was told to stop",
     123: "it was told to stop",
 }
 _WORDS = (
-    (re.compile(r"Cannot allocate memory"), "it had not enough memory"),
+    (re.compile(r"Cannot allocate memory|malloc of size \d+ failed"), "it had not enough memory"),
     (re.compile(r"No space left on device"), "the disk is full"),
 )
 _PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not implemented

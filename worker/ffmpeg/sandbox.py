@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ended", "Limits", "Used", "run"]
 
+# glibc reserves 64 MB of addresses for each thread that allocates, which count as memory.
+_ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": PATH, "MALLOC_ARENA_MAX": "2"}
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2) counts bytes, or kilobytes
 _FATAL = frozenset(
     {
@@ -54,7 +56,7 @@ def run(
     watch: Callable[[str], bool] = bool,
     wrapper: Sequence[str] = (),
 ) -> Ended:
-    """Run `command` in its own session, with no environment but LANG and PATH, until it ends.
+    """Run `command` in its own session, without this environment, until it ends.
 
     `wrapper` is a command that takes another: what walls the program off.
     `watch` takes each line of its standard output and says whether that is progress. When this
@@ -67,7 +69,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
-        env={"LANG": "C.UTF-8", "PATH": PATH},
+        env=_ENVIRONMENT,
         start_new_session=True,
     )
     begun = time.monotonic()
