@@ -96,7 +96,7 @@ def _ffmpeg(settings: Settings) -> str:
 
 def _provenance(settings: Settings) -> str:
     found = credentials(settings)
-    return f"files are signed as {found.signer}" if found else "files are not signed"
+    return f"files are signed as {found.leaf.subject}" if found else "files are not signed"
 
 
 def _receiver(settings: Settings) -> str:

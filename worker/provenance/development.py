@@ -4,13 +4,12 @@ Nobody but who is given the root trusts it; for the public a certificate of an a
 C2PA trust list is needed.
 """
 
-import importlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from worker.provenance.credentials import sdk
+from worker.provenance.packages import cryptography, sdk
 
 DAYS = 365
 CHAIN, KEY, ROOT = "chain.pem", "key.pem", "root.pem"
@@ -44,11 +43,6 @@ def _write(path: Path, data: bytes, mode: int = 0o644) -> Path:
     return path
 
 
-def _part(name: str) -> Any:
-    """A module of cryptography, which comes with the optional c2pa-python."""
-    return importlib.import_module(f"cryptography.{name}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Party:
     """Someone with a key: an authority, or who signs files."""
@@ -59,7 +53,7 @@ class _Party:
 
     @classmethod
     def named(cls, name: str, *, is_authority: bool) -> "_Party":
-        x509, ec = _part("x509"), _part("hazmat.primitives.asymmetric.ec")
+        x509, ec = cryptography("x509"), cryptography("hazmat.primitives.asymmetric.ec")
         names = {
             x509.oid.NameOID.ORGANIZATION_NAME: "falhook development",
             x509.oid.NameOID.COMMON_NAME: name,
@@ -70,7 +64,7 @@ class _Party:
 
     def certified_by(self, issuer: "_Party", begins: datetime) -> bytes:
         """A PEM certificate of this party's key."""
-        x509 = _part("x509")
+        x509 = cryptography("x509")
         builder = (
             x509.CertificateBuilder()
             .subject_name(self.subject)
@@ -82,18 +76,18 @@ class _Party:
         )
         for extension, critical in self._extensions(issuer):
             builder = builder.add_extension(extension, critical=critical)
-        signed = builder.sign(issuer.key, _part("hazmat.primitives.hashes").SHA256())
-        encoding = _part("hazmat.primitives.serialization").Encoding.PEM
+        signed = builder.sign(issuer.key, cryptography("hazmat.primitives.hashes").SHA256())
+        encoding = cryptography("hazmat.primitives.serialization").Encoding.PEM
         return bytes(signed.public_bytes(encoding))
 
     def private(self) -> bytes:
         """The key as unlocked PEM."""
-        held = _part("hazmat.primitives.serialization")
+        held = cryptography("hazmat.primitives.serialization")
         form = (held.Encoding.PEM, held.PrivateFormat.PKCS8, held.NoEncryption())
         return bytes(self.key.private_bytes(*form))
 
     def _extensions(self, issuer: "_Party") -> list[tuple[Any, bool]]:
-        x509 = _part("x509")
+        x509 = cryptography("x509")
         usage = dict.fromkeys(
             (
                 "content_commitment",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.jobs import Json
-from worker.provenance.credentials import reading, sdk
+from worker.provenance.credentials import reading
+from worker.provenance.packages import sdk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,136 +1,104 @@
-"""Signing a delivery: the video says how it was made, each other file that it was made of it.
-
-Actions: https://spec.c2pa.org/specifications/specifications/2.2/specs/C2PA_Specification.html
-(Actions). The first is "created", which needs a digital source type, or "opened", which needs the
-ingredient that was opened.
-"""
+"""Signing one file in place, and reading back that it holds."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from worker.failures import Failure, Permanent, Transient
 from worker.layout import CONTENT_TYPES
-from worker.provenance.credentials import Credentials, sdk
-from worker.tags import AI_ORIGIN, Tags
+from worker.provenance.credentials import Credentials
+from worker.provenance.packages import sdk
+from worker.provenance.reading import Shown, show
 
-GOOD = frozenset({"Valid", "Trusted"})
-_PARENT = "parent"
-_UNSIGNED = frozenset({".vtt", ".m3u8", ".m4s"})  # texts, and fragments, which the SDK cannot sign
+PARENT = "parent"  # the id by which a manifest's actions name the file that was opened
+_GOOD = frozenset({"Valid", "Trusted"})
 # What the SDK says when a request to the authority fails, or its answer is no time stamp.
 _NO_STAMP = "Signature: internal error"
-_SIGNED = ".signed"  # suffix of a file that is being signed
+_SIGNED = "signed-"  # prefix of a file that is being signed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What a file was made of: `parent` was opened, or the video was created, if there is none."""
+def sign(
+    path: Path, manifest: Mapping[str, object], credentials: Credentials, *, parent: Path | None
+) -> Shown:
+    """Sign the file at `path` with this manifest; returns how it reads back.
 
-    parent: Path | None
-    actions: tuple[Mapping[str, object], ...]
+    `parent`: the file that was opened, if the manifest says that one was. The credentials are
+    validated against their anchors where there are some, and have a time stamp where an authority
+    is configured. Afterwards, or after a failure, nothing else lies beside the file.
 
-
-def sign_delivery(
-    files: Sequence[Path],
-    tags: Tags,
-    credentials: Credentials,
-    *,
-    vendor: Path | None,
-    copied: bool,
-) -> str:
-    """Sign the files of a delivery in place, the video first; returns how the video validates.
-
-    `vendor`: the file from fal, where it has credentials of its own; they become the parent's.
-    Each file is validated after it was signed, against the credentials' anchors where there are
-    some. Raises `Permanent` (signing_refused) where a certificate or file is refused, and what
-    the credentials' own signing raises.
+    Raises `Permanent` (signing_refused) where a certificate or file is refused, `Transient`
+    (timestamp_unavailable), and what the credentials' own signing raises.
     """
-    video, *others = files
-    actions: tuple[Mapping[str, object], ...] = ({"action": "c2pa.edited.metadata"},)
-    if not copied:
-        actions = ({"action": "c2pa.transcoded"}, *actions)
-    if vendor is None:
-        created = {
-            "action": "c2pa.created",
-            "digitalSourceType": AI_ORIGIN,
-            "softwareAgent": {"name": f"{tags.endpoint} (fal.ai)"},
-            "when": tags.pairs({})["date"],
-        }
-        actions = (created, *actions)
-    state = _sign(video, Origin(parent=vendor, actions=actions), tags, credentials)
-    for path in others:
-        if path.suffix not in _UNSIGNED:
-            kind = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
-            _sign(path, Origin(parent=video, actions=({"action": kind},)), tags, credentials)
-    return state
-
-
-def _sign(path: Path, origin: Origin, tags: Tags, credentials: Credentials) -> str:
-    c2pa, signed = sdk(), path.with_name(path.name + _SIGNED)
-    failures: list[Failure] = []
-    context = c2pa.Context.from_dict(credentials.settings())
+    signed = path.with_name(_SIGNED + path.name)
     try:
+        _write(path, signed, manifest, credentials, parent)
+        shown = _proven(path, signed, credentials)
+        signed.replace(path)
+    finally:
+        signed.unlink(missing_ok=True)
+    return shown
+
+
+def _write(
+    path: Path,
+    signed: Path,
+    manifest: Mapping[str, object],
+    credentials: Credentials,
+    parent: Path | None,
+) -> None:
+    c2pa, failures = sdk(), list[Failure]()
+    try:
+        context = c2pa.Context.from_dict(credentials.settings())
         with (
             _signer(c2pa, credentials, failures.append) as signer,
-            c2pa.Builder(_manifest(path, origin, tags), context=context) as builder,
+            c2pa.Builder(manifest, context=context) as builder,
         ):
-            if origin.parent:
-                _add_parent(builder, origin.parent)
+            if parent:
+                _add(builder, parent)
             with path.open("rb") as source, signed.open("w+b") as target:
                 builder.sign(signer, CONTENT_TYPES[path.suffix], source, target)
-        state = _validated(c2pa, signed, path.suffix, context)
     except c2pa.C2paError as error:
-        signed.unlink(missing_ok=True)
         raise next(iter(failures), _unsigned(path, credentials, str(error))) from error
-    if state not in GOOD or (credentials.anchors and state != "Trusted"):
-        signed.unlink()
-        raise _refused(path, f"after signing it is {state}")
-    signed.replace(path)
-    return state
 
 
 def _signer(c2pa: Any, credentials: Credentials, fail: Callable[[Failure], None]) -> Any:
     """The SDK's signer; of an exception in it the SDK tells only that there was one."""
 
-    def sign(data: bytes) -> bytes:
+    def sign_bytes(data: bytes) -> bytes:
         try:
             return credentials.sign(data)
         except Failure as failure:
             fail(failure)
             raise
 
-    algorithm = getattr(c2pa.C2paSigningAlg, credentials.algorithm)
-    return c2pa.Signer.from_callback(sign, algorithm, credentials.chain, credentials.tsa)
+    algorithm = getattr(c2pa.C2paSigningAlg, credentials.leaf.algorithm)
+    return c2pa.Signer.from_callback(sign_bytes, algorithm, credentials.chain, credentials.tsa)
 
 
-def _manifest(path: Path, origin: Origin, tags: Tags) -> Mapping[str, object]:
-    actions = list(origin.actions)
-    if origin.parent:
-        actions.insert(0, {"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}})
-    return {
-        "claim_generator_info": [{"name": "falhook", "version": version("falhook")}],
-        "title": tags.title,
-        "format": CONTENT_TYPES[path.suffix],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
-    }
-
-
-def _add_parent(builder: Any, parent: Path) -> None:
-    ingredient = {"title": parent.name, "relationship": "parentOf", "instance_id": _PARENT}
+def _add(builder: Any, parent: Path) -> None:
+    ingredient = {"title": parent.name, "relationship": "parentOf", "instance_id": PARENT}
     with parent.open("rb") as stream:
         builder.add_ingredient(json.dumps(ingredient), CONTENT_TYPES[parent.suffix], stream)
 
 
-def _validated(c2pa: Any, path: Path, suffix: str, context: Any) -> str:
-    with (
-        path.open("rb") as stream,
-        c2pa.Reader(CONTENT_TYPES[suffix], stream, context=context) as r,
-    ):
-        return str(r.get_validation_state())
+def _proven(path: Path, signed: Path, credentials: Credentials) -> Shown:
+    try:
+        shown = show(signed, credentials.anchors)
+    except ValueError as error:
+        raise _refused(path, str(error)) from error
+    if shown is None:
+        raise _refused(path, "there are no credentials in it afterwards")
+    if credentials.anchors and "signingCredential.untrusted" in shown.failures:
+        raise _refused(
+            path,
+            "its certificate leads to none of FALHOOK_C2PA_ANCHORS; name its root there, and every"
+            " certificate between the two in FALHOOK_C2PA_CERT",
+        )
+    if shown.state not in _GOOD or (credentials.anchors and shown.state != "Trusted"):
+        raise _refused(path, f"after signing it is {shown.state}: {', '.join(shown.failures)}")
+    return shown
 
 
 def _unsigned(path: Path, credentials: Credentials, words: str) -> Failure:
@@ -140,6 +108,8 @@ def _unsigned(path: Path, credentials: Credentials, words: str) -> Failure:
         host = f"{urlsplit(credentials.tsa).hostname} (FALHOOK_C2PA_TSA)"
         said = _printable(words.partition(" for url ")[0].replace(credentials.tsa, host))
         return Transient("timestamp_unavailable", f"{host} gave no time stamp: {said}")
+    if "certificate" in words:
+        words += "; see FALHOOK_C2PA_CERT"
     return _refused(path, words)
 
 
