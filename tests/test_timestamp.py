@@ -57,7 +57,7 @@ def test_an_authority_that_gives_no_stamp_is_asked_again_later(tmp_path: Path, s
         pytest.raises(Transient, match=r"timestamp_unavailable.*FALHOOK_C2PA_TSA"),
     ):
         stamped(chain, url, chain[ROOT], tmp_path / "into")
-    assert [] == list((tmp_path / "into").glob("*.signed"))
+    assert [] == list((tmp_path / "into").glob("signed-*"))
 
 
 def test_an_authority_that_cannot_be_reached_is_asked_again_later(tmp_path: Path) -> None:
@@ -66,3 +66,27 @@ def test_an_authority_that_cannot_be_reached_is_asked_again_later(tmp_path: Path
     with pytest.raises(Transient, match="timestamp_unavailable") as caught:
         stamped(chain, "http://me:hush@127.0.0.1:1/", chain[ROOT], tmp_path / "into")
     assert "hush" not in str(caught.value)
+
+
+class Stale(Authority):
+    """One that gives everybody the same stamp."""
+
+    def stamp(self, query: bytes) -> bytes:
+        """The answer to the first request."""
+        first = self.directory / "first"
+        if not first.exists():
+            first.write_bytes(super().stamp(query))
+        return first.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+def test_a_stamp_of_something_else_is_none(tmp_path: Path) -> None:
+    """No file is published with a time stamp that does not hold."""
+    (tmp_path / "tsa").mkdir()
+    authority, chain = Stale(tmp_path / "tsa"), make_chain(tmp_path / "pki")
+    with (
+        serving(authority) as url,
+        pytest.raises(Transient, match=r"timestamp_unavailable.*FALHOOK_C2PA_TSA"),
+    ):
+        stamped(chain, url, chain[ROOT], tmp_path / "into")
+    assert not list((tmp_path / "into").glob("signed-*"))

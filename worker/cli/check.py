@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -13,8 +14,9 @@ from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.screen import plain_console
 from worker.delivery import credentials, found_ffmpeg
 from worker.failures import Failure
-from worker.ffmpeg import MEANING
+from worker.ffmpeg import MEANING, FfmpegUnusable
 from worker.messages import client
+from worker.provenance import ProvenanceUnusable, try_signing
 from worker.records import connect
 from worker.settings import Settings
 from worker.storage import Storage, require_usable
@@ -49,6 +51,8 @@ def _tried(probe: Callable[[Settings], str], settings: Settings) -> tuple[bool, 
         return False, failure.sentence
     except Problem as problem:
         return False, problem.message
+    except (FfmpegUnusable, ProvenanceUnusable) as error:
+        return False, str(error)
     except Exception as error:  # noqa: BLE001  # each library raises its own; the text is the answer
         return False, f"{type(error).__name__}: {error}"
 
@@ -95,8 +99,17 @@ def _ffmpeg(settings: Settings) -> str:
 
 
 def _provenance(settings: Settings) -> str:
+    """Signs a picture, since most of what can be wrong shows only then."""
     found = credentials(settings)
-    return f"files are signed as {found.leaf.subject}" if found else "files are not signed"
+    if found is None:
+        return "files are not signed"
+    shown = try_signing(found)
+    told = f"files are signed as {found.leaf.subject}, until {found.leaf.ends:%Y-%m-%d}"
+    if found.tsa:
+        told += f"; time stamps by {urlsplit(found.tsa).hostname}"
+        if "timeStamp.untrusted" in shown.remarks:
+            told += ", which FALHOOK_C2PA_ANCHORS does not trust: they end with the certificate"
+    return f"{told}; a picture signed for a trial is {shown.state}"
 
 
 def _receiver(settings: Settings) -> str:

@@ -37,11 +37,11 @@ def sign_delivery(
     first = _created(tags) if vendor is None else _opened(when)
     done = ["c2pa.edited.metadata"] if copied else ["c2pa.transcoded", "c2pa.edited.metadata"]
     rest = [_action(name, when) for name in done]
-    shown = sign(video, _manifest(video, tags.title, first, *rest), credentials, parent=vendor)
+    shown = sign(video, manifest(video, tags.title, first, *rest), credentials, parent=vendor)
     for path in others:
         if path.suffix not in _UNSIGNED:
             kind = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
-            made = _manifest(path, tags.title, _opened(when), _action(kind, when))
+            made = manifest(path, tags.title, _opened(when), _action(kind, when))
             sign(path, made, credentials, parent=video)
     return shown.state
 
@@ -67,7 +67,7 @@ def _when(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _manifest(path: Path, title: str, *actions: Mapping[str, object]) -> Mapping[str, object]:
+def manifest(path: Path, title: str, *actions: Mapping[str, object]) -> Mapping[str, object]:
     return {
         "claim_generator_info": [{"name": "falhook", "version": version("falhook")}],
         "title": title,

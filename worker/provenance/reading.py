@@ -31,12 +31,14 @@ class Claim:
 class Shown:
     """All claims of a file, the newest first, and how they validate.
 
-    `state`: Trusted, Valid (but nobody vouches for the signer) or Invalid; `failures` say why.
+    `state`: Trusted, Valid (but nobody vouches for the signer) or Invalid; `failures` say why, by
+    the standard's codes, and `remarks` what is worth to know besides.
     """
 
     state: str
     claims: tuple[Claim, ...]
     failures: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def show(path: Path, anchors: str = "") -> Shown | None:
@@ -57,7 +59,12 @@ def show(path: Path, anchors: str = "") -> Shown | None:
             state = str(reader.get_validation_state())
     except c2pa.C2paError as error:
         raise ValueError(f"the credentials of {path.name} cannot be read: {error}") from error
-    return Shown(state=state, claims=_claims(held), failures=_failures(held))
+    return Shown(
+        state=state,
+        claims=_claims(held),
+        failures=_codes(held, "failure"),
+        remarks=_codes(held, "informational"),
+    )
 
 
 def _claims(held: Mapping[str, Json]) -> tuple[Claim, ...]:
@@ -107,10 +114,9 @@ def _first(values: list[Json]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value), None)
 
 
-def _failures(held: Mapping[str, Json]) -> tuple[str, ...]:
-    match held.get("validation_results"):
-        case {"activeManifest": {"failure": list(failures)}}:
-            return tuple(
-                str(failure.get("code")) for failure in failures if isinstance(failure, dict)
-            )
-    return ()
+def _codes(held: Mapping[str, Json], kind: str) -> tuple[str, ...]:
+    results = held.get("validation_results")
+    active = results.get("activeManifest") if isinstance(results, dict) else None
+    found = active.get(kind) if isinstance(active, dict) else None
+    entries = found if isinstance(found, list) else []
+    return tuple(str(entry.get("code")) for entry in entries if isinstance(entry, dict))

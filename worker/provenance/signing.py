@@ -20,7 +20,11 @@ _SIGNED = "signed-"  # prefix of a file that is being signed
 
 
 def sign(
-    path: Path, manifest: Mapping[str, object], credentials: Credentials, *, parent: Path | None
+    path: Path,
+    manifest: Mapping[str, object],
+    credentials: Credentials,
+    *,
+    parent: Path | None = None,
 ) -> Shown:
     """Sign the file at `path` with this manifest; returns how it reads back.
 

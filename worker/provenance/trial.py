@@ -1,0 +1,36 @@
+"""Whether files can be signed at all, found out with a picture of one pixel."""
+
+import tempfile
+import zlib
+from pathlib import Path
+
+from worker.provenance.actions import manifest
+from worker.provenance.credentials import Credentials
+from worker.provenance.reading import Shown
+from worker.provenance.signing import sign
+
+# https://cv.iptc.org/newscodes/digitalsourcetype/ : made by an algorithm, not by a trained model.
+_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
+_CREATED = {"action": "c2pa.created", "digitalSourceType": _ORIGIN}
+_HEADER = bytes((0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0))  # one by one, 8 bits, grey
+
+
+def try_signing(credentials: Credentials) -> Shown:
+    """How a picture reads back that was signed with them, by command and authority as any file.
+
+    Nothing of it is left. Raises what `sign` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="falhook-trial-") as scratch:
+        path = Path(scratch, "trial.png")
+        path.write_bytes(_picture())
+        return sign(path, manifest(path, "trial", _CREATED), credentials)
+
+
+def _picture() -> bytes:
+    # https://www.w3.org/TR/png-3/#5Chunk-layout
+    chunks = (b"IHDR", _HEADER), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
