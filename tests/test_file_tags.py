@@ -209,7 +209,8 @@ def test_files_are_signed(
         shown.claims[0].source_type,
     )
     assert has_credentials(path)
-    tagged(storage, files, credentials)
+    chained = tagged(storage, files, credentials)
+    assert ("parent", "Trusted") == (chained["vendor"], chained["vendor_validation"])
     again = show(stored(storage, name, tmp_path), credentials.anchors)
     assert again is not None
     assert ("Trusted", "c2pa.opened", 2) == (

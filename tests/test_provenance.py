@@ -137,13 +137,60 @@ def test_the_vendors_credentials_are_the_parent(
     """Of a source with credentials the video is opened, not created; both claims are there."""
     made = delivered(vendors, tmp_path, credentials)
     state, (own, parent) = claims(made.video, chain[ROOT])
-    assert ("Trusted", True) == (state, made.vendor)
+    assert "Trusted" == state
     assert "c2pa.opened" == own.actions[0]
     assert "c2pa.created" not in own.actions
     assert "c2pa.created" == parent.actions[0]
-    assert {"state": "signed", "validation": "Trusted", "vendor": "parent"} == recorded(made, {})[
-        "provenance"
-    ]
+    assert {
+        "state": "signed",
+        "validation": "Trusted",
+        "vendor": "parent",
+        "vendor_validation": "Valid",
+    } == recorded(made, {})["provenance"]
+
+
+def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
+    """A copy of the vendor's clip with zeros near the first place where it says `part`."""
+    data = bytearray(vendors.read_bytes())
+    begin = data.index(part) + at
+    data[begin : begin + size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+@with_sdk
+def test_vendors_credentials_that_do_not_validate(
+    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """They are the parent all the same, and it is said that they do not hold."""
+    source = spoiled(vendors, tmp_path / "changed.mp4", b"A fox in", 0, 1)
+    made = delivered(source, tmp_path / "into", credentials)
+    state, (own, parent) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.opened") == (state, own.actions[0])
+    assert "c2pa.created" == parent.actions[0]
+    assert made.vendor is not None
+    assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.vendor.record()
+
+
+@with_sdk
+@pytest.mark.parametrize("where", [(60, 340), (-4, 3000)])
+def test_vendors_credentials_that_cannot_be_read(
+    where: tuple[int, int],
+    vendors: Path,
+    credentials: Credentials,
+    chain: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    """The clip is delivered: ours say how it was made, and the source lies beside it untouched."""
+    source = spoiled(vendors, tmp_path / "broken.mp4", b"jumb", *where)
+    made = delivered(source, tmp_path / "into", credentials)
+    state, (own,) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.created") == (state, own.actions[0])
+    assert source.read_bytes() == made.files[-1].read_bytes()
+    assert UNTOUCHED == made.files[-1].name
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+        made, {}
+    )["provenance"]
 
 
 @with_sdk

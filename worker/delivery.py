@@ -10,7 +10,7 @@ from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, Json
 from worker.marks import Marks
-from worker.media import UNTOUCHED, Delivery
+from worker.media import Delivery
 from worker.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 from worker.provenance import Credentials
 from worker.tags import PromptTag, Tags
@@ -103,7 +103,7 @@ def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
 
 def _provenance(made: Delivery) -> Json:
     """Whether files are signed, and what became of credentials that the source had."""
+    theirs = made.vendor.record() if made.vendor else {}
     if made.signed:
-        signed: dict[str, Json] = {"state": "signed", "validation": made.signed}
-        return signed | ({"vendor": "parent"} if made.vendor else {})
-    return {"state": "unsigned", **({"vendor": UNTOUCHED} if made.vendor else {})}
+        return {"state": "signed", "validation": made.signed, **theirs}
+    return {"state": "unsigned", **theirs}

@@ -12,7 +12,7 @@ from worker.delivery import Delivering
 from worker.jobs import Job, Json
 from worker.layout import CONTENT_TYPES, work_key
 from worker.media_type import HEAD_BYTES, MP4, sniff
-from worker.provenance import sign_delivery
+from worker.provenance import Vendor, sign_delivery
 from worker.provenance.reading import show
 from worker.sounds import NotTaggable
 from worker.storage import Storage
@@ -81,6 +81,7 @@ class FileTags:
             made["unsigned"] = unsigned
         elif credentials:
             parent = vendor if theirs else None
+            made |= Vendor.of(vendor, credentials.anchors).record() if theirs else {}
             made["signed"] = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
         return made
 

@@ -11,7 +11,7 @@ from worker.mp4 import NotRewritable, Probe, Stamp, rewrite
 from worker.pictures import size_of, tag
 from worker.plan import Method, Plan
 from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Still, Storyboard
-from worker.provenance import Credentials, sign_delivery
+from worker.provenance import Credentials, Vendor, sign_delivery
 from worker.tags import Tags
 
 UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
@@ -96,18 +96,29 @@ class Making:
         made = [output.file for output in renditions if output.codec == "avc1"]
         return [self.into / name for name in made or [VIDEO]]
 
+    def vendor(self, credentials: Credentials | None) -> Vendor | None:
+        """What becomes of the credentials of the source, if it has some."""
+        if not self.held.has_c2pa:
+            return None
+        return Vendor.of(self.source, credentials.anchors) if credentials else Vendor(UNTOUCHED)
+
     def sign(
-        self, files: tuple[Path, ...], tags: Tags, credentials: Credentials | None
+        self,
+        files: tuple[Path, ...],
+        tags: Tags,
+        credentials: Credentials | None,
+        vendor: Vendor | None,
     ) -> tuple[str | None, tuple[Path, ...]]:
         """How the video validates, and the files; a vendor's credentials are never dropped."""
+        signed = None
         if credentials:
-            vendor = self.source if self.held.has_c2pa else None
+            parent = self.source if vendor and vendor.is_parent else None
             copied = not self.reasons
-            return sign_delivery(files, tags, credentials, vendor=vendor, copied=copied), files
-        if self.held.has_c2pa:
+            signed = sign_delivery(files, tags, credentials, vendor=parent, copied=copied)
+        if vendor and not vendor.is_parent:
             shutil.copyfile(self.source, self.into / UNTOUCHED)
             files = (*files, self.into / UNTOUCHED)
-        return None, files
+        return signed, files
 
     def _finished(self, name: str, *, tagged: bool = False) -> Path:
         made, place = self.scratch / name, self.into / name

@@ -19,7 +19,7 @@ from worker.making import UNTOUCHED, Making
 from worker.mp4 import Probe, probe, read_tags
 from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
-from worker.provenance import Credentials
+from worker.provenance import Credentials, Vendor
 from worker.tags import Tags
 from worker.tone import FILTERS, told
 
@@ -33,8 +33,8 @@ class Delivery:
     `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
     copied; `skipped` are renditions of the profile that would have no fewer lines than the source.
     `cost` is by part of the work. `signed` is how the video's credentials validate, None where it
-    has none; `vendor` says that the source had credentials: then they are the parent of ours, or
-    without ours the source itself is among the files, as original.mp4.
+    has none. `vendor` says what became of credentials that the source had; where they are not the
+    parent of ours, the source itself is the last of the files, as original.mp4.
     """
 
     files: tuple[Path, ...]
@@ -46,7 +46,7 @@ class Delivery:
     skipped: tuple[str, ...]
     blurhash: str | None
     signed: str | None
-    vendor: bool
+    vendor: Vendor | None
     cost: Mapping[str, Cost]
 
     @property
@@ -92,7 +92,8 @@ def deliver(
     with meter.measure("verify tags"):
         _require_tags(files, tags.pairs(theirs))
     with meter.measure("sign", bytes_in=_bytes(into)) as cost:
-        signed, files = work.sign(files, tags, credentials)
+        vendor = work.vendor(credentials)
+        signed, files = work.sign(files, tags, credentials, vendor)
         cost.bytes_out = _bytes(into)
     if progress:
         progress(Advance(fraction=1.0, frames=held.frames))
@@ -106,7 +107,7 @@ def deliver(
         skipped=tuple(output.file for output in profile.outputs if output not in plan.outputs),
         blurhash=work.blurhash,
         signed=signed,
-        vendor=held.has_c2pa,
+        vendor=vendor,
         cost=meter.costs,
     )
 

@@ -4,5 +4,6 @@ from worker.provenance.actions import sign_delivery
 from worker.provenance.credentials import Credentials
 from worker.provenance.packages import ProvenanceUnusable
 from worker.provenance.trial import try_signing
+from worker.provenance.vendor import Vendor
 
-__all__ = ["Credentials", "ProvenanceUnusable", "sign_delivery", "try_signing"]
+__all__ = ["Credentials", "ProvenanceUnusable", "Vendor", "sign_delivery", "try_signing"]
