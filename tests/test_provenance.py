@@ -304,6 +304,27 @@ def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
 
 
 @with_sdk
+@pytest.mark.parametrize("name", [CHAIN, KEY, ROOT])
+def test_cert_writes_all_or_nothing(name: str, tmp_path: Path) -> None:
+    """Where one of the files is there already, it stays, and no other is written."""
+    (tmp_path / name).write_text("mine")
+    made = CliRunner().invoke(provenance, ["cert", str(tmp_path)])
+    assert (2, True) == (made.exit_code, f"{name} is there already" in made.output)
+    assert [(name, "mine")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
+
+
+@with_sdk
+@pytest.mark.parametrize("data", [b"\xff\xfe\0", b"no certificate"])
+def test_show_with_anchors_that_are_none(data: bytes, signed: Delivery, tmp_path: Path) -> None:
+    """What is no file of PEM certificates is refused in a sentence that names the option."""
+    (tmp_path / "anchors").write_bytes(data)
+    arguments = ["show", "--anchors", str(tmp_path / "anchors"), str(signed.video)]
+    done = CliRunner().invoke(provenance, arguments)
+    assert (2, True) == (done.exit_code, "--anchors names" in done.output)
+    assert "PEM" in done.output
+
+
+@with_sdk
 def test_show(signed: Delivery, chain: dict[str, Path], tmp_path: Path) -> None:
     """`provenance show` tells who, what, when and whether it holds; 1 where it does not."""
     anchored = ["show", "--anchors", str(chain[ROOT])]

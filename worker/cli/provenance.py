@@ -9,6 +9,7 @@ from rich.text import Text
 
 from worker.cli.command import Problem, json_option, print_json
 from worker.provenance import ProvenanceUnusable
+from worker.provenance.credentials import roots
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import Shown, show
 
@@ -51,7 +52,7 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
     Exit code 0 if it does, 1 if not or if there are no credentials.
     """
     try:
-        shown = show(file, anchors.read_text() if anchors else "")
+        shown = show(file, roots(anchors, "--anchors") if anchors else "")
     except (ProvenanceUnusable, ValueError) as error:
         raise Problem(str(error)) from None
     if as_json:

@@ -63,7 +63,7 @@ class Credentials:
             leaf=leaf,
             sign=_by_key(key, leaf) if key else SigningCommand.parse(command, leaf),
             tsa=_address(tsa),
-            anchors=_roots(Path(anchors)) if anchors else "",
+            anchors=roots(Path(anchors)) if anchors else "",
         )
 
     def settings(self) -> Mapping[str, object]:
@@ -81,22 +81,27 @@ def reading(anchors: str) -> dict[str, object]:
     return {"verify": verify, "trust": trust, "core": {"allowed_network_hosts": []}}
 
 
+def roots(path: Path, setting: str = "FALHOOK_C2PA_ANCHORS") -> str:
+    """The PEM certificates at `path`, to be trusted.
+
+    Raises ProvenanceUnusable, which names the setting, where there are none.
+    """
+    sdk()
+    pem = _text(path, setting)
+    try:
+        cryptography("x509").load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise ProvenanceUnusable(
+            f"{setting} names a file without PEM certificates: {path}"
+        ) from error
+    return pem
+
+
 def _text(path: Path, setting: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise ProvenanceUnusable(f"{setting} names no PEM file that can be read: {path}") from error
-
-
-def _roots(path: Path) -> str:
-    pem = _text(path, "FALHOOK_C2PA_ANCHORS")
-    try:
-        cryptography("x509").load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
-        raise ProvenanceUnusable(
-            f"FALHOOK_C2PA_ANCHORS names a file without PEM certificates: {path}"
-        ) from error
-    return pem
 
 
 def _address(tsa: str) -> str | None:

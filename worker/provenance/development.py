@@ -4,6 +4,8 @@ Nobody but who is given the root trusts it; for the public a certificate of an a
 C2PA trust list is needed.
 """
 
+import errno
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +22,13 @@ _PURPOSES = ("1.3.6.1.4.1.62558.2.1", "1.3.6.1.5.5.7.3.4")
 def make_chain(directory: Path, *, now: datetime | None = None) -> dict[str, Path]:
     """Write chain.pem, key.pem (readable by its owner alone) and root.pem into `directory`.
 
-    Raises FileExistsError where one of them is there already, ProvenanceUnusable without the
-    packages that this needs.
+    Raises FileExistsError where one of them is there already, and writes none, ProvenanceUnusable
+    without the packages that this needs.
     """
     sdk()
+    for name in (CHAIN, KEY, ROOT):
+        if os.path.lexists(directory / name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), directory / name)
     begins = (now or datetime.now(UTC)) - timedelta(minutes=5)
     root = _Party.named("falhook development root", is_authority=True)
     middle = _Party.named("falhook development authority", is_authority=True)
