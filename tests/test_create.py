@@ -177,6 +177,8 @@ def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: Creator)
         ({"endpoint": ["a/b"]}, "bad_endpoint"),
         ({"metadata": [1]}, "bad_metadata"),
         ({"metadata": {"falhook.profile": "nothing like it"}}, "bad_metadata"),
+        ({"arguments": {"prompt": "a", "duration": 99}, "unchecked": "false"}, "bad_unchecked"),
+        ({"unchecked": 1}, "bad_unchecked"),
     ],
 )
 def test_a_refused_message_is_a_failed_job(
@@ -187,6 +189,12 @@ def test_a_refused_message_is_a_failed_job(
     job = records.get("m1")
     assert job is not None
     assert (JobState.FAILED, reason, {}) == (job.state, job.reason, job.arguments)
+
+
+def test_an_unchecked_of_null_checks(creator: Creator) -> None:
+    """As other fields of a message, it may be null, which is no leave to skip a check."""
+    with pytest.raises(InvalidArguments):
+        creator.create(order(arguments={"prompt": "a", "duration": 99}, unchecked=None))
 
 
 def test_a_message_with_a_bad_id_makes_no_job(creator: Creator, records: Records) -> None:

@@ -118,6 +118,11 @@ def _require_types(order: Order) -> None:
         raise Refusal("bad_endpoint", "the endpoint must be a text such as owner/app/…")
     if not isinstance(metadata, Mapping):
         raise Refusal("bad_metadata", "the metadata must be an object")
+    unchecked: object = order.unchecked
+    # "false" is true to Python, and would have an unchecked job paid for.
+    if not isinstance(unchecked, bool | None):
+        wrong = shown(unchecked)
+        raise Refusal("bad_unchecked", f"unchecked {wrong} must be true or false, without quotes")
 
 
 def _an_object(order: Order) -> Mapping[str, object]:
