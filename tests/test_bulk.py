@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.input_factories import PNG, named
+from tests.input_factories import PNG, named, png
 from worker import bulk
 from worker.bulk import Bulk
 from worker.models import Catalogue
@@ -98,10 +98,13 @@ def test_the_same_file_gives_the_same_ids(read: Read) -> None:
     assert not set(first) & set(ids(read(text, endpoint=TEXT.replace("v2.1", "v2"))))
 
 
+READ_OFTEN = settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 PROMPTS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=6)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@READ_OFTEN
 @given(PROMPTS, st.data())
 def test_mending_one_row_keeps_the_ids_of_the_others(
     read: Read, prompts: list[str], data: st.DataObject
@@ -112,6 +115,60 @@ def test_mending_one_row_keeps_the_ids_of_the_others(
     mended = [*prompts[:place], "mended", *prompts[place + 1 :]]
     after = ids(read(lines(*(row(prompt) for prompt in mended))))
     assert len(set(after) - set(before)) == 1
+
+
+@READ_OFTEN
+@given(PROMPTS, st.data())
+def test_moved_rows_keep_their_ids(read: Read, prompts: list[str], data: st.DataObject) -> None:
+    """A file that was sorted otherwise is the same jobs, and each keeps its content."""
+    before, after = (
+        read(lines(*(row(prompt) for prompt in some)))
+        for some in (prompts, data.draw(st.permutations(prompts)))
+    )
+    assert sorted(ids(before)) == sorted(ids(after))
+    jobs = {draft.job.id: draft.job.arguments for draft in before.drafts.values()}
+    assert jobs == {draft.job.id: draft.job.arguments for draft in after.drafts.values()}
+
+
+SPELLINGS = {"duration": [5, "5", 5.0], "cfg_scale": [1, 1.0]}
+SPELT = st.fixed_dictionaries({name: st.sampled_from(all_) for name, all_ in SPELLINGS.items()})
+TITLES = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))
+
+
+@READ_OFTEN
+@given(SPELT, SPELT, TITLES, TITLES, TITLES)
+def test_what_fal_is_not_asked_changes_no_id(
+    read: Read,
+    first: dict[str, object],
+    second: dict[str, object],
+    batch: dict[str, str],
+    title: dict[str, str],
+    other: dict[str, str],
+) -> None:
+    """Metadata of the row or of the command line, options, and how a number is written."""
+    before = read(lines({"arguments": {"prompt": "a", **first}, "metadata": title}))
+    asked = {"arguments": {**second, "prompt": "a"}, "metadata": other}
+    again = read(lines({**asked, "options": {"priority": "low"}}), metadata=batch)
+    assert ids(before) == ids(again)
+
+
+PICTURES = st.lists(st.integers(1, 9), min_size=2, max_size=4, unique=True)
+
+
+@READ_OFTEN
+@given(PICTURES)
+def test_a_replaced_picture_is_a_new_job(read: Read, tmp_path: Path, paddings: list[int]) -> None:
+    """Under the same path other bytes are another job; the former bytes are the former job."""
+    text = lines({"arguments": {"prompt": "a", "image_url": "cat.png"}})
+
+    def made(padding: int) -> str:
+        (tmp_path / "cat.png").write_bytes(png(padding=padding))
+        (found,) = ids(read(text, endpoint=IMAGE))
+        return found
+
+    first = {padding: made(padding) for padding in paddings}
+    assert len(paddings) == len(set(first.values()))
+    assert first == {padding: made(padding) for padding in reversed(paddings)}
 
 
 def test_every_problem_is_told_by_its_line(read: Read) -> None:

@@ -1,8 +1,9 @@
 """Many jobs from one file: JSON Lines or CSV, checked whole before the first is made.
 
-A row without an id of its own gets one that follows from the file's name, the row's content and
-how often this content came before it in the file. So the same file again makes no job twice, also
-after other rows were mended, and two equal rows are two jobs.
+A row without an id of its own gets one that follows from the file's name, what fal will be asked
+and how often the same was asked before it in the file. So the same file again makes no job twice,
+also after other rows were mended, moved or described by other metadata, and two equal rows are two
+jobs; another picture under the same name is another job.
 """
 
 import hashlib
@@ -46,8 +47,9 @@ def read(path: Path, checks: Checks, order: Order) -> Bulk:
     for line, row in rows.read(path):
         try:
             asked = _order(row(), order, checks)
-            asked = replace(asked, job_id=asked.job_id or _id(path.name, asked, seen))
             draft = checks.draft(asked)
+            if asked.job_id is None:
+                draft = _identified(draft, path.name, seen)
         except (Refusal, JobRefused, rows.BadRow) as refused:
             bulk.problems[line] = str(refused)
             continue
@@ -88,8 +90,22 @@ def _order(row: Mapping[str, Any], order: Order, checks: Checks) -> Order:
     )
 
 
-def _id(name: str, order: Order, seen: Counter[str]) -> str:
-    content = json.dumps([name, order.endpoint, order.arguments, order.metadata], sort_keys=True)
+def _identified(draft: Draft, name: str, seen: Counter[str]) -> Draft:
+    """The draft under the id of its content, which is what fal will be asked: as it was checked."""
+    job = draft.job
+    content = json.dumps([name, job.endpoint, _plain(job.arguments)], sort_keys=True)
     seen[content] += 1
-    digest = hashlib.sha256(f"{content}\n{seen[content]}".encode(errors="surrogatepass")).digest()
-    return b32encode(digest[:10]).decode().lower()
+    digest = hashlib.sha256(f"{content}\n{seen[content]}".encode()).digest()
+    return replace(draft, job=replace(job, id=b32encode(digest[:10]).decode().lower()))
+
+
+def _plain(value: object) -> object:
+    """The value, 1.0 written as 1: JSON has one kind of number."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_plain(one) for one in value]
+        case Mapping():
+            return {name: _plain(one) for name, one in value.items()}
+    return value
