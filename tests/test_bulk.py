@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.input_factories import PNG, named, png
 from worker import bulk
 from worker.bulk import Bulk
+from worker.create import Creator
 from worker.models import Catalogue
 from worker.order import Checks, Order
+from worker.records import Records
 from worker.rows import Unreadable
 from worker.staging import Staging
 from worker.storage import Storage
@@ -150,6 +152,29 @@ def test_what_fal_is_not_asked_changes_no_id(
     asked = {"arguments": {**second, "prompt": "a"}, "metadata": other}
     again = read(lines({**asked, "options": {"priority": "low"}}), metadata=batch)
     assert ids(before) == ids(again)
+
+
+@READ_OFTEN
+@given(PROMPTS, st.data())
+def test_a_resumed_run_makes_exactly_the_missing_jobs(
+    read: Read, records: Records, prompts: list[str], data: st.DataObject
+) -> None:
+    """Wherever the first run was killed, and in whatever order its rows come the second time."""
+    records.redis.flushall()
+    checks = Checks(catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None))
+    creator = Creator(records=records, checks=checks, wake=lambda _task, _job: None)
+    first = list(read(lines(*(row(prompt) for prompt in prompts))).drafts.values())
+    done = data.draw(st.integers(0, len(prompts)))
+    assert [True] * done == [creator.add(draft).new for draft in first[:done]]
+    moved = data.draw(st.permutations(prompts))
+    again = read(lines(*(row(prompt) for prompt in moved)), metadata={"batch": "2"})
+    new = [creator.add(draft).new for draft in again.drafts.values()]
+    assert len(prompts) - done == sum(new)
+    assert sorted(prompts) == sorted(str(job.arguments["prompt"]) for job in records.list())
+
+
+def _no_files() -> Storage:
+    raise AssertionError("no job of these has files")
 
 
 PICTURES = st.lists(st.integers(1, 9), min_size=2, max_size=4, unique=True)

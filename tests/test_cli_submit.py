@@ -19,6 +19,7 @@ from tests.job_factories import ToSimulation
 from webhook.contract import Task
 from worker.__main__ import cli
 from worker.cdn import Cdn
+from worker.cli import bulk
 from worker.cli.sheet import command
 from worker.fal import Fal
 from worker.jobs import JobState
@@ -255,6 +256,27 @@ def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records)
     assert (0, "") == (last.exit_code, last.stdout)
     assert "0 made, 3 were there already." in last.stderr
     assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in records.list())
+
+
+def test_of_two_runs_at_once_each_tells_what_it_made(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that the other run made since the file was checked is no new one of this run."""
+    path = jobs(home, "a", "b")
+    rivals: list[Result] = []
+
+    def also(*arguments: Any, **named: Any) -> None:
+        tell_cost(*arguments, **named)
+        monkeypatch.setattr(bulk, "_tell_cost", tell_cost)
+        rivals.append(run("submit", "--from", str(jobs(home, "a")), "--yes"))
+
+    tell_cost = bulk._tell_cost
+    monkeypatch.setattr(bulk, "_tell_cost", also)
+    done = run("submit", "--from", str(path), "--yes", "--json")
+    assert "1 made, 0 were there already." in rivals[0].stderr
+    assert "1 made, 1 were there already." in done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(1, False), (2, True)] == [(row["line"], row["new"]) for row in told]
 
 
 def test_an_id_of_another_job_is_told_by_its_line(run: Run, home: Path, records: Records) -> None:

@@ -16,6 +16,14 @@ log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A job on record, and whether this call wrote it down: else it was there already."""
+
+    job: Job
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
     """Makes jobs. `wake` sends the Celery message of a task for a job."""
 
@@ -28,7 +36,7 @@ class Creator:
 
         Raises as `Checks.draft` and `add` do.
         """
-        return self.add(self.checks.draft(order))
+        return self.add(self.checks.draft(order)).job
 
     def receive(self, order: Order) -> None:
         """What `create` does, for a message that nobody waits for.
@@ -69,7 +77,7 @@ class Creator:
             )
         return found
 
-    def add(self, draft: Draft) -> Job:
+    def add(self, draft: Draft) -> Created:
         """The job, written down and woken, its local files in storage before.
 
         Raises JobRefused for an id that belongs to a job with other contents, and for files that
@@ -81,9 +89,10 @@ class Creator:
         except Failure as failure:
             raise JobRefused(failure.sentence) from failure
         due = self.records.clock() + WAKE_GRACE
-        if self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE}):
+        new = self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+        if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
         standing = self.standing(job) or job
         if standing.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
-        return standing
+        return Created(job=standing, new=new)

@@ -15,7 +15,7 @@ from worker.cli.command import Problem, print_json
 from worker.cli.inputs import pair
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
-from worker.create import Creator
+from worker.create import Created, Creator
 from worker.jobs import Job
 from worker.options import Options
 from worker.order import Checks, Draft, JobRefused, Order
@@ -112,13 +112,15 @@ def _make(
     shown = track(drafts.items(), "making jobs", console=console, disable=not console.is_terminal)
     # A person sees the bar; lines between would break it.
     watched = console.is_terminal and sys.stdout.isatty()
+    made = 0
     for line, draft in shown:
         # Nobody needs to wake those that are there: if their wake was lost, the sweep does.
-        job = there.get(line) or creator.add(draft)
-        new = line not in there
+        known = there.get(line)
+        created = Created(job=known, new=False) if known else creator.add(draft)
+        job, new = created.job, created.new
+        made += new
         if as_json:
             print_json({"line": line, "id": job.id, "state": job.state, "new": new})
         elif new and not watched:
             click.echo(f"{job.id}  line {line}  {job.endpoint}")
-    made = len(drafts) - len(there)
-    click.echo(f"{made:,} made, {len(there):,} were there already.", err=True)
+    click.echo(f"{made:,} made, {len(drafts) - made:,} were there already.", err=True)

@@ -73,7 +73,7 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
         return
     creator = creator_of(MakingJobs.from_env())
     draft = _draft(creator.checks, endpoint, flags)
-    job = creator.add(draft)
+    job = creator.add(draft).job
     _print(job, draft, as_json=flags["as_json"])
     if flags["follow"]:
         sys.exit(watch_jobs(creator.records, [job.id], as_json=flags["as_json"]))
