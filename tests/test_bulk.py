@@ -138,19 +138,14 @@ TITLES = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))
 
 
 @READ_OFTEN
-@given(SPELT, SPELT, TITLES, TITLES, TITLES)
+@given(st.tuples(SPELT, SPELT), st.tuples(TITLES, TITLES, TITLES))
 def test_what_fal_is_not_asked_changes_no_id(
-    read: Read,
-    first: dict[str, object],
-    second: dict[str, object],
-    batch: dict[str, str],
-    title: dict[str, str],
-    other: dict[str, str],
+    read: Read, spelt: tuple[dict[str, object], ...], titles: tuple[dict[str, str], ...]
 ) -> None:
     """Metadata of the row or of the command line, options, and how a number is written."""
-    before = read(lines({"arguments": {"prompt": "a", **first}, "metadata": title}))
-    asked = {"arguments": {**second, "prompt": "a"}, "metadata": other}
-    again = read(lines({**asked, "options": {"priority": "low"}}), metadata=batch)
+    before = read(lines({"arguments": {"prompt": "a", **spelt[0]}, "metadata": titles[0]}))
+    asked = {"arguments": {**spelt[1], "prompt": "a"}, "metadata": titles[1]}
+    again = read(lines({**asked, "options": {"priority": "low"}}), metadata=titles[2])
     assert ids(before) == ids(again)
 
 

@@ -161,6 +161,12 @@ def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
     assert not (home / "storage").exists()
 
 
+def test_arguments_that_nest_too_deeply(run: Run, home: Path) -> None:
+    """They are told in a sentence, as whatever else is no JSON object."""
+    (home / "deep.json").write_text("[" * 200_000 + "]" * 200_000)
+    assert "nests too deeply" in refused(run, TEXT, "--arguments", "@deep.json")
+
+
 def test_options_from_flags_and_json(run: Run) -> None:
     """Flags stand over the JSON object; what fal does not know is refused."""
     flags = ["--options", '{"priority": "normal", "runner_hint": "a"}', "--priority", "low"]

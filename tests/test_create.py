@@ -8,6 +8,7 @@ import pytest
 from tests.input_factories import PNG, named
 from webhook.contract import Task
 from worker.create import Creator
+from worker.failures import Transient
 from worker.jobs import JobState
 from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
 from worker.options import InvalidOptions
@@ -189,6 +190,34 @@ def test_a_refused_message_is_a_failed_job(
     job = records.get("m1")
     assert job is not None
     assert (JobState.FAILED, reason, {}) == (job.state, job.reason, job.arguments)
+
+
+@pytest.mark.parametrize("value", ["file:loop.png", "file:~nobody-of-that-name/cat.png"])
+def test_a_message_with_a_path_that_leads_nowhere_is_a_failed_job(
+    creator: Creator, records: Records, tmp_path: Path, value: str
+) -> None:
+    """Links in a circle and unknown users are told as any other path that cannot be read."""
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    creator.receive(order(IMAGE, job_id="m1", arguments={"prompt": "a", "image_url": value}))
+    job = records.get("m1")
+    assert job is not None
+    assert (JobState.FAILED, "invalid_arguments") == (job.state, job.reason)
+
+
+def test_a_message_whose_files_cannot_be_stored_is_a_failed_job(
+    creator: Creator, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender finds the reason under its id, rather than nothing."""
+
+    def full(*_: object, **__: object) -> None:
+        raise Transient("storage_failed", "no space left")
+
+    monkeypatch.setattr(Storage, "put", full)
+    asked = {"prompt": "a", "image_url": "file:cat.png"}
+    creator.receive(order(IMAGE, job_id="m1", arguments=asked))
+    job = records.get("m1")
+    assert job is not None
+    assert (JobState.FAILED, "storage_failed") == (job.state, job.reason)
 
 
 def test_an_unchecked_of_null_checks(creator: Creator) -> None:

@@ -32,6 +32,7 @@ def home(tmp_path: Path) -> Path:
     (directory / "notes.png").write_text("not a picture")
     (directory / "empty.png").touch()
     os.mkfifo(directory / "pipe.png")
+    (directory / "loop.png").symlink_to("loop.png")
     return directory
 
 
@@ -101,6 +102,9 @@ def test_text_stays_text(typed: Staging) -> None:
     [
         ({"image_url": "dog.png"}, "cannot be read: No such file"),
         ({"image_url": "."}, "must be a regular file"),
+        ({"image_url": "loop.png"}, "cannot be read"),
+        ({"image_url": "~nobody-of-that-name/cat.png"}, "cannot be read"),
+        ({"image_url": "a" * 5000}, "cannot be read"),
         ({"image_url": "pipe.png"}, "must be a regular file"),
         ({"image_url": "empty.png"}, "is empty"),
         ({"image_url": "notes.png"}, "must be an image (jpg, png"),
@@ -167,10 +171,18 @@ def test_what_lies_there_damaged_is_replaced(typed: Staging, storage: Storage) -
     assert PNG == storage.read(storage_key(named(PNG)))
 
 
-def test_a_file_that_changes_meanwhile_is_refused(typed: Staging, home: Path) -> None:
-    """What is stored is what was checked."""
+def test_a_file_that_is_not_there_is_told_with_the_place(typed: Staging, home: Path) -> None:
+    """A relative path says nothing of where it was looked for."""
+    assert f"({home}/dog.png)" in problem(typed, image_url="dog.png")
+
+
+@pytest.mark.parametrize("data", [png(padding=9), None])
+def test_a_file_that_changes_meanwhile_is_refused(
+    typed: Staging, home: Path, data: bytes | None
+) -> None:
+    """What is stored is what was checked; the input and its file are named."""
     staged = stage(typed, image_url="cat.png")
-    (home / "cat.png").write_bytes(png(padding=9))
-    with pytest.raises(Permanent) as caught:
+    (home / "cat.png").write_bytes(data) if data else (home / "cat.png").unlink()
+    with pytest.raises(Permanent, match=r'image_url "cat\.png"') as caught:
         typed.put(staged)
     assert "input_changed" == caught.value.reason

@@ -80,14 +80,14 @@ class Creator:
     def add(self, draft: Draft) -> Created:
         """The job, written down and woken, its local files in storage before.
 
-        Raises JobRefused for an id that belongs to a job with other contents, and for files that
-        cannot be stored.
+        Raises JobRefused for an id that belongs to a job with other contents, and a Refusal for
+        files that cannot be stored.
         """
         job = draft.job
         try:
             self.checks.staging.put(draft.staged)
         except Failure as failure:
-            raise JobRefused(failure.sentence) from failure
+            raise Refusal(failure.reason, failure.sentence) from failure
         due = self.records.clock() + WAKE_GRACE
         new = self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
         if new:

@@ -54,7 +54,7 @@ def read(path: Path, item: Input) -> bytes:
             return file.read(item.max_bytes + 1)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise Unusable(f"cannot be read: {reason or type(error).__name__}") from None
+        raise Unusable(f"cannot be read: {reason or type(error).__name__} ({path})") from None
 
 
 def checked_name(item: Input, data: bytes) -> str:

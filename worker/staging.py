@@ -28,15 +28,40 @@ def storage_key(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """A file that stands behind the argument at `path`, where it was named `value`.
+
+    It is read again when it is put, so that many staged jobs do not hold their files in memory.
+    """
+
+    path: str
+    value: str
+    read: Callable[[], bytes]
+
+    def bytes_of(self, name: str) -> bytes:
+        """The bytes, still those of that name. Raises Permanent("input_changed")."""
+        try:
+            data = self.read()
+        except Unusable as unusable:
+            raise self._changed(f"{unusable}, although it could be a moment ago") from unusable
+        if name_of(data) != name:
+            raise self._changed("changed while its job was made; make the job once more")
+        return data
+
+    def _changed(self, message: str) -> Permanent:
+        problem = Problem(path=self.path, value=self.value, message=message)
+        return Permanent("input_changed", str(problem))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """Arguments without local references, the files that stand behind them, and what is wrong.
 
-    `files` maps the name under uploads/ to a read of its bytes, which is made again when it is
-    put, so that many staged jobs do not hold their files in memory.
+    `files` maps the name under uploads/ to the file of that content.
     """
 
     arguments: dict[str, object]
-    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    files: dict[str, Local] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -68,11 +93,9 @@ class Staging:
 
     def put(self, staged: Staged) -> None:
         """Every file is whole in storage. Raises Permanent("input_changed") for a changed file."""
-        for name, read_again in staged.files.items():
+        for name, file in staged.files.items():
             storage, key = self.storage(), storage_key(name)
-            data = read_again()
-            if name_of(data) != name:
-                raise Permanent("input_changed", "a local file changed while its job was made")
+            data = file.bytes_of(name)
             if storage.size(key) != len(data):
                 storage.put(key, data, content_type=BY_EXTENSION[name.partition(".")[2]].name)
 
@@ -106,14 +129,14 @@ class Staging:
         inside = value[:5].lower() == "data:"
         if not inside and not self._is_local(item, value):
             return value
+        told = "" if inside else shown(value)
         try:
             bytes_of = _embedded(item, value) if inside else self._local(item, value)
             name = checked_name(item, bytes_of())
         except Unusable as unusable:
-            told = "" if inside else shown(value)
             staged.problems.append(Problem(path=path, value=told, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
-        staged.files[name] = bytes_of
+        staged.files[name] = Local(path=path, value=told, read=bytes_of)
         return f"upload://{name}"
 
     def _is_local(self, item: Input, value: str) -> bool:
@@ -126,7 +149,11 @@ class Staging:
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:
         if self.directory is None:
             raise Unusable("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
-        path = (self.directory / path_of(value)).resolve()
+        try:
+            path = (self.directory / path_of(value)).resolve()
+        except (OSError, RuntimeError) as error:
+            # Python 3.11 and 3.12 raise RuntimeError for links in a circle and an unknown ~user.
+            raise Unusable(f"cannot be read: {str(error).rstrip('.')}") from None
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
             raise Unusable(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
         return partial(read, path, item)

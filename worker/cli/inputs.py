@@ -65,6 +65,8 @@ def json_object(text: str | None, flag: str) -> dict[str, object]:
         text = file_text(Path(text[1:]), flag)
     try:
         content = json.loads(text)
+    except RecursionError:
+        raise Problem(f"{flag} is JSON that nests too deeply.") from None
     except ValueError as error:
         raise Problem(f"{flag} is not JSON: {error}.") from None
     if not isinstance(content, dict):
