@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.input_factories import PNG, named, png
 from worker import bulk
 from worker.bulk import Bulk
+from worker.checks import Checks
 from worker.create import Creator
 from worker.models import Catalogue
-from worker.order import Checks, Order
+from worker.order import Order
 from worker.records import Records
 from worker.rows import Unreadable
 from worker.staging import Staging
@@ -132,7 +133,7 @@ def test_moved_rows_keep_their_ids(read: Read, prompts: list[str], data: st.Data
     assert jobs == {draft.job.id: draft.job.arguments for draft in after.drafts.values()}
 
 
-SPELLINGS = {"duration": [5, "5", 5.0], "cfg_scale": [1, 1.0]}
+SPELLINGS: dict[str, list[object]] = {"duration": [5, "5", 5.0], "cfg_scale": [1, 1.0]}
 SPELT = st.fixed_dictionaries({name: st.sampled_from(all_) for name, all_ in SPELLINGS.items()})
 TITLES = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))
 

@@ -7,12 +7,13 @@ import pytest
 
 from tests.input_factories import PNG, named
 from webhook.contract import Task
+from worker.checks import Checks
 from worker.create import Creator
 from worker.failures import Transient
 from worker.jobs import JobState
 from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
 from worker.options import InvalidOptions
-from worker.order import Checks, JobRefused, Order
+from worker.order import JobRefused, Order
 from worker.records import Records
 from worker.staging import Staging, storage_key
 from worker.storage import Storage
@@ -127,15 +128,22 @@ def test_what_is_refused_leaves_nothing(
     assert ([], []) == (list(records.list()), list(storage.list("uploads")))
 
 
-def test_inputs_and_options_are_refused_together(creator: Creator) -> None:
-    """All that is wrong with an order is told at once."""
+def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
+    """Inputs, options, metadata and the id are told at once, and each as data."""
+    asked = order(
+        arguments={"promt": "a"},
+        options={"priority": "high"},
+        metadata={"falhook.profile": "8k"},
+        job_id="no spaces",
+    )
     with pytest.raises(Refusal) as caught:
-        creator.create(order(arguments={"promt": "a"}, options={"priority": "high"}))
+        creator.create(asked)
     assert "invalid_arguments" == caught.value.reason
     told = str(caught.value)
-    assert [] == [
-        words for words in ("did you mean prompt?", 'priority "high"') if words not in told
-    ]
+    words = ["did you mean prompt?", 'priority "high"', 'falhook.profile "8k"', "'no spaces'"]
+    assert [] == [word for word in words if word not in told]
+    paths = ["promt", "prompt", "priority", "metadata.falhook.profile"]
+    assert paths == [problem.path for problem in caught.value.problems]
 
 
 def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Creator) -> None:

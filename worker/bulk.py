@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker import rows
 from worker.catalogue.errors import Refusal
-from worker.order import Checks, Draft, JobRefused, Order
+from worker.checks import Checks
+from worker.order import Draft, JobRefused, Order
 
 
 class _Row(BaseModel):

@@ -7,6 +7,7 @@ from redis import Redis
 
 from webhook.contract import Task
 from worker.cdn import Cdn
+from worker.checks import Checks
 from worker.create import Creator
 from worker.delivery import Delivering, found_ffmpeg
 from worker.download import AllowedHosts, Downloader, http_client
@@ -17,7 +18,6 @@ from worker.lease import Leases
 from worker.lookup import LookUp
 from worker.messages import send, waker
 from worker.models import Catalogue
-from worker.order import Checks
 from worker.pipeline import Pipeline, Step
 from worker.progress import Progress
 from worker.publish import Publish

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
+from worker.checks import Checks
 from worker.failures import Failure
 from worker.jobs import Job, JobState
 from worker.models import Refusal
-from worker.order import Checks, Draft, JobRefused, Order, checked_id
+from worker.order import Draft, JobRefused, Order, checked_id
 from worker.pipeline import WAKE_GRACE
 from worker.records import Records
 

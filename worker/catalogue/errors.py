@@ -18,7 +18,12 @@ from worker.failures import Permanent
 
 
 class Refusal(Permanent):
-    """The catalogue says no; `str()` is what a person reads, without the reason's word."""
+    """The catalogue says no; `str()` is what a person reads, without the reason's word.
+
+    `problems` are the single things that are wrong, where there are such.
+    """
+
+    problems: tuple["Problem", ...] = ()
 
     def __str__(self) -> str:
         return self.sentence

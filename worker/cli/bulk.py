@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from worker import bulk
+from worker.checks import Checks
 from worker.cli.command import Problem, print_json
 from worker.cli.inputs import pair
 from worker.cli.making import checks_of, creator_of
@@ -18,7 +19,7 @@ from worker.cli.options import options_of
 from worker.create import Created, Creator
 from worker.jobs import Job
 from worker.options import Options
-from worker.order import Checks, Draft, JobRefused, Order
+from worker.order import Draft, JobRefused, Order
 from worker.rows import Unreadable
 from worker.settings import Making, MakingJobs
 

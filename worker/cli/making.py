@@ -4,11 +4,11 @@ from functools import cache
 from pathlib import Path
 
 from webhook import log as logs
+from worker.checks import Checks
 from worker.cli.command import Problem
 from worker.create import Creator
 from worker.messages import client, waker
 from worker.models import Catalogue
-from worker.order import Checks
 from worker.records import Records, connect
 from worker.settings import Making, MakingJobs
 from worker.staging import Staging

@@ -7,11 +7,11 @@ import click
 import httpx
 
 from worker.catalogue import openapi
+from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
 from worker.models import Catalogue, Kind, Model, Refusal, rows
-from worker.order import ENDPOINT
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from worker.checks import Checks
 from worker.cli.bulk import submit_file
 from worker.cli.command import Problem, as_data, json_option, plainly, print_json
 from worker.cli.inputs import json_object, media, pair
@@ -13,7 +14,7 @@ from worker.cli.options import options_of, platform_options
 from worker.cli.request import cost, print_request
 from worker.cli.watch import watch_jobs
 from worker.jobs import Job
-from worker.order import Checks, Draft, Order
+from worker.order import Draft, Order
 from worker.settings import Making, MakingJobs
 
 IMAGE = "A local file or URL for the endpoint's {} input."

@@ -1,0 +1,146 @@
+"""What an order has to pass before anything is written or sent."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TypeVar
+
+from pydantic_core import PydanticCustomError
+
+from worker.catalogue.errors import UnknownEndpoint, shown
+from worker.catalogue.strings import as_json
+from worker.jobs import Job, Json
+from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem, Refusal
+from worker.options import Options
+from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
+from worker.profiles import PROFILE_KEY, asked_profile
+from worker.staging import Staged, Staging
+
+T = TypeVar("T")
+# https://docs.fal.ai : owner/app, with the path of the model below it.
+ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """What an order has to pass; neither Redis nor fal is asked, nothing is written."""
+
+    catalogue: Catalogue
+    staging: Staging
+
+    def draft(self, order: Order) -> Draft:
+        """A job whose inputs, local files, options and id are good.
+
+        Raises a Refusal that tells of everything, and JobRefused for a malformed id.
+        """
+        _require_types(order)
+        model = self.find(order.endpoint, unchecked=order.unchecked)
+        refused: list[Refusal | JobRefused] = []
+        nothing_said: Mapping[str, Json] = {}
+        nothing: tuple[Staged, dict[str, object]] = Staged(arguments={}), {}
+        staged, checked = _kept(refused, lambda: self._inputs(model, order), nothing)
+        options = _kept(refused, lambda: Options.read(order.options), Options())
+        metadata = _kept(refused, lambda: _checked_metadata(order.metadata), nothing_said)
+        job_id = _kept(refused, lambda: checked_id(order.job_id), "")
+        if refused:
+            raise refused[0] if len(refused) == 1 else InvalidOrder(refused)
+        job = Job(
+            id=job_id,
+            endpoint=order.endpoint,
+            arguments=checked,  # type: ignore[arg-type]  # only JSON gets through
+            metadata=metadata,
+            options=options.record(),
+            estimate=_recorded(model.estimate(checked)),
+            needs_file=int(model.needs_file),
+        )
+        return Draft(job=job, staged=staged, model=model)
+
+    def _inputs(self, model: Model, order: Order) -> tuple[Staged, dict[str, object]]:
+        inputs = None if order.unchecked else model.inputs
+        staged = self.staging.stage(inputs, _an_object(order))
+        return staged, _checked(model, order, staged)
+
+    def find(self, endpoint: str, *, unchecked: bool = False) -> Model:
+        """The model of that id; with `unchecked` an empty one where the catalogue has none."""
+        try:
+            return self.catalogue.find(endpoint)
+        except UnknownEndpoint as unknown:
+            if not unchecked:
+                raise
+            if ENDPOINT.fullmatch(endpoint) is None:
+                sentence = f"{shown(endpoint)} is no endpoint id: write owner/app/…"
+                raise Refusal("bad_endpoint", sentence) from unknown
+            return Model(endpoint=endpoint)
+
+
+def _require_types(order: Order) -> None:
+    """Messages come from any codebase: they may hold anything, of any type."""
+    if order.unknown:
+        known = ", ".join(f.name for f in fields(Order) if f.name != "unknown")
+        given = ", ".join(shown(name) for name in order.unknown)
+        raise Refusal("unknown_field", f"falhook.create takes no {given}; it takes {known}")
+    endpoint, metadata = order.endpoint, order.metadata
+    if not isinstance(endpoint, str):
+        raise Refusal("bad_endpoint", "the endpoint must be a text such as owner/app/…")
+    if not isinstance(metadata, Mapping):
+        raise Refusal("bad_metadata", "the metadata must be an object")
+    unchecked: object = order.unchecked
+    # "false" is true to Python, and would have an unchecked job paid for.
+    if not isinstance(unchecked, bool | None):
+        wrong = shown(unchecked)
+        raise Refusal("bad_unchecked", f"unchecked {wrong} must be true or false, without quotes")
+
+
+def _an_object(order: Order) -> Mapping[str, object]:
+    given: object = order.arguments
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    whole = Problem(path="arguments", value=shown(given), message="must be an object")
+    raise InvalidArguments(order.endpoint, [whole])
+
+
+def _checked(model: Model, order: Order, staged: Staged) -> dict[str, object]:
+    if order.unchecked:
+        return _loosely(order, staged)
+    return model.check(staged.arguments, problems=staged.problems)
+
+
+def _kept(refused: list[Refusal | JobRefused], make: Callable[[], T], otherwise: T) -> T:
+    """What `make` gives; if it refuses, that is kept, so that all is told at once."""
+    try:
+        return make()
+    except (Refusal, JobRefused) as refusal:
+        refused.append(refusal)
+        return otherwise
+
+
+def _loosely(order: Order, staged: Staged) -> dict[str, object]:
+    problems = list(staged.problems)
+    for name, value in staged.arguments.items():
+        try:
+            as_json({name: value})
+        except PydanticCustomError as error:
+            problems.append(Problem(path=shown(name), value="", message=error.message()))
+    if problems:
+        raise InvalidArguments(order.endpoint, problems)
+    return staged.arguments
+
+
+def _recorded(estimate: Estimate | None) -> dict[str, Json]:
+    return {} if estimate is None else {**asdict(estimate), "usd": str(estimate.usd)}
+
+
+def _checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+    try:
+        asked_profile(metadata)
+    except ValueError as error:
+        path, value = f"metadata.{PROFILE_KEY}", shown(metadata[PROFILE_KEY])
+        raise _refusal("bad_metadata", path, value, str(error)) from None
+    return metadata
+
+
+def _refusal(reason: str, path: str, value: str, message: str) -> Refusal:
+    problem = Problem(path=path, value=value, message=message)
+    refusal = Refusal(reason, str(problem))
+    refusal.problems = (problem,)
+    return refusal
