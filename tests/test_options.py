@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.options import InvalidOptions, Options
+from worker.options import LONGEST_LIFE, InvalidOptions, Options, merged
 
 
 def refused(given: Any) -> dict[str, str]:
@@ -97,6 +97,68 @@ def test_the_record_reads_back() -> None:
 def test_what_fal_would_drop_or_refuse_is_named(given: Any, paths: list[str]) -> None:
     """fal drops malformed tags in silence, and a line break would be a header of its own."""
     assert paths == list(refused(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        ("1h", 3600),
+        ("24h", 86_400),
+        ("2d", 172_800),
+        ("1w", 604_800),
+        ("1y", 31_536_000),
+        ("100y", LONGEST_LIFE),
+    ],
+)
+def test_a_lifetime_is_seconds_or_a_duration(given: object, seconds: int) -> None:
+    """As a person writes it; fal is sent seconds."""
+    lifecycle = {"expiration_duration_seconds": given}
+    found = Options.read({"object_lifecycle": lifecycle}).object_lifecycle
+    assert found is not None
+    assert seconds == found.expiration_duration_seconds
+
+
+@pytest.mark.parametrize(
+    "given", ["-5", "2 days", "", "1h30", 3599, "3599", "101y", 10**21, 1.5, True, [], "٣d"]
+)
+def test_another_lifetime_is_refused_with_what_it_takes(given: object) -> None:
+    """Too short for the download, too long to be meant, or no duration."""
+    told = refused({"object_lifecycle": {"expiration_duration_seconds": given}})
+    sentence = "must be seconds or a duration such as 24h, 7d or 1y, of 1h to 100y, or never"
+    assert {"object_lifecycle.expiration_duration_seconds": sentence} == told
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"object_lifecycle": "7d"}, "must be an object"),
+        ({"tags": ["a"]}, "must be an object"),
+        ({"no_retry": "yes"}, "must be true or false"),
+        ({"start_timeout": "30"}, "must be a number"),
+        ({"runner_hint": 7}, "must be a text"),
+        ([], "must be an object"),
+    ],
+)
+def test_a_wrong_type_is_told_in_plain_words(given: Any, message: str) -> None:
+    """No word of how falhook is made."""
+    assert [message] == list(refused(given).values())
+
+
+def test_options_of_two_places_are_merged_one_level_down() -> None:
+    """A tag or a lifetime of the second leaves the other tags and the access rules of the first."""
+    rules: dict[str, object] = {"initial_acl": {"rules": []}}
+    first = {"tags": {"a": "1", "b": "1"}, "object_lifecycle": rules, "priority": "low"}
+    lifetime = {"expiration_duration_seconds": 3600}
+    second = {"tags": {"b": "2"}, "object_lifecycle": lifetime, "no_retry": True}
+    expected = {
+        "tags": {"a": "1", "b": "2"},
+        "object_lifecycle": {**rules, **lifetime},
+        "priority": "low",
+        "no_retry": True,
+    }
+    assert expected == merged(first, second)
 
 
 def test_all_problems_at_once() -> None:

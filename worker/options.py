@@ -29,17 +29,25 @@ MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE, LONGEST_TAGS = 10, 64, 256, 1024
 _LONGEST_JOB_TAG = len(f"{JOB_TAG}=,") + 64
 # fal keeps a file at least as long as the download step goes on trying.
 SHORTEST_LIFE = 3600
-LIFETIMES: Mapping[str, int | None] = {
-    "1h": 3600,
-    "1d": 86_400,
-    "7d": 604_800,
-    "30d": 2_592_000,
-    "1y": 31_536_000,
-    "never": None,
-}
+_YEAR = 31_536_000
+# Nobody means a longer one: it would be a slip of the keyboard.
+LONGEST_LIFE = 100 * _YEAR
+_UNITS: Mapping[str, int] = {"": 1, "s": 1, "h": 3600, "d": 86_400, "w": 604_800, "y": _YEAR}
+_DURATION = re.compile(r"([0-9]{1,12}) ?([shdwy]?)")
 _KEY = re.compile(rf"[a-z0-9._-]{{1,{LONGEST_TAG_KEY}}}")
 _VALUE = re.compile(rf"[!-+\--<>-~][ -+\--<>-~]{{0,{LONGEST_TAG_VALUE - 1}}}")
 _VISIBLE = re.compile(r"[!-~]([ -~]{0,254}[!-~])?")
+
+
+_AN_OBJECT = "must be an object"
+_TYPES = {
+    "model_type": _AN_OBJECT,
+    "dict_type": _AN_OBJECT,
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+}
 
 
 class InvalidOptions(Refusal):
@@ -75,8 +83,17 @@ def _tag_value(value: str) -> str:
     return value
 
 
-def _whole(value: object) -> object:
-    return LIFETIMES.get(value, value) if isinstance(value, str) else value
+def _lifetime(value: object) -> int | None:
+    """Seconds of a duration such as 3600, "24h" or "7d"; None for "never"."""
+    if value is None or value == "never":
+        return None
+    found = _DURATION.fullmatch(str(value)) if isinstance(value, str | int) else None
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not SHORTEST_LIFE <= seconds <= LONGEST_LIFE:
+        raise ValueError(
+            "must be seconds or a duration such as 24h, 7d or 1y, of 1h to 100y, or never"
+        )
+    return seconds
 
 
 class _Form(BaseModel):
@@ -103,9 +120,7 @@ class AccessControl(_Form):
 class ObjectLifecycle(_Form):
     """How long fal keeps the job's files, in seconds (None: for ever), and who may read them."""
 
-    expiration_duration_seconds: Annotated[
-        Annotated[int, Field(ge=SHORTEST_LIFE)] | None, BeforeValidator(_whole)
-    ] = None
+    expiration_duration_seconds: Annotated[int | None, BeforeValidator(_lifetime)] = None
     initial_acl: AccessControl | None = None
 
 
@@ -168,6 +183,16 @@ class Options(_Form):
         return {name: value for name, value in headers.items() if value}
 
 
+def merged(options: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Both, `over` where they differ; of tags and object_lifecycle each member for itself."""
+    both = {**options, **over}
+    for name in over:
+        first, second = options.get(name), over[name]
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            both[name] = {**first, **second}
+    return both
+
+
 def _joined(tags: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in tags.items())
 
@@ -178,6 +203,7 @@ def _problem(error: ErrorDetails) -> Problem:
         known = ", ".join(Options.model_fields)
         message, hint = "is no option", f"the options are {known}" if len(loc) == 1 else ""
         return Problem(path=".".join(loc), value="", message=message, hint=hint)
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    words = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = _TYPES.get(error["type"], words)
     value = shown(error["input"]) if loc else ""
     return Problem(path=".".join(loc) or "options", value=value, message=message)

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +17,21 @@ def pair(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise Problem(f"{text!r} must have the form NAME=VALUE.")
     return name, value
+
+
+def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
+    """Every NAME=VALUE of a flag; a Problem where a name comes twice, since one would be lost."""
+    found = [pair(text) for text in texts]
+    refuse_twice([name for name, _ in found], flag)
+    return dict(found)
+
+
+def refuse_twice(names: Sequence[str], flag: str = "") -> None:
+    """Nothing, where each name is there once; else a Problem that tells of all others."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        told = ", ".join(f"{flag} {name}".strip() for name in twice)
+        raise Problem(f"{told} {'is' if len(twice) == 1 else 'are'} given twice; leave one out.")
 
 
 def media(

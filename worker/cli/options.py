@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from worker.cli.inputs import json_object, pair
-from worker.options import LIFETIMES
+from worker.cli.inputs import json_object, pairs
+from worker.options import merged
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,8 +25,8 @@ _FLAGS = (
     ),
     click.option(
         "--object-lifetime",
-        metavar="SECONDS",
-        help=f"How long fal keeps the result: seconds, or {', '.join(LIFETIMES)}.",
+        metavar="DURATION",
+        help="How long fal keeps the result: seconds, 24h, 7d, 1y or never.",
     ),
     click.option(
         "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Shown in fal's billing events."
@@ -51,10 +51,7 @@ def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
         "runner_hint": flags["runner_hint"],
         "no_retry": flags["no_retry"] or None,
         "store_io": False if flags["no_store_io"] else None,
-        "tags": dict(pair(text) for text in flags["tags"]) or None,
+        "tags": pairs(flags["tags"], "--tag") or None,
+        "object_lifecycle": lifetime and {"expiration_duration_seconds": lifetime},
     }
-    options |= {name: value for name, value in given.items() if value is not None}
-    if lifetime is not None:
-        seconds = int(lifetime) if lifetime.isdecimal() else lifetime
-        options["object_lifecycle"] = {"expiration_duration_seconds": seconds}
-    return options
+    return merged(options, {name: value for name, value in given.items() if value is not None})

@@ -8,7 +8,7 @@ import click
 from worker.checks import Checks
 from worker.cli.bulk import submit_file
 from worker.cli.command import Problem, as_data, json_option, plainly, print_json
-from worker.cli.inputs import json_object, media, pair
+from worker.cli.inputs import json_object, media, pair, pairs, refuse_twice
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
 from worker.cli.request import cost, print_request
@@ -90,15 +90,16 @@ def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
     model = checks.find(endpoint, unchecked=flags["unchecked"])
     given = json_object(flags["arguments"], "--arguments")
     files = {family: flags[family] for family in ("image", "video", "audio")}
-    given |= media(model, files, unchecked=flags["unchecked"])
-    for name, value in map(pair, flags["inputs"]):
-        given[name] = model.typed(name, value)
+    typed = list(media(model, files, unchecked=flags["unchecked"]).items())
+    typed += [(name, model.typed(name, value)) for name, value in map(pair, flags["inputs"])]
     if flags["prompt"] is not None:
-        given["prompt"] = flags["prompt"]
+        typed.append(("prompt", flags["prompt"]))
+    refuse_twice([name for name, _ in typed])
+    given |= dict(typed)
     order = Order(
         endpoint=endpoint,
         arguments=given,
-        metadata=dict(pair(text) for text in flags["metadata"]),
+        metadata=pairs(flags["metadata"], "--metadata"),
         job_id=flags["job_id"],
         options=options_of(flags),
         unchecked=flags["unchecked"],
