@@ -54,7 +54,7 @@ def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
 
 def ids(found: Bulk) -> list[str]:
     """The ids of all jobs, which were all good."""
-    assert {} == found.problems
+    assert {} == found.refused
     return [draft.job.id for draft in found.drafts.values()]
 
 
@@ -207,10 +207,46 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
     )
     found = read(text)
     assert [6] == list(found.drafts)
-    assert [1, 2, 3, 4, 5, 7, 8, 9] == list(found.problems)
-    assert "line 6" in found.problems[7]
-    assert "duration" in found.problems[8]
-    assert "did you mean prompt?" in found.problems[8]
+    assert [1, 2, 3, 4, 5, 7, 8, 9] == list(found.refused)
+    assert "line 6" in str(found.refused[7])
+    assert "duration" in str(found.refused[8])
+    assert "did you mean prompt?" in str(found.refused[8])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"arguments": {"prompt" "a"}}', "is not JSON: Expecting ':' delimiter at character 25"),
+        ("[" * 100_000, "nests too deeply"),
+        ("{}", 'arguments: is missing; a job looks like {"arguments": {"prompt": "…"}}'),
+        (
+            '{"prompt": "a", "duration": 5}',
+            'arguments: is missing; put "prompt", "duration" under it: '
+            '{"arguments": {"prompt": "…"}}',
+        ),
+        ('{"argumets": {}}', "argumets (an object): is no field of a job; did you mean arguments?"),
+        (
+            '{"arguments": {"prompt": "a"}, "zoom": 3}',
+            "zoom 3: is no field of a job; a job has arguments, id, endpoint, metadata, options, "
+            "unchecked; inputs go in arguments",
+        ),
+        (
+            '{"arguments": [], "id": 7, "unchecked": "false"}',
+            "arguments (a list of 0): must be an object\nid 7: must be a text\n"
+            "unchecked (5 characters): must be true or false",
+        ),
+    ],
+)
+def test_a_row_that_is_no_job(read: Read, text: str, told: str) -> None:
+    """What is wrong with its form, all at once, with one line number and the cure."""
+    assert {1: told} == {line: str(why) for line, why in read(text).refused.items()}
+
+
+def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
+    """As flags join --options: one level down."""
+    one = row(options={"tags": {"row": "1"}})
+    found = read(lines(one), options={"tags": {"team": "films"}})
+    assert {"tags": {"team": "films", "row": "1"}} == found.drafts[1].job.options
 
 
 @pytest.mark.parametrize(
@@ -234,7 +270,7 @@ def test_a_file_that_is_none_of_jobs(read: Read, text: Any, name: str, told: str
 def test_a_row_with_too_many_cells(read: Read) -> None:
     """A comma too many would shift values into other inputs."""
     found = read("prompt,duration\na fox, red,5\n", "jobs.csv")
-    assert "3 cells for 2 columns" in found.problems[2]
+    assert "3 cells for 2 columns" in str(found.refused[2])
 
 
 def test_spreadsheets_mark(read: Read) -> None:

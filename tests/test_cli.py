@@ -57,6 +57,14 @@ def test_bad_input(records: Records, redis_url: str, name: str) -> None:
     assert (0, False) == (len(records.list()), "Traceback" in done.stderr)
 
 
+def test_a_flag_that_is_none_is_data_for_machines_too() -> None:
+    """What is refused before a command runs comes as JSON as well, where that was asked for."""
+    done = run("submit", TEXT, "--priority", "high", "--json", environ={})
+    error = json.loads(done.stderr)["error"]
+    assert (2, "", "bad_usage") == (done.returncode, done.stdout, error["reason"])
+    assert "'high' is not one of" in error["sentence"]
+
+
 def test_the_same_id_with_other_contents(records: Records, redis_url: str) -> None:
     """An id that belongs to another job is refused, and that job stays as it was."""
     environ = {"REDIS_URL": redis_url}

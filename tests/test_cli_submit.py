@@ -1,5 +1,6 @@
 """`falhook submit`: flags, local files, the cost before it is incurred, and files of jobs."""
 
+import itertools
 import json
 import re
 import shlex
@@ -8,22 +9,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from infra.local.simulation import Simulation
 from tests.catalogue_factories import CHECKED
-from tests.input_factories import MP3, MP4, PNG, named
+from tests.input_factories import MP3, MP4, PNG, named, png
 from tests.job_factories import ToSimulation
 from webhook.contract import Task
 from worker.__main__ import cli
 from worker.cdn import Cdn
-from worker.cli import bulk
+from worker.cli import bulk, bulk_report
 from worker.cli.sheet import command
+from worker.create import Created, Creator
 from worker.fal import Fal
 from worker.jobs import JobState
 from worker.lease import Leases
+from worker.order import Draft
 from worker.pipeline import Pipeline
 from worker.records import Records
 from worker.staging import storage_key
@@ -186,6 +190,39 @@ def test_options_from_flags_and_json(run: Run) -> None:
     assert "prio: is no option" in refused(run, *FOX, "--options", '{"prio": 1}')
 
 
+def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
+    """A lifetime keeps the access rules, a tag the other tags."""
+    acl = {"default": "allow", "rules": [{"user": "us", "decision": "allow"}]}
+    given = {"object_lifecycle": {"initial_acl": acl}, "tags": {"team": "films", "n": "1"}}
+    flags = ["--options", json.dumps(given), "--object-lifetime", "24h", "--tag", "n=2"]
+    options = submitted(run, *FOX, *flags)["options"]
+    lifecycle = {"initial_acl": acl, "expiration_duration_seconds": 86_400}
+    assert {"object_lifecycle": lifecycle, "tags": {"team": "films", "n": "2"}} == options
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["prompt=x", "--prompt", "y"], "prompt is given twice"),
+        (["prompt=x", "prompt=y"], "prompt is given twice"),
+        (["--image", "cat.png", "image_url=https://a.example/b.png"], "image_url is given twice"),
+        (["--tag", "a=1", "--tag", "a=2"], "--tag a is given twice"),
+        (["--metadata", "a=1", "--metadata", "a=1"], "--metadata a is given twice"),
+        (["prompt=x", "prompt=y", "duration=5", "duration=10"], "prompt, duration are given twice"),
+    ],
+)
+def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -> None:
+    """One of the two would be lost without a word."""
+    assert told in refused(run, IMAGE, *flags)
+
+
+def test_flags_stand_over_arguments(run: Run) -> None:
+    """All inputs as JSON are a template, of which a flag changes one."""
+    given = json.dumps({"prompt": "x", "duration": 5})
+    job = submitted(run, TEXT, "--arguments", given, "--prompt", "y")
+    assert {"prompt": "y", "duration": "5"} == job["arguments"]
+
+
 def test_unchecked(run: Run) -> None:
     """Any endpoint of fal, with values read as JSON where they are such."""
     job = submitted(run, "acme/dolly", "--unchecked", "--prompt", "hi", "n=1", "image=file:cat.png")
@@ -242,12 +279,160 @@ def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -
     assert "2 jobs, about $2.80 in all." in told
     assert "give --yes" in told
     done = run("submit", "--from", str(path), "--dry-run", REDIS_URL=None)
-    assert (0, "") == (done.exit_code, done.stdout)
+    lines = [f"line {line}  {TEXT}  about $1.40 for 5 s" for line in (1, 2)]
+    assert (0, lines) == (done.exit_code, done.stdout.splitlines())
     assert "about $2.80" in done.stderr
-    done = run("submit", "--from", str(path), "--dry-run", "--json", REDIS_URL=None)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(1, "1.40"), (2, "1.40")] == [(row["line"], row["estimate"]["usd"]) for row in rows]
+    assert "no record can be read: REDIS_URL" in done.stderr
     assert [] == list(records.list())
+
+
+def test_a_dry_run_of_a_file_knows_the_jobs_that_are_there(run: Run, home: Path) -> None:
+    """A file that was half made costs its other half; for machines the sum is the last line."""
+    run("submit", "--from", str(jobs(home, "a")), "--yes")
+    asked = ["submit", "--from", str(jobs(home, "a", "b", "c")), "--dry-run"]
+    first, *others = run(*asked).stdout.splitlines()
+    assert (True, 2) == ("there already as" in first, len(others))
+    done = run(*asked, "--json")
+    *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [(row["line"], row["estimate"]["usd"], row["new"]) for row in rows]
+    assert [(1, "1.40", False), (2, "1.40", True), (3, "1.40", True)] == told
+    assert {"total": {"jobs": 3, "there": 1, "usd": "2.80", "unknown_cost": 0}} == last
+    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("prompts", "endpoints", "told"),
+    [
+        ("a", TEXT, "1 job, about $1.40."),
+        ("a", "acme/x", "1 job, whose cost is not known."),
+        ("ab", "acme/x", "2 jobs, whose cost is not known."),
+        ("abc", f"{TEXT} acme/x {TEXT}", "3 jobs, about $2.80 in all, without 1 whose cost"),
+    ],
+)
+def test_the_cost_of_a_file_in_words(
+    run: Run, home: Path, prompts: str, endpoints: str, told: str
+) -> None:
+    """One is one job; a sum of nothing is none."""
+    of = itertools.cycle(endpoints.split())
+    rows = [{"endpoint": next(of), "arguments": {"prompt": prompt}} for prompt in prompts]
+    path = home / "jobs.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = run("submit", "--from", str(path), "--dry-run", "--unchecked", REDIS_URL=None)
+    assert told in done.stderr
+
+
+def test_a_run_that_is_interrupted_tells_how_far_it_came(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many jobs were made, and what makes the others."""
+    made, add = iter("ab"), Creator.add
+
+    def interrupted(creator: Creator, draft: Draft) -> Created:
+        if not next(made, None):
+            raise KeyboardInterrupt
+        return add(creator, draft)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Creator, "add", interrupted)
+        done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
+    assert "2 of 3 jobs made; run the same command again for the others." in done.stderr
+    done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
+    assert "1 made, 2 were there already." in done.stderr
+
+
+def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says no hears that nothing was made."""
+
+    def no(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(bulk, "_stdin_is_a_person", lambda: True)
+    monkeypatch.setattr(click, "confirm", no)
+    done = run("submit", "--from", str(jobs(home, "a")))
+    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+
+
+@pytest.mark.parametrize("data", [png(padding=9), None])
+def test_a_file_that_goes_away_during_a_run_is_told_with_its_line(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None
+) -> None:
+    """Somebody moves a picture while the question is open: one sentence, and what is made stays."""
+    (home / "dog.png").write_bytes(png(padding=1))
+    path = home / "jobs.csv"
+    path.write_text("prompt,image_url\na,cat.png\nb,dog.png\n")
+
+    def gone(*arguments: Any, **named: Any) -> None:
+        bulk_report.tell_cost(*arguments, **named)
+        (home / "dog.png").write_bytes(data) if data else (home / "dog.png").unlink()
+
+    monkeypatch.setattr(bulk, "tell_cost", gone)
+    done = run("submit", "--from", str(path), IMAGE, "--yes")
+    assert (2, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "1 of 2 jobs made; run the same command again" in done.stderr
+    assert f'{path} line 3: image_url "dog.png": ' in done.stderr
+
+
+def test_a_mistake_of_many_rows_is_told_once(run: Run, home: Path) -> None:
+    """A column's wrong name, with the lines that it stands in and the cure."""
+    path = home / "jobs.csv"
+    path.write_text("promt,duration\n" + "fox,5\n" * 20 + "fox,7\n" + "fox,5\n" * 20)
+    told = refused(run, "--from", str(path), TEXT, "--yes").splitlines()
+    expected = [
+        f"Error: {path}: 41 of its jobs cannot be made, so none was.",
+        "lines 2-42: promt (3 characters): is not an input of v2.1; did you mean prompt?",
+        "lines 2-42: prompt: is required; What the clip should show, as free text",
+        'line 22: duration "7": must be one of "5", "10"',
+    ]
+    assert expected == told
+
+
+# --- refusals for machines ---------------------------------------------------------------------
+
+
+def error_of(run: Run, *arguments: str) -> dict[str, Any]:
+    """The error that a submit told as JSON, in the last line of standard error."""
+    error: dict[str, Any] = json.loads(refused(run, *arguments, "--json").splitlines()[-1])["error"]
+    assert ["problems", "reason", "sentence"] == sorted(error)
+    return error
+
+
+def test_a_refusal_is_data_for_machines(run: Run) -> None:
+    """Place, value, what holds and the cure stand apart; standard output stays empty."""
+    error = error_of(run, TEXT, "promt=fox", "duration=7", "--priority", "low", "--tag", "A=x")
+    assert "invalid_arguments" == error["reason"]
+    assert ["promt", "duration", "prompt", "tags.A"] == [one["path"] for one in error["problems"]]
+    expected = {
+        "path": "duration",
+        "value": '"7"',
+        "message": 'must be one of "5", "10"',
+        "hint": "",
+    }
+    assert expected == error["problems"][1]
+    assert 'duration "7": must be' in error["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["acme/dolly"], "unknown_endpoint"),
+        ([TEXT, "prompt"], "bad_usage"),
+        ([TEXT, "--prompt", "a", "--id", "a b"], "bad_job"),
+        ([], "bad_usage"),
+    ],
+)
+def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason: str) -> None:
+    """One word to branch on."""
+    assert reason == error_of(run, *arguments)["reason"]
+
+
+def test_refused_rows_are_data_for_machines(run: Run, home: Path) -> None:
+    """Each problem with its line, also where people are told of many at once."""
+    error = error_of(run, "--from", str(jobs(home, "a", "", "")), "--yes")
+    told = [(one["line"], one["path"], one["message"]) for one in error["problems"]]
+    assert ("bad_rows", [(n, "prompt", "must not be empty") for n in (2, 3)]) == (
+        error["reason"],
+        told,
+    )
 
 
 def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records) -> None:
@@ -257,7 +442,7 @@ def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records)
     again = run("submit", "--from", str(jobs(home, "a", "b", "a")), "--yes", "--json")
     told = [json.loads(line) for line in again.stdout.splitlines()]
     assert [(1, False), (2, True), (3, True)] == [(row["line"], row["new"]) for row in told]
-    assert "2 jobs, about $2.80 in all; 1 of the file's jobs are there already." in again.stderr
+    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in again.stderr
     last = run("submit", "--from", str(jobs(home, "a", "b", "a")))
     assert (0, "") == (last.exit_code, last.stdout)
     assert "0 made, 3 were there already." in last.stderr
@@ -273,11 +458,11 @@ def test_of_two_runs_at_once_each_tells_what_it_made(
 
     def also(*arguments: Any, **named: Any) -> None:
         tell_cost(*arguments, **named)
-        monkeypatch.setattr(bulk, "_tell_cost", tell_cost)
+        monkeypatch.setattr(bulk, "tell_cost", tell_cost)
         rivals.append(run("submit", "--from", str(jobs(home, "a")), "--yes"))
 
-    tell_cost = bulk._tell_cost
-    monkeypatch.setattr(bulk, "_tell_cost", also)
+    tell_cost = bulk_report.tell_cost
+    monkeypatch.setattr(bulk, "tell_cost", also)
     done = run("submit", "--from", str(path), "--yes", "--json")
     assert "1 made, 0 were there already." in rivals[0].stderr
     assert "1 made, 1 were there already." in done.stderr

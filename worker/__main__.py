@@ -6,6 +6,7 @@ import click
 
 from worker.cli.cancel import cancel
 from worker.cli.check import check
+from worker.cli.command import Problem
 from worker.cli.models import models
 from worker.cli.provenance import provenance
 from worker.cli.retry import retry
@@ -25,12 +26,20 @@ for command in (submit, watch, show, list_jobs, retry, cancel, models, check, se
     cli.add_command(command)
 
 
+def _tell(error: click.ClickException) -> None:
+    # What click itself refuses says nothing of --json but by the flag's standing there.
+    if not isinstance(error, Problem) and "--json" in sys.argv[1:]:
+        error = Problem(error.format_message())
+        error.as_json = True
+    error.show()
+
+
 def main() -> None:
     """Run the command line; 2 for anything that the caller can put right."""
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
+        _tell(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

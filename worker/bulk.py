@@ -13,25 +13,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker import rows
 from worker.catalogue.errors import Refusal
 from worker.checks import Checks
 from worker.order import Draft, JobRefused, Order
+from worker.row_order import order_of
 
-
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    arguments: dict[str, Any]
-    id: str | None = None
-    endpoint: str | None = None
-    metadata: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    unchecked: bool = False
+Refused = Refusal | JobRefused | rows.BadRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +28,7 @@ class Bulk:
     """The jobs of a file by their line, and what is wrong by its line, both in the file's order."""
 
     drafts: dict[int, Draft] = field(default_factory=dict)
-    problems: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, Refused] = field(default_factory=dict)
 
 
 def read(path: Path, checks: Checks, order: Order) -> Bulk:
@@ -47,48 +36,22 @@ def read(path: Path, checks: Checks, order: Order) -> Bulk:
     bulk, seen, ids = Bulk(), Counter[str](), dict[str, int]()
     for line, row in rows.read(path):
         try:
-            asked = _order(row(), order, checks)
+            asked = order_of(row(), order, checks)
             draft = checks.draft(asked)
             if asked.job_id is None:
                 draft = _identified(draft, path.name, seen)
         except (Refusal, JobRefused, rows.BadRow) as refused:
-            bulk.problems[line] = str(refused)
+            bulk.refused[line] = refused
             continue
         first = ids.setdefault(draft.job.id, line)
         if first == line:
             bulk.drafts[line] = draft
         else:
-            bulk.problems[line] = f"the id {draft.job.id} is that of line {first} already"
-    if not (bulk.drafts or bulk.problems):
+            sentence = f"the id {draft.job.id} is that of line {first} already"
+            bulk.refused[line] = JobRefused(sentence)
+    if not (bulk.drafts or bulk.refused):
         raise rows.Unreadable(f"{path} holds no job")
     return bulk
-
-
-def _order(row: Mapping[str, Any], order: Order, checks: Checks) -> Order:
-    try:
-        given = _Row.model_validate(dict(row))
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        known = ", ".join(_Row.model_fields)
-        raise rows.BadRow(f"{where}: {first['msg']} (a job has {known})") from None
-    endpoint = given.endpoint or order.endpoint
-    if not endpoint:
-        raise rows.BadRow("names no endpoint, and the command line names none for all")
-    unchecked = given.unchecked or order.unchecked
-    model = checks.find(endpoint, unchecked=unchecked)
-    arguments = {
-        name: model.typed(name, str(value)) if isinstance(value, rows.Cell) else value
-        for name, value in given.arguments.items()
-    }
-    return Order(
-        endpoint=endpoint,
-        arguments=arguments,
-        metadata={**order.metadata, **given.metadata},
-        job_id=given.id,
-        options={**order.options, **given.options},
-        unchecked=unchecked,
-    )
 
 
 def _identified(draft: Draft, name: str, seen: Counter[str]) -> Draft:

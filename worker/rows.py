@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from worker.catalogue.errors import Problem
+
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _OWN = frozenset({"id", "endpoint"})
 
@@ -21,7 +23,13 @@ class Unreadable(Exception):
 
 
 class BadRow(Exception):
-    """This row is no job."""
+    """This row is no job, for these reasons; one in words alone is a problem without a place."""
+
+    reason = "bad_row"
+
+    def __init__(self, *reasons: Problem | str) -> None:
+        super().__init__("\n".join(map(str, reasons)))
+        self.problems = tuple(one for one in reasons if isinstance(one, Problem))
 
 
 class Cell(str):
@@ -51,7 +59,12 @@ def _json_lines(text: str) -> Rows:
 def _json(content: str) -> Mapping[str, Any]:
     try:
         row = json.loads(content)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BadRow("is JSON that nests too deeply") from None
+    except json.JSONDecodeError as error:
+        raise BadRow(f"is not JSON: {error.msg} at character {error.pos + 1}") from None
+    except ValueError as error:
+        # An integer of more digits than Python reads.
         raise BadRow(f"is not JSON: {error}") from None
     if not isinstance(row, dict):
         raise BadRow('must be an object such as {"arguments": {"prompt": "…"}}')

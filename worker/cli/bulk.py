@@ -2,28 +2,31 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
+from webhook.settings import SettingsError
 from worker import bulk
 from worker.checks import Checks
-from worker.cli.command import Problem, print_json
-from worker.cli.inputs import pair
+from worker.cli.bulk_report import Drafts, Known, print_rows, refusal, stopped, tell_cost
+from worker.cli.command import Problem, counted, print_json
+from worker.cli.inputs import pairs
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
 from worker.create import Created, Creator
 from worker.jobs import Job
+from worker.models import Refusal
 from worker.options import Options
 from worker.order import Draft, JobRefused, Order
 from worker.rows import Unreadable
 from worker.settings import Making, MakingJobs
 
-_PROBLEMS_TOLD = 40
+Standing = Callable[[Job], Job | None]
 
 
 def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> None:
@@ -34,94 +37,112 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
     order = Order(
         endpoint=endpoint or "",
         arguments={},
-        metadata=dict(pair(text) for text in flags["metadata"]),
+        metadata=pairs(flags["metadata"], "--metadata"),
         options=options,
         unchecked=flags["unchecked"],
     )
     if flags["dry_run"]:
-        drafts, there = _read(source, order, checks_of(Making.from_env()), _nobody)
-        _tell_cost(drafts, there)
-        for line, draft in drafts.items() if flags["as_json"] else ():
-            job = draft.job
-            told = {"id": job.id, "endpoint": job.endpoint, "estimate": job.estimate}
-            print_json({"line": line, **told})
+        checks = checks_of(Making.from_env())
+        drafts, there = _read(source, order, checks, _standing())
+        print_rows(drafts, there, as_json=flags["as_json"])
+        tell_cost(drafts, there)
         click.echo("Nothing was sent and nothing written.", err=True)
         return
     creator = creator_of(MakingJobs.from_env())
     drafts, there = _read(source, order, creator.checks, creator.standing)
-    _tell_cost(drafts, there)
+    tell_cost(drafts, there)
     if len(drafts) > len(there) and not flags["yes"]:
         _ask(len(drafts) - len(there))
-    _make(creator, drafts, there, as_json=flags["as_json"])
+    _Making(creator, source, drafts, there).run(as_json=flags["as_json"])
 
 
-def _nobody(_job: Job) -> None:
-    """No job is there where no record is looked at."""
+def _standing() -> Standing:
+    """Looks up whether a job is there; where no record can be read, says so and finds none."""
+    try:
+        return creator_of(MakingJobs.from_env()).standing
+    except SettingsError as error:
+        reason = str(error)
+    except RedisConnectionError:
+        reason = "Redis cannot be reached at REDIS_URL"
+    click.echo(f"Every job counts as new, since no record can be read: {reason}.", err=True)
+    return lambda _job: None
 
 
 def _read(
-    source: str, order: Order, checks: Checks, standing: Callable[[Job], Job | None]
+    source: str, order: Order, checks: Checks, standing: Standing
 ) -> tuple[dict[int, Draft], dict[int, Job]]:
     """The jobs of the file by line, and those of them that are there already."""
     try:
         found = bulk.read(Path(source), checks, order)
     except Unreadable as unreadable:
         raise Problem(f"--from: {unreadable}.") from None
-    problems, there = dict(found.problems), dict[int, Job]()
+    refused, there = dict(found.refused), dict[int, Job]()
     for line, draft in found.drafts.items():
         try:
             job = standing(draft.job)
-        except JobRefused as refused:
-            problems[line] = str(refused)
+        except JobRefused as error:
+            refused[line] = error
         else:
             there |= {line: job} if job else {}
-    if problems:
-        raise _problem(source, problems)
+    if refused:
+        raise refusal(source, refused)
     return found.drafts, there
 
 
-def _problem(source: str, problems: Mapping[int, str]) -> Problem:
-    lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
-    beyond = len(lines) - _PROBLEMS_TOLD
-    more = [f"and {beyond:,} more"] if beyond > 0 else []
-    told = "\n".join([*lines[:_PROBLEMS_TOLD], *more])
-    count = f"{len(problems):,} of its jobs cannot be made, so none was"
-    return Problem(f"{source}: {count}.\n{told}")
-
-
-def _tell_cost(drafts: Mapping[int, Draft], there: Mapping[int, Job]) -> None:
-    new = [draft for line, draft in drafts.items() if line not in there]
-    estimates = [estimate for draft in new if (estimate := draft.estimate)]
-    total = sum((estimate.usd for estimate in estimates), Decimal(0))
-    unknown = len(new) - len(estimates)
-    told = f"{len(new):,} jobs, about ${total:,.2f} in all" if new else "No new job"
-    told += f", without {unknown:,} whose cost is not known beforehand" if unknown else ""
-    told += f"; {len(there):,} of the file's jobs are there already" if there else ""
-    click.echo(f"{told}.", err=True)
-
-
 def _ask(count: int) -> None:
-    if not sys.stdin.isatty():
-        raise Problem(f"Nobody can be asked whether to make {count:,} jobs: give --yes.")
-    click.confirm(f"Make {count:,} jobs?", abort=True, err=True)
+    jobs = counted(count, "job")
+    if not _stdin_is_a_person():
+        raise Problem(f"Nobody can be asked whether to make {jobs}: give --yes.")
+    try:
+        click.confirm(f"Make {jobs}?", abort=True, err=True)
+    except click.Abort:
+        click.echo("No job was made.", err=True)
+        raise
 
 
-def _make(
-    creator: Creator, drafts: Mapping[int, Draft], there: Mapping[int, Job], *, as_json: bool
-) -> None:
-    console = Console(stderr=True)
-    shown = track(drafts.items(), "making jobs", console=console, disable=not console.is_terminal)
-    # A person sees the bar; lines between would break it.
-    watched = console.is_terminal and sys.stdout.isatty()
-    made = 0
-    for line, draft in shown:
+def _stdin_is_a_person() -> bool:
+    return sys.stdin.isatty()
+
+
+class _Making:
+    """One run through the jobs of a file."""
+
+    def __init__(self, creator: Creator, source: str, drafts: Drafts, there: Known) -> None:
+        self._creator, self._source = creator, source
+        self._drafts, self._there = drafts, there
+        self._made = 0
+
+    def run(self, *, as_json: bool) -> None:
+        """Every job is there; whatever ends the run before, how far it came is told."""
+        try:
+            self._all(as_json=as_json)
+        except BaseException:
+            wanted = len(self._drafts) - len(self._there)
+            told = f"{self._made:,} of {counted(wanted, 'job')} made"
+            click.echo(f"{told}; run the same command again for the others.", err=True)
+            raise
+        others = len(self._drafts) - self._made
+        click.echo(f"{self._made:,} made, {others:,} were there already.", err=True)
+
+    def _all(self, *, as_json: bool) -> None:
+        console = Console(stderr=True)
+        # A person sees the bar; lines between would break it.
+        quiet = console.is_terminal and sys.stdout.isatty()
+        with Progress(console=console, disable=not console.is_terminal) as bar:
+            for line in bar.track(self._drafts, description="making jobs"):
+                created = self._created(line)
+                job, new = created.job, created.new
+                self._made += new
+                if as_json:
+                    print_json({"line": line, "id": job.id, "state": job.state, "new": new})
+                elif new and not quiet:
+                    click.echo(f"{job.id}  line {line}  {job.endpoint}")
+
+    def _created(self, line: int) -> Created:
         # Nobody needs to wake those that are there: if their wake was lost, the sweep does.
-        known = there.get(line)
-        created = Created(job=known, new=False) if known else creator.add(draft)
-        job, new = created.job, created.new
-        made += new
-        if as_json:
-            print_json({"line": line, "id": job.id, "state": job.state, "new": new})
-        elif new and not watched:
-            click.echo(f"{job.id}  line {line}  {job.endpoint}")
-    click.echo(f"{made:,} made, {len(drafts) - made:,} were there already.", err=True)
+        if known := self._there.get(line):
+            return Created(job=known, new=False)
+        try:
+            return self._creator.add(self._drafts[line])
+        except (Refusal, JobRefused) as refused:
+            raise stopped(self._source, line, refused) from None

@@ -1,11 +1,11 @@
 """What every command shares: how it connects, how it fails, how it prints JSON."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -28,9 +28,32 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 class Problem(click.ClickException):
-    """One clear sentence and exit code 2; nothing was half done."""
+    """One clear sentence and exit code 2; nothing was half done.
+
+    With `as_json` it is told as one line of JSON: {"error": {"reason", "sentence", "problems"}},
+    where each problem has path, value, message and hint, in a file of jobs its line too.
+    """
 
     exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "bad_usage",
+        problems: Sequence[Mapping[str, object]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.problems = reason, problems
+        self.as_json = False
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Tell it on standard error, which leaves standard output to results."""
+        if not self.as_json:
+            super().show(file)
+            return
+        told = {"reason": self.reason, "sentence": self.message, "problems": list(self.problems)}
+        click.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
 
 
 def plainly(command: Callable[P, T]) -> Callable[P, T]:
@@ -38,8 +61,12 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _told():
-            return command(*args, **kwargs)
+        try:
+            with _told():
+                return command(*args, **kwargs)
+        except Problem as problem:
+            problem.as_json = bool(kwargs.get("as_json"))
+            raise
 
     return run
 
@@ -48,17 +75,24 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
 def _told() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, Refusal, JobRefused, FfmpegUnusable) as error:
-        raise Problem(str(error)) from None
+    except (Refusal, JobRefused) as refused:
+        problems = [asdict(problem) for problem in refused.problems]
+        raise Problem(str(refused), reason=refused.reason, problems=problems) from None
+    except SettingsError as error:
+        raise Problem(str(error), reason="bad_settings") from None
+    except FfmpegUnusable as error:
+        raise Problem(str(error), reason="ffmpeg_unusable") from None
     except Failure as failure:
-        raise Problem(failure.sentence) from None
+        raise Problem(failure.sentence, reason=failure.reason) from None
     except RedisConnectionError as error:
         raise Problem(
             f"Redis cannot be reached at REDIS_URL: {scrub(str(error))}. "
-            "Start it, or correct REDIS_URL."
+            "Start it, or correct REDIS_URL.",
+            reason="redis_unreachable",
         ) from None
     except RedisError as error:
-        raise Problem(f"Redis at REDIS_URL refused: {scrub(str(error))}.") from None
+        sentence = f"Redis at REDIS_URL refused: {scrub(str(error))}."
+        raise Problem(sentence, reason="redis_refused") from None
 
 
 def connections() -> Connections:
@@ -81,6 +115,11 @@ def job_of(found: Records, job_id: str) -> Job:
     if job is None:
         raise Problem(f"There is no job {job_id}. `falhook list` shows the newest ones.")
     return job
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def print_json(value: object) -> None:
