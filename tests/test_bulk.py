@@ -1,5 +1,6 @@
 """A file of jobs is checked whole, and its rows keep their ids while they stay the same."""
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
     ("text", "told"),
     [
         ('{"arguments": {"prompt" "a"}}', "is not JSON: Expecting ':' delimiter at character 25"),
-        ("[" * 100_000, "nests too deeply"),
+        ("[" * 100_000, "is JSON that nests too deeply"),
         ("{}", 'arguments: is missing; a job looks like {"arguments": {"prompt": "…"}}'),
         (
             '{"prompt": "a", "duration": 5}',
@@ -257,7 +258,9 @@ def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
         ("prompt\n", "jobs.csv", "no job"),
         ("prompt,prompt\na,b\n", "jobs.csv", "name of its own"),
         ('prompt\n"a\n', "jobs.csv", "not CSV"),
-        (b"\xff\xfe", "jobs.jsonl", "cannot be read"),
+        ("prompt\nMüll\n".encode("latin-1"), "jobs.csv", "save it as UTF-8"),
+        ("prompt\na\n".encode("utf-16"), "jobs.csv", "save it as UTF-8"),
+        ("prompt\na\n".encode("utf-16-le"), "jobs.csv", "save it as UTF-8"),
         ("{}", "jobs.txt", ".jsonl or .csv"),
     ],
 )
@@ -271,6 +274,49 @@ def test_a_row_with_too_many_cells(read: Read) -> None:
     """A comma too many would shift values into other inputs."""
     found = read("prompt,duration\na fox, red,5\n", "jobs.csv")
     assert "3 cells for 2 columns" in str(found.refused[2])
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_columns_are_parted_as_spreadsheets_do(read: Read, mark: str) -> None:
+    """Where a comma is the decimal point they write semicolons; cells may hold the others."""
+    text = f'prompt{mark}duration\n"one, two; three\tfour"{mark}10\n'
+    found = read(text, "jobs.csv")
+    assert {"prompt": "one, two; three\tfour", "duration": "10"} == found.drafts[2].job.arguments
+
+
+def test_cells_as_spreadsheets_write_them(read: Read) -> None:
+    """TRUE, numbers with a point, blanks around; words stay as they are."""
+    model = Catalogue.load().find("fal-ai/kling-video/v2.6/pro/text-to-video")
+    text = "prompt,duration,generate_audio,aspect_ratio,id\n TRUE , 10.0,TRUE, 9:16, x1\n"
+    found = read(f"{text}b,5,False,,\n", "jobs.csv", endpoint=model.endpoint)
+    first, second = (draft.job for draft in found.drafts.values())
+    expected = {
+        "prompt": " TRUE ",
+        "duration": "10",
+        "generate_audio": True,
+        "aspect_ratio": "9:16",
+    }
+    assert (expected, "x1") == (first.arguments, first.id)
+    assert {"prompt": "b", "duration": "5", "generate_audio": False} == second.arguments
+
+
+def test_a_table_has_a_column_for_unchecked(read: Read) -> None:
+    """As the lines of JSON have; what is neither true nor false is told."""
+    found = read("prompt,endpoint,unchecked\n7,acme/x,TRUE\n7,,false\n7,,no\n", "jobs.csv")
+    assert [("acme/x", "7"), (TEXT, "7")] == [
+        (draft.job.endpoint, draft.job.arguments["prompt"]) for draft in found.drafts.values()
+    ]
+    assert {4: "unchecked (2 characters): must be true or false"} == {
+        line: str(why) for line, why in found.refused.items()
+    }
+
+
+def test_a_cell_may_hold_a_picture(read: Read) -> None:
+    """A data URI is longer than the csv module takes unasked."""
+    picture = png(padding=200_000)
+    uri = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    found = read(f'prompt,image_url\na,"{uri}"\n', "jobs.csv", endpoint=IMAGE)
+    assert f"upload://{named(picture)}" == found.drafts[2].job.arguments["image_url"]
 
 
 def test_spreadsheets_mark(read: Read) -> None:

@@ -1,8 +1,8 @@
 """The rows of a file of jobs, by their line.
 
 jobs.jsonl   one object a line: arguments; id, endpoint, metadata, options, unchecked where wanted
-jobs.csv     a column for each input; id, endpoint, metadata.NAME and options.NAME where wanted;
-             an empty cell leaves the input out
+jobs.csv     a column for each input; id, endpoint, unchecked, metadata.NAME and options.NAME where
+             wanted; an empty cell leaves the input out; columns parted by , ; or tabs
 """
 
 import csv
@@ -16,6 +16,7 @@ from worker.catalogue.errors import Problem
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _OWN = frozenset({"id", "endpoint"})
+_BOOLEANS = {"true": True, "false": False}
 
 
 class Unreadable(Exception):
@@ -42,8 +43,13 @@ def read(path: Path) -> Rows:
     """Each row's line, and a call that reads it, which may raise BadRow. Raises Unreadable."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text = "\0"
+    # UTF-16 without a mark decodes, to text in which every other character is a null.
+    if "\0" in text:
+        raise Unreadable(f"{path} is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
     form = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}.get(path.suffix.lower())
     if form is None:
         raise Unreadable(f"{path} must end in .jsonl or .csv, which says what is in it")
@@ -72,7 +78,9 @@ def _json(content: str) -> Mapping[str, Any]:
 
 
 def _csv(text: str) -> Rows:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # A data URI is longer than the module's limit, which holds for the whole process.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         if "" in names or len(set(names)) < len(names):
@@ -86,6 +94,12 @@ def _csv(text: str) -> Rows:
         raise Unreadable(f"line {reader.line_num}: not CSV: {error}") from None
 
 
+def _delimiter(text: str) -> str:
+    """What parts the columns: spreadsheets write ; where a comma is the decimal point, or tabs."""
+    head = text.partition("\n")[0]
+    return next((mark for mark in ",;\t" if mark in head), ",")
+
+
 def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any]:
     if len(cells) > len(names):
         raise BadRow(f"has {len(cells)} cells for {len(names)} columns")
@@ -95,7 +109,9 @@ def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any]:
         if not value:
             continue
         if name in _OWN:
-            row[name] = value
+            row[name] = value.strip()
+        elif name == "unchecked":
+            row[name] = _BOOLEANS.get(value.strip().casefold(), value)
         elif dot and table in {"metadata", "options"}:
             row[table][key] = value if table == "metadata" else _json_or_text(value)
         else:

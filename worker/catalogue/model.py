@@ -1,6 +1,5 @@
 """One endpoint of fal: what it takes, gives and costs."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +17,12 @@ from worker.catalogue.errors import (
     shown,
 )
 from worker.catalogue.examples import example
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input
 from worker.catalogue.problems import in_order, problem
 from worker.catalogue.rules import Rule
+from worker.catalogue.typed import typed
 from worker.prices import Basis, Estimate, Price
 
-_TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
 _PLAIN = frozenset({"string", "number", "integer", "boolean", "object", "any"})
 _VERSION = re.compile(r"(?:v\d[\w.-]*|o\d+)")
 
@@ -91,17 +90,9 @@ class Model:
         return checked
 
     def typed(self, name: str, text: str) -> object:
-        """The text that a person gave for an input as the value it stands for.
-
-        Where the input takes text it is the text, else what it says in JSON.
-        """
-        kinds = {item.kind for item in self.inputs if item.name == name and not item.many}
-        if kinds & _TEXTUAL:
-            return text
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+        """The text that a person gave for an input as the value it means to this endpoint."""
+        item = next((item for item in self.inputs if item.name == name), None)
+        return typed(item, name, text)
 
     def example(self) -> dict[str, object]:
         """Inputs that the endpoint takes: the required ones and the length.

@@ -103,6 +103,8 @@ def _hint(item: Input | None, error: ErrorDetails) -> str:
             return "leave it out for the default"
         case str() if error["type"] == "local":
             return "fal fetches it: put the file where fal can reach it, or embed it"
+        case str() if error["type"] == "list_type":
+            return 'put it in brackets: ["…"]'
         case str() if item is not None and item.kind is Kind.STRING and item.choices:
             return _nearest_choice(given, item.choices)
         case _:

@@ -1,0 +1,49 @@
+"""What a person typed for an input, or a spreadsheet wrote into a cell, as the value it means."""
+
+import json
+import re
+
+from worker.catalogue.inputs import Input, Kind
+
+_WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)s?")
+_WHOLE = re.compile(r"([0-9]+)\.0+")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def is_words(name: str) -> bool:
+    """Whether an input that no schema describes holds words by its name: they stay as they are."""
+    return _WORDS.fullmatch(name) is not None
+
+
+def typed(item: Input | None, name: str, text: str) -> object:
+    """The value that `text` means for this input; None stands for one that no schema describes.
+
+    Words stay words, a single value for a list becomes a list of one, and what nothing else says
+    is read as JSON where it is such.
+    """
+    if item is None:
+        return text if is_words(name) else _json(text)
+    if not item.many:
+        return _single(item, text)
+    listed = _json(text)
+    return listed if isinstance(listed, list) or listed is None else [_single(item, text)]
+
+
+def _single(item: Input, text: str) -> object:
+    match item.kind:
+        case Kind.SECONDS:
+            return _WHOLE.sub(r"\1", text.strip())
+        case Kind.STRING if item.choices:
+            return text.strip()
+        case Kind.TEXT | Kind.STRING | Kind.URL:
+            return text
+        case Kind.BOOLEAN:
+            return _BOOLEANS.get(text.strip().casefold(), text)
+    return _json(text)
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
