@@ -164,6 +164,35 @@ def test_inputs_of_unknown_endpoints(typed: Staging) -> None:
     assert {"a": [REF, "cat.png"], "b": {"c": speech}, "n": 1} == staged.arguments
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prompt", "data: is the new oil"),
+        ("prompt", "file:cat.png"),
+        ("negative_prompt", "data:image/png;base64,AAAA"),
+        ("lyrics", "file:cat.png"),
+        ("title", "data: is the new oil"),
+        ("title", "Data:,"),
+        ("title", "file: closed"),
+    ],
+)
+def test_words_are_no_files(typed: Staging, name: str, value: str) -> None:
+    """Where no schema says what an input is, its name or its form does; nothing of it is told."""
+    staged = stage(typed, None, **{name: value, "shots": [{name: value}]})
+    assert {name: value, "shots": [{name: value}]} == staged.arguments
+    assert ({}, []) == (staged.files, staged.problems)
+
+
+def test_one_path_in_place_of_a_list_is_told_as_it_was_given(typed: Staging) -> None:
+    """Not as the name under which its bytes would be kept; the brackets are shown."""
+    model = kling("v1.6/pro/elements")
+    staged = stage(typed, model, prompt="a", input_image_urls="cat.png")
+    with pytest.raises(InvalidArguments) as caught:
+        model.check(staged.arguments, problems=staged.problems)
+    (found,) = caught.value.problems
+    assert ('"cat.png"', 'put it in brackets: ["…"]') == (found.value, found.hint)
+
+
 def test_what_lies_there_damaged_is_replaced(typed: Staging, storage: Storage) -> None:
     """A file of the right name and another size is none that was staged."""
     storage.put(storage_key(named(PNG)), b"half", content_type="image/png")

@@ -5,6 +5,7 @@ go into storage under uploads/{sha256}.{ending}, and the job's input becomes
 upload://{sha256}.{ending}. What is too large, of a wrong type or unreadable is refused before.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.strings import STAGED
+from worker.catalogue.typed import is_words
 from worker.failures import Permanent
 from worker.local_file import Unusable, checked_name, embedded, name_of, path_of, read
 from worker.media_type import BY_EXTENSION
@@ -20,6 +22,17 @@ from worker.storage import Storage
 
 # Of an endpoint that the catalogue does not know: any media, of at most so many bytes.
 UNKNOWN = Input(name="file", kind=Kind.URL)
+
+
+_DATA = re.compile(r"data:", re.IGNORECASE)
+_FILE = re.compile(r"file:\S", re.IGNORECASE)
+# Where nobody knows that an input takes files, it has to look like one: RFC 2397.
+_DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE | re.ASCII)
+
+
+def _unknown(name: str) -> Input | None:
+    """Any file may stand behind an input that no schema describes, but for one of words."""
+    return None if is_words(name) else UNKNOWN
 
 
 def storage_key(name: str) -> str:
@@ -108,9 +121,13 @@ class Staging:
     ) -> dict[str, object]:
         found: dict[str, object] = {}
         for name, value in given.items():
-            item = UNKNOWN if members is None else members.get(str(name))
             path = f"{above}{name}"
-            found[name] = value if item is None else self._value(staged, item, value, path)
+            item = _unknown(str(name)) if members is None else members.get(str(name))
+            # One value in place of a list is a mistake, to be told as it was given.
+            if item is None or (item.many and isinstance(value, str)):
+                found[name] = value
+            else:
+                found[name] = self._value(staged, item, value, path)
         return found
 
     def _value(self, staged: Staged, item: Input, value: object, path: str) -> object:
@@ -126,7 +143,7 @@ class Staging:
         return value
 
     def _text(self, staged: Staged, item: Input, value: str, path: str) -> str:
-        inside = value[:5].lower() == "data:"
+        inside = (_DATA_URI if item is UNKNOWN else _DATA).match(value) is not None
         if not inside and not self._is_local(item, value):
             return value
         told = "" if inside else shown(value)
@@ -140,7 +157,7 @@ class Staging:
         return f"upload://{name}"
 
     def _is_local(self, item: Input, value: str) -> bool:
-        if value[:5].lower() == "file:":
+        if _FILE.match(value):
             return True
         # A bare path means a file only where a person typed it for an input that takes files.
         bare = self.anywhere and item is not UNKNOWN
