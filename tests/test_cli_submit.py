@@ -154,6 +154,36 @@ def test_a_local_file_by_flag_or_by_name(
     assert PNG == storage.read(storage_key(named(PNG)))
 
 
+def test_several_pictures_by_flag(run: Run, home: Path) -> None:
+    """Where an endpoint has a list of pictures beside a single one, several go there."""
+    (home / "dog.png").write_bytes(png(padding=1))
+    both = [f"upload://{named(data)}" for data in (PNG, png(padding=1))]
+    endpoint = "fal-ai/kling-video/o3/pro/reference-to-video"
+    job = submitted(run, endpoint, "--prompt", "A", "--image", "cat.png", "--image", "dog.png")
+    assert both == job["arguments"]["image_urls"]
+
+
+def test_a_single_value_for_a_list(run: Run) -> None:
+    """It becomes a list of one; a list is written as JSON."""
+    endpoint = "fal-ai/kling-video/v1.6/pro/elements"
+    one = [f"upload://{named(PNG)}"]
+    for value, expected in [("cat.png", one), ('["cat.png", "cat.png"]', one * 2)]:
+        job = submitted(run, endpoint, "--prompt", "A", f"input_image_urls={value}")
+        assert expected == job["arguments"]["input_image_urls"]
+
+
+def test_the_same_id_again_is_told_as_the_job_that_it_is(run: Run) -> None:
+    """No cost is announced, since none is incurred; what this call asks otherwise is told."""
+    first = run("submit", *FOX, "--id", "a1")
+    again = run("submit", *FOX, "--id", "a1")
+    assert ("about $1.40" in first.stdout, "$" in again.stdout) == (True, False)
+    assert "It was there already, made 2" in again.stdout
+    assert "nothing was made.\n" in again.stdout
+    other = run("submit", *FOX, "--id", "a1", "--priority", "low", "--metadata", "n=1")
+    assert "Its metadata and options stay as they were" in other.stdout
+    assert submitted(run, *FOX, "--id", "a1")["new"] is False
+
+
 def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
     """Each in words with what is wrong, and with everything else that is wrong."""
     told = refused(run, IMAGE, "--image", "notes.txt", "--prompt", "A", "duration=7")
@@ -229,6 +259,13 @@ def test_unchecked(run: Run) -> None:
     expected = {"prompt": "hi", "n": 1, "image": f"upload://{named(PNG)}"}
     assert expected == job["arguments"]
     assert "is not in the catalogue" in refused(run, "acme/dolly", "--prompt", "hi")
+
+
+def test_unchecked_words_stay_words(run: Run) -> None:
+    """A prompt of digits is no number, one that begins with data: no file."""
+    flags = ["--unchecked", "prompt=2024", "negative_prompt=data: is the new oil", "seed=7"]
+    expected = {"prompt": "2024", "negative_prompt": "data: is the new oil", "seed": 7}
+    assert expected == submitted(run, "acme/dolly", *flags)["arguments"]
 
 
 @pytest.mark.parametrize("endpoint", ["acme/dolly", IMAGE])

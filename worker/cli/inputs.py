@@ -42,7 +42,7 @@ def media(
     for family, values in files.items():
         if not values:
             continue
-        name, many = _input_of(model, family)
+        name, many = _input_of(model, family, len(values))
         if not many and len(values) > 1:
             raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
         # Without a check nothing else would tell a path from text.
@@ -57,7 +57,7 @@ def _marked(value: str) -> str:
     return f"file:{quote(value)}"
 
 
-def _input_of(model: Model, family: str) -> tuple[str, bool]:
+def _input_of(model: Model, family: str, count: int) -> tuple[str, bool]:
     if not model.inputs:
         return f"{family}_url", False
     fits: list[Input] = [
@@ -67,7 +67,9 @@ def _input_of(model: Model, family: str) -> tuple[str, bool]:
         raise Problem(
             f"{model.endpoint} takes no {family}; `falhook models show` tells its inputs."
         )
-    first = next((item for item in fits if item.required), fits[0])
+    required = [item for item in fits if item.required]
+    several = [item for item in required or fits if item.many and count > 1]
+    first = [*several, *required, *fits][0]
     return first.name, first.many
 
 

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 import click
 
 from worker.cli.command import print_json
+from worker.cli.screen import clock_text
+from worker.jobs import Job
 from worker.options import Options
 from worker.order import Draft
 
@@ -20,6 +22,15 @@ def cost(draft: Draft) -> str:
     if price := draft.model.price:
         return f"Its cost depends on its input: {price.sentence}."
     return "Its price is not known."
+
+
+def already_there(job: Job, draft: Draft) -> str:
+    """That nothing was made and nothing is to be paid, and what of this call holds no more."""
+    asked = {"metadata": draft.job.metadata, "options": draft.job.options}
+    stands = {"metadata": job.metadata, "options": job.options}
+    others = " and ".join(name for name, value in asked.items() if value != stands[name])
+    kept = f" Its {others} stay as they were, not as given now." if others else ""
+    return f"It was there already, made {clock_text(job.created_at)} UTC; nothing was made.{kept}"
 
 
 def print_request(draft: Draft, *, as_json: bool) -> None:

@@ -11,9 +11,9 @@ from worker.cli.command import Problem, as_data, json_option, plainly, print_jso
 from worker.cli.inputs import json_object, media, pair, pairs, refuse_twice
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
-from worker.cli.request import cost, print_request
+from worker.cli.request import already_there, cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.jobs import Job
+from worker.create import Created
 from worker.order import Draft, Order
 from worker.settings import Making, MakingJobs
 
@@ -57,8 +57,10 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
 
     \b
     A line of a .jsonl file: {"arguments": {"prompt": "…"}}, with id, endpoint,
-    metadata, options where wanted. A .csv file has a column for each input, and
-    id, endpoint, metadata.NAME, options.NAME where wanted.
+    metadata, options, unchecked where wanted. A .csv file has a column for each
+    input, and id, endpoint, unchecked, metadata.NAME, options.NAME where wanted.
+    Paths of local files are looked up from the directory that you are in, those
+    in a file of jobs too.
     """
     if source is not None:
         _refuse_inputs(flags)
@@ -74,10 +76,10 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
         return
     creator = creator_of(MakingJobs.from_env())
     draft = _draft(creator.checks, endpoint, flags)
-    job = creator.add(draft).job
-    _print(job, draft, as_json=flags["as_json"])
+    created = creator.add(draft)
+    _print(created, draft, as_json=flags["as_json"])
     if flags["follow"]:
-        sys.exit(watch_jobs(creator.records, [job.id], as_json=flags["as_json"]))
+        sys.exit(watch_jobs(creator.records, [created.job.id], as_json=flags["as_json"]))
 
 
 def _refuse_inputs(flags: dict[str, Any]) -> None:
@@ -107,10 +109,11 @@ def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
     return checks.draft(order)
 
 
-def _print(job: Job, draft: Draft, *, as_json: bool) -> None:
+def _print(created: Created, draft: Draft, *, as_json: bool) -> None:
+    job = created.job
     if as_json:
-        print_json(as_data(job))
+        print_json({**as_data(job), "new": created.new})
         return
     click.echo(f"{job.id}  {job.state}  {job.endpoint}")
-    click.echo(cost(draft))
+    click.echo(cost(draft) if created.new else already_there(job, draft))
     click.echo(f"Follow it: falhook watch {job.id}", err=True)
