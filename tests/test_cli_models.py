@@ -55,6 +55,22 @@ def test_the_list_has_inputs_and_price(run: Run) -> None:
     assert (IMAGE, ["prompt", "start_image_url"]) == (row["endpoint"], row["required"])
 
 
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_list_for_a_pipe_is_a_line_for_each_endpoint(run: Run, columns: str) -> None:
+    """However wide the screen is said to be: cut -f1 gives the ids whole."""
+    rows = [line.split("\t") for line in run("models", COLUMNS=columns).stdout.splitlines()]
+    ids = [model.endpoint for model in CATALOGUE.search()]
+    assert ids == [row[0].partition(" ")[0] for row in rows]
+    assert {3} == {len(row) for row in rows}
+
+
+def test_a_list_for_a_screen_keeps_ids_whole(run: Run) -> None:
+    """In a table where there is room for one, else in lines."""
+    for columns in ("80", "119", "120", "200"):
+        told = run("models", COLUMNS=columns, FORCE_COLOR="1", NO_COLOR="1").stdout
+        assert [] == [one.endpoint for one in CATALOGUE.search() if one.endpoint not in told]
+
+
 def test_words_that_nothing_has(run: Run) -> None:
     """Said, with exit code 2."""
     done = run("models", "nothing", "like", "it")

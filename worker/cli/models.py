@@ -14,6 +14,9 @@ from worker.cli.sheet import command, facts, summary
 from worker.models import Catalogue, Model, Refusal, Status, rows
 from worker.settings import Lookup
 
+# A narrower terminal has no room beside an id: it gets a line for each endpoint, as a pipe does.
+_TABLE_COLUMNS = 120
+
 
 class _Models(click.Group):
     """`models WORDS` is `models list WORDS`."""
@@ -54,19 +57,29 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
         return
     if not found:
         raise Problem(f"No endpoint has all of {words.strip()!r} in its id.")
-    plain_console().print(_endpoints(found))
+    console = plain_console()
+    if console.is_terminal and console.width >= _TABLE_COLUMNS:
+        console.print(_endpoints(found))
+        return
+    for model in found:
+        click.echo("\t".join(_cells(model)))
 
 
 def _endpoints(found: Sequence[Model]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("endpoint", overflow="fold", ratio=4)
+    # An id that is cut in two cannot be copied.
+    table.add_column("endpoint", no_wrap=True)
     table.add_column("inputs (* required)", overflow="fold", ratio=5)
     table.add_column("price (US$)", overflow="fold", ratio=3)
     for model in found:
-        status = "" if model.status is Status.LISTED else f" ({model.status})"
-        inputs = ", ".join(item.name + "*" * item.required for item in model.inputs)
-        table.add_row(f"{model.endpoint}{status}", inputs, model.price_sentence)
+        table.add_row(*_cells(model))
     return table
+
+
+def _cells(model: Model) -> tuple[str, str, str]:
+    status = "" if model.status is Status.LISTED else f" ({model.status})"
+    inputs = ", ".join(item.name + "*" * item.required for item in model.inputs)
+    return f"{model.endpoint}{status}", inputs, model.price_sentence
 
 
 @models.command()
