@@ -2,6 +2,7 @@
 
 import base64
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,15 @@ def test_the_same_file_gives_the_same_ids(read: Read) -> None:
 READ_OFTEN = settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
+
+
+def test_a_name_is_the_same_however_its_letters_are_composed(read: Read) -> None:
+    """A file that was copied from another system is the same file."""
+    composed, decomposed = (unicodedata.normalize(form, "müll.jsonl") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    assert ids(read(lines(row()), composed)) == ids(read(lines(row()), decomposed))
+
+
 PROMPTS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=6)
 
 

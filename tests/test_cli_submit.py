@@ -372,7 +372,7 @@ def test_a_run_that_is_interrupted_tells_how_far_it_came(
     with monkeypatch.context() as patched:
         patched.setattr(Creator, "add", interrupted)
         done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
-    assert "2 of 3 jobs made; run the same command again for the others." in done.stderr
+    assert "2 of 3 jobs made; run the same command again: it makes the others" in done.stderr
     done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
     assert "1 made, 2 were there already." in done.stderr
 

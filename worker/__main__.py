@@ -28,8 +28,8 @@ for command in (submit, watch, show, list_jobs, retry, cancel, models, check, se
 
 def _tell(error: click.ClickException) -> None:
     # What click itself refuses says nothing of --json but by the flag's standing there.
-    if not isinstance(error, Problem) and "--json" in sys.argv[1:]:
-        error = Problem(error.format_message())
+    if "--json" in sys.argv[1:]:
+        error = error if isinstance(error, Problem) else Problem(error.format_message())
         error.as_json = True
     error.show()
 

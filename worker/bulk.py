@@ -8,6 +8,7 @@ jobs; another picture under the same name is another job.
 
 import hashlib
 import json
+import unicodedata
 from base64 import b32encode
 from collections import Counter
 from collections.abc import Mapping
@@ -57,6 +58,8 @@ def read(path: Path, checks: Checks, order: Order) -> Bulk:
 def _identified(draft: Draft, name: str, seen: Counter[str]) -> Draft:
     """The draft under the id of its content, which is what fal will be asked: as it was checked."""
     job = draft.job
+    # Systems that copy files spell the letters of their names in one of two ways.
+    name = unicodedata.normalize("NFC", name)
     content = json.dumps([name, job.endpoint, _plain(job.arguments)], sort_keys=True)
     seen[content] += 1
     digest = hashlib.sha256(f"{content}\n{seen[content]}".encode()).digest()

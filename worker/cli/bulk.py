@@ -119,7 +119,8 @@ class _Making:
         except BaseException:
             wanted = len(self._drafts) - len(self._there)
             told = f"{self._made:,} of {counted(wanted, 'job')} made"
-            click.echo(f"{told}; run the same command again for the others.", err=True)
+            again = "run the same command again: it makes the others, and none twice"
+            click.echo(f"{told}; {again}.", err=True)
             raise
         others = len(self._drafts) - self._made
         click.echo(f"{self._made:,} made, {others:,} were there already.", err=True)
