@@ -319,8 +319,16 @@ def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -
     lines = [f"line {line}  {TEXT}  about $1.40 for 5 s" for line in (1, 2)]
     assert (0, lines) == (done.exit_code, done.stdout.splitlines())
     assert "about $2.80" in done.stderr
-    assert "no record can be read: REDIS_URL" in done.stderr
+    assert "REDIS_URL is not set, so that every job counts as new." in done.stderr
     assert [] == list(records.list())
+
+
+def test_a_dry_run_of_a_file_does_without_redis(run: Run, home: Path) -> None:
+    """One that is away hides what is there, which is said, and nothing else."""
+    away = "redis://127.0.0.1:1/0"
+    done = run("submit", "--from", str(jobs(home, "a")), "--dry-run", REDIS_URL=away)
+    assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "Redis at REDIS_URL cannot be asked, so that every job counts as new." in done.stderr
 
 
 def test_a_dry_run_of_a_file_knows_the_jobs_that_are_there(run: Run, home: Path) -> None:

@@ -140,7 +140,7 @@ def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
         creator.create(asked)
     assert "invalid_arguments" == caught.value.reason
     told = str(caught.value)
-    words = ["did you mean prompt?", 'priority "high"', 'falhook.profile "8k"', "'no spaces'"]
+    words = ["did you mean prompt?", 'priority "high"', "profile '8k'", "'no spaces'"]
     assert [] == [word for word in words if word not in told]
     paths = ["promt", "prompt", "priority", "metadata.falhook.profile"]
     assert paths == [problem.path for problem in caught.value.problems]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from worker.options import LONGEST_LIFE, InvalidOptions, Options, merged
+from worker.option_values import LONGEST_LIFE
+from worker.options import InvalidOptions, Options, merged
 
 
 def refused(given: Any) -> dict[str, str]:

@@ -11,7 +11,8 @@ from tests.catalogue_factories import kling
 from tests.input_factories import MP3, MP4, PNG, named, png
 from worker.failures import Permanent
 from worker.models import InvalidArguments
-from worker.staging import Staged, Staging, storage_key
+from worker.staged import Staged
+from worker.staging import Staging, storage_key
 from worker.storage import Storage
 
 MODEL = kling("v2.1/master/image-to-video")

@@ -14,7 +14,8 @@ from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem,
 from worker.options import Options
 from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
 from worker.profiles import PROFILE_KEY, asked_profile
-from worker.staging import Staged, Staging
+from worker.staged import Staged
+from worker.staging import Staging
 
 T = TypeVar("T")
 # https://docs.fal.ai : owner/app, with the path of the model below it.
@@ -134,13 +135,9 @@ def _checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
     try:
         asked_profile(metadata)
     except ValueError as error:
-        path, value = f"metadata.{PROFILE_KEY}", shown(metadata[PROFILE_KEY])
-        raise _refusal("bad_metadata", path, value, str(error)) from None
+        # The message holds the value.
+        problem = Problem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error))
+        refusal = Refusal("bad_metadata", str(problem))
+        refusal.problems = (problem,)
+        raise refusal from None
     return metadata
-
-
-def _refusal(reason: str, path: str, value: str, message: str) -> Refusal:
-    problem = Problem(path=path, value=value, message=message)
-    refusal = Refusal(reason, str(problem))
-    refusal.problems = (problem,)
-    return refusal

@@ -5,7 +5,6 @@ always among the tags, which fal shows in its billing events.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -22,22 +21,16 @@ from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import Problem, Refusal, shown
 from worker.jobs import Json
-
-JOB_TAG = "job_id"
-# https://fal.ai/docs (platform headers): what goes beyond is dropped in silence.
-MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE, LONGEST_TAGS = 10, 64, 256, 1024
-_LONGEST_JOB_TAG = len(f"{JOB_TAG}=,") + 64
-# fal keeps a file at least as long as the download step goes on trying.
-SHORTEST_LIFE = 3600
-_YEAR = 31_536_000
-# Nobody means a longer one: it would be a slip of the keyboard.
-LONGEST_LIFE = 100 * _YEAR
-_UNITS: Mapping[str, int] = {"": 1, "s": 1, "h": 3600, "d": 86_400, "w": 604_800, "y": _YEAR}
-_DURATION = re.compile(r"([0-9]{1,12}) ?([shdwy]?)")
-_KEY = re.compile(rf"[a-z0-9._-]{{1,{LONGEST_TAG_KEY}}}")
-_VALUE = re.compile(rf"[!-+\--<>-~][ -+\--<>-~]{{0,{LONGEST_TAG_VALUE - 1}}}")
-_VISIBLE = re.compile(r"[!-~]([ -~]{0,254}[!-~])?")
-
+from worker.option_values import (
+    JOB_TAG,
+    LONGEST_JOB_TAG,
+    LONGEST_TAGS,
+    MOST_TAGS,
+    hint,
+    lifetime,
+    tag_key,
+    tag_value,
+)
 
 _AN_OBJECT = "must be an object"
 _TYPES = {
@@ -59,43 +52,6 @@ class InvalidOptions(Refusal):
         self.problems = tuple(problems)
 
 
-def _hint(value: str) -> str:
-    if not _VISIBLE.fullmatch(value):
-        raise ValueError("must be 1 to 256 printable ASCII characters")
-    return value
-
-
-def _tag_key(value: str) -> str:
-    if not _KEY.fullmatch(value):
-        raise ValueError(f"must have a name of 1 to {LONGEST_TAG_KEY} of a-z 0-9 . _ -")
-    if value.startswith("fal."):
-        raise ValueError("must not begin with fal., which fal keeps to itself")
-    if value == JOB_TAG:
-        raise ValueError("is set by falhook, to the job's id")
-    return value
-
-
-def _tag_value(value: str) -> str:
-    if not _VALUE.fullmatch(value):
-        raise ValueError(
-            f"must be 1 to {LONGEST_TAG_VALUE} printable ASCII characters without , and ="
-        )
-    return value
-
-
-def _lifetime(value: object) -> int | None:
-    """Seconds of a duration such as 3600, "24h" or "7d"; None for "never"."""
-    if value is None or value == "never":
-        return None
-    found = _DURATION.fullmatch(str(value)) if isinstance(value, str | int) else None
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not SHORTEST_LIFE <= seconds <= LONGEST_LIFE:
-        raise ValueError(
-            "must be seconds or a duration such as 24h, 7d or 1y, of 1h to 100y, or never"
-        )
-    return seconds
-
-
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -103,7 +59,7 @@ class _Form(BaseModel):
 class AccessRule(_Form):
     """Whether one fal user may read the job's files."""
 
-    user: Annotated[str, AfterValidator(_hint)]
+    user: Annotated[str, AfterValidator(hint)]
     decision: Literal["allow", "forbid", "hide"]
 
 
@@ -120,7 +76,7 @@ class AccessControl(_Form):
 class ObjectLifecycle(_Form):
     """How long fal keeps the job's files, in seconds (None: for ever), and who may read them."""
 
-    expiration_duration_seconds: Annotated[int | None, BeforeValidator(_lifetime)] = None
+    expiration_duration_seconds: Annotated[int | None, BeforeValidator(lifetime)] = None
     initial_acl: AccessControl | None = None
 
 
@@ -135,20 +91,20 @@ class Options(_Form):
     priority: Literal["normal", "low"] | None = None
     # https://github.com/fal-ai/fal fal_client/_headers.py: 1 second and less is refused.
     start_timeout: Annotated[float, Field(gt=1, le=86_400, allow_inf_nan=False)] | None = None
-    runner_hint: Annotated[str, AfterValidator(_hint)] | None = None
+    runner_hint: Annotated[str, AfterValidator(hint)] | None = None
     no_retry: bool = False
     store_io: bool = True
     object_lifecycle: ObjectLifecycle | None = None
     tags: dict[
-        Annotated[str, AfterValidator(_tag_key)], Annotated[str, AfterValidator(_tag_value)]
+        Annotated[str, AfterValidator(tag_key)], Annotated[str, AfterValidator(tag_value)]
     ] = {}
 
     @model_validator(mode="after")
     def _tags_fit(self) -> Self:
         if len(self.tags) >= MOST_TAGS:
             raise ValueError(f"tags must be at most {MOST_TAGS - 1}, besides the job's id")
-        if len(_joined(self.tags)) > LONGEST_TAGS - _LONGEST_JOB_TAG:
-            raise ValueError(f"tags must be at most {LONGEST_TAGS - _LONGEST_JOB_TAG} bytes in all")
+        if len(_joined(self.tags)) > LONGEST_TAGS - LONGEST_JOB_TAG:
+            raise ValueError(f"tags must be at most {LONGEST_TAGS - LONGEST_JOB_TAG} bytes in all")
         return self
 
     @classmethod

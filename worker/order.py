@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from webhook.contract import JOB_ID
 from worker.jobs import Job, Json, new_job_id
 from worker.models import Estimate, Model, Problem, Refusal
-from worker.staging import Staged
+from worker.staged import Staged
 
 
 class JobRefused(Exception):

@@ -7,7 +7,7 @@ upload://{sha256}.{ending}. What is too large, of a wrong type or unreadable is 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.strings import STAGED
 from worker.catalogue.typed import is_words
-from worker.failures import Permanent
-from worker.local_file import Unusable, checked_name, embedded, name_of, path_of, read
+from worker.local_file import Unusable, checked_name, embedded, path_of, read
 from worker.media_type import BY_EXTENSION
+from worker.staged import Local, Staged
 from worker.storage import Storage
 
 # Of an endpoint that the catalogue does not know: any media, of at most so many bytes.
@@ -38,44 +38,6 @@ def _unknown(name: str) -> Input | None:
 def storage_key(name: str) -> str:
     """Where storage keeps the bytes of `upload://{name}`."""
     return f"uploads/{name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
-    """A file that stands behind the argument at `path`, where it was named `value`.
-
-    It is read again when it is put, so that many staged jobs do not hold their files in memory.
-    """
-
-    path: str
-    value: str
-    read: Callable[[], bytes]
-
-    def bytes_of(self, name: str) -> bytes:
-        """The bytes, still those of that name. Raises Permanent("input_changed")."""
-        try:
-            data = self.read()
-        except Unusable as unusable:
-            raise self._changed(f"{unusable}, although it could be a moment ago") from unusable
-        if name_of(data) != name:
-            raise self._changed("changed while its job was made; make the job once more")
-        return data
-
-    def _changed(self, message: str) -> Permanent:
-        problem = Problem(path=self.path, value=self.value, message=message)
-        return Permanent("input_changed", str(problem))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """Arguments without local references, the files that stand behind them, and what is wrong.
-
-    `files` maps the name under uploads/ to the file of that content.
-    """
-
-    arguments: dict[str, object]
-    files: dict[str, Local] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

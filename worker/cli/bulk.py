@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -43,10 +43,11 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
     )
     if flags["dry_run"]:
         checks = checks_of(Making.from_env())
-        drafts, there = _read(source, order, checks, _standing())
+        standing, note = _standing()
+        drafts, there = _read(source, order, checks, standing)
         print_rows(drafts, there, as_json=flags["as_json"])
         tell_cost(drafts, there)
-        click.echo("Nothing was sent and nothing written.", err=True)
+        click.echo(f"{note}Nothing was sent and nothing written.", err=True)
         return
     creator = creator_of(MakingJobs.from_env())
     drafts, there = _read(source, order, creator.checks, creator.standing)
@@ -56,16 +57,15 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
     _Making(creator, source, drafts, there).run(as_json=flags["as_json"])
 
 
-def _standing() -> Standing:
-    """Looks up whether a job is there; where no record can be read, says so and finds none."""
+def _standing() -> tuple[Standing, str]:
+    """Looks up whether a job is there, or finds none and says why no record can be read."""
     try:
-        return creator_of(MakingJobs.from_env()).standing
+        return creator_of(MakingJobs.from_env()).standing, ""
     except SettingsError as error:
-        reason = str(error)
-    except RedisConnectionError:
-        reason = "Redis cannot be reached at REDIS_URL"
-    click.echo(f"Every job counts as new, since no record can be read: {reason}.", err=True)
-    return lambda _job: None
+        reason = str(error).partition(". ")[0]
+    except RedisError:
+        reason = "Redis at REDIS_URL cannot be asked"
+    return lambda _job: None, f"{reason}, so that every job counts as new.\n"
 
 
 def _read(
