@@ -150,15 +150,26 @@ TITLES = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))
 
 
 @READ_OFTEN
-@given(st.tuples(SPELT, SPELT), st.tuples(TITLES, TITLES, TITLES))
+@given(st.tuples(SPELT, SPELT), st.tuples(TITLES, TITLES, TITLES), st.booleans())
 def test_what_fal_is_not_asked_changes_no_id(
-    read: Read, spelt: tuple[dict[str, object], ...], titles: tuple[dict[str, str], ...]
+    read: Read,
+    spelt: tuple[dict[str, object], ...],
+    titles: tuple[dict[str, str], ...],
+    unchecked: bool,
 ) -> None:
-    """Metadata of the row or of the command line, options, and how a number is written."""
+    """Metadata of the row or of the command line, options, checks, and how a number is written."""
     before = read(lines({"arguments": {"prompt": "a", **spelt[0]}, "metadata": titles[0]}))
     asked = {"arguments": {**spelt[1], "prompt": "a"}, "metadata": titles[1]}
-    again = read(lines({**asked, "options": {"priority": "low"}}), metadata=titles[2])
-    assert ids(before) == ids(again)
+    asked |= {"options": {"priority": "low"}, "unchecked": unchecked}
+    assert ids(before) == ids(read(lines(asked), metadata=titles[2]))
+
+
+def test_true_is_no_number(read: Read) -> None:
+    """Of what differs to fal, no two are one job."""
+    values = [True, 1, "x", None, [1], {"n": 1}, False, 0]
+    rows = [{"arguments": {"a": value}, "unchecked": True} for value in values]
+    texts = {json.dumps(one): ids(read(lines(one), endpoint="acme/x")) for one in rows}
+    assert len(values) == len({job_id for (job_id,) in texts.values()})
 
 
 @READ_OFTEN

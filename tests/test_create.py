@@ -77,6 +77,19 @@ def test_the_same_id_is_the_same_job(creator: Creator, records: Records) -> None
     assert 1 == len(records.list())
 
 
+def test_the_same_job_may_be_spelt_otherwise(creator: Creator, records: Records) -> None:
+    """A sender that skips the checks the second time, or writes a number as text, asks the same."""
+    for duration, unchecked in [(10, False), ("10", True), (10.0, True)]:
+        creator.create(
+            order(
+                job_id="a1",
+                arguments={"prompt": "a", "duration": duration},
+                unchecked=unchecked,
+            )
+        )
+    assert 1 == len(records.list())
+
+
 def test_files_lie_in_storage_before_the_job_is_woken(
     creator: Creator, records: Records, storage: Storage
 ) -> None:

@@ -11,13 +11,13 @@ import json
 import unicodedata
 from base64 import b32encode
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker import rows
 from worker.catalogue.errors import Refusal
 from worker.checks import Checks
+from worker.content import plain
 from worker.order import Draft, JobRefused, Order
 from worker.row_order import order_of
 
@@ -60,19 +60,7 @@ def _identified(draft: Draft, name: str, seen: Counter[str]) -> Draft:
     job = draft.job
     # Systems that copy files spell the letters of their names in one of two ways.
     name = unicodedata.normalize("NFC", name)
-    content = json.dumps([name, job.endpoint, _plain(job.arguments)], sort_keys=True)
+    content = json.dumps([name, job.endpoint, plain(job.arguments)], sort_keys=True)
     seen[content] += 1
     digest = hashlib.sha256(f"{content}\n{seen[content]}".encode()).digest()
     return replace(draft, job=replace(job, id=b32encode(digest[:10]).decode().lower()))
-
-
-def _plain(value: object) -> object:
-    """The value, 1.0 written as 1: JSON has one kind of number."""
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case list():
-            return [_plain(one) for one in value]
-        case Mapping():
-            return {name: _plain(one) for name, one in value.items()}
-    return value

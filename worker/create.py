@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.checks import Checks
+from worker.content import plain
 from worker.failures import Failure
 from worker.jobs import Job, JobState
 from worker.models import Refusal
@@ -71,7 +72,7 @@ class Creator:
     def standing(self, job: Job) -> Job | None:
         """The job that has this id already. Raises JobRefused if its contents are others."""
         found = self.records.get(job.id)
-        if found and (found.endpoint, found.arguments) != (job.endpoint, job.arguments):
+        if found and _asked(found) != _asked(job):
             raise JobRefused(
                 f"job id {job.id} belongs to another job of {found.endpoint}; "
                 "give this one an id of its own, or none"
@@ -97,3 +98,7 @@ class Creator:
         if standing.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return Created(job=standing, new=new)
+
+
+def _asked(job: Job) -> tuple[str, object]:
+    return job.endpoint, plain(job.arguments)
