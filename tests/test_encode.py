@@ -17,9 +17,11 @@ from worker.making import Making
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
 from worker.pictures import size_of
-from worker.profiles import Profile
+from worker.profiles import AVIF, Profile
+from worker.proof import output
+from worker.tags import AI_ORIGIN
 
-ALL = "web+720p+360p+av1+preview+storyboard+blurhash"
+ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def test_every_output_is_made(everything: Delivery) -> None:
         "poster.webp",
         "video-360p.mp4",
         "video-av1.mp4",
+        "poster.avif",
         "preview.mp4",
         "storyboard.jpg",
         "storyboard.vtt",
@@ -104,7 +107,12 @@ def test_sound(everything: Delivery) -> None:
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("poster.jpg", (480, 640)), ("poster.webp", (480, 640)), ("storyboard.jpg", (800, 1060))],
+    [
+        ("poster.jpg", (480, 640)),
+        ("poster.webp", (480, 640)),
+        ("poster.avif", (480, 640)),
+        ("storyboard.jpg", (800, 1060)),
+    ],
 )
 def test_pictures(name: str, size: tuple[int, int], everything: Delivery) -> None:
     """Each picture has its size, and decodes."""
@@ -158,6 +166,25 @@ def test_every_video_is_tagged(everything: Delivery) -> None:
             assert "job-1" == read_tags(path)["falhook.job_id"]
 
 
+def test_every_picture_is_tagged(everything: Delivery) -> None:
+    """Pictures say that a model made them."""
+    pictures = [path for path in everything.files if path.suffix in {".jpg", ".webp", ".avif"}]
+    assert 4 == len(pictures)
+    for path in pictures:
+        assert AI_ORIGIN.encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize("was", [b"iloc\0", b"ispe", b"iinf\0"])
+def test_a_picture_that_cannot_be_tagged(was: bytes, everything: Delivery, tmp_path: Path) -> None:
+    """An AVIF that another encoder lays out in another way is not delivered without its tags."""
+    poster = tmp_path / "poster.avif"
+    poster.write_bytes(
+        named(everything, "poster.avif").read_bytes().replace(was, b"free\0"[: len(was)])
+    )
+    with pytest.raises(Permanent, match=r"poster\.avif is no picture"):
+        output(poster, AVIF, everything.source)
+
+
 def test_web_limits_the_lines(real: Ffmpeg, tmp_path: Path) -> None:
     """A conforming clip with more lines than the profile allows is scaled down, and says why."""
     profile = replace(Profile.parse("web"), lines=240)
@@ -196,10 +223,10 @@ def test_colours_stay(name: str, told: str, real: Ffmpeg, tmp_path: Path) -> Non
         assert told in described(video)
 
 
-@pytest.mark.parametrize("name", ["poster.jpg", "poster.webp"])
+@pytest.mark.parametrize("name", ["poster.jpg", "poster.webp", "poster.avif"])
 def test_colours_of_pictures(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     """Pictures are BT.601 whatever the video is: a BT.709 green is no other green on a poster."""
-    made = delivered("green", tmp_path, real, "web")
+    made = delivered("green", tmp_path, real, "web+avif")
     first = ("-frames:v", "1", "-vf", "scale=1:1", "-pix_fmt", "rgb24", "-f", "rawvideo")
     seen = []
     for path in (clip("green"), named(made, name)):
@@ -228,9 +255,9 @@ def test_transparent_is_black(real: Ffmpeg, tmp_path: Path) -> None:
 )
 def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     """Where nothing but stills is made, frames are passed over; the one that is taken is not."""
-    alone = delivered(name, tmp_path / "alone", real, "original+webp+blurhash")
-    beside = delivered(name, tmp_path / "beside", real, "original+webp+blurhash+preview")
-    for still in ("poster.jpg", "poster.webp"):
+    alone = delivered(name, tmp_path / "alone", real, "original+webp+avif+blurhash")
+    beside = delivered(name, tmp_path / "beside", real, "original+webp+avif+blurhash+preview")
+    for still in ("poster.jpg", "poster.webp", "poster.avif"):
         assert named(beside, still).read_bytes() == named(alone, still).read_bytes()
     assert beside.blurhash == alone.blurhash
 
@@ -358,9 +385,12 @@ def systems() -> Ffmpeg:
 @pytest.mark.parametrize("name", ["tall", "turned_hevc"])
 def test_the_systems_ffmpeg_makes_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
     """Another build makes every output as well."""
-    profile = "original+360p+preview+storyboard+blurhash+hls"
+    avif = "" if "libsvtav1" in systems.lacks else "+avif"
+    profile = f"original{avif}+360p+preview+storyboard+blurhash+hls"
     made = delivered(name, tmp_path, systems, profile)
-    assert {".mp4", ".jpg", ".vtt", ".m3u8", ".m4s"} == {path.suffix for path in made.files}
+    assert {".mp4", ".jpg", *([".avif"] if avif else []), ".vtt", ".m3u8", ".m4s"} == {
+        path.suffix for path in made.files
+    }
     assert made.source.frames == made.probe.frames
 
 

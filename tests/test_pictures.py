@@ -1,13 +1,16 @@
-"""worker.pictures: size and tags of JPEG, PNG, WebP and GIF, without decoding them."""
+"""worker.pictures: size and tags of JPEG, PNG, WebP, GIF and AVIF, without decoding them."""
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media_factories import ffmpeg
-from worker.pictures import jpeg, png, size_of, tag, webp
+from tests.media_factories import ffmpeg, tags
+from worker.pictures import avif, jpeg, png, size_of, tag, webp
 
 FORMATS = {
     "jpg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg"),
@@ -15,6 +18,7 @@ FORMATS = {
     "lossy.webp": ("-c:v", "libwebp"),
     "lossless.webp": ("-pix_fmt", "bgra", "-c:v", "libwebp", "-lossless", "1"),
     "gif": ("-c:v", "gif"),
+    "avif": ("-pix_fmt", "yuv420p", "-c:v", "libsvtav1", "-preset", "10"),
     "alpha.webp": ("-vf", "format=yuva420p,colorchannelmixer=aa=0.5", "-c:v", "libwebp"),
 }
 PACKET = b"<?xpacket begin?><x:xmpmeta/><?xpacket end='r'?>"
@@ -25,7 +29,8 @@ def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A picture of 322x182 pixels."""
     path = tmp_path_factory.mktemp("pictures") / f"picture.{request.param}"
     source = ("-f", "lavfi", "-i", "testsrc2=s=322x182:d=1", "-frames:v", "1")
-    ffmpeg(*source, *FORMATS[request.param], "-update", "1", "-f", "image2", str(path))
+    container = ("-f", "avif") if path.suffix == ".avif" else ("-update", "1", "-f", "image2")
+    ffmpeg(*source, *FORMATS[request.param], *container, str(path))
     return path
 
 
@@ -93,8 +98,61 @@ def test_no_picture_is_refused(tmp_path: Path) -> None:
 def test_any_bytes(head: bytes, body: bytes, tail: bytes) -> None:
     """Whatever the bytes, there is a size or none, and what has one can be tagged."""
     data = head + body + tail
-    for form in (jpeg, png, webp):
+    for form in (jpeg, png, webp, avif):
         width, height = form.size_of(data)
         assert width >= 0 <= height
         if width and height:
             assert PACKET in form.tagged(data, PACKET)
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An AVIF of 322x182 pixels."""
+    path = tmp_path_factory.mktemp("still") / "still.avif"
+    source = ("-f", "lavfi", "-i", "testsrc2=s=322x182:d=1", "-frames:v", "1")
+    ffmpeg(*source, *FORMATS["avif"], "-f", "avif", str(path))
+    return path.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_others_read_the_xmp(picture: Path, tmp_path: Path) -> None:
+    """A reader that is not ours finds the packet, and the picture whole."""
+    path = copied(picture, tmp_path)
+    tag(path, tags().xmp({}))
+    asked = ["exiftool", "-json", "-XMP:all", "-ImageSize", "-Warning", "-Error", str(path)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60)
+    (found,) = json.loads(done.stdout)
+    assert ("A fox in the snow", "322x182") == (found["Title"], found["ImageSize"])
+    assert not {"Warning", "Error"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"ftypavif", b"ftypavis"),
+        (b"pitm", b"iref"),
+        (b"iloc\0", b"iloc\1"),
+        (b"iinf\0", b"iinf\1"),
+        (b"ispe", b"free"),
+        (b"\0\1\0\0\0\1\0\0", b"\0\1\0\0\0\2\0\0"),
+    ],
+)
+def test_another_layout_has_no_size(old: bytes, new: bytes, still: bytes, tmp_path: Path) -> None:
+    """What items an AVIF has is known, or it is not touched."""
+    assert 1 == still.count(old)
+    (tmp_path / "other").write_bytes(still.replace(old, new))
+    assert (0, 0) == size_of(tmp_path / "other")
+    with pytest.raises(ValueError, match="no whole JPEG"):
+        tag(tmp_path / "other", PACKET)
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 330), st.integers(0, 255)), max_size=4))
+def test_any_header(changes: list[tuple[int, int]], still: bytes) -> None:
+    """Whatever an AVIF's header says, it is refused, or its own bytes are kept."""
+    data = bytearray(avif.tagged(still, PACKET))
+    for at, value in changes:
+        data[at] = value
+    if any(avif.size_of(bytes(data))):
+        made = avif.tagged(bytes(data), PACKET)
+        assert PACKET in made
+        assert still[-1000:] in made

@@ -52,6 +52,9 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *video, *_AS_TIMED, *bounds, *frames, "-f", "mp4", output.file]
         case Still():
             encoder = ["-c:v", output.encoder, *output.arguments]
+            if output.encoder == _OWN_THREADS:
+                encoder += [*_threads(output.encoder, ffmpeg), "-f", "avif", output.file]
+                return [*mapped, *_BARE, "-frames:v", "1", *encoder]
         case Storyboard():
             encoder = ["-c:v", "mjpeg", "-q:v", "4"]
         case Blur():

@@ -16,10 +16,13 @@ from worker.tone import sdr
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
 _OVER_BLACK = "premultiply=inplace=1"
 _WITH_ALPHA = frozenset({"ap4h"})  # ProRes 4444
-# Pictures are BT.601 whatever the video is: JFIF's in full range, WebP's in limited.
+# Pictures are BT.601 whatever the video is: JFIF's in full range, the others in limited. AVIF says
+# so, where the build does; where it does not, readers take it for granted.
 _COLOURS = {
     "mjpeg": "out_color_matrix=bt601:out_range=full,setsar=1,format=yuvj420p",
     "libwebp": "out_color_matrix=bt601:out_range=limited,setsar=1,format=yuv420p",
+    "libsvtav1": "out_color_matrix=bt601:out_range=limited,setsar=1,format=yuv420p,"
+    "setparams=color_primaries=bt709:color_trc=iec61966-2-1:colorspace=smpte170m",
 }
 
 

@@ -20,6 +20,7 @@ CONTENT_TYPES = {
     ".m4a": "audio/mp4",
     ".flac": "audio/flac",
     ".ogg": "audio/ogg",
+    ".avif": "image/avif",
     ".vtt": "text/vtt",
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/mp4",

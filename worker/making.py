@@ -59,12 +59,14 @@ class Making:
         Its last one may be shown for long, or its edit list may show fewer than it holds.
         """
         stills = [output for output in plan.outputs if isinstance(output, Still | Blur)]
-        lost = tuple(replace(still, at=0.0) for still in stills if not self._holds(still.file))
+        lost = tuple(replace(still, at=0.0) for still in stills if not self._has_frame(still))
         return replace(plan, master=None, outputs=lost) if lost else None
 
-    def _holds(self, name: str) -> bool:
-        path = self.scratch / name
-        return path.is_file() and path.stat().st_size > 0
+    def _has_frame(self, still: Still | Blur) -> bool:
+        path = self.scratch / still.file
+        if isinstance(still, Blur) or not path.is_file():
+            return path.is_file() and path.stat().st_size > 0
+        return any(size_of(path))
 
     def verify(self, plan: Plan) -> None:
         """Return if each output in the scratch directory is what was asked for."""

@@ -105,6 +105,8 @@ class Hls:
 Output = Rendition | Still | Preview | Storyboard | Blur | Hls
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))
+# A third of WebP's bytes, for 30 ms more of processor time.
+AVIF = Still(file="poster.avif", encoder="libsvtav1", arguments=("-preset", "8", "-crf", "32"))
 
 # The master's most lines (None: as many as its source has), and what always comes with it.
 MASTERS: MappingProxyType[str, tuple[int | None, tuple[Output, ...]]] = MappingProxyType(
@@ -116,6 +118,7 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
         "360p": Rendition(file="video-360p.mp4", lines=360),
         "av1": Rendition(file="video-av1.mp4", lines=720, encoding=AV1, codec="av01"),
         "webp": WEBP,
+        "avif": AVIF,
         "preview": Preview(),
         "storyboard": Storyboard(),
         "blurhash": Blur(),

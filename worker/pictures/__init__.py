@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from worker.pictures import gif, jpeg, png, webp
+from worker.pictures import avif, gif, jpeg, png, webp
 
 __all__ = ["MAX_PICTURE", "has_credentials", "size_of", "tag"]
 
 MAX_PICTURE = 32 << 20  # bytes of a picture that is read into memory
-_FORMATS = (jpeg, png, webp, gif)
+_FORMATS = (jpeg, png, webp, gif, avif)
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) where the file is no whole JPEG, PNG, WebP or GIF."""
+    """Width and height in pixels; (0, 0) where the file is no whole JPEG, PNG, WebP, GIF or AVIF."""
     data = _read(path)
     return next((size for form in _FORMATS if any(size := form.size_of(data))), (0, 0))
 
@@ -26,7 +26,7 @@ def tag(path: Path, xmp: bytes) -> None:
         if any(form.size_of(data)):
             path.write_bytes(form.tagged(data, xmp))
             return
-    raise ValueError("it is no whole JPEG, PNG, WebP or GIF picture")
+    raise ValueError("it is no whole JPEG, PNG, WebP, GIF or AVIF picture")
 
 
 def has_credentials(path: Path) -> bool:
