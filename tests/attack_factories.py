@@ -2,7 +2,9 @@
 
 import random
 import struct
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.media_factories import CLIPS, HOSTILE, Movie, box, clip, ffmpeg, numbers
@@ -120,6 +122,148 @@ def _many_samples(_: Path) -> bytes:
         begin = data.find(kind) + at
         data[begin : begin + 4 * len(values)] = numbers(*values)
     return bytes(data)
+
+
+TABLE = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+_MANY = 64 << 20
+
+
+def _within(data: bytes | bytearray, path: tuple[bytes, ...]) -> list[int]:
+    """Where each of the boxes on this path begins."""
+    begins, at, end = [], 0, len(data)
+    for kind in path:
+        while data[at + 4 : at + 8] != kind:
+            at += int.from_bytes(data[at : at + 4])
+            assert at < end, kind
+        begins.append(at)
+        at, end = at + 8, at + int.from_bytes(data[at : at + 4])
+    return begins
+
+
+def inserted(path: tuple[bytes, ...], extra: bytes, *, offsets: bool = True) -> bytes:
+    """A real clip with one more box at the end of the box at this path, or in front of moov."""
+    data = bytearray(clip("no_audio").read_bytes())
+    begins = _within(data, path or (b"moov",))
+    at = begins[-1] + (int.from_bytes(data[begins[-1] :][:4]) if path else 0)
+    for begin in begins if path else ():
+        data[begin : begin + 4] = numbers(int.from_bytes(data[begin : begin + 4]) + len(extra))
+    table = data.find(b"stco") + 8
+    for entry in range(int.from_bytes(data[table : table + 4]) if offsets else 0):
+        held = slice(table + 4 + 4 * entry, table + 8 + 4 * entry)
+        data[held] = numbers(int.from_bytes(data[held]) + len(extra))
+    data[at:at] = extra
+    return bytes(data)
+
+
+def _appended(extra: bytes) -> bytes:
+    return clip("no_audio").read_bytes() + extra
+
+
+def _big_track() -> bytes:
+    """The track of `many_samples`, which weighs no more than a good one."""
+    data = _many_samples(Path())
+    (_, at) = _within(data, (b"moov", b"trak"))
+    return data[at : at + int.from_bytes(data[at : at + 4])]
+
+
+def _packed(moov: bytes) -> bytes:
+    """A movie header compressed with zlib (QuickTime File Format, Compressed Movie Resources)."""
+    packed = numbers(len(moov)) + zlib.compress(moov)
+    return box(b"cmov", box(b"dcom", b"zlib"), box(b"cmvd", packed))
+
+
+def _pieces(kind: bytes = b"moof") -> bytes:
+    run = box(b"trun", numbers(0, _MANY))
+    head = box(b"tfhd", numbers(0x20008, 1, 1))
+    return box(kind, box(b"mfhd", numbers(0, 1)), box(b"traf", head, run))
+
+
+def _described(extra: bytes) -> bytes:
+    """A clip whose first sample description ends with this box."""
+    data = inserted(TABLE, extra)
+    (*path, stsd) = _within(data, (*TABLE, b"stsd"))
+    end = path[-1] + int.from_bytes(data[path[-1] :][:4])
+    size = int.from_bytes(data[stsd : stsd + 4])
+    entry = int.from_bytes(data[stsd + 16 : stsd + 20])
+    moved = bytearray(data[stsd : stsd + size] + extra)
+    moved[:4], moved[16:20] = numbers(size + len(extra)), numbers(entry + len(extra))
+    return data[:stsd] + moved + data[stsd + size : end - len(extra)] + data[end:]
+
+
+def _eight_tracks() -> bytes:
+    """A movie whose tracks each have as many samples as all of them may have together."""
+    many, clock = 1 << 20, 1 << 20
+    movie = Movie(same_size=1, count=many, timescale=clock, times=((many, 1),), media=bytes(many))
+    return replace(movie, more_tracks=7).bytes()
+
+
+def _list(kind: bytes, *values: int) -> bytes:
+    return box(kind, numbers(0, *values))
+
+
+def _said(*content: bytes) -> bytes:
+    return inserted((b"moov",), box(b"udta", *content))
+
+
+_HANDLER = box(b"hdlr", bytes(8), b"mdirappl", bytes(9))
+# What a demuxer would find although the boxes that belong there are in order: nothing but the
+# last of two, the wrong place, or a count without entries.
+MISPLACED: Mapping[str, Callable[[], bytes]] = {
+    "sizes_twice": lambda: inserted(TABLE, _list(b"stsz", 1, _MANY)),
+    "times_twice": lambda: inserted(TABLE, _list(b"stts", 1, 1, 86400 * 12288)),
+    "chunks_twice": lambda: inserted(TABLE, _list(b"stsc", 1, 1, _MANY, 1)),
+    "shifts_twice": lambda: inserted(TABLE, _list(b"ctts", 1, _MANY, 5) * 2),
+    "offsets_twice": lambda: inserted(TABLE, box(b"co64", numbers(0, 1, 0, 100))),
+    "keyframes_twice": lambda: inserted(TABLE, _list(b"stss", 1, 1) * 2),
+    "description_twice": lambda: inserted(TABLE, _list(b"stsd", 1) + box(b"jpeg", bytes(78))),
+    "table_twice": lambda: inserted(TABLE[:4], box(b"stbl", _list(b"stsz", 1, _MANY))),
+    "media_twice": lambda: inserted(TABLE[:2], box(b"mdia")),
+    "clock_twice": lambda: inserted(TABLE[:3], box(b"mdhd", numbers(0, 0, 0, 1, 1 << 24, 0))),
+    "handler_twice": lambda: inserted(TABLE[:3], _HANDLER),
+    "edits_twice": lambda: inserted(TABLE[:2], box(b"edts", _list(b"elst", 1, 0, 0, 1 << 16)) * 2),
+    "edit_lists_in_one": lambda: inserted(TABLE[:2], box(b"edts", _list(b"elst", 0) * 2)),
+    "movie_clock_twice": lambda: inserted(TABLE[:1], box(b"mvhd", bytes(100))),
+    "track_in_front": lambda: inserted((), _big_track()),
+    "track_behind": lambda: _appended(_big_track()),
+    "track_in_user_data": lambda: _said(_big_track()),
+    "track_in_nested_user_data": lambda: _said(box(b"udta", _big_track())),
+    "track_in_meta": lambda: _said(box(b"meta", bytes(4), _HANDLER, _big_track())),
+    "track_in_quicktime_meta": lambda: _said(box(b"meta", _HANDLER, _big_track())),
+    "track_in_late_meta": lambda: _said(
+        box(b"meta", bytes(4), box(b"free", bytes(4)), _HANDLER, _big_track())
+    ),
+    "track_in_items": lambda: _said(box(b"meta", bytes(4), _HANDLER, box(b"ilst", _big_track()))),
+    "track_in_reference": lambda: inserted(TABLE[:2], box(b"tref", _big_track())),
+    "track_in_description": lambda: _described(_big_track()),
+    "sizes_in_description": lambda: _described(_list(b"stsz", 1, _MANY)),
+    "header_in_hoov": lambda: _appended(box(b"hoov", box(b"mvhd", bytes(100)), _big_track())),
+    "packed_in_front": lambda: inserted((), _packed(box(b"moov", _big_track()))),
+    "packed_behind": lambda: _appended(_packed(box(b"moov", _big_track()))),
+    "packed_in_user_data": lambda: _said(_packed(box(b"moov", _big_track()))),
+    "packed_bomb": lambda: _said(_packed(box(b"moov", bytes(120 << 20)))),
+    "reference_in_user_data": lambda: _said(box(b"rmra", box(b"rmda"))),
+    "fragment_in_header": lambda: inserted((b"moov",), _pieces()),
+    "fragment_in_user_data": lambda: _said(_pieces()),
+    "fragment_without_its_box": lambda: _appended(_pieces(b"udta")),
+    "run_behind": lambda: _appended(box(b"trun", numbers(0, _MANY))),
+    "compact_sizes": lambda: inserted(TABLE, _list(b"stz2", 4, _MANY)),
+    "partial_keyframes": lambda: inserted(TABLE, _list(b"stps", 0x0FFFFFFF)),
+    "groups": lambda: inserted(TABLE, box(b"sbgp", numbers(0), b"rap ", numbers(0x0FFFFFFF))),
+    "group_kinds": lambda: inserted(
+        TABLE, box(b"sgpd", numbers(1 << 24), b"roll", numbers(2, 0x0FFFFFFF))
+    ),
+    "keys": lambda: _said(box(b"meta", bytes(4), _HANDLER, _list(b"keys", 0x0FFFFFFF))),
+    "items_of_stills": lambda: _said(
+        box(b"meta", bytes(4), _HANDLER, box(b"iinf", numbers(1 << 24, 0x0FFFFFFF)))
+    ),
+    "samples_of_all_tracks": _eight_tracks,
+    "protection": lambda: inserted(
+        (b"moov",), box(b"pssh", numbers(1 << 24), bytes(16), numbers(0x0FFFFFFF))
+    ),
+    "protected_sizes": lambda: inserted(
+        TABLE, box(b"saiz", numbers(0), b"\0", numbers(0x0FFFFFFF))
+    ),
+}
 
 
 def _cut(_: Path) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.attack_factories import MISPLACED, TABLE, inserted
 from tests.media_factories import HOSTILE, UNSUPPORTED, Movie, box, clip, ffmpeg, numbers
 from worker.failures import Permanent
 from worker.mp4 import probe, read_tags
@@ -110,6 +111,30 @@ def test_hostile_is_invalid(name: str, scratch: Path) -> None:
         probe(written(scratch, make()))
     assert "media_invalid" == refused.value.reason
     assert words in refused.value.sentence
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_a_box_where_none_belongs(name: str, scratch: Path) -> None:
+    """What a demuxer would find beside the boxes that were weighed is refused."""
+    with pytest.raises(Permanent):
+        probe(written(scratch, MISPLACED[name]()))
+
+
+def test_boxes_of_other_names_may_stand_anywhere(scratch: Path) -> None:
+    """Tags, references between tracks, groups and unknown boxes are no attack."""
+    said = box(b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(25)), box(b"ilst")), bytes(4))
+    groups = box(b"sbgp", numbers(0), b"rap ", numbers(1, 48, 0))
+    reference = box(b"tref", box(b"cdsc", numbers(1)))
+    unknown = box(b"abcd", box(b"trak"))
+    for depth, extra in (
+        (1, said),
+        (2, said),
+        (2, reference),
+        (3, said),
+        (5, groups),
+        (5, unknown),
+    ):
+        assert 48 == probe(written(scratch, inserted(TABLE[:depth], extra))).frames
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)

@@ -21,6 +21,15 @@ def invalid(sentence: str) -> Permanent:
     return Permanent("media_invalid", sentence)
 
 
+class Unhandled(Permanent):
+    """Good media, as far as is known, of a kind that is not handled: it may stay as it is."""
+
+
+def unhandled(sentence: str) -> Unhandled:
+    """The failure of such a file."""
+    return Unhandled("media_unsupported", sentence)
+
+
 def box(kind: bytes, *content: bytes) -> bytes:
     """A box around this content."""
     size = 8 + sum(map(len, content))

@@ -6,8 +6,7 @@ Everything here is read from headers; the decoder has the last word on what the 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from worker.failures import Permanent
-from worker.mp4.boxes import Box, Walk, invalid
+from worker.mp4.boxes import Box, Walk, invalid, unhandled
 from worker.mp4.colour import Colour, colour
 
 _CHROMA = {0: "4:0:0", 1: "4:2:0", 2: "4:2:2", 3: "4:4:4"}
@@ -59,9 +58,9 @@ class Video:
 def video(entry: Box, walk: Walk) -> Video:
     """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `Permanent` where we know no codec."""
     if entry.kind == "encv":
-        raise Permanent("media_unsupported", "its video is encrypted")
+        raise unhandled("its video is encrypted")
     if entry.kind not in _VIDEO:
-        raise Permanent("media_unsupported", "its video codec is not one that is handled")
+        raise unhandled("its video codec is not one that is handled")
     codec, configuration, read = _VIDEO[entry.kind]
     inside = Box(entry.kind, entry.body, walk.boxes(entry.body[78:]))
     config = inside.find(configuration) if configuration else None
@@ -83,7 +82,7 @@ def video(entry: Box, walk: Walk) -> Video:
 def audio(entry: Box, walk: Walk) -> str:
     """The name of an AudioSampleEntry's codec, "unknown" where we have none."""
     if entry.kind == "enca":
-        raise Permanent("media_unsupported", "its audio is encrypted")
+        raise unhandled("its audio is encrypted")
     if entry.kind != "mp4a":
         return _AUDIO.get(entry.kind, "unknown")
     version = entry.u32(8) >> 16  # QuickTime's longer descriptions have versions 1 and 2

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.failures import Permanent
-from worker.mp4 import codecs
-from worker.mp4.boxes import Box, Extent, Walk, invalid
+from worker.mp4 import codecs, places
+from worker.mp4.boxes import Box, Extent, Walk, invalid, unhandled
 from worker.mp4.colour import Colour
 from worker.mp4.samples import Samples
 from worker.mp4.sniff import require_mp4
@@ -84,7 +83,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     tracks, fragmented = tracks_of(file, extents, walk, moov, length)
     picture = next((track for track in tracks if track.handler == "vide"), None)
     if picture is None:
-        raise Permanent("media_unsupported", "it has no video track")
+        raise unhandled("it has no video track")
     sound = next((track for track in tracks if track.handler == "soun"), None)
     video = codecs.video(picture.entry, walk)
     _require_frames(video, picture.samples)
@@ -115,16 +114,16 @@ def _probe(file: BinaryIO, length: int) -> Probe:
 def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int, Box]:
     """The one movie header and where it begins."""
     if any(extent.kind == "meta" for extent in extents):
-        raise Permanent("media_unsupported", "it holds still pictures beside or instead of a video")
+        raise unhandled("it holds still pictures beside or instead of a video")
+    places.require_root(extents)
     match [extent for extent in extents if extent.kind == "moov"]:
         case [extent]:
             moov = walk.load(file, extent)
+            places.require_inside(moov, walk)
         case []:
             raise invalid("it has no movie header ('moov' box)")
         case _:
             raise invalid("it has more than one movie header")
-    if moov.find("cmov") or moov.find("rmra"):
-        raise invalid("its movie header is compressed or refers to other files")
     return extent.start, moov
 
 

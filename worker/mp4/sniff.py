@@ -2,8 +2,7 @@
 
 import re
 
-from worker.failures import Permanent
-from worker.mp4.boxes import invalid
+from worker.mp4.boxes import invalid, unhandled
 
 _TEXTS = (
     (re.compile(rb"#EXTM3U"), "an HLS playlist"),
@@ -34,11 +33,11 @@ def require_mp4(head: bytes) -> None:
         raise invalid("it is empty")
     if head[4:8] == b"ftyp":
         if head[8:12] in _STILLS:
-            raise Permanent("media_unsupported", "it is a still picture, not an MP4 video")
+            raise unhandled("it is a still picture, not an MP4 video")
         return
     for pattern, name in _MEDIA:
         if pattern.match(head):
-            raise Permanent("media_unsupported", f"it is {name}, not an MP4 video")
+            raise unhandled(f"it is {name}, not an MP4 video")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for pattern, name in _TEXTS:
         if pattern.match(text):

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.mp4 import samples
+from worker.mp4 import places, samples
 from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid
 
 MAX_TRACKS = 8
@@ -33,13 +33,20 @@ def tracks_of(
     pieces = [extent for extent in extents if extent.kind == "moof"]
     if not pieces:
         fragmented = moov.find("mvex") is not None
-        return [_track(trak, clock, length, walk, None) for trak in traks], fragmented
+        return _bounded([_track(trak, clock, length, walk, None) for trak in traks]), fragmented
     if sum(piece.size for piece in pieces) > MAX_HEADER:
         raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
     fragments = samples.Fragments(moov, timescales)
     for piece in pieces:
-        fragments.add(walk.load(file, piece))
-    return [_track(trak, clock, length, walk, fragments) for trak in traks], True
+        moof = walk.load(file, piece)
+        places.require_inside(moof, walk)
+        fragments.add(moof)
+    return _bounded([_track(trak, clock, length, walk, fragments) for trak in traks]), True
+
+
+def _bounded(tracks: list[Track]) -> list[Track]:
+    samples.bound(sum(track.samples.count for track in tracks))
+    return tracks
 
 
 def _track(
