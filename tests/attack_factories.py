@@ -266,6 +266,56 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
 }
 
 
+def _falsified(kind: bytes, at: int, *values: int) -> Callable[[], bytes]:
+    """A real clip with other numbers in its table of this kind, `at` numbers after its flags."""
+
+    def make() -> bytes:
+        data = bytearray(clip("no_audio").read_bytes())
+        begin = data.index(kind) + 8 + 4 * at
+        data[begin : begin + 4 * len(values)] = numbers(*values)
+        return bytes(data)
+
+    return make
+
+
+def _spread(moov_last: bool) -> bytes:
+    """A clip of several chunks, since each of its sounds has one."""
+    return clip("moov_last" if moov_last else "high").read_bytes()
+
+
+def _chunks_halved() -> bytes:
+    data = bytearray(_spread(moov_last=False))
+    at = data.index(b"stco") + 8
+    data[at : at + 4] = numbers(int.from_bytes(data[at : at + 4]) // 2)
+    return bytes(data)
+
+
+def _last_chunk(to: int) -> bytes:
+    """The last chunk of the first track begins so many bytes before the end of the media data."""
+    data = bytearray(_spread(moov_last=True))
+    table, end = data.index(b"stco") + 8, data.index(b"moov") - 4
+    last = table + 4 * int.from_bytes(data[table : table + 4])
+    data[last : last + 4] = numbers(end - to)
+    return bytes(data)
+
+
+# Tables that agree with themselves, and not with each other: what is played is less than is told.
+INCOMPLETE: Mapping[str, tuple[Callable[[], bytes], str]] = {
+    "chunks_halved": (_chunks_halved, "disagree"),
+    "no_chunks": (_falsified(b"stco", 0, 0), "nowhere"),
+    "last_chunk_at_the_end": (lambda: _last_chunk(10), "outside its media data"),
+    "last_chunk_behind": (lambda: _last_chunk(0), "outside its media data"),
+    "chunk_in_front": (_falsified(b"stco", 1, 8), "outside its media data"),
+    "late_first_chunk": (_falsified(b"stsc", 1, 5), "out of order"),
+    "empty_chunks": (_falsified(b"stsc", 2, 0), "out of order"),
+    "fuller_chunks": (_falsified(b"stsc", 2, 999), "disagree"),
+    "no_such_description": (_falsified(b"stsc", 3, 2), "description"),
+    "shifts_cut": (_falsified(b"ctts", 0, 1), "disagree"),
+    "keyframe_beyond": (_falsified(b"stss", 1, 9999), "keyframes"),
+    "keyframe_zero": (_falsified(b"stss", 1, 0), "keyframes"),
+}
+
+
 def _cut(_: Path) -> bytes:
     data = clip("high").read_bytes()
     return data[: len(data) * 3 // 4]

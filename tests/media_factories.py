@@ -188,6 +188,9 @@ _SPS = bytes.fromhex("42c00dd905066c0440000003004000000c03c50a9380")
 _AVCC = bytes([1, 0x42, 0xC0, 13, 0xFF, 0xE1, 0, len(_SPS)]) + _SPS + b"\x01\0\4\x68\xcb\x83\xcb"
 
 
+_FTYP = box(b"ftyp", b"isom", numbers(512), b"isom", b"mp41")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Movie:
     """A whole MP4 of one H.264 track, every number of which a test may falsify."""
@@ -199,7 +202,7 @@ class Movie:
     same_size: int = 10
     sizes: tuple[int, ...] = ()
     count: int = 2
-    offsets: tuple[int, ...] = (40,)
+    offsets: tuple[int, ...] | None = None  # None: one, where the media data begins
     entry: bytes = b"avc1"
     avcc: bytes = box(b"avcC", _AVCC)
     dref_flags: int = 1
@@ -215,6 +218,7 @@ class Movie:
 
     def table(self) -> bytes:
         """The sample table, as claimed."""
+        offsets = self._begin() if self.offsets is None else self.offsets
         width, height = self.size
         picture = bytes(24) + struct.pack(">HH", width, height) + bytes(50) + self.avcc
         timing = [number for pair in self.times for number in pair]
@@ -225,8 +229,12 @@ class Movie:
             self.shifts,
             box(b"stsc", numbers(0, 1, 1, min(self.count, 1 << 20), 1)),
             box(b"stsz", numbers(0, self.same_size, self.count, *self.sizes)),
-            box(b"stco", numbers(0, len(self.offsets), *self.offsets)),
+            box(b"stco", numbers(0, len(offsets), *offsets)),
         )
+
+    def _begin(self) -> tuple[int, ...]:
+        before = len(_FTYP) + len(self.before) + len(replace(self, offsets=(0,)).moov())
+        return (before + 8,)
 
     def track(self) -> bytes:
         """The track around it."""
@@ -255,8 +263,7 @@ class Movie:
 
     def bytes(self) -> bytes:
         """The file."""
-        ftyp = box(b"ftyp", b"isom", numbers(512), b"isom", b"mp41")
-        return ftyp + self.before + self.moov() + box(b"mdat", self.media) + self.after
+        return _FTYP + self.before + self.moov() + box(b"mdat", self.media) + self.after
 
 
 def _nested(depth: int) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.attack_factories import MISPLACED, TABLE, inserted
+from tests.attack_factories import INCOMPLETE, MISPLACED, TABLE, inserted
 from tests.media_factories import HOSTILE, UNSUPPORTED, Movie, box, clip, ffmpeg, numbers
 from worker.failures import Permanent
 from worker.mp4 import probe, read_tags
@@ -135,6 +135,15 @@ def test_boxes_of_other_names_may_stand_anywhere(scratch: Path) -> None:
         (5, unknown),
     ):
         assert 48 == probe(written(scratch, inserted(TABLE[:depth], extra))).frames
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_tables_that_disagree(name: str, scratch: Path) -> None:
+    """A clip of which a player would find less than its headers tell is refused."""
+    make, words = INCOMPLETE[name]
+    with pytest.raises(Permanent, match="media_invalid") as refused:
+        probe(written(scratch, make()))
+    assert words in refused.value.sentence
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)

@@ -2,9 +2,9 @@
 
 from worker.mp4.colour import Colour
 from worker.mp4.moves import NotRewritable
+from worker.mp4.numbers import MAX_SECONDS
 from worker.mp4.probe import MAX_PIXELS, Probe, has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
-from worker.mp4.samples import MAX_SECONDS
 from worker.mp4.tags import others as other_tags
 from worker.mp4.tags import read as read_tags
 from worker.mp4.tags import udta

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from worker.copy_range import copy_range
 from worker.mp4.boxes import Box, Extent, invalid
-from worker.mp4.samples import numbers
+from worker.mp4.numbers import numbers
 
 _WIDE = 1 << 32
 

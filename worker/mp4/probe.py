@@ -8,9 +8,8 @@ from typing import BinaryIO
 from worker.mp4 import codecs, places
 from worker.mp4.boxes import Box, Extent, Walk, invalid, unhandled
 from worker.mp4.colour import Colour
-from worker.mp4.samples import Samples
 from worker.mp4.sniff import require_mp4
-from worker.mp4.tracks import tracks_of
+from worker.mp4.tracks import Track, tracks_of
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
 MIN_SIDE = 16  # pixels
@@ -23,6 +22,9 @@ class Probe:
 
     `profile`, `bit_depth` and `chroma` are None where the headers do not say, `audio` where there
     is no audio track. `faststart`: the movie header comes before the media data.
+
+    `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
+    `audio_start`; of `frames` they show `shown_frames`. Those of audio are None without it.
     """
 
     major_brand: str
@@ -38,7 +40,11 @@ class Probe:
     chroma: str | None
     colour: Colour
     audio: str | None
+    audio_seconds: float | None
+    audio_start: float | None
+    start: float
     frames: int
+    shown_frames: int
     fps: float
     faststart: bool
     fragmented: bool
@@ -86,13 +92,12 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         raise unhandled("it has no video track")
     sound = next((track for track in tracks if track.handler == "soun"), None)
     video = codecs.video(picture.entry, walk)
-    _require_frames(video, picture.samples)
+    _require_frames(video, picture)
     media = [extent.start for extent in extents if extent.kind == "mdat"]
-    lasting = picture.samples.seconds
     return Probe(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
         size=length,
-        duration=min(lasting, picture.shown or lasting),
+        duration=picture.shown.seconds,
         width=video.width,
         height=video.height,
         rotation=picture.rotation,
@@ -103,8 +108,12 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         chroma=video.chroma,
         colour=video.colour,
         audio=codecs.audio(sound.entry, walk) if sound else None,
+        audio_seconds=sound.shown.seconds if sound else None,
+        audio_start=sound.shown.start if sound else None,
+        start=picture.shown.start,
         frames=picture.samples.count,
-        fps=picture.samples.count / lasting,
+        shown_frames=picture.shown.samples,
+        fps=picture.samples.count / picture.samples.seconds,
         faststart=bool(media) and moov_at < media[0],
         fragmented=fragmented,
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
@@ -127,13 +136,15 @@ def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int
     return extent.start, moov
 
 
-def _require_frames(video: codecs.Video, held: Samples) -> None:
+def _require_frames(video: codecs.Video, picture: Track) -> None:
     if video.width * video.height > MAX_PIXELS:
         raise invalid(f"its frames of {video.width}x{video.height} pixels are larger than is taken")
     if min(video.width, video.height) < MIN_SIDE:
         raise invalid(f"its frames are less than {MIN_SIDE} pixels wide or high")
-    if not held.count or not held.seconds:
+    if not picture.samples.count or not picture.samples.seconds:
         raise invalid("its video track has no frames, or they last no time")
+    if not picture.shown.samples or not picture.shown.seconds:
+        raise invalid("its edit list shows none of its frames")
 
 
 def _is_c2pa(file: BinaryIO, extent: Extent) -> bool:

@@ -1,24 +1,30 @@
 """The tracks of an MP4: what each holds, how long, and which way up."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.mp4 import places, samples
+from worker.mp4 import places
 from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid
+from worker.mp4.chunks import Span, spans
+from worker.mp4.edits import Shown, shown
+from worker.mp4.fragments import Fragments
+from worker.mp4.numbers import MAX_SECONDS, bound, seconds
+from worker.mp4.samples import Samples, table
 
 MAX_TRACKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One track: its sample description, degrees clockwise, samples, and seconds shown (0: all)."""
+    """One track: its sample description, degrees clockwise, samples, and what of them is shown."""
 
     handler: str
     entry: Box
     rotation: int
-    samples: samples.Samples
-    shown: float
+    samples: Samples
+    shown: Shown
 
 
 def tracks_of(
@@ -28,48 +34,55 @@ def tracks_of(
     traks = moov.all("trak")
     if len(traks) > MAX_TRACKS:
         raise invalid(f"it has more than {MAX_TRACKS} tracks")
+    bound(sum(trak.need("mdia", "minf", "stbl", "stsz").u32(8) for trak in traks))
     clock = _movie_clock(moov)
-    timescales = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in traks}
+    fragments = _fragments(file, extents, walk, moov)
+    media = spans(extents)
+    tracks = []
+    for trak in traks:
+        timescale, held = _samples(trak, media, length)
+        if fragments:
+            held = fragments.joined(_track_id(trak), held)
+        tracks.append(_track(trak, walk, held, shown(trak, clock, timescale, held)))
+    bound(sum(track.samples.count for track in tracks))
+    return tracks, fragments is not None or moov.find("mvex") is not None
+
+
+def _fragments(
+    file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box
+) -> Fragments | None:
     pieces = [extent for extent in extents if extent.kind == "moof"]
     if not pieces:
-        fragmented = moov.find("mvex") is not None
-        return _bounded([_track(trak, clock, length, walk, None) for trak in traks]), fragmented
+        return None
     if sum(piece.size for piece in pieces) > MAX_HEADER:
         raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
-    fragments = samples.Fragments(moov, timescales)
+    clocks = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in moov.all("trak")}
+    fragments = Fragments(moov, clocks)
     for piece in pieces:
         moof = walk.load(file, piece)
         places.require_inside(moof, walk)
         fragments.add(moof)
-    return _bounded([_track(trak, clock, length, walk, fragments) for trak in traks]), True
+    return fragments
 
 
-def _bounded(tracks: list[Track]) -> list[Track]:
-    samples.bound(sum(track.samples.count for track in tracks))
-    return tracks
+def _samples(trak: Box, media: Sequence[Span], length: int) -> tuple[int, Samples]:
+    """The clock of a track, and the samples that the movie header has of it."""
+    timescale, ticks = _clock(trak.need("mdia", "mdhd"))
+    seconds(ticks, timescale, limit=MAX_SECONDS, what="one of its tracks")
+    return timescale, table(trak.need("mdia", "minf", "stbl"), timescale, media, length)
 
 
-def _track(
-    trak: Box, clock: int, length: int, walk: Walk, fragments: samples.Fragments | None
-) -> Track:
-    media = trak.need("mdia")
-    table = media.need("minf", "stbl")
-    timescale, ticks = _clock(media.need("mdhd"))
-    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="one of its tracks")
-    held = samples.table(table, timescale, length)
-    if fragments:
-        more = fragments.samples(_track_id(trak))
-        held = samples.Samples(count=held.count + more.count, seconds=held.seconds + more.seconds)
-    _require_self_contained(media.find("minf", "dinf", "dref"), walk)
-    entries = walk.boxes(table.need("stsd").body[8:])
+def _track(trak: Box, walk: Walk, held: Samples, shown: Shown) -> Track:
+    _require_self_contained(trak.find("mdia", "minf", "dinf", "dref"), walk)
+    entries = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])
     if not entries:
         raise invalid("one of its tracks has no sample description")
     return Track(
-        handler=bytes(media.need("hdlr").body[8:12]).decode("latin-1"),
+        handler=bytes(trak.need("mdia", "hdlr").body[8:12]).decode("latin-1"),
         entry=entries[0],
         rotation=_rotation(trak.need("tkhd")),
         samples=held,
-        shown=samples.edited(trak, clock),
+        shown=shown,
     )
 
 
@@ -89,7 +102,7 @@ def _clock(box: Box) -> tuple[int, int]:
 
 def _movie_clock(moov: Box) -> int:
     timescale, ticks = _clock(moov.need("mvhd"))
-    samples.seconds(ticks, timescale, limit=samples.MAX_SECONDS, what="it")
+    seconds(ticks, timescale, limit=MAX_SECONDS, what="it")
     return timescale
 
 
