@@ -316,6 +316,32 @@ INCOMPLETE: Mapping[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+def _zeroed(begins: float, ends: float = 1.0) -> bytes:
+    """A clip between these parts of which nothing but zeros was written."""
+    data = bytearray(clip("no_audio").read_bytes())
+    hole = slice(int(len(data) * begins), int(len(data) * ends))
+    data[hole] = bytes(len(data[hole]))
+    return bytes(data)
+
+
+def _one_length_wrong() -> bytes:
+    """A clip whose last packet begins with a length that is 1 too great."""
+    data = bytearray(clip("no_audio").read_bytes())
+    table = data.index(b"stsz") + 12
+    at = len(data) - int.from_bytes(data[table + 4 * int.from_bytes(data[table : table + 4]) :][:4])
+    data[at : at + 4] = numbers(int.from_bytes(data[at : at + 4]) + 1)
+    return bytes(data)
+
+
+# Clips whose headers are in order, and whose media data is not.
+TORN: Mapping[str, Callable[[], bytes]] = {
+    "zero_tail": lambda: _zeroed(0.6),
+    "zero_end": lambda: _zeroed(0.98),
+    "hole": lambda: _zeroed(0.5, 0.6),
+    "length": _one_length_wrong,
+}
+
+
 def _cut(_: Path) -> bytes:
     data = clip("high").read_bytes()
     return data[: len(data) * 3 // 4]

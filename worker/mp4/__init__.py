@@ -2,6 +2,7 @@
 
 from worker.mp4.colour import Colour
 from worker.mp4.moves import NotRewritable
+from worker.mp4.nal import intact
 from worker.mp4.numbers import MAX_SECONDS
 from worker.mp4.probe import MAX_PIXELS, Probe, has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
@@ -17,6 +18,7 @@ __all__ = [
     "Probe",
     "Stamp",
     "has_c2pa",
+    "intact",
     "other_tags",
     "probe",
     "read_tags",

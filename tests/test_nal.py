@@ -1,0 +1,39 @@
+"""worker.mp4: that the packets of an H.264 track are whole, without decoding one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.attack_factories import TORN
+from tests.media_factories import clip
+from worker.failures import Permanent
+from worker.mp4 import intact, probe
+
+
+@pytest.mark.parametrize("name", ["high", "main", "baseline", "moov_last", "quicktime", "turned"])
+def test_a_whole_clip(name: str) -> None:
+    """Whatever the encoder's profile and the container: nothing is missing."""
+    assert intact(clip(name))
+
+
+@pytest.mark.parametrize("name", ["hevc", "vp9", "prores", "fragmented"])
+def test_what_is_not_looked_at(name: str) -> None:
+    """Of other codecs and of fragments nothing is said."""
+    assert intact(clip(name))
+
+
+@pytest.mark.parametrize("name", TORN)
+def test_a_torn_clip(name: str, tmp_path: Path) -> None:
+    """It passes for whole by its headers, and by its packets it does not."""
+    path = tmp_path / "torn.mp4"
+    path.write_bytes(TORN[name]())
+    assert 48 == probe(path).frames
+    assert not intact(path)
+
+
+def test_no_movie(tmp_path: Path) -> None:
+    """A file without a movie has no packets to be whole."""
+    path = tmp_path / "empty.mp4"
+    path.write_bytes(clip("high").read_bytes()[:32])
+    with pytest.raises(Permanent, match="media_invalid"):
+        intact(path)
