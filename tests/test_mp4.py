@@ -75,6 +75,39 @@ def test_container(name: str, brand: str, faststart: bool, fragmented: bool) -> 
     assert (brand, faststart, fragmented) == (found.major_brand, found.faststart, found.fragmented)
 
 
+_TOP_FIRST = ("-vf", "setfield=tff", "-flags", "+ildct+ilme")
+_MATRIX = ",".join(map(str, range(16, 32)))
+_X264 = ("-c:v", "libx264", "-preset", "ultrafast")
+_PRORES = ("-c:v", "prores_ks", "-profile:v", "3", "-f", "mov")
+
+
+@pytest.mark.parametrize("fields", [_TOP_FIRST, ()])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        (*_X264, "-profile:v", "main", "-pix_fmt", "yuv420p"),
+        (*_X264, "-profile:v", "high", "-pix_fmt", "yuv420p", "-bf", "2", "-8x8dct", "1"),
+        (*_X264, "-pix_fmt", "yuv420p", "-x264-params", "cqm=jvt"),
+        (*_X264, "-pix_fmt", "yuv444p10le", "-x264-params", "cqm=jvt"),
+        (*_X264, "-pix_fmt", "yuv420p", "-x264-params", f"cqm4={_MATRIX}"),
+        (*_X264, "-pix_fmt", "yuv422p", "-f", "mov"),
+        _PRORES,
+    ],
+)
+def test_interlaced(encoder: tuple[str, ...], fields: tuple[str, ...], scratch: Path) -> None:
+    """Pictures of two fields are told from the parameter set, or from QuickTime's field box."""
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x192:r=25:d=0.2")
+    container = () if "-f" in encoder else ("-f", "mp4")
+    ffmpeg(*picture, *encoder, *fields, *container, str(scratch))
+    assert bool(fields) == probe(scratch).interlaced
+
+
+@pytest.mark.parametrize("name", ["high", "main", "baseline", "ten_bit", "full_chroma", "hevc"])
+def test_progressive(name: str) -> None:
+    """Whatever the profile: no clip of whole pictures is taken for interlaced."""
+    assert not probe(clip(name)).interlaced
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_rotation(degrees: int, scratch: Path) -> None:
     """Rotation is the clockwise turn that a player makes; ffmpeg counts the other way round."""

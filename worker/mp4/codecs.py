@@ -3,27 +3,23 @@
 Everything here is read from headers; the decoder has the last word on what the stream holds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.mp4.boxes import Box, Walk, invalid, unhandled
 from worker.mp4.colour import Colour, colour
+from worker.mp4.sps import CHROMA, Facts, facts
 
-_CHROMA = {0: "4:0:0", 1: "4:2:0", 2: "4:2:2", 3: "4:4:4"}
-_AVC_PROFILES = {
-    66: "Baseline",
-    77: "Main",
-    88: "Extended",
-    100: "High",
-    110: "High 10",
-    122: "High 4:2:2",
-    244: "High 4:4:4",
-}
-_AVC_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_SPS_HEAD = 5  # bytes before the first Exp-Golomb number, and at least one of these
-_GOLOMB_BITS = 32
 _HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
-_PRORES = {"apco": "Proxy", "apcs": "LT", "apcn": "422", "apch": "HQ", "ap4h": "4444"}
+_PRORES = {
+    "apco": "Proxy",
+    "apcs": "LT",
+    "apcn": "422",
+    "apch": "HQ",
+    "ap4h": "4444",
+    "ap4x": "4444 XQ",
+}
+_TWO_FIELDS = 2  # in a fiel box (QuickTime File Format, Video Sample Description Extensions)
 _AUDIO = {
     "Opus": "Opus",
     "fLaC": "FLAC",
@@ -53,6 +49,7 @@ class Video:
     bit_depth: int | None
     chroma: str | None
     colour: Colour
+    interlaced: bool
 
 
 def video(entry: Box, walk: Walk) -> Video:
@@ -66,7 +63,9 @@ def video(entry: Box, walk: Walk) -> Video:
     config = inside.find(configuration) if configuration else None
     if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
         raise invalid(f"its {codec} track lacks the decoder's configuration")
-    profile, depth, chroma = read(config.body) if config else (_PRORES.get(entry.kind), None, None)
+    found = read(config.body) if config else (_PRORES.get(entry.kind), None, None, False)
+    profile, depth, chroma, coded_in_fields = found
+    fields = inside.find("fiel")
     return Video(
         fourcc=entry.kind,
         codec=codec,
@@ -76,6 +75,7 @@ def video(entry: Box, walk: Walk) -> Video:
         bit_depth=depth,
         chroma=chroma,
         colour=colour(inside),
+        interlaced=fields.body[0] == _TWO_FIELDS if fields else coded_in_fields,
     )
 
 
@@ -114,65 +114,29 @@ def _descriptor(data: bytes, at: int, tag: int) -> int:
     return at + 1
 
 
-Facts = tuple[str | None, int | None, str | None]  # profile, bit depth, chroma
-
-
-def _avc(config: memoryview) -> Facts:
-    length = int.from_bytes(config[6:8])
-    parameters = bytes(config[8 : 8 + length])
-    if not config[5] & 31 or len(parameters) != length or length < _SPS_HEAD:
-        raise invalid("its H.264 track has no readable parameter set")
-    profile = parameters[1]
-    depth, chroma = 8, 1
-    if profile in _AVC_WITH_CHROMA:
-        bits = _bits(parameters[4:].replace(b"\0\0\3", b"\0\0"))
-        _golomb(bits)  # the parameter set's own number
-        chroma = _golomb(bits)
-        if _CHROMA.get(chroma) == "4:4:4":
-            next(bits, 0)
-        depth = 8 + max(_golomb(bits), _golomb(bits))
-    return _AVC_PROFILES.get(profile), depth, _CHROMA.get(chroma)
-
-
-def _bits(data: bytes) -> Iterator[int]:
-    return (byte >> shift & 1 for byte in data for shift in range(7, -1, -1))
-
-
-def _golomb(bits: Iterator[int]) -> int:
-    """An unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1), of at most 32 bits."""
-    zeros = 0
-    while not (bit := next(bits, None)):
-        zeros += 1
-        if bit is None or zeros >= _GOLOMB_BITS:
-            raise invalid("its H.264 track has no readable parameter set")
-    value = 1
-    for _ in range(zeros):
-        value = value << 1 | next(bits, 0)
-    return value - 1
-
-
 def _hevc(config: memoryview) -> Facts:
-    return _HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), _CHROMA[config[16] & 3]
+    return _HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3], False
 
 
 def _vp9(config: memoryview) -> Facts:
-    return f"Profile {config[4]}", config[6] >> 4, _CHROMA[max(1, config[6] >> 1 & 3)]
+    return f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)], False
 
 
 def _av1(config: memoryview) -> Facts:
     flags = config[2]
     depth = 12 if flags & 0x20 else 10 if flags & 0x40 else 8
     chroma = 0 if flags & 0x10 else {0b11: 1, 0b10: 2}.get(flags >> 2 & 3, 3)
-    return {0: "Main", 1: "High", 2: "Professional"}.get(config[1] >> 5), depth, _CHROMA[chroma]
+    profile = {0: "Main", 1: "High", 2: "Professional"}.get(config[1] >> 5)
+    return profile, depth, CHROMA[chroma], False
 
 
 def _none(_: memoryview) -> Facts:
-    return None, None, None
+    return None, None, None, False
 
 
 _VIDEO: dict[str, tuple[str, str, Callable[[memoryview], Facts]]] = {
-    "avc1": ("H.264", "avcC", _avc),
-    "avc3": ("H.264", "avcC", _avc),
+    "avc1": ("H.264", "avcC", facts),
+    "avc3": ("H.264", "avcC", facts),
     "hvc1": ("HEVC", "hvcC", _hevc),
     "hev1": ("HEVC", "hvcC", _hevc),
     "vp08": ("VP8", "vpcC", _vp9),

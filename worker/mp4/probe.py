@@ -21,7 +21,8 @@ class Probe:
     """An MP4's facts: seconds, pixels as stored (before `rotation`, degrees clockwise).
 
     `profile`, `bit_depth` and `chroma` are None where the headers do not say, `audio` where there
-    is no audio track. `faststart`: the movie header comes before the media data.
+    is no audio track. `interlaced`: its pictures may be two fields each. `faststart`: the movie
+    header comes before the media data.
 
     `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
     `audio_start`; of `frames` they show `shown_frames`. Those of audio are None without it.
@@ -39,6 +40,7 @@ class Probe:
     bit_depth: int | None
     chroma: str | None
     colour: Colour
+    interlaced: bool
     audio: str | None
     audio_seconds: float | None
     audio_start: float | None
@@ -107,6 +109,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         bit_depth=video.bit_depth,
         chroma=video.chroma,
         colour=video.colour,
+        interlaced=video.interlaced,
         audio=codecs.audio(sound.entry, walk) if sound else None,
         audio_seconds=sound.shown.seconds if sound else None,
         audio_start=sound.shown.start if sound else None,
