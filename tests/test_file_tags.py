@@ -160,7 +160,7 @@ def test_a_video_beside_is_tagged(storage: Storage, tmp_path: Path) -> None:
         ("audio-1.mp3", b"\xff\xf1 AAC", "no MP3, WAV"),
         ("audio-1.m4a", b"\0\0\0\1ftypM4A ", "header of a box"),
         ("image-1.gif", b"GIF89a", "no whole"),
-        ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "still picture"),
+        ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "no whole"),
         ("image-1.jpg", b"\xff\xd8\xff cut short", "no whole"),
         ("image-1.png", b"no picture at all", "no MP3, WAV"),
         ("file-1.bin", b"fLaC", "no picture, sound or video"),

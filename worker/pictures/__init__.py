@@ -11,7 +11,7 @@ _FORMATS = (jpeg, png, webp, gif, avif)
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) where the file is no whole JPEG, PNG, WebP, GIF or AVIF."""
+    """Width and height in pixels; (0, 0) for what is no whole JPEG, PNG, WebP, GIF or AVIF."""
     data = _read(path)
     return next((size for form in _FORMATS if any(size := form.size_of(data))), (0, 0))
 
