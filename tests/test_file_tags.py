@@ -20,7 +20,8 @@ from worker.layout import work_key
 from worker.media_type import BY_EXTENSION
 from worker.mp4 import read_tags
 from worker.outputs import OTHER
-from worker.pictures import MAX_PICTURE, has_credentials, size_of
+from worker.pictures import MAX_PICTURE, has_credentials, size_of, tag
+from worker.pictures import read_tags as picture_tags
 from worker.progress import Progress
 from worker.provenance import Credentials
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
@@ -30,6 +31,7 @@ from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.tags import AI_ORIGIN
+from worker.xmp import packet
 
 PICTURES = {
     "image-1.jpg": "image/jpeg",
@@ -73,7 +75,8 @@ def made(name: str, tmp_path: Path) -> bytes:
     if name in SOUNDS:
         return sound(name).read_bytes()
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", "-update", "1")
-    ffmpeg(*source, "-f", "image2", str(tmp_path / name))
+    codec = ("-c:v", "gif") if name.endswith(".gif") else ()
+    ffmpeg(*source, *codec, "-f", "image2", str(tmp_path / name))
     return (tmp_path / name).read_bytes()
 
 
@@ -135,6 +138,19 @@ def test_again_changes_nothing(name: str, storage: Storage, tmp_path: Path) -> N
     kind = "audio/mpeg" if name in SOUNDS else "image/jpeg"
     files = kept(storage, name, made(name, tmp_path), kind)
     assert tagged(storage, files) == tagged(storage, files)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_producers_label_stays(name: str, storage: Storage, tmp_path: Path) -> None:
+    """What a picture's producer says of it for the law of its place is neither lost nor changed."""
+    label = '{"Label":"1","ContentProducer":"vendor"}'
+    (tmp_path / name).write_bytes(made(name, tmp_path))
+    tag(tmp_path / name, packet([("TC260:AIGC", label), ("dc:description", "the prompt")]))
+    tagged(storage, kept(storage, name, (tmp_path / name).read_bytes(), KINDS[name]))
+    path = stored(storage, name, tmp_path)
+    assert {"AIGC": label} == picture_tags(path)
+    assert AI_ORIGIN.encode() in path.read_bytes()
+    assert b"the prompt" not in path.read_bytes()
 
 
 def test_the_name_may_be_wrong(storage: Storage, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class FileTags:
             raise NotTaggable(_BROKEN_CREDENTIALS)
         made: dict[str, Json] = {"tagged": True}
         if is_picture:
-            _tag_picture(Path(shutil.copy(vendor, path)), tags.xmp({}))
+            _tag_picture(Path(shutil.copy(vendor, path)), tags.xmp(pictures.read_tags(vendor)))
         elif replaced := sounds.tag(vendor, path, tags):
             made["replaced"] = list(replaced)
         if unsigned:

@@ -4,7 +4,9 @@ Properties: IPTC Photo Metadata 2025.1 (https://iptc.org/std/photometadata/speci
 the AIGC name space of the Chinese practice guide TC260-PG-20258A, under GB 45438-2025.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 NAMESPACES = {
@@ -16,6 +18,7 @@ NAMESPACES = {
 }
 _ALTERNATIVES = frozenset({"dc:title", "dc:description"})  # texts in languages
 _HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+_MAX_READ = 1 << 18  # bytes of a packet that is read
 _TAIL = '<?xpacket end="r"?>'
 
 
@@ -39,3 +42,33 @@ def _property(name: str, value: str) -> str:
     if name in _ALTERNATIVES:
         text = f'<rdf:Alt><rdf:li xml:lang="x-default">{text}</rdf:li></rdf:Alt>'
     return f"<{name}>{text}</{name}>"
+
+
+def text_of(packet: bytes, name: str) -> str:
+    """The text of a property in a packet from elsewhere, "" where it is not there.
+
+    It may stand in an element or an attribute, under any prefix; the fields of a structure are
+    given as JSON. A packet that is huge, no XML, or has a DTD, which XMP does not know, holds
+    nothing.
+    """
+    prefix, _, local = name.partition(":")
+    space = f"{{{NAMESPACES[prefix]}}}"
+    for element in _elements(packet):
+        if space + local in element.attrib:
+            return element.attrib[space + local].strip()
+        if element.tag == space + local:
+            inner = [part for part in element.iter() if part.tag.startswith(space)][1:]
+            if inner:
+                return json.dumps({part.tag[len(space) :]: part.text or "" for part in inner})
+            return "".join(element.itertext()).strip()
+    return ""
+
+
+def _elements(packet: bytes) -> Iterator[ElementTree.Element]:
+    text = packet.decode("utf-8", "replace").strip("\0 \r\n\t\ufeff")
+    if len(packet) > _MAX_READ or "<!DOCTYPE" in text:
+        return iter(())
+    try:
+        return ElementTree.fromstring(text).iter()  # noqa: S314 - without a DTD no entity grows
+    except ElementTree.ParseError:
+        return iter(())

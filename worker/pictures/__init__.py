@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from worker.marks import AIGC
 from worker.pictures import avif, gif, jpeg, png, webp
+from worker.xmp import text_of
 
-__all__ = ["MAX_PICTURE", "has_credentials", "size_of", "tag"]
+__all__ = ["MAX_PICTURE", "has_credentials", "read_tags", "size_of", "tag"]
 
 MAX_PICTURE = 32 << 20  # bytes of a picture that is read into memory
 _FORMATS = (jpeg, png, webp, gif, avif)
@@ -16,8 +18,23 @@ def size_of(path: Path) -> tuple[int, int]:
     return next((size for form in _FORMATS if any(size := form.size_of(data))), (0, 0))
 
 
+def read_tags(path: Path) -> dict[str, str]:
+    """What the picture said of itself that is worth keeping: its provider's label, by its name."""
+    data = _read(path)
+    for form in _FORMATS:
+        if any(form.size_of(data)):
+            label = text_of(form.xmp_of(data), f"TC260:{AIGC}")
+            # Some providers write it into a text chunk of a PNG.
+            label = label or png.text_of(data, AIGC.encode()).decode("utf-8", "replace")
+            return {AIGC: label} if label else {}
+    return {}
+
+
 def tag(path: Path, xmp: bytes) -> None:
-    """Put the XMP packet into the picture at `path`, in place of any other.
+    """Put the XMP packet into the picture at `path`, in place of all else that it says of itself.
+
+    Its pixels, its colour profile, how it is turned and its credentials stay; EXIF, IPTC, comments
+    and texts may hold the prompt.
 
     Raises ValueError where `size_of` is (0, 0), or the packet is too large for the format.
     """

@@ -19,7 +19,7 @@ _NEEDED = frozenset({b"iloc", b"iinf", b"iprp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Still:
-    """`head`, a `meta` box of `parts`, then `data`, where the still `number` lies; without XMP."""
+    """`head`, a `meta` box of `parts`, then `data`, where the still `number` lies; without its `xmp`."""
 
     head: bytes
     parts: Mapping[bytes, bytes]
@@ -28,6 +28,7 @@ class _Still:
     number: int
     begins: int
     length: int
+    xmp: bytes
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -38,6 +39,12 @@ def size_of(data: bytes) -> tuple[int, int]:
     at = properties.find(b"ispe") + _FULL - 4
     width, height = properties[at : at + 4], properties[at + 4 : at + 8]
     return int.from_bytes(width), int.from_bytes(height)
+
+
+def xmp_of(data: bytes) -> bytes:
+    """The XMP packet of the picture, b"" for none."""
+    still = _read(data)
+    return still.xmp if still else b""
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:
@@ -71,13 +78,14 @@ def _read(data: bytes) -> _Still | None:
     if not set(parts) >= _NEEDED or b"ispe" not in parts[b"iprp"]:
         return None
     items, places = _items(parts[b"iinf"]), _places(parts[b"iloc"])
+    xmp = b""
     if len(items) == len(places) == 2 and items[1].endswith(_XMP_ITEM):  # noqa: PLR2004
         *_, at, length = places.pop()
         items.pop()
         if boxes.pop() != (b"mdat", at - _HEAD, at + length):
             return None
-        data = data[: at - _HEAD]
-        del parts[b"iref"]
+        data, xmp = data[: at - _HEAD], data[at : at + length]
+        parts.pop(b"iref", None)
     if len(items) != 1 or len(places) != 1 or b"iref" in parts:
         return None
     number, reference, extents, at, length = places[0]
@@ -91,6 +99,7 @@ def _read(data: bytes) -> _Still | None:
         number=number,
         begins=at - end,
         length=length,
+        xmp=xmp,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 _VERSION = re.compile(rb"GIF8[79]a")
 _HEAD = 13  # bytes before the global colour table
 _TRAILER = 0x3B
+_COMMENT = b"\x21\xfe"
 _XMP = b"\x21\xff\x0bXMP DataXMP"  # XMP Specification Part 3, 1.1.2: an application extension
 # Its packet is no sequence of sub-blocks: whichever of its bytes is taken for a length leads here.
 _END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
@@ -18,13 +19,21 @@ def size_of(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
 
 
+def xmp_of(data: bytes) -> bytes:
+    """The XMP packet of the picture, b"" for none."""
+    for at, after in _blocks(data):
+        if data.startswith(_XMP, at) and data.endswith(_END, at, after):
+            return data[at + len(_XMP) : after - len(_END)]
+    return b""
+
+
 def tagged(data: bytes, xmp: bytes) -> bytes:
-    """The same picture with this XMP packet, and no other, before its trailer."""
+    """The same picture with this XMP packet, and no other and no comment, before its trailer."""
     kept, end = [b"GIF89a", data[6 : _first(data)]], len(data)
     for at, after in _blocks(data):
         if data[at] == _TRAILER:
             end = at
-        elif not data.startswith(_XMP, at):
+        elif not data.startswith((_XMP, _COMMENT), at):
             kept.append(data[at:after])
     return b"".join((*kept, _XMP, xmp, _END, data[end:]))
 

@@ -1,9 +1,12 @@
 """WebP files, by their chunks (https://developers.google.com/speed/webp/docs/riff_container)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from worker.pictures.exif import turn
 
 _HEAD = 8  # bytes of a chunk's type and size
-_HAS_XMP, _HAS_ALPHA = 0x04, 0x10
+_HAS_XMP, _HAS_EXIF, _HAS_ALPHA = 0x04, 0x08, 0x10
+_SAYING = frozenset({b"EXIF", b"XMP "})
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -28,17 +31,34 @@ def size_of(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def xmp_of(data: bytes) -> bytes:
+    """The XMP packet of the picture, b"" for none."""
+    return next((body for kind, body in _chunks(data) if kind == b"XMP "), b"")
+
+
 def tagged(data: bytes, xmp: bytes) -> bytes:
-    """The same picture with this XMP packet, and no other."""
+    """The same picture, turned as it was, with this XMP packet and nothing else said of it."""
     chunks = dict(_chunks(data))
+    turned = turn(chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"))  # some writers add it
+    kept = [
+        _chunk(kind, body)
+        for kind, body in _chunks(data)
+        if kind != b"VP8X" and kind not in _SAYING
+    ]
+    said = [_chunk(b"EXIF", turned)] if turned else []
+    said.append(_chunk(b"XMP ", xmp))
+    body = b"".join((b"WEBP", _extended(data, chunks, is_turned=bool(turned)), *kept, *said))
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def _extended(data: bytes, chunks: Mapping[bytes, bytes], *, is_turned: bool) -> bytes:
+    """The chunk that says which others there are, and how large the picture is."""
     width, height = size_of(data)
     alpha = b"VP8L" in chunks and chunks[b"VP8L"][4] & 0x10  # ...is used, in its 29th bit
     flags = chunks[b"VP8X"][0] if b"VP8X" in chunks else _HAS_ALPHA if alpha else 0
+    flags = flags & ~_HAS_EXIF | _HAS_XMP | (_HAS_EXIF if is_turned else 0)
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    extended = _chunk(b"VP8X", bytes((flags | _HAS_XMP, 0, 0, 0)) + size)
-    kept = [_chunk(kind, body) for kind, body in _chunks(data) if kind not in {b"VP8X", b"XMP "}]
-    body = b"".join((b"WEBP", extended, *kept, _chunk(b"XMP ", xmp)))
-    return b"RIFF" + len(body).to_bytes(4, "little") + body
+    return _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -1,0 +1,252 @@
+"""worker.pictures: of what a picture said of itself its label stays, and what it looks like."""
+
+import json
+import shutil
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.media_factories import ffmpeg, tags
+from worker.pictures import avif, read_tags, size_of, tag
+from worker.pictures.exif import turn
+from worker.xmp import packet, text_of
+
+SECRET = b"SECRET PROMPT"
+PROFILE = b"a colour profile"
+LABEL = '{"Label":"1","ContentProducer":"vendor & sons"}'
+XMP = packet([("dc:description", SECRET.decode()), ("TC260:AIGC", LABEL)])
+QUARTER = 6  # EXIF's orientation of a picture that is to be turned right by 90 degrees
+
+
+def exif(orientation: int, order: str = ">") -> bytes:
+    """A TIFF block with a description, the orientation, and the program's name."""
+    text = 8 + 2 + 3 * 12 + 4
+    entries = [(0x010E, 2, text), (0x0112, 3, None), (0x0131, 2, text)]
+    packed = b"".join(
+        struct.pack(f"{order}HHI", number, kind, 1 if value is None else len(SECRET))
+        + (struct.pack(f"{order}HH", orientation, 0) if value is None else b"")
+        + (struct.pack(f"{order}I", value) if value is not None else b"")
+        for number, kind, value in entries
+    )
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    return b"".join((head, struct.pack(f"{order}IH", 8, len(entries)), packed, bytes(4), SECRET))
+
+
+def telling_jpeg(data: bytes) -> bytes:
+    def segment(marker: int, body: bytes) -> bytes:
+        return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2) + body
+
+    return b"".join(
+        (
+            data[:2],
+            segment(0xE1, b"Exif\0\0" + exif(QUARTER)),
+            segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP),
+            segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + SECRET),
+            segment(0xE2, b"ICC_PROFILE\0\1\1" + PROFILE),
+            b"\xff\xff",  # fill bytes
+            segment(0xED, b"Photoshop 3.0\0" + SECRET),
+            segment(0xFE, SECRET),
+            data[2:],
+        )
+    )
+
+
+def telling_png(data: bytes) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+    return b"".join(
+        (
+            data[:33],
+            chunk(b"iCCP", b"name\0\0" + zlib.compress(PROFILE)),
+            chunk(b"eXIf", exif(QUARTER)),
+            chunk(b"tEXt", b"Comment\0" + SECRET),
+            chunk(b"zTXt", b"parameters\0\0" + zlib.compress(SECRET)),
+            chunk(b"iTXt", b"Description\0\0\0en\0\0" + SECRET),
+            chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP)),
+            data[33:],
+        )
+    )
+
+
+def telling_webp(data: bytes) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return kind + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2)
+
+    size = (63).to_bytes(3, "little") + (47).to_bytes(3, "little")
+    body = b"".join(
+        (
+            b"WEBP",
+            chunk(b"VP8X", bytes((0x20 | 0x08 | 0x04, 0, 0, 0)) + size),
+            chunk(b"ICCP", PROFILE),
+            data[12:],
+            chunk(b"EXIF", exif(QUARTER, "<")),
+            chunk(b"XMP ", XMP),
+        )
+    )
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def telling_gif(data: bytes) -> bytes:
+    comment = b"\x21\xfe" + bytes((len(SECRET),)) + SECRET + b"\0"
+    magic = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+    return data[:-1] + comment + b"\x21\xff\x0bXMP DataXMP" + XMP + magic + data[-1:]
+
+
+def telling_avif(data: bytes) -> bytes:
+    return avif.tagged(data, XMP)  # with anything else beside the still it would not be touched
+
+
+TELLING: dict[str, Callable[[bytes], bytes]] = {
+    "jpg": telling_jpeg,
+    "png": telling_png,
+    "webp": telling_webp,
+    "gif": telling_gif,
+    "avif": telling_avif,
+}
+
+
+IMAGE = ("-update", "1", "-f", "image2")
+FORMS: dict[str, tuple[str, ...]] = {
+    "jpg": IMAGE,
+    "png": IMAGE,
+    "webp": IMAGE,
+    "gif": ("-c:v", "gif", *IMAGE),
+    "avif": ("-pix_fmt", "yuv420p", "-c:v", "libsvtav1", "-preset", "10", "-f", "avif"),
+}
+
+
+@pytest.fixture(params=TELLING)
+def telling(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A picture of 64x48 pixels that says all it can of itself, the prompt with it."""
+    plain, path = tmp_path / f"plain.{request.param}", tmp_path / f"telling.{request.param}"
+    source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1")
+    ffmpeg(*source, *FORMS[request.param], str(plain))
+    path.write_bytes(TELLING[request.param](plain.read_bytes()))
+    return path
+
+
+def pixels(path: Path) -> str:
+    turned = ("-noautorotate", "-i", str(path), "-pix_fmt", "rgba", "-f", "hash", "-")
+    return ffmpeg(*turned)
+
+
+def test_the_label_is_read(telling: Path) -> None:
+    """A producer's label is found where the standard wants it, and is ours to keep."""
+    assert {"AIGC": LABEL} == read_tags(telling)
+    tag(telling, tags().xmp(read_tags(telling)))
+    assert {"AIGC": LABEL} == read_tags(telling)
+
+
+def test_what_it_said_is_gone(telling: Path) -> None:
+    """Neither the prompt nor an older packet stays, in whatever place it was."""
+    before = telling.read_bytes()
+    assert SECRET in before
+    tag(telling, tags().xmp({}))
+    assert SECRET not in telling.read_bytes()
+    assert zlib.compress(SECRET) not in telling.read_bytes()
+    assert {} == read_tags(telling)
+
+
+def test_what_it_looks_like_stays(telling: Path) -> None:
+    """Its pixels, its size, its colour profile, and how it is turned."""
+    before = pixels(telling)
+    tag(telling, tags().xmp({}))
+    once = telling.read_bytes()
+    assert before == pixels(telling)
+    assert (64, 48) == size_of(telling)
+    if telling.suffix not in {".gif", ".avif"}:  # which have neither
+        assert PROFILE in once or zlib.compress(PROFILE) in once
+        assert turn(exif(QUARTER)) in once
+    tag(telling, tags().xmp({}))
+    assert once == telling.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_others_read_it(telling: Path) -> None:
+    """exiftool finds the label and the orientation, and nothing that was said before."""
+    tag(telling, tags().xmp(read_tags(telling)))
+    command = ["exiftool", "-j", "-n", "-a", "-G1", "-all", str(telling)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    (found,) = json.loads(done.stdout)
+    named = {name.lower(): value for name, value in found.items()}  # versions differ in case
+    assert LABEL == named["xmp-tc260:aigc"]
+    assert {QUARTER, None} >= {found.get("IFD0:Orientation")}
+    assert SECRET.decode() not in done.stdout
+
+
+def test_a_label_in_a_text_of_a_png(tmp_path: Path) -> None:
+    """Some producers write it there, beside or instead of XMP."""
+    path = tmp_path / "picture.png"
+    source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", "-update", "1")
+    ffmpeg(*source, "-f", "image2", str(path))
+    data, body = path.read_bytes(), b"tEXtAIGC\0" + LABEL.encode()
+    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    path.write_bytes(data[:33] + chunk + data[33:])
+    assert {"AIGC": LABEL} == read_tags(path)
+    tag(path, tags().xmp({}))
+    assert {} == read_tags(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_alone(orientation: int, order: str) -> None:
+    """Of EXIF there is left how the picture is turned, of an upright one nothing."""
+    left = turn(exif(orientation, order))
+    assert (orientation == 1) == (left == b"")
+    assert left == turn(left)
+    assert SECRET not in left
+    assert not left or orientation in struct.unpack_from("<HHHIH", left, 8)
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
+def test_any_exif(data: bytes, head: bytes) -> None:
+    """Whatever the bytes, there is one small block or none."""
+    assert len(turn(head + data)) in {0, 26}
+
+
+_RDF = (
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:a="http://www.tc260.org.cn/ns/AIGC/1.0/"{}</rdf:Description></rdf:RDF>'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (_RDF.format('><a:AIGC>{"Label":"1"}</a:AIGC>'), '{"Label":"1"}'),
+        (_RDF.format(' a:AIGC=\'{"Label":"1"}\'>'), '{"Label":"1"}'),
+        (_RDF.format("><a:AIGC><a:Label>1</a:Label></a:AIGC>"), '{"Label": "1"}'),
+        (_RDF.format("><a:AIGC><rdf:Alt><rdf:li>1</rdf:li></rdf:Alt></a:AIGC>"), "1"),
+        (_RDF.format("><a:AIGC/>"), ""),
+        (_RDF.format(">"), ""),
+        (_RDF.format("><a:AIGC>1</a:AIGC>")[:-1], ""),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + _RDF.format("><a:AIGC>&b;</a:AIGC>"), ""),
+        ("\ufeff" + _RDF.format("><a:AIGC>1</a:AIGC>") + "\n \0", "1"),
+        (_RDF.format("><a:AIGC>1</a:AIGC>" + " " * (1 << 18)), ""),
+        ("<a>" * 80_000, ""),
+        ("", ""),
+    ],
+)
+def test_properties_of_other_writers(text: str, found: str) -> None:
+    """A property is found however it is written; what is no packet holds none."""
+    assert found == text_of(text.encode(), "TC260:AIGC")
+
+
+@given(st.text())
+def test_what_we_write_we_read(text: str) -> None:
+    """A printable text of ours comes back, its spaces at the ends aside."""
+    printable = "".join(filter(str.isprintable, text))
+    assert printable.strip() == text_of(packet([("TC260:AIGC", printable)]), "TC260:AIGC")
+
+
+@given(st.binary())
+def test_any_packet(data: bytes) -> None:
+    """No bytes make a reader fail."""
+    assert "" == text_of(data, "TC260:AIGC")
