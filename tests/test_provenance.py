@@ -170,6 +170,9 @@ def test_vendors_credentials_that_do_not_validate(
     assert "c2pa.created" == parent.actions[0]
     assert made.vendor is not None
     assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.vendor.record()
+    assert (False, True) == tuple("claimSignature.mismatch" in one.faults for one in (own, parent))
+    printed = CliRunner().invoke(provenance, ["show", str(made.video)]).output
+    assert "claimSignature.mismatch" in " ".join(printed.split())
 
 
 @with_sdk

@@ -77,5 +77,7 @@ def _print(shown: Shown) -> None:
         console.print(f"  when       {when}", markup=False)
         console.print(f"  with       {claim.program}", markup=False)
         console.print(f"  actions    {', '.join(claim.actions)}", markup=False)
+        if claim.faults:
+            console.print(f"  faults     {', '.join(claim.faults)}", markup=False)
         if claim.source_type:
             console.print(f"  origin     {claim.source_type}", markup=False)

@@ -1,7 +1,7 @@
 """What a file's credentials say: who signed what, when, and whether that holds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class Claim:
     """One manifest of a file: who signed it, when, with what program, and what was done.
 
     `when` is the time stamp's where it is `stamped`, else what the actions say of themselves; None
-    where neither does.
+    where neither does. `faults`: codes of what was wrong with it when the next claim was made.
     """
 
     title: str
@@ -25,6 +25,7 @@ class Claim:
     program: str
     actions: tuple[str, ...]
     source_type: str | None
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +72,16 @@ def _claims(held: Mapping[str, Json]) -> tuple[Claim, ...]:
     match held:
         case {"active_manifest": str(active), "manifests": dict(manifests)}:
             order = [active, *(label for label in manifests if label != active)]
-            return tuple(_claim(manifest) for label in order if (manifest := manifests[label]))
+            faults = dict(_faults(manifests.values()))
+            return tuple(
+                _claim(manifest, faults.get(label, ()))
+                for label in order
+                if (manifest := manifests[label])
+            )
     return ()
 
 
-def _claim(manifest: Json) -> Claim:
+def _claim(manifest: Json, faults: tuple[str, ...]) -> Claim:
     held = manifest if isinstance(manifest, dict) else {}
     signature = held.get("signature_info")
     signed = signature if isinstance(signature, dict) else {}
@@ -90,7 +96,17 @@ def _claim(manifest: Json) -> Claim:
         program=_program(held.get("claim_generator_info")),
         actions=tuple(str(action.get("action")) for action in actions),
         source_type=_first([action.get("digitalSourceType") for action in actions]),
+        faults=faults,
     )
+
+
+def _faults(manifests: Iterable[Json]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The label of each manifest that another opened, and what that found wrong with it."""
+    for manifest in manifests:
+        ingredients = manifest.get("ingredients") if isinstance(manifest, dict) else None
+        for ingredient in ingredients if isinstance(ingredients, list) else []:
+            opened = ingredient if isinstance(ingredient, dict) else {}
+            yield str(opened.get("active_manifest")), _codes(opened, "failure")
 
 
 def _actions(held: Mapping[str, Json]) -> list[dict[str, Json]]:
