@@ -19,7 +19,7 @@ from worker.storage import Storage
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
-_SIGNED = frozenset({".jpg", ".png", ".webp", ".gif", ".mp3", ".wav", ".m4a", ".mp4"})
+_SIGNED = frozenset({".jpg", ".png", ".webp", ".gif", ".avif", ".mp3", ".wav", ".m4a", ".mp4"})
 _BROKEN_CREDENTIALS = "it has content credentials, which a tag would break"
 
 
