@@ -250,3 +250,12 @@ def test_what_we_write_we_read(text: str) -> None:
 def test_any_packet(data: bytes) -> None:
     """No bytes make a reader fail."""
     assert "" == text_of(data, "TC260:AIGC")
+
+
+def test_an_avif_whose_packet_describes_nothing(tmp_path: Path) -> None:
+    """A packet that no reference ties to the still is replaced as another is."""
+    source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1")
+    ffmpeg(*source, *FORMS["avif"], str(tmp_path / "still.avif"))
+    loose = avif.tagged((tmp_path / "still.avif").read_bytes(), XMP).replace(b"iref", b"free")
+    assert XMP == avif.xmp_of(loose)
+    assert SECRET not in avif.tagged(loose, packet([]))

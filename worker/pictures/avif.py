@@ -19,7 +19,7 @@ _NEEDED = frozenset({b"iloc", b"iinf", b"iprp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Still:
-    """`head`, a `meta` box of `parts`, then `data`, where the still `number` lies; without its `xmp`."""
+    """`head`, a `meta` box of `parts`, then `data`, where the still `number` lies; `xmp` apart."""
 
     head: bytes
     parts: Mapping[bytes, bytes]
