@@ -238,8 +238,8 @@ def test_all_problems_are_told_at_once_for_people() -> None:
     with pytest.raises(InvalidArguments) as caught:
         CATALOGUE.find(endpoint).check(given)
     expected = f"""{endpoint} cannot take these inputs:
-  start_image_url "./cat.jpg": must be an http(s) URL or a data URI; \
-fal fetches it: put the file where fal can reach it, or embed it
+  start_image_url "./cat.jpg": must be an http(s) URL, a local file or a data URI; \
+a message names a file of the worker's as file:PATH
   duration "7": must be one of "5", "10"
   negative_promt (4 characters): is not an input of v2.6; did you mean negative_prompt?
   voice_ids (a list of 3): must be a list of at most 2 items"""
@@ -333,7 +333,7 @@ PAN = {"movement_type": "pan", "movement_value": 3}
         ("video-to-audio", {"video_url": IMAGE}, "sound_effect_prompt", "x" * 200, "x" * 201),
         ("create-voice", {}, "voice_url", "data:audio/mpeg;base64,AA==", "data:audio/mpeg"),
         ("create-voice", {}, "voice_url", "HTTPS://example.com/a", "ftp://example.com/a"),
-        ("create-voice", {}, "voice_url", "http://127.0.0.1:8000/a", "http://"),
+        ("create-voice", {}, "voice_url", "http://8.8.8.8:8000/a", "http://"),
     ],
 )
 def test_the_documented_bounds(
@@ -343,6 +343,66 @@ def test_the_documented_bounds(
     model = kling(path)
     assert least | {name: taken} == model.check(least | {name: taken})
     assert [name] == list(refused(model, least | {name: refused_value}))
+
+
+def of_image(address: str) -> str:
+    """What is said of that image."""
+    return str(
+        refused(kling("v2/master/image-to-video"), TEXT | {"image_url": address})["image_url"]
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST:8000", "nas.local", "api.localhost", "metadata.google.internal"),
+        *("x", "127.0.0.1", "2130706433", "0x7f.1", "192.168.0.1", "10.1.2.3", "172.16.0.1"),
+        *("169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "[::1]", "[fe80::1]"),
+        *("[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "user:pass@localhost."),
+    ],
+)
+def test_an_address_that_fal_cannot_reach_is_refused(host: str) -> None:
+    """Only what lies on the internet can be fetched by fal; the cure is said."""
+    told = of_image(f"https://{host}/cat.png")
+    assert "must be a URL that fal can reach, on the internet; give the file itself" in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https:///cat.png", "https://a..b/cat.png", "http://.", "https://"),
+        *("https://-a.b/cat.png", "https://*.example/cat.png", "https://.example.com/cat.png"),
+    ],
+)
+def test_an_address_without_a_valid_host_is_refused(address: str) -> None:
+    """Empty labels, no host and what no host can be called."""
+    told = of_image(address)
+    assert told.endswith("must be a URL with a valid host")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("example.com", "EXAMPLE.com.", "b\u00fccher.example", "xn--bcher-kva.example:8443"),
+        *("8.8.8.8", "[2606:4700::1111]", "a_b.example", "me:word@cdn.example.co.uk"),
+    ],
+)
+def test_an_address_on_the_internet_is_taken(host: str) -> None:
+    """Names with a dot and public addresses, with port, credentials or a final dot."""
+    given = TEXT | {"image_url": f"https://{host}/cat.png?size=1"}
+    assert given == kling("v2/master/image-to-video").check(given)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("", 'image_url "": must not be empty'),
+        ("ftp://a.b", 'image_url "ftp://a.b": must be an http(s) URL, a local file or a data URI'),
+    ],
+)
+def test_what_is_wanted_is_said_as_the_table_says_it(address: str, told: str) -> None:
+    """An empty address is called empty; a local file is among what is taken."""
+    assert told == of_image(address)
 
 
 @pytest.mark.parametrize("given", [None, [], "prompt"])

@@ -16,8 +16,9 @@ from pydantic import (
     create_model,
 )
 
+from worker.catalogue.addresses import fetchable
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, fetchable, filled
+from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 
-_OURS = {"unprintable", "empty", "not_url", "url_too_long", "local", "not_json"}
+_OURS = {"unprintable", "empty", "not_url", "not_public", "url_too_long", "not_json"}
 _MINTED = "falhook mints the callback address of each job itself; leave it out"
 _RESERVED = {
     "webhook_url": _MINTED,
@@ -101,10 +101,12 @@ def _hint(item: Input | None, error: ErrorDetails) -> str:
     match given:
         case None:
             return "leave it out for the default"
-        case str() if error["type"] == "local":
-            return "fal fetches it: put the file where fal can reach it, or embed it"
         case str() if error["type"] == "list_type":
             return 'put it in brackets: ["…"]'
+        case str() if error["type"] == "local" and given.strip():
+            return "a message names a file of the worker's as file:PATH"
+        case str() if error["type"] == "not_public":
+            return "give the file itself, or put it where everybody can fetch it"
         case str() if item is not None and item.kind is Kind.STRING and item.choices:
             return _nearest_choice(given, item.choices)
         case _:
