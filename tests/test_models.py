@@ -168,10 +168,10 @@ def test_a_numeric_duration_becomes_the_string_fal_wants(given: object) -> None:
 @pytest.mark.parametrize(
     ("path", "name", "hint"),
     [
-        ("v2.6/pro/image-to-video", "tail_image_url", "v2.6 calls this end_image_url"),
-        ("v2.6/pro/image-to-video", "image_url", "v2.6 calls this start_image_url"),
-        ("v2.1/pro/image-to-video", "end_image_url", "v2.1 calls this tail_image_url"),
-        ("o3/pro/image-to-video", "start_image_url", "o3 calls this image_url"),
+        ("v2.6/pro/image-to-video", "tail_image_url", "it is called end_image_url here"),
+        ("v2.6/pro/image-to-video", "image_url", "it is called start_image_url here"),
+        ("v2.1/pro/image-to-video", "end_image_url", "it is called tail_image_url here"),
+        ("o3/pro/image-to-video", "start_image_url", "it is called image_url here"),
         ("v2.1/pro/image-to-video", "promt", "did you mean prompt?"),
         ("create-voice", "zzz", "it takes voice_url"),
     ],
@@ -180,6 +180,35 @@ def test_a_foreign_name_is_met_with_ours(path: str, name: str, hint: str) -> Non
     """A name of another version, or a misspelt one, is answered with the valid one."""
     problems = refused(kling(path), {name: IMAGE})
     assert hint == problems[name].hint
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "where", "taker"),
+    [
+        ("v2.1/standard/image-to-video", "tail_image_url", "", "v2.1/pro/image-to-video"),
+        ("v2.5-turbo/standard/image-to-video", "end_image_url", "", "o1/standard/image-to-video"),
+        ("v3/turbo/pro/text-to-video", "negative_prompt", "", "v3/pro/text-to-video"),
+        ("o3/pro/video-to-video/edit", "generate_audio", "", "o3/pro/image-to-video"),
+        ("create-voice", "audio_url", "", "lipsync/audio-to-video"),
+        ("v3/pro/motion-control", "video_url", "elements[0].", "v3/pro/image-to-video"),
+    ],
+)
+def test_a_name_that_another_endpoint_has_is_no_misspelling(
+    path: str, given: str, where: str, taker: str
+) -> None:
+    """An endpoint that takes it is named, and no other name is guessed."""
+    arguments = {"elements": [{given: IMAGE}]} if where else {given: IMAGE}
+    problem = refused(kling(path), arguments)[where + given]
+    assert "is not an input of this endpoint" == problem.message
+    assert f"{KLING}/{taker} takes it" == problem.hint
+
+
+def test_null_gives_nothing() -> None:
+    """A shot list of null beside a prompt is one mistake, not two that contradict each other."""
+    problems = refused(kling("v3/pro/text-to-video"), {"multi_prompt": None, "prompt": "a cat"})
+    message = "must be a list of at least 1 item"
+    assert {"multi_prompt": message} == {path: one.message for path, one in problems.items()}
+    assert "leave it out for the default" == problems["multi_prompt"].hint
 
 
 @pytest.mark.parametrize("name", ["webhook_url", "webhookUrl", "fal_webhook"])
@@ -241,7 +270,7 @@ def test_all_problems_are_told_at_once_for_people() -> None:
   start_image_url "./cat.jpg": must be an http(s) URL, a local file or a data URI; \
 a message names a file of the worker's as file:PATH
   duration "7": must be one of "5", "10"
-  negative_promt (4 characters): is not an input of v2.6; did you mean negative_prompt?
+  negative_promt (4 characters): is not an input of this endpoint; did you mean negative_prompt?
   voice_ids (a list of 3): must be a list of at most 2 items"""
     assert expected == str(caught.value)
 
@@ -251,6 +280,14 @@ def test_the_nearest_choice_is_offered() -> None:
     problem = refused(kling("v1.6/pro/effects"), {"effect_scene": "Squishh"})["effect_scene"]
     assert 'did you mean "squish"?' == problem.hint
     assert problem.message.endswith(" and 182 more")
+
+
+def test_numbers_are_no_misspellings() -> None:
+    """Another ratio is told what there is; a word in another case is met with the right one."""
+    given = {"prompt": "a", "aspect_ratio": "16:10"}
+    assert "" == refused(kling("v3/pro/text-to-video"), given)["aspect_ratio"].hint
+    still = refused(CATALOGUE.find("fal-ai/kling-image/o1"), {"resolution": "2k"})["resolution"]
+    assert 'did you mean "2K"?' == still.hint
 
 
 @pytest.mark.parametrize(

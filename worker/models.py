@@ -5,6 +5,7 @@ everything is checked here first: https://fal.ai/docs/errors.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from worker.catalogue.errors import (
 from worker.catalogue.examples import Row, rows
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.model import Model, Status
+from worker.catalogue.names import Names
 from worker.prices import Estimate, Price
 
 __all__ = [
@@ -52,7 +54,12 @@ class Catalogue:
     """Endpoints by their id; does not change once made."""
 
     def __init__(self, models: Iterable[Model]) -> None:
-        self._models = MappingProxyType({model.endpoint: model for model in models})
+        all_of_them = tuple(models)
+        served = [model for model in all_of_them if model.status is not Status.WITHDRAWN]
+        names = Names({model.endpoint: model.inputs for model in served})
+        self._models = MappingProxyType(
+            {model.endpoint: replace(model, names=names) for model in all_of_them}
+        )
 
     @classmethod
     def load(cls, extra: Path | None = None) -> "Catalogue":

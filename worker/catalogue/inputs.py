@@ -108,11 +108,11 @@ class Input:
     @property
     def allowed_items(self) -> str:
         """How many items a list has to have; it completes "must be …"."""
-        return "a list" + _span(self.min_items, self.max_items, " items")
+        return "a list" + _span(self.min_items, self.max_items, " item")
 
     def _length(self) -> str:
         least = self.min_length or (1 if self.required else None)
-        return _span(least, self.max_length, " characters") if self.max_length else ""
+        return _span(least, self.max_length, " character") if self.max_length else ""
 
 
 _SHOWN_CHOICES = 16
@@ -125,12 +125,12 @@ def _one_of(choices: tuple[str, ...]) -> str:
 
 
 def _span(least: float | None, most: float | None, unit: str = "") -> str:
-    match least, most:
-        case None, None:
-            return ""
-        case None, _:
-            return f" of at most {most:,}{unit}"
-        case _, None:
-            return f" of at least {least:,}{unit}"
-        case _:
-            return f" of {least:,} to {most:,}{unit}"
+    if most is None:
+        return "" if least is None else f" of at least {_counted(least, unit)}"
+    if least is None:
+        return f" of at most {_counted(most, unit)}"
+    return f" of {least:,} to {_counted(most, unit)}"
+
+
+def _counted(number: float, unit: str) -> str:
+    return f"{number:,}{unit}{'s' if unit and number != 1 else ''}"

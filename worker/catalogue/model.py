@@ -1,9 +1,9 @@
 """One endpoint of fal: what it takes, gives and costs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -18,13 +18,13 @@ from worker.catalogue.errors import (
 )
 from worker.catalogue.examples import example
 from worker.catalogue.inputs import Input
+from worker.catalogue.names import Names
 from worker.catalogue.problems import in_order, problem
 from worker.catalogue.rules import Rule
 from worker.catalogue.typed import typed
 from worker.prices import Basis, Estimate, Price
 
 _PLAIN = frozenset({"string", "number", "integer", "boolean", "object", "any"})
-_VERSION = re.compile(r"(?:v\d[\w.-]*|o\d+)")
 
 
 class Status(StrEnum):
@@ -40,7 +40,7 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """An endpoint. `outputs` maps the names in a callback's payload to file, image, number…;
-    `sources` say where its row was read.
+    `sources` say where its row was read; `names` are those of all endpoints beside it.
     """
 
     endpoint: str
@@ -53,11 +53,7 @@ class Model:
     replaced_by: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
-
-    @property
-    def version(self) -> str:
-        """What hints call it: `v2.6`, `o3`, else the endpoint."""
-        return next(filter(_VERSION.fullmatch, self.endpoint.split("/")), self.endpoint)
+    names: Names = field(default_factory=Names, repr=False, compare=False)
 
     @property
     def needs_file(self) -> bool:
@@ -83,7 +79,8 @@ class Model:
             checked = dumped(schema(self.inputs).model_validate(given), given)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            found += [problem(error, self.inputs, self.version) for error in errors]
+            taker = partial(self.names.taker, asking=self.endpoint)
+            found += [problem(error, self.inputs, taker) for error in errors]
         found += [broken for rule in self.rules if (broken := rule.problem(given))]
         if found:
             raise InvalidArguments(self.endpoint, in_order(found, given))

@@ -1,6 +1,6 @@
 """pydantic's errors told in the words of the endpoint: what is allowed, and the nearest name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
@@ -21,11 +21,11 @@ _RESERVED = {
 }
 
 
-def problem(error: ErrorDetails, inputs: tuple[Input, ...], version: str) -> Problem:
-    """One of pydantic's errors as a problem; `version` is what the endpoint's hint calls it."""
+def problem(error: ErrorDetails, inputs: tuple[Input, ...], taker: Callable[[str], str]) -> Problem:
+    """One of pydantic's errors as a problem; `taker` knows an endpoint that takes such a name."""
     loc = error["loc"]
     if error["type"] == "extra_forbidden":
-        return _unknown(loc, error["input"], _members(inputs, loc[:-1]), version)
+        return _unknown(loc, error["input"], _members(inputs, loc[:-1]), taker)
     item = _find(inputs, loc)
     if error["type"] == "missing":
         return Problem(path=path(loc), value="", message="is required", hint=_description(item))
@@ -66,21 +66,27 @@ def _find(inputs: tuple[Input, ...], loc: Sequence[str | int]) -> Input | None:
 
 
 def _unknown(
-    loc: Sequence[str | int], value: object, inputs: tuple[Input, ...], version: str
+    loc: Sequence[str | int],
+    value: object,
+    inputs: tuple[Input, ...],
+    taker: Callable[[str], str],
 ) -> Problem:
     name = str(loc[-1])
+    known = taker(".".join(step for step in loc if isinstance(step, str)))
     return Problem(
         path=path(loc),
         value=shown(value, words=True),
-        message=f"is not an input of {version}",
-        hint=_RESERVED.get(name) or _nearest_name(name, inputs, version),
+        message="is not an input of this endpoint",
+        hint=_RESERVED.get(name) or _right_name(name, inputs, known),
     )
 
 
-def _nearest_name(name: str, inputs: tuple[Input, ...], version: str) -> str:
+def _right_name(name: str, inputs: tuple[Input, ...], taker: str) -> str:
     for item in inputs:
         if name in item.also_called:
-            return f"{version} calls this {item.name}"
+            return f"it is called {item.name} here"
+    if taker:
+        return f"{taker} takes it"
     names = [item.name for item in inputs]
     if near := get_close_matches(name, names, n=1):
         return f"did you mean {near[0]}?"
@@ -114,6 +120,8 @@ def _hint(item: Input | None, error: ErrorDetails) -> str:
 
 
 def _nearest_choice(given: str, choices: tuple[str, ...]) -> str:
+    if not any(map(str.isalpha, given)):  # 16:10 is no misspelt 1:1
+        return ""
     folded = {choice.casefold(): choice for choice in choices}
     near = get_close_matches(given.strip().casefold()[:100], folded, n=1)
     if near:

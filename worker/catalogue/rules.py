@@ -19,7 +19,8 @@ class ExactlyOne:
 
     def problem(self, arguments: Mapping[str, object]) -> Problem | None:
         """What breaks this rule in the arguments, if anything does."""
-        given = [name for name in self.exactly_one if name in arguments]
+        # null is told as such; it gives nothing.
+        given = [name for name in self.exactly_one if arguments.get(name) is not None]
         names = " or ".join(self.exactly_one)
         match given:
             case []:
