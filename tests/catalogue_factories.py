@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from worker.catalogue.rules import AtMost, ExactlyOne, Needs
+from worker.catalogue.rules import AtMost, ExactlyOne, Needs, SomeOf
 from worker.models import Catalogue, Input, Kind, Model, Status
 
 Arguments = dict[str, Any]
@@ -78,7 +78,8 @@ def arguments(draw: st.DrawFn, model: Model) -> Arguments:
     """Arguments that the model takes, its rules kept."""
     drawn = draw(objects(model.inputs))
     inputs = {item.name: item for item in model.inputs}
-    for rule in model.rules:
+    # Whatever fills up comes after what takes away.
+    for rule in sorted(model.rules, key=lambda rule: isinstance(rule, SomeOf)):
         match rule:
             case ExactlyOne(exactly_one=names):
                 kept = draw(st.sampled_from(names))
@@ -86,10 +87,24 @@ def arguments(draw: st.DrawFn, model: Model) -> Arguments:
                 drawn[kept] = draw(values(inputs[kept]))
             case Needs() if rule.input in drawn:
                 drawn[rule.needs] = rule.equal
-            case AtMost(at_most=most, of=names):
-                for name in names:
-                    drawn |= {name: drawn[name][: most // len(names)]} if name in drawn else {}
+            case AtMost():
+                _take_away(rule, drawn)
+            case SomeOf(each=many):
+                member = next(one for one in inputs[many].nested if one.name == rule.some_of[0])
+                for single in drawn.get(many, ()):
+                    if not any(map(single.get, rule.some_of)):
+                        single[member.name] = draw(values(member))
     return drawn
+
+
+def _take_away(rule: AtMost, drawn: Arguments) -> None:
+    for path in rule.of:
+        name, _, member = path.partition("[].")
+        most = rule.at_most // len(rule.of)
+        if name in drawn and not member:
+            drawn[name] = drawn[name][:most]
+        for single in drawn.get(name, ())[most:] if member else ():
+            single.pop(member, None)
 
 
 def as_sent(inputs: tuple[Input, ...], given: Arguments) -> Arguments:

@@ -100,6 +100,21 @@ def test_the_table_tells_all_of_an_input(run: Run) -> None:
     assert "confidence medium-high, from fal's model page" in told
 
 
+def test_what_holds_between_inputs_is_told(run: Run) -> None:
+    """Rules in a line for people and a list for machines; an endpoint without any says nothing."""
+    path = "fal-ai/kling-video/o3/pro/reference-to-video"
+    rules = [
+        "exactly one of prompt, multi_prompt",
+        "at most 4 of image_urls and elements, counted together "
+        "where elements[].video_url is given",
+        "in each of elements frontal_image_url, reference_image_urls or video_url",
+        "at most 1 of elements[].video_url",
+    ]
+    assert f"takes  {'; '.join(rules)}\n" in run("models", "show", path).stdout
+    assert rules == json.loads(run("models", "show", path, "--json").stdout)["rules"]
+    assert "takes  " not in run("models", "show", IMAGE).stdout
+
+
 def test_an_unknown_endpoint(run: Run) -> None:
     """The nearest one is offered."""
     done = run("models", "show", IMAGE.replace("pro", "por"))

@@ -1,13 +1,14 @@
 """From the catalogue's files to models: families unfolded, names looked up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from worker.catalogue.errors import BrokenCatalogue
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, Kind, paths
 from worker.catalogue.model import Model
+from worker.catalogue.rules import Rule
 from worker.catalogue.sheet import FamilyForm, FieldForm, ModelForm, Sheet
 
 T = TypeVar("T")
@@ -29,11 +30,13 @@ def models(sheet: Sheet) -> Iterator[Model]:
 def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
     family = _named(sheet.families, form.family, "families") if form.family else FamilyForm()
     sources = form.source or tuple(sheet.sources)[:1]
+    fields = dict(_fields(sheet, family, form))
+    inputs = tuple(_input(sheet, name, field) for name, field in fields.items())
     return Model(
         endpoint=endpoint,
         request_type=form.request_type,
-        inputs=tuple(_inputs(sheet, family, form)),
-        rules=family.rules + form.rules,
+        inputs=inputs,
+        rules=_rules(inputs, [family, form, *fields.values()]),
         outputs=form.outputs or family.outputs or {"video": "file"},
         price=_named(sheet.prices, form.price, "prices") if form.price else None,
         status=form.status,
@@ -43,7 +46,16 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
     )
 
 
-def _inputs(sheet: Sheet, family: FamilyForm, form: ModelForm) -> Iterator[Input]:
+def _rules(inputs: tuple[Input, ...], forms: Iterable[FamilyForm | FieldForm]) -> tuple[Rule, ...]:
+    rules = tuple(rule for form in forms for rule in form.rules)
+    known = set(paths(inputs))
+    unknown = (name for rule in rules for name in rule.names if name not in known)
+    for name in unknown:
+        raise _Missing(f"the input {name} in a rule")
+    return rules
+
+
+def _fields(sheet: Sheet, family: FamilyForm, form: ModelForm) -> Iterator[tuple[str, FieldForm]]:
     keys = [(key, True) for key in family.required + form.required]
     keys += [(key, False) for key in family.optional + form.optional]
     for key, required in keys:
@@ -51,7 +63,7 @@ def _inputs(sheet: Sheet, family: FamilyForm, form: ModelForm) -> Iterator[Input
         name = field.name or key
         changes: dict[str, Any] = family.inputs.get(name, {}) | form.inputs.get(name, {})
         merged = field.model_dump(exclude_unset=True) | changes | {"required": required}
-        yield _input(sheet, name, FieldForm.model_validate(merged))
+        yield name, FieldForm.model_validate(merged)
 
 
 def _input(sheet: Sheet, name: str, form: FieldForm) -> Input:
@@ -61,7 +73,7 @@ def _input(sheet: Sheet, name: str, form: FieldForm) -> Input:
         members = _named(sheet.types, form.type, "types")
         nested = tuple(_input(sheet, member, field) for member, field in members.items())
     choices = form.choices
-    bounds = form.model_dump(exclude={"name", "type", "choices", "min_items"})
+    bounds = form.model_dump(exclude={"name", "type", "choices", "min_items", "rules"})
     return Input(
         **bounds,
         name=name,

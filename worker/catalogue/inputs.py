@@ -1,7 +1,7 @@
 """What an endpoint takes: named inputs with their types and bounds."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -113,6 +113,14 @@ class Input:
     def _length(self) -> str:
         least = self.min_length or (1 if self.required else None)
         return _span(least, self.max_length, " character") if self.max_length else ""
+
+
+def paths(inputs: Iterable[Input]) -> Iterator[str]:
+    """Where each input stands, nested ones after theirs: `dynamic_masks[].mask_url`."""
+    for item in inputs:
+        yield item.name
+        steps = f"{item.name}[]." if item.many else f"{item.name}."
+        yield from (f"{steps}{below}" for below in paths(item.nested))
 
 
 _SHOWN_CHOICES = 16

@@ -81,7 +81,7 @@ class Model:
             errors = invalid.errors(include_url=False)
             taker = partial(self.names.taker, asking=self.endpoint)
             found += [problem(error, self.inputs, taker) for error in errors]
-        found += [broken for rule in self.rules if (broken := rule.problem(given))]
+        found += [broken for rule in self.rules for broken in rule.problems(given)]
         if found:
             raise InvalidArguments(self.endpoint, in_order(found, given))
         return checked

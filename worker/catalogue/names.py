@@ -1,25 +1,25 @@
 """Which endpoints take an input of which name, for whoever gives one to the wrong endpoint."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from difflib import SequenceMatcher
 from itertools import takewhile
 
-from worker.catalogue.inputs import Input
+from worker.catalogue.inputs import Input, paths
 
 
 class Names:
-    """The inputs' names of a whole catalogue; those of nested ones are `elements.video_url`."""
+    """The inputs of a whole catalogue by their path, such as `elements[].video_url`."""
 
     def __init__(self, inputs: Mapping[str, tuple[Input, ...]] | None = None) -> None:
         self._takers: defaultdict[str, list[str]] = defaultdict(list)
         for endpoint, declared in (inputs or {}).items():
-            for name in _names(declared):
-                self._takers[name].append(endpoint)
+            for path in paths(declared):
+                self._takers[path].append(endpoint)
 
-    def taker(self, name: str, asking: str) -> str:
-        """The endpoint most like `asking` that takes an input of that name; "" if none does."""
-        takers = self._takers.get(name, ())
+    def taker(self, path: str, asking: str) -> str:
+        """The endpoint most like `asking` that takes an input of that path; "" if none does."""
+        takers = self._takers.get(path, ())
         return max(takers, key=lambda taker: _likeness(taker, asking), default="")
 
 
@@ -33,9 +33,3 @@ def _likeness(one: str, other: str) -> tuple[int, int, float]:
 def _shared(steps: list[str], others: list[str]) -> int:
     pairs = zip(steps, others, strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-
-
-def _names(inputs: Iterable[Input]) -> Iterator[str]:
-    for item in inputs:
-        yield item.name
-        yield from (f"{item.name}.{below}" for below in _names(item.nested))

@@ -72,7 +72,7 @@ def _unknown(
     taker: Callable[[str], str],
 ) -> Problem:
     name = str(loc[-1])
-    known = taker(".".join(step for step in loc if isinstance(step, str)))
+    known = taker("".join("[]" if isinstance(step, int) else f".{step}" for step in loc)[1:])
     return Problem(
         path=path(loc),
         value=shown(value, words=True),

@@ -1,12 +1,18 @@
-"""What holds between the inputs of an endpoint, beyond each input on its own."""
+"""What holds between the inputs of an endpoint, beyond each input on its own.
 
-from collections.abc import Mapping
+A rule speaks of inputs by path: `image_urls`, or `elements[].video_url` for that member of each
+element. What is null counts as not given; that it is null is told as a problem of its own.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import ConfigDict
 
 from worker.catalogue.errors import Problem, shown
+
+_EACH = "[]."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,20 +23,28 @@ class ExactlyOne:
 
     exactly_one: tuple[str, ...]
 
-    def problem(self, arguments: Mapping[str, object]) -> Problem | None:
-        """What breaks this rule in the arguments, if anything does."""
-        # null is told as such; it gives nothing.
+    @property
+    def sentence(self) -> str:
+        """The rule for people."""
+        return f"exactly one of {', '.join(self.exactly_one)}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that it speaks of."""
+        return self.exactly_one
+
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+        """What breaks this rule in the arguments."""
         given = [name for name in self.exactly_one if arguments.get(name) is not None]
         names = " or ".join(self.exactly_one)
         match given:
             case []:
-                return Problem(path=self.exactly_one[0], value="", message=f"{names} is required")
+                yield Problem(path=self.exactly_one[0], value="", message=f"{names} is required")
             case [name]:
-                blank = isinstance(words := arguments[name], str) and not words.strip()
-                empty = Problem(path=name, value="", message="must not be empty")
-                return empty if blank else None
+                if isinstance(words := arguments[name], str) and not words.strip():
+                    yield Problem(path=name, value="", message="must not be empty")
             case _:
-                return Problem(path=given[-1], value="", message=f"give {names}, not both")
+                yield Problem(path=given[-1], value="", message=f"give {names}, not both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,36 +57,98 @@ class Needs:
     needs: str
     equal: str
 
-    def problem(self, arguments: Mapping[str, object]) -> Problem | None:
-        """What breaks this rule in the arguments, if anything does."""
-        if self.input not in arguments or arguments.get(self.needs) == self.equal:
-            return None
-        return Problem(
-            path=self.input,
-            value=shown(arguments[self.input]),
-            message=f'is only taken with {self.needs} "{self.equal}"',
-        )
+    @property
+    def sentence(self) -> str:
+        """The rule for people."""
+        return f'{self.input} only with {self.needs} "{self.equal}"'
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that it speaks of."""
+        return self.input, self.needs
+
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+        """What breaks this rule in the arguments."""
+        given = arguments.get(self.input)
+        if given is not None and arguments.get(self.needs) != self.equal:
+            message = f'is only taken with {self.needs} "{self.equal}"'
+            yield Problem(path=self.input, value=shown(given), message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtMost:
-    """The lists `of` have so many items over all."""
+    """The inputs `of` hold so many values over all; with `when`, only where that is given."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     at_most: int
     of: tuple[str, ...]
+    when: str = ""
 
-    def problem(self, arguments: Mapping[str, object]) -> Problem | None:
-        """What breaks this rule in the arguments, if anything does."""
-        lists = [given for name in self.of if isinstance(given := arguments.get(name), list)]
-        count = sum(len(given) for given in lists)
-        if count <= self.at_most:
-            return None
-        first = next(name for name in self.of if name in arguments)
-        names = " and ".join(self.of)
-        message = f"{names} may have {self.at_most} items over all, not {count:,}"
-        return Problem(path=first, value="", message=message)
+    @property
+    def sentence(self) -> str:
+        """The rule for people."""
+        together = ", counted together" if len(self.of) > 1 else ""
+        when = f" where {self.when} is given" if self.when else ""
+        return f"at most {self.at_most} of {' and '.join(self.of)}{together}{when}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that it speaks of."""
+        return (*self.of, self.when) if self.when else self.of
+
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+        """What breaks this rule in the arguments."""
+        if self.when and not values(arguments, self.when):
+            return
+        found = {path: values(arguments, path) for path in self.of}
+        count = sum(map(len, found.values()))
+        if count > self.at_most:
+            first = next(path for path, given in found.items() if given)
+            message = f"{self.sentence}, not {count:,}"
+            yield Problem(path=first.partition(_EACH)[0], value="", message=message)
 
 
-Rule = ExactlyOne | Needs | AtMost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeOf:
+    """Each object in the list `each` has at least one of these members."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    each: str
+    some_of: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The rule for people."""
+        return f"in each of {self.each} {self._members}"
+
+    @property
+    def _members(self) -> str:
+        *first, last = self.some_of
+        return f"{', '.join(first)} or {last}" if first else last
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that it speaks of."""
+        return tuple(f"{self.each}{_EACH}{member}" for member in self.some_of)
+
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+        """What breaks this rule in the arguments."""
+        for place, single in enumerate(values(arguments, self.each)):
+            if isinstance(single, Mapping) and not any(single.get(name) for name in self.some_of):
+                path = f"{self.each}[{place}]"
+                yield Problem(path=path, value="", message=f"{self._members} is required")
+
+
+def values(arguments: Mapping[str, object], path: str) -> list[object]:
+    """What is given at the path: the items of a list, else the one value, else nothing."""
+    name, _, below = path.partition(_EACH)
+    given = arguments.get(name)
+    found = given if isinstance(given, list) else [] if given is None else [given]
+    if not below:
+        return found
+    return [one for item in found if isinstance(item, Mapping) for one in values(item, below)]
+
+
+Rule = ExactlyOne | Needs | AtMost | SomeOf

@@ -37,6 +37,7 @@ class FieldForm(_Form):
     max_megabytes: int | None = None
     description: str = ""
     example: Any = None
+    rules: tuple[Rule, ...] = ()
 
 
 class FamilyForm(_Form):

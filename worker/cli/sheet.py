@@ -15,17 +15,20 @@ def summary(model: Model) -> dict[str, object]:
         "status": model.status,
         "required": [item.name for item in model.inputs if item.required],
         "optional": [item.name for item in model.inputs if not item.required],
+        "rules": [rule.sentence for rule in model.rules],
         "outputs": dict(model.outputs),
         "price": model.price_sentence,
     }
 
 
 def facts(model: Model) -> dict[str, str]:
-    """What it gives, costs and is, for a person."""
+    """What it gives, costs, is, and takes beyond each input on its own, for a person."""
     price = model.price
     about = f" (confidence {price.confidence}, from {price.source})" if price else ""
     gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
-    return {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
+    told = {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
+    rules = "; ".join(rule.sentence for rule in model.rules)
+    return told | ({"takes": rules} if rules else {})
 
 
 def command(model: Model) -> str:
