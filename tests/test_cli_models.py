@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tests.catalogue_factories import CATALOGUE, CHECKED
 from worker.__main__ import cli
 from worker.catalogue import openapi
-from worker.models import Status
+from worker.models import Catalogue, Status
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"
@@ -127,7 +127,7 @@ def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
     done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
     assert 0 == done.exit_code, done.stderr
     assert [own / "acme--dolly--video.json"] == list(own.iterdir())
-    assert "frames[].extra, image_size" in done.stdout
+    assert "frames[].extra; image_size" in done.stdout
     assert ENDPOINT in run("models", "acme").stdout
     assert "text of 1 to 20 characters" in run("models", "show", ENDPOINT).stdout
     bad = run("submit", ENDPOINT, "promt=a", "--dry-run")
@@ -153,6 +153,71 @@ def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
     newer.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": 30'))
     assert 0 == run("models", "add", ENDPOINT, "--from", str(newer)).exit_code
     assert "text of 1 to 30 characters" in run("models", "show", ENDPOINT).stdout
+
+
+def described(directory: Path, endpoint: str, **inputs: object) -> str:
+    """fal's description of an endpoint with those inputs, in a file."""
+    text = EXAMPLE.read_text().replace(ENDPOINT, endpoint)
+    document = json.loads(text)
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken |= {"properties": inputs, "required": [], "x-fal-order-properties": []}
+    file = directory / "described.json"
+    file.write_text(json.dumps(document))
+    return str(file)
+
+
+PROMPTS: dict[str, object] = {
+    "prompt": {"type": "string"},
+    "multi_prompt": {"type": "array", "items": {"type": "string"}},
+}
+
+
+def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
+    """Price, rules and file sizes of the package hold for its endpoint's newer description."""
+    path = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
+    source = described(own.parent, path, **PROMPTS, image_url={"type": "string"})
+    for _ in range(2):
+        done = run("models", "add", path, "--from", source)
+        assert 0 == done.exit_code, done.stderr
+        kept = "price $0.14/s; exactly one of prompt, multi_prompt; image_url of at most 50 MB"
+        assert f"Kept of what the catalogue knew: {kept}" in done.stdout
+    assert "Lost" not in done.stdout
+    model = Catalogue.load(own).find(path)
+    before = CATALOGUE.find(path)
+    assert (before.price, before.rules) == (model.price, model.rules)
+    limits = {item.name: item.max_megabytes for item in model.inputs}
+    assert {"prompt": None, "multi_prompt": None, "image_url": 50} == limits
+    both = run("submit", path, "prompt=a", 'multi_prompt=["a"]', "--dry-run")
+    assert "give prompt or multi_prompt, not both" in both.stderr
+
+
+def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
+    """What was known before the schema was is not forgotten when the schema comes."""
+    source = described(own.parent, "kling/v4/text-to-video", prompt={"type": "string"})
+    told = json.loads(
+        run("models", "add", "kling/v4/text-to-video", "--from", source, "--json").stdout
+    )
+    assert "$0.235/s ($0.157 at 720p)" == told["price"]
+    assert (["price $0.235/s ($0.157 at 720p)"], []) == (told["kept"], told["lost"])
+
+
+def test_a_schema_that_checks_nothing_sensible_is_not_added(run: Run, own: Path) -> None:
+    """A negative length would break every submit; it is refused by its name, no file is left."""
+    source = described(own.parent, ENDPOINT, prompt={"type": "string", "minLength": -1})
+    done = run("models", "add", ENDPOINT, "--from", source)
+    assert (2, []) == (done.exit_code, list(own.iterdir()))
+    assert f"the description of {ENDPOINT} is wrong at" in done.stderr
+    assert "min_length" in done.stderr
+
+
+def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None:
+    """It cannot hold any more, and nobody should think that it does."""
+    path = "fal-ai/kling-video/v3/pro/text-to-video"
+    source = described(own.parent, path, prompt={"type": "string"})
+    done = run("models", "add", path, "--from", source)
+    lost = "Lost, since there are no such inputs any more: exactly one of prompt, multi_prompt"
+    assert lost in done.stdout
+    assert 0 == run("models", "show", path).exit_code
 
 
 @pytest.mark.parametrize(

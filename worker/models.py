@@ -44,6 +44,7 @@ __all__ = [
     "UnknownSchema",
     "WithdrawnEndpoint",
     "rows",
+    "sheet_with",
 ]
 
 _PACKAGED = Path(__file__).parent / "catalogue"
@@ -67,7 +68,7 @@ class Catalogue:
 
         Raises BrokenCatalogue, naming file and key.
         """
-        return _packaged() if extra is None else _read(_PACKAGED, extra)
+        return _packaged() if extra is None else cls(build.models(sheet_with(extra)))
 
     def find(self, endpoint: str) -> Model:
         """The model of that id. Raises UnknownEndpoint with the ids most like it."""
@@ -95,8 +96,9 @@ def _holds(model: Model, words: list[str]) -> bool:
 
 @cache
 def _packaged() -> Catalogue:
-    return _read(_PACKAGED)
+    return Catalogue(build.models(sheet.read([_PACKAGED])))
 
 
-def _read(*directories: Path) -> Catalogue:
-    return Catalogue(build.models(sheet.read(directories)))
+def sheet_with(extra: Path) -> sheet.Sheet:
+    """The rows of this package with a directory's own over them. Raises BrokenCatalogue."""
+    return sheet.read([_PACKAGED, extra])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 
 from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.model import Status
@@ -30,11 +30,11 @@ class FieldForm(_Form):
     choices: tuple[str, ...] | str = ()
     minimum: int | float | None = None
     maximum: int | float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    min_items: int | None = None
-    max_items: int | None = None
-    max_megabytes: int | None = None
+    min_length: NonNegativeInt | None = None
+    max_length: NonNegativeInt | None = None
+    min_items: NonNegativeInt | None = None
+    max_items: NonNegativeInt | None = None
+    max_megabytes: PositiveInt | None = None
     description: str = ""
     example: Any = None
     rules: tuple[Rule, ...] = ()
@@ -105,11 +105,17 @@ def _parse(file: Path) -> dict[str, dict[str, Any]]:
     form = file.suffix[1:].upper()
     try:
         tables: dict[str, dict[str, Any]] = _PARSERS[file.suffix](file.read_text(encoding="utf-8"))
-        Sheet.model_validate(tables)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as bad:
         raise BrokenCatalogue(f"{file} cannot be read as {form}: {bad}") from bad
+    checked(tables, str(file))
+    return tables
+
+
+def checked(tables: Mapping[str, Any], source: str) -> Sheet:
+    """The tables as a sheet. Raises BrokenCatalogue, naming their source and the key."""
+    try:
+        return Sheet.model_validate(tables)
     except ValidationError as invalid:
         first = invalid.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise BrokenCatalogue(f"{file} is wrong at {where}: {first['msg']}") from invalid
-    return tables
+        raise BrokenCatalogue(f"{source} is wrong at {where}: {first['msg']}") from invalid

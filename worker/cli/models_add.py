@@ -1,17 +1,19 @@
 """`falhook models add`: fal's description of an endpoint, into the user's own catalogue."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import httpx
 
 from worker.catalogue import openapi
+from worker.catalogue.inheritance import inherit
 from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
-from worker.models import Catalogue, Kind, Model, Refusal, rows
+from worker.models import Catalogue, Kind, Model, Refusal, rows, sheet_with
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -39,17 +41,25 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     if ENDPOINT.fullmatch(endpoint) is None:
         raise Problem(f"{endpoint!r} is no endpoint id: write owner/app/….")
     source = source or openapi.URL.format(endpoint=endpoint)
-    entry = openapi.entry(endpoint, _description(source), source=source)
+    described = openapi.entry(endpoint, _description(source), source=source)
+    heir = inherit(described, endpoint, sheet_with(directory))
     file = directory / f"{endpoint.replace('/', '--')}.json"
-    model = _added(directory, file, entry, endpoint)
+    model = _added(directory, file, heir.entry, endpoint)
     loose = [row["input"] for row in rows(model.inputs) if Kind.ANY.value in row["type"]]
     if as_json:
-        print_json({**summary(model), "file": str(file), "unchecked": loose})
+        about = {"file": str(file), "unchecked": loose, "kept": heir.kept, "lost": heir.lost}
+        print_json({**summary(model), **about})
         return
     click.echo(f"{file}: {endpoint} takes {len(model.inputs)} inputs")
-    if loose:
-        click.echo(f"Passed on unchecked, their schema says too much: {', '.join(loose)}")
+    _tell("Passed on unchecked, their schema says too much", loose)
+    _tell("Kept of what the catalogue knew", heir.kept)
+    _tell("Lost, since there are no such inputs any more", heir.lost)
     click.echo(f"See it: falhook models show {endpoint}", err=True)
+
+
+def _tell(what: str, of: Sequence[str]) -> None:
+    if of:
+        click.echo(f"{what}: {'; '.join(of)}")
 
 
 def _added(directory: Path, file: Path, entry: openapi.Form, endpoint: str) -> Model:

@@ -1,0 +1,70 @@
+"""What an endpoint's description does not say and the catalogue knew: price, rules, file limits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.catalogue import build
+from worker.catalogue.inputs import Input, paths
+from worker.catalogue.model import Model
+from worker.catalogue.rules import Rule
+from worker.catalogue.sheet import Sheet, checked
+
+Form = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inheritance:
+    """The tables of a catalogue file, with what they took over, and what found no place in them."""
+
+    entry: Form
+    kept: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+def inherit(entry: Form, endpoint: str, sheet: Sheet) -> Inheritance:
+    """The entry with what `sheet` says of its endpoint beyond a description.
+
+    A rule that speaks of an input which the entry has not is lost. The price is taken over by its
+    name, so that it stays the sheet's. Raises BrokenCatalogue for an entry that makes no endpoint.
+    """
+    (added,) = build.models(checked(entry, f"the description of {endpoint}"))
+    before = next((one for one in build.models(sheet) if one.endpoint == endpoint), None)
+    if before is None:
+        return Inheritance(entry=entry)
+    rules, lost = _parted(before.rules, set(paths(added.inputs)))
+    row = entry["models"][endpoint]
+    row |= _row(before, added, rules, sheet.models[endpoint].price)
+    fields = {field["name"]: field for field in entry["fields"].values()}
+    limits = tuple(_limit(before.inputs, fields, entry["types"]))
+    price = (f"price {before.price_sentence}",) if before.price else ()
+    kept = (*price, *(rule.sentence for rule in rules), *limits)
+    return Inheritance(entry=entry, kept=kept, lost=tuple(rule.sentence for rule in lost))
+
+
+def _parted(rules: tuple[Rule, ...], known: set[str]) -> tuple[list[Rule], list[Rule]]:
+    fits = [rule for rule in rules if known.issuperset(rule.names)]
+    return fits, [rule for rule in rules if rule not in fits]
+
+
+def _row(before: Model, added: Model, rules: list[Rule], price: str) -> Form:
+    names = {item.name for item in added.inputs}
+    row = {
+        "price": price,
+        "rules": [{key: value for key, value in asdict(rule).items() if value} for rule in rules],
+        "example": {name: value for name, value in before.examples.items() if name in names},
+    }
+    return {key: value for key, value in row.items() if value}
+
+
+def _limit(
+    inputs: tuple[Input, ...], fields: Mapping[str, Form], types: Mapping[str, Mapping[str, Form]]
+) -> Iterator[str]:
+    for item in inputs:
+        field = fields.get(item.name)
+        if field is None:
+            continue
+        if item.max_megabytes is not None:
+            field["max_megabytes"] = item.max_megabytes
+            yield f"{item.name} of at most {item.max_megabytes} MB"
+        yield from _limit(item.nested, types.get(field["type"], {}), types)
