@@ -159,7 +159,7 @@ def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
     bad += [7, True, "\ud800", "a\x00b"] if item.kind in {Kind.TEXT, Kind.STRING} else []
     bad += ["", "cat.jpg", "/tmp/cat.jpg", "file:///cat.jpg", 7] if item.kind is Kind.URL else []
     bad += [True, 2.5, 99, "99", "5s", ""] if item.kind is Kind.SECONDS else []
-    bad += [(item.choices or [""])[0] + "x"] if item.choices else []
+    bad += [f"{item.choices[0]}x"] if item.choices else []
     bad += [] if item.minimum is None else [item.minimum - 1]
     bad += [] if item.maximum is None else [item.maximum + 1]
     bad += ["x" * (item.max_length + 1)] if item.max_length and item.kind is Kind.TEXT else []

@@ -146,6 +146,16 @@ def test_adding_for_machines(run: Run, own: Path) -> None:
     assert ["frames[].inner", "frames[].extra", "image_size"] == told["unchecked"]
 
 
+def test_what_is_dropped_of_a_schema_is_told(run: Run, own: Path) -> None:
+    """When it is added, and whenever it is shown."""
+    code = {"type": "string", "pattern": "^[A-Z]+$"}
+    source = described(own.parent, ENDPOINT, code=code, size={"type": "integer", "multipleOf": 8})
+    done = run("models", "add", ENDPOINT, "--from", source)
+    told = "Passed on unchecked, their schema says too much: code (pattern); size (multipleOf)"
+    assert told in done.stdout
+    assert "a string; not checked: pattern" in run("models", "show", ENDPOINT).stdout
+
+
 def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
     """A newer description stands in place of the older one."""
     run("models", "add", ENDPOINT, "--from", str(EXAMPLE))

@@ -73,6 +73,98 @@ def test_the_shared_inputs_of_the_catalogue_stay(tmp_path: Path) -> None:
     assert kling == Catalogue.load().find(kling.endpoint)
 
 
+def of(directory: Path, **properties: object) -> Model:
+    """An endpoint whose one input has these keywords."""
+    document = deepcopy(DOCUMENT)
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken |= {"properties": {"given": properties}, "required": ["given"]}
+    return read(directory, document)
+
+
+ENUM = {"type": "integer", "enum": [1, 2, 4]}
+ABOVE_0 = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+
+
+@pytest.mark.parametrize(
+    ("schema", "taken", "refused", "allowed"),
+    [
+        (ENUM, [1, 4], [3, "1", True, 1.0], "one of 1, 2, 4"),
+        ({"type": "number", "enum": [0.5, 2]}, [0.5, 2, 2.0], [1, "2"], "one of 0.5, 2"),
+        ({"type": "array", "items": ENUM}, [[1, 2]], [[3]], "one of 1, 2, 4"),
+        ({"type": "string", "const": "on"}, ["on"], ["off"], 'one of "on"'),
+        ({"type": "integer", "const": 7}, [7], [8], "one of 7"),
+        (ABOVE_0, [0.1, 1], [0, 0.0, 1.1, -1], "a finite number above 0 and at most 1"),
+        (
+            {"type": "number", "minimum": 0, "exclusiveMinimum": True, "exclusiveMaximum": 1},
+            [0.5],
+            [0, 1],
+            "a finite number above 0 and below 1",
+        ),
+        (
+            {"type": "integer", "minimum": 0.5, "exclusiveMaximum": 3},
+            [1, 2],
+            [0, 3],
+            "a whole number of 1 to 2",
+        ),
+        ({"type": "array", "items": True}, [[1, "a"]], [{}], "anything that JSON can carry"),
+    ],
+)
+def test_a_schema_is_not_loosened(
+    tmp_path: Path, schema: Any, taken: list[Any], refused: list[Any], allowed: str
+) -> None:
+    """Choices of any type, constants and open bounds hold, are told, and the example keeps them."""
+    model = of(tmp_path, **schema)
+    assert allowed == model.inputs[0].allowed
+    for value in taken:
+        assert {"given": value} == model.check({"given": value})
+    for value in refused:
+        with pytest.raises(InvalidArguments, match="given"):
+            model.check({"given": value})
+    assert model.example() == model.check(model.example())
+
+
+@pytest.mark.parametrize(
+    ("schema", "unchecked"),
+    [
+        ({"type": "string", "pattern": "^a"}, ["pattern"]),
+        ({"type": "string", "enum": ["a", 1]}, ["enum"]),
+        ({"type": "string", "format": "uri", "maxLength": 9, "minLength": 5}, ["minLength"]),
+        ({"type": "string", "format": "date"}, ["format"]),
+        ({"type": "integer", "multipleOf": 8, "format": "int32"}, ["multipleOf"]),
+        ({"type": "boolean", "const": True}, ["const"]),
+        (
+            {"type": "array", "uniqueItems": True, "items": {"type": "number", "multipleOf": 2}},
+            ["uniqueItems", "multipleOf"],
+        ),
+        ({"type": "object", "properties": {"a": {}}, "minProperties": 1}, ["minProperties"]),
+        ({"type": "number", "minimum": 0, "enum": [1], "title": "T", "x-fal": 1}, []),
+    ],
+)
+def test_what_is_not_checked_of_a_schema_is_known(
+    tmp_path: Path, schema: Any, unchecked: list[str]
+) -> None:
+    """Each keyword that would restrict the input and does not is named."""
+    assert unchecked == list(of(tmp_path, **schema).inputs[0].unchecked)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "maxLength": 5, "examples": ["much too long"]},
+        {"type": "string", "minLength": 90, "title": "T"},
+        {"type": "integer", "maximum": -3, "default": 5},
+        {"type": "number", "exclusiveMinimum": 2, "exclusiveMaximum": 2.5},
+        {"type": "number", "exclusiveMaximum": 0},
+        {"type": "number", "exclusiveMinimum": 3, "default": 3},
+        {"type": "array", "minItems": 2, "items": ENUM, "examples": [[1]]},
+    ],
+)
+def test_an_example_that_breaks_its_own_schema_is_not_shown(tmp_path: Path, schema: Any) -> None:
+    """Nor is such a default: another value that the input takes stands in its place."""
+    model = of(tmp_path, **schema)
+    assert model.example() == model.check(model.example())
+
+
 def _without(*path: str) -> Any:
     document = deepcopy(DOCUMENT)
     inner = document

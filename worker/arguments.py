@@ -1,5 +1,6 @@
 """Arguments against the inputs of an endpoint: pydantic models made from declarations."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Annotated, Literal
@@ -18,7 +19,7 @@ from pydantic import (
 
 from worker.catalogue.addresses import fetchable
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled
+from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled, one_of
 
 
 @lru_cache(maxsize=1024)
@@ -68,14 +69,25 @@ def _seconds(item: Input) -> object:
 
 
 def _integer(item: Input) -> object:
-    floor = -INT64 if item.minimum is None else item.minimum
-    ceiling = INT64 - 1 if item.maximum is None else item.maximum
-    return Annotated[int, Field(strict=True, ge=floor, le=ceiling)]
+    floor = -INT64 if item.minimum is None else math.ceil(item.minimum)
+    ceiling = INT64 - 1 if item.maximum is None else math.floor(item.maximum)
+    closed = Field(strict=True, ge=floor, le=ceiling)
+    above, below = item.exclusive_minimum, item.exclusive_maximum
+    opened = Field(
+        gt=None if above is None else math.floor(above),
+        lt=None if below is None else math.ceil(below),
+    )
+    return Annotated[int, closed, opened, *_chosen(item)]
 
 
 def _number(item: Input) -> object:
-    span = Field(strict=True, ge=item.minimum, le=item.maximum, allow_inf_nan=False)
-    return Annotated[float, span, WrapValidator(_unchanged)]
+    closed = Field(strict=True, ge=item.minimum, le=item.maximum, allow_inf_nan=False)
+    opened = Field(gt=item.exclusive_minimum, lt=item.exclusive_maximum)
+    return Annotated[float, closed, opened, WrapValidator(_unchanged), *_chosen(item)]
+
+
+def _chosen(item: Input) -> list[AfterValidator]:
+    return [AfterValidator(partial(one_of, item.choices))] if item.choices else []
 
 
 def _boolean(_: Input) -> object:

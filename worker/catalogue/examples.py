@@ -1,8 +1,13 @@
 """Example inputs and the table of inputs, for people who look up an endpoint."""
 
+import math
 from collections.abc import Iterator, Mapping
+from itertools import cycle, islice
 from typing import TypedDict
 
+from pydantic import ValidationError
+
+from worker.arguments import schema
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.rules import ExactlyOne, Rule
 
@@ -32,20 +37,49 @@ def example(
 
 
 def _sample(item: Input) -> object:
-    if item.example is not None:
+    # What a description gives as an example or a default may break its own bounds.
+    if item.example is not None and _fits(item, item.example):
         return item.example
     single = _single(item)
     return [single] * (item.min_items or 1) if item.many else single
 
 
+def _fits(item: Input, value: object) -> bool:
+    try:
+        schema((item,)).model_validate({item.name: value})
+    except ValidationError:
+        return False
+    return True
+
+
 def _single(item: Input) -> object:
     if item.nested:
         return {member.name: _sample(member) for member in item.nested if member.required}
-    if item.default is not None:
+    if item.default is not None and _fits(item, item.default):
         return item.default
     if item.choices:
         return item.choices[0]
-    return item.minimum if item.minimum is not None else _SAMPLES[item.kind]
+    if item.kind in {Kind.TEXT, Kind.STRING}:
+        return _words(item, str(_SAMPLES[item.kind]))
+    return _number(item) if item.kind in {Kind.INTEGER, Kind.NUMBER} else _SAMPLES[item.kind]
+
+
+def _words(item: Input, sample: str) -> str:
+    length = max(item.min_length or 0, min(len(sample), item.max_length or len(sample)))
+    return "".join(islice(cycle(sample), length))
+
+
+def _number(item: Input) -> object:
+    """The sample, or the number nearest to it within the bounds that is easy to read."""
+    low, high = item.exclusive_minimum, item.exclusive_maximum
+    if item.minimum is not None:
+        return item.minimum
+    if low is not None:
+        high = min(end for end in (high, item.maximum, math.inf) if end is not None)
+        return low + 1 if low + 1 < high else (low + high) / 2
+    tops = [item.maximum] if item.maximum is not None else []
+    tops += [high - 1] if high is not None else []
+    return min([1 if item.kind is Kind.INTEGER else 1.0, *tops])
 
 
 class Row(TypedDict):
@@ -56,8 +90,9 @@ class Row(TypedDict):
     required: bool
     default: str | float | bool | None
     allowed: str
-    choices: list[str]
+    choices: list[str | float]
     description: str
+    unchecked: list[str]
 
 
 def rows(inputs: tuple[Input, ...]) -> list[Row]:
@@ -76,5 +111,6 @@ def _rows(inputs: tuple[Input, ...], above: str) -> Iterator[Row]:
             allowed=f"{item.allowed_items}, each {item.allowed}" if item.many else item.allowed,
             choices=list(item.choices),
             description=item.description,
+            unchecked=list(item.unchecked),
         )
         yield from _rows(item.nested, f"{path}[]." if item.many else f"{path}.")

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from worker.catalogue import build
 from worker.catalogue.inputs import Input, paths
+from worker.catalogue.keywords import Form
 from worker.catalogue.model import Model
 from worker.catalogue.rules import Rule
 from worker.catalogue.sheet import Sheet, checked
-
-Form = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

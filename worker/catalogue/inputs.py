@@ -1,5 +1,6 @@
 """What an endpoint takes: named inputs with their types and bounds."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class Input:
 
     `many` makes it a list; `min_items` and `max_items` bound the list, everything else its items.
     `max_length` of a URL holds for web addresses, `max_megabytes` for files that are uploaded.
-    `also_called` are the names that other versions give the same thing.
+    `also_called` are the names that other versions give the same thing, `unchecked` the keywords of
+    its schema that nothing here checks.
     """
 
     name: str
@@ -53,9 +55,11 @@ class Input:
     many: bool = False
     required: bool = False
     default: str | float | bool | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | float, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    exclusive_minimum: float | None = None
+    exclusive_maximum: float | None = None
     min_length: int | None = None
     max_length: int | None = None
     min_items: int | None = None
@@ -64,6 +68,7 @@ class Input:
     nested_type: str = ""
     nested: tuple["Input", ...] = ()
     also_called: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     description: str = ""
     example: object = field(default=None, hash=False, compare=False)
 
@@ -91,7 +96,7 @@ class Input:
         if self.choices:
             return _one_of(self.choices)
         most = f", at most {self.max_length:,} characters" if self.max_length else ""
-        span = _span(self.minimum, self.maximum)
+        span = self._range()
         phrases = {
             Kind.TEXT: f"text{self._length()}",
             Kind.STRING: f"a string{self._length()}",
@@ -110,6 +115,18 @@ class Input:
         """How many items a list has to have; it completes "must be …"."""
         return "a list" + _span(self.min_items, self.max_items, " item")
 
+    def _range(self) -> str:
+        if self.exclusive_minimum is None and self.exclusive_maximum is None:
+            return _span(self.minimum, self.maximum)
+        ends = {
+            "at least": self.minimum,
+            "above": self.exclusive_minimum,
+            "at most": self.maximum,
+            "below": self.exclusive_maximum,
+        }
+        told = [f"{word} {end:,}" for word, end in ends.items() if end is not None]
+        return f" {' and '.join(told)}"
+
     def _length(self) -> str:
         least = self.min_length or (1 if self.required else None)
         return _span(least, self.max_length, " character") if self.max_length else ""
@@ -126,8 +143,8 @@ def paths(inputs: Iterable[Input]) -> Iterator[str]:
 _SHOWN_CHOICES = 16
 
 
-def _one_of(choices: tuple[str, ...]) -> str:
-    quoted = [f'"{choice}"' for choice in choices[:_SHOWN_CHOICES]]
+def _one_of(choices: tuple[str | float, ...]) -> str:
+    quoted = [json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES]]
     rest = len(choices) - len(quoted)
     return "one of " + ", ".join(quoted) + (f" and {rest} more" if rest else "")
 

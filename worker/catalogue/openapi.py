@@ -3,23 +3,20 @@
 https://fal.ai/api/openapi/queue/openapi.json?endpoint_id=… : version 3.0, a path for the submit
 and one for the result, the schemas among the components, in the order that
 `x-fal-order-properties` gives. What a schema says beyond the catalogue's types becomes `any`,
-which lets any JSON through.
+which lets any JSON through; keywords beyond a type's own are named as unchecked.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
+from worker.catalogue import keywords
 from worker.catalogue.errors import Refusal
 from worker.catalogue.inputs import Kind
+from worker.catalogue.keywords import Form, Json
 
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 _DEEPEST = 6
 _REF = "#/components/schemas/"
-_PLAIN = {"integer": Kind.INTEGER, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
-_WORDS = frozenset({"prompt", "text", "lyrics", "script"})
-
-Json = Mapping[str, Any]
-Form = dict[str, Any]
 
 
 class UnreadableDescription(Refusal):
@@ -35,9 +32,10 @@ def entry(endpoint: str, document: object, *, source: str) -> Form:
         raise UnreadableDescription(endpoint, "is no JSON object")
     try:
         return _Reader(endpoint, document).entry(source)
-    except (AttributeError, KeyError, TypeError) as error:
-        sentence = f"has not the form that fal gives it ({type(error).__name__}: {error})"
-        raise UnreadableDescription(endpoint, sentence) from error
+    except KeyError as error:
+        raise UnreadableDescription(endpoint, f"names {error}, which it does not hold") from error
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise UnreadableDescription(endpoint, "has not the form that fal gives it") from error
 
 
 class _Reader:
@@ -84,8 +82,10 @@ class _Reader:
             raise UnreadableDescription(self.endpoint, sentence) from error
         return schema
 
-    def _resolved(self, schema: Json) -> Json:
+    def _resolved(self, schema: Json | bool) -> Json:
         """The schema behind references and single-member unions, with what stands beside them."""
+        if isinstance(schema, bool):
+            return {}  # true takes anything
         for _ in range(_DEEPEST):
             members = _members(schema)
             if "$ref" in schema:
@@ -100,26 +100,29 @@ class _Reader:
                 break
         return schema
 
-    def _field(self, name: str, schema: Json, depth: int) -> Form:
+    def _field(self, name: str, schema: Json | bool, depth: int) -> Form:
         schema = self._resolved(schema)
         if schema.get("type") == "array" and "items" in schema:
             item = self._resolved(schema["items"])
             if item.get("type") == "array":
-                return _form(schema, {"type": Kind.ANY.value})
+                return keywords.described(schema, {"type": Kind.ANY.value})
             bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
             single = self._typed(name, item, depth)
-            return _form(schema, {**single, "many": True, **bounds})
-        return _form(schema, self._typed(name, schema, depth))
+            left = keywords.unchecked(schema, {"minItems", "maxItems"})
+            left += single.get("unchecked", [])
+            form = {**single, "many": True, **bounds, "unchecked": left}
+            return keywords.described(schema, form)
+        return keywords.described(schema, self._typed(name, schema, depth))
 
     def _typed(self, name: str, schema: Json, depth: int) -> Form:
         match schema:
             case {"type": "string"}:
-                return _string(name, schema)
-            case {"type": "integer" | "number" | "boolean" as plain}:
-                bounds = {"minimum": _bound(schema, "min"), "maximum": _bound(schema, "max")}
-                return {"type": _PLAIN[plain].value, **bounds}
+                return keywords.string(name, schema)
+            case {"type": "integer" | "number" | "boolean"}:
+                return keywords.plain(schema)
             case {"type": "object", "properties": {**members}} if members and depth < _DEEPEST:
-                return {"type": self._nested(schema, members, depth)}
+                left = keywords.unchecked(schema, frozenset())
+                return {"type": self._nested(schema, members, depth), "unchecked": left}
         return {"type": Kind.ANY.value}
 
     def _nested(self, schema: Json, members: Iterable[object], depth: int) -> str:
@@ -137,7 +140,7 @@ class _Reader:
             self._unfinished.remove(key)
         return key
 
-    def _output(self, schema: Json) -> str:
+    def _output(self, schema: Json | bool) -> str:
         schema = self._resolved(schema)
         if schema.get("type") == "array" and "items" in schema:
             return f"list<{self._output(schema['items'])}>"
@@ -156,43 +159,3 @@ def _ordered(schema: Json) -> list[tuple[str, Json]]:
     properties: Json = schema["properties"]
     order = [name for name in schema.get("x-fal-order-properties", ()) if name in properties]
     return [(name, properties[name]) for name in dict.fromkeys([*order, *properties])]
-
-
-def _bound(schema: Json, end: Literal["min", "max"]) -> float | None:
-    exclusive = schema.get("exclusiveMinimum" if end == "min" else "exclusiveMaximum")
-    bound: float | None = schema.get("minimum" if end == "min" else "maximum")
-    if isinstance(exclusive, int | float) and not isinstance(exclusive, bool):
-        # The catalogue knows no open ends; fal refuses the end itself.
-        whole = schema.get("type") == "integer"
-        return exclusive + (1 if end == "min" else -1) if whole else exclusive
-    return bound
-
-
-def _string(name: str, schema: Json) -> Form:
-    choices = [value for value in schema.get("enum", ()) if isinstance(value, str)]
-    if choices:
-        seconds = name.endswith("duration") and all(value.isdecimal() for value in choices)
-        return {"type": (Kind.SECONDS if seconds else Kind.STRING).value, "choices": choices}
-    lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
-    words = name.lower().split("_")
-    if schema.get("format") == "uri" or words[-1] in {"url", "urls", "uri"}:
-        return {"type": Kind.URL.value, "max_length": schema.get("maxLength")}
-    kind = Kind.TEXT if _WORDS & set(words) else Kind.STRING
-    return {"type": kind.value, **lengths}
-
-
-def _form(schema: Json, form: Form) -> Form:
-    default = schema.get("default")
-    textual = form["type"] in {Kind.SECONDS, Kind.STRING, Kind.TEXT}
-    if isinstance(default, int | float) and textual and not isinstance(default, bool):
-        default = str(default)  # seen in fal's descriptions: 5 as the default of a string
-    if not isinstance(default, str | int | float | bool) or form.get("many"):
-        default = None
-    examples = schema.get("examples")
-    form = {
-        **form,
-        "default": default,
-        "example": examples[0] if isinstance(examples, list) and examples else None,
-        "description": " ".join(str(schema.get("description") or schema.get("title", "")).split()),
-    }
-    return {key: value for key, value in form.items() if value is not None}

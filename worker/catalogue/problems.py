@@ -119,10 +119,10 @@ def _hint(item: Input | None, error: ErrorDetails) -> str:
             return ""
 
 
-def _nearest_choice(given: str, choices: tuple[str, ...]) -> str:
+def _nearest_choice(given: str, choices: tuple[str | float, ...]) -> str:
     if not any(map(str.isalpha, given)):  # 16:10 is no misspelt 1:1
         return ""
-    folded = {choice.casefold(): choice for choice in choices}
+    folded = {choice.casefold(): choice for choice in map(str, choices)}
     near = get_close_matches(given.strip().casefold()[:100], folded, n=1)
     if near:
         return f'did you mean "{folded[near[0]]}"?'

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
 
 from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.model import Status
@@ -27,9 +34,11 @@ class FieldForm(_Form):
     many: bool = False
     required: bool = False
     default: str | int | float | bool | None = None
-    choices: tuple[str, ...] | str = ()
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    choices: tuple[str | int | float, ...] | str = ()
+    minimum: int | FiniteFloat | None = None
+    maximum: int | FiniteFloat | None = None
+    exclusive_minimum: int | FiniteFloat | None = None
+    exclusive_maximum: int | FiniteFloat | None = None
     min_length: NonNegativeInt | None = None
     max_length: NonNegativeInt | None = None
     min_items: NonNegativeInt | None = None
@@ -38,6 +47,7 @@ class FieldForm(_Form):
     description: str = ""
     example: Any = None
     rules: tuple[Rule, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 class FamilyForm(_Form):

@@ -1,4 +1,4 @@
-"""What strings fal can be sent: words that JSON can carry, lengths that it takes."""
+"""What values fal can be sent: words that JSON can carry, lengths and choices that it takes."""
 
 import json
 import re
@@ -47,4 +47,11 @@ def encodable(value: str) -> str:
 def filled(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("empty", "must not be empty")
+    return value
+
+
+def one_of(choices: tuple[object, ...], value: object) -> object:
+    """The value, where it is among the choices; told in the words of the input."""
+    if value not in choices:
+        raise PydanticCustomError("not_chosen", "must be one of the choices")
     return value

@@ -119,7 +119,8 @@ def _inputs(model: Model) -> Table:
     for row in rows(model.inputs):
         default = "" if row["default"] is None else json.dumps(row["default"], ensure_ascii=False)
         name = row["input"] + "*" * row["required"]
-        table.add_row(name, row["type"], default, row["allowed"], row["description"])
+        loose = f"; not checked: {', '.join(row['unchecked'])}" if row["unchecked"] else ""
+        table.add_row(name, row["type"], default, row["allowed"] + loose, row["description"])
     return table
 
 

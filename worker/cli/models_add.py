@@ -9,11 +9,12 @@ import httpx
 
 from worker.catalogue import openapi
 from worker.catalogue.inheritance import inherit
+from worker.catalogue.keywords import Form
 from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
-from worker.models import Catalogue, Kind, Model, Refusal, rows, sheet_with
+from worker.models import Catalogue, Kind, Model, Refusal, Row, rows, sheet_with
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -45,7 +46,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     heir = inherit(described, endpoint, sheet_with(directory))
     file = directory / f"{endpoint.replace('/', '--')}.json"
     model = _added(directory, file, heir.entry, endpoint)
-    loose = [row["input"] for row in rows(model.inputs) if Kind.ANY.value in row["type"]]
+    loose = [told for row in rows(model.inputs) if (told := _unchecked(row))]
     if as_json:
         about = {"file": str(file), "unchecked": loose, "kept": heir.kept, "lost": heir.lost}
         print_json({**summary(model), **about})
@@ -57,12 +58,19 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     click.echo(f"See it: falhook models show {endpoint}", err=True)
 
 
+def _unchecked(row: Row) -> str:
+    """The input, if any JSON gets through, or with the keywords of its schema that do not count."""
+    if Kind.ANY.value in row["type"]:
+        return row["input"]
+    return f"{row['input']} ({', '.join(row['unchecked'])})" if row["unchecked"] else ""
+
+
 def _tell(what: str, of: Sequence[str]) -> None:
     if of:
         click.echo(f"{what}: {'; '.join(of)}")
 
 
-def _added(directory: Path, file: Path, entry: openapi.Form, endpoint: str) -> Model:
+def _added(directory: Path, file: Path, entry: Form, endpoint: str) -> Model:
     """The model as every process will read it; a file that is no good is not left behind."""
     aside = file.with_suffix(".new")
     try:
