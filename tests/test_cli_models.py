@@ -190,13 +190,16 @@ def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
         done = run("models", "add", path, "--from", source)
         assert 0 == done.exit_code, done.stderr
         kept = "price $0.14/s; exactly one of prompt, multi_prompt; image_url of at most 50 MB"
+        kept += "; image_url as jpg or png"
         assert f"Kept of what the catalogue knew: {kept}" in done.stdout
     assert "Lost" not in done.stdout
     model = Catalogue.load(own).find(path)
     before = CATALOGUE.find(path)
     assert (before.price, before.rules) == (model.price, model.rules)
-    limits = {item.name: item.max_megabytes for item in model.inputs}
-    assert {"prompt": None, "multi_prompt": None, "image_url": 50} == limits
+    limits = {item.name: (item.max_megabytes, item.formats) for item in model.inputs}
+    nothing = (None, ())
+    expected = {"prompt": nothing, "multi_prompt": nothing, "image_url": (50, ("jpg", "png"))}
+    assert expected == limits
     both = run("submit", path, "prompt=a", 'multi_prompt=["a"]', "--dry-run")
     assert "give prompt or multi_prompt, not both" in both.stderr
 

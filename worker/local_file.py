@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
 from worker.catalogue.inputs import Input
-from worker.media_type import HEAD_BYTES, formats, sniff
+from worker.media_type import HEAD_BYTES, MediaType, described, formats, sniff
 
 
 class Unusable(Exception):
@@ -63,14 +63,20 @@ def checked_name(item: Input, data: bytes) -> str:
         raise Unusable("is empty")
     if len(data) > item.max_bytes:
         raise Unusable(_too_large(item))
-    found = sniff(data[:HEAD_BYTES])
-    if found is None or found.family not in item.families:
+    head = data[:HEAD_BYTES]
+    if not _takes(item, sniff(head)):
         wanted = " or ".join(
             f"{'a' if one == 'video' else 'an'} {one}" for one in sorted(item.families)
         )
-        is_now = f"it is {found.name}" if found else "it is something else"
-        raise Unusable(f"must be {wanted} ({formats(item.families)}); {is_now}")
+        endings = ", ".join(item.formats) or formats(item.families)
+        raise Unusable(f"must be {wanted} ({endings}); it is {described(head)}")
     return name_of(data)
+
+
+def _takes(item: Input, found: MediaType | None) -> bool:
+    if found is None or found.family not in item.families:
+        return False
+    return not item.formats or found.extension in item.formats
 
 
 def name_of(data: bytes) -> str:

@@ -4,6 +4,7 @@ Signatures: https://mimesniff.spec.whatwg.org and RFC 6381 (brands of `ftyp`).
 """
 
 import re
+from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
@@ -59,3 +60,31 @@ def sniff(head: bytes) -> MediaType | None:
 def formats(families: frozenset[str]) -> str:
     """Endings of the files of these families, for people: `jpg, png, gif, webp, avif`."""
     return ", ".join(name for name, media in BY_EXTENSION.items() if media.family in families)
+
+
+_OTHERS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP picture"),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
+    (re.compile(rb"....ftyp(heic|heix|mif1|msf1)", re.DOTALL), "a HEIC picture"),
+    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film"),
+    (re.compile(rb"%PDF-"), "a PDF"),
+    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
+)
+
+
+def described(head: bytes) -> str:
+    """What a file is that begins with `head`, in words that complete "it is …"."""
+    if media := sniff(head):
+        return media.name
+    found = next((words for signature, words in _OTHERS if signature.match(head)), None)
+    if found is None:
+        return "text" if _is_text(head) else "no picture, film or sound that is known here"
+    return found
+
+
+def _is_text(head: bytes) -> bool:
+    # The head may end in the middle of a character.
+    text = getincrementaldecoder("utf-8")("replace").decode(head)
+    return "\N{REPLACEMENT CHARACTER}" not in text and all(
+        c.isprintable() or c.isspace() for c in text
+    )

@@ -65,4 +65,7 @@ def _limit(
         if item.max_megabytes is not None:
             field["max_megabytes"] = item.max_megabytes
             yield f"{item.name} of at most {item.max_megabytes} MB"
+        if item.formats:
+            field["formats"] = list(item.formats)
+            yield f"{item.name} as {' or '.join(item.formats)}"
         yield from _limit(item.nested, types.get(field["type"], {}), types)

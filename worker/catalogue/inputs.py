@@ -45,7 +45,8 @@ class Input:
     """One input of an endpoint, or one member of a nested object.
 
     `many` makes it a list; `min_items` and `max_items` bound the list, everything else its items.
-    `max_length` of a URL holds for web addresses, `max_megabytes` for files that are uploaded.
+    `max_length` of a URL holds for web addresses, `max_megabytes` and `formats`, endings
+    of file names, for files that are uploaded.
     `also_called` are the names that other versions give the same thing, `unchecked` the keywords of
     its schema that nothing here checks.
     """
@@ -65,6 +66,7 @@ class Input:
     min_items: int | None = None
     max_items: int | None = None
     max_megabytes: int | None = None
+    formats: tuple[str, ...] = ()
     nested_type: str = ""
     nested: tuple["Input", ...] = ()
     also_called: tuple[str, ...] = ()
@@ -97,10 +99,11 @@ class Input:
             return _one_of(self.choices)
         most = f", at most {self.max_length:,} characters" if self.max_length else ""
         span = self._range()
+        formats = f" ({', '.join(self.formats)})" if self.formats else ""
         phrases = {
             Kind.TEXT: f"text{self._length()}",
             Kind.STRING: f"a string{self._length()}",
-            Kind.URL: f"an http(s) URL, a local file or a data URI{most}",
+            Kind.URL: f"an http(s) URL, a local file{formats} or a data URI{most}",
             Kind.SECONDS: "a whole number of seconds",
             Kind.INTEGER: f"a whole number{span}",
             Kind.NUMBER: f"a finite number{span}",

@@ -5,7 +5,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.model import Status
 from worker.catalogue.rules import Rule
+from worker.media_type import BY_EXTENSION
 from worker.prices import Price
 
 
@@ -44,6 +45,7 @@ class FieldForm(_Form):
     min_items: NonNegativeInt | None = None
     max_items: NonNegativeInt | None = None
     max_megabytes: PositiveInt | None = None
+    formats: tuple[Literal[*BY_EXTENSION], ...] = ()  # type: ignore[valid-type]
     description: str = ""
     example: Any = None
     rules: tuple[Rule, ...] = ()
