@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.catalogue_factories import CATALOGUE, CHECKED, kling
+from tests.catalogue_factories import CATALOGUE, CHECKED, KLING, kling
 from worker.models import Model
 
 IMAGE = "https://example.com/cat.png"
@@ -78,6 +78,58 @@ def test_rates_are_shown_with_their_variants() -> None:
     with_sound = "$0.14/s, $0.07 silent, $0.168 with voices"
     assert with_sound == kling("v2.6/pro/image-to-video").price_sentence
     assert "$1.40 for 5 s, then $0.28/s" == kling("v2/master/text-to-video").price_sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "price"),
+    [
+        ("v2.6/pro/text-to-video", "$0.14/s, $0.07 silent"),
+        ("v3/pro/text-to-video", "$0.168/s, $0.112 silent"),
+        ("v3/pro/image-to-video", "$0.168/s, $0.112 silent, $0.196 with voices"),
+    ],
+)
+def test_a_variant_is_shown_where_an_input_asks_for_it(path: str, price: str) -> None:
+    """The same tier has voices for pictures and none for text."""
+    assert price == kling(path).price_sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("v2/master/text-to-video", "kling-video/v2/master/text-to-video/llms.txt"),
+        ("v2/master/image-to-video", "Kling Video V2 Master"),
+        ("v2.1/master/image-to-video", "kling-video/v2.1/master/image-to-video/llms.txt"),
+    ],
+)
+def test_a_price_names_the_page_that_states_it(path: str, page: str) -> None:
+    """Nobody is sent to the page of another endpoint."""
+    price = kling(path).price
+    assert price is not None
+    assert page in price.source
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "told"),
+    [
+        (f"{KLING}/v2.1/pro/image-to-video", {"duration": 10}, "It should cost about $0.98 for 10"),
+        (f"{KLING}/lipsync/audio-to-video", {}, "Its cost depends on its input: $0.014/s of input"),
+        (f"{KLING}/o1/image-to-video", {}, "Its price is not known."),
+        (
+            "kling/v4/text-to-video",
+            {"duration": "5"},
+            "Its inputs are not known, so its cost is not either: $0.235/s ($0.157 at 720p).",
+        ),
+    ],
+)
+def test_the_cost_of_a_job_in_a_sentence(endpoint: str, arguments: Any, told: str) -> None:
+    """The figure, or why there is none: nothing is blamed on inputs that nobody knows."""
+    assert told in CATALOGUE.find(endpoint).cost_sentence(arguments)
+
+
+def test_kling_4_with_a_reference_video_has_a_rate_of_its_own() -> None:
+    """By the second of input and output."""
+    told = CATALOGUE.find("kling/v4/reference-to-video").price_sentence
+    assert "with a reference video $0.141/s of input and output, $0.094 at 720p" in told
 
 
 def test_kling_4_has_a_price_but_no_estimate() -> None:

@@ -27,6 +27,9 @@ class Soundtrack(StrEnum):
     VOICE = "voice"
 
 
+_VARIANTS = {Soundtrack.SILENT: "silent", Soundtrack.VOICE: "with voices"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What a job should cost in US dollars, and how far to trust the figure."""
@@ -67,11 +70,16 @@ class Price:
 
     @property
     def sentence(self) -> str:
-        """The rate as a table shows it."""
+        """The rate as a table shows it, with all its variants."""
+        return self.told(frozenset(Soundtrack))
+
+    def told(self, soundtracks: frozenset[Soundtrack]) -> str:
+        """The rate as a table shows it, for an endpoint that can make these soundtracks."""
         first = f"${self.first} for {self.first_seconds} s, then " if self.first else ""
         unit = "" if self.basis is Basis.OUTPUT else f" of {self.basis}"
-        variants = {"silent": self.silent, "with voices": self.voice}
-        others = "".join(f", ${rate} {name}" for name, rate in variants.items() if rate)
+        variants = {Soundtrack.SILENT: self.silent, Soundtrack.VOICE: self.voice}
+        named = {kind: rate for kind, rate in variants.items() if rate and kind in soundtracks}
+        others = "".join(f", ${rate} {_VARIANTS[kind]}" for kind, rate in named.items())
         note = f" ({self.note})" if self.note else ""
         return f"{first}${self.per_second}/s{unit}{others}{note}"
 

@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping
 
-from worker.catalogue.inputs import Input
+from worker.catalogue.inputs import Input, paths
 from worker.prices import Soundtrack
 
-DURATION, SHOTS, AUDIO, VOICES, ELEMENTS = (
-    "duration",
-    "multi_prompt",
-    "generate_audio",
-    "voice_ids",
-    "elements",
-)
+DURATION, SHOTS, AUDIO = "duration", "multi_prompt", "generate_audio"
+VOICES, ELEMENTS, VOICE = "voice_ids", "elements", "voice_id"
 
 
 def output_seconds(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> int | None:
@@ -61,6 +56,17 @@ def soundtrack(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> So
         return Soundtrack.SILENT
     elements = arguments.get(ELEMENTS)
     voiced = isinstance(elements, list) and any(
-        isinstance(element, Mapping) and element.get("voice_id") for element in elements
+        isinstance(element, Mapping) and element.get(VOICE) for element in elements
     )
     return Soundtrack.VOICE if voiced or arguments.get(VOICES) else Soundtrack.AUDIO
+
+
+def soundtracks(inputs: tuple[Input, ...]) -> frozenset[Soundtrack]:
+    """What the inputs can ask the clip to sound like; all of it where no input is known."""
+    known = set(paths(inputs))
+    kinds = {
+        Soundtrack.AUDIO: True,
+        Soundtrack.SILENT: AUDIO in known,
+        Soundtrack.VOICE: bool({VOICES, f"{ELEMENTS}[].{VOICE}"} & known),
+    }
+    return frozenset(kind for kind, can in kinds.items() if can or not inputs)

@@ -113,7 +113,19 @@ class Model:
     @property
     def price_sentence(self) -> str:
         """The rate as a table shows it, or that it is not known."""
-        return self.price.sentence if self.price else "price not known"
+        if self.price is None:
+            return "price not known"
+        return self.price.told(clip.soundtracks(self.inputs))
+
+    def cost_sentence(self, arguments: Mapping[str, object]) -> str:
+        """What a job with these arguments should cost, or why nobody can tell."""
+        if estimate := self.estimate(arguments):
+            return f"It should cost {estimate.sentence}."
+        if self.price is None:
+            return "Its price is not known."
+        if not self.inputs:
+            return f"Its inputs are not known, so its cost is not either: {self.price_sentence}."
+        return f"Its cost depends on its input: {self.price_sentence}."
 
     def _refuse_unserved(self) -> None:
         if self.status is Status.WITHDRAWN:
