@@ -1,8 +1,10 @@
 """The catalogue knows every endpoint, takes what fal takes and refuses the rest with the cure."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -77,6 +79,25 @@ def test_one_thing_wrong_is_refused_by_its_path(model: Model) -> None:
 def test_example_is_valid(model: Model) -> None:
     """The example of every endpoint passes its own check."""
     assert model.example() == model.check(model.example())
+
+
+ENDINGS = {"jpeg": "image", "webp": "image", "mp4": "video", "mp3": "audio", "wav": "audio"}
+
+
+@every_model
+def test_an_example_can_be_rendered(model: Model) -> None:
+    """Its files are fal's own and of the family that the input takes; references are given."""
+    inputs = {item.name: item for item in model.inputs}
+    given = model.example()
+    for name, value in given.items():
+        addresses = value if isinstance(value, list) else [value]
+        for address in map(str, addresses if inputs[name].kind is Kind.URL else []):
+            host = urlsplit(address).hostname or ""
+            assert host == "storage.googleapis.com" or host.endswith("fal.media"), name
+            assert ENDINGS[address.rpartition(".")[2]] in inputs[name].families, name
+    if model.endpoint.endswith("reference-to-video"):
+        assert given["image_urls"]
+        assert "@Image1" in str(given["prompt"])
 
 
 ANYTHING = st.recursive(
@@ -482,6 +503,27 @@ def test_an_address_on_the_internet_is_taken(host: str) -> None:
 def test_what_is_wanted_is_said_as_the_table_says_it(address: str, told: str) -> None:
     """An empty address is called empty; a local file is among what is taken."""
     assert told == of_image(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (os.fsdecode(b"caf\xe9 noir"), "must be UTF-8, which the byte 0xE9 (at position 3) is not"),
+        ("a\ud800", "must not hold the control character or lone surrogate U+D800 (at position 1)"),
+        ("a\x00", "must not hold the control character or lone surrogate U+0000 (at position 1)"),
+        ("p" * 2501, "must be text of 1 to 2,500 characters"),
+    ],
+)
+def test_bad_characters_are_told_as_such(text: str, told: str) -> None:
+    """A prompt in another encoding has not too many characters, but one that is no UTF-8."""
+    problem = refused(kling(MASTER), {"prompt": text})["prompt"]
+    assert told == problem.message
+    assert str(problem).isprintable()
+
+
+def test_bad_characters_in_an_address_are_told_as_such() -> None:
+    """There is no word of a wrong form where the characters are wrong."""
+    assert "which the byte 0xE9 (at position 11) is not" in of_image("https://a.b\udce9/c")
 
 
 @pytest.mark.parametrize("given", [None, [], "prompt"])

@@ -54,12 +54,14 @@ def _single(item: Input) -> object:
 
 def _words(item: Input) -> object:
     bounds = Field(strict=True, min_length=item.min_length, max_length=item.max_length)
-    last = AfterValidator(filled if item.required else encodable)
-    return Annotated[str, bounds, AfterValidator(encodable), last]
+    # Before it is a string: pydantic's own word for a lone surrogate says nothing of it.
+    first = BeforeValidator(encodable)
+    return Annotated[str, first, bounds, *([AfterValidator(filled)] if item.required else [])]
 
 
 def _url(item: Input) -> object:
-    return Annotated[str, Field(strict=True), AfterValidator(partial(fetchable, item.max_length))]
+    address = AfterValidator(partial(fetchable, item.max_length))
+    return Annotated[str, BeforeValidator(encodable), Field(strict=True), address]
 
 
 def _seconds(item: Input) -> object:

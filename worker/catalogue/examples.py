@@ -14,12 +14,19 @@ from worker.catalogue.rules import ExactlyOne, Rule
 _SAMPLES: Mapping[Kind, object] = {
     Kind.TEXT: "A lighthouse at dusk, waves rolling in.",
     Kind.STRING: "example",
-    Kind.URL: "https://storage.googleapis.com/falserverless/kling/kling_input.jpeg",
     Kind.SECONDS: "5",
     Kind.INTEGER: 1,
     Kind.NUMBER: 1.0,
     Kind.BOOLEAN: True,
     Kind.ANY: {},
+}
+
+
+# fal's own, from its model pages, so that an example can be rendered.
+_FILES: Mapping[str, str] = {
+    "image": "https://storage.googleapis.com/falserverless/kling/kling_input.jpeg",
+    "video": "https://storage.googleapis.com/falserverless/kling/kling_i2v_output.mp4",
+    "audio": "https://storage.googleapis.com/falserverless/kling/kling-audio.mp3",
 }
 
 
@@ -59,6 +66,8 @@ def _single(item: Input) -> object:
         return item.default
     if item.choices:
         return item.choices[0]
+    if item.kind is Kind.URL:
+        return next(url for family, url in _FILES.items() if family in item.families)
     if item.kind in {Kind.TEXT, Kind.STRING}:
         return _words(item, str(_SAMPLES[item.kind]))
     return _number(item) if item.kind in {Kind.INTEGER, Kind.NUMBER} else _SAMPLES[item.kind]

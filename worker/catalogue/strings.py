@@ -7,6 +7,8 @@ from pydantic_core import PydanticCustomError
 
 INT64 = 2**63
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# PEP 383: what Python makes of the bytes 0x80 to 0xFF of a command line that is not UTF-8.
+_BYTES = range(0xDC80, 0xDD00)
 # A file in our storage that the submit step uploads; see worker/staging.py.
 STAGED = re.compile(r"upload://([0-9a-f]{64}\.[a-z0-9]{3,4})")
 
@@ -34,14 +36,22 @@ def as_json(value: object) -> object:
     return value
 
 
-def encodable(value: str) -> str:
-    if found := _UNPRINTABLE.search(value):
+def encodable(value: object) -> object:
+    """The value, which is no text, or one that UTF-8 can carry and that steers no terminal."""
+    if not isinstance(value, str) or not (found := _UNPRINTABLE.search(value)):
+        return value
+    code, at = ord(found[0]), found.start()
+    if code in _BYTES:
         raise PydanticCustomError(
             "unprintable",
-            "must not hold the control character or lone surrogate {code} (at position {at})",
-            {"code": f"U+{ord(found[0]):04X}", "at": found.start()},
+            "must be UTF-8, which the byte {byte} (at position {at}) is not",
+            {"byte": f"0x{code - _BYTES.start + 0x80:02X}", "at": at},
         )
-    return value
+    raise PydanticCustomError(
+        "unprintable",
+        "must not hold the control character or lone surrogate {code} (at position {at})",
+        {"code": f"U+{code:04X}", "at": at},
+    )
 
 
 def filled(value: str) -> str:
