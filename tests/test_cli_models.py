@@ -122,6 +122,17 @@ def test_an_unknown_endpoint(run: Run) -> None:
     assert f"did you mean {IMAGE}" in done.stderr
 
 
+def test_long_lists_of_choices_are_told_whole_to_machines(run: Run) -> None:
+    """The table says where the rest of them is, and there it is."""
+    path = "fal-ai/kling-video/v1.6/pro/effects"
+    lines = " ".join(run("models", "show", path, COLUMNS="1000").stdout.split())
+    assert "and 182 more, which `falhook models show … --json` tells" in lines
+    told = json.loads(run("models", "show", path, "--json").stdout)
+    assert {198} == {
+        len(row["choices"]) for row in told["inputs"] if row["input"] == "effect_scene"
+    }
+
+
 def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
     """Listed, shown, checked; what is passed on unchecked is said."""
     done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE))

@@ -342,7 +342,7 @@ def test_the_nearest_choice_is_offered() -> None:
     """One of nearly two hundred effects, misspelt, is answered with the right one."""
     problem = refused(kling("v1.6/pro/effects"), {"effect_scene": "Squishh"})["effect_scene"]
     assert 'did you mean "squish"?' == problem.hint
-    assert problem.message.endswith(" and 182 more")
+    assert problem.message.endswith(" and 182 more, which `falhook models show … --json` tells")
 
 
 def test_numbers_are_no_misspellings() -> None:
@@ -558,6 +558,30 @@ def test_an_unknown_endpoint_is_answered_with_the_nearest(asked: str, nearest: s
     assert nearest in caught.value.nearest
     assert f"did you mean {nearest}" in str(caught.value)
     assert str(caught.value).endswith("`falhook models` lists all")
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [
+        ("create-voice", f"{KLING}/create-voice"),
+        ("v3/pro/text-to-video", f"{KLING}/v3/pro/text-to-video"),
+        ("Kling-Video/V1/TTS/", f"{KLING}/v1/tts"),
+    ],
+)
+def test_the_end_of_an_id_is_enough_for_a_guess(asked: str, nearest: str) -> None:
+    """What people read off a page is often the last steps of the path."""
+    with pytest.raises(UnknownEndpoint) as caught:
+        CATALOGUE.find(asked)
+    assert (nearest,) == caught.value.nearest
+
+
+@pytest.mark.parametrize("asked", ["KLING", "text-to-video", "fal-ai/kling-video"])
+def test_what_many_ids_hold_is_met_with_their_list(asked: str) -> None:
+    """No guess among so many, but the command that shows them."""
+    with pytest.raises(UnknownEndpoint) as caught:
+        CATALOGUE.find(asked)
+    cure = f"`falhook models {asked}` lists the {len(CATALOGUE.search(asked))} that hold it"
+    assert f'"{asked}" is not in the catalogue: {cure}' == str(caught.value)
 
 
 def test_an_endpoint_like_none_is_told_as_such() -> None:

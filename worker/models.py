@@ -4,6 +4,7 @@ fal takes bad input at submit and fails it later through the callback, and may b
 everything is checked here first: https://fal.ai/docs/errors.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
@@ -48,6 +49,9 @@ __all__ = [
 ]
 
 _PACKAGED = Path(__file__).parent / "catalogue"
+_GUESSES = 2
+# What can be pasted as it is, and is not in every other id.
+_WORD = re.compile(r"[A-Za-z0-9][\w./-]{2,99}", re.ASCII)
 _PREFIXES = ("https://queue.fal.run/", "https://fal.run/", "https://fal.ai/models/")
 
 
@@ -73,7 +77,10 @@ class Catalogue:
     def find(self, endpoint: str) -> Model:
         """The model of that id. Raises UnknownEndpoint with the ids most like it."""
         if endpoint not in self._models:
-            raise UnknownEndpoint(endpoint, self._nearest(endpoint))
+            if ending := self._ending(endpoint):
+                raise UnknownEndpoint(endpoint, ending)
+            holding = self.search(endpoint) if _WORD.fullmatch(endpoint) else ()
+            raise UnknownEndpoint(endpoint, self._nearest(endpoint), len(holding))
         return self._models[endpoint]
 
     def search(self, pattern: str = "") -> tuple[Model, ...]:
@@ -82,11 +89,21 @@ class Catalogue:
         found = [model for model in self._models.values() if _holds(model, words)]
         return tuple(sorted(found, key=lambda model: model.endpoint))
 
-    def _nearest(self, endpoint: str) -> list[str]:
-        wanted = endpoint[:200].strip().lower()
-        for prefix in _PREFIXES:
-            wanted = wanted.removeprefix(prefix)
-        return get_close_matches(wanted.strip("/"), self._models, n=2, cutoff=0.7)
+    def _ending(self, asked: str) -> list[str]:
+        """The ids that end with the steps asked for, where they are so few that one is meant."""
+        wanted = f"/{_id(asked)}"
+        found = [endpoint for endpoint in self._models if endpoint.endswith(wanted)]
+        return found if len(found) <= _GUESSES else []
+
+    def _nearest(self, asked: str) -> list[str]:
+        return get_close_matches(_id(asked), self._models, n=_GUESSES, cutoff=0.7)
+
+
+def _id(asked: str) -> str:
+    wanted = asked[:200].strip().lower()
+    for prefix in _PREFIXES:
+        wanted = wanted.removeprefix(prefix)
+    return wanted.strip("/")
 
 
 def _holds(model: Model, words: list[str]) -> bool:

@@ -30,14 +30,17 @@ class Refusal(Permanent):
 
 
 class UnknownEndpoint(Refusal):
-    """No such endpoint; `nearest` are the ids most like it, best first."""
+    """No such endpoint; `nearest` are the ids most like it, best first.
 
-    def __init__(self, endpoint: str, nearest: Sequence[str]) -> None:
-        guess = f"did you mean {' or '.join(nearest)}? " if nearest else ""
-        super().__init__(
-            "unknown_endpoint",
-            f"{shown(endpoint)} is not in the catalogue: {guess}`falhook models` lists all",
-        )
+    Where it is a part of so many ids that none is meant, `holding` is their number.
+    """
+
+    def __init__(self, endpoint: str, nearest: Sequence[str], holding: int = 0) -> None:
+        cure = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+        cure += "`falhook models` lists all"
+        if holding:
+            cure, nearest = f"`falhook models {endpoint}` lists the {holding} that hold it", ()
+        super().__init__("unknown_endpoint", f"{shown(endpoint)} is not in the catalogue: {cure}")
         self.endpoint = endpoint
         self.nearest = tuple(nearest)
 

@@ -149,7 +149,8 @@ _SHOWN_CHOICES = 16
 def _one_of(choices: tuple[str | float, ...]) -> str:
     quoted = [json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES]]
     rest = len(choices) - len(quoted)
-    return "one of " + ", ".join(quoted) + (f" and {rest} more" if rest else "")
+    more = f" and {rest:,} more, which `falhook models show … --json` tells" if rest > 0 else ""
+    return "one of " + ", ".join(quoted) + more
 
 
 def _span(least: float | None, most: float | None, unit: str = "") -> str:
