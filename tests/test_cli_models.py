@@ -107,7 +107,7 @@ def test_what_holds_between_inputs_is_told(run: Run) -> None:
         "exactly one of prompt, multi_prompt",
         "at most 4 of image_urls and elements, counted together "
         "where elements[].video_url is given",
-        "in each of elements frontal_image_url, reference_image_urls or video_url",
+        "each of elements with frontal_image_url, reference_image_urls or video_url",
         "at most 1 of elements[].video_url",
     ]
     assert f"takes  {'; '.join(rules)}\n" in run("models", "show", path).stdout

@@ -1,14 +1,17 @@
 """fal's description of an endpoint becomes an entry of the catalogue that checks like its own."""
 
 import json
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from worker.catalogue import openapi
-from worker.models import Catalogue, InvalidArguments, Kind, Model
+from worker.catalogue import build, openapi, sheet
+from worker.models import Catalogue, InvalidArguments, Kind, Model, Refusal, rows
 
 ENDPOINT = "acme/dolly/video"
 DOCUMENT = json.loads((Path(__file__).parent / "openapi_example.json").read_text())
@@ -163,6 +166,53 @@ def test_an_example_that_breaks_its_own_schema_is_not_shown(tmp_path: Path, sche
     """Nor is such a default: another value that the input takes stands in its place."""
     model = of(tmp_path, **schema)
     assert model.example() == model.check(model.example())
+
+
+KEYWORDS = st.sampled_from(
+    [
+        "anyOf",
+        "allOf",
+        "const",
+        "default",
+        "enum",
+        "examples",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+        "pattern",
+        "properties",
+        "required",
+        "$ref",
+    ]
+)
+TYPES = ["string", "integer", "number", "boolean", "array", "object"]
+SCHEMAS = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | st.floats() | st.sampled_from(TYPES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYWORDS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(TYPES), st.dictionaries(KEYWORDS, SCHEMAS, max_size=4))
+def test_any_schema_makes_an_input_or_is_refused(kind: str, keywords: dict[str, Any]) -> None:
+    """What is kept can be checked against and shown; the rest ends in a sentence."""
+    document = deepcopy(DOCUMENT)
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken |= {"properties": {"given": {**keywords, "type": kind}}, "required": ["given"]}
+    with suppress(Refusal):
+        entry = openapi.entry(ENDPOINT, document, source="a test")
+        tables = json.loads(json.dumps(entry))
+        (model,) = build.models(sheet.checked(tables, "a test"))
+        assert rows(model.inputs)
+        model.check(model.example())
 
 
 def _without(*path: str) -> Any:

@@ -121,7 +121,7 @@ class SomeOf:
     @property
     def sentence(self) -> str:
         """The rule for people."""
-        return f"in each of {self.each} {self._members}"
+        return f"each of {self.each} with {self._members}"
 
     @property
     def _members(self) -> str:
