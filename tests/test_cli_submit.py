@@ -103,6 +103,8 @@ def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
     assert "depends on its input: $0.014/s of input" in done.stdout
     done = run("submit", "acme/x", "--unchecked", "a=1")
     assert "Its price is not known." in done.stdout
+    done = run("submit", "kling/v4/text-to-video", "--unchecked", "prompt=a")
+    assert "Its inputs are not known, so its cost is not either: $0.235/s" in done.stdout
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(
@@ -424,7 +426,7 @@ def test_a_mistake_of_many_rows_is_told_once(run: Run, home: Path) -> None:
     told = refused(run, "--from", str(path), TEXT, "--yes").splitlines()
     expected = [
         f"Error: {path}: 41 of its jobs cannot be made, so none was.",
-        "lines 2-42: promt (3 characters): is not an input of v2.1; did you mean prompt?",
+        "lines 2-42: promt (3 characters): is not an input of this endpoint; did you mean prompt?",
         "lines 2-42: prompt: is required; What the clip should show, as free text",
         'line 22: duration "7": must be one of "5", "10"',
     ]

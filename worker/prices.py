@@ -68,11 +68,6 @@ class Price:
     source: str
     note: str = ""
 
-    @property
-    def sentence(self) -> str:
-        """The rate as a table shows it, with all its variants."""
-        return self.told(frozenset(Soundtrack))
-
     def told(self, soundtracks: frozenset[Soundtrack]) -> str:
         """The rate as a table shows it, for an endpoint that can make these soundtracks."""
         first = f"${self.first} for {self.first_seconds} s, then " if self.first else ""

@@ -17,11 +17,7 @@ MINTED = "(the submit worker mints it)"
 
 def cost(draft: Draft) -> str:
     """What the job should cost, or how that will follow."""
-    if estimate := draft.estimate:
-        return f"It should cost {estimate.sentence}."
-    if price := draft.model.price:
-        return f"Its cost depends on its input: {price.sentence}."
-    return "Its price is not known."
+    return draft.model.cost_sentence(draft.job.arguments)
 
 
 def already_there(job: Job, draft: Draft) -> str:
