@@ -109,6 +109,7 @@ ABOVE_0 = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
             [0, 3],
             "a whole number of 1 to 2",
         ),
+        ({"type": "string", "minLength": 3}, ["abc"], ["ab"], "a string of at least 3 characters"),
         ({"type": "array", "items": True}, [[1, "a"]], [{}], "anything that JSON can carry"),
     ],
 )

@@ -1,10 +1,11 @@
 """What an endpoint takes: named inputs with their types and bounds."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from worker.catalogue.wording import one_of, reach, span
 
 MEGABYTE = 1024 * 1024
 # Where fal states no bound of its own.
@@ -96,17 +97,17 @@ class Input:
     def allowed(self) -> str:
         """What a value, or with `many` each item, has to be; it completes "must be …"."""
         if self.choices:
-            return _one_of(self.choices)
+            return one_of(self.choices)
         most = f", at most {self.max_length:,} characters" if self.max_length else ""
-        span = self._range()
+        bounds = reach(self.minimum, self.exclusive_minimum, self.maximum, self.exclusive_maximum)
         formats = f" ({', '.join(self.formats)})" if self.formats else ""
         phrases = {
             Kind.TEXT: f"text{self._length()}",
             Kind.STRING: f"a string{self._length()}",
             Kind.URL: f"an http(s) URL, a local file{formats} or a data URI{most}",
             Kind.SECONDS: "a whole number of seconds",
-            Kind.INTEGER: f"a whole number{span}",
-            Kind.NUMBER: f"a finite number{span}",
+            Kind.INTEGER: f"a whole number{bounds}",
+            Kind.NUMBER: f"a finite number{bounds}",
             Kind.BOOLEAN: "true or false",
             Kind.OBJECT: "an object with " + ", ".join(member.name for member in self.nested),
             Kind.ANY: "anything that JSON can carry",
@@ -116,23 +117,13 @@ class Input:
     @property
     def allowed_items(self) -> str:
         """How many items a list has to have; it completes "must be …"."""
-        return "a list" + _span(self.min_items, self.max_items, " item")
-
-    def _range(self) -> str:
-        if self.exclusive_minimum is None and self.exclusive_maximum is None:
-            return _span(self.minimum, self.maximum)
-        ends = {
-            "at least": self.minimum,
-            "above": self.exclusive_minimum,
-            "at most": self.maximum,
-            "below": self.exclusive_maximum,
-        }
-        told = [f"{word} {end:,}" for word, end in ends.items() if end is not None]
-        return f" {' and '.join(told)}"
+        return "a list" + span(self.min_items, self.max_items, " item")
 
     def _length(self) -> str:
+        if self.min_length is None and self.max_length is None:
+            return ""
         least = self.min_length or (1 if self.required else None)
-        return _span(least, self.max_length, " character") if self.max_length else ""
+        return span(least, self.max_length, " character")
 
 
 def paths(inputs: Iterable[Input]) -> Iterator[str]:
@@ -141,25 +132,3 @@ def paths(inputs: Iterable[Input]) -> Iterator[str]:
         yield item.name
         steps = f"{item.name}[]." if item.many else f"{item.name}."
         yield from (f"{steps}{below}" for below in paths(item.nested))
-
-
-_SHOWN_CHOICES = 16
-
-
-def _one_of(choices: tuple[str | float, ...]) -> str:
-    quoted = [json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES]]
-    rest = len(choices) - len(quoted)
-    more = f" and {rest:,} more, which `falhook models show … --json` tells" if rest > 0 else ""
-    return "one of " + ", ".join(quoted) + more
-
-
-def _span(least: float | None, most: float | None, unit: str = "") -> str:
-    if most is None:
-        return "" if least is None else f" of at least {_counted(least, unit)}"
-    if least is None:
-        return f" of at most {_counted(most, unit)}"
-    return f" of {least:,} to {_counted(most, unit)}"
-
-
-def _counted(number: float, unit: str) -> str:
-    return f"{number:,}{unit}{'s' if unit and number != 1 else ''}"
