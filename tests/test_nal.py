@@ -6,6 +6,7 @@ import pytest
 
 from tests.attack_factories import TORN
 from tests.media_factories import clip
+from worker import proof
 from worker.failures import Permanent
 from worker.mp4 import intact, probe
 
@@ -29,6 +30,17 @@ def test_a_torn_clip(name: str, tmp_path: Path) -> None:
     path.write_bytes(TORN[name]())
     assert 48 == probe(path).frames
     assert not intact(path)
+
+
+@pytest.mark.parametrize("name", TORN)
+def test_a_torn_copy_is_not_proven(name: str, tmp_path: Path) -> None:
+    """What is copied is never decoded: its packets are looked at before it is delivered."""
+    path = tmp_path / "torn.mp4"
+    path.write_bytes(TORN[name]())
+    whole = probe(clip("no_audio"))
+    proof.video(clip("no_audio"), whole, copied=True, lines=None)
+    with pytest.raises(Permanent, match=r"media_invalid.*packets of its video are not whole"):
+        proof.video(path, whole, copied=True, lines=None)
 
 
 def test_no_movie(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from worker.conform import audio_reasons, video_reasons
 from worker.failures import Permanent
-from worker.mp4 import Probe, probe
+from worker.mp4 import Probe, intact, probe
 from worker.pictures import size_of
 from worker.profiles import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
@@ -22,6 +22,7 @@ def video(path: Path, source: Probe, *, copied: bool, lines: int | None) -> Prob
             f"{made.frames} of {source.frames} frames came through": not copied
             or made.frames == source.frames,
             **_whole(made, source),
+            "packets of its video are not whole": not copied or intact(path),
             "it is not in the delivery format": not (
                 video_reasons(made, lines) or audio_reasons(made)
             ),
