@@ -70,6 +70,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "colours_full": (*_HEVC, "-vf", f"scale=out_range=full,{_TOLD.format('pc', 'bt709')}", "-an"),
     "green": (*_X264, "high", "-vf", _GREEN, "-an", *_FAST),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
+    "alpha_xq": ("-c:v", "prores_ks", "-profile:v", "4444xq", "-vf", _CLEAR, "-an", "-f", "mov"),
     "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),
     "two_pictures": (*_X264, "high", "-map", "0:v", "-map", "0:v", "-map", "1:a", *_AAC),
     "opus": (*_X264, "high", "-c:a", "libopus"),

@@ -241,9 +241,10 @@ def test_square_pixels_in_renditions(real: Ffmpeg, tmp_path: Path) -> None:
     assert ("av01", 426, 240, 48) == shape(probe(named(made, "video-av1.mp4")))
 
 
-def test_transparent_is_black(real: Ffmpeg, tmp_path: Path) -> None:
+@pytest.mark.parametrize("clear", ["alpha", "alpha_xq"])
+def test_transparent_is_black(clear: str, real: Ffmpeg, tmp_path: Path) -> None:
     """Of a video with an alpha channel nothing hidden is shown: what is clear becomes black."""
-    made = delivered("alpha", tmp_path, real, "web")
+    made = delivered(clear, tmp_path, real, "web")
     assert "alpha" not in described(made.video)
     for name in ("video.mp4", "poster.jpg"):
         seen = _gray(tmp_path, "-i", str(named(made, name)), "-vf", "scale=16:16,format=gray")

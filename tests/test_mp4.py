@@ -41,6 +41,7 @@ def written(path: Path, data: bytes) -> Path:
         ("hevc_ten_bit", ("hvc1", "HEVC", "Main 10", 10, "4:2:0", "AAC")),
         ("vp9", ("vp09", "VP9", "Profile 0", 8, "4:2:0", "Opus")),
         ("prores", ("apco", "ProRes", "Proxy", None, None, "PCM")),
+        ("alpha_xq", ("ap4x", "ProRes", "4444 XQ", None, None, None)),
     ],
 )
 def test_codec(name: str, expected: tuple[str | int | None, ...]) -> None:

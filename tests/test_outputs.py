@@ -55,10 +55,16 @@ def test_files_are_found_wherever_they_stand(payload: Json, names: list[str]) ->
         ({"videos": [{"url": f"{ON}/1"}]}, f"{ON}/1"),
         ({"images": [{"url": f"{ON}/1"}]}, None),
         ({"clip": {"url": f"{ON}/v.webm"}}, None),
+        ({"video": {"url": f"{ON}/v.mov"}}, f"{ON}/v.mov"),
+        ({"video": {"url": f"{ON}/v", "content_type": "video/x-odd"}}, f"{ON}/v"),
+        ({"video": {"url": f"{ON}/v.webm"}}, None),
+        ({"video": {"url": f"{ON}/v", "content_type": "video/webm"}}, None),
+        ({"video": {"url": f"{ON}/v", "content_type": "image/gif"}}, None),
+        ({"video": {"url": f"{ON}/v", "file_name": "v.gif"}, "b": {"url": f"{ON}/b.mp4"}}, None),
     ],
 )
 def test_a_video_goes_the_way_of_videos(payload: Json, address: str | None) -> None:
-    """Kling's own first, then the first MP4 found; nothing else is transcoded."""
+    """Kling's own first, then the first MP4 found; WebM, GIF and others stay as they are."""
     assert address == video_address(payload)
 
 

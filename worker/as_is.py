@@ -5,13 +5,16 @@ import binascii
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from worker.download import Downloader
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
 from worker.layout import work_key
-from worker.outputs import File, files_of, named
+from worker.media_type import HEAD_BYTES, sniff
+from worker.outputs import OTHER, File, files_of, named
+from worker.result import video_address
 from worker.step import Outcome
 from worker.storage import Storage
 
@@ -87,6 +90,27 @@ def _embedded(file: File) -> bytes:
         raise Permanent(
             "bad_data_uri", f"{file.path} holds a data URI that is not base64"
         ) from None
+
+
+def kept(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
+    """What the record holds of a video that is published as it is, which is in storage then."""
+    with source.open("rb") as file:
+        media = sniff(file.read(HEAD_BYTES)) or OTHER
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    family = "file" if media is OTHER else media.family
+    number = 1 + sum(name.startswith(f"{family}-") for name in extras(job))
+    name, address = f"{family}-{number}.{media.extension}", video_address(job.payload)
+    storage.put(work_key(job.id, name), source, content_type=media.name)
+    paths = [file.path for file in files_of(job.payload) if file.address == address]
+    return {
+        name: {
+            "bytes": source.stat().st_size,
+            "sha256": digest,
+            "content_type": media.name,
+            "output": next(iter(paths), ""),
+        }
+    }
 
 
 def delivered(job: Job) -> dict[str, Json] | None:

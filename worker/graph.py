@@ -15,7 +15,7 @@ from worker.tone import sdr
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
 _OVER_BLACK = "premultiply=inplace=1"
-_WITH_ALPHA = frozenset({"ap4h"})  # ProRes 4444
+_WITH_ALPHA = frozenset({"ap4h", "ap4x"})  # ProRes 4444 and 4444 XQ
 # Pictures are BT.601 whatever the video is: JFIF's in full range, the others in limited. AVIF says
 # so, where the build does; where it does not, readers take it for granted.
 _COLOURS = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
-from worker.outputs import files_of
+from worker.outputs import OTHER, files_of
 from worker.step import Outcome
 
 # What the media step takes; other containers are published as they are.
@@ -14,11 +14,13 @@ _CLIPS = frozenset({"mp4", "mov"})
 def video_address(payload: Json) -> str | None:
     """The address of the rendered video; None in a result of other files, or of none.
 
-    https://fal.ai/docs : a File has `url` and may lack everything else.
+    A `video` of a kind that is said to be another, WebM or GIF, is published as it is, and so is
+    all beside it. https://fal.ai/docs : a File has `url` and may lack everything else.
     """
     match payload:
-        case {"video": {"url": str(address)}} if address:
-            return address
+        case {"video": {"url": str(address)} as video} if address:
+            (file,) = files_of({"video": video})
+            return address if file.media.extension in _CLIPS | {OTHER.extension} else None
     files = files_of(payload)
     return next((file.address for file in files if file.media.extension in _CLIPS), None)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
-from worker.as_is import AsIs, delivered, extras
+from worker.as_is import METHOD, AsIs, delivered, extras, kept
 from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download import Downloader
@@ -18,6 +18,7 @@ from worker.file_tags import FileTags
 from worker.jobs import Job, JobState, Json
 from worker.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.media import deliver
+from worker.mp4 import Unhandled
 from worker.pipeline import Outcome, Step
 from worker.progress import Progress
 from worker.result import video_address
@@ -46,7 +47,7 @@ class Download:
             got = self.downloader.fetch(
                 address,
                 lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
-                expect="mp4",
+                expect="media",
                 progress=self.progress.bytes(job, Task.DOWNLOAD),
             )
         cost.bytes_in = cost.bytes_out = got.size
@@ -86,22 +87,36 @@ class TranscodeTag:
             with meter.measure("fetch") as cost:
                 self.storage.get(work_key(job.id, SOURCE), source)
                 cost.bytes_in = cost.bytes_out = source.stat().st_size
-            made = deliver(
-                source,
-                into,
-                self.delivering.tags(job),
-                ffmpeg=self.ffmpeg,
-                profile=self.delivering.profile_of(job),
-                credentials=self.delivering.credentials,
-                progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
-                meter=meter,
-            )
+            try:
+                made = deliver(
+                    source,
+                    into,
+                    self.delivering.tags(job),
+                    ffmpeg=self.ffmpeg,
+                    profile=self.delivering.profile_of(job),
+                    credentials=self.delivering.credentials,
+                    progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
+                    meter=meter,
+                )
+            except Unhandled as why:
+                return self._as_it_is(job, source, why, meter)
             with meter.measure("store") as cost:
                 files = {path.name: self._keep(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
         outputs = recorded(made, files | tags.tagged(job, extras(job))) | {"cost": meter.record()}
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
+
+    def _as_it_is(self, job: Job, source: Path, why: Unhandled, meter: Meter) -> Outcome:
+        """It is paid for, and may be just what was wanted: alpha, a GIF, another container."""
+        tags = FileTags(storage=self.storage, delivering=self.delivering)
+        files = tags.tagged(job, extras(job) | kept(self.storage, job, source))
+        outputs = {"method": METHOD, "reason": why.sentence, "files": files}
+        return Outcome(
+            to=JobState.TAGGED,
+            set={"outputs": outputs | {"cost": meter.record()}},
+            event={"method": METHOD, "reasons": why.sentence},
+        )
 
     def _keep(self, job: Job, path: Path) -> Json:
         content_type = CONTENT_TYPES[path.suffix]

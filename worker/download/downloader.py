@@ -52,14 +52,14 @@ class Downloader:
         url: str,
         write: Write,
         *,
-        expect: Literal["mp4"] | None = None,
+        expect: Literal["media"] | None = None,
         progress: Progress | None = None,
     ) -> Downloaded:
         """`write` has taken the whole body once, from the stream that it was last called with.
 
         `write` must consume its stream, let the stream's exceptions out and then have written
-        nothing. `expect="mp4"` refuses a body that does not begin as one. `progress` is told
-        the bytes so far and in all, where the CDN says how many.
+        nothing. `expect="media"` refuses a body that begins as no image, sound or video.
+        `progress` is told the bytes so far and in all, where the CDN says how many.
 
         Raises Permanent: "download_refused" (URL, address, redirect, encoding, other status),
         "download_gone" (403, 404, 410), "download_too_large", "download_not_media". Transient:

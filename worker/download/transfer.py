@@ -10,6 +10,7 @@ import httpx
 from worker.download import answer
 from worker.download.attempt import Attempt, Cut
 from worker.failures import Permanent, Transient
+from worker.media_type import sniff
 
 FTYP_BYTES = 8
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -127,8 +128,8 @@ class Transfer:
 
     def _check_media(self, head: bytes) -> None:
         """An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3."""
-        if head[4:FTYP_BYTES] != b"ftyp":
+        if head[4:FTYP_BYTES] != b"ftyp" and sniff(head) is None:
             raise Permanent(
                 "download_not_media",
-                f"what {self.attempt.host} sent does not begin as an MP4 file",
+                f"what {self.attempt.host} sent does not begin as an image, sound or video",
             )

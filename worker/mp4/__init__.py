@@ -1,5 +1,6 @@
 """MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
+from worker.mp4.boxes import Unhandled
 from worker.mp4.colour import Colour
 from worker.mp4.moves import NotRewritable
 from worker.mp4.nal import intact
@@ -17,6 +18,7 @@ __all__ = [
     "NotRewritable",
     "Probe",
     "Stamp",
+    "Unhandled",
     "has_c2pa",
     "intact",
     "other_tags",
