@@ -257,6 +257,11 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
         box(b"meta", bytes(4), _HANDLER, box(b"iinf", numbers(1 << 24, 0x0FFFFFFF)))
     ),
     "samples_of_all_tracks": _eight_tracks,
+    "fragments_of_two_tracks": lambda: Movie(
+        mvex=box(b"mvex", box(b"trex", numbers(0, 1, 1, 40, 10, 0))),
+        more_tracks=1,
+        after=box(b"moof", box(b"mfhd", numbers(0, 1))),
+    ).bytes(),
     "protection": lambda: inserted(
         (b"moov",), box(b"pssh", numbers(1 << 24), bytes(16), numbers(0x0FFFFFFF))
     ),

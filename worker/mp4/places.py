@@ -98,11 +98,11 @@ def _children(held: Box, walk: Walk, depth: int) -> tuple[Box, ...]:
 
 def _of_meta(meta: Box, walk: Walk, depth: int) -> Iterator[Box]:
     """In MP4 version and flags come first, in QuickTime not: demuxers look for the handler."""
-    at = bytes(meta.body).find(b"hdlr")
-    if at not in {-1, 4, 8}:
-        raise invalid("one of its 'meta' boxes does not begin with its handler")
-    if at > 0:
+    head = bytes(meta.body[:12])
+    if (at := head.find(b"hdlr")) in {4, 8}:
         yield from walk.boxes(meta.body[at - 4 :], depth)
+    elif b"hdlr" in bytes(meta.body):
+        raise invalid("one of its 'meta' boxes does not begin with its handler")
 
 
 def _require_place(kind: str, parent: str) -> None:

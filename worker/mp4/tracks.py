@@ -57,6 +57,8 @@ def _fragments(
     if sum(piece.size for piece in pieces) > MAX_HEADER:
         raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
     clocks = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in moov.all("trak")}
+    if len(clocks) != len(moov.all("trak")):
+        raise invalid("its fragments belong to tracks of the same number")
     fragments = Fragments(moov, clocks)
     for piece in pieces:
         moof = walk.load(file, piece)
