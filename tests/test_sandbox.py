@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack_factories import ATTACKS, BOMBS, OTHER, SECRET, mutated
+from tests.attack_factories import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
 from tests.media_factories import clip, ffmpeg_program, script, tags
 from worker.encode import Plan, command
 from worker.failures import Failure, Permanent
@@ -178,6 +178,15 @@ def test_bombs_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
     assert time.process_time() - begun < 1
 
 
+@pytest.mark.parametrize("name", MISPLACED)
+def test_misplaced_boxes_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
+    """A decoder, which would take them wherever they stand, is not started."""
+    (tmp_path / "source").write_bytes(MISPLACED[name]())
+    unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
+    with pytest.raises(Permanent, match=r"media_invalid|samples are encrypted"):
+        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
+
+
 @linux_only
 @pytest.mark.parametrize("megabytes", [256, 320, 384])
 def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path: Path) -> None:
@@ -213,6 +222,7 @@ def test_the_worker_stays_small(here: Path, tmp_path: Path) -> None:
     """Every attack and bomb, and good clips between them, in one worker: at most 300 MB."""
     made: dict[str, bytes] = {name: attack(here, 9) for name, attack in ATTACKS.items()}
     made |= {name: bomb(tmp_path / "scratch") for name, bomb in BOMBS.items()}
+    made |= {name: make() for name, make in MISPLACED.items()}
     made |= {name: clip(name).read_bytes() for name in ("high", "hevc", "tall")}
     for name, data in made.items():
         (tmp_path / f"{name}.bin").write_bytes(data)
