@@ -66,6 +66,20 @@ def test_any_text_is_good_xml(title: str, prompt: str) -> None:
     assert isinstance(made.stamp({}), Stamp)
 
 
+@pytest.mark.parametrize("text", ["نمی\u200cشود", "👩\u200d🚀", "क्\u200dष", "❤\ufe0f"])
+def test_joiners_are_text(text: str) -> None:
+    """What shapes words and holds emoji together stands in the tags as it was written."""
+    made = marked(title=text)
+    assert text == made.pairs({})["title"]
+    assert text == properties(made.xmp({}))["dc:title"]
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u2066", "\u200f", "\u061c", "\0", "\x1b", "\n"])
+def test_controls_are_no_text(control: str) -> None:
+    """Neither a control nor what turns a text's direction around gets into a tag."""
+    assert "a b" == marked(title=f"a{control}b{control}").pairs({})["title"]
+
+
 def test_the_prompt_is_kept_to_oneself() -> None:
     """Without a setting neither the prompt nor its hash is anywhere."""
     made = marked(prompt=PROMPT).stamp({})

@@ -1,6 +1,7 @@
 """What every published file says of itself."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ from worker.xmp import packet
 AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_TEXT = 1000  # characters of one tag
 MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt or a provider's label
+# Bidi_Control (UAX #9): they make a text look as another one would.
+_BIDI_CONTROLS = frozenset(
+    map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+)
 
 
 class PromptTag(StrEnum):
@@ -100,5 +105,10 @@ class Tags:
 
 
 def _text(value: str, limit: int = MAX_TEXT) -> str:
-    """One line of printable text."""
-    return "".join(char if char.isprintable() else " " for char in value).strip()[:limit]
+    """One line of text that can be seen, as it looks."""
+    return "".join(char if _is_text(char) else " " for char in value).strip()[:limit]
+
+
+def _is_text(char: str) -> bool:
+    """Printable, or of category Cf: a joiner shapes Persian words, and holds emoji together."""
+    return char.isprintable() or (unicodedata.category(char) == "Cf" and char not in _BIDI_CONTROLS)
