@@ -79,6 +79,24 @@ def test_without_a_smaller_rendition(real: Ffmpeg, tmp_path: Path) -> None:
     assert packets(clip("high"), "v:0") == packets(made.video, "v:0")
 
 
+def test_a_rung_is_smaller_than_the_video(real: Ffmpeg, tmp_path: Path) -> None:
+    """Whatever the source's codec, no rendition repeats the video, and no rung another."""
+    asked = Profile.parse("original+720p+360p+hls")
+    made = deliver(clip("hevc"), tmp_path, tags(), ffmpeg=real, profile=asked)
+    assert ("video-720p.mp4", "video-360p.mp4") == made.skipped
+    names = [path.name for path in made.files]
+    assert ["video.mp4", "poster.jpg", "hls.m3u8", "hls-180p.m3u8", "hls-180p.m4s"] == names
+    assert 1 == beside(made, "hls.m3u8").read_text().count("hls-180p.m3u8")
+
+
+def test_the_video_stands_for_a_rendition_it_has_no_lines_for(real: Ffmpeg, tmp_path: Path) -> None:
+    """The best rung is no worse than what was asked for, or than the video where that is less."""
+    asked = Profile.parse("original+720p+360p+hls")
+    made = deliver(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=asked)
+    lines = beside(made, "hls.m3u8").read_text().splitlines()
+    assert ["hls-480p.m3u8", "hls-360p.m3u8"] == [line for line in lines if line[0] != "#"]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

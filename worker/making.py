@@ -49,9 +49,10 @@ class Making:
         return Plan(source=self.held, master=master, lines=self.profile.lines, outputs=outputs)
 
     def _is_smaller(self, output: Output) -> bool:
-        if not isinstance(output, Rendition) or output.codec != self.held.fourcc:
+        """Whether it is something else than the video, which is H.264 whatever its source is."""
+        if not isinstance(output, Rendition) or output.codec != "avc1":
             return True
-        return output.lines < self.held.lines
+        return output.lines < min(self.held.lines, self.profile.lines or self.held.lines)
 
     def missed(self, plan: Plan) -> Plan | None:
         """Another run, of the first frame, for stills at whose moment the clip has no more frames.
@@ -93,9 +94,10 @@ class Making:
         return tuple(files)
 
     def rungs(self, plan: Plan) -> list[Path]:
-        """The finished H.264 renditions, the video itself where there is none."""
-        renditions = [output for output in plan.outputs if isinstance(output, Rendition)]
-        made = [output.file for output in renditions if output.codec == "avc1"]
+        """The finished H.264 renditions, the video itself in place of those it has no lines for."""
+        asked = [output for output in self.profile.outputs if isinstance(output, Rendition)]
+        h264 = [output for output in asked if output.codec == "avc1"]
+        made = dict.fromkeys(output.file if output in plan.outputs else VIDEO for output in h264)
         return [self.into / name for name in made or [VIDEO]]
 
     def vendor(self, credentials: Credentials | None) -> Vendor | None:
