@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, ffmpeg, packets, script, tags
+from tests.media_factories import box, clip, ffmpeg, packets, script, tags
+from worker.cost import Cost
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg, Isolation
 from worker.hls import ladder
+from worker.hls.segments import segmented
 from worker.media import Delivery, deliver
-from worker.mp4 import probe
+from worker.mp4 import probe, read_tags
 from worker.profiles import Hls, Profile
+from worker.tags import AI_ORIGIN
 
 PROFILE = Profile.parse("web+360p+preview+hls")
 
@@ -97,16 +100,22 @@ def test_the_video_stands_for_a_rendition_it_has_no_lines_for(real: Ffmpeg, tmp_
     assert ["hls-480p.m3u8", "hls-360p.m3u8"] == [line for line in lines if line[0] != "#"]
 
 
+def whole(videos: list[Path], into: Path, program: Ffmpeg) -> tuple[Path, ...]:
+    """The ladder of these videos, with segments of half a second."""
+    return ladder(videos, Hls(seconds=0.5), into, program, stamp=tags().stamp({}), cost=Cost())
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        "rm hls-180p.m4s",
-        "head -c 1000 hls-180p.m4s > cut; mv cut hls-180p.m4s",
-        "sed -i s/EXT-X-ENDLIST/EXT-X-GAP/ hls-180p.m3u8",
-        "sed -i 's/#EXTINF:[0-9.]*/#EXTINF:0.1/' hls-180p.m3u8",
-        "sed -i '/EXT-X-MAP/d' hls-180p.m3u8",
-        "sed -i '/^#EXT-X-BYTERANGE/s/@.*/@7/' hls-180p.m3u8",
-        ": > hls-180p.m3u8",
+        "rm segments.m4s",
+        "head -c 1000 segments.m4s > cut; mv cut segments.m4s",
+        "head -c 40000 segments.m4s > cut; mv cut segments.m4s",
+        ": > segments.m4s",
+        "sed -i s/moof/free/ segments.m4s",
+        "sed -i s/tfdt/free/ segments.m4s",
+        "sed -i s/avcC/free/ segments.m4s",
+        "sed -i s/vide/text/ segments.m4s",
     ],
 )
 def test_broken_segments_are_noticed(spoil: str, real: Ffmpeg, tmp_path: Path) -> None:
@@ -116,11 +125,143 @@ def test_broken_segments_are_noticed(spoil: str, real: Ffmpeg, tmp_path: Path) -
     into = tmp_path / "into"
     into.mkdir()
     with pytest.raises(Permanent, match="media_invalid"):
-        ladder([clip("high")], Hls(), into, liar)
+        whole([clip("high")], into, liar)
+
+
+def test_a_ladder_of_half_the_video_is_noticed(real: Ffmpeg, tmp_path: Path) -> None:
+    """Good segments that end too soon are not delivered either."""
+    path = script(tmp_path / "fake", f'exec {real.path} -t 1 "$@"')
+    liar = replace(real, path=path, isolation=Isolation.NONE)
+    into = tmp_path / "into"
+    into.mkdir()
+    with pytest.raises(Permanent, match=r"they last 1\.\d+ s, not 2\.00 s"):
+        whole([clip("high")], into, liar)
 
 
 def test_the_same_without_spoiling(real: Ffmpeg, tmp_path: Path) -> None:
     """The test above can pass: unspoilt, the same program's ladder is taken."""
-    made = ladder([clip("high")], Hls(), tmp_path, real)
+    made = whole([clip("high")], tmp_path, real)
     assert 3 == len(made)
     assert pytest.approx(2.0, abs=0.1) == probe(clip("high")).duration
+
+
+HELD = "select=not(between(n\\,12\\,83))"
+X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-sc_threshold", "0")
+
+
+def rendered(path: Path, *arguments: str, seconds: float = 4.0) -> Path:
+    """A clip of noise and a tone, 320x180 and 24 frames per second, encoded with these."""
+    picture = ("-f", "lavfi", "-i", f"testsrc2=s=320x180:r=24:d={seconds}")
+    ffmpeg(*picture, "-f", "lavfi", "-i", f"sine=f=440:d={seconds}", *arguments, str(path))
+    return path
+
+
+def lengths(playlist: Path) -> list[float]:
+    """The seconds of each segment."""
+    return [float(length) for length in re.findall(r"#EXTINF:([0-9.]+)", playlist.read_text())]
+
+
+def test_a_frame_that_is_shown_for_long(real: Ffmpeg, tmp_path: Path) -> None:
+    """A picture that stands still for 3 s is in a segment as long, and all is there."""
+    held = ("-vf", HELD, "-fps_mode", "vfr", "-c:v", "libx265", "-preset", "ultrafast")
+    params = ("-x265-params", "log-level=none", "-tag:v", "hvc1", "-pix_fmt", "yuv420p")
+    source = rendered(tmp_path / "held.mp4", *held, *params)
+    made = deliver(
+        source, tmp_path / "into", tags(), ffmpeg=real, profile=Profile.parse("original+hls")
+    )
+    assert 4.0 == pytest.approx(sum(lengths(beside(made, "hls-180p.m3u8"))), abs=0.05)
+    joined = tmp_path / "joined.mp4"
+    playlist = str(beside(made, "hls-180p.m3u8"))
+    ffmpeg("-allowed_extensions", "ALL", "-i", playlist, "-c", "copy", str(joined))
+    assert packets(made.video, "v:0") == packets(joined, "v:0")
+
+
+def test_the_target_is_no_shorter_than_a_segment(real: Ffmpeg, tmp_path: Path) -> None:
+    """Players wait for as long as the target says: 4.5 s are not 4."""
+    source = rendered(tmp_path / "slow.mp4", *X264, "-g", "108", "-c:a", "aac", seconds=9.0)
+    playlist = whole([source], tmp_path, real)[1]
+    assert [4.5, 4.5] == pytest.approx(lengths(playlist), abs=0.05)
+    assert "#EXT-X-TARGETDURATION:5\n" in playlist.read_text()
+
+
+@pytest.mark.parametrize("seconds", [0.2, 2.2])
+def test_rates(seconds: float, real: Ffmpeg, tmp_path: Path) -> None:
+    """The peak is never less than the average, which counts segments and nothing else."""
+    source = rendered(tmp_path / "short.mp4", *X264, "-g", "12", "-c:a", "aac", seconds=seconds)
+    master, playlist, _ = whole([source], tmp_path, real)
+    sizes = [int(size) for size in re.findall(r"BYTERANGE:(\d+)@", playlist.read_text())]
+    found = re.search(r"BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+),", master.read_text())
+    assert found is not None
+    assert 8 * sum(sizes) / sum(lengths(playlist)) == pytest.approx(int(found[2]), abs=2)
+    assert int(found[1]) >= int(found[2])
+
+
+@pytest.mark.parametrize(("open_gop", "says"), [(0, True), (1, False)])
+def test_independent_segments(open_gop: int, says: bool, real: Ffmpeg, tmp_path: Path) -> None:
+    """That segments need no other is said where it is so: not of groups that reach backwards."""
+    params = f"open-gop={open_gop}:keyint=12:min-keyint=12:bframes=3:b-adapt=0"
+    source = rendered(tmp_path / "groups.mp4", *X264, "-x264-params", params, "-an")
+    master, playlist, _ = whole([source], tmp_path, real)
+    assert 8 == len(lengths(playlist))
+    assert says == ("#EXT-X-INDEPENDENT-SEGMENTS" in master.read_text())
+
+
+@pytest.mark.parametrize(
+    ("config", "codec"),
+    [
+        ("1208", "mp4a.40.2"),
+        ("2b0a8800", "mp4a.40.5"),
+        ("eb0a8800", "mp4a.40.29"),
+        ("131056e598", "mp4a.40.5"),
+        ("131056e59d4880", "mp4a.40.29"),
+        ("131056e500", "mp4a.40.2"),
+    ],
+)
+def test_the_sound_is_named(config: str, codec: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """HE-AAC is not announced as plain AAC, whichever way its decoder is told (14496-3, 1.6.5)."""
+    media = whole([clip("high")], tmp_path, real)[-1]
+    data = media.read_bytes()
+    at = data.index(b"esds") - 4
+    size = int.from_bytes(data[at : at + 4])
+    specific = bytes.fromhex(config)
+    decoder = b"\x40\x15" + bytes(11) + bytes([5, len(specific)]) + specific
+    stream = bytes(3) + bytes([4, len(decoder)]) + decoder
+    esds = box(b"esds", bytes(4), bytes([3, len(stream)]), stream)
+    media.write_bytes(
+        data[:at] + esds + box(b"free", bytes(size - len(esds) - 8)) + data[at + size :]
+    )
+    assert codec == segmented(media).codecs.partition(",")[2]
+
+
+@pytest.mark.parametrize("name", ["turned", "tall"])
+def test_the_size_is_as_shown(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """The size in the playlist is that of the picture as it is seen, turned or not."""
+    master = whole([clip(name)], tmp_path, real)[0]
+    expected = {"turned": "180x320", "tall": "480x640"}[name]
+    assert f"RESOLUTION={expected}," in master.read_text()
+
+
+def test_the_media_are_tagged(made: Delivery) -> None:
+    """A rung says of itself what the video says, and ffmpeg says nothing."""
+    media = beside(made, "hls-360p.m4s")
+    assert read_tags(made.video) == read_tags(media)
+    assert AI_ORIGIN == read_tags(media)["DigitalSourceType"]
+    assert tags().xmp({}) in media.read_bytes()
+
+
+def test_the_cost_is_counted(made: Delivery) -> None:
+    """The bytes that a ladder was made of, and those that it has, are in its cost."""
+    cost = made.cost["ladder"]
+    files = [path for path in made.files if path.name.startswith("hls")]
+    assert beside(made, "video-360p.mp4").stat().st_size == cost.bytes_in
+    assert sum(path.stat().st_size for path in files) == cost.bytes_out
+
+
+def test_each_run_is_counted(real: Ffmpeg, tmp_path: Path) -> None:
+    """The processor time of every rung's run is counted, and the memory of the largest."""
+    cost = Cost()
+    ladder([clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), cost=cost)
+    once, memory = cost.cpu, cost.memory
+    assert (0 < once, 10 << 20 < memory) == (True, True)
+    ladder([clip("tall"), clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), cost=cost)
+    assert 2 * once < cost.cpu

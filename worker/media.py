@@ -153,18 +153,20 @@ def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[P
         files = work.finish(plan)
         cost.bytes_out = _bytes(work.into)
     if asked := work.profile.hls:
-        with meter.measure("ladder"):
-            files = (*files, *ladder(work.rungs(plan), asked, work.into, ffmpeg))
+        with meter.measure("ladder") as cost:
+            rungs, stamp = work.rungs(plan), work.stamp
+            files += ladder(rungs, asked, work.into, ffmpeg, stamp=stamp, cost=cost)
     return files
 
 
 def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
     """Return if the tags of every video read back, and each can be streamed."""
     for path in files:
-        if path.suffix == ".mp4":
+        if path.suffix in {".mp4", ".m4s"}:
             found = read_tags(path)
             if any(found.get(key) != value for key, value in pairs.items()):
                 raise proof.unproven(f"the tags of {path.name} do not read back")
+        if path.suffix == ".mp4":
             made = probe(path)
             if not made.faststart or made.fragmented:
                 raise proof.unproven(f"the header of {path.name} does not come first")

@@ -94,17 +94,17 @@ def audio(entry: Box, walk: Walk) -> str:
 
 def _elementary(data: bytes) -> str:
     """The codec that an ES_Descriptor names (ISO/IEC 14496-1, 7.2.6.5)."""
-    stream = _descriptor(data, 0, 0x03)
+    stream = descriptor(data, 0, 0x03)
     if data[stream + 2] & 0xE0:
         return "unknown"  # depends on another stream, or lies at a URL
-    decoder = _descriptor(data, stream + 3, 0x04)
+    decoder = descriptor(data, stream + 3, 0x04)
     if data[decoder] != _MPEG4_AUDIO:
         return _OBJECT_TYPES.get(data[decoder], "unknown")
-    at = _descriptor(data, decoder + 13, 0x05)
+    at = descriptor(data, decoder + 13, 0x05)
     return _AAC_OBJECTS.get(data[at] >> 3, "unknown")
 
 
-def _descriptor(data: bytes, at: int, tag: int) -> int:
+def descriptor(data: bytes, at: int, tag: int) -> int:
     """Where the content of the descriptor at `at` begins, which must have this tag."""
     if data[at] != tag:
         raise invalid("its audio track lacks the decoder's configuration")

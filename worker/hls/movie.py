@@ -1,0 +1,78 @@
+"""What the movie header of a fragmented H.264 file says: its video track, and its codecs' names."""
+
+from dataclasses import dataclass
+
+from worker.mp4.boxes import Box, Walk, invalid
+from worker.mp4.codecs import descriptor
+
+# https://www.rfc-editor.org/rfc/rfc6381#section-3.3 : the object types of ISO/IEC 14496-3.
+_MPEG4_AUDIO = "mp4a.40"
+_AAC_LC = 2
+_SBR, _PS = 5, 29  # HE-AAC, and its second version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movie:
+    """The video track's number, clock, and length prefix of NAL units in bytes.
+
+    `unsaid`: duration, size and flags of a sample whose fragment does not say. `codecs` as
+    RFC 6381 has them, of video and audio.
+    """
+
+    number: int
+    timescale: int
+    prefix: int
+    unsaid: tuple[int, int, int]
+    codecs: str
+
+
+def movie(moov: Box, walk: Walk) -> Movie:
+    """Read it. Raises `Permanent` (media_invalid) where it is no H.264 with or without AAC."""
+    picture = _track(moov, b"vide")
+    if picture is None:
+        raise invalid("it has no video track")
+    wide = picture.need("tkhd").body[0] == 1
+    number = picture.need("tkhd").u32(20 if wide else 12)
+    clock = picture.need("mdia", "mdhd")
+    extends = [trex for trex in moov.need("mvex").all("trex") if trex.u32(4) == number]
+    avcc = _configuration(picture, walk, 78, "avcC")
+    codecs = [f"avc1.{avcc[1:4].hex()}"]  # profile, constraints, level
+    if sound := _track(moov, b"soun"):
+        esds = _configuration(sound, walk, 28, "esds")
+        codecs.append(f"{_MPEG4_AUDIO}.{_audio_object(esds[4:])}")
+    return Movie(
+        number=number,
+        timescale=clock.u32(20 if clock.body[0] == 1 else 12),
+        prefix=(avcc[4] & 3) + 1,
+        unsaid=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
+        codecs=",".join(codecs),
+    )
+
+
+def _track(moov: Box, handler: bytes) -> Box | None:
+    found = (
+        trak for trak in moov.all("trak") if bytes(trak.need("mdia", "hdlr").body[8:12]) == handler
+    )
+    return next(found, None)
+
+
+def _configuration(trak: Box, walk: Walk, fields: int, kind: str) -> bytes:
+    """The decoder's configuration, which stands after the fields of the sample description."""
+    entry = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])[0]
+    return bytes(Box(entry.kind, entry.body, walk.boxes(entry.body[fields:])).need(kind).body)
+
+
+def _audio_object(elementary: bytes) -> int:
+    """The object type that decodes it best: SBR and PS may be told behind that of AAC (1.6.5)."""
+    decoder = descriptor(elementary, descriptor(elementary, 0, 0x03) + 3, 0x04)
+    begins = descriptor(elementary, decoder + 13, 0x05)
+    config = elementary[begins : begins + elementary[begins - 1]]
+    kind = config[0] >> 3
+    if kind != _AAC_LC:
+        return kind
+    bits = f"{int.from_bytes(config):0{8 * len(config)}b}"
+    at = 13 + (24 if bits[5:9] == "1111" else 0) + 3  # type, rate, channels; three flags
+    if bits[at : at + 17] != f"{0x2B7:011b}{_SBR:05b}1":
+        return kind
+    at += 17 + (28 if bits[at + 17 : at + 21] == "1111" else 4)
+    return _PS if bits[at : at + 12] == f"{0x548:011b}1" else _SBR
