@@ -19,8 +19,8 @@ class Fragment:
     """The video of one fragment, times in ticks of its clock.
 
     `decoded`: when its first frame is decoded, `lasting`: how long its frames last together,
-    `first` and `last`: when the first and the last of them are shown. `at` and `held`: where the
-    first frame's bytes are, and how many.
+    `first`: when its first frame is shown, a keyframe; `last`: the latest that any is. `at` and
+    `held`: where the first frame's bytes are, and how many.
     """
 
     decoded: int
@@ -50,7 +50,7 @@ def fragment(moof: Box, start: int, movie: Movie) -> Fragment:
     return Fragment(
         decoded=decoded,
         lasting=now - decoded,
-        first=min(shown),
+        first=shown[0],
         last=max(shown),
         at=start + (runs[0].u32(8) if runs[0].u32(0) & _OFFSET else 0),
         held=_columns(runs[0], unsaid)[1][0],

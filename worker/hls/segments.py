@@ -1,9 +1,6 @@
-"""The segments of a fragmented MP4, as its own headers say: where each lies, and how long it lasts.
+"""The segments of a fragmented MP4, as its own headers say: where each lies, how long it lasts."""
 
-What ffmpeg writes into its playlist is not used: where a frame is shown for long, that is not what
-is in the file (measured with 9.0: 3.54 and 3.50 s of 4.0).
-"""
-
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from worker.mp4.boxes import Extent, Walk, invalid
 
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
 _MAX_GAP = 0.1  # seconds between two fragments
+_EARLY = 0.001  # by which a keyframe may be sooner than asked: clocks round
 _START = 64 << 10  # bytes of a frame in which its picture begins
 _SLICES, _IDR = range(1, 6), 5  # types of H.264's NAL units (ITU-T H.264, table 7-1)
 
@@ -47,19 +45,22 @@ class Segmented:
         return sum(segment.seconds for segment in self.segments)
 
 
-def segmented(path: Path) -> Segmented:
-    """What the headers of the file at `path` say.
+def segmented(path: Path, seconds: float) -> Segmented:
+    """What the headers of the file at `path` say, in segments that begin every so many `seconds`.
+
+    More exactly with the first fragment from then on: so they begin together in all renditions
+    that have keyframes there, whatever other keyframes these have.
 
     Raises `Permanent` (media_invalid) where it is no H.264 in fragments that follow each other.
     """
     with path.open("rb") as file:
         try:
-            return _segmented(file, path.stat().st_size)
+            return _segmented(file, path.stat().st_size, seconds)
         except (struct.error, IndexError) as error:
             raise invalid("a box is shorter than the fields it must hold") from error
 
 
-def _segmented(file: BinaryIO, length: int) -> Segmented:
+def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
     walk = Walk()
     extents = list(walk.extents(file, length))
     at = next((at for at, extent in enumerate(extents) if extent.kind == "moov"), None)
@@ -72,21 +73,23 @@ def _segmented(file: BinaryIO, length: int) -> Segmented:
     if not parted:
         raise invalid("it has no fragments")
     fragments = [fragment(walk.load(file, head), head.start, held) for _, head in parted]
-    shown = _lasting(fragments, held.timescale)
+    begins = _begins(fragments, held.timescale)
+    starts = [*(parts[0].start for parts, _ in parted), extents[-1].start + extents[-1].size]
+    chosen = [*_chosen(begins, seconds), len(fragments)]
     segments = tuple(
         Segment(
-            start=parts[0].start,
-            size=sum(part.size for part in parts),
-            seconds=seconds,
-            independent=_is_independent(file, found, held.prefix),
+            start=starts[one],
+            size=starts[following] - starts[one],
+            seconds=begins[following] - begins[one],
+            independent=_is_independent(file, fragments[one], held.prefix),
         )
-        for (parts, _), found, seconds in zip(parted, fragments, shown, strict=True)
+        for one, following in pairwise(chosen)
     )
     return Segmented(codecs=held.codecs, segments=segments)
 
 
 def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
-    """The boxes of each segment, of which media data is the last, and its header among them."""
+    """The boxes of each fragment, of which media data is the last, and its header among them."""
     parts: list[Extent] = []
     for extent in extents:
         parts.append(extent)
@@ -98,16 +101,24 @@ def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
             parts = []
 
 
-def _lasting(fragments: Sequence[Fragment], timescale: int) -> list[float]:
-    """Seconds that each is shown: until the next one is, the last one until all have lasted."""
+def _begins(fragments: Sequence[Fragment], timescale: int) -> list[float]:
+    """Seconds from the start when the keyframe of each is shown, and when all frames have been."""
     for one, following in pairwise(fragments):
         gap = following.decoded - one.decoded - one.lasting
         if abs(gap) > _MAX_GAP * timescale or following.first <= one.first:
             raise invalid("its fragments do not follow each other")
     first, last = fragments[0], fragments[-1]
-    end = first.first + last.decoded + last.lasting - first.decoded
-    begins = [*(each.first for each in fragments), max(end, last.last + 1)]
-    return [(end - begin) / timescale for begin, end in pairwise(begins)]
+    end = max(first.first + last.decoded + last.lasting - first.decoded, last.last + 1)
+    return [(at - first.first) / timescale for at in (*(each.first for each in fragments), end)]
+
+
+def _chosen(begins: Sequence[float], seconds: float) -> Iterator[int]:
+    """The numbers of the fragments with which segments begin; `begins` ends with the clip's end."""
+    due = 0.0
+    for number, begin in enumerate(begins[:-1]):
+        if begin >= due - _EARLY:
+            yield number
+            due = seconds * (math.floor((begin + _EARLY) / seconds) + 1)
 
 
 def _is_independent(file: BinaryIO, found: Fragment, prefix: int) -> bool:
