@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import HOSTILE, clip, ffmpeg_program, script
-from worker.failures import Permanent, Transient
-from worker.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits
+from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
+from worker.failures import Failure, Permanent, Transient
+from worker.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits, Work
 from worker.ffmpeg.attendant import KEPT
 from worker.ffmpeg.isolation import works, wrapper
 from worker.ffmpeg.limits import dies_with_us
 from worker.ffmpeg.outcome import Progress
 from worker.ffmpeg.sandbox import run
+from worker.media import deliver
+from worker.profiles import Profile
 
 COPY = ("-map", "0:V:0", "-c", "copy", "-f", "mp4", "copy.mp4")
 ENCODE = ("-map", "0:V:0", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", "copy.mp4")
@@ -145,15 +147,24 @@ def test_too_little_memory_is_our_own_limit(real: Ffmpeg, tmp_path: Path) -> Non
         poor.run(ENCODE, source=clip("high"), cwd=tmp_path, duration=2.0)
 
 
-@pytest.mark.parametrize(("wall", "stall", "words"), [(0.4, 9, "0.4 s"), (9, 0.4, "no progress")])
+@pytest.mark.parametrize(
+    ("wall", "stall", "failure", "words"),
+    [
+        (0.4, 9, Permanent, r"0\.4 s .*falhook retry"),
+        (9, 0.4, Transient, "no progress for 0.4 s"),
+    ],
+)
 def test_a_hanging_program_is_ended_with_its_group(
-    wall: float, stall: float, words: str, tmp_path: Path
+    wall: float, stall: float, failure: type[Failure], words: str, tmp_path: Path
 ) -> None:
-    """A program that ignores SIGTERM is gone at the limit, and so is what it started."""
+    """A program that ignores SIGTERM is gone at the limit, and so is what it started.
+
+    What stood still may run another time; what took all its time would take it again.
+    """
     alive = Alive(tmp_path)
     body = "trap '' TERM INT HUP; exec 3>alive; printf x >&3; sleep 600 & sleep 600; wait"
     hanging = fake(tmp_path, body, wall=wall, stall=stall)
-    with pytest.raises(Transient, match=words) as ended:
+    with pytest.raises(failure, match=words) as ended:
         hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
     assert "media_timeout" == ended.value.reason
     assert b"x" == alive.read()
@@ -163,7 +174,7 @@ def test_a_hanging_program_is_ended_with_its_group(
 def test_closed_pipes_do_not_hide_a_hanging_program(tmp_path: Path) -> None:
     """A program that closes its output and sleeps is ended by the same clock."""
     hanging = fake(tmp_path, "exec >&- 2>&-; exec sleep 600", wall=0.4)
-    with pytest.raises(Transient, match="media_timeout"):
+    with pytest.raises(Permanent, match="media_timeout"):
         hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
 
 
@@ -259,7 +270,6 @@ def test_nothing_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("body", "limits"),
     [
-        ("while :; do :; done", {"cpu": 1}),
         ("exec dd if=/dev/zero of=big bs=65536 count=100", {"file_size": 1 << 20}),
         ("kill -SEGV $$", {}),
         ("exit 244", {}),
@@ -273,6 +283,83 @@ def test_crashes_and_limits_are_transient(
     with pytest.raises(Transient) as ended:
         fake(tmp_path, body, **limits).run((), source=clip("high"), cwd=tmp_path, duration=2.0)
     assert "media_crashed" == ended.value.reason
+
+
+def test_processor_time_that_is_used_up_is_not_given_again(tmp_path: Path) -> None:
+    """A clip that takes more than was ample for it would take it every time."""
+    busy = fake(tmp_path, "while :; do :; done", cpu=1)
+    with pytest.raises(Permanent, match=r"processor time \(1 s .*falhook retry") as ended:
+        busy.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
+    assert "media_timeout" == ended.value.reason
+
+
+def test_the_processor_time_of_a_program_behind_a_wall(walled: Ffmpeg, tmp_path: Path) -> None:
+    """The same holds where the program is another's child."""
+    path = script(tmp_path / "fake", "while :; do :; done")
+    with pytest.raises(Permanent, match="media_timeout"):
+        replace(walled, path=path, limits=Limits(cpu=1)).run(
+            (), source=clip("high"), cwd=tmp_path, duration=2.0
+        )
+
+
+def asked_of(seconds: float, fps: int, size: tuple[int, int], outputs: int) -> Work:
+    """The work of making these outputs of a clip."""
+    frames = round(seconds * fps)
+    return Work(frames=frames, pixels=size[0] * size[1], outputs=outputs, size=100 << 20)
+
+
+def test_limits_of_a_small_clip() -> None:
+    """What most models render needs no more than the limits are."""
+    assert Limits() == Limits().fitted(asked_of(10.0, 24, (1920, 1080), 4))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fps", "size", "outputs", "cpu"),
+    [
+        (599.0, 24, (1920, 1080), 3, 810),  # web+720p+360p: 0.0272 s for a million pixels
+        (60.0, 24, (3840, 2160), 9, 493),  # in HDR, every output: 0.0412
+        (600.0, 24, (3840, 2160), 9, 2520),  # every output: 0.0211
+    ],
+)
+def test_limits_grow_with_the_work(
+    seconds: float, fps: int, size: tuple[int, int], outputs: int, cpu: float
+) -> None:
+    """Clips within the preflight's bounds have twice the time that they were measured to take."""
+    fitted = Limits().fitted(asked_of(seconds, fps, size, outputs))
+    assert fitted.cpu >= 2 * cpu
+    assert fitted.wall >= 2 * cpu
+
+
+@pytest.mark.parametrize(("threads", "taken"), [(1, 1632), (4, 2886)])
+def test_memory_grows_with_frames_outputs_and_threads(threads: int, taken: int) -> None:
+    """Every output of 4K has half as much again as the addresses it was measured to take, MB."""
+    work = replace(asked_of(5.0, 24, (3840, 2160), 9), threads=threads)
+    fitted = Limits().fitted(work)
+    assert fitted.memory > 1.5 * (taken << 20)
+    assert 4 * Limits().stall == pytest.approx(fitted.stall)
+
+
+def test_limits_have_limits() -> None:
+    """Whatever a file claims, an end is set to what it may use."""
+    claimed = Work(frames=1 << 20, pixels=4096 * 2304, outputs=99, size=1 << 40, threads=64)
+    fitted = Limits().fitted(claimed)
+    assert (7200, 7200) == (fitted.cpu, fitted.wall)
+    assert (6 << 30, 8 << 30) == (fitted.memory, fitted.file_size)
+
+
+def test_a_large_source_may_be_copied() -> None:
+    """What is copied may be as large as its source."""
+    work = replace(asked_of(10.0, 24, (1920, 1080), 1), size=3 << 30)
+    assert Limits().fitted(work).file_size >= 3 << 30
+
+
+@linux_only
+def test_4k_gets_what_it_needs(real: Ffmpeg, tmp_path: Path) -> None:
+    """A delivery of large frames has more than the limits that are enough for small ones."""
+    poor = replace(real, limits=Limits(memory=512 << 20, cpu=1))
+    made = deliver(clip("uhd"), tmp_path, tags(), ffmpeg=poor, profile=Profile.parse("web+360p"))
+    assert 1080 == made.probe.lines
+    assert made.cost["ffmpeg"].cpu > 1
 
 
 @pytest.mark.parametrize(
@@ -387,7 +474,7 @@ def test_a_hanging_program_is_ended_behind_the_wall(walled: Ffmpeg, tmp_path: Pa
     alive = Alive(tmp_path)
     path = script(tmp_path / "fake", "exec 3>alive; printf x >&3; sleep 600 & sleep 600; wait")
     hanging = replace(walled, path=path, limits=Limits(wall=0.5))
-    with pytest.raises(Transient, match="media_timeout"):
+    with pytest.raises(Permanent, match="media_timeout"):
         hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
     assert b"x" == alive.read()
     assert b"" == alive.read()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from worker import limits
+from worker.ffmpeg.limits import MOST_SECONDS
 from worker.messages import TRANSPORT
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +31,11 @@ def test_a_visibility_timeout_below_a_step_is_refused() -> None:
     """The steps' own bounds count, too."""
     with pytest.raises(limits.Unsafe, match="the longest step"):
         limits.check({"visibility_timeout": 600}, {})
+
+
+def test_the_longest_run_of_ffmpeg_is_within_the_longest_step() -> None:
+    """There is time left to read the source and to store what was made."""
+    assert MOST_SECONDS + 1000 < limits.LONGEST_STEP
 
 
 def test_other_brokers_have_no_such_timeout() -> None:

@@ -136,8 +136,9 @@ def _run(
     progress: Callable[[Advance], None] | None,
     cost: Cost,
 ) -> None:
-    used = ffmpeg.run(
-        command(plan, ffmpeg),
+    fitted = ffmpeg.fitted(work.held, len(plan.outputs) + 1)
+    used = fitted.run(
+        command(plan, fitted),
         source=work.source,
         cwd=work.scratch,
         duration=work.held.duration,

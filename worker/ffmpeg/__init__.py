@@ -1,8 +1,8 @@
 """ffmpeg as a bounded subprocess."""
 
 from worker.ffmpeg.isolation import MEANING, Isolation
-from worker.ffmpeg.limits import Limits, Used
+from worker.ffmpeg.limits import Limits, Used, Work
 from worker.ffmpeg.outcome import Advance
 from worker.ffmpeg.program import Ffmpeg, FfmpegUnusable
 
-__all__ = ["MEANING", "Advance", "Ffmpeg", "FfmpegUnusable", "Isolation", "Limits", "Used"]
+__all__ = ["MEANING", "Advance", "Ffmpeg", "FfmpegUnusable", "Isolation", "Limits", "Used", "Work"]

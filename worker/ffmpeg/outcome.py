@@ -27,6 +27,7 @@ _WORDS = (
     (re.compile(r"Cannot allocate memory|malloc of size \d+ failed"), "it had not enough memory"),
     (re.compile(r"No space left on device"), "the disk is full"),
 )
+_BY_CPU = frozenset({signal.SIGKILL, signal.SIGXCPU})  # how RLIMIT_CPU ends a program
 _PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not implemented
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
 
@@ -87,17 +88,20 @@ class Progress:
 def failure(ended: Ended, limits: Limits) -> Failure | None:
     """What an end of ffmpeg means, None where it exited with 0.
 
-    `Transient` for our own limits and for crashes, `Permanent` where it refused the file. Its own
-    words may quote the file and are not passed on.
+    `Permanent` where it refused the file, or used up the time that was ample for it: another try
+    would. `Transient` for our other limits and for crashes. Its own words may quote the file and
+    are not passed on.
     """
     crashed = partial(Transient, "media_crashed")
     match ended.cut, ended.code:
         case "wall", _:
-            found: Failure = Transient("media_timeout", f"ffmpeg was ended after {limits.wall:g} s")
+            found: Failure = _overlong(f"ffmpeg was ended after {limits.wall:g} s", ended)
         case "stall", _:
             found = Transient("media_timeout", f"ffmpeg made no progress for {limits.stall:g} s")
         case _, 0:
             return None
+        case _, code if -code in _BY_CPU and ended.used.cpu >= limits.cpu - 1:
+            found = _overlong("ffmpeg used up its processor time", ended)
         case _, code if code < 0:
             found = crashed(f"ffmpeg was ended by signal {-code} ({_signal(-code)})")
         case _, 126 | 127:  # sh: cannot be executed, not found
@@ -105,6 +109,14 @@ def failure(ended: Ended, limits: Limits) -> Failure | None:
         case _, code:
             found = _refusal(code, ended.stderr)
     return found
+
+
+def _overlong(what: str, ended: Ended) -> Permanent:
+    return Permanent(
+        "media_timeout",
+        f"{what} ({ended.used.cpu:.0f} s of a processor in {ended.used.wall:.0f} s), several times"
+        " what such a clip takes; if the machine was overloaded, `falhook retry` takes it up again",
+    )
 
 
 def _refusal(code: int, stderr: str) -> Failure:

@@ -5,16 +5,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import imageio_ffmpeg
 
 from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
+from worker.ffmpeg.limits import Work
 from worker.ffmpeg.outcome import REPORT, Advance, Progress, failure
 from worker.ffmpeg.sandbox import Limits, Used, run
-from worker.mp4 import MAX_PIXELS
+from worker.mp4 import MAX_PIXELS, Probe
 
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap")}
@@ -31,10 +32,10 @@ class Ffmpeg:
 
     `by_descriptor`: it has the `fd` protocol, so the source is an inherited descriptor and it
     may open no input at all. `threads` is per codec: workers side by side, one thread each,
-    finish more clips in a minute than one worker with all threads. Each thread needs memory of
-    its own: with more than 4, 4K clips need more than the 2 GiB of `limits`. `lacks`: encoders
-    that some delivery profiles need, and filters that some sources do, which this program has
-    not. `isolation` is what walls it off from the machine, beside the limits.
+    finish more clips in a minute than one worker with all threads. `limits` are those of small
+    clips; `fitted` has those of a larger one. `lacks`: encoders that some delivery profiles need,
+    and filters that some sources do, which this program has not. `isolation` is what walls it off
+    from the machine, beside the limits.
     """
 
     path: Path
@@ -73,6 +74,17 @@ class Ffmpeg:
             ),
         )
 
+    def fitted(self, source: Probe, outputs: int) -> Self:
+        """The same program, with limits in which it can make this many outputs of the clip."""
+        work = Work(
+            frames=source.frames,
+            pixels=source.width * source.height,
+            outputs=outputs,
+            size=source.size,
+            threads=self.threads,
+        )
+        return replace(self, limits=self.limits.fitted(work))
+
     def run(
         self,
         outputs: Sequence[str],
@@ -91,8 +103,9 @@ class Ffmpeg:
         `progress` is told at most twice a second, and never that all is done, which is the caller's
         to say, when it has checked the outputs. Returns what the program used.
 
-        Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file,
-        `Transient` (media_timeout, media_crashed) where a limit of ours or a crash ended it.
+        Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file, or
+        (media_timeout) used up its time; `Transient` (media_timeout) where it stood still, and
+        (media_crashed) where another limit of ours or a crash ended it.
         That this returns does not prove the outputs: ffmpeg exits with 0 after some errors.
         """
         watch = Progress(duration, progress)

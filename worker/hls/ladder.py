@@ -37,7 +37,8 @@ def ladder(
         media = into / f"{Path(asked.file).stem}-{held.lines}p.m4s"
         with tempfile.TemporaryDirectory(prefix=".hls-", dir=into) as cwd:
             outputs = _outputs(held.duration)
-            used = ffmpeg.run(outputs, source=video, cwd=Path(cwd), duration=held.duration)
+            fitted = ffmpeg.fitted(held, outputs=1)
+            used = fitted.run(outputs, source=video, cwd=Path(cwd), duration=held.duration)
             found = _tagged(Path(cwd, _MADE), media, held, asked, stamp)
         cost.child(used)
         playlist = media.with_suffix(".m3u8").name
