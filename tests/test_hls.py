@@ -1,5 +1,6 @@
 """worker.hls: a ladder of the renditions, segment by segment their own packets."""
 
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -288,3 +289,23 @@ def test_each_run_is_counted(real: Ffmpeg, tmp_path: Path) -> None:
     assert (0 < once, 10 << 20 < memory) == (True, True)
     ladder([clip("tall"), clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), cost=cost)
     assert 2 * once < cost.cpu
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_headers_are_refused(seed: int, real: Ffmpeg, tmp_path: Path) -> None:
+    """Whatever is in the headers, they are read, or refused as those of a broken file."""
+    media = whole([clip("tall")], tmp_path, real)[-1]
+    good, rng = media.read_bytes(), random.Random(seed)
+    heads = [at for at in range(len(good)) if good[at : at + 4] in {b"moov", b"moof", b"sidx"}]
+    refused = 0
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.choice(heads) + rng.randrange(400)
+            data[at] = rng.choice((0, 1, 0x7F, 0xFF, rng.randrange(256)))
+        media.write_bytes(data)
+        try:
+            segmented(media, 0.5)
+        except Permanent:
+            refused += 1
+    assert refused

@@ -34,6 +34,9 @@ def movie(moov: Box, walk: Walk) -> Movie:
     wide = picture.need("tkhd").body[0] == 1
     number = picture.need("tkhd").u32(20 if wide else 12)
     clock = picture.need("mdia", "mdhd")
+    timescale = clock.u32(20 if clock.body[0] == 1 else 12)
+    if not timescale:
+        raise invalid("one of its clocks has no ticks in a second")
     extends = [trex for trex in moov.need("mvex").all("trex") if trex.u32(4) == number]
     avcc = _configuration(picture, walk, 78, "avcC")
     codecs = [f"avc1.{avcc[1:4].hex()}"]  # profile, constraints, level
@@ -42,7 +45,7 @@ def movie(moov: Box, walk: Walk) -> Movie:
         codecs.append(f"{_MPEG4_AUDIO}.{_audio_object(esds[4:])}")
     return Movie(
         number=number,
-        timescale=clock.u32(20 if clock.body[0] == 1 else 12),
+        timescale=timescale,
         prefix=(avcc[4] & 3) + 1,
         unsaid=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
         codecs=",".join(codecs),
