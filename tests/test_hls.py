@@ -19,6 +19,7 @@ from worker.profiles import Hls, Profile
 from worker.tags import AI_ORIGIN
 
 PROFILE = Profile.parse("web+360p+preview+hls")
+SMALL = Profile.parse("original+hls")
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +178,20 @@ def test_a_frame_that_is_shown_for_long(real: Ffmpeg, tmp_path: Path) -> None:
     held = ("-vf", HELD, "-fps_mode", "vfr", "-c:v", "libx265", "-preset", "ultrafast")
     params = ("-x265-params", "log-level=none", "-tag:v", "hvc1", "-pix_fmt", "yuv420p")
     source = rendered(tmp_path / "held.mp4", *held, *params)
-    made = deliver(
-        source, tmp_path / "into", tags(), ffmpeg=real, profile=Profile.parse("original+hls")
-    )
+    made = deliver(source, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
     assert [3.5, 0.5] == pytest.approx(lengths(beside(made, "hls-180p.m3u8")), abs=0.05)
     assert 3.0 < max(times(made.video)) - 0.5
     assert times(made.video) == pytest.approx(times(beside(made, "hls-180p.m3u8")), abs=0.005)
+
+
+def test_a_clip_that_was_cut_without_encoding(real: Ffmpeg, tmp_path: Path) -> None:
+    """What is decoded and not shown does not count; the first segment is as long as it looks."""
+    source = rendered(tmp_path / "long.mp4", *X264, "-g", "24", "-c:a", "aac", seconds=8.0)
+    cut = tmp_path / "cut.mp4"
+    ffmpeg("-ss", "3.5", "-i", str(source), "-c", "copy", str(cut))
+    made = deliver(cut, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
+    assert ("copy", 120) == (made.method, made.probe.frames)
+    assert [2.5, 2.0] == pytest.approx(lengths(beside(made, "hls-180p.m3u8")), abs=0.05)
 
 
 def test_segments_begin_where_they_are_due(real: Ffmpeg, tmp_path: Path) -> None:

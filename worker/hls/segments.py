@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from worker.hls.fragment import Fragment, fragment
-from worker.hls.movie import movie
+from worker.hls.movie import Movie, movie
 from worker.mp4.boxes import Extent, Walk, invalid
 
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
@@ -73,7 +73,7 @@ def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
     if not parted:
         raise invalid("it has no fragments")
     fragments = [fragment(walk.load(file, head), head.start, held) for _, head in parted]
-    begins = _begins(fragments, held.timescale)
+    begins = _begins(fragments, held)
     starts = [*(parts[0].start for parts, _ in parted), extents[-1].start + extents[-1].size]
     chosen = [*_chosen(begins, seconds), len(fragments)]
     segments = tuple(
@@ -101,15 +101,19 @@ def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
             parts = []
 
 
-def _begins(fragments: Sequence[Fragment], timescale: int) -> list[float]:
+def _begins(fragments: Sequence[Fragment], held: Movie) -> list[float]:
     """Seconds from the start when the keyframe of each is shown, and when all frames have been."""
     for one, following in pairwise(fragments):
         gap = following.decoded - one.decoded - one.lasting
-        if abs(gap) > _MAX_GAP * timescale or following.first <= one.first:
+        if abs(gap) > _MAX_GAP * held.timescale or following.first <= one.first:
             raise invalid("its fragments do not follow each other")
     first, last = fragments[0], fragments[-1]
     end = max(first.first + last.decoded + last.lasting - first.decoded, last.last + 1)
-    return [(at - first.first) / timescale for at in (*(each.first for each in fragments), end)]
+    start = max(first.first, held.shown_from)
+    if end <= start:
+        raise invalid("its edit list shows nothing")
+    shown = (max(each.first, start) - start for each in fragments)
+    return [ticks / held.timescale for ticks in (*shown, end - start)]
 
 
 def _chosen(begins: Sequence[float], seconds: float) -> Iterator[int]:
