@@ -140,6 +140,18 @@ def test_a_ladder_of_half_the_video_is_noticed(real: Ffmpeg, tmp_path: Path) -> 
         whole([clip("high")], into, liar)
 
 
+def test_lost_frames_are_noticed(real: Ffmpeg, tmp_path: Path) -> None:
+    """Segments that last as long as the video and have fewer frames are not delivered either."""
+    flags = "-movflags frag_keyframe+delay_moov+default_base_moof"
+    fewer = f"{real.path} -i fragments.mp4 -c copy -bsf:v 'noise=drop=eq(n\\,20)' {flags} few.mp4"
+    body = f'{real.path} "$@" && {fewer} 2> /dev/null && mv few.mp4 fragments.mp4'
+    liar = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
+    into = tmp_path / "into"
+    into.mkdir()
+    with pytest.raises(Permanent, match=r"47 of 48 frames"):
+        whole([clip("high")], into, liar)
+
+
 def test_the_same_without_spoiling(real: Ffmpeg, tmp_path: Path) -> None:
     """The test above can pass: unspoilt, the same program's ladder is taken."""
     made = whole([clip("high")], tmp_path, real)

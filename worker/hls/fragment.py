@@ -27,6 +27,7 @@ class Fragment:
     lasting: int
     first: int
     last: int
+    frames: int
     at: int
     held: int
 
@@ -52,6 +53,7 @@ def fragment(moof: Box, start: int, movie: Movie) -> Fragment:
         lasting=now - decoded,
         first=shown[0],
         last=max(shown),
+        frames=len(shown),
         at=start + (runs[0].u32(8) if runs[0].u32(0) & _OFFSET else 0),
         held=_columns(runs[0], unsaid)[1][0],
     )

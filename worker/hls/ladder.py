@@ -69,6 +69,8 @@ def _tagged(made: Path, media: Path, held: Probe, asked: Hls, stamp: Stamp) -> S
         raise _broken(media, failure.sentence) from failure
     if abs(found.seconds - held.duration) > max(0.2, 0.02 * held.duration):
         raise _broken(media, f"they last {found.seconds:.2f} s, not {held.duration:.2f} s")
+    if found.frames < held.shown_frames:
+        raise _broken(media, f"{found.frames} of {held.shown_frames} frames came through")
     return found
 
 

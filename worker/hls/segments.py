@@ -34,9 +34,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmented:
-    """A fragmented MP4: its codecs (RFC 6381), and its segments, one after the other to its end."""
+    """A fragmented MP4: its codecs (RFC 6381), frames, and segments, which follow each other."""
 
     codecs: str
+    frames: int
     segments: tuple[Segment, ...]
 
     @property
@@ -85,7 +86,8 @@ def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
         )
         for one, following in pairwise(chosen)
     )
-    return Segmented(codecs=held.codecs, segments=segments)
+    frames = sum(each.frames for each in fragments)
+    return Segmented(codecs=held.codecs, frames=frames, segments=segments)
 
 
 def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
