@@ -109,18 +109,24 @@ def _print(model: Model) -> None:
     for name, text in facts(model).items():
         console.print(Text(f"{name:<6}", style="dim"), text, markup=False, soft_wrap=True)
     console.print()
-    console.print(_inputs(model))
+    console.print(_inputs(model, roomy=console.width >= _TABLE_COLUMNS))
 
 
-def _inputs(model: Model) -> Table:
+def _inputs(model: Model, *, roomy: bool) -> Table:
+    """One row an input; what is allowed tells the type too, which a narrow table leaves out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("input", "type", "default", "allowed", "description"):
-        table.add_column(name, overflow="fold")
+    table.add_column("input", no_wrap=True)
+    if roomy:
+        table.add_column("type", overflow="fold", max_width=24)
+    table.add_column("default", overflow="fold", max_width=12)
+    for name in ("allowed", "description"):
+        table.add_column(name, overflow="fold", ratio=1)
     for row in rows(model.inputs):
         default = "" if row["default"] is None else json.dumps(row["default"], ensure_ascii=False)
         name = row["input"] + "*" * row["required"]
         loose = f"; not checked: {', '.join(row['unchecked'])}" if row["unchecked"] else ""
-        table.add_row(name, row["type"], default, row["allowed"] + loose, row["description"])
+        kind = [row["type"]] if roomy else []
+        table.add_row(name, *kind, default, row["allowed"] + loose, row["description"])
     return table
 
 
