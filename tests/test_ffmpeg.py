@@ -171,6 +171,16 @@ def test_a_hanging_program_is_ended_with_its_group(
     assert b"" == alive.read()
 
 
+def test_files_that_grow_are_progress(tmp_path: Path) -> None:
+    """A program that says nothing may go on while it writes, and no longer."""
+    writing = "for turn in $(seq 15); do echo x >> written; sleep 0.1; done"
+    ended = run([str(script(tmp_path / "fake", writing))], cwd=tmp_path, limits=Limits(stall=0.6))
+    assert (None, 0) == (ended.cut, ended.code)
+    hanging = f"{writing}; exec sleep 600"
+    ended = run([str(script(tmp_path / "fake", hanging))], cwd=tmp_path, limits=Limits(stall=0.6))
+    assert "stall" == ended.cut
+
+
 def test_closed_pipes_do_not_hide_a_hanging_program(tmp_path: Path) -> None:
     """A program that closes its output and sleeps is ended by the same clock."""
     hanging = fake(tmp_path, "exec >&- 2>&-; exec sleep 600", wall=0.4)

@@ -5,6 +5,8 @@ import selectors
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 from worker.ffmpeg.limits import Limits
@@ -20,13 +22,22 @@ class Attendant:
     """Attends one program, from its start on; `tail` is the end of what it said on stderr."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", limits: Limits, watch: Callable[[str], bool]
+        self,
+        process: "subprocess.Popen[bytes]",
+        limits: Limits,
+        watch: Callable[[str], bool],
+        directory: Path,
     ) -> None:
-        """`watch` takes each line of standard output and says whether that is progress."""
+        """`watch` takes each line of standard output and says whether that is progress.
+
+        So is more that lies in `directory`: ffmpeg tells none until its last output has begun.
+        """
         self._process = process
         self._limits = limits
         self._watch = watch
         self._begun = self._moved = time.monotonic()
+        self._directory = directory
+        self._written = _bytes(directory)
         self._line = b""
         self.tail = b""
 
@@ -40,6 +51,8 @@ class Attendant:
             while True:
                 left, cut = self._left()
                 if left <= 0:
+                    if cut == "stall" and self._has_written():
+                        continue
                     return cut
                 if not ready.get_map():
                     if _has_ended(self._process.pid):
@@ -57,6 +70,13 @@ class Attendant:
         ends, stalls = self._begun + self._limits.wall, self._moved + self._limits.stall
         return min(ends, stalls) - time.monotonic(), "wall" if ends <= stalls else "stall"
 
+    def _has_written(self) -> bool:
+        """Whether the program's files have grown since this was asked last: then it has moved."""
+        before, self._written = self._written, _bytes(self._directory)
+        if grown := self._written > before:
+            self._moved = time.monotonic()
+        return grown
+
     def _take_stdout(self, data: bytes) -> None:
         *lines, line = (self._line + data).split(b"\n")
         self._line = line if len(line) <= LINE else b""
@@ -66,6 +86,14 @@ class Attendant:
 
     def _take_stderr(self, data: bytes) -> None:
         self.tail = (self.tail + data)[-KEPT:]
+
+
+def _bytes(directory: Path) -> int:
+    found = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):  # the program may rename its files
+            found += path.lstat().st_size
+    return found
 
 
 def _has_ended(pid: int) -> bool:

@@ -75,7 +75,7 @@ def run(
     begun = time.monotonic()
     with process:
         try:
-            attendant = Attendant(process, limits, watch)
+            attendant = Attendant(process, limits, watch, cwd)
             cut = attendant.attend()
         finally:
             usage = _reap(process)
