@@ -345,7 +345,12 @@ def test_each_output_is_verified(
     """One output of many that is not what was asked for is enough for a refusal."""
     wrong = clip("high" if lost.endswith("mp4") else "short")
     here = everything.video.parent
-    copies = [f"cp {here}/* .", "head -c 3072 /dev/zero > blur.rgb", f"cp {wrong} {lost}"]
+    copies = [
+        f"cp {here}/* .",
+        "touch frames.mp4",
+        "head -c 3072 /dev/zero > blur.rgb",
+        f"cp {wrong} {lost}",
+    ]
     liar = replace(
         real, isolation=Isolation.NONE, path=script(tmp_path / "fake", "\n".join(copies))
     )

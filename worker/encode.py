@@ -5,6 +5,7 @@ from worker.ffmpeg import Ffmpeg
 from worker.graph import graph
 from worker.plan import Plan
 from worker.profiles import H264, VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.storyboard import FRAMES, LOSSLESS
 
 __all__ = ["Plan", "command"]
 
@@ -56,7 +57,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
                 encoder += [*_threads(output.encoder, ffmpeg), "-f", "avif", output.file]
                 return [*mapped, *_BARE, "-frames:v", "1", *encoder]
         case Storyboard():
-            encoder = ["-c:v", "mjpeg", "-q:v", "4"]
+            return [*mapped, *LOSSLESS, *_AS_TIMED, *bounds, "-f", "mp4", FRAMES]
         case Blur():
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from worker.mp4 import Probe
 from worker.plan import Plan
 from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.storyboard import sampled
 from worker.tone import sdr
 
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
@@ -75,7 +76,7 @@ def _filters(output: Output, plan: Plan) -> str:
             cut = f"fps={output.fps},trim=end={output.seconds}"
             return f"{cut},{_narrowed(output.width)},setsar=1,format=yuv420p"
         case Storyboard():
-            return _sprite(plan.source, output)
+            return _tile(plan.source, output)
         case _:
             return ""
 
@@ -116,9 +117,7 @@ def _frame(plan: Plan, still: Still | Blur) -> str:
     return f"select={begun}eq(selected_n\\,0)"
 
 
-def _sprite(source: Probe, board: Storyboard) -> str:
-    every = source.duration / (board.columns * board.rows)
+def _tile(source: Probe, board: Storyboard) -> str:
     height = "max(2,trunc(ow*ih/(iw*sar)/2)*2)"
     fit = f"scale=w={board.width}:h='{height}':{_COLOURS['mjpeg']}"
-    tiles = f"tile={board.columns}x{board.rows}"
-    return f"fps=fps=1/{every:.6f}:start_time=0:round=near,{fit},{tiles}"
+    return f"{sampled(board, source.duration)},{fit}"

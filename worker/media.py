@@ -20,6 +20,7 @@ from worker.mp4 import Probe, probe, read_tags
 from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
 from worker.provenance import Credentials, Vendor
+from worker.storyboard import sprite
 from worker.tags import Tags
 from worker.tone import FILTERS, told
 
@@ -123,6 +124,8 @@ def _made(
         _run(plan, work, ffmpeg, progress, cost)
         if rest := work.missed(plan):
             _run(rest, work, ffmpeg, None, cost)
+        for board in plan.boards:
+            cost.child(sprite(board, work.scratch, work.held.duration, ffmpeg))
         cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
     with meter.measure("verify"):
         work.verify(plan)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker.mp4 import Probe
-from worker.profiles import Blur, Hls, Output, Still
+from worker.profiles import Blur, Hls, Output, Still, Storyboard
 
 Method = Literal["copy", "transcode"]
 
@@ -24,6 +24,11 @@ class Plan:
         ladder = next((output for output in self.outputs if isinstance(output, Hls)), None)
         every = f"expr:gte(t,n_forced*{ladder.seconds})" if ladder else ""
         return ["-force_key_frames", every] if every else []
+
+    @property
+    def boards(self) -> list[Storyboard]:
+        """The outputs that are joined of frames when ffmpeg has ended."""
+        return [output for output in self.outputs if isinstance(output, Storyboard)]
 
     @property
     def seek(self) -> float:
