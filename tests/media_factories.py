@@ -49,6 +49,8 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "moov_last": (*_X264, "high", *_AAC),
     "no_audio": (*_X264, "high", "-an", *_FAST),
     "short": (*_X264, "high", *_AAC, *_FAST, "-t", "0.5"),
+    "one_frame": (*_X264, "high", *_AAC, *_FAST, "-frames:v", "1", "-t", "0.042"),
+    "two_frames": (*_HEVC, "-pix_fmt", "yuv420p", "-an", "-vf", "fps=60", "-frames:v", "2"),
     "slow": (*_X264, "high", *_AAC, *_FAST, "-vf", "select=not(mod(n\\,3))", "-fps_mode", "vfr"),
     "keyed": (*_X264, "high", *_AAC, *_FAST, "-g", "7", "-bf", "3", "-b_strategy", "0"),
     "uneven": (*_X264, "high", "-an", *_FAST, "-g", "5", "-vf", _UNEVEN, "-fps_mode", "vfr"),

@@ -291,12 +291,32 @@ def test_seeking_passes_frames_over(real: Ffmpeg, tmp_path: Path) -> None:
         assert (0.0 if seek == 0 else pytest.approx(21 / 24)) == begun
 
 
-def test_a_clip_without_a_frame_at_its_middle(real: Ffmpeg, tmp_path: Path) -> None:
-    """Where the last frame is shown for most of the clip, the poster is the first one."""
+@pytest.mark.parametrize("profile", ["original+blurhash", "web+360p+preview+storyboard+blurhash"])
+def test_a_clip_without_a_frame_at_its_middle(profile: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Where the last frame is shown for most of the clip, it is the poster."""
     assert (2, True) == (probe(clip("long_end")).frames, probe(clip("long_end")).duration > 2)
-    made = delivered("long_end", tmp_path, real, "original+blurhash")
+    made = delivered("long_end", tmp_path, real, profile)
     assert (320, 180) == size_of(made.poster)
     assert made.blurhash
+    like = [_unlike(made.poster, clip("long_end"), frame, tmp_path) for frame in (0, 1)]
+    assert like[1] < like[0]
+
+
+def _unlike(poster: Path, video: Path, frame: int, directory: Path) -> int:
+    chosen = ("-vf", f"select=eq(n\\,{frame}),scale=out_range=full,format=gray")
+    shown = _gray(directory, "-i", str(video), *chosen)
+    return _distance(_gray(directory, "-i", str(poster), "-vf", "format=gray"), shown)
+
+
+@pytest.mark.parametrize("name", ["one_frame", "two_frames"])
+def test_hardly_a_clip(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Every output is made of a clip of one or two frames too."""
+    made = delivered(name, tmp_path, real, f"{ALL}+hls")
+    assert 2 >= made.source.frames == made.probe.frames
+    assert (10.0, 1) == (
+        probe(named(made, "preview.mp4")).fps,
+        probe(named(made, "preview.mp4")).frames,
+    )
 
 
 @pytest.mark.parametrize("name", ["silent", "two_pictures", "two_sounds", "no_audio"])

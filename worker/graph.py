@@ -72,8 +72,9 @@ def _filters(output: Output, plan: Plan) -> str:
         case Blur():
             return f"{_frame(plan, output)},scale={output.side}:{output.side},format=rgb24"
         case Preview():
-            # fps before trim: the other way round a gap between frames is filled first.
-            cut = f"fps={output.fps},trim=end={output.seconds}"
+            # fps before trim: the other way round a gap between frames is filled first. Rounded
+            # up, so that a clip of one frame has one.
+            cut = f"fps={output.fps}:round=up,trim=end={output.seconds}"
             return f"{cut},{_narrowed(output.width)},setsar=1,format=yuv420p"
         case Storyboard():
             return _tile(plan.source, output)
@@ -111,10 +112,10 @@ def _narrowed(width: int) -> str:
 
 
 def _frame(plan: Plan, still: Still | Blur) -> str:
-    """The first frame from the still's moment on, and no more: others would be scaled in vain."""
-    moment = plan.moment(still)
-    begun = f"gte(t\\,{moment:.6f})*" if moment else ""
-    return f"select={begun}eq(selected_n\\,0)"
+    """The frame that is shown at the still's moment, for however long; each clip has one."""
+    if not (moment := plan.moment(still)):
+        return "select=eq(n\\,0)"
+    return f"fps=1/{moment:.6f}:start_time=0:round=up,select=eq(n\\,1)"
 
 
 def _tile(source: Probe, board: Storyboard) -> str:

@@ -57,7 +57,7 @@ class Making:
     def missed(self, plan: Plan) -> Plan | None:
         """Another run, of the first frame, for stills at whose moment the clip has no more frames.
 
-        Its last one may be shown for long, or its edit list may show fewer than it holds.
+        Its edit list may show fewer than it holds.
         """
         stills = [output for output in plan.outputs if isinstance(output, Still | Blur)]
         lost = tuple(replace(still, at=0.0) for still in stills if not self._has_frame(still))

@@ -54,7 +54,7 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """The frame at `at` seconds, or the middle of a shorter clip, at most `width` pixels wide."""
+    """What is shown at `at` seconds, or in the middle of a shorter clip, at most `width` wide."""
 
     file: str
     encoder: str
