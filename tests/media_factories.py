@@ -30,6 +30,10 @@ _GREEN = (
     "geq=r=20:g=200:b=60,scale=out_color_matrix=bt709:out_range=limited,format=yuv420p,"
     "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 )
+_GREEN_UNTOLD = (
+    "scale=1280:720,geq=r=20:g=200:b=60,scale=out_color_matrix={}:out_range=limited,format=yuv420p,"
+    "setparams=range=unknown:color_primaries=unknown:color_trc=unknown:colorspace=unknown"
+)
 _TOLD = "setparams=range={0}:color_primaries={1}:color_trc={1}:colorspace={1}"
 
 # The left half is grey of 18 %, the right half white on paper: in PQ 26 and 203 cd/m2 (BT.2408).
@@ -41,6 +45,9 @@ _HLG = f"{_HALVES.format(721)},{_COLOURS.format('arib-std-b67')}"
 _WIDE_GAMUT = f"{_HALVES.format(940)},{_COLOURS.format('bt709')}"
 _X264_10 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
 _UNTOLD = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=none"
+_601 = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"
+_SAID_601 = ("-x264-params", _601)
+_X265_601 = (*_HEVC, "-x265-params", f"{_601}:log-level=none")
 
 CLIPS: dict[str, tuple[str, ...]] = {
     "high": (*_X264, "high", *_AAC, *_FAST),
@@ -71,6 +78,20 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "colours_601": (*_HEVC, "-pix_fmt", "yuv420p", "-vf", _TOLD.format("tv", "smpte170m"), "-an"),
     "colours_full": (*_HEVC, "-vf", f"scale=out_range=full,{_TOLD.format('pc', 'bt709')}", "-an"),
     "green": (*_X264, "high", "-vf", _GREEN, "-an", *_FAST),
+    "hd": (*_X264, "high", "-vf", _GREEN_UNTOLD.format("bt709"), "-an", "-t", "0.5"),
+    "hd_hevc": (*_HEVC, "-vf", _GREEN_UNTOLD.format("bt709"), "-an", "-t", "0.5"),
+    "hd_601": (
+        *_X264,
+        "high",
+        "-vf",
+        _GREEN_UNTOLD.format("bt601"),
+        *_SAID_601,
+        "-an",
+        "-t",
+        "0.5",
+    ),
+    "hd_601_hevc": (*_X265_601, "-vf", _GREEN_UNTOLD.format("bt601"), "-an", "-t", "0.5"),
+    "sd": (*_X264, "high", "-vf", _GREEN_UNTOLD.format("bt601") + ",scale=640:360", "-an"),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
     "alpha_xq": ("-c:v", "prores_ks", "-profile:v", "4444xq", "-vf", _CLEAR, "-an", "-f", "mov"),
     "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),

@@ -32,6 +32,8 @@ BY_HAND = (
     "tonemap=mobius:desat=0,zscale=t=709:m=709:r=limited,format=yuv420p"
 )
 GREY, WHITE = 107, 213  # of 255, as the display shows them
+GREEN = [20, 200, 60]
+BT601 = 6
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +144,33 @@ def test_the_systems_ffmpeg_makes_the_same(tmp_path: Path) -> None:
     made = delivered("pq_untold", tmp_path, systems, Profile.parse("original+360p"))
     for path in (made.video, made.poster):
         assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4)
+
+
+@pytest.mark.parametrize("name", ["hd", "hd_hevc", "hd_601", "hd_601_hevc", "sd"])
+def test_untold_colours_are_read_as_players_do(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """HD whose headers tell no colours is BT.709, if its stream tells none; less is BT.601."""
+    assert b"colr" not in clip(name).read_bytes()
+    made = delivered(name, tmp_path, real, Profile.parse("web+360p+preview"))
+    for path in (made.poster, made.poster.with_suffix(".webp")):
+        assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+    for path in (made.video.with_name("video-360p.mp4"), made.video.with_name("preview.mp4")):
+        if path.exists():
+            assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+
+
+@pytest.mark.parametrize(("name", "code"), [("hd", BT709), ("hd_hevc", BT709), ("hd_601", BT601)])
+def test_what_is_smaller_tells_its_colours(
+    name: str, code: int, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """A rendition of few lines would be taken for BT.601 if it did not say what it is."""
+    made = delivered(name, tmp_path, real, Profile.parse("original+360p+preview"))
+    told = Colour(primaries=code, transfer=code, matrix=code)
+    for path in ("video-360p.mp4", "preview.mp4"):
+        assert told == probe(made.video.with_name(path)).colour
+
+
+def shown(path: Path, scratch: Path) -> list[int]:
+    """The colour of the first frame as one pixel."""
+    first = ("-frames:v", "1", "-vf", "scale=1:1", "-pix_fmt", "rgb24", "-f", "rawvideo")
+    ffmpeg("-i", str(path), *first, str(scratch / "rgb"))
+    return list((scratch / "rgb").read_bytes())

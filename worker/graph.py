@@ -11,7 +11,7 @@ from worker.mp4 import Probe
 from worker.plan import Plan
 from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
 from worker.storyboard import sampled
-from worker.tone import sdr
+from worker.tone import assumed, sdr
 
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
@@ -43,7 +43,8 @@ def graph(plan: Plan) -> str:
 
 def _tree(plan: Plan) -> _Node:
     opaque = _OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else ""
-    root = _Node(",".join(filter(None, (opaque, sdr(plan.source.colour)))))
+    colours = (assumed(plan.source), sdr(plan.source.colour))
+    root = _Node(",".join(filter(None, (opaque, *colours))))
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
         filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN

@@ -63,19 +63,19 @@ def video(entry: Box, walk: Walk) -> Video:
     config = inside.find(configuration) if configuration else None
     if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
         raise invalid(f"its {codec} track lacks the decoder's configuration")
-    found = read(config.body) if config else (_PRORES.get(entry.kind), None, None, False)
-    profile, depth, chroma, coded_in_fields = found
+    found = read(config.body) if config else Facts(profile=_PRORES.get(entry.kind))
+    told = colour(inside)
     fields = inside.find("fiel")
     return Video(
         fourcc=entry.kind,
         codec=codec,
         width=entry.u32(24) >> 16,
         height=entry.u32(24) & 0xFFFF,
-        profile=profile,
-        bit_depth=depth,
-        chroma=chroma,
-        colour=colour(inside),
-        interlaced=fields.body[0] == _TWO_FIELDS if fields else coded_in_fields,
+        profile=found.profile,
+        bit_depth=found.bit_depth,
+        chroma=found.chroma,
+        colour=found.colour if told == Colour() else told,
+        interlaced=fields.body[0] == _TWO_FIELDS if fields else found.interlaced,
     )
 
 
@@ -115,11 +115,11 @@ def descriptor(data: bytes, at: int, tag: int) -> int:
 
 
 def _hevc(config: memoryview) -> Facts:
-    return _HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3], False
+    return Facts(_HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3])
 
 
 def _vp9(config: memoryview) -> Facts:
-    return f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)], False
+    return Facts(f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)])
 
 
 def _av1(config: memoryview) -> Facts:
@@ -127,11 +127,11 @@ def _av1(config: memoryview) -> Facts:
     depth = 12 if flags & 0x20 else 10 if flags & 0x40 else 8
     chroma = 0 if flags & 0x10 else {0b11: 1, 0b10: 2}.get(flags >> 2 & 3, 3)
     profile = {0: "Main", 1: "High", 2: "Professional"}.get(config[1] >> 5)
-    return profile, depth, CHROMA[chroma], False
+    return Facts(profile, depth, CHROMA[chroma])
 
 
 def _none(_: memoryview) -> Facts:
-    return None, None, None, False
+    return Facts()
 
 
 _VIDEO: dict[str, tuple[str, str, Callable[[memoryview], Facts]]] = {

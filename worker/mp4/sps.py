@@ -4,9 +4,11 @@ Everything here is read from headers; the decoder has the last word on what the 
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from worker.failures import Permanent
 from worker.mp4.boxes import invalid
+from worker.mp4.colour import Colour
 
 CHROMA = {0: "4:0:0", 1: "4:2:0", 2: "4:2:2", 3: "4:4:4"}
 _PROFILES = {
@@ -25,7 +27,17 @@ _MOST_OFFSETS = 255  # of num_ref_frames_in_pic_order_cnt_cycle
 _SMALL_LIST, _LARGE_LIST = 16, 64  # coefficients of a scaling list
 _SMALL_LISTS = 6  # of them come first
 
-Facts = tuple[str | None, int | None, str | None, bool]  # profile, bit depth, chroma, interlaced
+_ANY_SHAPE = 255  # of pixels: Extended_SAR, whose sides follow
+
+
+class Facts(NamedTuple):
+    """What a decoder's configuration tells; `interlaced`: pictures may be coded as two fields."""
+
+    profile: str | None = None
+    bit_depth: int | None = None
+    chroma: str | None = None
+    interlaced: bool = False
+    colour: Colour = Colour()
 
 
 def facts(config: memoryview) -> Facts:
@@ -39,8 +51,8 @@ def facts(config: memoryview) -> Facts:
     _golomb(bits)  # the parameter set's own number
     depth, chroma = _samples(bits) if profile in _WITH_CHROMA else (8, "4:2:0")
     _pass_counts(bits)
-    # frame_mbs_only_flag: 0 where pictures may be coded as two fields.
-    return _PROFILES.get(profile), depth, chroma, not next(bits, 1)
+    interlaced = not next(bits, 1)  # frame_mbs_only_flag
+    return Facts(_PROFILES.get(profile), depth, chroma, interlaced, _colour(bits, interlaced))
 
 
 def _samples(bits: Iterator[int]) -> tuple[int, str | None]:
@@ -85,6 +97,36 @@ def _pass_counts(bits: Iterator[int]) -> None:
     _golomb(bits), _golomb(bits)
 
 
+def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
+    """From what follows frame_mbs_only_flag: the code points of the usability information (E.1)."""
+    if interlaced:
+        next(bits, 0)
+    next(bits, 0)
+    if next(bits, 0):
+        for _ in range(4):  # cropping
+            _golomb(bits)
+    if not next(bits, 0):
+        return Colour()
+    if next(bits, 0) and _number(bits, 8) == _ANY_SHAPE:
+        _number(bits, 32)
+    if next(bits, 0):
+        next(bits, 0)  # overscan
+    if not next(bits, 0):
+        return Colour()
+    _number(bits, 4)  # format and range
+    if not next(bits, 0):
+        return Colour()
+    primaries, transfer, matrix = (_number(bits, 8) for _ in range(3))
+    return Colour(primaries=primaries, transfer=transfer, matrix=matrix)
+
+
+def _number(bits: Iterator[int], size: int) -> int:
+    value = 0
+    for _ in range(size):
+        value = value << 1 | next(bits, 0)
+    return value
+
+
 def _bits(data: bytes) -> Iterator[int]:
     return (byte >> shift & 1 for byte in data for shift in range(7, -1, -1))
 
@@ -96,10 +138,7 @@ def _golomb(bits: Iterator[int]) -> int:
         zeros += 1
         if bit is None or zeros >= _GOLOMB_BITS:
             raise _unreadable()
-    value = 1
-    for _ in range(zeros):
-        value = value << 1 | next(bits, 0)
-    return value - 1
+    return (1 << zeros) + _number(bits, zeros) - 1
 
 
 def _signed(bits: Iterator[int]) -> int:
