@@ -52,10 +52,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             frames = ["-frames:v", str(int(output.seconds * output.fps))]
             return [*mapped, *video, *_AS_TIMED, *bounds, *frames, "-f", "mp4", output.file]
         case Still():
-            encoder = ["-c:v", output.encoder, *output.arguments]
-            if output.encoder == _OWN_THREADS:
-                encoder += [*_threads(output.encoder, ffmpeg), "-f", "avif", output.file]
-                return [*mapped, *_BARE, "-frames:v", "1", *encoder]
+            return [*mapped, *_BARE, "-frames:v", "1", *_picture(output, ffmpeg)]
         case Storyboard():
             return [*mapped, *LOSSLESS, *_AS_TIMED, *bounds, "-f", "mp4", FRAMES]
         case Blur():
@@ -63,8 +60,13 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *_BARE, *raw]
         case Hls():
             return []  # made of finished renditions
-    picture = ["-frames:v", "1", *encoder, "-update", "1", "-f", "image2", output.file]
-    return [*mapped, *_BARE, *picture]
+
+
+def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
+    encoder = ["-c:v", still.encoder, *still.arguments]
+    if still.encoder == _OWN_THREADS:
+        return [*encoder, *_threads(still.encoder, ffmpeg), "-f", "avif", still.file]
+    return [*encoder, "-update", "1", "-f", "image2", still.file]
 
 
 def _sound(plan: Plan) -> list[str]:
