@@ -48,7 +48,6 @@ _UNTOLD = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=no
 _601 = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"
 _SAID_601 = ("-x264-params", _601)
 _X265_601 = (*_HEVC, "-x265-params", f"{_601}:log-level=none")
-
 CLIPS: dict[str, tuple[str, ...]] = {
     "high": (*_X264, "high", *_AAC, *_FAST),
     "main": (*_X264, "main", *_AAC, *_FAST),
@@ -117,6 +116,15 @@ REMUXED: dict[str, tuple[str, tuple[str, ...]]] = {
         ("-itsoffset", "0.3", "-i", "{}", "-i", "{}", "-map", "0:v", "-map", "1:a", "-c", "copy"),
     ),
 }
+_BOTH = ("-map", "0:v", "-map", "1:a", "-c", "copy")
+# Of codecs whose one keyframe is the first: all frames before a cut are there, and hidden.
+for _codec in ("high", "hevc"):
+    REMUXED |= {
+        f"hidden_{_codec}": (_codec, ("-ss", "1.5", "-i", "{}", "-c", "copy")),
+        f"later_{_codec}": (_codec, ("-itsoffset", "1.5", "-i", "{}", "-i", "{}", *_BOTH)),
+        f"sound_later_{_codec}": (_codec, ("-i", "{}", "-itsoffset", "1.5", "-i", "{}", *_BOTH)),
+        f"sound_longer_{_codec}": (_codec, ("-ss", "1.6", "-i", "{}", "-i", "{}", *_BOTH)),
+    }
 TURNED = {"turned": "high", "turned_hevc": "hevc"}
 
 

@@ -75,7 +75,7 @@ def _sound(plan: Plan) -> list[str]:
 
 
 def _bounds(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
-    return ["-t", f"{plan.source.duration + 1:.3f}", "-fs", str(ffmpeg.limits.file_size)]
+    return ["-t", f"{plan.source.over + 1:.3f}", "-fs", str(ffmpeg.limits.file_size)]
 
 
 def _threads(encoder: str, ffmpeg: Ffmpeg) -> list[str]:

@@ -75,7 +75,8 @@ def _filters(output: Output, plan: Plan) -> str:
         case Preview():
             # fps before trim: the other way round a gap between frames is filled first. Rounded
             # up, so that a clip of one frame has one.
-            cut = f"fps={output.fps}:round=up,trim=end={output.seconds}"
+            frames = f"setpts=PTS-STARTPTS,fps={output.fps}:round=up"
+            cut = f"{frames},trim=end={output.seconds}"
             return f"{cut},{_narrowed(output.width)},setsar=1,format=yuv420p"
         case Storyboard():
             return _tile(plan.source, output)
@@ -122,4 +123,4 @@ def _frame(plan: Plan, still: Still | Blur) -> str:
 def _tile(source: Probe, board: Storyboard) -> str:
     height = "max(2,trunc(ow*ih/(iw*sar)/2)*2)"
     fit = f"scale=w={board.width}:h='{height}':{_COLOURS['mjpeg']}"
-    return f"{sampled(board, source.duration)},{fit}"
+    return f"{sampled(board, source.ends)},{fit}"

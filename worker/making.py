@@ -139,5 +139,5 @@ class Making:
     def _index(self, board: Storyboard) -> Path:
         _, height = size_of(self.into / board.file)
         path = self.into / board.index
-        path.write_text(storyboard.index(board, self.held.duration, height), encoding="utf-8")
+        path.write_text(storyboard.index(board, self.held.ends, height), encoding="utf-8")
         return path

@@ -125,7 +125,7 @@ def _made(
         if rest := work.missed(plan):
             _run(rest, work, ffmpeg, None, cost)
         for board in plan.boards:
-            cost.child(sprite(board, work.scratch, work.held.duration, ffmpeg))
+            cost.child(sprite(board, work.scratch, work.held.ends, ffmpeg))
         cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
     with meter.measure("verify"):
         work.verify(plan)

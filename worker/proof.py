@@ -20,7 +20,7 @@ def video(path: Path, source: Probe, *, copied: bool, lines: int | None) -> Prob
     _require(
         {
             f"{made.frames} of {source.frames} frames came through": not copied
-            or made.frames == source.frames,
+            or source.shown_frames <= made.frames <= source.frames,
             **_whole(made, source),
             "packets of its video are not whole": not copied or intact(path),
             "it is not in the delivery format": not (
@@ -86,13 +86,26 @@ def _light(made: Probe, name: str) -> dict[str, bool]:
 
 
 def _whole(made: Probe, source: Probe) -> dict[str, bool]:
-    close = abs(made.duration - source.duration) <= max(0.2, 0.02 * source.duration)
+    sound, heard = made.audio_seconds or 0.0, source.audio_seconds or 0.0
     return {
-        f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": close,
+        f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": _near(
+            made.duration, source.duration
+        ),
         "its audio is lost": (made.audio is None) == (source.audio is None),
-        "it has no frames to speak of": 2 * made.frames >= source.frames,
+        f"its audio lasts {sound:.2f} s, not {heard:.2f} s": _near(sound, heard),
+        "picture and sound begin apart": _near(_lead(made), _lead(source)),
+        "it has no frames to speak of": 2 * made.frames >= source.shown_frames,
         "it is in fragments": not made.fragmented,
     }
+
+
+def _near(made: float, source: float) -> bool:
+    return abs(made - source) <= max(0.2, 0.02 * source)
+
+
+def _lead(held: Probe) -> float:
+    """Seconds by which the picture begins after the sound; 0 without sound."""
+    return 0.0 if held.audio_start is None else held.start - held.audio_start
 
 
 def _probed(path: Path) -> Probe:

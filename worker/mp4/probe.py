@@ -53,6 +53,16 @@ class Probe:
     has_c2pa: bool
 
     @property
+    def ends(self) -> float:
+        """When the last picture has been shown, in seconds; 0 is when the first might be."""
+        return self.start + self.duration
+
+    @property
+    def over(self) -> float:
+        """When picture and sound have both ended, in seconds."""
+        return max(self.ends, (self.audio_start or 0.0) + (self.audio_seconds or 0.0))
+
+    @property
     def lines(self) -> int:
         """Pixels of the shorter side, as stored: what "1080p" counts, either way up."""
         return min(self.width, self.height)
