@@ -48,6 +48,14 @@ _UNTOLD = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=no
 _601 = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"
 _SAID_601 = ("-x264-params", _601)
 _X265_601 = (*_HEVC, "-x265-params", f"{_601}:log-level=none")
+# Two moments in each picture: a bar that moves fast enough to be seen twice.
+_FIELDS = (
+    "fps=48,geq=lum=if(between(mod(X-16*N\\,320)\\,0\\,40)\\,235\\,16):cb=128:cr=128,"
+    "interlace=lowpass=0:scan=tff,setfield=tff"
+)
+_FIELDED = ("-flags", "+ildct+ilme")
+_X264_FIELDS = ("-flags", "+ildct+ilme", "-x264-params", "tff=1")
+
 CLIPS: dict[str, tuple[str, ...]] = {
     "high": (*_X264, "high", *_AAC, *_FAST),
     "main": (*_X264, "main", *_AAC, *_FAST),
@@ -91,6 +99,8 @@ CLIPS: dict[str, tuple[str, ...]] = {
     ),
     "hd_601_hevc": (*_X265_601, "-vf", _GREEN_UNTOLD.format("bt601"), "-an", "-t", "0.5"),
     "sd": (*_X264, "high", "-vf", _GREEN_UNTOLD.format("bt601") + ",scale=640:360", "-an"),
+    "fields": (*_X264, "high", "-vf", _FIELDS, *_X264_FIELDS, "-an", *_FAST),
+    "fields_prores": ("-c:v", "prores_ks", "-vf", _FIELDS, *_FIELDED, "-an", "-f", "mov"),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
     "alpha_xq": ("-c:v", "prores_ks", "-profile:v", "4444xq", "-vf", _CLEAR, "-an", "-f", "mov"),
     "silent": (*_X264, "high", "-filter:a", "volume=0", *_AAC, *_FAST),

@@ -12,7 +12,10 @@ _AUDIO = frozenset({"AAC", "HE-AAC"})
 
 
 def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
-    """Why the video cannot be copied; empty where it conforms and has at most `lines` lines."""
+    """Why the video cannot be copied; empty where it conforms.
+
+    With a bound of `lines` it is for the web, whose players show interlaced pictures as they are.
+    """
     beyond = held.colour.beyond_sdr
     light = {f"the colours are {beyond}, not SDR": beyond is not None}
     if held.fourcc != "avc1":
@@ -23,6 +26,7 @@ def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
         f"the samples have {held.bit_depth} bits, not 8": held.bit_depth != 8,  # noqa: PLR2004
         f"the chroma is {held.chroma}, not 4:2:0": held.chroma != "4:2:0",
         **light,
+        "its pictures are interlaced": lines is not None and held.interlaced,
         f"it has {held.lines} lines, more than {lines}": lines is not None and held.lines > lines,
     }
     return _those(wrong)

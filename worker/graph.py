@@ -15,6 +15,7 @@ from worker.tone import assumed, sdr
 
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
+_DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"  # each frame that is two fields
 _OVER_BLACK = "premultiply=inplace=1"
 _WITH_ALPHA = frozenset({"ap4h", "ap4x"})  # ProRes 4444 and 4444 XQ
 # Pictures are BT.601 whatever the video is: JFIF's in full range, the others in limited. AVIF says
@@ -43,8 +44,9 @@ def graph(plan: Plan) -> str:
 
 def _tree(plan: Plan) -> _Node:
     opaque = _OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else ""
+    whole = _DEINTERLACED if plan.source.interlaced else ""
     colours = (assumed(plan.source), sdr(plan.source.colour))
-    root = _Node(",".join(filter(None, (opaque, *colours))))
+    root = _Node(",".join(filter(None, (whole, opaque, *colours))))
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
         filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN

@@ -183,6 +183,8 @@ def _require_able(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:
     }
     if beyond := held.colour.beyond_sdr:
         needed |= {f"filter {name}": f"a source in {beyond}" for name in FILTERS}
+    if held.interlaced:
+        needed["filter bwdif"] = "an interlaced source"
     for what, why in sorted(needed.items()):
         if what.split()[1] in ffmpeg.lacks:
             raise Permanent(

@@ -18,7 +18,7 @@ from worker.ffmpeg.sandbox import Limits, Used, run
 from worker.mp4 import MAX_PIXELS, Probe
 
 REQUIRED = ("libx264", "aac", "mjpeg")
-OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap")}
+OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}
 MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
 
 
