@@ -132,6 +132,14 @@ for _codec in ("high", "hevc"):
     REMUXED |= {
         f"hidden_{_codec}": (_codec, ("-ss", "1.5", "-i", "{}", "-c", "copy")),
         f"later_{_codec}": (_codec, ("-itsoffset", "1.5", "-i", "{}", "-i", "{}", *_BOTH)),
+        f"both_later_{_codec}": (
+            _codec,
+            ("-itsoffset", "1.5", "-i", "{}", *_BOTH[:2], "-map", "0:a", "-c", "copy"),
+        ),
+        f"later_alone_{_codec}": (
+            _codec,
+            ("-itsoffset", "1.5", "-i", "{}", *_BOTH[:2], "-c", "copy"),
+        ),
         f"sound_later_{_codec}": (_codec, ("-i", "{}", "-itsoffset", "1.5", "-i", "{}", *_BOTH)),
         f"sound_longer_{_codec}": (_codec, ("-ss", "1.6", "-i", "{}", "-i", "{}", *_BOTH)),
     }

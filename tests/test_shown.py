@@ -15,7 +15,7 @@ from worker.profiles import Profile, Rendition
 CODECS = ("high", "hevc")
 CLIPS = [
     f"{name}_{codec}"
-    for name in ("hidden", "later", "sound_later", "sound_longer")
+    for name in ("hidden", "later", "sound_later", "sound_longer", "both_later", "later_alone")
     for codec in CODECS
 ]
 ALL = "original+av1+webp+preview+storyboard+blurhash"
@@ -32,8 +32,8 @@ def delivered(name: str, into: Path, program: Ffmpeg, profile: str = ALL) -> Del
 
 
 def times(found: Probe) -> tuple[float | None, ...]:
-    """When picture and sound begin, and how long they last."""
-    return found.start, found.duration, found.audio_start, found.audio_seconds
+    """How long after the sound the picture begins, and how long both last."""
+    return found.lead, found.duration, found.audio_seconds
 
 
 @pytest.mark.parametrize("name", CLIPS)

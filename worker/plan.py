@@ -41,4 +41,4 @@ class Plan:
 
     def moment(self, still: Still | Blur) -> float:
         """When the still's frame is shown, in seconds: the middle of a clip that is too short."""
-        return self.source.start + min(still.at, self.source.duration / 2)
+        return max(0.0, self.source.lead) + min(still.at, self.source.duration / 2)

@@ -93,7 +93,7 @@ def _whole(made: Probe, source: Probe) -> dict[str, bool]:
         ),
         "its audio is lost": (made.audio is None) == (source.audio is None),
         f"its audio lasts {sound:.2f} s, not {heard:.2f} s": _near(sound, heard),
-        "picture and sound begin apart": _near(_lead(made), _lead(source)),
+        "picture and sound begin apart": _near(made.lead, source.lead),
         "it has no frames to speak of": 2 * made.frames >= source.shown_frames,
         "it is in fragments": not made.fragmented,
     }
@@ -101,11 +101,6 @@ def _whole(made: Probe, source: Probe) -> dict[str, bool]:
 
 def _near(made: float, source: float) -> bool:
     return abs(made - source) <= max(0.2, 0.02 * source)
-
-
-def _lead(held: Probe) -> float:
-    """Seconds by which the picture begins after the sound; 0 without sound."""
-    return 0.0 if held.audio_start is None else held.start - held.audio_start
 
 
 def _probed(path: Path) -> Probe:

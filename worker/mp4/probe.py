@@ -53,14 +53,19 @@ class Probe:
     has_c2pa: bool
 
     @property
+    def lead(self) -> float:
+        """Seconds by which the picture begins after the sound; below 0 where it begins before."""
+        return 0.0 if self.audio_start is None else self.start - self.audio_start
+
+    @property
     def ends(self) -> float:
-        """When the last picture has been shown, in seconds; 0 is when the first might be."""
-        return self.start + self.duration
+        """When the last picture has been shown, in seconds since picture or sound began."""
+        return max(0.0, self.lead) + self.duration
 
     @property
     def over(self) -> float:
-        """When picture and sound have both ended, in seconds."""
-        return max(self.ends, (self.audio_start or 0.0) + (self.audio_seconds or 0.0))
+        """When picture and sound have both ended, in seconds since the first of them began."""
+        return max(self.ends, max(0.0, -self.lead) + (self.audio_seconds or 0.0))
 
     @property
     def lines(self) -> int:
