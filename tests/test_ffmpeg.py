@@ -404,6 +404,17 @@ def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not progress.line("speed=3x")
 
 
+def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output that falls behind the others is movement, and takes nothing back."""
+    clock = iter(range(100, 1000))
+    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: float(next(clock)))
+    told: list[Advance] = []
+    progress = Progress(10.0, told.append)
+    moves = [progress.line(f"out_time_us={step}00000") for step in (20, 60, 50, 70)]
+    assert all(moves)
+    assert [0.2, 0.6, 0.6, 0.7] == pytest.approx([advance.fraction for advance in told])
+
+
 def test_progress_knows_frames_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 6 s a quarter is done: three times as long is left."""
     clock = iter([100.0, 106.0])

@@ -50,7 +50,7 @@ class Progress:
         self._report = report
         self._seen: dict[str, str] = {}
         self._begun = time.monotonic()
-        self._reported = 0.0
+        self._reported = self._done = 0.0
 
     def line(self, text: str) -> bool:
         """Take one `key=value` line; True if a number that only grows with the work has changed."""
@@ -67,7 +67,8 @@ class Progress:
         if not self._report or not self._duration or now - self._reported < REPORT:
             return
         self._reported = now
-        fraction = min(0.99, done / self._duration)
+        # ffmpeg tells the time of the output that is behind, and that may change.
+        self._done = fraction = max(self._done, min(0.99, done / self._duration))
         left = (now - self._begun) * (1 / fraction - 1) if fraction else 0.0
         self._report(
             Advance(
