@@ -12,17 +12,17 @@ from pathlib import Path
 from worker import proof
 from worker.cost import Cost, Meter
 from worker.encode import command
-from worker.failures import Permanent
 from worker.ffmpeg import Advance, Ffmpeg
 from worker.hls import ladder
 from worker.making import UNTOUCHED, Making
 from worker.mp4 import Probe, probe, read_tags
+from worker.needs import require
 from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
 from worker.provenance import Credentials, Vendor
 from worker.storyboard import sprite
 from worker.tags import Tags
-from worker.tone import FILTERS, told
+from worker.tone import told
 
 __all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]
 
@@ -79,14 +79,14 @@ def deliver(
     ffmpeg is started. `progress` is told at most twice a second, and fraction 1 when
     all is checked. `meter` measures what each part of the work costs.
 
-    Raises `Permanent` (media_invalid, media_unsupported, signing_refused), `Transient`
-    (media_timeout, media_crashed, signing_failed).
+    Raises `Permanent` (media_invalid, media_unsupported, media_timeout, signing_refused) and
+    `Transient` (media_timeout, media_crashed, signing_failed, timestamp_unavailable).
     """
     meter = meter or Meter()
     with meter.measure("preflight") as cost:
         held = told(probe(source), source, ffmpeg, cost)
         stamp = tags.stamp(theirs := read_tags(source))
-    _require_able(ffmpeg, profile, held)
+    require(ffmpeg, profile, held)
     work = Making(source, into, held, profile, stamp)
     plan = _made(work, ffmpeg, progress, meter)
     files = _finished(work, plan, ffmpeg, meter)
@@ -174,24 +174,6 @@ def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
             made = probe(path)
             if not made.faststart or made.fragmented:
                 raise proof.unproven(f"the header of {path.name} does not come first")
-
-
-def _require_able(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:
-    """Return if the program has what the profile needs, and what the source's colours do."""
-    needed = {
-        f"encoder {name}": f"the delivery profile {profile.name}" for name in profile.encoders
-    }
-    if beyond := held.colour.beyond_sdr:
-        needed |= {f"filter {name}": f"a source in {beyond}" for name in FILTERS}
-    if held.interlaced:
-        needed["filter bwdif"] = "an interlaced source"
-    for what, why in sorted(needed.items()):
-        if what.split()[1] in ffmpeg.lacks:
-            raise Permanent(
-                "media_unsupported",
-                f"{ffmpeg.path} has no {what}, which {why} needs; set FALHOOK_FFMPEG to one that"
-                " has it" + (", or another FALHOOK_PROFILE" if what.startswith("encoder") else ""),
-            )
 
 
 def _bytes(directory: Path) -> int:
