@@ -76,6 +76,16 @@ def test_the_source_is_read_once(real: Ffmpeg) -> None:
     assert 1 == arguments[arguments.index("-filter_complex") + 1].count("[0:V:0]")
 
 
+def test_the_frames_that_are_told_are_those_of_a_whole_video(real: Ffmpeg) -> None:
+    """ffmpeg tells the frames of its first output: that is the largest rendition, never a still."""
+    source = probe(clip("tall"))
+    profile = Profile.parse("original+webp+preview+storyboard+360p")
+    plan = Plan(source=source, master=None, lines=None, outputs=profile.outputs)
+    files = [word for word in command(plan, real) if word.endswith((".mp4", ".jpg", ".webp"))]
+    assert "video-360p.mp4" == files[0]
+    assert ["poster.jpg", "poster.webp"] == files[-2:]
+
+
 def test_a_conforming_master_is_still_copied(everything: Delivery) -> None:
     """Other outputs are no reason to encode the video itself."""
     assert "copy" == everything.method

@@ -23,9 +23,19 @@ def command(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     arguments = ["-filter_complex", frames] if frames else []
     if plan.master:
         arguments += _master(plan, ffmpeg)
-    for output in plan.outputs:
+    for output in sorted(plan.outputs, key=_rank):
         arguments += _output(output, plan, ffmpeg)
     return arguments
+
+
+def _rank(output: Output) -> int:
+    """Where it stands: ffmpeg tells the frames of the first one, of a still never more than 1."""
+    match output:
+        case Rendition():
+            return 0
+        case Preview() | Storyboard():
+            return 1
+    return 2
 
 
 def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
