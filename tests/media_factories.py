@@ -336,6 +336,10 @@ _TREX = box(b"mvex", box(b"trex", numbers(0, 1, 1, 40, 10, 0)))
 DAY = 24 * 3600 * 1000
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "frames_in_microseconds": (
+        lambda: Movie(timescale=8_355_864, times=((48, 1),), count=48, same_size=1).bytes(),
+        "1000 frames a second",
+    ),
     "empty": (lambda: b"", "empty"),
     "hls": (lambda: b"#EXTM3U\n#EXTINF:2,\nfile:///etc/passwd\n", "playlist"),
     "dash": (lambda: _DASH, "DASH"),

@@ -13,6 +13,7 @@ from worker.mp4.tracks import Track, tracks_of
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
 MIN_SIDE = 16  # pixels
+MAX_RATE = 1000  # frames a second; encoders look for keyframes among millions of ticks for ever
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
 
 
@@ -161,6 +162,8 @@ def _require_frames(video: codecs.Video, picture: Track) -> None:
         raise invalid(f"its frames are less than {MIN_SIDE} pixels wide or high")
     if not picture.samples.count or not picture.samples.seconds:
         raise invalid("its video track has no frames, or they last no time")
+    if picture.samples.count > max(1.0, MAX_RATE * picture.samples.seconds):
+        raise invalid(f"its video has more than {MAX_RATE} frames a second")
     if not picture.shown.samples or not picture.shown.seconds:
         raise invalid("its edit list shows none of its frames")
 
