@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from webhook.answers import RETRY_AFTER
 from webhook.body import MAX_BODY
+from webhook.gathered import GatheredWrites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._request_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(GatheredWrites(transport, self.loop))
         if len(self.connections) > self.limits.connections:
             transport.write(_FULL)
             transport.close()
