@@ -1,6 +1,7 @@
 """What tests of every kind stand on: a real Redis of their own and the simulated fal."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,9 +15,17 @@ from tests.job_factories import ScriptedFal, World, world_on
 from worker.records import Records, connect
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are processors: much of the time goes to waiting.
+
+    At most 4, since each starts programs of its own.
+    """
+    return min(4, 1 + (os.cpu_count() or 1))
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One embedded Redis for the whole run."""
+    """One embedded Redis for all tests of a process."""
     with RedisServer.start(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
