@@ -1,16 +1,11 @@
 """ffmpeg as a bounded subprocess: it sees one file, opens no other, and cannot outstay."""
 
-import functools
-import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-import imageio_ffmpeg
-
+from worker.ffmpeg.installed import FfmpegUnusable, located, missing
 from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
 from worker.ffmpeg.limits import Work
 from worker.ffmpeg.outcome import REPORT, Advance, Progress, failure
@@ -20,10 +15,6 @@ from worker.mp4 import MAX_PIXELS, Probe
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}
 MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
-
-
-class FfmpegUnusable(Exception):
-    """There is no ffmpeg here that can do the work; the message says which and the cure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +44,10 @@ class Ffmpeg:
         `FfmpegUnusable` where the program is not there, does not run, lacks an encoder, or cannot
         be isolated as asked.
         """
-        path = _locate(configured)
-        missing = _missing(path, "encoders", REQUIRED)
-        if missing:
+        path = located(configured)
+        if lacks := missing(path, "encoders", REQUIRED):
             raise FfmpegUnusable(
-                f"{path} has no encoder {', '.join(missing)}; set FALHOOK_FFMPEG to an ffmpeg"
+                f"{path} has no encoder {', '.join(lacks)}; set FALHOOK_FFMPEG to an ffmpeg"
                 " that was built with it"
             )
         if isolation and isolation is not Isolation.NONE and not works(isolation, path):
@@ -68,9 +58,9 @@ class Ffmpeg:
         return cls(
             path=path,
             isolation=isolation or strongest(path),
-            by_descriptor=not _missing(path, "protocols", ["fd"]),
+            by_descriptor=not missing(path, "protocols", ["fd"]),
             lacks=frozenset(
-                name for kind, names in OPTIONAL.items() for name in _missing(path, kind, names)
+                name for kind, names in OPTIONAL.items() for name in missing(path, kind, names)
             ),
         )
 
@@ -153,45 +143,3 @@ def _sought(seconds: float) -> list[str]:
     # An accurate seek would drop frames by a clock of its own: the graph chooses by the clip's.
     clock = ("-noaccurate_seek", "-copyts", "-start_at_zero")
     return ["-ss", f"{seconds:.6f}", *clock] if seconds else []
-
-
-def _locate(configured: str | None) -> Path:
-    if configured:
-        if (found := shutil.which(configured)) is None:
-            raise FfmpegUnusable(
-                f"FALHOOK_FFMPEG is {configured!r}, which is no program that can be run here;"
-                " give a path, or leave it out for the one that imageio-ffmpeg brings"
-            )
-        return Path(found).resolve()
-    try:
-        return Path(imageio_ffmpeg.get_ffmpeg_exe()).resolve()
-    except RuntimeError as error:
-        raise FfmpegUnusable(
-            "imageio-ffmpeg brings no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
-        ) from error
-
-
-@functools.cache
-def _listed(path: Path, kind: str) -> str:
-    """What the program says of its encoders, filters or protocols."""
-    try:
-        listed = subprocess.run(
-            [path, "-hide_banner", f"-{kind}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=30,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise FfmpegUnusable(f"{path} does not run as ffmpeg does: set FALHOOK_FFMPEG") from error
-    return listed.stdout.decode("utf-8", "replace")
-
-
-def _missing(path: Path, kind: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that the program does not list among what it has of this kind."""
-    listed = _listed(path, kind)
-    return [
-        name
-        for name in names
-        if not re.search(rf"^\s*(\S{{2,6}}\s+)?{name}\b", listed, re.MULTILINE)
-    ]
