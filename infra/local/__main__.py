@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shlex
+import os
 import signal
 import subprocess
 import sys
@@ -11,11 +11,13 @@ from pathlib import Path
 from types import FrameType
 
 from infra.local import demo
+from infra.local.env_file import env_file
 from infra.local.procfile import console, load_procfile
 from infra.local.redis_server import RedisNotStarted
 from infra.local.restarts import ProcessRefused
+from infra.local.shell import MAKING, forget_deployment
 from infra.local.simulation import SimulationNotStarted
-from infra.local.stack import ROOT, StackNotReady, own_settings, stack
+from infra.local.stack import ROOT, StackNotReady, stack
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
@@ -31,9 +33,10 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
     """Run the whole stack until Ctrl-C, its settings in DIRECTORY/env for other processes."""
     directory: Path = options.directory.resolve()
     write = console([*load_procfile(ROOT / "Procfile"), "fal"], sys.stdout)
-    with stack(directory, write, fal_options=(*MEDIA_CACHE, *fal_options)) as running:
-        lines = (f"export {n}={shlex.quote(v)}\n" for n, v in own_settings(running).items())
-        (directory / "env").write_text("".join(lines))
+    with (
+        stack(directory, write, fal_options=(*MEDIA_CACHE, *fal_options)) as running,
+        env_file(directory / "env", running.settings),
+    ):
         sys.stdout.write(
             f"\nThe stack runs. In another terminal:\n\n"
             f"    source {directory / 'env'}\n"
@@ -60,6 +63,7 @@ def main() -> int:
     leave = verbs.add_parser("up", help="run the whole stack; further options go to the fal")
     leave.add_argument("--directory", type=Path, default=ROOT / "var" / "local")
     options, rest = parser.parse_known_args()
+    forget_deployment(os.environ, keep=() if options.verb == "demo" else MAKING)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return demo.main() if options.verb == "demo" else up(options, rest)

@@ -7,7 +7,6 @@ and tells what was published and how often fal was asked. Exit code 0 only if al
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -67,10 +66,7 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=ROOT / "var" / "demo"))
     logfile = Logfile(directory / "stack.log")
     console.print("Starting Redis, the simulated fal and the Procfile's processes …")
-    with (
-        logfile,
-        stack(directory, logfile.write, environ=_environ(), fal_options=FAL_OPTIONS) as running,
-    ):
+    with logfile, stack(directory, logfile.write, fal_options=FAL_OPTIONS) as running:
         console.print(
             f"Ready after {time.monotonic() - began:.1f} s. Submitting {len(JOBS)} jobs.\n"
         )
@@ -82,15 +78,6 @@ def main() -> int:
         console.print(f"[red]Not as expected:[/] {fault}")
     console.print(f"Done in {time.monotonic() - began:.1f} s.")
     return 1 if faults else 0
-
-
-def _environ() -> dict[str, str]:
-    """The caller's environment without settings of a real deployment, its REDIS_URL excepted."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name != "PORT" and not name.startswith("FALHOOK_")
-    }
 
 
 def _falhook(*arguments: str) -> list[str]:

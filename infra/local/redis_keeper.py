@@ -9,7 +9,8 @@ from pathlib import Path
 
 import redis
 
-from infra.local.redis_server import RedisNotStarted, RedisServer
+from infra.local.redis_given import claim, mark
+from infra.local.redis_server import RedisServer
 
 _LOOK_SECONDS = 0.2
 
@@ -19,25 +20,17 @@ def redis_for(environ: Mapping[str, str], directory: Path) -> Iterator[str]:
     """Give the URL of a Redis: REDIS_URL of `environ`, else an embedded one kept in `directory`.
 
     Where REDIS_URL is set nothing is started. An embedded one that dies is started again on its
-    port and data. Raises RedisNotStarted, also where the one of REDIS_URL does not answer.
+    port and data. Either one is marked as holding simulated jobs. Raises RedisNotStarted, also
+    where the one of REDIS_URL does not answer or may be a real deployment's.
     """
     if url := environ.get("REDIS_URL"):
-        _reached(url)
+        claim(url)
         yield url
         return
     with RedisServer.start(directory) as server, kept_running(server):
+        with redis.Redis.from_url(server.url) as client:
+            mark(client)
         yield server.url
-
-
-def _reached(url: str) -> None:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
-            client.ping()
-    except (redis.RedisError, ValueError) as error:
-        raise RedisNotStarted(
-            f"REDIS_URL is set, but no Redis answers there ({error}). Start it, correct REDIS_URL, "
-            "or unset it to have an embedded one."
-        ) from None
 
 
 @contextmanager

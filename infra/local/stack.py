@@ -25,6 +25,19 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _PORTS_TRIED = 50
 
+NOWHERE_ELSE = dict.fromkeys(
+    (
+        "FALHOOK_BROKER_URL",
+        "FALHOOK_META_URL",
+        "FALHOOK_TRUSTED_PROXIES",
+        "CELERY_BROKER_URL",
+        "CELERY_BROKER_READ_URL",
+        "CELERY_BROKER_WRITE_URL",
+    ),
+    "",
+)
+"""Empty, which counts as not set: a shell that takes the settings over may hold a deployment's."""
+
 
 class StackNotReady(RuntimeError):
     """The receiver did not answer in time; the message says where its log lies."""
@@ -32,10 +45,14 @@ class StackNotReady(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A stack that runs; `environ` is what its processes have, and what a client needs."""
+    """A stack that runs; `environ` is what its processes have, `settings` what of it is falhook's.
+
+    In any environment `settings` leads a process to this stack and nowhere else.
+    """
 
     directory: Path
     environ: Mapping[str, str]
+    settings: Mapping[str, str]
     fal: Simulation
     supervisor: Supervisor
 
@@ -67,23 +84,17 @@ def stack(
         supervisor.start()
         try:
             _await_receiver(settings["FALHOOK_PUBLIC_URL"], supervisor, directory)
-            yield Stack(directory=directory, environ=full, fal=fal, supervisor=supervisor)
+            yield Stack(
+                directory=directory, environ=full, settings=settings, fal=fal, supervisor=supervisor
+            )
         finally:
             supervisor.stop(STOP_SECONDS)
-
-
-def own_settings(stack: Stack, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What the stack's environment adds to the caller's, for another process to take over."""
-    return {
-        name: value
-        for name, value in stack.environ.items()
-        if environ.get(name) != value and name != "PATH"
-    }
 
 
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:
     port = environ.get("PORT") or str(_free_port())
     return {
+        **NOWHERE_ELSE,
         "REDIS_URL": redis_url,
         "PORT": port,
         "FALHOOK_HOST": "127.0.0.1",
