@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -15,12 +16,14 @@ from infra.local.env_file import env_file
 from infra.local.procfile import console, load_procfile
 from infra.local.redis_server import RedisNotStarted
 from infra.local.restarts import ProcessRefused
+from infra.local.run_directory import DirectoryUnusable
 from infra.local.shell import MAKING, forget_deployment
 from infra.local.simulation import SimulationNotStarted
 from infra.local.stack import ROOT, StackNotReady, stack
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
+    DirectoryUnusable,
     RedisNotStarted,
     SimulationNotStarted,
     StackNotReady,
@@ -55,8 +58,16 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _print_anywhere() -> None:
+    """Let no character that the terminal's encoding lacks end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> int:
     """Run the verb; 130 after Ctrl-C or SIGTERM, 2 for what the caller can put right."""
+    _print_anywhere()
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("demo", help="run three jobs end to end and tell what came of them")

@@ -17,6 +17,7 @@ from pathlib import Path
 from infra.local.ports import ports_to_try
 from infra.local.procfile import load_procfile
 from infra.local.redis_keeper import redis_for
+from infra.local.run_directory import made
 from infra.local.simulation import Simulation, simulation
 from infra.local.supervisor import Supervisor
 
@@ -68,9 +69,9 @@ def stack(
     """Run the stack in `directory` until the block ends; afterwards none of it runs.
 
     REDIS_URL, PORT and FALHOOK_* of `environ` win over what is made up here. Raises
-    RedisNotStarted, SimulationNotStarted, ProcessRefused or StackNotReady.
+    DirectoryUnusable, RedisNotStarted, SimulationNotStarted, ProcessRefused or StackNotReady.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    made(directory)
     with (
         redis_for(environ, directory / "redis") as redis_url,
         simulation(directory / "fal", output, *fal_options) as fal,

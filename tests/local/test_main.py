@@ -76,6 +76,21 @@ def running(
             process.communicate(timeout=60)
 
 
+def refused(
+    verb: str, directory: Path, redis_url: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the verb where it cannot start."""
+    return subprocess.run(
+        command(verb, directory),
+        cwd=ROOT,
+        env={**os.environ, **environ, "REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def environments(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
     """The environment of each process that it started, by its command."""
     found = {}
@@ -136,17 +151,26 @@ def test_a_deployments_jobs_are_left_alone(
     """Where REDIS_URL holds a job, one sentence says so, with exit code 2, and the job waits on."""
     job = Job(id="paid-1", endpoint="fal-ai/any", arguments={})
     records.add(job, due=1.0, event={"name": "created"})
-    done = subprocess.run(
-        command(verb, tmp_path),
-        cwd=ROOT,
-        env=real_shell(redis_url),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = refused(verb, tmp_path, redis_url, **real_shell(redis_url))
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert "1 job of falhook" in done.stderr
     keys = set(records.redis.scan_iter())
     left = {"falhook:job:paid-1", "falhook:job:paid-1:events", "falhook:events", "falhook:jobs"}
     assert left | {"falhook:jobs:QUEUED", "falhook:timers"} == keys
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+def test_a_terminal_that_lacks_a_character_ends_nothing(verb: str, tmp_path: Path) -> None:
+    """Under an encoding without the characters of our sentences these are still told."""
+    nowhere = "redis://127.0.0.1:1/0"
+    done = refused(verb, tmp_path, nowhere, PYTHONIOENCODING="ascii")
+    assert (2, "REDIS_URL") == (done.returncode, done.stderr.split()[0])
+
+
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path, redis_url: str) -> None:
+    """`make local` says in a sentence which directory it cannot have, and why."""
+    taken = tmp_path / "a-file"
+    taken.touch()
+    done = refused("up", taken / "local", redis_url)
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
+    assert f"{taken / 'local'} cannot be used: Not a directory." in done.stderr
