@@ -59,9 +59,12 @@ def test_a_mishap_strikes_as_often_as_asked(asked: str, struck: int) -> None:
 
 
 def test_the_help_has_a_line_for_each_mishap() -> None:
-    """The help names every mishap once, with its sentence."""
+    """The help names every mishap once, and its sentence begins in the same column of each line."""
     lines = help_text().splitlines()
     assert list(MISHAPS) == [re.split(r"[\s\[]", line.strip())[0] for line in lines]
+    pairs = list(zip(lines, MISHAPS.values(), strict=True))
+    assert 1 == len({line.index(mishap.sentence) for line, mishap in pairs})
+    assert [] == [line for line, mishap in pairs if f"  {mishap.sentence}" not in line]
 
 
 _json = st.recursive(

@@ -132,7 +132,8 @@ MISHAPS: Mapping[str, Mishap] = {
 
 def help_text() -> str:
     """Return the table of mishaps as plain text, one line each."""
-    return "\n".join(f"  {_usage(name):32}{MISHAPS[name].sentence}" for name in MISHAPS)
+    width = max(len(_usage(name)) for name in MISHAPS)
+    return "\n".join(f"  {_usage(name):{width}}  {MISHAPS[name].sentence}" for name in MISHAPS)
 
 
 def _usage(name: str) -> str:
