@@ -42,7 +42,8 @@ check: $(READY) ## lint, formatting, strict types, the import contract
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_imports.py
 
-lock: $(READY) ## pin requirements.lock anew from pyproject.toml (needs uv)
+lock: ## pin requirements.lock anew from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it, see https://docs.astral.sh/uv/" >&2; exit 2; }
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove what runs left behind, the virtual environment too

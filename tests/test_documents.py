@@ -1,12 +1,22 @@
 """The documents say what the program does: settings, verbs, processes."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from worker.cli.settings import env_example, markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "infra/README.md")
+
+
+def paths(text: str) -> list[str]:
+    """The files and folders of ours that a text names."""
+    return re.findall(r"(?<![\w/.:-])((?:webhook|worker|infra|tests)/[\w./-]*\w/?)", text)
 
 
 def test_env_example_is_generated() -> None:
@@ -33,15 +43,43 @@ def test_runbook_names_the_processes() -> None:
     assert [] == [name for name in names if f"`{name}`" not in runbook]
 
 
-def test_the_tests_that_documents_name_exist() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_tests_that_documents_name_exist(document: str) -> None:
     """Every test that holds a decision is there, by file and name."""
-    text = (ROOT / "DECISIONS.md").read_text() + README
     missing = [
         f"{path}::{name}"
-        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text)
-        if f"def {name}(" not in (ROOT / path).read_text()
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", (ROOT / document).read_text())
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text()
     ]
     assert [] == missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_paths_that_documents_name_exist(document: str) -> None:
+    """Every file and folder of ours that a document names is there."""
+    named = paths((ROOT / document).read_text())
+    assert [] == [path for path in named if not (ROOT / path).exists()]
+
+
+def test_paths_are_found() -> None:
+    """The search above finds paths: without `::`, with it, and of folders."""
+    assert {"tests/test_inbox.py", "tests/fuzz/", "infra/redis.conf"} <= set(paths(README))
+
+
+def test_make_lock_says_what_it_needs() -> None:
+    """Without uv `make lock` names it and where it is to be had, and pins nothing."""
+    lock = ROOT / "requirements.lock"
+    before = lock.read_bytes()
+    make = shutil.which("make")
+    assert make is not None
+    done = subprocess.run(
+        [make, "lock"], cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False
+    )
+    assert (2, "needs uv", before) == (
+        done.returncode,
+        " ".join(done.stderr.split()[2:4]).rstrip(","),
+        lock.read_bytes(),
+    )
 
 
 def test_no_file_names_a_registry() -> None:
