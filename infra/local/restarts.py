@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 # 2: half-configured, said in one sentence; 126 and 127: the shell's "cannot be run" and "not
@@ -34,3 +35,13 @@ class Backoff:
         if previous == 0 or ran >= self.settled:
             return self.first
         return min(previous * self.factor, self.longest)
+
+
+def ending(code: int) -> str:
+    """Say how a process ended: by itself with its exit code, or by which signal."""
+    if code >= 0:
+        return f"ended by itself (exit code {code})"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-code}"

@@ -55,10 +55,16 @@ class Output:
         """Take a line."""
         self._lines.put((name, line))
 
-    def line(self) -> tuple[str, str]:
+    def line(self, timeout: float = 10) -> tuple[str, str]:
         """Return the next process name and line."""
-        name, line = self._lines.get(timeout=10)
+        name, line = self._lines.get(timeout=timeout)
         return name, line.decode().rstrip("\n")
+
+    def pid(self) -> int:
+        """Return the next pid that a process printed."""
+        while not (line := self.line()[1]).isdecimal():
+            pass
+        return int(line)
 
 
 @pytest.fixture
@@ -129,8 +135,33 @@ def test_a_killed_process_runs_again_and_the_others_run_on(output: Output) -> No
 def test_a_process_that_exits_runs_again(output: Output, code: int) -> None:
     """Any exit but a refusal is followed by a new start, a good one too."""
     with supervised(output, worker=f"sh -c 'echo $$; exit {code}'"):
-        pids = [output.line() for _ in range(4)]
+        pids = [output.pid() for _ in range(4)]
     assert len(pids) == len(set(pids))
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        ("sh -c 'kill -KILL $$'", "was ended by SIGKILL"),
+        ("sh -c 'kill -40 $$'", "was ended by signal 40"),
+        ("sh -c 'exit 3'", "ended by itself (exit code 3)"),
+    ],
+)
+def test_a_new_start_is_told(output: Output, command: str, how: str) -> None:
+    """Whoever watches sees which process ended, how, and in how many seconds it is back."""
+    with supervised(output, media=command):
+        told = [output.line(), output.line()]
+    expected = [("media", f"media {how} and is started again in {s} s.") for s in (0.01, 0.02)]
+    assert expected == told
+
+
+def test_an_end_that_was_asked_for_is_not_told_as_a_new_start(output: Output) -> None:
+    """On Ctrl-C nobody reads that what ends is started again."""
+    with supervised(output, worker="sh -c 'echo $$; exec sleep 600'") as supervisor:
+        output.pid()
+        supervisor.stop(grace=10)
+    with pytest.raises(queue.Empty):
+        output.line(timeout=0)
 
 
 def test_what_a_killed_process_leaves_in_its_group_is_ended(output: Output) -> None:
