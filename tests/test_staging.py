@@ -10,7 +10,7 @@ import pytest
 from tests.catalogue_factories import kling
 from tests.input_factories import MP3, MP4, PNG, named, png
 from worker.failures import Permanent
-from worker.models import InvalidArguments
+from worker.models import Input, InvalidArguments, Kind, Model
 from worker.staged import Staged
 from worker.staging import Staging, storage_key
 from worker.storage import Storage
@@ -182,6 +182,52 @@ def test_words_are_no_files(typed: Staging, name: str, value: str) -> None:
     staged = stage(typed, None, **{name: value, "shots": [{name: value}]})
     assert {name: value, "shots": [{name: value}]} == staged.arguments
     assert ({}, []) == (staged.files, staged.problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("prompts", ["file:dog.png"], "prompts[0]"),
+        ("multi_prompt", [{"prompt": "file:a", "image_url": "file:dog.png"}], None),
+        ("image_prompt", "file:dog.png", "image_prompt"),
+        ("texts", {"caption": "file:a", "b": {"c": "file:dog.png"}}, "texts.b.c"),
+    ],
+)
+def test_words_by_their_name_hold_for_the_text_itself(
+    typed: Staging, name: str, value: object, path: str | None
+) -> None:
+    """Below it, in its plural and where it is about media, what looks like a file is one."""
+    (found,) = stage(typed, None, **{name: value}).problems
+    assert (path or "multi_prompt[0].image_url", '"file:dog.png"') == (found.path, found.value)
+
+
+def of(kind: Kind, name: str = "reference", **more: Any) -> Model:
+    """An endpoint of the user's catalogue that takes such an input."""
+    return Model(endpoint="acme/x", inputs=(Input(name=name, kind=kind, **more),))
+
+
+def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
+    """An object, or any text, may be an address: file: and data: mark files, deeply in what is any.
+
+    A bare path is a text, since nothing says that it is none.
+    """
+    cases: list[tuple[Model, object, object]] = [
+        (of(Kind.STRING), "file:cat.png", REF),
+        (of(Kind.STRING, many=True), ["file:cat.png", "cat.png"], [REF, "cat.png"]),
+        (of(Kind.ANY), "file:cat.png", REF),
+        (of(Kind.ANY), {"a": [{"prompt": "file:a", "url": "file:cat.png"}]}, None),
+        (of(Kind.STRING, choices=("file:a",)), "file:cat.png", "file:cat.png"),
+        (of(Kind.TEXT), "file:cat.png", "file:cat.png"),
+    ]
+    for model, given, expected in cases:
+        staged = stage(typed, model, reference=given)
+        deep = {"a": [{"prompt": "file:a", "url": REF}]}
+        assert {"reference": expected or deep} == staged.arguments
+        assert [] == staged.problems
+    for kind in (Kind.STRING, Kind.ANY):
+        assert "No such file" in problem(typed, of(kind), reference="file:dog.png")
+        words = stage(typed, of(kind, "caption"), caption="file:dog.png")
+        assert ({"caption": "file:dog.png"}, []) == (words.arguments, words.problems)
 
 
 def test_one_path_in_place_of_a_list_is_told_as_it_was_given(typed: Staging) -> None:

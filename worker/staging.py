@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from worker.catalogue.errors import Problem, shown
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import MAX_MEGABYTES, Input, Kind
+from worker.catalogue.problems import path as place
 from worker.catalogue.strings import STAGED
 from worker.catalogue.typed import is_words
 from worker.local_file import Unusable, checked_name, embedded, path_of, read
@@ -20,9 +21,11 @@ from worker.media_type import BY_EXTENSION
 from worker.staged import Local, Staged
 from worker.storage import Storage
 
-# Of an endpoint that the catalogue does not know: any media, of at most so many bytes.
+# Whatever no schema describes: any file, of at most so many bytes.
 UNKNOWN = Input(name="file", kind=Kind.URL)
+_MEDIA = frozenset(MAX_MEGABYTES)
 
+Loc = tuple[str | int, ...]
 
 _DATA = re.compile(r"data:", re.IGNORECASE)
 _FILE = re.compile(r"file:\S", re.IGNORECASE)
@@ -30,9 +33,21 @@ _FILE = re.compile(r"file:\S", re.IGNORECASE)
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE | re.ASCII)
 
 
-def _unknown(name: str) -> Input | None:
-    """Any file may stand behind an input that no schema describes, but for one of words."""
-    return None if is_words(name) else UNKNOWN
+def _of_text(item: Input, name: str) -> Input | None:
+    """What a text has to be that stands here; None where it is no file, whatever it looks like."""
+    match item.kind:
+        case Kind.URL if item is not UNKNOWN:
+            return item
+        case Kind.STRING if item.choices:
+            return None
+        case Kind.URL | Kind.STRING | Kind.ANY:
+            return None if _is_words(name) else UNKNOWN
+    return None
+
+
+def _is_words(name: str) -> bool:
+    # An image_prompt may be words or a picture: what looks like a file is taken for one.
+    return is_words(name) and Input(name=name, kind=Kind.ANY).families == _MEDIA
 
 
 def storage_key(name: str) -> str:
@@ -61,7 +76,7 @@ class Staging:
         staged = Staged(arguments={})
         members = None if inputs is None else {item.name: item for item in inputs}
         try:
-            staged.arguments.update(self._members(staged, members, given, ""))
+            staged.arguments.update(self._members(staged, members, given, ()))
         except RecursionError:
             staged.problems.append(Problem(path="arguments", value="", message="nest too deeply"))
         return staged
@@ -79,29 +94,30 @@ class Staging:
         staged: Staged,
         members: Mapping[str, Input] | None,
         given: Mapping[str, object],
-        above: str,
+        above: Loc,
     ) -> dict[str, object]:
         found: dict[str, object] = {}
         for name, value in given.items():
-            path = f"{above}{name}"
-            item = _unknown(str(name)) if members is None else members.get(str(name))
+            item = UNKNOWN if members is None else members.get(str(name))
             # One value in place of a list is a mistake, to be told as it was given.
             if item is None or (item.many and isinstance(value, str)):
                 found[name] = value
             else:
-                found[name] = self._value(staged, item, value, path)
+                found[name] = self._value(staged, item, value, (*above, str(name)))
         return found
 
-    def _value(self, staged: Staged, item: Input, value: object, path: str) -> object:
+    def _value(self, staged: Staged, item: Input, value: object, loc: Loc) -> object:
         match value:
-            case str() if item is UNKNOWN or item.kind is Kind.URL:
-                return self._text(staged, item, value, path)
+            case str():
+                name = next(str(step) for step in reversed(loc) if isinstance(step, str))
+                taken = _of_text(item, name)
+                return value if taken is None else self._text(staged, taken, value, place(loc))
             case list():
-                places = enumerate(value)
-                return [self._value(staged, item, one, f"{path}[{at}]") for at, one in places]
+                return [self._value(staged, item, one, (*loc, at)) for at, one in enumerate(value)]
             case Mapping():
-                members = None if item is UNKNOWN else {one.name: one for one in item.nested}
-                return self._members(staged, members, value, f"{path}.")
+                members = {one.name: one for one in item.nested}
+                anything = item is UNKNOWN or item.kind is Kind.ANY
+                return self._members(staged, None if anything else members, value, loc)
         return value
 
     def _text(self, staged: Staged, item: Input, value: str, path: str) -> str:

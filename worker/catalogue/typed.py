@@ -5,13 +5,15 @@ import re
 
 from worker.catalogue.inputs import Input, Kind
 
-_WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)s?")
+_WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)")
+# What fal's endpoints call words and nothing else: JSON in them is a way to write a prompt.
+_PROMPTS = frozenset({"prompt", "negative_prompt", "system_prompt"})
 _WHOLE = re.compile(r"([0-9]+)\.0+")
 _BOOLEANS = {"true": True, "false": False}
 
 
 def is_words(name: str) -> bool:
-    """Whether an input that no schema describes holds words by its name: they stay as they are."""
+    """Whether a text under this name, which no schema describes, holds words."""
     return _WORDS.fullmatch(name) is not None
 
 
@@ -22,11 +24,17 @@ def typed(item: Input | None, name: str, text: str) -> object:
     is read as JSON where it is such.
     """
     if item is None:
-        return text if is_words(name) else _json(text)
+        return _worded(name, text) if is_words(name) else _json(text)
     if not item.many:
         return _single(item, text)
     listed = _json(text)
     return listed if isinstance(listed, list) or listed is None else [_single(item, text)]
+
+
+def _worded(name: str, text: str) -> object:
+    """A list or an object where the text is one, such as the shots of a multi_prompt."""
+    found = None if name in _PROMPTS else _json(text)
+    return found if isinstance(found, list | dict) else text
 
 
 def _single(item: Input, text: str) -> object:
