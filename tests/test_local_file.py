@@ -5,8 +5,8 @@ import pytest
 from tests.catalogue_factories import CHECKED, kling
 from tests.input_factories import MP3, MP4, PNG, named
 from worker.local_file import Unusable, checked_name
-from worker.media_type import BY_EXTENSION, described
-from worker.models import Input, Model
+from worker.media_type import BY_EXTENSION, described, guessed, of_name
+from worker.models import Input, Kind, Model
 
 GIF, WEBM = b"GIF89a" + b"\x00" * 64, b"\x1a\x45\xdf\xa3" + b"\x00" * 64
 MOV, OGG = b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 64, b"OggS" + b"\x00" * 64
@@ -83,3 +83,34 @@ def test_a_description_never_names_formats_that_are_not_checked() -> None:
 def test_what_a_file_is_instead_is_said(head: bytes, told: str) -> None:
     """Its name where it has one, text for what people can read."""
     assert told == described(head)
+
+
+@pytest.mark.parametrize(
+    ("head", "ending", "name"),
+    [
+        (PNG, "png", "image/png"),
+        (b"PK\x03\x04", "zip", "application/zip"),
+        (b"%PDF-1.7", "pdf", "application/pdf"),
+        (b"II*\x00\x08\x00", "tiff", "image/tiff"),
+        (b'{"a": 1}', "txt", "text/plain"),
+        (b"\x00\x01\x02", "bin", "application/octet-stream"),
+    ],
+)
+def test_any_file_has_a_type(head: bytes, ending: str, name: str) -> None:
+    """Its ending and its content type follow from its first bytes, and from each other."""
+    found = guessed(head)
+    assert (ending, name) == (found.extension, found.name)
+    assert found == of_name(f"{'0' * 64}.{ending}")
+    assert None is of_name("0.none")
+
+
+@pytest.mark.parametrize("name", ["file_url", "images_data_url", "lora_path", "zip_url"])
+def test_an_input_of_no_stated_medium_takes_any_file(name: str) -> None:
+    """An archive of pictures is none; nothing says what it has to be."""
+    zipped = b"PK\x03\x04" + b"\x00" * 64
+    item = Input(name=name, kind=Kind.URL)
+    assert named(zipped, "zip") == checked_name(item, zipped)
+    with pytest.raises(Unusable, match="it is a ZIP archive"):
+        checked_name(Input(name=name, kind=Kind.URL, formats=("png",)), zipped)
+    with pytest.raises(Unusable, match="is empty"):
+        checked_name(item, b"")

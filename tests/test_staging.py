@@ -79,6 +79,35 @@ def test_spaces_and_percent_signs(typed: Staging, home: Path) -> None:
         assert REF == stage(typed, image_url=value).arguments["image_url"]
 
 
+@pytest.mark.parametrize("form", ["./~cat.png", "file:./~cat.png", "{}/~cat.png"])
+def test_a_tilde_that_is_part_of_a_name(typed: Staging, home: Path, form: str) -> None:
+    """Only at the very beginning it stands for a home directory, as in a shell."""
+    (home / "~cat.png").write_bytes(PNG)
+    assert REF == stage(typed, image_url=form.format(home)).arguments["image_url"]
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r\n", "%0A", " "])
+def test_base64_in_lines(typed: Staging, mark: str) -> None:
+    """As the `base64` program writes it."""
+    written = base64.encodebytes(png(padding=90)).decode()
+    assert "\n" in written.strip()
+    data = f"data:image/png;base64,{written.replace(chr(10), mark)}"
+    staged = stage(typed, image_url=data)
+    assert {"image_url": f"upload://{named(png(padding=90))}"} == staged.arguments
+    assert [] == staged.problems
+
+
+def test_any_file_for_an_input_that_nobody_knows(typed: Staging, home: Path) -> None:
+    """Training takes archives: they lie in storage under their type."""
+    zipped = b"PK\x03\x04" + b"\x00" * 64
+    (home / "t.zip").write_bytes(zipped)
+    name = named(zipped, "zip")
+    staged = stage(typed, None, images_data_url="file:./t.zip")
+    assert {"images_data_url": f"upload://{name}"} == staged.arguments
+    typed.put(staged)
+    assert zipped == typed.storage().read(storage_key(name))
+
+
 def test_data_uris_and_nested_inputs(typed: Staging) -> None:
     """Whatever input takes an address takes a file, at any depth and in lists."""
     data = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"

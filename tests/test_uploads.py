@@ -115,6 +115,16 @@ def test_an_input_goes_up_once_and_its_address_is_sent(
     assert expected_upload == (only["content_type"], only["way"], json.loads(only["lifecycle"]))
 
 
+def test_an_archive_goes_up_as_what_it_is(uploads: Uploads, storage: Storage, ask: Get) -> None:
+    """The type by which fal knows a file is the one that its name was made of."""
+    zipped = b"PK\x03\x04" + b"\x00" * 64
+    name = named(zipped, "zip")
+    storage.put(storage_key(name), zipped, content_type="application/zip")
+    address = str(uploads.addressed({"images_data_url": f"upload://{name}"})["images_data_url"])
+    assert (".zip", zipped) == (address[-4:], ask(address))
+    assert ["application/zip"] == [one["content_type"] for one in uploaded(ask)]
+
+
 def test_workers_at_once_make_one_upload(uploads: Uploads, storage: Storage, ask: Get) -> None:
     """Of many workers with the same input one uploads it and the others take its address."""
     ref, found = kept(storage, PNG), []

@@ -3,12 +3,16 @@
 import base64
 import binascii
 import hashlib
+import re
 import stat
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
-from worker.catalogue.inputs import Input
-from worker.media_type import HEAD_BYTES, MediaType, described, formats, sniff
+from worker.catalogue.inputs import MAX_MEGABYTES, Input
+from worker.media_type import HEAD_BYTES, MediaType, described, formats, guessed, sniff
+from worker.visible import visible
+
+_ARCHIVES = frozenset({"archive", "data", "zip"})
 
 
 class Unusable(Exception):
@@ -23,7 +27,8 @@ def embedded(item: Input, value: str) -> bytes:
         raise Unusable(_too_large(item))
     try:
         if head.lower().endswith(";base64"):
-            return base64.b64decode(unquote(body), validate=True)
+            # Programs break its lines: https://www.rfc-editor.org/rfc/rfc2045#section-6.8
+            return base64.b64decode("".join(unquote(body).split()), validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
         raise Unusable("must be a data URI whose base64 can be decoded") from None
@@ -39,7 +44,8 @@ def path_of(value: str) -> Path:
         value = unquote(rest)
     if "\0" in value:
         raise Unusable("must be a path without null characters")
-    return Path(value).expanduser()
+    # A Path forgets the ./ of ./~cat.png.
+    return Path(value).expanduser() if value.startswith("~") else Path(value)
 
 
 def read(path: Path, item: Input) -> bytes:
@@ -54,7 +60,9 @@ def read(path: Path, item: Input) -> bytes:
             return file.read(item.max_bytes + 1)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise Unusable(f"cannot be read: {reason or type(error).__name__} ({path})") from None
+        raise Unusable(
+            f"cannot be read: {reason or type(error).__name__} ({visible(str(path))})"
+        ) from None
 
 
 def checked_name(item: Input, data: bytes) -> str:
@@ -74,15 +82,22 @@ def checked_name(item: Input, data: bytes) -> str:
 
 
 def _takes(item: Input, found: MediaType | None) -> bool:
+    if not _states_medium(item):
+        return True
     if found is None or found.family not in item.families:
         return False
     return not item.formats or found.extension in item.formats
 
 
+def _states_medium(item: Input) -> bool:
+    # https://fal.ai/models/fal-ai/flux-lora-fast-training/api : images_data_url is a zip of them.
+    archive = not _ARCHIVES.isdisjoint(re.split(r"[^a-z]+", item.name.lower()))
+    return bool(item.formats) or not (archive or item.families == frozenset(MAX_MEGABYTES))
+
+
 def name_of(data: bytes) -> str:
     """The name that follows from the content: {sha256}.{ending}."""
-    media = sniff(data[:HEAD_BYTES])
-    return f"{hashlib.sha256(data).hexdigest()}.{media.extension if media else 'none'}"
+    return f"{hashlib.sha256(data).hexdigest()}.{guessed(data[:HEAD_BYTES]).extension}"
 
 
 def _too_large(item: Input) -> str:

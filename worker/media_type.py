@@ -62,24 +62,43 @@ def formats(families: frozenset[str]) -> str:
     return ", ".join(name for name, media in BY_EXTENSION.items() if media.family in families)
 
 
-_OTHERS: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP picture"),
-    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
-    (re.compile(rb"....ftyp(heic|heix|mif1|msf1)", re.DOTALL), "a HEIC picture"),
-    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film"),
-    (re.compile(rb"%PDF-"), "a PDF"),
-    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
+TEXT, BINARY = MediaType("text/plain", "txt"), MediaType("application/octet-stream", "bin")
+_OTHERS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
+    (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP picture", MediaType("image/bmp", "bmp")),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture", MediaType("image/tiff", "tiff")),
+    (
+        re.compile(rb"....ftyp(heic|heix|mif1|msf1)", re.DOTALL),
+        "a HEIC picture",
+        MediaType("image/heic", "heic"),
+    ),
+    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film", MediaType("video/x-msvideo", "avi")),
+    (re.compile(rb"%PDF-"), "a PDF", MediaType("application/pdf", "pdf")),
+    (re.compile(rb"PK\x03\x04"), "a ZIP archive", MediaType("application/zip", "zip")),
 )
+_ANY_BY_EXTENSION = BY_EXTENSION | {
+    media.extension: media for media in (*(media for *_, media in _OTHERS), TEXT, BINARY)
+}
 
 
 def described(head: bytes) -> str:
     """What a file is that begins with `head`, in words that complete "it is …"."""
     if media := sniff(head):
         return media.name
-    found = next((words for signature, words in _OTHERS if signature.match(head)), None)
+    found = next((words for signature, words, _ in _OTHERS if signature.match(head)), None)
     if found is None:
         return "text" if _is_text(head) else "no picture, film or sound that is known here"
     return found
+
+
+def guessed(head: bytes) -> MediaType:
+    """The type of whatever file begins with `head`."""
+    others = (media for signature, _, media in _OTHERS if signature.match(head))
+    return sniff(head) or next(others, None) or (TEXT if _is_text(head) else BINARY)
+
+
+def of_name(name: str) -> MediaType | None:
+    """The type of a file that `guessed` gave this ending; None for an ending of no such type."""
+    return _ANY_BY_EXTENSION.get(name.rpartition(".")[2])
 
 
 def _is_text(head: bytes) -> bool:

@@ -5,49 +5,22 @@ go into storage under uploads/{sha256}.{ending}, and the job's input becomes
 upload://{sha256}.{ending}. What is too large, of a wrong type or unreadable is refused before.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from worker.catalogue.errors import Problem, shown
-from worker.catalogue.inputs import MAX_MEGABYTES, Input, Kind
+from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.problems import path as place
-from worker.catalogue.strings import STAGED
-from worker.catalogue.typed import is_words
 from worker.local_file import Unusable, checked_name, embedded, path_of, read
-from worker.media_type import BY_EXTENSION
+from worker.media_type import HEAD_BYTES, guessed
+from worker.reference import UNKNOWN, file_input, is_embedded, is_local
 from worker.staged import Local, Staged
 from worker.storage import Storage
-
-# Whatever no schema describes: any file, of at most so many bytes.
-UNKNOWN = Input(name="file", kind=Kind.URL)
-_MEDIA = frozenset(MAX_MEGABYTES)
+from worker.visible import visible
 
 Loc = tuple[str | int, ...]
-
-_DATA = re.compile(r"data:", re.IGNORECASE)
-_FILE = re.compile(r"file:\S", re.IGNORECASE)
-# Where nobody knows that an input takes files, it has to look like one: RFC 2397.
-_DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE | re.ASCII)
-
-
-def _of_text(item: Input, name: str) -> Input | None:
-    """What a text has to be that stands here; None where it is no file, whatever it looks like."""
-    match item.kind:
-        case Kind.URL if item is not UNKNOWN:
-            return item
-        case Kind.STRING if item.choices:
-            return None
-        case Kind.URL | Kind.STRING | Kind.ANY:
-            return None if _is_words(name) else UNKNOWN
-    return None
-
-
-def _is_words(name: str) -> bool:
-    # An image_prompt may be words or a picture: what looks like a file is taken for one.
-    return is_words(name) and Input(name=name, kind=Kind.ANY).families == _MEDIA
 
 
 def storage_key(name: str) -> str:
@@ -87,7 +60,7 @@ class Staging:
             storage, key = self.storage(), storage_key(name)
             data = file.bytes_of(name)
             if storage.size(key) != len(data):
-                storage.put(key, data, content_type=BY_EXTENSION[name.partition(".")[2]].name)
+                storage.put(key, data, content_type=guessed(data[:HEAD_BYTES]).name)
 
     def _members(
         self,
@@ -110,8 +83,8 @@ class Staging:
         match value:
             case str():
                 name = next(str(step) for step in reversed(loc) if isinstance(step, str))
-                taken = _of_text(item, name)
-                return value if taken is None else self._text(staged, taken, value, place(loc))
+                taker = file_input(item, name)
+                return value if taker is None else self._text(staged, taker, value, place(loc))
             case list():
                 return [self._value(staged, item, one, (*loc, at)) for at, one in enumerate(value)]
             case Mapping():
@@ -121,8 +94,8 @@ class Staging:
         return value
 
     def _text(self, staged: Staged, item: Input, value: str, path: str) -> str:
-        inside = (_DATA_URI if item is UNKNOWN else _DATA).match(value) is not None
-        if not inside and not self._is_local(item, value):
+        inside = is_embedded(item, value)
+        if not inside and not is_local(item, value, typed=self.anywhere):
             return value
         told = "" if inside else shown(value)
         try:
@@ -134,13 +107,6 @@ class Staging:
         staged.files[name] = Local(path=path, value=told, read=bytes_of)
         return f"upload://{name}"
 
-    def _is_local(self, item: Input, value: str) -> bool:
-        if _FILE.match(value):
-            return True
-        # A bare path means a file only where a person typed it for an input that takes files.
-        bare = self.anywhere and item is not UNKNOWN
-        return bare and "://" not in value and bool(value.strip()) and not STAGED.fullmatch(value)
-
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:
         if self.directory is None:
             raise Unusable("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
@@ -148,7 +114,7 @@ class Staging:
             path = (self.directory / path_of(value)).resolve()
         except (OSError, RuntimeError) as error:
             # Python 3.11 and 3.12 raise RuntimeError for links in a circle and an unknown ~user.
-            raise Unusable(f"cannot be read: {str(error).rstrip('.')}") from None
+            raise Unusable(f"cannot be read: {visible(str(error).rstrip('.'))}") from None
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
             raise Unusable(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
         return partial(read, path, item)

@@ -16,7 +16,7 @@ from worker.catalogue.strings import STAGED
 from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
 from worker.jobs import Json
-from worker.media_type import BY_EXTENSION
+from worker.media_type import of_name
 from worker.staging import storage_key
 from worker.storage import Storage
 
@@ -95,7 +95,7 @@ class Uploads:
         return found.decode() if isinstance(found, bytes) else str(found or "")
 
     def _upload(self, name: str) -> str:
-        media = BY_EXTENSION.get(name.partition(".")[2])
+        media = of_name(name)
         data = self.storage.read(storage_key(name))
         if media is None or data is None:
             raise Permanent(
