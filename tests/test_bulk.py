@@ -1,9 +1,8 @@
 """A file of jobs is checked whole, and its rows keep their ids while they stay the same."""
 
-import base64
 import json
+import os
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,53 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.input_factories import PNG, named, png
-from worker import bulk
-from worker.bulk import Bulk
+from tests.bulk_factories import IMAGE, TEXT, Read, ids, lines, reader, row
+from tests.input_factories import png
 from worker.checks import Checks
 from worker.create import Creator
 from worker.models import Catalogue
-from worker.order import Order
 from worker.records import Records
 from worker.rows import Unreadable
 from worker.staging import Staging
 from worker.storage import Storage
 
-TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
-IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
-Read = Callable[..., Bulk]
-
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     """Writes a file of that name and reads it."""
-    (tmp_path / "cat.png").write_bytes(PNG)
-    storage = Storage.open(str(tmp_path / "storage"))
-    staging = Staging(storage=lambda: storage, directory=tmp_path, anywhere=True)
-    checks = Checks(catalogue=Catalogue.load(), staging=staging)
-
-    def read(text: str | bytes, name: str = "jobs.jsonl", **order: Any) -> Bulk:
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return bulk.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
-
-    return read
-
-
-def lines(*rows: object) -> str:
-    """JSON Lines."""
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
-    """One job."""
-    return {"arguments": {"prompt": prompt}, **changes}
-
-
-def ids(found: Bulk) -> list[str]:
-    """The ids of all jobs, which were all good."""
-    assert {} == found.refused
-    return [draft.job.id for draft in found.drafts.values()]
+    return reader(tmp_path)
 
 
 def test_rows_become_jobs_by_their_line(read: Read) -> None:
@@ -74,23 +41,6 @@ def test_rows_become_jobs_by_their_line(read: Read) -> None:
         second.metadata,
         second.id,
     )
-
-
-def test_a_table_is_read_as_the_endpoint_wants_it(read: Read) -> None:
-    """Cells of text stay text, others are JSON; empty ones are left out; files are staged."""
-    text = (
-        "prompt,image_url,duration,cfg_scale,metadata.title,options.priority,id\r\n"
-        '"two\nlines",cat.png,10,0.5,A,low,x1\r\n'
-        "123,cat.png,,,,,\r\n"
-    )
-    found = read(text, "jobs.csv", endpoint=IMAGE)
-    first, second = (draft.job for draft in found.drafts.values())
-    ref = f"upload://{named(PNG)}"
-    expected = {"prompt": "two\nlines", "image_url": ref, "duration": "10", "cfg_scale": 0.5}
-    assert expected == first.arguments
-    assert ("x1", {"title": "A"}, {"priority": "low"}) == (first.id, first.metadata, first.options)
-    assert ({"prompt": "123", "image_url": ref}, {}) == (second.arguments, second.metadata)
-    assert [2, 4] == list(found.drafts)
 
 
 def test_the_same_file_gives_the_same_ids(read: Read) -> None:
@@ -235,11 +185,25 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
     assert "did you mean prompt?" in str(found.refused[8])
 
 
+TWICE = 'is JSON that holds "prompt" twice in one object; leave one out'
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ('{"arguments": {"prompt" "a"}}', "is not JSON: Expecting ':' delimiter at character 25"),
         ("[" * 100_000, "is JSON that nests too deeply"),
+        ('{"arguments": {"prompt": "a", "prompt": "b"}}', TWICE),
+        ('{"arguments": {"prompt": "a"}, "metadata": {"prompt": 1, "prompt": 1}}', TWICE),
+        (
+            '{"arguments": {"prompt": "a", "\\ud800x": 1}}',
+            r'is JSON whose name "\ud800x" holds half a character (a lone surrogate)',
+        ),
+        (
+            '{"arguments": {"prompt": "a"}, "\\u001b]0;P\\u0007": 1}',
+            r'"\u001b]0;P\u0007" 1: is no field of a job; a job has arguments, id, endpoint, '
+            "metadata, options, unchecked; inputs go in arguments",
+        ),
         ("{}", 'arguments: is missing; a job looks like {"arguments": {"prompt": "…"}}'),
         (
             '{"prompt": "a", "duration": 5}',
@@ -262,6 +226,14 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
 def test_a_row_that_is_no_job(read: Read, text: str, told: str) -> None:
     """What is wrong with its form, all at once, with one line number and the cure."""
     assert {1: told} == {line: str(why) for line, why in read(text).refused.items()}
+
+
+@pytest.mark.parametrize("name", ["pipe.jsonl", "pipe.csv", "directory.jsonl"])
+def test_a_pipe_is_refused_unread(read: Read, tmp_path: Path, name: str) -> None:
+    """Nobody might ever write to it, and a run that was interrupted could not read it again."""
+    os.mkfifo(tmp_path / name) if "pipe" in name else (tmp_path / name).mkdir()
+    with pytest.raises(Unreadable, match="is no regular file: write the jobs to one"):
+        read(None, name)
 
 
 def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
@@ -289,58 +261,3 @@ def test_a_file_that_is_none_of_jobs(read: Read, text: Any, name: str, told: str
     """One sentence about the whole file."""
     with pytest.raises(Unreadable, match=told):
         read(text, name)
-
-
-def test_a_row_with_too_many_cells(read: Read) -> None:
-    """A comma too many would shift values into other inputs."""
-    found = read("prompt,duration\na fox, red,5\n", "jobs.csv")
-    assert "3 cells for 2 columns" in str(found.refused[2])
-
-
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_columns_are_parted_as_spreadsheets_do(read: Read, mark: str) -> None:
-    """Where a comma is the decimal point they write semicolons; cells may hold the others."""
-    text = f'prompt{mark}duration\n"one, two; three\tfour"{mark}10\n'
-    found = read(text, "jobs.csv")
-    assert {"prompt": "one, two; three\tfour", "duration": "10"} == found.drafts[2].job.arguments
-
-
-def test_cells_as_spreadsheets_write_them(read: Read) -> None:
-    """TRUE, numbers with a point, blanks around; words stay as they are."""
-    model = Catalogue.load().find("fal-ai/kling-video/v2.6/pro/text-to-video")
-    text = "prompt,duration,generate_audio,aspect_ratio,id\n TRUE , 10.0,TRUE, 9:16, x1\n"
-    found = read(f"{text}b,5,False,,\n", "jobs.csv", endpoint=model.endpoint)
-    first, second = (draft.job for draft in found.drafts.values())
-    expected = {
-        "prompt": " TRUE ",
-        "duration": "10",
-        "generate_audio": True,
-        "aspect_ratio": "9:16",
-    }
-    assert (expected, "x1") == (first.arguments, first.id)
-    assert {"prompt": "b", "duration": "5", "generate_audio": False} == second.arguments
-
-
-def test_a_table_has_a_column_for_unchecked(read: Read) -> None:
-    """As the lines of JSON have; what is neither true nor false is told."""
-    found = read("prompt,endpoint,unchecked\n7,acme/x,TRUE\n7,,false\n7,,no\n", "jobs.csv")
-    assert [("acme/x", "7"), (TEXT, "7")] == [
-        (draft.job.endpoint, draft.job.arguments["prompt"]) for draft in found.drafts.values()
-    ]
-    assert {4: "unchecked (2 characters): must be true or false"} == {
-        line: str(why) for line, why in found.refused.items()
-    }
-
-
-def test_a_cell_may_hold_a_picture(read: Read) -> None:
-    """A data URI is longer than the csv module takes unasked."""
-    picture = png(padding=200_000)
-    uri = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-    found = read(f'prompt,image_url\na,"{uri}"\n', "jobs.csv", endpoint=IMAGE)
-    assert f"upload://{named(picture)}" == found.drafts[2].job.arguments["image_url"]
-
-
-def test_spreadsheets_mark(read: Read) -> None:
-    """A byte order mark, as spreadsheets write it, is not part of the first name."""
-    found = read("prompt\nfox\n".encode("utf-8-sig"), "jobs.csv")
-    assert {"prompt": "fox"} == found.drafts[2].job.arguments

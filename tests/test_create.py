@@ -12,7 +12,7 @@ from worker.create import Creator
 from worker.failures import Transient
 from worker.jobs import JobState
 from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
-from worker.options import InvalidOptions
+from worker.option_problems import InvalidOptions
 from worker.order import JobRefused, Order
 from worker.records import Records
 from worker.staging import Staging, storage_key

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from worker.option_problems import InvalidOptions
 from worker.option_values import LONGEST_LIFE
-from worker.options import InvalidOptions, Options, merged
+from worker.options import Options, merged
 
 
 def refused(given: Any) -> dict[str, str]:
@@ -167,3 +168,28 @@ def test_all_problems_at_once() -> None:
     assert {"priority", "prio"} == set(refused({"priority": "high", "prio": 1}))
     with pytest.raises(InvalidOptions, match="the options are priority, start_timeout"):
         Options.read({"prio": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("priority", " low ", "low"),
+        ("start_timeout", "60", 60),
+        ("start_timeout", "2.5", 2.5),
+        ("start_timeout", "soon", "soon"),
+        ("runner_hint", "12345", "12345"),
+        ("runner_hint", "true", "true"),
+        ("no_retry", "TRUE", True),
+        ("store_io", "False ", False),
+        ("no_retry", "yes", "yes"),
+        ("object_lifecycle", '{"expiration_duration_seconds": "7d"}', None),
+        ("tags", '{"team": "films"}', {"team": "films"}),
+        ("prio", "1", "1"),
+    ],
+)
+def test_a_cell_of_a_spreadsheet_is_what_the_option_takes(
+    name: str, text: str, value: object
+) -> None:
+    """A hint of digits is a text, TRUE no text; what is none of its values stays, to be told."""
+    lifecycle = {"expiration_duration_seconds": "7d"}
+    assert (lifecycle if value is None else value) == Options.typed(name, text)

@@ -5,82 +5,28 @@ always among the tags, which fal shows in its billing events.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Literal, Self, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from worker.catalogue.errors import Problem, Refusal, shown
+from worker.catalogue.typed import boolean, json_or_text
 from worker.jobs import Json
+from worker.object_lifecycle import Form, ObjectLifecycle
+from worker.option_problems import InvalidOptions, problem
 from worker.option_values import (
     JOB_TAG,
     LONGEST_JOB_TAG,
     LONGEST_TAGS,
     MOST_TAGS,
     hint,
-    lifetime,
     tag_key,
     tag_value,
 )
 
-_AN_OBJECT = "must be an object"
-_TYPES = {
-    "model_type": _AN_OBJECT,
-    "dict_type": _AN_OBJECT,
-    "list_type": "must be a list",
-    "string_type": "must be a text",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-}
 
-
-class InvalidOptions(Refusal):
-    """The options are none that fal knows; `problems` holds all that is wrong with them."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__("invalid_options", f"these options cannot be passed to fal:{lines}")
-        self.problems = tuple(problems)
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class AccessRule(_Form):
-    """Whether one fal user may read the job's files."""
-
-    user: Annotated[str, AfterValidator(hint)]
-    decision: Literal["allow", "forbid", "hide"]
-
-
-class AccessControl(_Form):
-    """Who may read the job's files on fal's CDN.
-
-    `default` is allow alone: falhook downloads them without fal's credentials.
-    """
-
-    default: Literal["allow"] = "allow"
-    rules: list[AccessRule] = []
-
-
-class ObjectLifecycle(_Form):
-    """How long fal keeps the job's files, in seconds (None: for ever), and who may read them."""
-
-    expiration_duration_seconds: Annotated[int | None, BeforeValidator(lifetime)] = None
-    initial_acl: AccessControl | None = None
-
-
-class Options(_Form):
+class Options(Form):
     """The platform options of one job; what is not given is left to fal.
 
     `start_timeout` is in seconds, until the render begins; `runner_hint` asks for the runner of
@@ -97,7 +43,7 @@ class Options(_Form):
     object_lifecycle: ObjectLifecycle | None = None
     tags: dict[
         Annotated[str, AfterValidator(tag_key)], Annotated[str, AfterValidator(tag_value)]
-    ] = {}
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _tags_fit(self) -> Self:
@@ -114,7 +60,22 @@ class Options(_Form):
             return cls.model_validate({} if given is None else given)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            raise InvalidOptions([_problem(error) for error in errors]) from None
+            known = tuple(cls.model_fields)
+            raise InvalidOptions([problem(error, known) for error in errors]) from None
+
+    @classmethod
+    def typed(cls, name: str, text: str) -> object:
+        """The value that a spreadsheet's cell means for this option; text for one that is none.
+
+        Raises UnusableJson for JSON of which something would be lost.
+        """
+        field = cls.model_fields.get(name)
+        types = set(_types(field.annotation)) if field else {str}
+        if bool in types:
+            return boolean(text)
+        if str in types:
+            return text
+        return text.strip() if Literal in types else json_or_text(text)
 
     def record(self) -> dict[str, Json]:
         """What was given, as the job's record holds it and `read` takes it."""
@@ -153,13 +114,15 @@ def _joined(tags: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in tags.items())
 
 
-def _problem(error: ErrorDetails) -> Problem:
-    loc = [str(step) for step in error["loc"] if step != "[key]"]
-    if error["type"] == "extra_forbidden":
-        known = ", ".join(Options.model_fields)
-        message, hint = "is no option", f"the options are {known}" if len(loc) == 1 else ""
-        return Problem(path=".".join(loc), value="", message=message, hint=hint)
-    words = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    message = _TYPES.get(error["type"], words)
-    value = shown(error["input"]) if loc else ""
-    return Problem(path=".".join(loc) or "options", value=value, message=message)
+def _types(annotation: object) -> Iterator[object]:
+    """The types of a field's values, whatever is said about them besides."""
+    match get_origin(annotation):
+        case None:
+            yield annotation
+        case origin if origin is UnionType or origin is Union:
+            for member in get_args(annotation):
+                yield from _types(member)
+        case origin if origin is Annotated:
+            yield from _types(get_args(annotation)[0])
+        case origin:
+            yield origin

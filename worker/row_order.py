@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import Problem, shown
+from worker.catalogue.problems import path
 from worker.checks import Checks
+from worker.json_text import UnusableJson
 from worker.models import Model
-from worker.options import merged
+from worker.options import Options, merged
 from worker.order import Order
 from worker.rows import BadRow, Cell
 
@@ -53,13 +55,24 @@ def order_of(row: Mapping[str, Any], order: Order, checks: Checks) -> Order:
         arguments={name: _typed(model, name, value) for name, value in given.arguments.items()},
         metadata={**order.metadata, **given.metadata},
         job_id=given.id,
-        options=merged(order.options, given.options),
+        options=merged(order.options, _options(given.options)),
         unchecked=unchecked,
     )
 
 
 def _typed(model: Model, name: str, value: object) -> object:
     return model.typed(name, str(value)) if isinstance(value, Cell) else value
+
+
+def _options(given: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in given.items():
+        try:
+            found[name] = Options.typed(name, str(value)) if isinstance(value, Cell) else value
+        except UnusableJson as unusable:
+            place = path(("options", name))
+            raise BadRow(Problem(path=place, value="", message=f"is {unusable}")) from None
+    return found
 
 
 def _problems(errors: Sequence[ErrorDetails]) -> list[Problem]:
@@ -83,11 +96,11 @@ def _flat(unknown: Sequence[ErrorDetails]) -> Problem:
 
 
 def _problem(error: ErrorDetails) -> Problem:
-    path = ".".join(str(step)[:40] for step in error["loc"])
+    place = path(error["loc"])
     value = shown(error["input"], words=True)
     if error["type"] == "extra_forbidden":
         guess, known = _guess(error), ", ".join(_KNOWN)
         hint = f"did you mean {guess}?" if guess else f"a job has {known}; inputs go in arguments"
-        return Problem(path=path, value=value, message="is no field of a job", hint=hint)
+        return Problem(path=place, value=value, message="is no field of a job", hint=hint)
     message = _TYPES.get(error["type"], error["msg"])
-    return Problem(path=path, value=value, message=message)
+    return Problem(path=place, value=value, message=message)

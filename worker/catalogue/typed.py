@@ -1,9 +1,11 @@
 """What a person typed for an input, or a spreadsheet wrote into a cell, as the value it means."""
 
-import json
 import re
 
+from worker import json_text
+from worker.catalogue.errors import Problem, Refusal
 from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.problems import path
 
 _WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)")
 # What fal's endpoints call words and nothing else: JSON in them is a way to write a prompt.
@@ -21,19 +23,29 @@ def typed(item: Input | None, name: str, text: str) -> object:
     """The value that `text` means for this input; None stands for one that no schema describes.
 
     Words stay words, a single value for a list becomes a list of one, and what nothing else says
-    is read as JSON where it is such.
+    is read as JSON where it is such. Raises a Refusal for JSON of which something would be lost.
     """
+    try:
+        return _read(item, name, text)
+    except json_text.UnusableJson as unusable:
+        problem = Problem(path=path((name,)), value="", message=f"is {unusable}")
+        refusal = Refusal("bad_json", str(problem))
+        refusal.problems = (problem,)
+        raise refusal from None
+
+
+def _read(item: Input | None, name: str, text: str) -> object:
     if item is None:
-        return _worded(name, text) if is_words(name) else _json(text)
+        return _worded(name, text) if is_words(name) else json_or_text(text)
     if not item.many:
         return _single(item, text)
-    listed = _json(text)
+    listed = json_or_text(text)
     return listed if isinstance(listed, list) or listed is None else [_single(item, text)]
 
 
 def _worded(name: str, text: str) -> object:
     """A list or an object where the text is one, such as the shots of a multi_prompt."""
-    found = None if name in _PROMPTS else _json(text)
+    found = None if name in _PROMPTS else json_or_text(text)
     return found if isinstance(found, list | dict) else text
 
 
@@ -46,12 +58,20 @@ def _single(item: Input, text: str) -> object:
         case Kind.TEXT | Kind.STRING | Kind.URL:
             return text
         case Kind.BOOLEAN:
-            return _BOOLEANS.get(text.strip().casefold(), text)
-    return _json(text)
+            return boolean(text)
+    return json_or_text(text)
 
 
-def _json(text: str) -> object:
+def boolean(text: str) -> object:
+    """True or False of what people and spreadsheets write, else the text."""
+    return _BOOLEANS.get(text.strip().casefold(), text)
+
+
+def json_or_text(text: str) -> object:
+    """The value of JSON, else the text. Raises UnusableJson."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_text.read(text)
+    except json_text.UnusableJson:
+        raise
+    except json_text.NotJson:
         return text

@@ -1,12 +1,12 @@
 """The inputs of a job as a command line gives them."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from worker import json_text
 from worker.cli.command import Problem
 from worker.models import Input, Kind, Model
 
@@ -82,11 +82,9 @@ def json_object(text: str | None, flag: str) -> dict[str, object]:
     elif text.startswith("@"):
         text = file_text(Path(text[1:]), flag)
     try:
-        content = json.loads(text)
-    except RecursionError:
-        raise Problem(f"{flag} is JSON that nests too deeply.") from None
-    except ValueError as error:
-        raise Problem(f"{flag} is not JSON: {error}.") from None
+        content = json_text.read(text)
+    except json_text.NotJson as error:
+        raise Problem(f"{flag} is {error}.") from None
     if not isinstance(content, dict):
         raise Problem(f'{flag} must be a JSON object, such as \'{{"name": "value"}}\'.')
     return content
