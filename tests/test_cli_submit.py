@@ -399,6 +399,19 @@ def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
 
 
+def test_an_interrupt_before_the_first_job_is_told(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while a long file is checked."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bulk, "tell_cost", interrupted)
+    done = run("submit", "--from", str(jobs(home, "a")), "--yes")
+    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+
+
 @pytest.mark.parametrize("data", [png(padding=9), None])
 def test_a_file_that_goes_away_during_a_run_is_told_with_its_line(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None
