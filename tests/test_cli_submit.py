@@ -156,13 +156,45 @@ def test_a_local_file_by_flag_or_by_name(
     assert PNG == storage.read(storage_key(named(PNG)))
 
 
-def test_several_pictures_by_flag(run: Run, home: Path) -> None:
-    """Where an endpoint has a list of pictures beside a single one, several go there."""
+def test_a_flag_fills_one_input_however_many_files_it_gets(run: Run, home: Path) -> None:
+    """Where an endpoint has a list of pictures beside single ones, it is the list."""
     (home / "dog.png").write_bytes(png(padding=1))
     both = [f"upload://{named(data)}" for data in (PNG, png(padding=1))]
     endpoint = "fal-ai/kling-video/o3/pro/reference-to-video"
-    job = submitted(run, endpoint, "--prompt", "A", "--image", "cat.png", "--image", "dog.png")
-    assert both == job["arguments"]["image_urls"]
+    assert "--image fills image_urls" in run("models", "show", endpoint).stdout
+    flags = ["--image", "cat.png", "--image", "dog.png"]
+    for count in (1, 2):
+        job = submitted(run, endpoint, "--prompt", "A", *flags[: 2 * count])
+        assert both[:count] == job["arguments"]["image_urls"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [
+        ("fal-ai/kling-video/v1/pro/image-to-video", "--image fills image_url"),
+        ("fal-ai/kling-video/v3/pro/image-to-video", "--image fills start_image_url"),
+        ("fal-ai/kling-video/lipsync/audio-to-video", "--audio fills audio_url, --video fills"),
+    ],
+)
+def test_what_a_flag_fills_is_told(run: Run, endpoint: str, told: str) -> None:
+    """What is required, before what is not."""
+    assert told in " ".join(run("models", "show", endpoint).stdout.split())
+
+
+def test_a_flag_that_might_mean_either_is_refused(run: Run) -> None:
+    """Of a person and a garment neither is the picture; both are named, and none is told."""
+    endpoint = "fal-ai/kling/v1-5/kolors-virtual-try-on"
+    told = refused(run, endpoint, "--image", "cat.png")
+    assert "more than one image; say which: human_image_url=… or garment_image_url=…." in told
+    assert "--image" not in run("models", "show", endpoint).stdout
+
+
+def test_two_flags_for_one_input(run: Run) -> None:
+    """A voice is sampled from a sound or a video: of both one would be lost."""
+    files = ["--audio", "speech.mp3", "--video", "clip.mp4"]
+    told = refused(run, "fal-ai/kling-video/create-voice", *files)
+    assert "--video and --audio both give" in told
+    assert "its voice_url; leave one out" in told
 
 
 def test_a_single_value_for_a_list(run: Run) -> None:

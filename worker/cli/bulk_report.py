@@ -13,6 +13,7 @@ from worker.catalogue.errors import Problem as Wrong
 from worker.cli.command import Problem, counted, print_json
 from worker.jobs import Job
 from worker.order import Draft
+from worker.visible import visible
 
 _PROBLEMS_TOLD = 40
 _SPANS_TOLD = 6
@@ -32,7 +33,7 @@ def refusal(source: str, refused: Mapping[int, Refused]) -> Problem:
     more = [f"and {beyond:,} more"] if beyond > 0 else []
     count = f"{len(refused):,} of its jobs cannot be made, so none was"
     return Problem(
-        "\n".join([f"{source}: {count}.", *lines[:_PROBLEMS_TOLD], *more]),
+        "\n".join([f"{visible(source)}: {count}.", *lines[:_PROBLEMS_TOLD], *more]),
         reason="bad_rows",
         problems=[{"line": line, **asdict(one)} for line, one in wrong],
     )
@@ -41,7 +42,7 @@ def refusal(source: str, refused: Mapping[int, Refused]) -> Problem:
 def stopped(source: str, line: int, refused: Refused) -> Problem:
     """The job of this line cannot be made after all."""
     return Problem(
-        f"{source} line {line}: {refused}.",
+        f"{visible(source)} line {line}: {refused}.",
         reason=refused.reason,
         problems=[{"line": line, **asdict(one)} for one in _wrongs(refused)],
     )

@@ -7,15 +7,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from worker import json_text
+from worker.catalogue.errors import shown
 from worker.cli.command import Problem
 from worker.models import Input, Kind, Model
+from worker.visible import visible
 
 
 def pair(text: str) -> tuple[str, str]:
     """NAME=VALUE taken apart."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise Problem(f"{text!r} must have the form NAME=VALUE.")
+        raise Problem(f"{shown(text)} must have the form NAME=VALUE.")
     return name, value
 
 
@@ -30,7 +32,7 @@ def refuse_twice(names: Sequence[str], flag: str = "") -> None:
     """Nothing, where each name is there once; else a Problem that tells of all others."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        told = ", ".join(f"{flag} {name}".strip() for name in twice)
+        told = ", ".join(f"{flag} {visible(name)}".strip() for name in twice)
         raise Problem(f"{told} {'is' if len(twice) == 1 else 'are'} given twice; leave one out.")
 
 
@@ -39,15 +41,20 @@ def media(
 ) -> dict[str, object]:
     """The inputs of --image, --video and --audio: the endpoint's own name for each."""
     found: dict[str, object] = {}
+    flags: dict[str, str] = {}
     for family, values in files.items():
         if not values:
             continue
-        name, many = _input_of(model, family, len(values))
+        name, many = _input_of(model, family)
+        if name in found:
+            both = f"{flags[name]} and --{family}"
+            raise Problem(f"{both} both give {model.endpoint} its {name}; leave one out.")
         if not many and len(values) > 1:
             raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
         # Without a check nothing else would tell a path from text.
         told = [_marked(value) for value in values] if unchecked else list(values)
         found[name] = told if many else told[0]
+        flags[name] = f"--{family}"
     return found
 
 
@@ -57,20 +64,35 @@ def _marked(value: str) -> str:
     return f"file:{quote(value)}"
 
 
-def _input_of(model: Model, family: str, count: int) -> tuple[str, bool]:
+def _input_of(model: Model, family: str) -> tuple[str, bool]:
     if not model.inputs:
         return f"{family}_url", False
-    fits: list[Input] = [
-        item for item in model.inputs if item.kind is Kind.URL and family in item.families
-    ]
+    fits = fitting(model, family)
     if not fits:
         raise Problem(
             f"{model.endpoint} takes no {family}; `falhook models show` tells its inputs."
         )
-    required = [item for item in fits if item.required]
-    several = [item for item in required or fits if item.many and count > 1]
-    first = [*several, *required, *fits][0]
-    return first.name, first.many
+    if len(fits) > 1:
+        names = " or ".join(f"{item.name}=…" for item in fits)
+        raise Problem(f"{model.endpoint} takes more than one {family}; say which: {names}.")
+    return fits[0].name, fits[0].many
+
+
+def fitting(model: Model, family: str) -> Sequence[Input]:
+    """The input that a flag of this family of media fills, however many files it is given.
+
+    What is required goes before what is not, then a list before a single one, then the plain name;
+    several where that leaves more than one, none where the endpoint takes no such file.
+    """
+    fits = [item for item in model.inputs if item.kind is Kind.URL and family in item.families]
+    plain = {f"{family}_url", f"{family}_urls"}
+    for choice in (
+        [item for item in fits if item.required],
+        [item for item in fits if item.many],
+        [item for item in fits if item.name in plain],
+    ):
+        fits = [item for item in fits if item in choice] or fits
+    return fits
 
 
 def json_object(text: str | None, flag: str) -> dict[str, object]:
@@ -95,4 +117,6 @@ def file_text(path: Path, flag: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{flag}: {path} cannot be read: {error}.") from None
+        raise Problem(
+            f"{flag}: {visible(str(path))} cannot be read: {visible(str(error))}."
+        ) from None

@@ -10,6 +10,7 @@ from worker.cli.screen import clock_text
 from worker.jobs import Job
 from worker.options import Options
 from worker.order import Draft
+from worker.visible import visible
 
 QUEUE = "https://queue.fal.run"
 MINTED = "(the submit worker mints it)"
@@ -47,7 +48,8 @@ def print_request(draft: Draft, *, as_json: bool) -> None:
     click.echo(f"POST {QUEUE}/{job.endpoint}?{urlencode({'fal_webhook': ''})}{MINTED}")
     for name, value in headers.items():
         click.echo(f"{name}: {value}")
-    click.echo(f"\n{json.dumps(job.arguments, ensure_ascii=False, indent=2)}\n")
+    body = json.dumps(job.arguments, ensure_ascii=False, indent=2)
+    click.echo(f"\n{visible(body, lines=True)}\n")
     if draft.staged.files:
         click.echo("The submit worker uploads each upload:// to fal and sends its address instead.")
     click.echo(cost(draft))

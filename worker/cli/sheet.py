@@ -2,7 +2,10 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 
+from worker.catalogue.inputs import MAX_MEGABYTES
+from worker.cli.inputs import fitting
 from worker.models import Kind, Model
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
@@ -28,7 +31,14 @@ def facts(model: Model) -> dict[str, str]:
     gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
     told = {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
     rules = "; ".join(rule.sentence for rule in model.rules)
-    return told | ({"takes": rules} if rules else {})
+    flags = ", ".join(_flags(model))
+    return told | ({"takes": rules} if rules else {}) | ({"flags": flags} if flags else {})
+
+
+def _flags(model: Model) -> Iterator[str]:
+    for family in MAX_MEGABYTES:
+        if len(found := fitting(model, family)) == 1:
+            yield f"--{family} fills {found[0].name}"
 
 
 def command(model: Model) -> str:
