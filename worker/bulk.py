@@ -20,6 +20,7 @@ from worker.checks import Checks
 from worker.content import plain
 from worker.order import Draft, JobRefused, Order
 from worker.row_order import order_of
+from worker.visible import visible
 
 Refused = Refusal | JobRefused | rows.BadRow
 
@@ -51,7 +52,7 @@ def read(path: Path, checks: Checks, order: Order) -> Bulk:
             sentence = f"the id {draft.job.id} is that of line {first} already"
             bulk.refused[line] = JobRefused(sentence)
     if not (bulk.drafts or bulk.refused):
-        raise rows.Unreadable(f"{path} holds no job")
+        raise rows.Unreadable(f"{visible(str(path))} holds no job")
     return bulk
 
 
