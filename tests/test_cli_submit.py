@@ -280,6 +280,35 @@ def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -
     assert told in refused(run, IMAGE, *flags)
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
+        (["--metadata", "b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
+        (["--metadata", "b=\udcff"], "--metadata b must be UTF-8."),
+        (["--tag", "b=\udcff"], "--tag b must be UTF-8."),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(run: Run, flags: list[str], told: str) -> None:
+    """Neither fal nor the record could hold them."""
+    assert told in refused(run, *FOX, *flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--arguments", '{"duration": 5, "duration": 10}'], '--arguments is JSON that holds "dur'),
+        (["--options", '{"tags": {"a": "1", "a": "2"}}'], '--options is JSON that holds "a" twice'),
+        (["--arguments", "{"], "--arguments is not JSON: Expecting property name"),
+        (["--arguments", "{\n1}"], "at line 2, character 1."),
+        (["--unchecked", 'a={"x": 1, "x": 2}'], 'a: is JSON that holds "x" twice'),
+    ],
+)
+def test_json_that_would_lose_a_part_is_refused(run: Run, flags: list[str], told: str) -> None:
+    """Python's reader keeps the last of two members that are called alike."""
+    assert told in refused(run, *FOX, *flags)
+
+
 def test_flags_stand_over_arguments(run: Run) -> None:
     """All inputs as JSON are a template, of which a flag changes one."""
     given = json.dumps({"prompt": "x", "duration": 5})

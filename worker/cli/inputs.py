@@ -18,12 +18,21 @@ def pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise Problem(f"{shown(text)} must have the form NAME=VALUE.")
+    _require_utf8(name, f"The name {shown(name)}")
     return name, value
+
+
+def _require_utf8(text: str, what: str) -> None:
+    # PEP 383: bytes of a command line that are none become lone surrogates.
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Problem(f"{what} must be UTF-8.")
 
 
 def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
     """Every NAME=VALUE of a flag; a Problem where a name comes twice, since one would be lost."""
     found = [pair(text) for text in texts]
+    for name, value in found:
+        _require_utf8(value, f"{flag} {visible(name)}")
     refuse_twice([name for name, _ in found], flag)
     return dict(found)
 
