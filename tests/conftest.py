@@ -11,6 +11,7 @@ from redis import Redis
 
 from infra.local.redis_server import RedisServer
 from infra.local.simulation import Simulation, simulation
+from tests.cli_factories import Run, furnished, runner
 from tests.job_factories import ScriptedFal, World, world_on
 from worker.records import Records, connect
 
@@ -44,6 +45,20 @@ def records(redis_url: str) -> Iterator[Records]:
     redis = connect(redis_url)
     yield Records(redis)
     redis.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with files of a person."""
+    directory = furnished(tmp_path / "home")
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture
+def run(home: Path, redis_url: str) -> Run:
+    """Runs `falhook` in that directory, with a Redis that is empty at first."""
+    return runner(home, redis_url)
 
 
 @pytest.fixture
