@@ -37,13 +37,18 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
         request_type=form.request_type,
         inputs=inputs,
         rules=_rules(inputs, [family, form, *fields.values()]),
-        outputs=form.outputs or family.outputs or {"video": "file"},
+        outputs=_outputs(family, form),
         price=_named(sheet.prices, form.price, "prices") if form.price else None,
         status=form.status,
         replaced_by=form.replaced_by,
         sources=tuple(_named(sheet.sources, source, "sources") for source in sources),
         examples=family.example | form.example,
     )
+
+
+def _outputs(family: FamilyForm, form: ModelForm) -> dict[str, str]:
+    stated = family.outputs if form.outputs is None else form.outputs
+    return {"video": "file"} if stated is None else stated
 
 
 def _rules(inputs: tuple[Input, ...], forms: Iterable[FamilyForm | FieldForm]) -> tuple[Rule, ...]:

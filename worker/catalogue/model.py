@@ -19,12 +19,11 @@ from worker.catalogue.errors import (
 from worker.catalogue.examples import example
 from worker.catalogue.inputs import Input
 from worker.catalogue.names import Names
+from worker.catalogue.outputs import certain_file
 from worker.catalogue.problems import in_order, problem
 from worker.catalogue.rules import Rule
 from worker.catalogue.typed import typed
 from worker.prices import Basis, Estimate, Price
-
-_PLAIN = frozenset({"string", "number", "integer", "boolean", "object", "any"})
 
 
 class Status(StrEnum):
@@ -39,7 +38,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """An endpoint. `outputs` maps the names in a callback's payload to file, image, number…;
+    """An endpoint. `outputs` maps the names in a callback's payload to their types, see outputs.py;
     `sources` say where its row was read; `names` are those of all endpoints beside it.
     """
 
@@ -58,7 +57,7 @@ class Model:
     @property
     def needs_file(self) -> bool:
         """Whether a result without a file is a failure, as far as the endpoint's outputs say."""
-        return bool(set(self.outputs.values()) - _PLAIN)
+        return certain_file(self.outputs)
 
     def check(
         self, arguments: Mapping[str, object], *, problems: Sequence[Problem] = ()

@@ -9,14 +9,14 @@ which lets any JSON through; keywords beyond a type's own are named as unchecked
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from worker.catalogue import keywords
+from worker.catalogue import keywords, outputs
 from worker.catalogue.errors import Refusal
 from worker.catalogue.inputs import Kind
 from worker.catalogue.keywords import Form, Json
+from worker.catalogue.schemas import Schemas, ordered
 
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 _DEEPEST = 6
-_REF = "#/components/schemas/"
 
 
 class UnreadableDescription(Refusal):
@@ -44,6 +44,7 @@ class _Reader:
     def __init__(self, endpoint: str, document: Json) -> None:
         self.endpoint = endpoint
         self.document = document
+        self.schemas = Schemas(document)
         self.types: dict[str, dict[str, Form]] = {}
         self._unfinished: set[str] = set()
 
@@ -53,13 +54,13 @@ class _Reader:
         required = set(taken.get("required", ()))
         fields = {
             f"{self.endpoint}:{name}": self._field(name, schema, 0) | {"name": name}
-            for name, schema in _ordered(taken)
+            for name, schema in ordered(taken)
         }
         model = {
             "request_type": str(taken.get("title", "")),
             "required": [key for key in fields if key.rpartition(":")[2] in required],
             "optional": [key for key in fields if key.rpartition(":")[2] not in required],
-            "outputs": {name: self._output(schema) for name, schema in _ordered(given)},
+            "outputs": outputs.described(self.schemas, given),
             "source": [f"{self.endpoint}:openapi"],
         }
         return {
@@ -75,35 +76,17 @@ class _Reader:
             found = self.document["paths"][path][method]
             for step in steps:
                 found = found[step]
-            schema = self._resolved(found["content"]["application/json"]["schema"])
+            schema = self.schemas.resolved(found["content"]["application/json"]["schema"])
             schema["properties"].items()
         except (KeyError, TypeError, AttributeError) as error:
             sentence = f"holds no schema for {method.upper()} {path}; is it of another endpoint?"
             raise UnreadableDescription(self.endpoint, sentence) from error
         return schema
 
-    def _resolved(self, schema: Json | bool) -> Json:
-        """The schema behind references and single-member unions, with what stands beside them."""
-        if isinstance(schema, bool):
-            return {}  # true takes anything
-        for _ in range(_DEEPEST):
-            members = _members(schema)
-            if "$ref" in schema:
-                name = str(schema["$ref"]).removeprefix(_REF)
-                beside = {key: value for key, value in schema.items() if key != "$ref"}
-                schema = {**self.document["components"]["schemas"][name], **beside}
-            elif len(members) == 1:
-                unions = {"anyOf", "oneOf", "allOf"}
-                beside = {key: value for key, value in schema.items() if key not in unions}
-                schema = {**members[0], **beside}
-            else:
-                break
-        return schema
-
     def _field(self, name: str, schema: Json | bool, depth: int) -> Form:
-        schema = self._resolved(schema)
+        schema = self.schemas.resolved(schema)
         if schema.get("type") == "array" and "items" in schema:
-            item = self._resolved(schema["items"])
+            item = self.schemas.resolved(schema["items"])
             if item.get("type") == "array":
                 return keywords.described(schema, {"type": Kind.ANY.value})
             bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
@@ -135,27 +118,7 @@ class _Reader:
             required = set(schema.get("required", ()))
             self.types[key] = {
                 name: {**self._field(name, member, depth + 1), "required": name in required}
-                for name, member in _ordered(schema)
+                for name, member in ordered(schema)
             }
             self._unfinished.remove(key)
         return key
-
-    def _output(self, schema: Json | bool) -> str:
-        schema = self._resolved(schema)
-        if schema.get("type") == "array" and "items" in schema:
-            return f"list<{self._output(schema['items'])}>"
-        if "url" in schema.get("properties", {}):
-            return "file"
-        return str(schema.get("type", "any"))
-
-
-def _members(schema: Json) -> list[Json]:
-    found = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
-    # An optional input may be left out; null is not sent.
-    return [member for member in found if member.get("type") != "null"]
-
-
-def _ordered(schema: Json) -> list[tuple[str, Json]]:
-    properties: Json = schema["properties"]
-    order = [name for name in schema.get("x-fal-order-properties", ()) if name in properties]
-    return [(name, properties[name]) for name in dict.fromkeys([*order, *properties])]
