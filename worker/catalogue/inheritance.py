@@ -1,11 +1,11 @@
-"""What an endpoint's description does not say and the catalogue knew: price, rules, file limits."""
+"""What an endpoint's description does not say and the catalogue knew: price, rules, limits."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from worker.catalogue import build
-from worker.catalogue.inputs import Input, paths
+from worker.catalogue.inputs import paths
 from worker.catalogue.keywords import Form
+from worker.catalogue.limits import Described
 from worker.catalogue.model import Model
 from worker.catalogue.rules import Rule
 from worker.catalogue.sheet import Sheet, checked
@@ -20,11 +20,13 @@ class Inheritance:
     lost: tuple[str, ...] = ()
 
 
-def inherit(entry: Form, endpoint: str, sheet: Sheet) -> Inheritance:
+def inherit(entry: Form, endpoint: str, sheet: Sheet, packaged: Model | None) -> Inheritance:
     """The entry with what `sheet` says of its endpoint beyond a description.
 
     A rule that speaks of an input which the entry has not is lost. The price is taken over by its
-    name, so that it stays the sheet's. Raises BrokenCatalogue for an entry that makes no endpoint.
+    name, so that it stays the sheet's. Where the sheet's own row is an older description, limits
+    are those of `packaged`: fal may have lifted the others. Raises BrokenCatalogue for an entry
+    that makes no endpoint.
     """
     (added,) = build.models(checked(entry, f"the description of {endpoint}"))
     before = next((one for one in build.models(sheet) if one.endpoint == endpoint), None)
@@ -34,7 +36,13 @@ def inherit(entry: Form, endpoint: str, sheet: Sheet) -> Inheritance:
     row = entry["models"][endpoint]
     row |= _row(before, added, rules, sheet.models[endpoint].price)
     fields = {field["name"]: field for field in entry["fields"].values()}
-    limits = tuple(_limit(before.inputs, fields, entry["types"]))
+    described = Described(inputs=added.inputs, fields=fields, types=entry["types"])
+    older = set(row["source"]) & set(sheet.models[endpoint].source)
+    limiting = packaged if older else before
+    limits = [
+        *described.keep_of_files(before.inputs),
+        *described.keep_of_values(limiting.inputs if limiting else ()),
+    ]
     price = (f"price {before.price_sentence}",) if before.price else ()
     kept = (*price, *(rule.sentence for rule in rules), *limits)
     return Inheritance(entry=entry, kept=kept, lost=tuple(rule.sentence for rule in lost))
@@ -53,19 +61,3 @@ def _row(before: Model, added: Model, rules: list[Rule], price: str) -> Form:
         "example": {name: value for name, value in before.examples.items() if name in names},
     }
     return {key: value for key, value in row.items() if value}
-
-
-def _limit(
-    inputs: tuple[Input, ...], fields: Mapping[str, Form], types: Mapping[str, Mapping[str, Form]]
-) -> Iterator[str]:
-    for item in inputs:
-        field = fields.get(item.name)
-        if field is None:
-            continue
-        if item.max_megabytes is not None:
-            field["max_megabytes"] = item.max_megabytes
-            yield f"{item.name} of at most {item.max_megabytes} MB"
-        if item.formats:
-            field["formats"] = list(item.formats)
-            yield f"{item.name} as {' or '.join(item.formats)}"
-        yield from _limit(item.nested, types.get(field["type"], {}), types)

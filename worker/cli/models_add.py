@@ -14,7 +14,7 @@ from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
-from worker.models import Catalogue, Kind, Model, Refusal, Row, rows, sheet_with
+from worker.models import Catalogue, Kind, Model, Refusal, Row, UnknownEndpoint, rows, sheet_with
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -43,7 +43,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
         raise Problem(f"{endpoint!r} is no endpoint id: write owner/app/….")
     source = source or openapi.URL.format(endpoint=endpoint)
     described = openapi.entry(endpoint, _description(source), source=source)
-    heir = inherit(described, endpoint, sheet_with(directory))
+    heir = inherit(described, endpoint, sheet_with(directory), _packaged(endpoint))
     file = directory / f"{endpoint.replace('/', '--')}.json"
     model = _added(directory, file, heir.entry, endpoint)
     loose = [told for row in rows(model.inputs) if (told := _unchecked(row))]
@@ -56,6 +56,13 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     _tell("Kept of what the catalogue knew", heir.kept)
     _tell("Lost, since there are no such inputs any more", heir.lost)
     click.echo(f"See it: falhook models show {endpoint}", err=True)
+
+
+def _packaged(endpoint: str) -> Model | None:
+    try:
+        return Catalogue.load().find(endpoint)
+    except UnknownEndpoint:
+        return None
 
 
 def _unchecked(row: Row) -> str:
