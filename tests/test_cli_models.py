@@ -325,3 +325,16 @@ def test_statuses_are_told(run: Run) -> None:
     told = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
     assert {str(status) for status in Status} >= {row["status"] for row in told}
     assert "(withdrawn)" in run("models", "v1/pro").stdout
+
+
+def test_what_is_not_checked_of_all_inputs_together_is_told(run: Run, own: Path) -> None:
+    """When the endpoint is added, and whenever it is shown."""
+    text = {"type": "string"}
+    source = described(own.parent, ENDPOINT, a=text, b=text)
+    document = json.loads(Path(source).read_text())
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken["anyOf"] = [{"required": ["a"]}, {"required": ["b"]}]
+    Path(source).write_text(json.dumps(document))
+    assert "all inputs together (anyOf)" in run("models", "add", ENDPOINT, "--from", source).stdout
+    assert "takes  not checked: anyOf\n" in run("models", "show", ENDPOINT).stdout
+    assert ["anyOf"] == json.loads(run("models", "show", ENDPOINT, "--json").stdout)["unchecked"]

@@ -43,6 +43,7 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
         replaced_by=form.replaced_by,
         sources=tuple(_named(sheet.sources, source, "sources") for source in sources),
         examples=family.example | form.example,
+        unchecked=form.unchecked,
     )
 
 
@@ -87,7 +88,7 @@ def _input(sheet: Sheet, name: str, form: FieldForm) -> Input:
         # A list that has to be given has to hold something.
         min_items=form.min_items or (1 if form.many and form.required else None),
         # Types of generated files are called endpoint:Type, to be nobody else's.
-        nested_type="" if plain else form.type.rpartition(":")[2],
+        nested_type="" if plain else form.type.partition(":")[2] or form.type,
         nested=nested,
         also_called=tuple(_drifted(sheet, name)),
     )

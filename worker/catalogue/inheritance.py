@@ -33,8 +33,9 @@ def inherit(entry: Form, endpoint: str, sheet: Sheet, packaged: Model | None) ->
     if before is None:
         return Inheritance(entry=entry)
     rules, lost = _parted(before.rules, set(paths(added.inputs)))
+    rules = [rule for rule in rules if not any(_same(rule, one) for one in added.rules)]
     row = entry["models"][endpoint]
-    row |= _row(before, added, rules, sheet.models[endpoint].price)
+    row |= _row(before, added, [*rules, *added.rules], sheet.models[endpoint].price)
     fields = {field["name"]: field for field in entry["fields"].values()}
     described = Described(inputs=added.inputs, fields=fields, types=entry["types"])
     older = set(row["source"]) & set(sheet.models[endpoint].source)
@@ -51,6 +52,10 @@ def inherit(entry: Form, endpoint: str, sheet: Sheet, packaged: Model | None) ->
 def _parted(rules: tuple[Rule, ...], known: set[str]) -> tuple[list[Rule], list[Rule]]:
     fits = [rule for rule in rules if known.issuperset(rule.names)]
     return fits, [rule for rule in rules if rule not in fits]
+
+
+def _same(one: Rule, other: Rule) -> bool:
+    return type(one) is type(other) and set(one.names) == set(other.names)
 
 
 def _row(before: Model, added: Model, rules: list[Rule], price: str) -> Form:

@@ -17,11 +17,13 @@ Form = dict[str, Any]
 _PLAIN = {"integer": Kind.INTEGER, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
 _WORDS = frozenset({"prompt", "text", "lyrics", "script"})
 # Every keyword that restricts a value: what is not in here says something about it, no more.
-_RESTRICTING = (
+RESTRICTING = (
+    *("anyOf", "oneOf", "allOf", "then", "else", "dependentSchemas", "dependencies"),
     *("enum", "const", "pattern", "format", "minLength", "maxLength", "contentMediaType", "not"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minItems", "maxItems", "uniqueItems", "contains", "prefixItems", "if"),
     *("minProperties", "maxProperties", "dependentRequired", "propertyNames"),
+    *("patternProperties", "unevaluatedProperties", "contentEncoding"),
 )
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 # https://spec.openapis.org/oas/v3.0.4#data-types : sizes in memory, which restrict no JSON.
@@ -83,7 +85,26 @@ def described(schema: Json, form: Form) -> Form:
 
 def unchecked(schema: Json, checked: set[str] | frozenset[str]) -> list[str]:
     """The keywords that restrict the value and are not among those that are checked."""
-    return [key for key in _RESTRICTING if key in schema and key not in checked]
+    return [key for key in RESTRICTING if key in schema and key not in checked]
+
+
+def typed_alike(schema: Json) -> Json:
+    """The schema with one type where it lists null as another, or where its choices tell it."""
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        kinds = [kind for kind in kinds if kind != "null"]
+        return {**schema, "type": kinds[0]} if len(kinds) == 1 else schema
+    if kinds is not None:
+        return schema
+    found = next((kind for kind, types in _JSON_TYPES.items() if _choices(schema, *types)), None)
+    return {**schema, "type": found} if found else schema
+
+
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+}
 
 
 def _choices(schema: Json, *types: type) -> list[Any]:

@@ -39,7 +39,8 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """An endpoint. `outputs` maps the names in a callback's payload to their types, see outputs.py;
-    `sources` say where its row was read; `names` are those of all endpoints beside it.
+    `sources` say where its row was read; `unchecked` are the keywords of its schema about all
+    inputs together that nothing here checks; `names` are those of all endpoints beside it.
     """
 
     endpoint: str
@@ -52,6 +53,7 @@ class Model:
     replaced_by: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
+    unchecked: tuple[str, ...] = ()
     names: Names = field(default_factory=Names, repr=False, compare=False)
 
     @property

@@ -2,21 +2,19 @@
 
 https://fal.ai/api/openapi/queue/openapi.json?endpoint_id=… : version 3.0, a path for the submit
 and one for the result, the schemas among the components, in the order that
-`x-fal-order-properties` gives. What a schema says beyond the catalogue's types becomes `any`,
-which lets any JSON through; keywords beyond a type's own are named as unchecked.
+`x-fal-order-properties` gives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from typing import Literal
 
 from worker.catalogue import keywords, outputs
 from worker.catalogue.errors import Refusal
-from worker.catalogue.inputs import Kind
+from worker.catalogue.fields import Fields
 from worker.catalogue.keywords import Form, Json
 from worker.catalogue.schemas import Schemas, ordered
 
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
-_DEEPEST = 6
 
 
 class UnreadableDescription(Refusal):
@@ -39,36 +37,41 @@ def entry(endpoint: str, document: object, *, source: str) -> Form:
 
 
 class _Reader:
-    """Reads one document; `types` gathers the nested types on the way."""
+    """Reads one document."""
 
     def __init__(self, endpoint: str, document: Json) -> None:
         self.endpoint = endpoint
         self.document = document
         self.schemas = Schemas(document)
-        self.types: dict[str, dict[str, Form]] = {}
-        self._unfinished: set[str] = set()
 
     def entry(self, source: str) -> Form:
         taken = self._schema("post", "", "requestBody")
         given = self._schema("get", "/requests/{request_id}", "responses", "200")
+        reader = Fields(self.schemas, prefix=f"{self.endpoint}:")
+        names = [name for name, _ in ordered(taken)]
         required = set(taken.get("required", ()))
-        fields = {
-            f"{self.endpoint}:{name}": self._field(name, schema, 0) | {"name": name}
-            for name, schema in ordered(taken)
-        }
+        rules, left = _together(taken, set(names) - required)
         model = {
             "request_type": str(taken.get("title", "")),
-            "required": [key for key in fields if key.rpartition(":")[2] in required],
-            "optional": [key for key in fields if key.rpartition(":")[2] not in required],
+            "required": [self._key(name) for name in names if name in required],
+            "optional": [self._key(name) for name in names if name not in required],
+            "rules": rules,
+            "unchecked": left,
             "outputs": outputs.described(self.schemas, given),
-            "source": [f"{self.endpoint}:openapi"],
+            "source": [self._key("openapi")],
         }
         return {
-            "sources": {f"{self.endpoint}:openapi": source},
-            "fields": fields,
-            "types": self.types,
+            "sources": {self._key("openapi"): source},
+            "fields": {
+                self._key(name): reader.field(name, schema) | {"name": name}
+                for name, schema in ordered(taken)
+            },
+            "types": reader.types,
             "models": {self.endpoint: model},
         }
+
+    def _key(self, name: str) -> str:
+        return f"{self.endpoint}:{name}"
 
     def _schema(self, method: Literal["get", "post"], below: str, *steps: str) -> Json:
         path = f"/{self.endpoint}{below}"
@@ -83,42 +86,17 @@ class _Reader:
             raise UnreadableDescription(self.endpoint, sentence) from error
         return schema
 
-    def _field(self, name: str, schema: Json | bool, depth: int) -> Form:
-        schema = self.schemas.resolved(schema)
-        if schema.get("type") == "array" and "items" in schema:
-            item = self.schemas.resolved(schema["items"])
-            if item.get("type") == "array":
-                return keywords.described(schema, {"type": Kind.ANY.value})
-            bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
-            single = self._typed(name, item, depth)
-            left = keywords.unchecked(schema, {"minItems", "maxItems"})
-            left += single.get("unchecked", [])
-            form = {**single, "many": True, **bounds, "unchecked": left}
-            return keywords.described(schema, form)
-        return keywords.described(schema, self._typed(name, schema, depth))
 
-    def _typed(self, name: str, schema: Json, depth: int) -> Form:
-        match schema:
-            case {"type": "string"}:
-                return keywords.string(name, schema)
-            case {"type": "integer" | "number" | "boolean"}:
-                return keywords.plain(schema)
-            case {"type": "object", "properties": {**members}} if members and depth < _DEEPEST:
-                left = keywords.unchecked(schema, frozenset())
-                return {"type": self._nested(schema, members, depth), "unchecked": left}
-        return {"type": Kind.ANY.value}
+def _together(taken: Json, optional: Set[str]) -> tuple[list[Form], list[str]]:
+    """What the schema asks of all inputs together: rules, and keywords that become none."""
+    names = [_only_required(member) for member in taken.get("oneOf", ())]
+    if not names or not optional >= set(names):
+        return [], keywords.unchecked(taken, frozenset())
+    return [{"exactly_one": names}], keywords.unchecked(taken, {"oneOf"})
 
-    def _nested(self, schema: Json, members: Iterable[object], depth: int) -> str:
-        title = schema.get("title") or "Object of " + ", ".join(map(str, members))
-        key = f"{self.endpoint}:{title}"
-        if key in self._unfinished:
-            return Kind.ANY.value  # a type within itself
-        if key not in self.types:
-            self._unfinished.add(key)
-            required = set(schema.get("required", ()))
-            self.types[key] = {
-                name: {**self._field(name, member, depth + 1), "required": name in required}
-                for name, member in ordered(schema)
-            }
-            self._unfinished.remove(key)
-        return key
+
+def _only_required(member: Json) -> str:
+    """The input that is all that this member of a union asks for; "" for any other member."""
+    asked = {key for key in member if key not in {"type", "title", "description"}}
+    names = member.get("required", ())
+    return str(names[0]) if asked == {"required"} and len(names) == 1 else ""

@@ -72,6 +72,7 @@ class ModelForm(FamilyForm):
     status: Status = Status.LISTED
     replaced_by: str = ""
     source: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 class DriftForm(_Form):

@@ -47,6 +47,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     file = directory / f"{endpoint.replace('/', '--')}.json"
     model = _added(directory, file, heir.entry, endpoint)
     loose = [told for row in rows(model.inputs) if (told := _unchecked(row))]
+    loose += [f"all inputs together ({', '.join(model.unchecked)})"] if model.unchecked else []
     if as_json:
         about = {"file": str(file), "unchecked": loose, "kept": heir.kept, "lost": heir.lost}
         print_json({**summary(model), **about})

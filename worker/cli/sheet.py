@@ -19,6 +19,7 @@ def summary(model: Model) -> dict[str, object]:
         "required": [item.name for item in model.inputs if item.required],
         "optional": [item.name for item in model.inputs if not item.required],
         "rules": [rule.sentence for rule in model.rules],
+        "unchecked": list(model.unchecked),
         "outputs": dict(model.outputs),
         "price": model.price_sentence,
     }
@@ -30,9 +31,11 @@ def facts(model: Model) -> dict[str, str]:
     about = f" (confidence {price.confidence}, from {price.source})" if price else ""
     gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
     told = {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
-    rules = "; ".join(rule.sentence for rule in model.rules)
+    rules = [rule.sentence for rule in model.rules]
+    rules += [f"not checked: {', '.join(model.unchecked)}"] if model.unchecked else []
     flags = ", ".join(_flags(model))
-    return told | ({"takes": rules} if rules else {}) | ({"flags": flags} if flags else {})
+    told |= {"takes": "; ".join(rules)} if rules else {}
+    return told | ({"flags": flags} if flags else {})
 
 
 def _flags(model: Model) -> Iterator[str]:
