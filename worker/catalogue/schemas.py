@@ -85,7 +85,7 @@ def _joined(part: Json, beside: Json) -> Json | None:
         both = part["properties"].keys() & beside["properties"].keys()
         if any(part["properties"][name] != beside["properties"][name] for name in both):
             return None
-        joined["properties"] = {**part["properties"], **beside["properties"]}
+        joined["properties"] = {**beside["properties"], **part["properties"]}
     return joined
 
 
