@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
+    model_validator,
 )
 
 from worker.catalogue.addresses import fetchable
@@ -22,19 +23,40 @@ from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled, one_of
 
 
-@lru_cache(maxsize=1024)
-def schema(inputs: tuple[Input, ...]) -> type[BaseModel]:
-    """The pydantic model of these inputs; unknown names are refused, defaults are not filled in.
+class _Closed(BaseModel):
+    """Takes what is declared alone."""
 
-    Its `model_dump(by_alias=True, exclude_unset=True)` is what fal is to be sent.
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Open(BaseModel):
+    """Takes any others as well, with names and values that JSON can carry."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[object, AfterValidator(as_json)]]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for name in self.__pydantic_extra__:
+            encodable(name)
+        return self
+
+
+@lru_cache(maxsize=1024)
+def schema(inputs: tuple[Input, ...], *, additional: bool = False) -> type[BaseModel]:
+    """The pydantic model of these inputs; defaults are not filled in.
+
+    Unknown names are refused, unless `additional`. Its
+    `model_dump(by_alias=True, exclude_unset=True)` is what fal is to be sent.
     """
-    # Field names of our own: an input may be called what BaseModel already calls something.
+    # Field names of our own: an input may be called what BaseModel already calls something, and
+    # no name that a caller gives may hold a control character.
     fields = {
-        f"input_{index}": (_listed(item), Field(... if item.required else None, alias=item.name))
+        f"\0{index}": (_listed(item), Field(... if item.required else None, alias=item.name))
         for index, item in enumerate(inputs)
     }
     made: type[BaseModel] = create_model(  # type: ignore[call-overload]
-        "Arguments", __config__=ConfigDict(extra="forbid"), **fields
+        "Arguments", __base__=_Open if additional else _Closed, **fields
     )
     return made
 
@@ -101,7 +123,7 @@ def _anything(_: Input) -> object:
 
 
 def _object(item: Input) -> object:
-    return schema(item.nested)
+    return schema(item.nested, additional=item.additional)
 
 
 def _unchanged(value: object, validate: ValidatorFunctionWrapHandler) -> object:

@@ -44,6 +44,7 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
         sources=tuple(_named(sheet.sources, source, "sources") for source in sources),
         examples=family.example | form.example,
         unchecked=form.unchecked,
+        additional=form.additional,
     )
 
 

@@ -48,6 +48,7 @@ class Fields:
                 return keywords.plain(schema)
             case {"type": "object", "properties": {**members}} if members and depth < _DEEPEST:
                 form = {"type": self._nested(schema, members, depth)}
+                form |= keywords.additional(schema)
                 return form | {"unchecked": keywords.unchecked(schema, frozenset())}
         return {"type": Kind.ANY.value}
 

@@ -49,7 +49,7 @@ class Input:
     `max_length` of a URL holds for web addresses, `max_megabytes` and `formats`, endings
     of file names, for files that are uploaded.
     `also_called` are the names that other versions give the same thing, `unchecked` the keywords of
-    its schema that nothing here checks.
+    its schema that nothing here checks. With `additional` an object may have other members too.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Input:
     nested: tuple["Input", ...] = ()
     also_called: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    additional: bool = False
     description: str = ""
     example: object = field(default=None, hash=False, compare=False)
 
@@ -109,7 +110,7 @@ class Input:
             Kind.INTEGER: f"a whole number{bounds}",
             Kind.NUMBER: f"a finite number{bounds}",
             Kind.BOOLEAN: "true or false",
-            Kind.OBJECT: "an object with " + ", ".join(member.name for member in self.nested),
+            Kind.OBJECT: f"an object with {self._members()}",
             Kind.ANY: "anything that JSON can carry",
         }
         return phrases[self.kind]
@@ -118,6 +119,10 @@ class Input:
     def allowed_items(self) -> str:
         """How many items a list has to have; it completes "must be …"."""
         return "a list" + span(self.min_items, self.max_items, " item")
+
+    def _members(self) -> str:
+        names = ", ".join(member.name for member in self.nested)
+        return f"{names} and any others" if self.additional else names
 
     def _length(self) -> str:
         if self.min_length is None and self.max_length is None:

@@ -85,7 +85,18 @@ def described(schema: Json, form: Form) -> Form:
 
 def unchecked(schema: Json, checked: set[str] | frozenset[str]) -> list[str]:
     """The keywords that restrict the value and are not among those that are checked."""
-    return [key for key in RESTRICTING if key in schema and key not in checked]
+    found = [key for key in RESTRICTING if key in schema and key not in checked]
+    # As a schema it says what others have to be; true and false are checked.
+    others = schema.get("additionalProperties")
+    return found + (["additionalProperties"] if isinstance(others, Mapping) and others else [])
+
+
+def additional(schema: Json) -> Form:
+    """Whether an object takes other members than its properties, as a part of its form.
+
+    A schema that does not say so takes them too, by the standard; fal's say nothing and mean no.
+    """
+    return {"additional": True} if schema.get("additionalProperties", False) is not False else {}
 
 
 def typed_alike(schema: Json) -> Json:

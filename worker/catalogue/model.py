@@ -20,7 +20,7 @@ from worker.catalogue.examples import example
 from worker.catalogue.inputs import Input
 from worker.catalogue.names import Names
 from worker.catalogue.outputs import certain_file
-from worker.catalogue.problems import in_order, problem
+from worker.catalogue.problems import in_order, misplaced, problem
 from worker.catalogue.rules import Rule
 from worker.catalogue.typed import typed
 from worker.prices import Basis, Estimate, Price
@@ -40,7 +40,8 @@ class Status(StrEnum):
 class Model:
     """An endpoint. `outputs` maps the names in a callback's payload to their types, see outputs.py;
     `sources` say where its row was read; `unchecked` are the keywords of its schema about all
-    inputs together that nothing here checks; `names` are those of all endpoints beside it.
+    inputs together that nothing here checks; with `additional` it takes inputs of other names
+    as well; `names` are those of all endpoints beside it.
     """
 
     endpoint: str
@@ -54,6 +55,7 @@ class Model:
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
     unchecked: tuple[str, ...] = ()
+    additional: bool = False
     names: Names = field(default_factory=Names, repr=False, compare=False)
 
     @property
@@ -77,12 +79,15 @@ class Model:
         given = {str(name): value for name, value in arguments.items()}
         found = list(problems)
         try:
-            checked = dumped(schema(self.inputs).model_validate(given), given)
+            form = schema(self.inputs, additional=self.additional)
+            checked = dumped(form.model_validate(given), given)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
             taker = partial(self.names.taker, asking=self.endpoint)
             found += [problem(error, self.inputs, taker) for error in errors]
         found += [broken for rule in self.rules for broken in rule.problems(given)]
+        if self.additional:
+            found += misplaced(given, self.inputs)
         if found:
             raise InvalidArguments(self.endpoint, in_order(found, given))
         return checked

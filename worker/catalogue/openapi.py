@@ -59,6 +59,7 @@ class _Reader:
             "unchecked": left,
             "outputs": outputs.described(self.schemas, given),
             "source": [self._key("openapi")],
+            **keywords.additional(taken),
         }
         return {
             "sources": {self._key("openapi"): source},

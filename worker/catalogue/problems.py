@@ -1,6 +1,6 @@
 """pydantic's errors told in the words of the endpoint: what is allowed, and the nearest name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
@@ -9,6 +9,7 @@ from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 
 _OURS = {"unprintable", "empty", "not_url", "not_public", "url_too_long", "not_json"}
+_UNKNOWN = "is not an input of this endpoint"
 _MINTED = "falhook mints the callback address of each job itself; leave it out"
 _RESERVED = {
     "webhook_url": _MINTED,
@@ -36,6 +37,14 @@ def problem(error: ErrorDetails, inputs: tuple[Input, ...], taker: Callable[[str
         message=message,
         hint=_hint(item, error),
     )
+
+
+def misplaced(given: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[Problem]:
+    """Callback addresses among the inputs of an endpoint that takes any; fal would ignore them."""
+    known = {item.name for item in inputs}
+    for name in given:
+        if _RESERVED.get(name) == _MINTED and name not in known:
+            yield Problem(path=name, value="", message=_UNKNOWN, hint=_MINTED)
 
 
 def path(loc: Sequence[str | int]) -> str:
@@ -76,7 +85,7 @@ def _unknown(
     return Problem(
         path=path(loc),
         value=shown(value, words=True),
-        message="is not an input of this endpoint",
+        message=_UNKNOWN,
         hint=_RESERVED.get(name) or _right_name(name, inputs, known),
     )
 

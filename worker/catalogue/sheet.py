@@ -50,6 +50,7 @@ class FieldForm(_Form):
     example: Any = None
     rules: tuple[Rule, ...] = ()
     unchecked: tuple[str, ...] = ()
+    additional: bool = False
 
 
 class FamilyForm(_Form):
@@ -73,6 +74,7 @@ class ModelForm(FamilyForm):
     replaced_by: str = ""
     source: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    additional: bool = False
 
 
 class DriftForm(_Form):

@@ -19,6 +19,7 @@ def summary(model: Model) -> dict[str, object]:
         "required": [item.name for item in model.inputs if item.required],
         "optional": [item.name for item in model.inputs if not item.required],
         "rules": [rule.sentence for rule in model.rules],
+        "additional": model.additional,
         "unchecked": list(model.unchecked),
         "outputs": dict(model.outputs),
         "price": model.price_sentence,
@@ -32,6 +33,7 @@ def facts(model: Model) -> dict[str, str]:
     gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
     told = {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
     rules = [rule.sentence for rule in model.rules]
+    rules += ["inputs of any other name"] if model.additional else []
     rules += [f"not checked: {', '.join(model.unchecked)}"] if model.unchecked else []
     flags = ", ".join(_flags(model))
     told |= {"takes": "; ".join(rules)} if rules else {}
