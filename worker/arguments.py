@@ -78,7 +78,7 @@ def _words(item: Input) -> object:
     bounds = Field(strict=True, min_length=item.min_length, max_length=item.max_length)
     # Before it is a string: pydantic's own word for a lone surrogate says nothing of it.
     first = BeforeValidator(encodable)
-    return Annotated[str, first, bounds, *([AfterValidator(filled)] if item.required else [])]
+    return Annotated[str, first, bounds, *([] if item.may_be_empty else [AfterValidator(filled)])]
 
 
 def _url(item: Input) -> object:

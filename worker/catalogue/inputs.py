@@ -21,6 +21,7 @@ _FAMILIES: Mapping[str, frozenset[str]] = {
     # https://fal.ai/models/fal-ai/kling-video/create-voice : mp3, wav, mp4 or mov.
     "voice": frozenset({"audio", "video"}),
 }
+_ID = re.compile(r"(.*_)?ids?")
 
 
 class Kind(StrEnum):
@@ -120,6 +121,11 @@ class Input:
         """How many items a list has to have; it completes "must be …"."""
         return "a list" + span(self.min_items, self.max_items, " item")
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a string without words is taken; no required one, no item and no id is."""
+        return not (self.required or self.many or _ID.fullmatch(self.name))
+
     def _members(self) -> str:
         names = ", ".join(member.name for member in self.nested)
         return f"{names} and any others" if self.additional else names
@@ -127,7 +133,7 @@ class Input:
     def _length(self) -> str:
         if self.min_length is None and self.max_length is None:
             return ""
-        least = self.min_length or (1 if self.required else None)
+        least = self.min_length or (None if self.may_be_empty else 1)
         return span(least, self.max_length, " character")
 
 
