@@ -1,7 +1,7 @@
 """Addresses that fal can fetch: on the internet, or with the data inside."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
@@ -13,8 +13,16 @@ _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 # The URL standard skips further slashes, so that https:///x becomes the host x.
 _NO_AUTHORITY = re.compile(r"https?://(?:[/?#\\]|$)", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# RFC 6761, RFC 6762; ICANN keeps .internal for private networks (2024).
-_NEVER_PUBLIC = frozenset({"localhost", "local", "internal"})
+# RFC 6761, RFC 6762 with its appendix G, RFC 7686, RFC 9476; ICANN keeps .internal for private
+# networks (2024) and delegates neither .corp, .home nor .mail (2018).
+_NEVER_PUBLIC = frozenset(
+    {"localhost", "local", "test", "invalid", "internal", "intranet", "private", "corp", "home"}
+    | {"lan", "mail", "localdomain", "onion", "alt"}
+)
+_HOME = ["home", "arpa"]  # RFC 8375
+# https://www.iana.org/assignments/ipv6-address-space : all of IPv6 that is given out.
+_IPV6 = IPv6Network("2000::/3")
+_IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))  # RFC 4291, RFC 6052
 
 
 def fetchable(max_length: int | None, value: str) -> str:
@@ -47,11 +55,14 @@ def _check_web_address(max_length: int | None, value: str) -> None:
         )
     invalid = PydanticCustomError("not_url", "must be a URL with a valid host")
     try:
-        host = _WEB_ADDRESS.validate_python(value).host or ""
+        url = _WEB_ADDRESS.validate_python(value)
     except ValidationError as error:
         raise invalid from error
     if _NO_AUTHORITY.match(value):
         raise invalid
+    if url.port == 0:
+        raise PydanticCustomError("not_url", "must be a URL with a port of 1 to 65535, or none")
+    host = url.host or ""
     address = _as_ip(host)
     labels = host.removesuffix(".").split(".")
     if address is None and not all(map(_LABEL.fullmatch, labels)):
@@ -66,15 +77,23 @@ def _as_ip(host: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(host.strip("[]"))
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return address if isinstance(address, IPv4Address) else _ipv4_inside(address) or address
+
+
+def _ipv4_inside(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that gateways make of it, if any."""
+    if any(address in network for network in _IPV4_INSIDE):
+        return IPv4Address(address.packed[-4:])
+    return address.sixtofour
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    return address.is_global and not address.is_multicast
+    given_out = isinstance(address, IPv4Address) or address in _IPV6
+    return given_out and address.is_global and not address.is_multicast
 
 
 def _is_public_name(labels: list[str]) -> bool:
-    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC
+    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC and labels[-2:] != _HOME
 
 
 def _looks_local(value: str) -> bool:
