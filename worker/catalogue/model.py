@@ -17,10 +17,11 @@ from worker.catalogue.errors import (
     shown,
 )
 from worker.catalogue.examples import example
+from worker.catalogue.foreign_names import misplaced
 from worker.catalogue.inputs import Input
 from worker.catalogue.names import Names
 from worker.catalogue.outputs import certain_file
-from worker.catalogue.problems import in_order, misplaced, problem
+from worker.catalogue.problems import in_order, problem
 from worker.catalogue.rules import Rule
 from worker.catalogue.typed import typed
 from worker.prices import Basis, Estimate, Price

@@ -72,7 +72,7 @@ class Needs:
         given = arguments.get(self.input)
         if given is not None and arguments.get(self.needs) != self.equal:
             message = f'is only taken with {self.needs} "{self.equal}"'
-            yield Problem(path=self.input, value=shown(given), message=message)
+            yield Problem(path=self.input, value=shown(given, words=True), message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
