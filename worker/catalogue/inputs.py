@@ -11,11 +11,10 @@ MEGABYTE = 1024 * 1024
 # Where fal states no bound of its own.
 MAX_MEGABYTES: Mapping[str, int] = {"image": 50, "audio": 50, "video": 200}
 _ALL = frozenset(MAX_MEGABYTES)
-# What the words in an input's name say about the files that it takes.
+# What the words in an input's name say about the files that it takes; a mask may be of either kind.
 _FAMILIES: Mapping[str, frozenset[str]] = {
     "image": frozenset({"image"}),
     "images": frozenset({"image"}),
-    "mask": frozenset({"image"}),
     "video": frozenset({"video"}),
     "audio": frozenset({"audio"}),
     # https://fal.ai/models/fal-ai/kling-video/create-voice : mp3, wav, mp4 or mov.
@@ -87,7 +86,8 @@ class Input:
     def families(self) -> frozenset[str]:
         """The families of media (image, video, audio) that a file for this input may be of."""
         words = re.split(r"[^a-z]+", self.name.lower())
-        return next((_FAMILIES[word] for word in words if word in _FAMILIES), _ALL)
+        mask = _FAMILIES["image"] if "mask" in words else _ALL
+        return next((_FAMILIES[word] for word in words if word in _FAMILIES), mask)
 
     @property
     def max_bytes(self) -> int:
