@@ -82,7 +82,7 @@ def _words(item: Input) -> object:
 
 
 def _url(item: Input) -> object:
-    address = AfterValidator(partial(fetchable, item.max_length))
+    address = AfterValidator(partial(fetchable, item))
     return Annotated[str, BeforeValidator(encodable), Field(strict=True), address]
 
 

@@ -6,12 +6,16 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from worker.catalogue.inputs import Input
 from worker.catalogue.strings import STAGED
+from worker.media_type import BY_EXTENSION, formats
 
 _DATA_URI = re.compile(r"data:[^,]*,.")
 _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 # The URL standard skips further slashes, so that https:///x becomes the host x.
 _NO_AUTHORITY = re.compile(r"https?://(?:[/?#\\]|$)", re.IGNORECASE)
+# A file that cannot be used, of which Staging.stage has told.
+_TOLD = f"{'0' * 64}.none"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # RFC 6761, RFC 6762 with its appendix G, RFC 7686, RFC 9476; ICANN keeps .internal for private
 # networks (2024) and delegates neither .corp, .home nor .mail (2018).
@@ -25,10 +29,14 @@ _IPV6 = IPv6Network("2000::/3")
 _IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))  # RFC 4291, RFC 6052
 
 
-def fetchable(max_length: int | None, value: str) -> str:
-    """A URL that fal can fetch, or a data URI; `max_length` bounds web addresses alone."""
+def fetchable(item: Input, value: str) -> str:
+    """A URL that fal can fetch, a data URI, or a file in storage of a kind that the input takes.
+
+    The input's `max_length` bounds web addresses alone.
+    """
     scheme = value[:8].lower()
-    if STAGED.fullmatch(value):
+    if staged := STAGED.fullmatch(value):
+        _check_staged(item, staged[1])
         return value
     if not value:
         raise PydanticCustomError("empty", "must not be empty")
@@ -38,12 +46,22 @@ def fetchable(max_length: int | None, value: str) -> str:
         if not _DATA_URI.match(value):
             raise PydanticCustomError("not_url", "must be a data URI with data after a comma")
     elif scheme.startswith(("http://", "https://")):
-        _check_web_address(max_length, value)
+        _check_web_address(item.max_length, value)
     else:
         # Told in the words of the input, see Input.allowed.
         kind = "local" if _looks_local(value) else "no_address"
         raise PydanticCustomError(kind, "must be an address")
     return value
+
+
+def _check_staged(item: Input, name: str) -> None:
+    ending = name.rpartition(".")[2]
+    media = BY_EXTENSION.get(ending)
+    fits = media is not None and media.family in item.families
+    if name == _TOLD or (fits and ending in (item.formats or BY_EXTENSION)):
+        return
+    endings = ", ".join(item.formats) or formats(item.families)
+    raise PydanticCustomError("wrong_media", f"must be a file in storage of the kind {endings}")
 
 
 def _check_web_address(max_length: int | None, value: str) -> None:

@@ -13,7 +13,7 @@ from worker.catalogue.typed import is_words
 
 # What pydantic tells of names: one with a lone surrogate, one that is no text.
 _NAMES = {"string_unicode", "invalid_key"}
-_OURS = {"unprintable", "empty", "not_url", "not_public", "url_too_long", "not_json"}
+_OURS = {"unprintable", "empty", "not_url", "not_public", "url_too_long", "not_json", "wrong_media"}
 
 
 def problem(error: ErrorDetails, inputs: tuple[Input, ...], taker: Callable[[str], str]) -> Problem:
