@@ -8,7 +8,7 @@ import pytest
 
 from tests.catalogue_factories import CATALOGUE, Arguments, kling
 from tests.openapi_factories import ENDPOINT, taking
-from worker.catalogue import build, openapi, sheet
+from worker.catalogue import build, files, openapi
 from worker.catalogue.inheritance import Inheritance, inherit
 from worker.models import InvalidArguments, Kind, Model, sheet_with
 
@@ -38,7 +38,7 @@ def heir_of(before: Model, inputs: Any) -> Inheritance:
 def model_of(heir: Inheritance) -> Model:
     """The model that it makes, with the prices of the package."""
     prices = PACKAGED.model_dump(include={"prices"})
-    (model,) = build.models(sheet.checked({**prices, **heir.entry}, "a test"))
+    (model,) = build.models(files.checked({**prices, **heir.entry}, "a test"))
     return model
 
 
@@ -132,11 +132,11 @@ def test_a_limit_that_fal_lifts_is_gone() -> None:
     """Of a description that took the place of another; the package's limits stay even then."""
     path = "acme/dolly/other"
     older = described(path, {"prompt": TEXT | {"maxLength": 5}})
-    rows = sheet.checked(older, "a test")
+    rows = files.checked(older, "a test")
     assert () == inherit(described(path, {"prompt": TEXT}), path, rows, None).kept
     packaged = kling("lipsync/text-to-video")
     older = described(packaged.endpoint, LINE)
-    rows = sheet.checked(older, "a test")
+    rows = files.checked(older, "a test")
     heir = inherit(described(packaged.endpoint, LINE), packaged.endpoint, rows, packaged)
     assert ("text of at most 120 characters",) == heir.kept
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,8 +21,6 @@ from tests.catalogue_factories import (
     spoilt,
 )
 from worker.models import (
-    BrokenCatalogue,
-    Catalogue,
     InvalidArguments,
     Kind,
     Model,
@@ -646,45 +643,3 @@ def test_every_row_of_the_catalogue_is_described_and_sourced() -> None:
         if not row["description"]
     ]
     assert [] == undescribed
-
-
-OWN = """
-[models."acme/dolly/text-to-video"]
-family = "text-to-video"
-price = "v2-master"
-inputs.prompt = { max_length = 5 }
-"""
-
-
-def test_a_users_own_endpoint_is_a_few_lines_of_data(tmp_path: Path) -> None:
-    """A directory of the user's adds endpoints that use the families of ours."""
-    (tmp_path / "own.toml").write_text(OWN)
-    model = Catalogue.load(extra=tmp_path).find("acme/dolly/text-to-video")
-    assert {"prompt": "a cat"} == model.check({"prompt": "a cat"})
-    assert list(refused(model, {"prompt": "a kitten"})) == ["prompt"]
-    assert Kind.NUMBER is next(item.kind for item in model.inputs if item.name == "cfg_scale")
-    with pytest.raises(UnknownEndpoint):
-        Catalogue.load().find("acme/dolly/text-to-video")
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ('[models."a/b"]\nfamly = "text-to-video"', "models.a/b.famly"),
-        ('[models."a/b"]\nfamily = "nothing"', "families.nothing"),
-        ('[models."a/b"]\nrequired = ["nothing"]', "fields.nothing"),
-        ('[models."a/b"]\nrequired = ["prompt"]\ninputs.prompt = { max_len = 5 }', "max_len"),
-        (
-            '[models."a/b"]\nrequired = ["prompt"]\nrules = [{ exactly_one = ["promt"] }]',
-            "the input promt in a rule",
-        ),
-        ("[models", "own.toml"),
-    ],
-)
-def test_a_broken_catalogue_is_refused_by_file_and_key(
-    tmp_path: Path, text: str, told: str
-) -> None:
-    """A misspelt key, a name that leads nowhere and bad TOML are named, not passed over."""
-    (tmp_path / "own.toml").write_text(text)
-    with pytest.raises(BrokenCatalogue, match=told):
-        Catalogue.load(extra=tmp_path)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT, of, read
-from worker.catalogue import build, openapi, sheet
+from worker.catalogue import build, files, openapi
 from worker.models import Catalogue, InvalidArguments, Kind, Refusal, rows
 
 FRAMES = [{"image_url": "https://example.com/a.png"}]
@@ -196,7 +196,7 @@ def test_any_schema_makes_an_input_or_is_refused(kind: str, keywords: dict[str, 
     with suppress(Refusal):
         entry = openapi.entry(ENDPOINT, document, source="a test")
         tables = json.loads(json.dumps(entry))
-        (model,) = build.models(sheet.checked(tables, "a test"))
+        (model,) = build.models(files.checked(tables, "a test"))
         assert rows(model.inputs)
         model.check(model.example())
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from worker.catalogue import build, sheet
+from worker.catalogue import build, files
 from worker.catalogue.errors import (
     BrokenCatalogue,
     InvalidArguments,
@@ -26,6 +26,7 @@ from worker.catalogue.examples import Row, rows
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.model import Model, Status
 from worker.catalogue.names import Names
+from worker.catalogue.sheet import Sheet
 from worker.prices import Estimate, Price
 
 __all__ = [
@@ -113,9 +114,9 @@ def _holds(model: Model, words: list[str]) -> bool:
 
 @cache
 def _packaged() -> Catalogue:
-    return Catalogue(build.models(sheet.read([_PACKAGED])))
+    return Catalogue(build.models(files.read([_PACKAGED])))
 
 
-def sheet_with(extra: Path) -> sheet.Sheet:
+def sheet_with(extra: Path) -> Sheet:
     """The rows of this package with a directory's own over them. Raises BrokenCatalogue."""
-    return sheet.read([_PACKAGED, extra])
+    return files.read([_PACKAGED, extra])

@@ -1,11 +1,12 @@
 """From the catalogue's files to models: families unfolded, names looked up."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from worker.catalogue.errors import BrokenCatalogue
+from worker.catalogue.faults import did_you_mean, fault
 from worker.catalogue.inputs import Input, Kind, paths
 from worker.catalogue.model import Model
 from worker.catalogue.rules import Rule
@@ -19,12 +20,9 @@ def models(sheet: Sheet) -> Iterator[Model]:
     for endpoint, form in sheet.models.items():
         try:
             yield _model(sheet, endpoint, form)
-        except _Missing as missing:
-            raise BrokenCatalogue(
-                f"models.{endpoint} names {missing}, which is not there"
-            ) from None
-        except ValidationError as invalid:
-            raise BrokenCatalogue(f"models.{endpoint}.inputs is wrong: {invalid}") from invalid
+        except _Broken as broken:
+            where = sheet.where("models", endpoint)
+            raise BrokenCatalogue(f"{where} {broken}") from None
 
 
 def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
@@ -32,6 +30,9 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
     sources = form.source or tuple(sheet.sources)[:1]
     fields = dict(_fields(sheet, family, form))
     inputs = tuple(_input(sheet, name, field) for name, field in fields.items())
+    examples = family.example | form.example
+    for name in examples:
+        _require(name, list(fields), f"example.{name}")
     return Model(
         endpoint=endpoint,
         request_type=form.request_type,
@@ -42,7 +43,7 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
         status=form.status,
         replaced_by=form.replaced_by,
         sources=tuple(_named(sheet.sources, source, "sources") for source in sources),
-        examples=family.example | form.example,
+        examples=examples,
         unchecked=form.unchecked,
         additional=form.additional,
     )
@@ -55,30 +56,44 @@ def _outputs(family: FamilyForm, form: ModelForm) -> dict[str, str]:
 
 def _rules(inputs: tuple[Input, ...], forms: Iterable[FamilyForm | FieldForm]) -> tuple[Rule, ...]:
     rules = tuple(rule for form in forms for rule in form.rules)
-    known = set(paths(inputs))
-    unknown = (name for rule in rules for name in rule.names if name not in known)
-    for name in unknown:
-        raise _Missing(f"the input {name} in a rule")
+    known = list(paths(inputs))
+    for name in (name for rule in rules for name in rule.names):
+        _require(name, known, f"the input {name} in a rule")
     return rules
 
 
 def _fields(sheet: Sheet, family: FamilyForm, form: ModelForm) -> Iterator[tuple[str, FieldForm]]:
     keys = [(key, True) for key in family.required + form.required]
     keys += [(key, False) for key in family.optional + form.optional]
-    for key, required in keys:
-        field = _named(sheet.fields, key, "fields")
-        name = field.name or key
+    found = [(_named(sheet.fields, key, "fields"), key, required) for key, required in keys]
+    names = [field.name or key for field, key, _ in found]
+    for name in (*family.inputs, *form.inputs):
+        _require(name, names, f"inputs.{name}")
+    for name, (field, _, required) in zip(names, found, strict=True):
         changes: dict[str, Any] = family.inputs.get(name, {}) | form.inputs.get(name, {})
         merged = field.model_dump(exclude_unset=True) | changes | {"required": required}
-        yield name, FieldForm.model_validate(merged)
+        yield name, _changed(name, merged)
 
 
-def _input(sheet: Sheet, name: str, form: FieldForm) -> Input:
+def _changed(name: str, merged: Mapping[str, Any]) -> FieldForm:
+    try:
+        return FieldForm.model_validate(merged)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        told = fault(first, above=("inputs", name))
+        raise _Broken(f"is wrong at {told}") from invalid
+
+
+def _input(sheet: Sheet, name: str, form: FieldForm, above: tuple[str, ...] = ()) -> Input:
+    """The input; `above` are the types within which it stands."""
     nested: tuple[Input, ...] = ()
     plain = form.type in set(Kind)
     if not plain:
         members = _named(sheet.types, form.type, "types")
-        nested = tuple(_input(sheet, member, field) for member, field in members.items())
+        if form.type in above:
+            raise _Broken(f'holds types.{form.type} within itself; give it the type "any" there')
+        within = (*above, form.type)
+        nested = tuple(_input(sheet, member, field, within) for member, field in members.items())
     choices = form.choices
     bounds = form.model_dump(exclude={"name", "type", "choices", "min_items", "rules"})
     return Input(
@@ -101,11 +116,15 @@ def _drifted(sheet: Sheet, name: str) -> Iterator[str]:
             yield from (other for other in group if other != name)
 
 
-class _Missing(Exception):
-    """A name that no table has."""
+class _Broken(Exception):
+    """What is wrong with an endpoint, behind its name."""
 
 
 def _named(table: Mapping[str, T], name: str, where: str) -> T:
-    if name not in table:
-        raise _Missing(f"{where}.{name}")
+    _require(name, table, f"{where}.{name}")
     return table[name]
+
+
+def _require(name: str, known: Collection[str], told: str) -> None:
+    if name not in known:
+        raise _Broken(f"names {told}, which is not there{did_you_mean(name, known)}")

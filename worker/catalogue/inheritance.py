@@ -3,12 +3,13 @@
 from dataclasses import asdict, dataclass
 
 from worker.catalogue import build
+from worker.catalogue.files import checked
 from worker.catalogue.inputs import paths
 from worker.catalogue.keywords import Form
 from worker.catalogue.limits import Described
 from worker.catalogue.model import Model
 from worker.catalogue.rules import Rule
-from worker.catalogue.sheet import Sheet, checked
+from worker.catalogue.sheet import Sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,20 @@
 """The form of the catalogue's files: a misspelt key or a wrong type is refused by file and key."""
 
-import json
-import tomllib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
-    ValidationError,
+    PrivateAttr,
 )
+from pydantic_core import PydanticCustomError
 
-from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.model import Status
 from worker.catalogue.rules import Rule
 from worker.media_type import BY_EXTENSION
@@ -83,6 +81,19 @@ class DriftForm(_Form):
     names: tuple[tuple[str, ...], ...] = ()
 
 
+def _charged(price: Price) -> Price:
+    """The price, if each of its rates is one that a bill can have."""
+    if price.per_second < 0:
+        told = {"rate": str(price.per_second)}
+        raise PydanticCustomError("rate", 'per_second "{rate}" must be 0 or more', told)
+    variants = {"first": price.first, "silent": price.silent, "voice": price.voice}
+    for name, rate in variants.items():
+        if rate is not None and rate <= 0:
+            told = {"name": name, "rate": str(rate)}
+            raise PydanticCustomError("rate", '{name} "{rate}" must be above 0, or left out', told)
+    return price
+
+
 class Sheet(_Form):
     """All files of the catalogue as one."""
 
@@ -90,47 +101,18 @@ class Sheet(_Form):
     choices: dict[str, tuple[str, ...]] = {}
     fields: dict[str, FieldForm] = {}
     types: dict[str, dict[str, FieldForm]] = {}
-    prices: dict[str, Price] = {}
+    prices: dict[str, Annotated[Price, AfterValidator(_charged)]] = {}
     families: dict[str, FamilyForm] = {}
     models: dict[str, ModelForm] = {}
     drift: DriftForm = DriftForm()
+    _origins: Mapping[tuple[str, str], Path] = PrivateAttr(default_factory=dict)
 
+    def read_from(self, origins: Mapping[tuple[str, str], Path]) -> Self:
+        """The sheet, which knows from now on which file a table's key is from."""
+        self._origins = origins
+        return self
 
-def read(directories: Iterable[Path]) -> Sheet:
-    """The files of all directories as one sheet; of two entries of one name the later holds.
-
-    Raises BrokenCatalogue, naming the file, and the key where there is one.
-    """
-    merged: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for file in (file for directory in directories for file in _files(directory)):
-        for table, entries in _parse(file).items():
-            merged[table].update(entries)
-    return Sheet.model_validate(merged)
-
-
-def _files(directory: Path) -> list[Path]:
-    return sorted(file for file in directory.glob("*.*") if file.suffix in _PARSERS)
-
-
-# Written by hand and by `falhook models add`.
-_PARSERS: Mapping[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
-
-
-def _parse(file: Path) -> dict[str, dict[str, Any]]:
-    form = file.suffix[1:].upper()
-    try:
-        tables: dict[str, dict[str, Any]] = _PARSERS[file.suffix](file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as bad:
-        raise BrokenCatalogue(f"{file} cannot be read as {form}: {bad}") from bad
-    checked(tables, str(file))
-    return tables
-
-
-def checked(tables: Mapping[str, Any], source: str) -> Sheet:
-    """The tables as a sheet. Raises BrokenCatalogue, naming their source and the key."""
-    try:
-        return Sheet.model_validate(tables)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BrokenCatalogue(f"{source} is wrong at {where}: {first['msg']}") from invalid
+    def where(self, table: str, key: str) -> str:
+        """`own.toml: models.a/b`, without a file for what was read from none."""
+        file = self._origins.get((table, key))
+        return f"{file}: {table}.{key}" if file else f"{table}.{key}"

@@ -1,0 +1,59 @@
+"""The catalogue's files as one sheet; what is wrong in one is told by file, key and value."""
+
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from worker.catalogue.errors import BrokenCatalogue
+from worker.catalogue.faults import fault
+from worker.catalogue.sheet import Sheet
+
+
+def read(directories: Iterable[Path]) -> Sheet:
+    """The files of all directories as one sheet; of two entries of one name the later holds.
+
+    Hidden files are none of them: editors lay such ones beside. Raises BrokenCatalogue, naming
+    the file, and the key where there is one.
+    """
+    merged: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    origins: dict[tuple[str, str], Path] = {}
+    for file in (file for directory in directories for file in _files(directory)):
+        for table, entries in _parse(file).items():
+            merged[table].update(entries)
+            origins |= {(table, key): file for key in entries}
+    return Sheet.model_validate(merged).read_from(origins)
+
+
+def _files(directory: Path) -> list[Path]:
+    found = directory.glob("[!.]*.*")
+    return sorted(file for file in found if file.suffix in _PARSERS)
+
+
+# Written by hand and by `falhook models add`.
+_PARSERS: Mapping[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+
+def _parse(file: Path) -> dict[str, dict[str, Any]]:
+    form = file.suffix[1:].upper()
+    try:
+        tables: dict[str, dict[str, Any]] = _PARSERS[file.suffix](file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as bad:
+        raise BrokenCatalogue(f"{file} cannot be read as {form}: {bad}") from bad
+    except RecursionError:
+        raise BrokenCatalogue(f"{file} cannot be read as {form}: it nests too deeply") from None
+    checked(tables, str(file))
+    return tables
+
+
+def checked(tables: Mapping[str, Any], source: str) -> Sheet:
+    """The tables as a sheet. Raises BrokenCatalogue, naming their source, the key and the value."""
+    try:
+        return Sheet.model_validate(tables)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        raise BrokenCatalogue(f"{source} is wrong at {fault(first)}") from invalid
