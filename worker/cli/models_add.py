@@ -12,6 +12,7 @@ from worker.catalogue.inheritance import inherit
 from worker.catalogue.keywords import Form
 from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.cli.described_files import make_room
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
 from worker.models import Catalogue, Kind, Model, Refusal, Row, UnknownEndpoint, rows, sheet_with
@@ -44,7 +45,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     source = source or openapi.URL.format(endpoint=endpoint)
     described = openapi.entry(endpoint, _description(source), source=source)
     heir = inherit(described, endpoint, sheet_with(directory), _packaged(endpoint))
-    file = directory / f"{endpoint.replace('/', '--')}.json"
+    file = make_room(directory, endpoint)
     model = _added(directory, file, heir.entry, endpoint)
     loose = [told for row in rows(model.inputs) if (told := _unchecked(row))]
     loose += [f"all inputs together ({', '.join(model.unchecked)})"] if model.unchecked else []
