@@ -11,6 +11,7 @@ from worker.catalogue import openapi
 from worker.catalogue.inheritance import inherit
 from worker.models import InvalidArguments, Kind
 
+_REF = "#/components/schemas/{}"
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 ON, OFF = {"const": "on"}, {"const": "off", "title": "Off"}
 OBJECT = {"type": "object", "properties": {"a": TEXT, "b": TEXT}}
@@ -67,6 +68,26 @@ def test_the_parts_of_a_schema_are_joined(tmp_path: Path) -> None:
     assert {"image_url": True, "inner": False, "extra": False, "name": True, "loud": False} == (
         members
     )
+
+
+@pytest.mark.parametrize("parts", [["Wide", "Named"], ["Named", "Wide"]])
+def test_components_that_are_joined_of_parts_are_joined(tmp_path: Path, parts: list[str]) -> None:
+    """The parts of one do not stand in for those of another."""
+    document = taking({"given": {"allOf": [{"$ref": _REF.format(name)} for name in parts]}})
+    document["components"]["schemas"] |= {
+        "Wide": {"allOf": [{"$ref": _REF.format("Size")}, {"properties": {"depth": FLAG}}]},
+        "Named": {"allOf": [{"type": "object", "properties": {"name": TEXT}}]},
+    }
+    (item,) = read(tmp_path, document).inputs
+    assert {"width", "height", "depth", "name"} == {member.name for member in item.nested}
+
+
+def test_a_place_that_contradicts_its_component_is_told(tmp_path: Path) -> None:
+    """Its own bound holds there; that the component's does not is named."""
+    document = taking({"given": {"$ref": _REF.format("Code"), "maxLength": 3}})
+    document["components"]["schemas"]["Code"] = {"type": "string", "maxLength": 2}
+    (item,) = read(tmp_path, document).inputs
+    assert (Kind.STRING, 3, ("allOf",)) == (item.kind, item.max_length, item.unchecked)
 
 
 def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:

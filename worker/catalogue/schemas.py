@@ -8,7 +8,7 @@ _DEEPEST = 24
 _REF = "#/components/schemas/"
 _UNIONS = ("anyOf", "oneOf")
 # Keywords of which two schemas that hold together cannot both have their own.
-_DECIDING = frozenset({"type", "items", "additionalProperties", "allOf", *RESTRICTING})
+_DECIDING = frozenset({"type", "items", "additionalProperties", *RESTRICTING}) - {"allOf"}
 
 
 class Schemas:
@@ -38,7 +38,10 @@ class Schemas:
         if "$ref" in schema:
             name = str(schema["$ref"]).removeprefix(_REF)
             component = self._document["components"]["schemas"][name]
-            return {"$id": name, **component, **_without(schema, "$ref")}
+            beside = _without(schema, "$ref")
+            # What a place says of a component otherwise holds there, but is not all that holds.
+            whole = _joined(component, beside) or {**component, **beside, "allOf": [component]}
+            return {**whole, "$id": schema.get("$id", name)}
         if parts := schema.get("allOf"):
             first, *others = parts
             beside = _without(schema, "allOf") | ({"allOf": others} if others else {})
@@ -79,8 +82,8 @@ def _joined(part: Json, beside: Json) -> Json | None:
     if any(part[key] != beside[key] for key in shared & _DECIDING):
         return None
     joined = {**part, **beside}
-    if "required" in shared:
-        joined["required"] = [*part["required"], *beside["required"]]
+    for key in shared & {"required", "allOf"}:
+        joined[key] = [*part[key], *beside[key]]
     if "properties" in shared:
         both = part["properties"].keys() & beside["properties"].keys()
         if any(part["properties"][name] != beside["properties"][name] for name in both):
