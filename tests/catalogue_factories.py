@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from worker.catalogue.rules import AtMost, ExactlyOne, Needs, SomeOf
-from worker.models import Catalogue, Input, Kind, Model, Status
+from worker.models import Catalogue, Input, InvalidArguments, Kind, Model, Problem, Status
 
 Arguments = dict[str, Any]
 
@@ -164,3 +165,10 @@ def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
     bad += [] if item.maximum is None else [item.maximum + 1]
     bad += ["x" * (item.max_length + 1)] if item.max_length and item.kind is Kind.TEXT else []
     return draw(st.sampled_from(bad)), ""
+
+
+def refused(model: Model, given: Arguments) -> dict[str, Problem]:
+    """The problems by path."""
+    with pytest.raises(InvalidArguments) as caught:
+        model.check(given)
+    return {problem.path: problem for problem in caught.value.problems}

@@ -18,30 +18,21 @@ from tests.catalogue_factories import (
     arguments,
     as_sent,
     kling,
+    refused,
     spoilt,
 )
 from worker.models import (
     InvalidArguments,
     Kind,
     Model,
-    Problem,
     Status,
-    UnknownEndpoint,
-    UnknownSchema,
-    WithdrawnEndpoint,
     rows,
 )
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 IMAGE = "https://example.com/cat.png"
+TEXT = {"prompt": "a cat"}
 every_model = pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.endpoint)
-
-
-def refused(model: Model, given: Arguments) -> dict[str, Problem]:
-    """The problems by path."""
-    with pytest.raises(InvalidArguments) as caught:
-        model.check(given)
-    return {problem.path: problem for problem in caught.value.problems}
 
 
 @every_model
@@ -238,82 +229,6 @@ def test_a_callback_address_among_the_inputs_is_refused(name: str) -> None:
     assert "falhook mints the callback address" in problems[name].hint
 
 
-@pytest.mark.parametrize(
-    ("given", "paths"),
-    [
-        ({}, ["prompt"]),
-        ({"prompt": "a", "multi_prompt": [{"prompt": "b"}]}, ["multi_prompt"]),
-        ({"multi_prompt": []}, ["multi_prompt"]),
-        ({"prompt": "  "}, ["prompt"]),
-    ],
-)
-def test_prompt_or_shot_list_but_not_both(given: Arguments, paths: list[str]) -> None:
-    """Where a shot list can stand for the prompt, exactly one of them is given, and not empty."""
-    assert paths == list(refused(kling("v3/turbo/pro/text-to-video"), given))
-
-
-def test_a_series_amount_needs_a_series() -> None:
-    """`series_amount` is refused unless the result is to be a series."""
-    model = CATALOGUE.find("fal-ai/kling-image/o3/text-to-image")
-    given = {"prompt": "a cat", "series_amount": 3}
-    assert list(refused(model, given)) == ["series_amount"]
-    series = given | {"result_type": "series"}
-    assert series == model.check(series)
-
-
-def test_references_are_counted_over_all_lists() -> None:
-    """Images and elements share one limit."""
-    model = kling("o1/video-to-video/edit")
-    element = {"frontal_image_url": IMAGE}
-    given = {"prompt": "a cat", "video_url": IMAGE, "image_urls": [IMAGE] * 3}
-    assert model.check(given | {"elements": [element]})
-    problems = refused(model, given | {"elements": [element] * 2})
-    message = "at most 4 of image_urls and elements, counted together, not 5"
-    assert message == problems["image_urls"].message
-
-
-PORTRAIT, FILM = {"frontal_image_url": IMAGE}, {"video_url": IMAGE}
-
-
-def test_one_element_may_be_a_video() -> None:
-    """fal takes a single video among the elements of a request."""
-    model = kling("v3/pro/image-to-video")
-    given = {"prompt": "a cat", "start_image_url": IMAGE}
-    assert model.check(given | {"elements": [FILM, PORTRAIT]})
-    problems = refused(model, given | {"elements": [FILM, PORTRAIT, FILM]})
-    assert "at most 1 of elements[].video_url, not 2" == problems["elements"].message
-
-
-def test_a_video_among_the_elements_leaves_room_for_four_references() -> None:
-    """Without one the number is not bounded by what fal says."""
-    model = kling("o3/pro/reference-to-video")
-    given = {"prompt": "a cat", "image_urls": [IMAGE] * 4}
-    assert model.check(given | {"elements": [PORTRAIT]})
-    assert model.check(given | {"image_urls": [IMAGE] * 3, "elements": [FILM]})
-    message = refused(model, given | {"elements": [FILM]})["image_urls"].message
-    assert message.endswith("counted together where elements[].video_url is given, not 5")
-
-
-COMBO = "frontal_image_url, reference_image_urls or video_url is required"
-STILL = "frontal_image_url or reference_image_urls is required"
-
-
-@pytest.mark.parametrize(
-    ("path", "least", "message"),
-    [
-        ("v3/pro/image-to-video", {"start_image_url": IMAGE}, COMBO),
-        ("o3/pro/reference-to-video", {}, COMBO),
-        ("o3/pro/video-to-video/edit", {"video_url": IMAGE}, STILL),
-    ],
-)
-def test_an_element_shows_something(path: str, least: Arguments, message: str) -> None:
-    """Elements without picture or film are refused where they stand, with what they may hold."""
-    given = {"prompt": "a cat", "elements": [{}, PORTRAIT, {"reference_image_urls": []}], **least}
-    problems = refused(kling(path), given)
-    told = {path: one.message for path, one in problems.items() if path.endswith("]")}
-    assert {"elements[0]": message, "elements[2]": message} == told
-
-
 def test_all_problems_are_told_at_once_for_people() -> None:
     """Path, value, what is allowed and the nearest valid name, a line for each problem."""
     given = {
@@ -366,80 +281,6 @@ def test_no_prompt_and_no_credential_is_told(given: Arguments) -> None:
         kling("v2.1/pro/image-to-video").check(given)
     assert "heist" not in str(caught.value)
     assert "harbour" not in str(caught.value)
-
-
-@pytest.mark.parametrize("length", [2083, 2084])
-def test_the_documented_lengths_hold_where_documented(length: int) -> None:
-    """Kling 2.1 master has room for 2083 characters of address, other versions state no limit."""
-    address = IMAGE + "?" + "s" * (length - len(IMAGE) - 1)
-    given = {"prompt": "a cat", "image_url": address}
-    assert given == kling("v2.1/pro/image-to-video").check(given)
-    master = kling("v2.1/master/image-to-video")
-    embedded = given | {"image_url": "data:image/png;base64," + "A" * 9000}
-    assert embedded == master.check(embedded)
-    if length <= 2083:
-        assert given == master.check(given)
-    else:
-        message = "must be a URL of at most 2,083 characters, not 2,084"
-        assert message == refused(master, given)["image_url"].message
-
-
-@pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
-def test_a_prompt_of_kling_2_1_master_has_2500_characters(length: int, fits: bool) -> None:
-    """One more is refused by its length, without its words."""
-    model, given = kling("v2.1/master/text-to-video"), {"prompt": "p" * length}
-    if fits:
-        assert given == model.check(given)
-    else:
-        assert refused(model, given)["prompt"].value == "(2,501 characters)"
-
-
-TEXT = {"prompt": "a cat"}
-MASTER = "v2.1/master/text-to-video"
-LIPSYNC = {"video_url": IMAGE, "text": "Hello.", "voice_id": "AOT"}
-V1 = "v1/standard/text-to-video"
-PAN = {"movement_type": "pan", "movement_value": 3}
-
-
-@pytest.mark.parametrize(
-    ("path", "least", "name", "taken", "refused_value"),
-    [
-        (MASTER, {}, "prompt", "a", ""),
-        (MASTER, {}, "prompt", " a\n\tb ", " \n\t"),
-        (MASTER, TEXT, "negative_prompt", "", None),
-        (MASTER, TEXT, "cfg_scale", 0, -0.01),
-        (MASTER, TEXT, "cfg_scale", 1, 1.01),
-        (MASTER, TEXT, "cfg_scale", 0.5, "0.5"),
-        (MASTER, TEXT, "cfg_scale", 1.0, True),
-        (MASTER, TEXT, "duration", "10", "7"),
-        (MASTER, TEXT, "duration", "5", True),
-        (MASTER, TEXT, "aspect_ratio", "1:1", "4:3"),
-        (V1, TEXT, "camera_control", "down_back", "up_back"),
-        (V1, TEXT, "advanced_camera_control", PAN, "pan"),
-        ("v3/pro/text-to-video", TEXT, "duration", "3", "2"),
-        ("v3/pro/text-to-video", TEXT, "duration", "15", "16"),
-        ("v3/pro/text-to-video", TEXT, "generate_audio", False, 0),
-        ("o1/reference-to-video", TEXT, "duration", "10", "11"),
-        ("v1.6/pro/elements", TEXT, "input_image_urls", [IMAGE] * 4, [IMAGE] * 5),
-        ("v1.6/pro/elements", TEXT, "input_image_urls", [IMAGE], []),
-        ("v1.6/pro/effects", {}, "effect_scene", "dizzydizzy", "dizzy"),
-        ("lipsync/text-to-video", LIPSYNC, "text", "x" * 120, "x" * 121),
-        ("lipsync/text-to-video", LIPSYNC, "voice_speed", 1, float("nan")),
-        ("lipsync/text-to-video", LIPSYNC, "voice_speed", 0.8, float("inf")),
-        ("lipsync/text-to-video", LIPSYNC, "voice_language", "zh", "fr"),
-        ("video-to-audio", {"video_url": IMAGE}, "sound_effect_prompt", "x" * 200, "x" * 201),
-        ("create-voice", {}, "voice_url", "data:audio/mpeg;base64,AA==", "data:audio/mpeg"),
-        ("create-voice", {}, "voice_url", "HTTPS://example.com/a", "ftp://example.com/a"),
-        ("create-voice", {}, "voice_url", "http://8.8.8.8:8000/a", "http://"),
-    ],
-)
-def test_the_documented_bounds(
-    path: str, least: Arguments, name: str, taken: object, refused_value: object
-) -> None:
-    """On the bound it is taken, one step beyond it is refused by its name."""
-    model = kling(path)
-    assert least | {name: taken} == model.check(least | {name: taken})
-    assert [name] == list(refused(model, least | {name: refused_value}))
 
 
 def of_image(address: str) -> str:
@@ -513,7 +354,7 @@ def test_what_is_wanted_is_said_as_the_table_says_it(address: str, told: str) ->
 )
 def test_bad_characters_are_told_as_such(text: str, told: str) -> None:
     """A prompt in another encoding has not too many characters, but one that is no UTF-8."""
-    problem = refused(kling(MASTER), {"prompt": text})["prompt"]
+    problem = refused(kling("v2.1/master/text-to-video"), {"prompt": text})["prompt"]
     assert told == problem.message
     assert str(problem).isprintable()
 
@@ -538,87 +379,6 @@ def test_a_number_beyond_all_bounds_is_refused() -> None:
     paths = ["cfg_scale", "advanced_camera_control.movement_value", "duration"]
     assert paths == list(problems)
     assert "(an integer of 16,610 bits)" == problems["duration"].value
-
-
-@pytest.mark.parametrize(
-    ("asked", "nearest"),
-    [
-        (f"{KLING}/v2/standard/image-to-video", f"{KLING}/v2.1/standard/image-to-video"),
-        ("kling-video/v2.1/master/image-to-vido", f"{KLING}/v2.1/master/image-to-video"),
-        (f"https://queue.fal.run/{KLING}/v1/tts", f"{KLING}/v1/tts"),
-    ],
-)
-def test_an_unknown_endpoint_is_answered_with_the_nearest(asked: str, nearest: str) -> None:
-    """One sentence: what was asked, what may have been meant, how to see all."""
-    with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
-    assert nearest in caught.value.nearest
-    assert f"did you mean {nearest}" in str(caught.value)
-    assert str(caught.value).endswith("`falhook models` lists all")
-
-
-@pytest.mark.parametrize(
-    ("asked", "nearest"),
-    [
-        ("create-voice", f"{KLING}/create-voice"),
-        ("v3/pro/text-to-video", f"{KLING}/v3/pro/text-to-video"),
-        ("Kling-Video/V1/TTS/", f"{KLING}/v1/tts"),
-    ],
-)
-def test_the_end_of_an_id_is_enough_for_a_guess(asked: str, nearest: str) -> None:
-    """What people read off a page is often the last steps of the path."""
-    with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
-    assert (nearest,) == caught.value.nearest
-
-
-@pytest.mark.parametrize("asked", ["KLING", "text-to-video", "fal-ai/kling-video"])
-def test_what_many_ids_hold_is_met_with_their_list(asked: str) -> None:
-    """No guess among so many, but the command that shows them."""
-    with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
-    cure = f"`falhook models {asked}` lists the {len(CATALOGUE.search(asked))} that hold it"
-    assert f'"{asked}" is not in the catalogue: {cure}' == str(caught.value)
-
-
-def test_an_endpoint_like_none_is_told_as_such() -> None:
-    """Without a near name the sentence still holds the cure."""
-    with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find("x")
-    assert '"x" is not in the catalogue: `falhook models` lists all' == str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("path", "instead"),
-    [
-        ("v1/pro/text-to-video", f"{KLING}/v1.6/pro/text-to-video"),
-        ("v1/pro/image-to-video", f"{KLING}/v1.5/pro/image-to-video"),
-    ],
-)
-def test_a_withdrawn_endpoint_names_its_successor(path: str, instead: str) -> None:
-    """Nothing is checked or shown for it; the successor takes the same inputs."""
-    model = kling(path)
-    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal: use {instead}"):
-        model.check({"prompt": "a cat"})
-    with pytest.raises(WithdrawnEndpoint):
-        model.example()
-    successor = {item.name for item in CATALOGUE.find(instead).inputs}
-    assert {item.name for item in model.inputs} <= successor
-
-
-def test_an_announced_endpoint_cannot_be_checked() -> None:
-    """Kling 4 is known by name and price alone."""
-    model = CATALOGUE.find("kling/v4/text-to-video")
-    with pytest.raises(UnknownSchema, match="no schema is known yet"):
-        model.check({"prompt": "a cat"})
-
-
-def test_search_wants_every_word() -> None:
-    """Words match the id or the request type, whatever their case; nothing matches all."""
-    found = [model.endpoint for model in CATALOGUE.search("1.6 PRO effects")]
-    assert [f"{KLING}/v1.6/pro/effects"] == found
-    assert len(CATALOGUE.search()) == len(CATALOGUE.search("kling"))
-    assert () == CATALOGUE.search("no such thing")
 
 
 def test_rows_show_nested_members_and_are_json() -> None:
