@@ -3,43 +3,23 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
-    model_validator,
 )
 
 from worker.catalogue.addresses import fetchable
 from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.objects import Closed, Open
 from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled, one_of
-
-
-class _Closed(BaseModel):
-    """Takes what is declared alone."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Open(BaseModel):
-    """Takes any others as well, with names and values that JSON can carry."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[object, AfterValidator(as_json)]]
-
-    @model_validator(mode="after")
-    def _check_names(self) -> Self:
-        for name in self.__pydantic_extra__:
-            encodable(name)
-        return self
 
 
 @lru_cache(maxsize=1024)
@@ -56,7 +36,7 @@ def schema(inputs: tuple[Input, ...], *, additional: bool = False) -> type[BaseM
         for index, item in enumerate(inputs)
     }
     made: type[BaseModel] = create_model(  # type: ignore[call-overload]
-        "Arguments", __base__=_Open if additional else _Closed, **fields
+        "Arguments", __base__=Open if additional else Closed, **fields
     )
     return made
 

@@ -31,7 +31,7 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
     fields = dict(_fields(sheet, family, form))
     inputs = tuple(_input(sheet, name, field) for name, field in fields.items())
     examples = family.example | form.example
-    for name in examples:
+    for name in () if form.additional else examples:
         _require(name, list(fields), f"example.{name}")
     return Model(
         endpoint=endpoint,
