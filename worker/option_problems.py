@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import Problem, Refusal, shown
-from worker.catalogue.problems import path
+from worker.catalogue.places import path
 
 _AN_OBJECT = "must be an object"
 _TYPES = {

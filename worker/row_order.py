@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import Problem, shown
-from worker.catalogue.problems import path
+from worker.catalogue.places import path
 from worker.checks import Checks
 from worker.json_text import UnusableJson
 from worker.models import Model
