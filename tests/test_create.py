@@ -9,8 +9,6 @@ from tests.input_factories import PNG, named
 from webhook.contract import Task
 from worker.checks import Checks
 from worker.create import Creator
-from worker.failures import Transient
-from worker.jobs import JobState
 from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
 from worker.option_problems import InvalidOptions
 from worker.order import JobRefused, Order
@@ -190,73 +188,7 @@ def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: Creator)
     assert (3, "1.40") == (job.arguments["zoom"], job.estimate["usd"])
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"arguments": {"promt": "a"}}, "invalid_arguments"),
-        ({"options": {"priority": "high"}}, "invalid_options"),
-        ({"endpoint": "acme/x"}, "unknown_endpoint"),
-        ({"endpoint": ["a/b"]}, "bad_endpoint"),
-        ({"metadata": [1]}, "bad_metadata"),
-        ({"metadata": {"falhook.profile": "nothing like it"}}, "bad_metadata"),
-        ({"arguments": {"prompt": "a", "duration": 99}, "unchecked": "false"}, "bad_unchecked"),
-        ({"unchecked": 1}, "bad_unchecked"),
-    ],
-)
-def test_a_refused_message_is_a_failed_job(
-    creator: Creator, records: Records, changes: dict[str, Any], reason: str
-) -> None:
-    """Whoever sent it finds the reason under the id that it gave."""
-    creator.receive(order(**{"job_id": "m1"} | changes))
-    job = records.get("m1")
-    assert job is not None
-    assert (JobState.FAILED, reason, {}) == (job.state, job.reason, job.arguments)
-
-
-@pytest.mark.parametrize("value", ["file:loop.png", "file:~nobody-of-that-name/cat.png"])
-def test_a_message_with_a_path_that_leads_nowhere_is_a_failed_job(
-    creator: Creator, records: Records, tmp_path: Path, value: str
-) -> None:
-    """Links in a circle and unknown users are told as any other path that cannot be read."""
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    creator.receive(order(IMAGE, job_id="m1", arguments={"prompt": "a", "image_url": value}))
-    job = records.get("m1")
-    assert job is not None
-    assert (JobState.FAILED, "invalid_arguments") == (job.state, job.reason)
-
-
-def test_a_message_whose_files_cannot_be_stored_is_a_failed_job(
-    creator: Creator, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its sender finds the reason under its id, rather than nothing."""
-
-    def full(*_: object, **__: object) -> None:
-        raise Transient("storage_failed", "no space left")
-
-    monkeypatch.setattr(Storage, "put", full)
-    asked = {"prompt": "a", "image_url": "file:cat.png"}
-    creator.receive(order(IMAGE, job_id="m1", arguments=asked))
-    job = records.get("m1")
-    assert job is not None
-    assert (JobState.FAILED, "storage_failed") == (job.state, job.reason)
-
-
 def test_an_unchecked_of_null_checks(creator: Creator) -> None:
     """As other fields of a message, it may be null, which is no leave to skip a check."""
     with pytest.raises(InvalidArguments):
         creator.create(order(arguments={"prompt": "a", "duration": 99}, unchecked=None))
-
-
-def test_a_message_with_a_bad_id_makes_no_job(creator: Creator, records: Records) -> None:
-    """There is no id under which it could be kept."""
-    creator.receive(order(job_id="no spaces"))
-    creator.receive(order(job_id="no spaces", arguments={}))
-    assert [] == list(records.list())
-
-
-def test_a_field_that_no_order_has_is_told(creator: Creator, records: Records) -> None:
-    """A message that asks for more than there is becomes a FAILED job that says so."""
-    creator.receive(order(job_id="a1", unknown=("notify_url",)))
-    job = records.get("a1")
-    assert job is not None
-    assert (JobState.FAILED, True) == (job.state, "notify_url" in job.sentence)

@@ -33,6 +33,8 @@ EVENTS: dict[str, str] = {
     "wake.failed": "A Celery message could not be sent; the sweep will wake the job.",
     "job.created": "A job record was made.",
     "job.refused": "A falhook.create message could not become a job.",
+    "create.waits": "A falhook.create message cannot become a job now; it is tried again later.",
+    "create.crashed": "A falhook.create message broke a check; it is a FAILED job.",
     "job.accepted": "fal took a job; the line has its request id, whatever becomes of the record.",
     "outcome.waits": "A step is done, but Redis is away: its outcome is written once it is back.",
     "job.moved": "A job went from one state to another.",
@@ -44,6 +46,8 @@ EVENTS: dict[str, str] = {
     "lease.lost": "A running step's lease could not be renewed; another worker may repeat it.",
     "sweep.done": "The sweep woke jobs and callbacks that were due.",
     "message.unacknowledged": "Redis could not be told that a message is done; it comes again.",
+    "message.unnoted": "Redis is full: a message that was taken is in its worker's memory alone.",
+    "messages.unrestored": "Redis is full: messages of dead workers are brought back later.",
     "channel.closed": "A connection to the broker was found dead while it was being closed.",
     "work.kept": "Intermediate files of a published job could not be deleted.",
 }

@@ -1,9 +1,8 @@
 """The Celery application of workers and beat: its settings and its tasks."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import MappingProxyType
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init
@@ -14,9 +13,7 @@ from webhook.contract import Task
 from worker import limits
 from worker.composition import Tools, compose
 from worker.failures import Permanent
-from worker.jobs import Json
 from worker.messages import client
-from worker.order import Order
 from worker.settings import Settings
 from worker.storage import Storage, require_usable
 from worker.sweep import INTERVAL
@@ -88,27 +85,6 @@ def _check_limits(sender: WorkController, **_: object) -> None:
 
 
 def _register(app: Celery, tools: Tools) -> None:
-    def create(  # noqa: PLR0917  # the fields of a message, in the order they were added
-        endpoint: str = "",
-        arguments: Mapping[str, object] = MappingProxyType({}),
-        metadata: Mapping[str, Json] | None = None,
-        job_id: str | None = None,
-        options: Mapping[str, object] | None = None,
-        unchecked: bool = False,
-        **unknown: object,
-    ) -> None:
-        """Make a job, for any Celery client; the same job_id again is the same job."""
-        order = Order(
-            endpoint=endpoint,
-            arguments=arguments,
-            metadata=metadata or {},
-            job_id=job_id,
-            options=options or {},
-            unchecked=unchecked,
-            unknown=tuple(name for name, value in unknown.items() if value is not None),
-        )
-        tools.creator.receive(order)
-
     def ingest(job_ids: Sequence[str]) -> None:
         """Bring the pending callbacks of these jobs to their records."""
         tools.ingest.run(job_ids)
@@ -117,7 +93,7 @@ def _register(app: Celery, tools: Tools) -> None:
         """Wake whatever should have moved and did not."""
         tools.sweep.run()
 
-    app.task(name=Task.CREATE)(create)
+    tools.create.register(app)
     app.task(name=Task.INGEST)(ingest)
     app.task(name=Task.SWEEP)(sweep)
     for task in tools.pipeline.steps:

@@ -6,10 +6,8 @@ also after other rows were mended, moved or described by other metadata, and two
 jobs; another picture under the same name is another job.
 """
 
-import hashlib
 import json
 import unicodedata
-from base64 import b32encode
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from worker import rows
 from worker.catalogue.errors import Refusal
 from worker.checks import Checks
 from worker.content import plain
+from worker.jobs import hashed_id
 from worker.order import Draft, JobRefused, Order
 from worker.row_order import order_of
 from worker.visible import visible
@@ -63,5 +62,4 @@ def _identified(draft: Draft, name: str, seen: Counter[str]) -> Draft:
     name = unicodedata.normalize("NFC", name)
     content = json.dumps([name, job.endpoint, plain(job.arguments)], sort_keys=True)
     seen[content] += 1
-    digest = hashlib.sha256(f"{content}\n{seen[content]}".encode()).digest()
-    return replace(draft, job=replace(job, id=b32encode(digest[:10]).decode().lower()))
+    return replace(draft, job=replace(job, id=hashed_id(f"{content}\n{seen[content]}")))

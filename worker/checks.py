@@ -16,9 +16,12 @@ from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
 from worker.profiles import PROFILE_KEY, asked_profile
 from worker.staged import Staged
 from worker.staging import Staging
+from worker.told import LONGEST_ENDPOINT, in_short
 
 T = TypeVar("T")
+_FIELDS_TOLD = 10
 # https://docs.fal.ai : owner/app, with the path of the model below it.
+_LONE = "write it anew in UTF-8, without NaN, infinity and halves of emoji"
 ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)
 
 
@@ -41,7 +44,7 @@ class Checks:
         nothing: tuple[Staged, dict[str, object]] = Staged(arguments={}), {}
         staged, checked = _kept(refused, lambda: self._inputs(model, order), nothing)
         options = _kept(refused, lambda: Options.read(order.options), Options())
-        metadata = _kept(refused, lambda: _checked_metadata(order.metadata), nothing_said)
+        metadata = _kept(refused, lambda: checked_metadata(order.metadata), nothing_said)
         job_id = _kept(refused, lambda: checked_id(order.job_id), "")
         if refused:
             raise refused[0] if len(refused) == 1 else InvalidOrder(refused)
@@ -68,7 +71,7 @@ class Checks:
         except UnknownEndpoint as unknown:
             if not unchecked:
                 raise
-            if ENDPOINT.fullmatch(endpoint) is None:
+            if len(endpoint) > LONGEST_ENDPOINT or ENDPOINT.fullmatch(endpoint) is None:
                 sentence = f"{shown(endpoint)} is no endpoint id: write owner/app/…"
                 raise Refusal("bad_endpoint", sentence) from unknown
             return Model(endpoint=endpoint)
@@ -78,7 +81,9 @@ def _require_types(order: Order) -> None:
     """Messages come from any codebase: they may hold anything, of any type."""
     if order.unknown:
         known = ", ".join(f.name for f in fields(Order) if f.name != "unknown")
-        given = ", ".join(shown(name) for name in order.unknown)
+        given = ", ".join(shown(name) for name in order.unknown[:_FIELDS_TOLD])
+        beyond = len(order.unknown) - _FIELDS_TOLD
+        given += f" and {beyond:,} more" if beyond > 0 else ""
         raise Refusal("unknown_field", f"falhook.create takes no {given}; it takes {known}")
     endpoint, metadata = order.endpoint, order.metadata
     if not isinstance(endpoint, str):
@@ -131,13 +136,28 @@ def _recorded(estimate: Estimate | None) -> dict[str, Json]:
     return {} if estimate is None else {**asdict(estimate), "usd": str(estimate.usd)}
 
 
-def _checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The metadata, which JSON in UTF-8 can carry. Raises Refusal, which tells of all problems."""
+    problems = [
+        problem for name, value in metadata.items() if (problem := _of_metadata(name, value))
+    ]
     try:
         asked_profile(metadata)
     except ValueError as error:
         # The message holds the value.
-        problem = Problem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error))
-        refusal = Refusal("bad_metadata", str(problem))
-        refusal.problems = (problem,)
-        raise refusal from None
+        problems.append(Problem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error)))
+    if problems:
+        refusal = Refusal("bad_metadata", in_short("\n".join(map(str, problems))))
+        refusal.problems = tuple(problems)
+        raise refusal
     return metadata
+
+
+def _of_metadata(name: object, value: object) -> Problem | None:
+    try:
+        as_json({name: value})
+    except PydanticCustomError as error:
+        path = shown(name).strip('"') if isinstance(name, str) else shown(name)
+        told = shown(value, words=True)
+        return Problem(path=f"metadata.{path}", value=told, message=error.message(), hint=_LONE)
+    return None

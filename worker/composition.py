@@ -9,11 +9,13 @@ from webhook.contract import Task
 from worker.cdn import Cdn
 from worker.checks import Checks
 from worker.create import Creator
+from worker.create_task import CreateTask
 from worker.delivery import Delivering, found_ffmpeg
 from worker.download import AllowedHosts, Downloader, http_client
 from worker.fal import Fal
 from worker.inbox import Inbox
 from worker.ingest import Ingest
+from worker.intake import Intake
 from worker.lease import Leases
 from worker.lookup import LookUp
 from worker.messages import send, waker
@@ -38,7 +40,7 @@ class Tools:
     pipeline: Pipeline
     ingest: Ingest
     sweep: Sweep
-    creator: Creator
+    create: CreateTask
 
 
 def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
@@ -57,6 +59,10 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
     steps = _steps(settings, records, fal, storage)
     pipeline = Pipeline(records, steps, wake, leases=Leases(records))
     deadline = settings.callback_deadline
+    checks = Checks(
+        catalogue=Catalogue.load(settings.catalogue),
+        staging=Staging(storage=lambda: storage, directory=settings.input_directory),
+    )
     return Tools(
         pipeline=pipeline,
         ingest=Ingest(
@@ -70,13 +76,8 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
             wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
             deadline=deadline,
         ),
-        creator=Creator(
-            records=records,
-            checks=Checks(
-                catalogue=Catalogue.load(settings.catalogue),
-                staging=Staging(storage=lambda: storage, directory=settings.input_directory),
-            ),
-            wake=wake,
+        create=CreateTask(
+            intake=Intake(creator=Creator(records=records, checks=checks, wake=wake))
         ),
     )
 

@@ -1,16 +1,14 @@
 """How a job comes to be: checked first, written down, then woken."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.checks import Checks
 from worker.content import plain
-from worker.failures import Failure
 from worker.jobs import Job, JobState
-from worker.models import Refusal
-from worker.order import Draft, JobRefused, Order, checked_id
+from worker.order import Draft, JobRefused, Order
 from worker.pipeline import WAKE_GRACE
 from worker.records import Records
 
@@ -40,39 +38,15 @@ class Creator:
         """
         return self.add(self.checks.draft(order)).job
 
-    def receive(self, order: Order) -> None:
-        """What `create` does, for a message that nobody waits for.
-
-        A job that is refused is written down as FAILED, so that its sender can see why; one
-        under whose id there can be no job leaves a line in the log alone.
-        """
-        try:
-            try:
-                self.create(order)
-            except Refusal as refusal:
-                self._refuse(order, refusal)
-        except JobRefused as refused:
-            log.warning("job.refused", reason="bad_job", sentence=str(refused))
-
-    def _refuse(self, order: Order, refusal: Refusal) -> None:
-        job = Job(
-            id=checked_id(order.job_id),
-            endpoint=str(order.endpoint),
-            arguments={},
-            metadata=order.metadata if isinstance(order.metadata, Mapping) else {},
-            state=JobState.FAILED,
-            step=Task.CREATE,
-            reason=refusal.reason,
-            sentence=str(refusal),
-        )
-        told = {"step": job.step, "reason": job.reason, "sentence": job.sentence}
-        log.warning("job.refused", job=job.id, reason=job.reason)
-        self.records.add(job, due=0, event={"name": "created", **told})
-
     def standing(self, job: Job) -> Job | None:
-        """The job that has this id already. Raises JobRefused if its contents are others."""
+        """The job that has this id already; a refused creation is none.
+
+        Raises JobRefused if its contents are others.
+        """
         found = self.records.get(job.id)
-        if found and _asked(found) != _asked(job):
+        if found is None or found.refused:
+            return None
+        if _asked(found) != _asked(job):
             raise JobRefused(
                 f"job id {job.id} belongs to another job of {found.endpoint}; "
                 "give this one an id of its own, or none"
@@ -82,14 +56,11 @@ class Creator:
     def add(self, draft: Draft) -> Created:
         """The job, written down and woken, its local files in storage before.
 
-        Raises JobRefused for an id that belongs to a job with other contents, and a Refusal for
-        files that cannot be stored.
+        Raises JobRefused for an id that belongs to a job with other contents, a Refusal for files
+        that changed meanwhile, and the storage's own Failure where they cannot be stored now.
         """
         job = draft.job
-        try:
-            self.checks.staging.put(draft.staged)
-        except Failure as failure:
-            raise Refusal(failure.reason, failure.sentence) from failure
+        self.checks.staging.put(draft.staged)
         due = self.records.clock() + WAKE_GRACE
         new = self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
         if new:

@@ -1,5 +1,6 @@
 """A job: what it is, the states it can be in, and who may go where."""
 
+import hashlib
 import json
 import secrets
 from base64 import b32encode
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self, TypeAlias
+
+from webhook.contract import Task
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -63,6 +66,12 @@ def new_job_id() -> str:
     return b32encode(secrets.token_bytes(10)).decode().lower()
 
 
+def hashed_id(text: str) -> str:
+    """The id of that text, always the same, of the same shape as a fresh one."""
+    digest = hashlib.sha256(text.encode(errors="backslashreplace")).digest()
+    return b32encode(digest[:10]).decode().lower()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One job as its record tells it. Times are Unix seconds; empty text means not known yet."""
@@ -104,6 +113,11 @@ class Job:
     step: str = ""
     reason: str = ""
     sentence: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether its creation was refused: it holds no inputs and was never posted."""
+        return self.state is JobState.FAILED and self.step == Task.CREATE
 
     @classmethod
     def decode(cls, record: Mapping[str, str]) -> Self:

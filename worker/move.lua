@@ -29,13 +29,14 @@ if order.unleased_at then
   if till > tonumber(order.unleased_at) then return {0, state} end
 end
 
+-- A job that takes the place of a refused one is as old as its own beginning.
+if (order.set or {}).created_at then redis.call('ZADD', KEYS[5], order.at, order.id) end
 local to = order.to or state
 for field, value in pairs(order.set or {}) do redis.call('HSET', KEYS[1], field, value) end
 for _, field in ipairs(order.bump or {}) do redis.call('HINCRBY', KEYS[1], field, 1) end
 
 if to ~= state then
   redis.call('HSET', KEYS[1], 'state', to, 'updated_at', order.at)
-  if state == '' then redis.call('ZADD', KEYS[5], order.at, order.id) end
   if state ~= '' then redis.call('ZREM', KEYS[5] .. ':' .. state, order.id) end
   redis.call('ZADD', KEYS[5] .. ':' .. to, order.at, order.id)
 end

@@ -15,11 +15,13 @@ The script makes key names of its own, so a Redis Cluster would need hash tags; 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import cast
 
 from redis import Redis
 
+from webhook.contract import Task
 from worker.change import Change, Event
 from worker.jobs import MOVES, Job, JobState, encode
 
@@ -29,6 +31,8 @@ EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
 TIMERS = "falhook:timers"
 EVENTS = "falhook:events"
+# What stands in the record of a refused creation, which was never claimed.
+REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
 
 def connect(redis_url: str) -> Redis:
@@ -65,7 +69,10 @@ class Records:
         self._move = redis.register_script(script)
 
     def add(self, job: Job, *, due: float, event: Event) -> bool:
-        """Write a new job down; False if a record of that id exists, which stays as it is."""
+        """Write a new job down; False if a record of that id exists, which stays as it is.
+
+        That of a refused creation counts as none, and the job takes its place.
+        """
         values = {
             "id": job.id,
             "endpoint": job.endpoint,
@@ -84,7 +91,9 @@ class Records:
             "callback": "",
             "created_at": self.clock(),
         }
-        return self._change(job.id, None, Change(to=job.state, set=values, due=due, event=event))
+        change = Change(to=job.state, set=values, due=due, event=event)
+        over = replace(change, guard=REFUSED)
+        return self._change(job.id, None, change) or self._change(job.id, [JobState.FAILED], over)
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
         """Change the record if it is in one of the `expected` states and every guard holds.
@@ -95,7 +104,7 @@ class Records:
         allowed = [state.value for state in expected if _allowed(state, change.to)]
         return self._change(job_id, allowed, change)
 
-    def _change(self, job_id: str, expected: list[str] | None, change: Change) -> bool:
+    def _change(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
         now = self.clock()
         order = {
             "id": job_id,

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from worker.catalogue.errors import Problem
-from worker.failures import Permanent
+from worker.catalogue.errors import Problem, Refusal
 from worker.local_file import Unusable, name_of
 
 
@@ -20,7 +19,7 @@ class Local:
     read: Callable[[], bytes]
 
     def bytes_of(self, name: str) -> bytes:
-        """The bytes, still those of that name. Raises Permanent("input_changed")."""
+        """The bytes, still those of that name. Raises Refusal("input_changed")."""
         try:
             data = self.read()
         except Unusable as unusable:
@@ -29,9 +28,9 @@ class Local:
             raise self._changed("changed while its job was made; make the job once more")
         return data
 
-    def _changed(self, message: str) -> Permanent:
+    def _changed(self, message: str) -> Refusal:
         problem = Problem(path=self.path, value=self.value, message=message)
-        return Permanent("input_changed", str(problem))
+        return Refusal("input_changed", str(problem))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,21 @@
+"""Sentences as a record and its events hold them: short, and of characters that UTF-8 has."""
+
+LINES, LONGEST_LINE = 40, 400
+LONGEST_ENDPOINT = 200
+
+
+def in_short(sentence: str) -> str:
+    """The first LINES lines and the number of the others, each of LONGEST_LINE characters at most.
+
+    Afterwards Redis and JSON can hold it: what UTF-8 cannot is told as `\\ud83d`.
+    """
+    lines = sentence.split("\n")
+    told = [cut(line, LONGEST_LINE) for line in lines[:LINES]]
+    beyond = len(lines) - LINES
+    return "\n".join([*told, f"  and {beyond:,} more"] if beyond > 0 else told)
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, encodable, and where it has more than `longest` characters only its beginning."""
+    whole = text[:longest] + "…" * (len(text) > longest)
+    return whole.encode(errors="backslashreplace").decode()
