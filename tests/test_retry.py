@@ -158,6 +158,24 @@ def test_of_two_retries_one_counts(world: World) -> None:
         Replay(records=world.records).retry(job)
 
 
+def add_refused(world: World, job_id: str = "job1") -> Job:
+    """A creation that was refused: there are no inputs to post."""
+    told = {"step": Task.CREATE, "reason": "invalid_arguments", "sentence": "…"}
+    return world.add(job_id, arguments={}, state=S.FAILED, **told)
+
+
+@pytest.mark.parametrize("way", ["retry", "resubmit"])
+def test_what_was_refused_when_it_was_made_is_not_posted(
+    world: World, fal: ScriptedFal, way: str
+) -> None:
+    """There is nothing to post; who wants the job sends a corrected order."""
+    job = add_refused(world)
+    with pytest.raises(NotReplayed, match=r"job1 was refused .*send it again corrected"):
+        getattr(Replay(records=world.records), way)(job)
+    sweep(world)
+    assert (S.FAILED, 0) == (world.state(), fal.count("POST"))
+
+
 @pytest.fixture
 def falhook(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> "Falhook":
     """The command line on this Redis."""
@@ -187,6 +205,22 @@ def test_retry_of_all_failed_with_a_reason(world: World, falhook: Falhook) -> No
         [json.loads(line) for line in done.stdout.splitlines()],
     )
     assert (S.RENDERED, S.FAILED) == (world.state(), world.state("other"))
+
+
+@pytest.mark.parametrize("resubmit", [(), ("--resubmit", "--yes")])
+def test_all_failed_leaves_out_what_was_refused(
+    world: World, falhook: Falhook, resubmit: tuple[str, ...]
+) -> None:
+    """Their number is told, and they are no failure of the command; named, one is."""
+    failed_at(world, Task.DOWNLOAD) if not resubmit else world.add(state=S.FAILED)
+    add_refused(world, "bad1")
+    add_refused(world, "bad2")
+    done = falhook("retry", "--failed", "--json", *resubmit)
+    assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "2 refused orders were skipped: send corrected ones" in done.stderr
+    assert S.FAILED is world.state("bad1")
+    named = falhook("retry", "bad1", *resubmit)
+    assert (1, True) == (named.exit_code, "holds no inputs" in named.stderr)
 
 
 def test_resubmit_tells_the_price_and_asks(

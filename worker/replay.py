@@ -55,8 +55,7 @@ class Replay:
 
     def retry(self, job: Job) -> JobState:
         """The state the job goes on from. Raises NotReplayed if it cannot go on for free."""
-        if job.state not in ENDED:
-            raise NotReplayed(_not_ended(job))
+        _require_ended(job)
         to = resumes_at(job)
         if to is None:
             raise NotReplayed(
@@ -68,10 +67,10 @@ class Replay:
     def resubmit(self, job: Job) -> JobState:
         """QUEUED, to be posted to fal as a new attempt, which costs again.
 
-        Raises NotReplayed for a job that has not ended, or whose result is stored already.
+        Raises NotReplayed for a job that has not ended, that was refused when it was made, or
+        whose result is stored already.
         """
-        if job.state not in ENDED:
-            raise NotReplayed(_not_ended(job))
+        _require_ended(job)
         if resumes_at(job) not in {None, JobState.QUEUED, JobState.SUBMITTED}:
             raise NotReplayed(
                 f"{job.id} has its result stored and goes on without a new payment: "
@@ -93,7 +92,15 @@ class Replay:
         return to
 
 
-def _not_ended(job: Job) -> str:
+def _require_ended(job: Job) -> None:
+    if job.refused:
+        raise NotReplayed(
+            f"{job.id} was refused before it became a job ({job.reason}) and holds no inputs: "
+            "send it again corrected, under the same id if you like"
+        )
     if job.state is JobState.PUBLISHED:
-        return f"{job.id} is PUBLISHED; there is nothing to do again"
-    return f"{job.id} is {job.state} and on its way; `falhook watch {job.id}` follows it"
+        raise NotReplayed(f"{job.id} is PUBLISHED; there is nothing to do again")
+    if job.state not in ENDED:
+        raise NotReplayed(
+            f"{job.id} is {job.state} and on its way; `falhook watch {job.id}` follows it"
+        )

@@ -36,12 +36,13 @@ def retry(
     """Bring JOBs that failed, expired or were cancelled back to where they ended.
 
     Nothing is sent to fal where a result or a source is stored. Exit code 1 if a job stayed.
+    --failed leaves out those that were refused when they were made: they hold no inputs.
     """
     if bool(job_ids) == bool(state):
         raise Problem("Name jobs, or --failed or --expired, and not both.")
     found = records()
-    jobs = [job_of(found, job_id) for job_id in job_ids] or list(
-        select(found, state=state, reason=reason, since=since)
+    jobs = [job_of(found, job_id) for job_id in job_ids] or _made(
+        list(select(found, state=state, reason=reason, since=since))
     )
     if resubmit and jobs and not yes:
         click.confirm(_question(jobs), abort=True, err=True)
@@ -49,6 +50,19 @@ def retry(
     if not jobs:
         click.echo("No such jobs.", err=True)
     sys.exit(1 if stayed else 0)
+
+
+def _made(jobs: Sequence[Job]) -> Sequence[Job]:
+    """Those that came to be; the number of the others is told."""
+    made = [job for job in jobs if not job.refused]
+    if refused := len(jobs) - len(made):
+        what = "orders were" if refused > 1 else "order was"
+        click.echo(
+            f"{refused:,} refused {what} skipped: send corrected ones; "
+            "`falhook list --state FAILED` tells what was wrong.",
+            err=True,
+        )
+    return made
 
 
 def _one(found: Records, job: Job, *, resubmit: bool, as_json: bool) -> bool:
