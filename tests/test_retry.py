@@ -1,9 +1,11 @@
 """Replay on a real Redis: free wherever something is stored, never a silent second payment."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
@@ -11,6 +13,7 @@ from worker.__main__ import cli
 from worker.failures import Permanent
 from worker.jobs import Job, JobState
 from worker.pipeline import Outcome
+from worker.records import Records
 from worker.replay import NotReplayed, Replay
 
 S = JobState
@@ -241,6 +244,25 @@ def test_exit_code_1_if_a_job_stayed(world: World, falhook: Falhook) -> None:
     world.add_submitted()
     done = falhook("retry", "job1")
     assert (1, True) == (done.exit_code, "on its way" in done.output)
+
+
+def test_a_retry_that_was_not_answered_is_told(
+    world: World, falhook: Falhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job may go on already; run again, the command leaves it alone."""
+    failed_at(world, Task.DOWNLOAD)
+    change = Records.change
+
+    def silent(*arguments: Any, **named: Any) -> bool:
+        change(*arguments, **named)
+        raise RedisTimeoutError("Timeout reading from socket")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "change", silent)
+        done = falhook("retry", "job1")
+    assert 2 == done.exit_code
+    assert "did not answer in time: Timeout reading from socket. job1 may go on al" in done.stderr
+    assert (1, S.RENDERED) == (falhook("retry", "job1").exit_code, world.state())
 
 
 @pytest.mark.parametrize("arguments", [(), ("job1", "--failed")])

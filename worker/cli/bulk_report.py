@@ -11,8 +11,10 @@ import click
 from worker.bulk import Refused
 from worker.catalogue.errors import Problem as Wrong
 from worker.cli.command import Problem, counted, print_json
+from worker.failures import Failure
 from worker.jobs import Job
-from worker.order import Draft
+from worker.models import Refusal
+from worker.order import Draft, JobRefused
 from worker.visible import visible
 
 _PROBLEMS_TOLD = 40
@@ -39,8 +41,11 @@ def refusal(source: str, refused: Mapping[int, Refused]) -> Problem:
     )
 
 
-def stopped(source: str, line: int, refused: Refused) -> Problem:
+def stopped(source: str, line: int, refused: Failure | JobRefused) -> Problem:
     """The job of this line cannot be made after all."""
+    if not isinstance(refused, Refusal | JobRefused):
+        # Storage's own: away or full, whatever the row says.
+        refused = Refusal(refused.reason, refused.sentence)
     return Problem(
         f"{visible(source)} line {line}: {refused}.",
         reason=refused.reason,

@@ -3,6 +3,7 @@
 import sys
 
 import click
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -10,7 +11,7 @@ from worker.cli.bulk_report import Drafts, Known, stopped
 from worker.cli.command import counted, print_json
 from worker.cli.interrupts import interrupts_held
 from worker.create import Created, Creator
-from worker.models import Refusal
+from worker.failures import Failure
 from worker.order import JobRefused
 
 
@@ -21,6 +22,7 @@ class BulkRun:
         self._creator, self._source = creator, source
         self._drafts, self._there = drafts, there
         self._made = 0
+        self._doubt = ""
 
     def run(self, *, as_json: bool) -> None:
         """Every job is there; whatever ends the run before, how far it came is told."""
@@ -28,7 +30,7 @@ class BulkRun:
             self._all(as_json=as_json)
         except BaseException:
             wanted = len(self._drafts) - len(self._there)
-            told = f"{self._made:,} of {counted(wanted, 'job')} made"
+            told = f"{self._made:,} of {counted(wanted, 'job')} made{self._doubt}"
             again = "run the same command again: it makes the others, and none twice"
             click.echo(f"{told}; {again}.", err=True)
             raise
@@ -57,5 +59,8 @@ class BulkRun:
             return Created(job=known, new=False)
         try:
             return self._creator.add(self._drafts[line])
-        except (Refusal, JobRefused) as refused:
+        except (Failure, JobRefused) as refused:
             raise stopped(self._source, line, refused) from None
+        except RedisError:
+            self._doubt = f", and perhaps that of line {line}"
+            raise

@@ -10,6 +10,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 import click
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from webhook import log as logs
 from webhook.log import scrub
@@ -84,15 +85,22 @@ def _told() -> Iterator[None]:
         raise Problem(str(error), reason="ffmpeg_unusable") from None
     except Failure as failure:
         raise Problem(failure.sentence, reason=failure.reason) from None
-    except RedisConnectionError as error:
-        raise Problem(
-            f"Redis cannot be reached at REDIS_URL: {scrub(str(error))}. "
-            "Start it, or correct REDIS_URL.",
-            reason="redis_unreachable",
-        ) from None
     except RedisError as error:
-        sentence = f"Redis at REDIS_URL refused: {scrub(str(error))}."
-        raise Problem(sentence, reason="redis_refused") from None
+        raise redis_problem(error) from None
+
+
+def redis_problem(error: RedisError, doubt: str = "") -> Problem:
+    """What became of a call of Redis; `doubt` says what it may have done all the same."""
+    said = scrub(str(error)).rstrip(".")
+    match error:
+        case RedisConnectionError():
+            reason = "redis_unreachable"
+            told = f"Redis cannot be reached at REDIS_URL: {said}. Start it, or correct REDIS_URL."
+        case RedisTimeoutError():
+            reason, told = "redis_timeout", f"Redis at REDIS_URL did not answer in time: {said}."
+        case _:
+            reason, told = "redis_refused", f"Redis at REDIS_URL refused: {said}."
+    return Problem(f"{told} {doubt}".rstrip(), reason=reason)
 
 
 def connections() -> Connections:

@@ -5,8 +5,17 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import click
+from redis.exceptions import RedisError
 
-from worker.cli.command import Problem, job_of, json_option, plainly, print_json, records
+from worker.cli.command import (
+    Problem,
+    job_of,
+    json_option,
+    plainly,
+    print_json,
+    records,
+    redis_problem,
+)
 from worker.cli.selection import SINCE, select
 from worker.jobs import Job, JobState
 from worker.records import Records
@@ -75,6 +84,9 @@ def _one(found: Records, job: Job, *, resubmit: bool, as_json: bool) -> bool:
         else:
             click.echo(f"{why}.", err=True)
         return False
+    except RedisError as error:
+        doubt = f"{job.id} may go on already: the same command once more leaves such a job alone."
+        raise redis_problem(error, doubt) from None
     if as_json:
         print_json({"id": job.id, "state": to, "was": job.state})
     else:

@@ -4,16 +4,17 @@ import sys
 from typing import Any
 
 import click
+from redis.exceptions import RedisError
 
 from worker.checks import Checks
 from worker.cli.bulk import submit_file
-from worker.cli.command import Problem, as_data, json_option, plainly, print_json
+from worker.cli.command import Problem, as_data, json_option, plainly, print_json, redis_problem
 from worker.cli.inputs import json_object, media, pair, pairs, refuse_twice
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
 from worker.cli.request import already_there, cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.create import Created
+from worker.create import Created, Creator
 from worker.order import Draft, Order
 from worker.settings import Making, MakingJobs
 
@@ -76,7 +77,7 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
         return
     creator = creator_of(MakingJobs.from_env())
     draft = _draft(creator.checks, endpoint, flags)
-    created = creator.add(draft)
+    created = _added(creator, draft)
     _print(created, draft, as_json=flags["as_json"])
     if flags["follow"]:
         sys.exit(watch_jobs(creator.records, [created.job.id], as_json=flags["as_json"]))
@@ -107,6 +108,19 @@ def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
         unchecked=flags["unchecked"],
     )
     return checks.draft(order)
+
+
+def _added(creator: Creator, draft: Draft) -> Created:
+    try:
+        return creator.add(draft)
+    except RedisError as error:
+        # Whoever ran it again without the id would pay for a second job.
+        job_id = draft.job.id
+        raise redis_problem(
+            error,
+            f"The job may have been made as {job_id}: the same command with --id {job_id} makes "
+            f"no second one, and `falhook show {job_id}` tells whether it is there.",
+        ) from None
 
 
 def _print(created: Created, draft: Draft, *, as_json: bool) -> None:
