@@ -10,15 +10,19 @@ VOICES, ELEMENTS, VOICE = "voice_ids", "elements", "voice_id"
 
 
 def output_seconds(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> int | None:
-    """Seconds of video that the arguments ask for; None where the input media decide.
+    """Seconds of video that the arguments ask for, at most a day.
 
-    Of a shot list and a duration the longer holds, since which one fal obeys is not documented.
+    None where the input media decide, or what stands there is no length. Of a shot list and a
+    duration the longer holds, since which one fal obeys is not documented.
     """
     duration = next((item for item in inputs if item.name == DURATION), None)
     if duration is None:
         return None
     default = None if SHOTS in arguments else duration.default
-    lengths = [_whole(arguments.get(DURATION, default)), _shots(inputs, arguments.get(SHOTS))]
+    asked = arguments.get(DURATION, default)
+    if asked is not None and _length(asked) is None:
+        return None
+    lengths = [_length(asked), _shots(inputs, arguments.get(SHOTS))]
     return max((length for length in lengths if length is not None), default=None)
 
 
@@ -27,11 +31,19 @@ def _shots(inputs: tuple[Input, ...], shots: object) -> int | None:
     if declared is None or not isinstance(shots, list):
         return None
     default = next((item.default for item in declared.nested if item.name == DURATION), None)
-    lengths = [_whole(s.get(DURATION, default)) for s in shots if isinstance(s, Mapping)]
-    return sum(length or 0 for length in lengths) or None
+    lengths = [_length(s.get(DURATION, default)) for s in shots if isinstance(s, Mapping)]
+    # One shot of an unknown length makes the sum unknown.
+    return None if None in lengths else _length(sum(filter(None, lengths)))
 
 
 _LONGEST_NUMBER = 6
+# What lasts longer than a day, or not at all, is no clip: nobody knows what it would cost.
+_LENGTHS = range(1, 86400 + 1)
+
+
+def _length(value: object) -> int | None:
+    length = _whole(value)
+    return length if length in _LENGTHS else None
 
 
 def _whole(value: object) -> int | None:
