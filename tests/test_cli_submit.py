@@ -143,3 +143,24 @@ def test_a_refusal_is_data_for_machines(run: Run) -> None:
 def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason: str) -> None:
     """One word to branch on."""
     assert reason == error_of(run, *arguments)["reason"]
+
+
+@pytest.mark.parametrize("value", ['"\\ud83d"', "NaN", "[Infinity]"])
+def test_metadata_of_a_row_that_json_cannot_carry(
+    run: Run, home: Path, records: Records, value: str
+) -> None:
+    """Told with the line, before the first job is made."""
+    path = home / "jobs.jsonl"
+    row = f'{{"arguments": {{"prompt": "a"}}, "metadata": {{"a": {value}}}}}'
+    path.write_text(f'{{"arguments": {{"prompt": "a"}}}}\n{row}\n')
+    told = refused(run, "--from", str(path), TEXT, "--yes")
+    assert "line 2: " in told
+    assert [] == list(records.list())
+
+
+@pytest.mark.parametrize("duration", ["1e30", "-50", "0", "86401"])
+def test_a_length_that_is_none_has_no_price(run: Run, duration: str) -> None:
+    """Where nobody checks it is passed on; what it would cost is not made up."""
+    asked = ["--unchecked", "--arguments", f'{{"duration": {duration}}}']
+    job = submitted(run, TEXT, "--prompt", "a", *asked)
+    assert ({}, float(duration)) == (job["estimate"], float(job["arguments"]["duration"]))

@@ -125,6 +125,11 @@ def _deep() -> object:
         (order("acme/x", unchecked=True, arguments={"a": "\ud800"}), InvalidArguments),
         (order(["a/b"]), Refusal),
         (order(metadata=[1]), Refusal),
+        (order(metadata={"title": "\ud83d"}), Refusal),
+        (order(metadata={"\ud83d": "Fox"}), Refusal),
+        (order(metadata={"deep": [{"a": float("nan")}]}), Refusal),
+        (order(metadata={"a": _deep()}), Refusal),
+        (order("/".join(["a" * 100] * 3), unchecked=True), Refusal),
         (order(job_id=7), JobRefused),
         (order("acme/x", unchecked=True, arguments={"a": _deep()}), InvalidArguments),
     ],
@@ -155,6 +160,17 @@ def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
     assert [] == [word for word in words if word not in told]
     paths = ["promt", "prompt", "priority", "metadata.falhook.profile"]
     assert paths == [problem.path for problem in caught.value.problems]
+
+
+def test_metadata_that_json_cannot_carry_are_told_by_name(creator: Creator) -> None:
+    """All of them, with the cure; words of a person by their length alone."""
+    given = {"title": "a fox \ud83d", "number": float("nan"), "good": {"a": [1, None]}}
+    with pytest.raises(Refusal) as caught:
+        creator.create(order(metadata=given))
+    assert "bad_metadata" == caught.value.reason
+    told = [(problem.path, problem.value) for problem in caught.value.problems]
+    assert [("metadata.title", "(7 characters)"), ("metadata.number", "NaN")] == told
+    assert "leave out NaN, Infinity and what is no UTF-8" in str(caught.value)
 
 
 def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Creator) -> None:

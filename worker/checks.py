@@ -21,7 +21,7 @@ from worker.told import LONGEST_ENDPOINT, in_short
 T = TypeVar("T")
 _FIELDS_TOLD = 10
 # https://docs.fal.ai : owner/app, with the path of the model below it.
-_LONE = "write it anew in UTF-8, without NaN, infinity and halves of emoji"
+_ANEW = "leave out NaN, Infinity and what is no UTF-8"
 ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)
 
 
@@ -159,5 +159,5 @@ def _of_metadata(name: object, value: object) -> Problem | None:
     except PydanticCustomError as error:
         path = shown(name).strip('"') if isinstance(name, str) else shown(name)
         told = shown(value, words=True)
-        return Problem(path=f"metadata.{path}", value=told, message=error.message(), hint=_LONE)
+        return Problem(path=f"metadata.{path}", value=told, message=error.message(), hint=_ANEW)
     return None
