@@ -127,6 +127,10 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
 )
 
 
+# Characters of a wrong profile that are told.
+_QUOTED = 60
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What is made: `video.mp4` with at most `lines` lines, and the `outputs` beside it."""
@@ -140,8 +144,9 @@ class Profile:
         """The profile of this text. Raises ValueError, which lists what there is."""
         master, *extras = (part.strip() for part in text.split("+"))
         if master not in MASTERS or (set(extras) - set(EXTRAS)):
+            short = text[:_QUOTED] + "…" * (len(text) > _QUOTED)
             raise ValueError(
-                f"knows no delivery profile {text!r}: it is {' or '.join(MASTERS)}, and may go on"
+                f"knows no delivery profile {short!r}: it is {' or '.join(MASTERS)}, and may go on"
                 f" with +{', +'.join(EXTRAS)}"
             )
         lines, always = MASTERS[master]
