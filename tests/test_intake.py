@@ -303,6 +303,14 @@ def test_a_refusal_is_short_however_much_is_wrong(
     assert len(found.endpoint) <= 201
 
 
+def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records: Records) -> None:
+    """Of 5,000 inputs that are none, and of 5,000 tags."""
+    receive(arguments={"prompt": "a"} | {f"x{number}": 1 for number in range(5_000)})
+    assert "and 4,960 more" == job(records).sentence.split("\n")[-1].strip()
+    receive(options={"tags": {f"TAG {number}": "x" for number in range(5_000)}})
+    assert "and 4,951 more" == job(records).sentence.split("\n")[-1].strip()
+
+
 # --- the same id, corrected ---------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Sentences as a record and its events hold them: short, and of characters that UTF-8 has."""
 
-LINES, LONGEST_LINE = 40, 400
+# More lines than a refusal of inputs has, which tells of 40 problems and the number of others.
+LINES, LONGEST_LINE = 50, 400
 LONGEST_ENDPOINT = 200
 
 
