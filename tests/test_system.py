@@ -261,6 +261,28 @@ def test_any_celery_client_makes_a_job(system: System) -> None:
     assert ("FAILED", True) == (third["state"], "notify_url" in str(third["sentence"]))
 
 
+def test_a_message_that_comes_again_is_paid_once(system: System) -> None:
+    """Without an id of its own it has that of its task; a refused one may be sent corrected."""
+    client = Celery(broker=system.environ["REDIS_URL"])
+    task_id = "0d0f6a55-3f0e-4b7e-8d6c-6a5b2f7c9e11"
+    order = {"endpoint": TEXT, "arguments": {"prompt": "A fox"}}
+    for _ in range(3):
+        client.send_task("falhook.create", kwargs=order, queue="submit", task_id=task_id)
+    wrong = {**order, "job_id": "theirs-4", "arguments": {"promt": "A fox"}}
+    client.send_task("falhook.create", kwargs=wrong, queue="submit")
+    until(lambda: len(_known(system, task_id, "theirs-4")) == 2)
+    client.send_task("falhook.create", kwargs={**order, "job_id": "theirs-4"}, queue="submit")
+    until(lambda: _state(system, "theirs-4") != "FAILED")
+    jobs = system.ended(task_id, "theirs-4")
+    assert ["PUBLISHED"] * 2 == [job["state"] for job in jobs]
+    assert [(1, 0, 0)] * 2 == system.asked(*jobs)
+
+
+def _state(system: System, job_id: str) -> object:
+    [job] = system.falhook("show", job_id)
+    return job["state"]
+
+
 def _known(system: System, *job_ids: str) -> list[str]:
     listed = {str(job["id"]) for job in system.falhook("list")}
     return [job_id for job_id in job_ids if job_id in listed]
