@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from infra.local.redis_server import RedisServer
 from tests.input_factories import PNG, png
-from tests.job_factories import ScriptedFal, World
+from tests.job_factories import Clock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.model import Model
 from worker.checks import Checks
@@ -318,8 +318,9 @@ def test_a_corrected_message_takes_the_place_of_the_refused_one(
     receive: Receive, records: Records, wakes: list[tuple[Task, str]]
 ) -> None:
     """Under the same id; what was told of the first stays in the history alone."""
+    clock = records.clock = Clock()
     receive(arguments={"promt": "a"})
-    refused_at = job(records).created_at
+    clock.forward(60)
     receive(metadata={"title": "Fox"})
     made = job(records)
     assert (JobState.QUEUED, "", "", "") == (made.state, made.step, made.reason, made.sentence)
@@ -328,9 +329,8 @@ def test_a_corrected_message_takes_the_place_of_the_refused_one(
     told = [(event["from"], event["to"]) for event in history(records.redis, "m1")]
     assert [("", "FAILED"), ("FAILED", "QUEUED")] == told
     assert (0, 1) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))
-    assert made.created_at > refused_at
-    assert pytest.approx(made.created_at, abs=1e-3) == records.redis.zscore(JOBS, "m1")
-    assert made.due_at > made.created_at
+    assert (clock.now, clock.now) == (made.created_at, records.redis.zscore(JOBS, "m1"))
+    assert made.due_at > clock.now
 
 
 def test_a_message_that_is_still_wrong_tells_the_newest_reason(
