@@ -76,7 +76,7 @@ def test_what_is_given(arguments: list[str], more: list[str]) -> None:
     assert set() == control(*arguments, *more)
 
 
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--json"], ["--dry-run", "--json"]])
 @pytest.mark.parametrize(
     "arguments",
     [

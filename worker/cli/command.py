@@ -21,6 +21,7 @@ from worker.jobs import Job
 from worker.models import Refusal
 from worker.order import JobRefused
 from worker.records import Records, connect
+from worker.visible import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Problem(click.ClickException):
         reason: str = "bad_usage",
         problems: Sequence[Mapping[str, object]] = (),
     ) -> None:
-        super().__init__(message)
+        super().__init__(visible(message, lines=True))
         self.reason, self.problems = reason, problems
         self.as_json = False
 
@@ -54,7 +55,7 @@ class Problem(click.ClickException):
             super().show(file)
             return
         told = {"reason": self.reason, "sentence": self.message, "problems": list(self.problems)}
-        click.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
+        click.echo(_json({"error": told}), err=True)
 
 
 def plainly(command: Callable[P, T]) -> Callable[P, T]:
@@ -132,7 +133,12 @@ def counted(count: int, noun: str) -> str:
 
 def print_json(value: object) -> None:
     """One JSON document on a line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(_json(value))
+
+
+def _json(value: object) -> str:
+    # JSON leaves DEL and the C1 control characters as they are.
+    return visible(json.dumps(value, ensure_ascii=False))
 
 
 def as_data(job: Job) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,38 +33,25 @@ def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
     found = [pair(text) for text in texts]
     for name, value in found:
         _require_utf8(value, f"{flag} {visible(name)}")
-    refuse_twice([name for name, _ in found], flag)
+    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
+    if twice:
+        told = ", ".join(f"{flag} {visible(name)}" for name in twice)
+        raise Problem(f"{told} {'is' if len(twice) == 1 else 'are'} given twice; leave one out.")
     return dict(found)
 
 
-def refuse_twice(names: Sequence[str], flag: str = "") -> None:
-    """Nothing, where each name is there once; else a Problem that tells of all others."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        told = ", ".join(f"{flag} {visible(name)}".strip() for name in twice)
-        raise Problem(f"{told} {'is' if len(twice) == 1 else 'are'} given twice; leave one out.")
-
-
 def media(
-    model: Model, files: Mapping[str, tuple[str, ...]], *, unchecked: bool = False
+    model: Model, family: str, values: Sequence[str], *, unchecked: bool = False
 ) -> dict[str, object]:
-    """The inputs of --image, --video and --audio: the endpoint's own name for each."""
-    found: dict[str, object] = {}
-    flags: dict[str, str] = {}
-    for family, values in files.items():
-        if not values:
-            continue
-        name, many = _input_of(model, family)
-        if name in found:
-            both = f"{flags[name]} and --{family}"
-            raise Problem(f"{both} both give {model.endpoint} its {name}; leave one out.")
-        if not many and len(values) > 1:
-            raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
-        # Without a check nothing else would tell a path from text.
-        told = [_marked(value) for value in values] if unchecked else list(values)
-        found[name] = told if many else told[0]
-        flags[name] = f"--{family}"
-    return found
+    """The input of --image, --video or --audio under the endpoint's own name; none for no value."""
+    if not values:
+        return {}
+    name, many = _input_of(model, family)
+    if not many and len(values) > 1:
+        raise Problem(f"{model.endpoint} takes one --{family}, not {len(values)}.")
+    # Without a check nothing else would tell a path from text.
+    told = [_marked(value) for value in values] if unchecked else list(values)
+    return {name: told if many else told[0]}
 
 
 def _marked(value: str) -> str:

@@ -9,7 +9,8 @@ from redis.exceptions import RedisError
 from worker.checks import Checks
 from worker.cli.bulk import submit_file
 from worker.cli.command import Problem, as_data, json_option, plainly, print_json, redis_problem
-from worker.cli.inputs import json_object, media, pair, pairs, refuse_twice
+from worker.cli.given import arguments_of
+from worker.cli.inputs import pairs
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
 from worker.cli.request import already_there, cost, print_request
@@ -18,7 +19,7 @@ from worker.create import Created, Creator
 from worker.order import Draft, Order
 from worker.settings import Making, MakingJobs
 
-IMAGE = "A local file or URL for the endpoint's {} input."
+IMAGE = "A local file or URL for the endpoint's {} input; `falhook models show` says which it is."
 
 
 @click.command()
@@ -28,7 +29,10 @@ IMAGE = "A local file or URL for the endpoint's {} input."
 @click.option("--image", multiple=True, metavar="FILE|URL", help=IMAGE.format("image"))
 @click.option("--video", multiple=True, metavar="FILE|URL", help=IMAGE.format("video"))
 @click.option("--audio", multiple=True, metavar="FILE|URL", help=IMAGE.format("audio"))
-@click.option("--arguments", help="All inputs as one JSON object, as @FILE, or - for stdin.")
+@click.option(
+    "--arguments",
+    help="Inputs as one JSON object, as @FILE, or - for stdin; flags replace single ones.",
+)
 @click.option(
     "--metadata", multiple=True, metavar="NAME=VALUE", help="Kept on record and manifest."
 )
@@ -91,17 +95,9 @@ def _refuse_inputs(flags: dict[str, Any]) -> None:
 
 def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
     model = checks.find(endpoint, unchecked=flags["unchecked"])
-    given = json_object(flags["arguments"], "--arguments")
-    files = {family: flags[family] for family in ("image", "video", "audio")}
-    typed = list(media(model, files, unchecked=flags["unchecked"]).items())
-    typed += [(name, model.typed(name, value)) for name, value in map(pair, flags["inputs"])]
-    if flags["prompt"] is not None:
-        typed.append(("prompt", flags["prompt"]))
-    refuse_twice([name for name, _ in typed])
-    given |= dict(typed)
     order = Order(
         endpoint=endpoint,
-        arguments=given,
+        arguments=arguments_of(model, flags),
         metadata=pairs(flags["metadata"], "--metadata"),
         job_id=flags["job_id"],
         options=options_of(flags),
