@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from tests.bulk_factories import TEXT
 from tests.input_factories import MP3, MP4, PNG
 from worker.__main__ import cli
+from worker.storage import Storage
+from worker.storage.marker import NAME
 
 FOX = [TEXT, "--prompt", "A fox"]
 Run = Callable[..., Result]
@@ -27,6 +29,7 @@ def furnished(directory: Path) -> Path:
 
 def runner(home: Path, redis_url: str) -> Run:
     """Runs `falhook` with that Redis, its storage in that directory."""
+    Storage.open(str(home / "storage"))
     environ = {
         "REDIS_URL": redis_url,
         "FALHOOK_BROKER_URL": redis_url,
@@ -39,6 +42,11 @@ def runner(home: Path, redis_url: str) -> Run:
         return runner.invoke(cli, arguments, catch_exceptions=False, prog_name="falhook")
 
     return run
+
+
+def stored(home: Path) -> list[str]:
+    """What lies in storage, beside the mark that it is one."""
+    return sorted(path.name for path in (home / "storage").iterdir() if path.name != NAME)
 
 
 def submitted(run: Run, *arguments: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from webhook.settings import Connections
 from worker.records import Records
+from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 ROOT = Path(__file__).parents[1]
@@ -194,6 +195,7 @@ def test_broker_follows_redis() -> None:
 
 def test_check_tells_each_part(complete: dict[str, str]) -> None:
     """`check` tells what works and what does not, how to learn the account, and no secret."""
+    Storage.open(complete["FALHOOK_STORAGE_URL"])
     done = run("check", "--json", environ={**complete, "FALHOOK_PUBLIC_URL": "http://127.0.0.1:1"})
     told = json.loads(done.stdout)
     works = {
@@ -206,3 +208,11 @@ def test_check_tells_each_part(complete: dict[str, str]) -> None:
     secrets = [complete["FALHOOK_SECRET"], complete["FAL_KEY"], complete["REDIS_URL"]]
     assert [] == [secret for secret in secrets if secret in done.stdout + done.stderr]
     assert "callback.foreign_account" in told["account"]["detail"]
+
+
+def test_check_makes_no_storage(complete: dict[str, str]) -> None:
+    """Where no worker has made it, or its volume is away, `check` fails and leaves it so."""
+    told = json.loads(run("check", "--json", environ=complete).stdout)["storage"]
+    assert (False, False) == (told["ok"], Path(complete["FALHOOK_STORAGE_URL"]).exists())
+    assert "FALHOOK_STORAGE_URL" in told["detail"]
+    assert "mount or put it back, or start a worker" in told["detail"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bulk_factories import IMAGE, TEXT
-from tests.cli_factories import FOX, Run, error_of, refused, submitted
+from tests.cli_factories import FOX, Run, error_of, refused, stored, submitted
 from tests.input_factories import PNG, named
 from worker.records import Records
 
@@ -44,7 +44,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(
     assert "X-Fal-Tags: job_id=j1\n" in done.stdout
     assert f'"image_url": "upload://{named(PNG)}"' in done.stdout
     assert "about $1.40" in done.stdout
-    assert ([], False) == (list(records.list()), (home / "storage").exists())
+    assert ([], []) == (list(records.list()), stored(home))
 
 
 def test_a_dry_run_for_machines(run: Run) -> None:
@@ -79,7 +79,7 @@ def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
     assert "No such file" in refused(run, IMAGE, "--prompt", "A", "--image", "dog.png")
     assert "takes no audio" in refused(run, IMAGE, "--audio", "speech.mp3")
     assert "takes one --image" in refused(run, IMAGE, "--image", "a.png", "--image", "b.png")
-    assert not (home / "storage").exists()
+    assert [] == stored(home)
 
 
 def test_unchecked(run: Run) -> None:

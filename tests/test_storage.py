@@ -17,6 +17,7 @@ import pytest
 from worker.failures import Permanent, Transient
 from worker.storage import Storage, require_usable
 from worker.storage.directory import ABANDONED_AFTER
+from worker.storage.marker import NAME
 from worker.storage.stores import RETRY
 from worker.storage.usable import probe
 
@@ -45,9 +46,14 @@ def directory(tmp_path: Path) -> Storage:
 def files(storage: Storage) -> list[str]:
     """Everything that really lies in a local store, hidden or not."""
     assert storage.root is not None
-    return sorted(
-        str(path.relative_to(storage.root)) for path in storage.root.rglob("*") if path.is_file()
-    )
+    found = (path for path in storage.root.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(storage.root)) for path in found if path.name != NAME)
+
+
+def names(storage: Storage) -> list[str]:
+    """What lies in the directory itself."""
+    assert storage.root is not None
+    return sorted(path.name for path in storage.root.iterdir())
 
 
 def test_check_passes_and_leaves_nothing(storage: Storage) -> None:
@@ -199,8 +205,7 @@ def test_killed_writer(directory: Storage, before: bytes | None) -> None:
     assert before == directory.read("jobs/1/clip")
     assert ([] if before is None else ["jobs/1/clip"]) == list(directory.list("jobs/1"))
     directory.delete("jobs/1")
-    assert directory.root is not None
-    assert [] == list(directory.root.iterdir())
+    assert [NAME] == names(directory)
 
 
 def test_put_sweeps_what_a_killed_writer_left(directory: Storage) -> None:
@@ -231,8 +236,7 @@ def test_delete_leaves_no_empty_directory(directory: Storage) -> None:
     """The directories that held deleted objects go with them; the store's own one stays."""
     directory.put("jobs/1/b/c", b"", content_type=MP4)
     directory.delete("jobs/1")
-    assert directory.root is not None
-    assert [] == list(directory.root.iterdir())
+    assert [NAME] == names(directory)
 
 
 def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,17 +282,56 @@ def test_url_with_credentials(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_directory_taken_away(directory: Storage) -> None:
+def test_directory_not_writable(directory: Storage) -> None:
     """A directory that cannot be written to fails the check with setting, value and cure."""
     assert directory.root is not None
-    directory.root.rmdir()
-    directory.root.write_bytes(b"a file now")
+    (directory.root / ".probe").write_bytes(b"a file where a directory has to be")
     with pytest.raises(Permanent, match="storage_unwritable") as caught:
         require_usable(directory)
-    assert f"FALHOOK_STORAGE_URL={directory.place.url!r}" in caught.value.sentence
-    assert "directory" in caught.value.sentence
+    assert f"FALHOOK_STORAGE_URL={directory.place.url}" in caught.value.sentence
     with pytest.raises(Permanent, match=r"storage_unwritable: .*Not a directory.*; make it"):
-        directory.put("a/b", b"", content_type=MP4)
+        directory.put(".probe/b", b"", content_type=MP4)
+
+
+def test_a_directory_that_is_gone_is_not_made_anew(directory: Storage, tmp_path: Path) -> None:
+    """While a volume is away nothing is written, and what comes then may pass; then all goes on."""
+    directory.put("a", b"old", content_type=MP4)
+    assert directory.root is not None
+    away, mount_point = tmp_path / "away", directory.root
+    mount_point.rename(away)
+    for there in (False, True):
+        if there:
+            mount_point.mkdir()
+        for call in (
+            lambda: directory.put("a", b"new", content_type=MP4),
+            lambda: directory.read("a"),
+            lambda: directory.get("a", tmp_path / "copy"),
+            lambda: directory.copy("a", "b"),
+            lambda: directory.delete("a"),
+            lambda: list(directory.list("jobs")),
+            lambda: Storage.existing(directory.place.url),
+        ):
+            with pytest.raises(Transient, match=r"storage_unwritable: .*\.falhook is missing"):
+                call()
+        with pytest.raises(Permanent, match=r"storage_unwritable: .*\.falhook is missing.*mount"):
+            require_usable(directory)
+        assert there == mount_point.exists()
+    assert [] == names(directory)
+    mount_point.rmdir()
+    away.rename(mount_point)
+    require_usable(directory)
+    assert b"old" == Storage.existing(directory.place.url).read("a")
+    assert directory.put("a", b"new", content_type=MP4)
+
+
+def test_what_a_worker_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new directory, once its parent is there; a path from where it is run needs no parent."""
+    with pytest.raises(ValueError, match="name one whose parent is there"):
+        Storage.open(str(tmp_path / "volume" / "storage"))
+    assert [] == list(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    for url in ("./var/storage", str(tmp_path / "storage"), str(tmp_path / "storage")):
+        assert [NAME] == names(Storage.open(url))
 
 
 def test_full_disk(directory: Storage, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _account(settings: Settings) -> str:
 
 
 def _storage(settings: Settings) -> str:
-    storage = Storage.open(settings.storage_url)
+    storage = Storage.existing(settings.storage_url)
     require_usable(storage)
     return storage.address("")
 

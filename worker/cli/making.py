@@ -21,7 +21,7 @@ def checks_of(settings: Making) -> Checks:
     @cache
     def storage() -> Storage:
         try:
-            return Storage.open(settings.storage_url)
+            return Storage.existing(settings.storage_url)
         except ValueError as error:
             raise Problem(f"{error}.") from None
 

@@ -8,6 +8,6 @@ from worker.storage.usable import probe
 
 if __name__ == "__main__":
     try:
-        probe(Storage.open(sys.argv[1]))
+        probe(Storage.existing(sys.argv[1]))
     except (Failure, ValueError) as fault:
         sys.exit(getattr(fault, "sentence", str(fault)))

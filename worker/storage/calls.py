@@ -29,9 +29,11 @@ def calls(place: Place, key: str, *, missing: str = "storage_unwritable") -> Ite
     another process made the first call.
     """
     _claim()
+    place.require()
     try:
         yield
     except FileNotFoundError as error:
+        place.require()
         if missing == "storage_missing":
             raise Permanent(missing, f"{place.address(key)} does not exist") from error
         if place.root is not None:  # a delete of the same prefix went on at the same time

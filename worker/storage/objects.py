@@ -4,26 +4,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from worker.storage import directory
 from worker.storage.calls import calls
+from worker.storage.contents import Contents
 from worker.storage.keys import checked
-from worker.storage.place import Place
 from worker.storage.stores import store_at
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
-READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class Storage(Contents):
     """One place that holds objects; immutable, safe to share between threads.
 
     Not across a fork: obstore's threads do not survive one, and a call in the child would wait
@@ -31,26 +26,28 @@ class Storage:
     `open`, `address` and `require_usable` make no such call and may run before a fork.
 
     Every method may raise Transient("storage_unavailable") when the store does not answer,
-    Transient("storage_full") and Permanent("storage_unwritable") when it refuses us.
+    Transient("storage_full") and Permanent("storage_unwritable") when it refuses us, and
+    Transient("storage_unwritable") while a directory is gone that was there.
     """
-
-    place: Place
-    store: "ObjectStore"
 
     @classmethod
     def open(cls, url: str) -> "Storage":
-        """The storage that `url` names; a local directory exists afterwards.
+        """The storage that `url` names; a local directory is made and marked, for workers.
 
         Raises ValueError with one sentence that names the value and the cure. No network call
         is made: see `require_usable`.
         """
-        place, store = store_at(url)
+        place, store = store_at(url, make=True)
         return cls(place=place, store=store)
 
-    @property
-    def root(self) -> Path | None:
-        """The directory that objects are files of; None for a store elsewhere."""
-        return self.place.root
+    @classmethod
+    def existing(cls, url: str) -> "Storage":
+        """The same, but a local directory has to be the one that a worker made.
+
+        Raises Transient("storage_unwritable") where it is not, ValueError as `open` does.
+        """
+        place, store = store_at(url, make=False)
+        return cls(place=place, store=store)
 
     def put(
         self,
@@ -90,36 +87,6 @@ class Storage:
             directory.sweep_abandoned(self.root / key)
         return True
 
-    def get(self, key: str, into: Path) -> int:
-        """`into` is a whole copy of the object; returns its bytes.
-
-        Raises Permanent("storage_missing") when there is none.
-        """
-        part = into.with_name(f"{into.name}.part")
-        with calls(self.place, key, missing="storage_missing"):
-            result = obstore.get(self.store, checked(key))
-            try:
-                with part.open("wb") as file:
-                    for chunk in result.stream(min_chunk_size=READ_BYTES):
-                        file.write(chunk)
-                    size = file.tell()
-                part.replace(into)
-            finally:
-                part.unlink(missing_ok=True)
-        return size
-
-    def read(self, key: str) -> bytes | None:
-        """The object's bytes, all in memory; None when there is none."""
-        with calls(self.place, key), suppress(FileNotFoundError):
-            return bytes(obstore.get(self.store, checked(key)).bytes())
-        return None
-
-    def size(self, key: str) -> int | None:
-        """The object's bytes by count; None when there is none."""
-        with calls(self.place, key), suppress(FileNotFoundError):
-            return obstore.head(self.store, checked(key))["size"]
-        return None
-
     def copy(self, source: str, target: str) -> None:
         """`target` holds what `source` holds, copied by the store itself.
 
@@ -141,17 +108,3 @@ class Storage:
                     obstore.delete(self.store, key)
         if self.root is not None:
             directory.sweep(self.root, self.root / prefix)
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """The keys under `prefix/`, in no order; whole segments: `a` does not list `ab/c`."""
-        with calls(self.place, prefix):
-            for batch in obstore.list(self.store, prefix=checked(prefix)):
-                for entry in batch:
-                    yield entry["path"]
-
-    def address(self, key: str) -> str:
-        """Where a person finds the object: a file's path, or a URL without credentials.
-
-        An empty key is the place itself.
-        """
-        return self.place.address(checked(key) if key else key)

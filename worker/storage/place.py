@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from worker.failures import Permanent
+from worker.failures import Permanent, Transient
+from worker.storage import marker
 
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another provider, "
@@ -30,6 +31,19 @@ class Place:
         """Where a person finds the object; an empty key is the place itself."""
         place = str(self.root) if self.root is not None else self.url.rstrip("/")
         return f"{place}/{key}" if key else place
+
+    def require(self) -> None:
+        """Nothing, where the directory is the one that was made; a store elsewhere is not asked.
+
+        Raises Transient("storage_unwritable") while it is gone: it may only be not mounted.
+        """
+        if self.root is not None and not marker.is_there(self.root):
+            raise Transient(
+                "storage_unwritable",
+                f"FALHOOK_STORAGE_URL={self.url}: {self.root / marker.NAME} is missing, so that "
+                "this is not (or not yet) the storage of the workers; mount or put it back, or "
+                "start a worker, which makes a new one",
+            )
 
     def unwritable(self, detail: str) -> Permanent:
         """The failure that names the setting, its value and the cure."""

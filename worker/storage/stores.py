@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, MemoryStore, from_url
 
+from worker.storage import marker
 from worker.storage.calls import first_line
 from worker.storage.place import Place, credentials
 
@@ -22,10 +23,11 @@ FORMS = "file:///directory, a path, s3://bucket/prefix, gs://bucket/prefix or az
 RETRY: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 
 
-def store_at(url: str) -> "tuple[Place, ObjectStore]":
-    """The store that `url` names and where it is; a local directory exists afterwards.
+def store_at(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
+    """The store that `url` names and where it is; with `make` a local directory is there then.
 
-    Raises ValueError with one sentence that names the value and the cure. No network call is made.
+    Raises ValueError with one sentence that names the value and the cure, and without `make`
+    Transient("storage_unwritable") for a directory that is gone. No network call is made.
     """
     parts = urlsplit(url)
     if "://" in url and ("@" in parts.netloc or parts.query or parts.fragment):
@@ -34,7 +36,7 @@ def store_at(url: str) -> "tuple[Place, ObjectStore]":
             f"write {FORMS} and give credentials by the provider's environment variables"
         )
     if "://" not in url or parts.scheme == "file":
-        return _local(url)
+        return _local(url, make=make)
     if parts.scheme == "memory":
         return Place(url=url), MemoryStore()
     if parts.scheme not in REMOTE_SCHEMES or not parts.netloc:
@@ -42,19 +44,24 @@ def store_at(url: str) -> "tuple[Place, ObjectStore]":
     return Place(url=url.rstrip("/")), _remote(url)
 
 
-def _local(url: str) -> "tuple[Place, ObjectStore]":
+def _local(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
     parts = urlsplit(url)
     is_url = "://" in url
     if not url or (is_url and (parts.netloc or not parts.path)):
         raise ValueError(f"FALHOOK_STORAGE_URL={url!r} names no directory; write {FORMS}")
-    root = (Path(unquote(parts.path)) if is_url else Path(url).expanduser()).absolute()
+    path = Path(unquote(parts.path)) if is_url else Path(url).expanduser()
+    place = Place(url=url, root=(root := path.absolute()))
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        return Place(url=url, root=root), LocalStore(root, automatic_cleanup=True)
+        if make:
+            # The parent of an absolute path may be what a volume has to be mounted on.
+            marker.make(root, parents=not path.is_absolute())
+        place.require()
+        return place, LocalStore(root, automatic_cleanup=True)
     except (OSError, StoreError) as error:
         raise ValueError(
             f"FALHOOK_STORAGE_URL={url!r}: the directory cannot be made "
-            f"({first_line(error)}); name one that this user may write to"
+            f"({first_line(error)}); name one whose parent is there (mounted, if it is a volume) "
+            "and that this user may write to"
         ) from error
 
 
