@@ -68,7 +68,7 @@ def test_good_settings(tried: Callable[..., tuple[bool, str]]) -> None:
 
 def test_no_certificate(tried: Callable[..., tuple[bool, str]]) -> None:
     """Signing is optional."""
-    assert (True, "files are not signed") == tried(**{CERT: ""})
+    assert (True, "files are not signed") == tried(**{CERT: "", SECRET: ""})
 
 
 def _with_command(body: str) -> Callable[[Path], dict[str, str | Path]]:

@@ -53,8 +53,8 @@ def test_settings_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE knows no delivery profile 'hd'"),
-        ("FALHOOK_MARKS", "us", "FALHOOK_MARKS knows no mark us"),
+        ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE 'hd' knows no delivery profile 'hd'"),
+        ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' knows no mark us"),
         ("FALHOOK_MARKS", "cn", "needs FALHOOK_AIGC_PROVIDER"),
         ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),
     ],

@@ -1,9 +1,15 @@
 """Settings from the environment, and the sentences when they do not hold."""
 
+from typing import Annotated, Literal
+
 import pytest
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.environment import Environment, SettingsError, separated
+
+
+def longer(_value: SecretStr) -> SecretStr:
+    raise ValueError("must be longer")
 
 
 class Oven(Environment):
@@ -12,6 +18,10 @@ class Oven(Environment):
     heat: int = Field(alias="OVEN_HEAT", gt=0, description="Degrees.")
     dish: str = Field(alias="OVEN_DISH", description="What is in it.")
     light: str = Field(default="on", alias="OVEN_LIGHT", description="on or off.")
+    mode: Literal["air", "steam"] = Field(default="air", alias="OVEN_MODE", description="How.")
+    key: Annotated[SecretStr, AfterValidator(longer)] = Field(
+        default=SecretStr(""), alias="OVEN_KEY", description="Opens it."
+    )
 
 
 def problems(**environ: str) -> tuple[str, ...]:
@@ -40,11 +50,41 @@ def test_an_empty_value_counts_as_not_set(blank: str) -> None:
     assert ("OVEN_DISH is not set. What is in it.",) == problems(OVEN_HEAT="1", OVEN_DISH=blank)
 
 
-def test_a_wrong_value_is_not_repeated() -> None:
-    """The value may be a secret in the wrong place."""
-    [sentence] = problems(OVEN_HEAT="hunter2", OVEN_DISH="pie")
+def test_a_wrong_value_is_told_with_what_is_allowed() -> None:
+    """Who reads it in a log sees which of many files it came from."""
+    assert ("OVEN_HEAT '-1' must be greater than 0. Degrees.",) == problems(
+        OVEN_HEAT="-1", OVEN_DISH="pie"
+    )
+    wrong = problems(OVEN_HEAT="1", OVEN_DISH="pie", OVEN_MODE="grill")
+    assert ("OVEN_MODE 'grill' must be 'air' or 'steam'. How.",) == wrong
+
+
+def test_a_long_value_is_cut() -> None:
+    """A whole file in the wrong place fills no screen."""
+    [sentence] = problems(OVEN_HEAT="x" * 5_000, OVEN_DISH="pie")
+    assert len(sentence) < 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "redis://:hunter2@host:1/0",
+        "redis://me:hun/hunter2@host:1",
+        "https://a/b?password=hunter2",
+        "https://hunter2@host",
+    ],
+)
+def test_credentials_in_a_value_are_not_repeated(value: str) -> None:
+    """Wherever a URL may hold them."""
+    [sentence] = problems(OVEN_HEAT=value, OVEN_DISH="pie")
     assert sentence.startswith("OVEN_HEAT ")
     assert "hunter2" not in sentence
+
+
+def test_a_secret_is_not_repeated() -> None:
+    """What is wrong with it is told all the same."""
+    [sentence] = problems(OVEN_HEAT="1", OVEN_DISH="pie", OVEN_KEY="hunter2")
+    assert "OVEN_KEY must be longer. Opens it." == sentence
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:

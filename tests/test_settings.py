@@ -1,9 +1,14 @@
 """The receiver's settings: safe or refused, a sentence each."""
 
+from typing import get_args
+
 import pytest
 
 from tests.webhook_factories import SECRET, receiver_environment
 from webhook.settings import Connections, Settings, SettingsError
+from worker.ffmpeg import Isolation
+from worker.misspelt import misspelt, sentences
+from worker.settings import Settings as WorkerSettings
 
 COMPLETE = receiver_environment("redis://127.0.0.1:6379/0", "https://rest.fal.ai/jwks.json")
 REQUIRED = ("REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_USER_IDS")
@@ -50,7 +55,15 @@ def test_all_problems_are_told_at_once() -> None:
     [
         ("REDIS_URL", "http://127.0.0.1", "redis://"),
         ("REDIS_URL", "127.0.0.1:6379", "redis://"),
+        ("REDIS_URL", "redis://127.0.0.1:foo/0", "'redis://127.0.0.1:foo/0' has a port"),
+        ("REDIS_URL", "redis://127.0.0.1:99999/0", "port"),
+        ("REDIS_URL", "redis://127.0.0.1:6379/foo", "database that is no number"),
+        ("REDIS_URL", "redis://127.0.0.1:6379/0?db=foo", "db"),
+        ("REDIS_URL", "unix://", "unix:///path"),
         ("FALHOOK_BROKER_URL", "sqs://", "amqp://"),
+        ("FALHOOK_BROKER_URL", "redis://127.0.0.1:6379/foo", "database that is no number"),
+        ("FALHOOK_BROKER_URL", "amqp://me@mq:foo//", "port"),
+        ("FALHOOK_PUBLIC_URL", "https://hooks.example.com:foo", "port"),
         ("FALHOOK_PUBLIC_URL", "http://hooks.example.com", "https://"),
         ("FALHOOK_PUBLIC_URL", "https://", "host"),
         ("FALHOOK_PUBLIC_URL", "https://hooks.example.com/falhook", "origin"),
@@ -65,7 +78,7 @@ def test_all_problems_are_told_at_once() -> None:
         ("FALHOOK_META_URL", "http://api.fal.ai/v1/meta", "https://"),
         ("FALHOOK_TRUSTED_PROXIES", "10.0.0.0/8, proxy", "network"),
         ("FALHOOK_TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
-        ("PORT", "http", "integer"),
+        ("PORT", "http", "'http' must be a valid integer"),
         ("PORT", "70000", "65535"),
         ("FALHOOK_LOG_LEVEL", "LOUD", "DEBUG"),
         ("FALHOOK_LOG_FORMAT", "xml", "json"),
@@ -120,3 +133,57 @@ def test_proxies_are_networks() -> None:
     found = settings(FALHOOK_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1,fd00::/8")
     assert ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"] == [str(n) for n in found.proxies]
     assert ("", ()) == (settings().meta_url, settings().proxies)
+
+
+WORKER = {**COMPLETE, "FAL_KEY": "id:secret"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("FALHOOK_CALLBACK_DEADLINE", "inf", "'inf' must be a finite number"),
+        ("FALHOOK_CALLBACK_DEADLINE", "nan", "finite"),
+        ("FALHOOK_CALLBACK_DEADLINE", "9999999999", "less than 3600"),
+        ("FALHOOK_CALLBACK_DEADLINE", "0", "greater than 0"),
+        ("FALHOOK_DOWNLOAD_HOSTS", "https://x/", "'https://x/' is no entry; write host"),
+        ("FALHOOK_DOWNLOAD_HOSTS", "*", "'*' is no entry"),
+        ("FAL_REST_HOST", "https://rest.fal.ai", "a host alone"),
+        ("FAL_REST_HOST", "rest.fal.ai/x", "a host alone"),
+        ("FAL_REST_HOST", "rest.fal.ai:x", "port"),
+        ("FAL_RUN_HOST", "https://fal.run", "a host alone"),
+        ("FAL_QUEUE_RUN_HOST", "https://queue.fal.run", "a host alone"),
+        ("FALHOOK_C2PA_KEY", "/nowhere.pem", "needs FALHOOK_C2PA_CERT as well"),
+        ("FALHOOK_C2PA_COMMAND", "sign", "needs FALHOOK_C2PA_CERT as well"),
+        ("FALHOOK_C2PA_TSA", "https://tsa", "needs FALHOOK_C2PA_CERT as well"),
+        ("FALHOOK_ISOLATION", "docker", "'docker' must be 'auto', 'bubblewrap', 'namespaces' or"),
+    ],
+)
+def test_an_unsafe_value_of_the_worker_is_refused(name: str, value: str, why: str) -> None:
+    """One sentence each, before anything starts; `falhook check` reads the same settings."""
+    with pytest.raises(SettingsError) as error:
+        WorkerSettings.from_env({**WORKER, name: value})
+    [sentence] = error.value.problems
+    assert sentence.startswith(f"{name} ")
+    assert why in sentence
+
+
+def test_the_queue_follows_fals_host() -> None:
+    """As fal-client reads both variables."""
+    hosts = [{}, {"FAL_RUN_HOST": "a:1"}, {"FAL_RUN_HOST": "a:1", "FAL_QUEUE_RUN_HOST": "b"}]
+    expected = ["https://queue.fal.run", "https://queue.a:1", "https://b"]
+    assert expected == [WorkerSettings.from_env({**WORKER, **given}).queue for given in hosts]
+
+
+def test_every_isolation_can_be_set() -> None:
+    """The setting names what there is."""
+    expected = {"auto", *Isolation}
+    assert expected == set(get_args(WorkerSettings.model_fields["isolation"].annotation))
+
+
+def test_a_misspelt_setting_is_told_with_the_nearest() -> None:
+    """Ours alone: what begins otherwise is somebody else's."""
+    names = [*WORKER, "FALHOOK_TAG_PROMT", "FALHOOK_COLOUR", "FAL_KEYS", "FALHOOK_TEST_S3_URL"]
+    found = {"FALHOOK_COLOUR": "", "FALHOOK_TAG_PROMT": "FALHOOK_TAG_PROMPT"}
+    assert found == misspelt(names)
+    told = sentences(names)
+    assert "FALHOOK_TAG_PROMT is no setting and does nothing: did you mean" in told[1]

@@ -28,6 +28,7 @@ EVENTS: dict[str, str] = {
     "keys.refreshed": "fal's public keys were fetched.",
     "keys.refresh_failed": "fal's public keys could not be fetched; known ones stay in use.",
     "sources.refresh_failed": "fal's addresses could not be fetched; known ones stay in use.",
+    "setting.unknown": "A variable looks like a setting and is none; `nearest` may be meant.",
     "receiver.started": "The receiver accepts callbacks.",
     "receiver.stopped": "The receiver has answered what it accepted and ended.",
     "wake.failed": "A Celery message could not be sent; the sweep will wake the job.",

@@ -2,7 +2,6 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -38,7 +37,11 @@ class Connections(Environment):
     @classmethod
     def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
         redis_url = str(given.get("REDIS_URL", ""))
-        if "FALHOOK_BROKER_URL" in given or urlsplit(redis_url).scheme not in values.REDIS_SCHEMES:
+        try:
+            values.redis_url(redis_url)
+        except ValueError:  # told of REDIS_URL, and not of a setting that nobody has set
+            return given
+        if "FALHOOK_BROKER_URL" in given:
             return given
         # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
         url = redis_url.replace("unix://", "redis+socket://", 1)

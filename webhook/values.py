@@ -1,9 +1,11 @@
 """What a single setting must look like; each raises ValueError with what would be right."""
 
+import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+from redis.connection import parse_url
 
 from webhook.environment import separated
 
@@ -14,9 +16,10 @@ MINIMUM_SECRET_LENGTH = 16
 
 
 def redis_url(value: str) -> str:
-    """A URL that redis-py connects to."""
+    """A URL that redis-py connects to: its port and database are numbers."""
     if urlsplit(value).scheme not in REDIS_SCHEMES:
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    _redis_parts(value)
     return value
 
 
@@ -26,7 +29,33 @@ def broker_url(value: str) -> str:
         raise ValueError(
             "must begin with redis://, rediss://, redis+socket://, amqp:// or amqps://"
         )
+    if urlsplit(value).scheme in REDIS_SCHEMES:
+        _redis_parts(value)
+    _require_port(value)
     return value
+
+
+def _require_port(value: str) -> None:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("has a port that is no number from 1 to 65535") from None
+
+
+def _redis_parts(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ValueError("names no socket: write unix:///path/of/the/socket")
+    else:
+        _require_port(value)
+        # redis-py takes database 0 for a path that is no number, without a word.
+        if not re.fullmatch(r"/?[0-9]*", parts.path):
+            raise ValueError("has a database that is no number: write …/0")
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call]  # redis-py has no hints here
+    except ValueError as error:
+        raise ValueError(f"cannot be used: {error}") from None
 
 
 def https_url(value: str) -> str:
@@ -34,6 +63,7 @@ def https_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
+    _require_port(value)
     if not parts.hostname:
         raise ValueError("names no host")
     return value

@@ -1,7 +1,9 @@
 """`celery -A worker.celery`: the one place that reads the environment at import."""
 
+from worker import misspelt
 from worker.app import create_app
 from worker.settings import Settings
 from worker.start import or_exit
 
 app = or_exit(lambda: create_app(Settings.from_env()))
+misspelt.warn()

@@ -7,7 +7,7 @@ from typing import Self
 
 from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg import Ffmpeg, Isolation
 from worker.jobs import Job, Json
 from worker.marks import Marks
 from worker.media import Delivery
@@ -73,7 +73,7 @@ def credentials(settings: DeliverySettings) -> Credentials | None:
 
 def found_ffmpeg(configured: str, settings: DeliverySettings) -> Ffmpeg:
     """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
-    isolation = None if settings.isolation == "auto" else settings.isolation
+    isolation = None if settings.isolation == "auto" else Isolation(settings.isolation)
     return Ffmpeg.find(configured or None, isolation)
 
 

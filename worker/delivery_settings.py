@@ -1,16 +1,17 @@
 """What settings say of deliveries."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
 from worker import values
-from worker.ffmpeg import Isolation
 from worker.marks import Marks
 from worker.profiles import EXTRAS, MASTERS
 from worker.tags import PromptTag
+
+T = TypeVar("T")
 
 
 class DeliverySettings(Environment):
@@ -39,7 +40,8 @@ class DeliverySettings(Environment):
         description="What files say of the prompt: off, hash (its SHA-256) or text.",
     )
 
-    isolation: Literal["auto"] | Isolation = Field(
+    # Of the names in Isolation: a union would tell of each wrong value twice.
+    isolation: Literal["auto", "bubblewrap", "namespaces", "none"] = Field(
         default="auto",
         alias="FALHOOK_ISOLATION",
         description="What walls ffmpeg off beside its limits: bubblewrap (no network, no foreign"
@@ -79,4 +81,11 @@ class DeliverySettings(Environment):
     @classmethod
     def _marks(cls, value: str, info: ValidationInfo) -> str:
         Marks.parse(value, info.data.get("aigc_provider", ""))
+        return value
+
+    @field_validator("c2pa_key", "c2pa_command", "c2pa_tsa")
+    @classmethod
+    def _signs(cls, value: T, info: ValidationInfo) -> T:
+        if value and info.data.get("c2pa_cert", value) is None:
+            raise ValueError("needs FALHOOK_C2PA_CERT as well: without it no file is signed")
         return value

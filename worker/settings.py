@@ -12,6 +12,8 @@ from worker.delivery_settings import DeliverySettings
 
 # fal-client's own name of the host; importing it for this would slow the command line down.
 REST_HOST = "rest.fal.ai"
+# Seconds for which fal keeps results, about: later a look-up finds nothing.
+FAL_KEEPS = 3600
 
 
 class Lookup(Environment):
@@ -41,7 +43,28 @@ class MakingJobs(Making, Connections):
     """What the command line needs to make jobs."""
 
 
-class FalKey(Environment):
+class FalHosts(Environment):
+    """Where fal is: fal-client reads both, when it is imported."""
+
+    run_host: Annotated[str, AfterValidator(values.host)] = Field(
+        default="fal.run",
+        alias="FAL_RUN_HOST",
+        description="fal's host, as fal-client reads it; for a simulated fal.",
+    )
+    queue_run_host: Annotated[str, AfterValidator(values.host)] = Field(
+        default="",
+        alias="FAL_QUEUE_RUN_HOST",
+        description="The host that takes jobs, as fal-client reads it; queue.FAL_RUN_HOST where "
+        "not set.",
+    )
+
+    @property
+    def queue(self) -> str:
+        """The origin that jobs are posted to."""
+        return f"https://{self.queue_run_host or f'queue.{self.run_host}'}"
+
+
+class FalKey(FalHosts):
     """What talking to fal needs."""
 
     fal_key: Annotated[SecretStr, AfterValidator(values.keyed)] = Field(
@@ -53,7 +76,7 @@ class FalKey(Environment):
 class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
     """What the Celery workers need."""
 
-    fal_rest_host: str = Field(
+    fal_rest_host: Annotated[str, AfterValidator(values.host)] = Field(
         default=REST_HOST,
         alias="FAL_REST_HOST",
         description="The host that issues fal's upload tokens.",
@@ -70,7 +93,7 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
         alias="FALHOOK_UPLOAD_LIFETIME",
         description="Seconds for which fal keeps the inputs that are uploaded to it.",
     )
-    download_hosts: str = Field(
+    download_hosts: Annotated[str, AfterValidator(values.download_hosts)] = Field(
         default="*.fal.media,fal.media,storage.googleapis.com/falserverless/",
         alias="FALHOOK_DOWNLOAD_HOSTS",
         description="Hosts that results may be downloaded from, comma-separated: host, *.host, "
@@ -90,7 +113,9 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
     callback_deadline: float = Field(
         default=2700.0,
         gt=0,
+        lt=FAL_KEEPS,
+        allow_inf_nan=False,
         alias="FALHOOK_CALLBACK_DEADLINE",
         description="Seconds from submission until a missing callback counts as lost and its "
-        "result is looked up once. fal keeps results for about an hour.",
+        "result is looked up once; below 3600, since fal keeps results for about an hour.",
     )

@@ -1,0 +1,40 @@
+"""Variables that look like settings and are none: nothing else would tell a misspelt one."""
+
+import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from webhook.log import get_logger
+from worker.settings import Settings
+
+PREFIX = "FALHOOK_"
+# What our own tests are told by.
+_OTHERS = ("FALHOOK_TEST_", "FALHOOK_FUZZ_")
+
+log = get_logger()
+
+
+def misspelt(names: Iterable[str]) -> Mapping[str, str]:
+    """Each name that begins as ours do and is no setting, with the one most like it, or ""."""
+    known = Settings.names()
+    unknown = sorted(n for n in names if n.startswith(PREFIX) and not n.startswith(_OTHERS))
+    return {
+        name: next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+        for name in unknown
+        if name not in known
+    }
+
+
+def sentences(names: Iterable[str]) -> list[str]:
+    """One for each of them, with the cure."""
+    return [
+        f"{name} is no setting and does nothing"
+        + (f": did you mean {nearest}?" if nearest else "; `falhook settings` lists all.")
+        for name, nearest in misspelt(names).items()
+    ]
+
+
+def warn(names: Iterable[str] = os.environ) -> None:
+    """Afterwards each of them stands in the log."""
+    for name, nearest in misspelt(names).items():
+        log.warning("setting.unknown", setting=name, nearest=nearest)
