@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from tests.media_factories import script
 from tests.tsa_factories import Authority, serving
-from worker.cli.check import PROBES, check
+from worker.cli.check import check
+from worker.cli.probes import PROBES
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 
 pytestmark = pytest.mark.skipif(

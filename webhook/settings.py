@@ -6,9 +6,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from webhook import values
-from webhook.environment import Environment, SettingsError, separated
+from webhook.environment import Environment, SettingsError, separated, shown
 
-__all__ = ["Addresses", "Connections", "Environment", "Settings", "SettingsError", "separated"]
+__all__ = [
+    "Addresses",
+    "Connections",
+    "Environment",
+    "Settings",
+    "SettingsError",
+    "separated",
+    "shown",
+]
 
 
 class Connections(Environment):

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_init
 from celery.worker import WorkController
 
 from webhook import log as logs
 from webhook.contract import Task
 from worker import limits
 from worker.composition import Tools, compose
+from worker.consumers import announce
 from worker.failures import Permanent
 from worker.messages import client
 from worker.settings import Settings
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Celery:
     storage = Storage.open(settings.storage_url)
     worker_init.connect(partial(_check_storage, storage), weak=False)
     worker_init.connect(_check_limits, weak=False)
+    celeryd_after_setup.connect(announce, weak=False)
     _register(app, compose(settings, app, storage))
     return app
 

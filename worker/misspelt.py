@@ -25,7 +25,7 @@ def misspelt(names: Iterable[str]) -> Mapping[str, str]:
     }
 
 
-def sentences(names: Iterable[str]) -> list[str]:
+def sentences(names: Iterable[str] = os.environ) -> list[str]:
     """One for each of them, with the cure."""
     return [
         f"{name} is no setting and does nothing"
