@@ -97,7 +97,7 @@ def test_a_receiver_is_asked_what_may_be_public(
 ) -> None:
     """/healthz at the public address; /readyz only where the receiver itself listens."""
     settings = receiver_settings(redis_url, key_host.url)
-    with serving(create_app(settings), settings) as served, host(b'{"status": "ok"}') as proxy:
+    with serving(create_app(settings)) as served, host(b'{"status": "ok"}') as proxy:
         public = proxy.url.removesuffix("/document.json")
         port = str(served.base_url.port)
         near = f"At http://127.0.0.1:{port}/readyz it is ready: redis ok, broker ok, keys ok"
@@ -123,7 +123,7 @@ def test_a_receiver_without_keys(tried: Tried, redis_url: str, key_host: Host) -
     """The sentence names the address that the receiver cannot reach."""
     key_host.status = 503
     settings = receiver_settings(redis_url, key_host.url)
-    with serving(create_app(settings), settings) as served:
+    with serving(create_app(settings)) as served:
         public = str(served.base_url).rstrip("/")
         word, told = tried("receiver", FALHOOK_PUBLIC_URL=public, PORT=str(served.base_url.port))
     assert "fails" == word

@@ -69,7 +69,7 @@ def test_a_real_worker_ingests_what_it_wakes_for(
     ledger.add(plan)
     lifetime, log = Lifetime(), tmp_path / "worker.log"
     with (
-        serving(create_app(settings), settings) as client,
+        serving(create_app(settings)) as client,
         celery(lifetime, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),
     ):
         ready = client.get("/readyz").json()

@@ -54,7 +54,7 @@ def start(redis_url: str, key_host: Host) -> Iterator[Callable[..., httpx.Client
             settings = receiver_settings(
                 changes.pop("REDIS_URL"), changes.pop("FALHOOK_JWKS_URL"), **changes
             )
-            return running.enter_context(serving(create_app(settings), settings))
+            return running.enter_context(serving(create_app(settings)))
 
         yield start
 

@@ -26,7 +26,7 @@ def start(redis_url: str) -> Iterator[Start]:
         def start(limits: Limits | None = None, **options: object) -> httpx.Client:
             settings = receiver_settings(redis_url, jwks_url)
             app = create_app(settings)
-            return running.enter_context(serving(app, settings, limits, **options))
+            return running.enter_context(serving(app, limits, **options))
 
         yield start
 

@@ -155,7 +155,7 @@ def test_the_receiver_refuses_other_callers(
             FALHOOK_META_URL=meta.url,
             FALHOOK_TRUSTED_PROXIES=proxies,
         )
-        with serving(create_app(settings), settings) as client:
+        with serving(create_app(settings)) as client:
             assert meta.asked.acquire(timeout=10)
             # Asked is not yet answered: until then everybody passes.
             answers = (answer(client, forwarded) for _ in range(500))

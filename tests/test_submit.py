@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from infra.local.simulation import Simulation
@@ -126,6 +127,19 @@ def test_an_unreachable_fal_ends_the_tries(
         rounds += 1
     job = world.job()
     assert (S.FAILED, reason, 12, 0) == (job.state, job.reason, rounds, job.posted)
+
+
+def test_a_retry_names_the_host_that_is_away(
+    world: World, fal: ScriptedFal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the log, where the reason alone does not tell fal from what stands in its place."""
+    written = structlog.testing.CapturingLogger()
+    monkeypatch.setattr("worker.pipeline.log", structlog.wrap_logger(written, processors=[]))
+    fal.answers = [httpx.ConnectError("refused")]
+    world.add()
+    world.pipeline.run(Task.SUBMIT, "job1")
+    [retried] = [call.kwargs for call in written.calls if call.kwargs["event"] == "step.retried"]
+    assert ("fal_unreachable", "queue.fal.run") == (retried["reason"], retried["host"])
 
 
 def test_a_10_minute_hang_is_unknown(world: World, fal: ScriptedFal) -> None:

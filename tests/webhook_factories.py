@@ -197,11 +197,11 @@ def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> Settings
 
 @contextmanager
 def serving(
-    app: Starlette, settings: Settings, limits: Limits | None = None, **options: object
+    app: Starlette, limits: Limits | None = None, **options: object
 ) -> Iterator[httpx.Client]:
     """A client of `app`, which the product's own server serves on loopback until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = configuration(app, settings, limits)
+    config = configuration(app, limits)
     for name, value in options.items():
         setattr(config, name, value)
     server = uvicorn.Server(config)

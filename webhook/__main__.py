@@ -6,23 +6,25 @@ import sys
 import uvicorn
 
 from webhook.app import create_app
+from webhook.listening import NotListening, listen
 from webhook.server import configuration
 from webhook.settings import Settings, SettingsError
 
 
 def main() -> int:
-    """Serve until SIGTERM; 2 if the settings do not hold."""
+    """Serve until SIGTERM; 2 if the settings do not hold, or nobody can listen where they say."""
     try:
         settings = Settings.from_env()
-    except SettingsError as error:
+        listeners = listen(settings.host, settings.port)
+    except (SettingsError, NotListening) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    server = uvicorn.Server(configuration(create_app(settings), settings))
+    server = uvicorn.Server(configuration(create_app(settings)))
     # What is imported and built by now stays: looking through it for garbage, as Python would
     # again and again under load, stops all callbacks for 50 ms.
     gc.collect()
     gc.freeze()
-    server.run()
+    server.run(sockets=listeners)
     return 0 if server.started else 3
 
 

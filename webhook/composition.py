@@ -4,21 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
 
 from webhook.fetch import fetcher
 from webhook.health import Health
 from webhook.inbox import Inbox
 from webhook.keys import Keys
+from webhook.log import get_logger
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
 from webhook.room import Room
 from webhook.settings import Settings
 from webhook.sources import Sources
 from webhook.wake import Waker, publisher
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,8 @@ class Tools:
         """Whatever works beside the callbacks does so inside; afterwards connections are closed."""
         self.waker.start()
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self.inbox.run()), tasks.create_task(self.keys.run())]
+            work = (self.inbox.run(), self.keys.run(), self._tell_of_redis())
+            running = [tasks.create_task(part) for part in work]
             if self.sources is not None:
                 running.append(tasks.create_task(self.sources.run()))
             yield
@@ -48,12 +54,19 @@ class Tools:
         await asyncio.to_thread(self.waker.stop)
         await self.redis.aclose()
 
+    async def _tell_of_redis(self) -> None:
+        # Until the first callback nothing else would: readiness is a word in an answer.
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError) as error:
+            log.warning("redis.unreachable", error=type(error).__name__)
+
 
 def compose(settings: Settings, clock: Callable[[], float]) -> Tools:
     """The tools of one process; `clock` is Unix seconds. Nothing is connected yet."""
     redis = _redis(settings.redis_url)
     celery = publisher(settings.broker_url)
-    keys = Keys(fetcher(settings.jwks_url))
+    keys = Keys(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
     sources = _sources(settings)
     room = Room()
     metrics = Metrics(keys, room)
@@ -95,4 +108,5 @@ def _redis(url: str) -> Redis:
 def _sources(settings: Settings) -> Sources | None:
     if not settings.meta_url:
         return None
-    return Sources(fetcher(settings.meta_url), trusted=settings.proxies)
+    host = urlsplit(settings.meta_url).netloc
+    return Sources(fetcher(settings.meta_url), trusted=settings.proxies, host=host)

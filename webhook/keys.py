@@ -60,10 +60,16 @@ def _key(entry: object) -> VerifyKey | None:
 
 
 class Keys:
-    """The keys to verify with. One instance per process; `clock` is monotonic seconds."""
+    """The keys to verify with. One instance per process; `clock` is monotonic seconds.
 
-    def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `host`, where they are fetched from, is for the log.
+    """
+
+    def __init__(
+        self, fetch: Fetch, *, host: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._fetch = fetch
+        self._host = host
         self._clock = clock
         self._keys: tuple[VerifyKey, ...] = ()
         self._fetched_at = float("-inf")
@@ -121,7 +127,8 @@ class Keys:
         try:
             keys = parse(await self._fetch())
         except (OSError, ValueError) as error:
-            log.warning("keys.refresh_failed", error=type(error).__name__, known=self.count)
+            told = {"host": self._host, "error": type(error).__name__, "known": self.count}
+            log.warning("keys.refresh_failed", **told)
             return
         self._fetched_at = self._clock()
         self._keys = keys

@@ -25,6 +25,7 @@ EVENTS: dict[str, str] = {
     "callback.kept": "A callback came after the job had ended without one; its result is kept.",
     "look_up.failed": "fal could not be asked for a result; it is asked again later.",
     "inbox.unavailable": "The inbox could not be written; the callbacks were answered 503.",
+    "redis.unreachable": "The receiver began without Redis: callbacks get 503 until it is there.",
     "keys.refreshed": "fal's public keys were fetched.",
     "keys.refresh_failed": "fal's public keys could not be fetched; known ones stay in use.",
     "sources.refresh_failed": "fal's addresses could not be fetched; known ones stay in use.",

@@ -5,29 +5,28 @@ import resource
 import uvicorn
 from starlette.applications import Starlette
 
+from webhook.listening import BACKLOG
 from webhook.protocol import Limits, bounded_by
-from webhook.settings import Settings
 
 # File descriptors beside the connections of callers: listener, Redis, broker, logs.
 _OWN_FILES = 64
 _MOST_FILES = 65_536
 
 
-def configuration(
-    app: Starlette, settings: Settings, limits: Limits | None = None
-) -> uvicorn.Config:
-    """How uvicorn serves `app`: access log off, nothing believed that a peer says of itself."""
+def configuration(app: Starlette, limits: Limits | None = None) -> uvicorn.Config:
+    """How uvicorn serves `app`: access log off, nothing believed that a peer says of itself.
+
+    It listens on the sockets that its server is run with.
+    """
     return uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http=bounded_by(limits or Limits(connections=_connections())),
         ws="none",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        backlog=2048,
+        backlog=BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=20,
     )

@@ -70,17 +70,19 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 class Sources:
-    """fal's published addresses; `clock` is monotonic seconds."""
+    """fal's published addresses; `clock` is monotonic seconds, `host` is for the log."""
 
     def __init__(
         self,
         fetch: Fetch,
         *,
         trusted: Sequence[Network],
+        host: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._trusted = trusted
+        self._host = host
         self._clock = clock
         self._ranges: tuple[Network, ...] = ()
         self._fetched_at = float("-inf")
@@ -96,7 +98,7 @@ class Sources:
         try:
             self._ranges = parse_ranges(await self._fetch())
         except (OSError, ValueError) as error:
-            log.warning("sources.refresh_failed", error=type(error).__name__)
+            log.warning("sources.refresh_failed", host=self._host, error=type(error).__name__)
             return
         self._fetched_at = self._clock()
 

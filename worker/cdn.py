@@ -49,7 +49,7 @@ class _Once(httpx.BaseTransport):
 
 def _unreachable(host: str, error: httpx.HTTPError) -> Transient:
     sentence = f"an input could not be uploaded to {host} ({type(error).__name__})"
-    return Transient("upload_unavailable", sentence)
+    return Transient("upload_unavailable", sentence, host=host)
 
 
 def judge(response: httpx.Response, host: str) -> None:

@@ -21,11 +21,17 @@ class Failure(Exception):
 
 
 class Transient(Failure):
-    """The same step may succeed later; `after` is the wait in seconds that the peer asked for."""
+    """The same step may succeed later.
 
-    def __init__(self, reason: str, sentence: str, *, after: float | None = None) -> None:
+    `after` is the wait in seconds that the peer asked for, `host` the peer, for the log.
+    """
+
+    def __init__(
+        self, reason: str, sentence: str, *, after: float | None = None, host: str = ""
+    ) -> None:
         super().__init__(reason, sentence)
         self.after = after
+        self.host = host
 
 
 class Permanent(Failure):

@@ -60,8 +60,9 @@ class OnePost(httpx.BaseTransport):
             # Read here: a fault in the body must not reach fal-client's retry loop either.
             response.read()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            sentence = f"no connection to {request.url.host} could be made"
-            raise NotAccepted("fal_unreachable", sentence) from error
+            host = request.url.host
+            sentence = f"no connection to {host} could be made"
+            raise NotAccepted("fal_unreachable", sentence, host=host) from error
         except httpx.HTTPError as error:
             sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
             raise Unknown("answer_lost", sentence) from error

@@ -119,13 +119,15 @@ class Pipeline(Mover):
             return
         seconds = wait(job.tries, failure.after, self._rng)
         until = self.records.clock() + seconds
-        told = {"name": "retried", "step": step.task, "reason": failure.reason}
+        event = {"name": "retried", "step": step.task, "reason": failure.reason}
         change = Change(
             to=step.takes,
             set={"lease_owner": "", "lease_until": until, **step.undone},
             guard=step.guard(job),
             due=until,
-            event={**told, "wait": f"{seconds:.1f}"},
+            event={**event, "wait": f"{seconds:.1f}"},
         )
         self.records.change(job.id, step.during, change)
-        log.warning("step.retried", job=job.id, step=step.task, reason=failure.reason, wait=seconds)
+        at = {"host": failure.host} if failure.host else {}
+        told = {"step": step.task, "reason": failure.reason, "wait": seconds}
+        log.warning("step.retried", job=job.id, **told, **at)
