@@ -10,6 +10,7 @@ import pytest
 
 from webhook.settings import Connections
 from worker.records import Records
+from worker.settings import Settings
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
@@ -216,3 +217,22 @@ def test_check_makes_no_storage(complete: dict[str, str]) -> None:
     assert (False, False) == (told["ok"], Path(complete["FALHOOK_STORAGE_URL"]).exists())
     assert "FALHOOK_STORAGE_URL" in told["detail"]
     assert "mount or put it back, or start a worker" in told["detail"]
+
+
+def test_settings_for_machines() -> None:
+    """Each setting with what it is where nobody sets it, and which have to be set."""
+    told = {
+        entry["name"]: entry for entry in json.loads(run("settings", "--json", environ={}).stdout)
+    }
+    assert Settings.names() == set(told)
+    assert (True, None) == (told["REDIS_URL"]["required"], told["REDIS_URL"]["default"])
+    assert (False, "8000") == (told["PORT"]["required"], told["PORT"]["default"])
+    shown = run("settings", environ={}).stdout
+    assert "REDIS_URL  (required)\n" in shown
+    assert "PORT  (default: 8000)\n" in shown
+
+
+@pytest.mark.parametrize("command", [["list"], ["models", "list"], ["watch"]])
+def test_help_tells_of_json_lines(command: list[str]) -> None:
+    """Where one object a line comes, a reader of a whole document would fail."""
+    assert "JSON Lines" in run(*command, "--help", environ={}).stdout

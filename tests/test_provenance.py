@@ -302,6 +302,10 @@ def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
     settings = dict(line.split("=", 1) for line in made.stdout.splitlines())
     assert {"FALHOOK_C2PA_CERT", "FALHOOK_C2PA_KEY", "FALHOOK_C2PA_ANCHORS"} == set(settings)
     assert 0o600 == stat.S_IMODE(Path(settings["FALHOOK_C2PA_KEY"]).stat().st_mode)
+    other = CliRunner().invoke(provenance, ["cert", str(tmp_path / "other"), "--json"])
+    assert settings == {
+        name: path.replace("/other/", "/pki/") for name, path in json.loads(other.stdout).items()
+    }
     again = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
     assert (2, True) == (again.exit_code, "is there already" in again.output)
 

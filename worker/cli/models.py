@@ -9,6 +9,7 @@ from rich.text import Text
 
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.models_add import add
+from worker.cli.output import json_lines_option
 from worker.cli.screen import plain_console
 from worker.cli.sheet import command, facts, summary
 from worker.models import Catalogue, Model, Refusal, Status, rows
@@ -45,7 +46,7 @@ def _catalogue() -> Catalogue:
 @models.command("list")
 @click.argument("pattern", nargs=-1)
 @click.option("--search", default="", metavar="WORDS", help="The same as PATTERN.")
-@json_option
+@json_lines_option
 @plainly
 def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
     """List the endpoints whose id holds every word of PATTERN, with inputs and price."""

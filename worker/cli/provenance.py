@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
-from worker.cli.command import Problem, json_option, print_json
+from worker.cli.command import Problem, json_option, plainly, print_json
+from worker.cli.screen import plain_console
 from worker.provenance import ProvenanceUnusable
 from worker.provenance.credentials import roots
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
@@ -23,7 +23,9 @@ def provenance() -> None:
 
 @provenance.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def cert(directory: Path) -> None:
+@json_option
+@plainly
+def cert(directory: Path, as_json: bool) -> None:
     """Write a chain, its key and its root into DIRECTORY, and print the settings to use them."""
     try:
         made = make_chain(directory)
@@ -31,9 +33,13 @@ def cert(directory: Path) -> None:
         raise Problem(f"{error.filename} is there already; name another directory") from None
     except ProvenanceUnusable as error:
         raise Problem(str(error)) from None
-    click.echo(f"FALHOOK_C2PA_CERT={made[CHAIN].resolve()}")
-    click.echo(f"FALHOOK_C2PA_KEY={made[KEY].resolve()}")
-    click.echo(f"FALHOOK_C2PA_ANCHORS={made[ROOT].resolve()}")
+    names = {"CERT": CHAIN, "KEY": KEY, "ANCHORS": ROOT}
+    told = {f"FALHOOK_C2PA_{name}": str(made[file].resolve()) for name, file in names.items()}
+    if as_json:
+        print_json(told)
+        return
+    for name, path in told.items():
+        click.echo(f"{name}={path}")
     click.echo("For development: nobody else trusts this certificate.", err=True)
 
 
@@ -46,6 +52,7 @@ def cert(directory: Path) -> None:
     help="PEM file of roots to trust.",
 )
 @json_option
+@plainly
 def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
     """Print who signed FILE, what was done, when, and whether it validates.
 
@@ -66,18 +73,18 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
 
 
 def _print(shown: Shown) -> None:
-    console = Console(highlight=False)
+    console = plain_console()
     colour = _COLOURS.get(shown.state, "red")
-    console.print(Text(str(shown.state), style=colour), ", ".join(shown.failures), markup=False)
+    console.print(Text(str(shown.state), style=colour), ", ".join(shown.failures))
     for claim in shown.claims:
-        console.print(f"\n{claim.title or 'untitled'}", markup=False)
-        console.print(f"  signed by  {claim.signer}", markup=False)
+        console.print(f"\n{claim.title or 'untitled'}")
+        console.print(f"  signed by  {claim.signer}")
         by = "time stamp" if claim.stamped else "as it says itself"
         when = f"{claim.when} ({by})" if claim.when else "not said"
-        console.print(f"  when       {when}", markup=False)
-        console.print(f"  with       {claim.program}", markup=False)
-        console.print(f"  actions    {', '.join(claim.actions)}", markup=False)
+        console.print(f"  when       {when}")
+        console.print(f"  with       {claim.program}")
+        console.print(f"  actions    {', '.join(claim.actions)}")
         if claim.faults:
-            console.print(f"  faults     {', '.join(claim.faults)}", markup=False)
+            console.print(f"  faults     {', '.join(claim.faults)}")
         if claim.source_type:
-            console.print(f"  origin     {claim.source_type}", markup=False)
+            console.print(f"  origin     {claim.source_type}")

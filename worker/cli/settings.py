@@ -5,14 +5,19 @@ from collections.abc import Iterator
 import click
 from pydantic.fields import FieldInfo
 
+from worker.cli.command import json_option, print_json
 from worker.settings import Settings
 
 
 @click.command()
 @click.option("--as", "form", type=click.Choice(["table", "env", "markdown"]), default="table")
-def settings(form: str) -> None:
+@json_option
+def settings(form: str, as_json: bool) -> None:
     """List every setting; --as env is infra/env.example, --as markdown the README's table."""
-    click.echo({"table": _table, "env": env_example, "markdown": markdown}[form](), nl=False)
+    if as_json:
+        print_json(data())
+    else:
+        click.echo({"table": table, "env": env_example, "markdown": markdown}[form](), nl=False)
 
 
 def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
@@ -21,8 +26,26 @@ def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
         yield str(field.alias), default, field
 
 
-def _table() -> str:
-    return "".join(f"{name}\n    {field.description}\n" for name, _, field in _fields())
+def data() -> list[dict[str, object]]:
+    """For machines: each with its name, whether it is required, its default and its sentence."""
+    return [
+        {
+            "name": name,
+            "required": field.is_required(),
+            "default": default or None,
+            "description": field.description,
+        }
+        for name, default, field in _fields()
+    ]
+
+
+def table() -> str:
+    """For people: what has to be set, and what the others are where they are not."""
+    parts = []
+    for name, default, field in _fields():
+        note = "required" if field.is_required() else f"default: {default}" if default else ""
+        parts.append(f"{name}{note and f'  ({note})'}\n    {field.description}\n")
+    return "".join(parts)
 
 
 def env_example() -> str:

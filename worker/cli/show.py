@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from worker.cli.command import as_data, job_of, json_option, plainly, print_json, records
+from worker.cli.output import json_lines_option
 from worker.cli.screen import clock_text, jobs_table, plain_console, state_text
 from worker.cli.selection import SINCE, select
 from worker.events import history
@@ -39,7 +40,7 @@ def show(job_id: str, as_json: bool) -> None:
 @click.option("--reason", help="Only jobs with this reason, such as fal_422.")
 @click.option("--since", type=SINCE, help="Only jobs of that age at most: 90s, 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@json_option
+@json_lines_option
 @plainly
 def list_jobs(
     *,

@@ -8,7 +8,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.cli.command import job_of, json_option, plainly, print_json, records
+from worker.cli.command import job_of, plainly, print_json, records
+from worker.cli.output import json_lines_option
 from worker.cli.screen import Way, live_table, plain_console
 from worker.events import follow
 from worker.jobs import JobState
@@ -20,7 +21,7 @@ FRAMES = 8
 
 @click.command()
 @click.argument("job_ids", nargs=-1, metavar="[JOB]...")
-@json_option
+@json_lines_option
 @plainly
 def watch(job_ids: tuple[str, ...], as_json: bool) -> None:
     """Follow JOBs until all have ended; without any, every event until Ctrl-C.
