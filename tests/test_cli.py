@@ -1,6 +1,7 @@
 """The command line with bad input: one clear sentence with the cure, exit code 2, nothing done."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from worker.settings import Settings
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+PLAIN = {"NO_COLOR": "1"}
 ROOT = Path(__file__).parents[1]
 
 
@@ -236,3 +238,34 @@ def test_settings_for_machines() -> None:
 def test_help_tells_of_json_lines(command: list[str]) -> None:
     """Where one object a line comes, a reader of a whole document would fail."""
     assert "JSON Lines" in run(*command, "--help", environ={}).stdout
+
+
+def test_show_tells_when_a_job_is_due(records: Records, redis_url: str) -> None:
+    """By then it has moved, or somebody looks after it; a pipe gets each fact whole."""
+    environ = {"REDIS_URL": redis_url}
+    prompt = "A fox, " * 100
+    run("submit", TEXT, f"prompt={prompt}", "--id", "a1", environ=environ)
+    records.delay_timer("a1", 1000)
+    shown = run("show", "a1", environ=environ).stdout
+    assert re.search(r"^due +\d\d:\d\d:\d\d UTC \(in (99\d|1000) s\)$", shown, re.MULTILINE)
+    assert f'arguments   {{"prompt": "{prompt}"' in shown
+    told = json.loads(run("show", "a1", "--json", environ=environ).stdout)
+    assert records.due_at("a1") == told["due"]
+    records.drop_timer("a1")
+    assert "\ndue" not in run("show", "a1", environ=environ).stdout
+
+
+@pytest.mark.parametrize("command", [["models", "show", TEXT], ["list"], ["check"]])
+def test_no_color_is_plain(complete: dict[str, str], command: list[str]) -> None:
+    """Not even bold, in what is taken for a terminal."""
+    environ = {**complete, "FORCE_COLOR": "1", "TERM": "xterm"}
+    run("submit", TEXT, "prompt=A fox", environ=environ)
+    escapes = ["\x1b" in run(*command, environ=environ | more).stdout for more in ({}, PLAIN)]
+    assert [True, False] == escapes
+
+
+def test_a_dry_run_tells_the_address_that_would_be_asked() -> None:
+    """As fal-client would find it."""
+    environ = {"FAL_QUEUE_RUN_HOST": "127.0.0.1:4711"}
+    done = run("submit", TEXT, "prompt=A fox", "--dry-run", environ=environ)
+    assert f"POST https://127.0.0.1:4711/{TEXT}?fal_webhook=" in done.stdout

@@ -239,6 +239,19 @@ def test_resubmit_tells_the_price_and_asks(
     assert (0, S.QUEUED, 1) == (agreed.exit_code, world.state(), fal.count("POST"))
 
 
+def test_resubmit_where_nobody_can_be_asked(
+    world: World, falhook: Falhook, fal: ScriptedFal
+) -> None:
+    """A script learns in a sentence what to give, and nothing is paid."""
+    world.add(estimate={"usd": "1.40"})
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback(status="ERROR", error="boom"))
+    done = falhook("retry", "job1", "--resubmit")
+    assert (2, S.FAILED, 1) == (done.exit_code, world.state(), fal.count("POST"))
+    assert "fal will render 1 job again" in done.output
+    assert "give --yes" in done.output
+
+
 def test_exit_code_1_if_a_job_stayed(world: World, falhook: Falhook) -> None:
     """A script sees that a job could not be brought back, and why."""
     world.add_submitted()

@@ -1,12 +1,14 @@
 """What a person sees of a job that is on its way."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from worker.cli.screen import ROOMY, Way, live_table
-from worker.jobs import JobState
+from worker.cli.screen import ROOMY, print_jobs
+from worker.cli.way import Way, live_table
+from worker.jobs import Job, JobState
 from worker.records import Event
 
 START = 1_700_000_000.0
@@ -66,3 +68,48 @@ def test_a_failed_job_says_why() -> None:
     """In the place of what it does."""
     failed = moved(JobState.FAILED, 5.0, reason="media_invalid", sentence="it is no MP4")
     assert "it is no MP4" in seen(DOWNLOADED, HALF, failed, after=9.0)
+
+
+ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
+
+
+def listed(width: int, *, terminal: bool = True) -> list[str]:
+    """The lines of two jobs."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+    job = Job(
+        id="order-4711-of-a-shop-in-1-city", endpoint=ENDPOINT, arguments={}, created_at=START
+    )
+    failed = replace(job, state=JobState.FAILED, reason="storage_unwritable")
+    print_jobs(console, [job, failed])
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 110, 160])
+def test_an_id_is_whole_in_every_terminal(width: int) -> None:
+    """So that it can be copied, and its state stands beside it."""
+    lines = [line for line in listed(width) if "order-4711-of-a-shop-in-1-city" in line]
+    assert [True, True] == ["QUEUED" in lines[0], "FAILED" in lines[1]]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_pipe_has_a_line_for_each_job(width: int) -> None:
+    """Whatever width somebody's terminal has; nothing is wrapped, cut or filled up."""
+    first, second = listed(width, terminal=False)[1:]
+    assert f"order-4711-of-a-shop-in-1-city  QUEUED  {ENDPOINT}  2023-11-14 22:13:20" == first
+    assert second.endswith("storage_unwritable")
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_an_endpoint_can_be_pasted(width: int) -> None:
+    """Without its owner and app it is none, so these are left out only where that makes a table."""
+    assert 2 == sum(ENDPOINT in line for line in listed(width))
+
+
+def test_an_id_on_its_way_is_whole_too() -> None:
+    """In a terminal of 40 columns the state stands beside it, and little else."""
+    console = Console(file=io.StringIO(), width=40)
+    way = Way(job_id="order-4711-of-a-shop-in-1", endpoint=ENDPOINT)
+    console.print(live_table([way], START, width=40))
+    assert isinstance(console.file, io.StringIO)
+    assert "order-4711-of-a-shop-in-1 QUEUED" == console.file.getvalue().rstrip()

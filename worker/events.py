@@ -4,10 +4,13 @@ Each has `job`, `at` (Unix seconds), `name`, `from` and `to` (equal where the st
 what the name calls for: `step`, `reason`, `attempt`, `fraction` and the like, all as text.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, cast
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.typing import KeyT, StreamIdT
 
 from worker.records import EVENTS, Event, history_key
@@ -15,6 +18,7 @@ from worker.records import EVENTS, Event, history_key
 # XREAD blocks for this long at a time, in milliseconds: below the client's socket timeout.
 BLOCK = 1_000
 
+_From: TypeAlias = dict[KeyT, StreamIdT]
 _Streams: TypeAlias = list[tuple[str, list[tuple[str, Event]]]]
 
 
@@ -25,19 +29,43 @@ def history(redis: Redis, job_id: str) -> Sequence[Event]:
 
 
 def follow(
-    redis: Redis, job_ids: Sequence[str] = (), *, since: str = "$"
+    redis: Redis,
+    job_ids: Sequence[str] = (),
+    *,
+    since: str = "$",
+    patience: float = 0.0,
+    away: Callable[[Exception], object] = lambda _error: None,
 ) -> Iterator[Event | None]:
     """Events as they come, of some jobs or of all, blocking on the stream; "0": from the start.
 
-    Yields None when nothing came for BLOCK, so that the reader can draw, look up or stop.
+    Yields None when nothing came for BLOCK, so that the reader can draw, look up or stop. Where
+    Redis goes away, `away` is called once, and after `patience` seconds its error is raised;
+    if it comes back before, no event is missing.
     """
     streams = [history_key(job_id) for job_id in job_ids] or [EVENTS]
-    last: dict[KeyT, StreamIdT] = dict.fromkeys(streams, since)
+    last = {stream: _newest(redis, stream) if since == "$" else since for stream in streams}
+    lost: float | None = None
     while True:
-        answer = cast(_Streams, redis.xread(last, block=BLOCK, count=100))
+        try:
+            answer = cast(_Streams, redis.xread(cast(_From, last), block=BLOCK, count=100))
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            if lost is None:
+                lost = time.monotonic()
+                away(error)
+            if time.monotonic() - lost >= patience:
+                raise
+            time.sleep(BLOCK / 1000)
+            continue
+        lost = None
         if not answer:
             yield None
         for stream, entries in answer:
             for entry, event in entries:
                 last[stream] = entry
                 yield event
+
+
+def _newest(redis: Redis, stream: str) -> str:
+    """The id of its last entry: "$" would be another one after each lost connection."""
+    entries = cast(list[tuple[str, Event]], redis.xrevrange(stream, count=1))
+    return entries[0][0] if entries else "0"

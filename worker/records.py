@@ -151,6 +151,10 @@ class Records:
         due = self.redis.zrangebyscore(TIMERS, 0, self.clock(), start=0, num=limit)
         return cast(list[str], due)
 
+    def due_at(self, job_id: str) -> float | None:
+        """When the job has to have moved, in Unix seconds; None for one that has ended."""
+        return self.redis.zscore(TIMERS, job_id)
+
     def drop_timer(self, job_id: str) -> None:
         """Take away the timer of a job that has no record."""
         self.redis.zrem(TIMERS, job_id)

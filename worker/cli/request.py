@@ -10,9 +10,9 @@ from worker.cli.screen import clock_text
 from worker.jobs import Job
 from worker.options import Options
 from worker.order import Draft
+from worker.settings import FalHosts
 from worker.visible import visible
 
-QUEUE = "https://queue.fal.run"
 MINTED = "(the submit worker mints it)"
 
 
@@ -45,7 +45,8 @@ def print_request(draft: Draft, *, as_json: bool) -> None:
         }
         print_json(told)
         return
-    click.echo(f"POST {QUEUE}/{job.endpoint}?{urlencode({'fal_webhook': ''})}{MINTED}")
+    address = f"{FalHosts.from_env().queue}/{job.endpoint}"
+    click.echo(f"POST {address}?{urlencode({'fal_webhook': ''})}{MINTED}")
     for name, value in headers.items():
         click.echo(f"{name}: {value}")
     body = json.dumps(job.arguments, ensure_ascii=False, indent=2)

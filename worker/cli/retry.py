@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from worker.cli.command import (
     Problem,
+    counted,
     job_of,
     json_option,
     plainly,
@@ -54,7 +55,7 @@ def retry(
         list(select(found, state=state, reason=reason, since=since))
     )
     if resubmit and jobs and not yes:
-        click.confirm(_question(jobs), abort=True, err=True)
+        _ask(jobs)
     stayed = [job for job in jobs if not _one(found, job, resubmit=resubmit, as_json=as_json)]
     if not jobs:
         click.echo("No such jobs.", err=True)
@@ -72,6 +73,17 @@ def _made(jobs: Sequence[Job]) -> Sequence[Job]:
             err=True,
         )
     return made
+
+
+def _ask(jobs: Sequence[Job]) -> None:
+    """Nothing, where somebody who saw the price says yes; else the command ends."""
+    try:
+        click.confirm(_question(jobs), abort=True, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise Problem("Nothing was sent to fal, since nobody said yes: give --yes.") from None
 
 
 def _one(found: Records, job: Job, *, resubmit: bool, as_json: bool) -> bool:
@@ -99,4 +111,4 @@ def _question(jobs: Sequence[Job]) -> str:
     unknown = len(jobs) - len(known)
     cost = f"about ${sum(known, Decimal(0))} once more" if known else "an amount not known here"
     rest = f", and {unknown} whose price is not known" if known and unknown else ""
-    return f"fal will render {len(jobs)} jobs again, for {cost}{rest}. Go on?"
+    return f"fal will render {counted(len(jobs), 'job')} again, for {cost}{rest}. Go on?"

@@ -1,16 +1,15 @@
-"""How jobs look to a person: tables, bars, times."""
+"""How jobs look to a person: the console, colours, tables, times."""
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from rich.console import Console
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.jobs import FINAL, Job, JobState
-from worker.records import Event
+from worker.jobs import Job, JobState
 
 S = JobState
 
@@ -22,115 +21,18 @@ COLOURS: Mapping[JobState, str] = {
     S.SUBMIT_UNKNOWN: "yellow",
 }
 
-# How far a job in this state is on its way, of WAY.
-DONE: Mapping[JobState, int] = {
-    S.QUEUED: 0,
-    S.SUBMITTING: 1,
-    S.SUBMITTED: 2,
-    S.SUBMIT_UNKNOWN: 2,
-    S.RENDERED: 3,
-    S.DOWNLOADED: 4,
-    S.TAGGED: 5,
-    S.PUBLISHED: 6,
-}
-WAY = 6
-# Columns of a terminal that leave room for a phrase beside each job.
+# Columns of a terminal that leave room for whole endpoints and phrases, and for a table at all.
 ROOMY = 110
-
-DOING: Mapping[JobState, str] = {
-    S.QUEUED: "waits for a submit worker",
-    S.SUBMITTING: "goes to fal",
-    S.SUBMITTED: "renders at fal",
-    S.SUBMIT_UNKNOWN: "fal's answer was lost; its callback will settle it",
-    S.RENDERED: "downloads",
-    S.DOWNLOADED: "transcodes and tags",
-    S.TAGGED: "publishes",
-    S.PUBLISHED: "published",
-}
+TABULAR = 60
 
 
 def plain_console() -> Console:
-    """A console that prints text as it is: a prompt may hold what Rich takes for markup."""
-    return Console(markup=False, highlight=False)
+    """A console that prints text as it is: a prompt may hold what Rich takes for markup.
 
-
-@dataclass(slots=True, kw_only=True)
-class Way:
-    """What events told of one job so far."""
-
-    job_id: str
-    endpoint: str = ""
-    state: JobState = S.QUEUED
-    since: float = 0.0
-    began: float = 0.0
-    # How much of the present step is done, 0 to 1, and when it should end; 0: not told.
-    fraction: float = 0.0
-    ends: float = 0.0
-    reason: str = ""
-    # State and the seconds the job was in it, for each it has left.
-    spent: list[tuple[JobState, float]] = field(default_factory=list)
-
-    def take(self, event: Event) -> None:
-        """Bring the way up to date with the job's next event."""
-        at = float(event["at"])
-        to = JobState(event["to"])
-        if event["name"] == "progress":
-            self.fraction = float(event["fraction"])
-            self.ends = at + float(event["left"]) if "left" in event else 0.0
-            return
-        self.reason = event.get("sentence") or event.get("reason") or ""
-        if not self.began:
-            self.began = self.since = at
-            self.state = to
-        elif to is not self.state:
-            self.spent.append((self.state, at - self.since))
-            self.state, self.since, self.fraction, self.ends = to, at, 0.0, 0.0
-
-    @property
-    def final(self) -> bool:
-        """Nothing more will come, unless a late callback revives the job."""
-        return self.state in FINAL
-
-    def total(self, now: float) -> float:
-        """Seconds from the job's creation to its end, or to `now`."""
-        return (self.since if self.final else now) - self.began
-
-    def status(self) -> Text:
-        """The state in its colour, and what part of the step is done where that is told."""
-        done = f" {self.fraction:3.0%}" if self.fraction else ""
-        return state_text(self.state).append(done, style="dim")
-
-    def doing(self, now: float) -> str:
-        """What happens to the job and for how much longer, or why it ended as it did."""
-        if self.final and self.reason:
-            return self.reason
-        left = max(0.0, self.ends - now)
-        return DOING.get(self.state, self.reason) + (f", {left:.0f} s left" if self.ends else "")
-
-
-def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
-    """One line a job: its bar, its state, the seconds since it was made, and what it does.
-
-    What it does is left out where `width`, the terminal's columns, leaves no room for it.
+    Where NO_COLOR is set nothing but text comes out, not even bold (https://no-color.org).
     """
-    table = Table.grid(padding=(0, 1))
-    for way in ways:
-        colour = COLOURS.get(way.state, "cyan")
-        done = WAY if way.final else DONE.get(way.state, 0) + way.fraction
-        bar = ProgressBar(
-            total=WAY, completed=done, width=10, complete_style=colour, finished_style=colour
-        )
-        cells = (
-            Text(way.job_id, style="bold"),
-            Text(short(way.endpoint)),
-            bar,
-            way.status(),
-            Text(f"{way.total(now):5.1f} s"),
-        )
-        table.add_row(*cells, *([Text(way.doing(now))] if width >= ROOMY else []))
-    for column in table.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
-    return table
+    system: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(markup=False, highlight=False, color_system=system)
 
 
 def state_text(state: JobState) -> Text:
@@ -148,13 +50,51 @@ def clock_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def jobs_table(jobs: Sequence[Job]) -> Table:
-    """One line a job."""
+def print_table(
+    console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]
+) -> None:
+    """The rows under their heads; in a pipe one whole line each, for other programs."""
+    if not console.is_terminal:
+        for line in aligned([heads, *rows]):
+            console.print(line, soft_wrap=True)
+        return
     table = Table(box=None, pad_edge=False)
-    for name in ("job", "state", "endpoint", "created (UTC)", "reason"):
+    for name in heads:
         table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
+    """Lines whose columns begin below each other, nothing wrapped, cut or filled at the end."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]
+
+
+def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
+    """A line a job, two in a terminal that has no room for one; ids and states stay whole."""
+    heads = ("job", "state", "endpoint", "created (UTC)", "reason")
+    for shown in (str, short):
+        rows = [
+            (
+                job.id,
+                state_text(job.state),
+                shown(job.endpoint),
+                clock_text(job.created_at),
+                job.reason,
+            )
+            for job in jobs
+        ]
+        longest = max(map(len, aligned([heads, *rows])))
+        if not console.is_terminal or longest <= console.width:
+            print_table(console, heads, rows)
+            return
     for job in jobs:
-        created = clock_text(job.created_at)
-        state = state_text(job.state)
-        table.add_row(job.id, state, short(job.endpoint), created, job.reason)
-    return table
+        console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
+        told = f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip()
+        console.print(f"  {told}", soft_wrap=True)

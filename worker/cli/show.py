@@ -1,19 +1,25 @@
 """`falhook show` and `falhook list`: what is known of jobs."""
 
 import json
-from collections.abc import Mapping
+import textwrap
+import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import click
-from rich.table import Table
+from rich.console import Console
+from rich.text import Text
 
 from worker.cli.command import as_data, job_of, json_option, plainly, print_json, records
 from worker.cli.output import json_lines_option
-from worker.cli.screen import clock_text, jobs_table, plain_console, state_text
+from worker.cli.screen import clock_text, plain_console, print_jobs, print_table, state_text
 from worker.cli.selection import SINCE, select
 from worker.events import history
 from worker.jobs import Job, JobState, Json
 from worker.records import Event
+
+# Columns before what is known of a job.
+INDENT = 12
 
 
 @click.command()
@@ -24,13 +30,13 @@ def show(job_id: str, as_json: bool) -> None:
     """Tell all that is known of JOB: its record and its whole history."""
     found = records()
     job = job_of(found, job_id)
-    events = history(found.redis, job.id)
+    events, due = history(found.redis, job.id), found.due_at(job.id)
     if as_json:
-        print_json({**as_data(job), "history": events})
+        print_json({**as_data(job), "due": due, "history": events})
         return
     console = plain_console()
-    console.print(_facts(job))
-    console.print(_history(events))
+    _print_facts(console, job, due)
+    _print_history(console, events)
 
 
 @click.command("list")
@@ -56,20 +62,20 @@ def list_jobs(
         for job in jobs:
             print_json(as_data(job))
     elif jobs:
-        plain_console().print(jobs_table(jobs))
+        print_jobs(plain_console(), jobs)
     elif state or reason or since:
         click.echo("No such jobs.", err=True)
     else:
         click.echo("No jobs yet. Make one: falhook submit --help", err=True)
 
 
-def _facts(job: Job) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("job", job.id)
-    table.add_row("state", state_text(job.state))
+def _print_facts(console: Console, job: Job, due: float | None) -> None:
     why = f"{job.reason} (at {job.step}): {job.sentence}" if job.reason else ""
-    lines = {
+    facts: dict[str, str | Text] = {
+        "job": job.id,
+        "state": state_text(job.state),
         "why": why,
+        "due": _due(due),
         "endpoint": job.endpoint,
         "arguments": json.dumps(job.arguments, ensure_ascii=False),
         "metadata": json.dumps(job.metadata, ensure_ascii=False) if job.metadata else "",
@@ -81,10 +87,19 @@ def _facts(job: Job) -> Table:
         "source": _without_cost(job.source),
         "outputs": _without_cost(job.outputs),
     }
-    for name, value in lines.items():
+    for name, value in facts.items():
         if value:
-            table.add_row(name, value)
-    return table
+            # The terminal wraps: what is copied from it, a path say, is then whole.
+            console.print(Text.assemble(f"{name:<{INDENT}}", value), soft_wrap=True)
+
+
+def _due(due: float | None) -> str:
+    """When the job has to have moved, else it is woken or looked up."""
+    if due is None:
+        return ""
+    left = due - time.time()
+    when = f"in {left:.0f} s" if left >= 0 else f"{-left:.0f} s ago"
+    return f"{clock_text(due).partition(' ')[2]} UTC ({when})"
 
 
 def _cost(job: Job) -> str:
@@ -100,19 +115,17 @@ def _cost(job: Job) -> str:
 def _without_cost(value: Mapping[str, Json]) -> str:
     """What people want to see; the cost of each step is in --json and the manifest."""
     shown = {name: part for name, part in value.items() if name != "cost"}
-    return json.dumps(shown, indent=2) if shown else ""
+    return textwrap.indent(json.dumps(shown, indent=2), " " * INDENT).lstrip() if shown else ""
 
 
-def _history(events: list[Event] | object) -> Table:
-    table = Table(box=None, pad_edge=False, title_justify="left")
-    for name in ("time (UTC)", "+ s", "event", "state", "details"):
-        table.add_column(name, overflow="fold")
+def _print_history(console: Console, events: Sequence[Event]) -> None:
     before = 0.0
     hidden = {"job", "at", "from", "to", "name"}
-    for event in events if isinstance(events, list) else []:
+    rows = []
+    for event in events:
         at = float(event["at"])
         details = "  ".join(f"{k}={v}" for k, v in event.items() if k not in hidden and v)
         gone = f"{at - before:.2f}" if before else ""
-        table.add_row(clock_text(at), gone, event["name"], event["to"], details)
+        rows.append((clock_text(at), gone, event["name"], event["to"], details))
         before = at
-    return table
+    print_table(console, ("time (UTC)", "+ s", "event", "state", "details"), rows)

@@ -10,13 +10,16 @@ from rich.live import Live
 
 from worker.cli.command import job_of, plainly, print_json, records
 from worker.cli.output import json_lines_option
-from worker.cli.screen import Way, live_table, plain_console
+from worker.cli.screen import plain_console
+from worker.cli.way import Way, live_table
 from worker.events import follow
 from worker.jobs import JobState
 from worker.records import Event, Records
 
 # How often the picture is drawn anew, in frames a second.
 FRAMES = 8
+# Seconds without Redis until watching ends.
+PATIENCE = 60.0
 
 
 @click.command()
@@ -35,13 +38,18 @@ def watch_jobs(found: Records, job_ids: Sequence[str], *, as_json: bool) -> int:
     """Show the way of these jobs until all have ended; the exit code."""
     ways = {job_id: _way(found, job_id) for job_id in job_ids}
     since = "0" if ways else "$"
-    events = follow(found.redis, job_ids, since=since)
+    events = follow(found.redis, job_ids, since=since, patience=PATIENCE, away=_tell_away)
     console = plain_console()
     if as_json or not ways or not console.is_terminal:
         _lines(events, ways, as_json=as_json)
     else:
         _picture(events, ways, console)
     return 0 if all(way.state is JobState.PUBLISHED for way in ways.values()) else 1
+
+
+def _tell_away(error: Exception) -> None:
+    again = f"asked again for {PATIENCE:.0f} s, jobs go on meanwhile"
+    click.echo(f"Redis at REDIS_URL went away ({type(error).__name__}); {again}.", err=True)
 
 
 def _way(found: Records, job_id: str) -> Way:
