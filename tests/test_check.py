@@ -1,8 +1,6 @@
 """`falhook check`: each part said plainly, what fails with its setting, value and cure."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,14 +13,8 @@ from tests.bench.programs import free_port
 from tests.webhook_factories import Host, host, receiver_environment, receiver_settings, serving
 from webhook.app import create_app
 from webhook.contract import Queue
-from webhook.settings import Connections
 from worker.cli.check import check
 from worker.cli.probes import PROBES
-from worker.consumers import consumed
-from worker.messages import client
-
-ROOT = Path(__file__).parents[1]
-WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
 
 Tried = Callable[..., tuple[str, str]]
 
@@ -151,18 +143,3 @@ def test_no_worker_is_a_warning(tried: Tried) -> None:
     word, told = tried("workers")
     assert "warns" == word
     assert all(queue in told for queue in Queue)
-
-
-def test_workers_tell_their_queues(environ: dict[str, str], redis_url: str) -> None:
-    """A worker whose name says nothing is known by the queues that it takes from."""
-    app = client(Connections.from_env({"REDIS_URL": redis_url}))
-    with subprocess.Popen(
-        [sys.executable, *WORKER, "-Q", "submit,media", "-n", "any@%h"], cwd=ROOT, env=environ
-    ) as worker:
-        try:
-            found = consumed(app, frozenset({"submit", "media"}), seconds=60)
-            others = consumed(app, frozenset({"callbacks", "publish"}))
-        finally:
-            worker.terminate()
-            worker.wait(30)
-    assert ({"submit", "media"}, set()) == (found, others)

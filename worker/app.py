@@ -1,10 +1,12 @@
 """The Celery application of workers and beat: its settings and its tasks."""
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_init
 from celery.worker import WorkController
 
@@ -52,12 +54,19 @@ def create_app(settings: Settings) -> Celery:
     worker_init.connect(partial(_check_storage, storage), weak=False)
     worker_init.connect(_check_limits, weak=False)
     celeryd_after_setup.connect(announce, weak=False)
+    celeryd_after_setup.connect(_pass_over, weak=False)
     _register(app, compose(settings, app, storage))
     return app
 
 
 def _keep_logging(**_: object) -> None:
     """Connected, it keeps Celery from setting up logging of its own."""
+
+
+def _pass_over(**_: object) -> None:
+    # At every lost connection Celery says what its default will be, though we set the option.
+    told = r"\s*In Celery 5\.1 we introduced an optional breaking change"
+    warnings.filterwarnings("ignore", message=told, category=CPendingDeprecationWarning)
 
 
 def _check_storage(storage: Storage, **_: object) -> None:

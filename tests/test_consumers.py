@@ -1,0 +1,71 @@
+"""Workers as processes: which queues they tell of, and what they say when Redis goes away."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra.local.redis_server import RedisServer
+from tests.bench.programs import environment
+from webhook.settings import Connections
+from worker.consumers import consumed
+from worker.messages import client
+
+ROOT = Path(__file__).parents[1]
+WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
+QUEUES = frozenset({"submit", "media"})
+
+Start = Callable[[RedisServer], None]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where the worker's whole output goes."""
+    return tmp_path / "worker.log"
+
+
+@pytest.fixture
+def start(tmp_path: Path, log: Path) -> Iterator[Start]:
+    """Starts a worker of two queues, whose name tells neither."""
+    with ExitStack() as running:
+
+        def start(redis: RedisServer) -> None:
+            output = running.enter_context(log.open("wb"))
+            worker = subprocess.Popen(
+                [sys.executable, *WORKER, "-Q", ",".join(QUEUES), "-n", "any@%h"],
+                cwd=ROOT,
+                env=environment(redis.url, "https://rest.fal.ai/keys", tmp_path / "storage"),
+                stderr=output,
+            )
+            running.callback(worker.wait, 30)
+            running.callback(worker.terminate)
+
+        yield start
+
+
+def heard(redis: RedisServer, wanted: frozenset[str], seconds: float) -> set[str]:
+    """The queues among these that are taken from."""
+    app = client(Connections.from_env({"REDIS_URL": redis.url}))
+    return consumed(app, wanted, seconds=seconds)
+
+
+def test_workers_tell_their_queues(redis_server: RedisServer, start: Start) -> None:
+    """Those that they take from, and no other."""
+    start(redis_server)
+    assert QUEUES == heard(redis_server, QUEUES, seconds=60)
+    assert set() == heard(redis_server, frozenset({"callbacks", "publish"}), seconds=2.5)
+
+
+def test_a_lost_connection_is_no_lecture(tmp_path: Path, start: Start, log: Path) -> None:
+    """The worker logs that it is lost, and not what Celery means to change some day."""
+    with RedisServer.start(tmp_path / "redis") as redis:
+        start(redis)
+        assert QUEUES == heard(redis, QUEUES, seconds=60)
+        redis.kill()
+        redis.restart()
+        assert QUEUES == heard(redis, QUEUES, seconds=60)
+    assert "Connection to broker lost" in log.read_text()
+    assert "In Celery 5.1" not in log.read_text()
