@@ -269,3 +269,11 @@ def test_a_dry_run_tells_the_address_that_would_be_asked() -> None:
     environ = {"FAL_QUEUE_RUN_HOST": "127.0.0.1:4711"}
     done = run("submit", TEXT, "prompt=A fox", "--dry-run", environ=environ)
     assert f"POST https://127.0.0.1:4711/{TEXT}?fal_webhook=" in done.stdout
+
+
+def test_a_job_steers_no_terminal(records: Records, redis_url: str) -> None:
+    """Whoever may make jobs may write into their arguments and metadata."""
+    environ, evil = {"REDIS_URL": redis_url}, "\x1b]0;x\x07\x9b31m"
+    run("submit", TEXT, "prompt=A", "--metadata", f"a={evil}", "--id", "a1", environ=environ)
+    shown = run("show", "a1", environ=environ).stdout
+    assert (False, True) == (bool(set(evil[0] + "\x07\x9b") & set(shown)), "31m" in shown)

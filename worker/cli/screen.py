@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.jobs import Job, JobState
+from worker.visible import visible
 
 S = JobState
 
@@ -62,13 +63,16 @@ def print_table(
     for name in heads:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 
 def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
-    """Lines whose columns begin below each other, nothing wrapped, cut or filled at the end."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    """Lines whose columns begin below each other, nothing wrapped, cut or filled at the end.
+
+    What a terminal would take for a command stands escaped.
+    """
+    texts = [[visible(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -96,5 +100,5 @@ def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
             return
     for job in jobs:
         console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
-        told = f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip()
+        told = visible(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
         console.print(f"  {told}", soft_wrap=True)

@@ -17,6 +17,7 @@ from worker.cli.selection import SINCE, select
 from worker.events import history
 from worker.jobs import Job, JobState, Json
 from worker.records import Event
+from worker.visible import visible
 
 # Columns before what is known of a job.
 INDENT = 12
@@ -90,7 +91,8 @@ def _print_facts(console: Console, job: Job, due: float | None) -> None:
     for name, value in facts.items():
         if value:
             # The terminal wraps: what is copied from it, a path say, is then whole.
-            console.print(Text.assemble(f"{name:<{INDENT}}", value), soft_wrap=True)
+            shown = visible(value, lines=True) if isinstance(value, str) else value
+            console.print(Text.assemble(f"{name:<{INDENT}}", shown), soft_wrap=True)
 
 
 def _due(due: float | None) -> str:

@@ -15,6 +15,7 @@ from worker.cli.way import Way, live_table
 from worker.events import follow
 from worker.jobs import JobState
 from worker.records import Event, Records
+from worker.visible import visible
 
 # How often the picture is drawn anew, in frames a second.
 FRAMES = 8
@@ -64,7 +65,7 @@ def _ended(ways: dict[str, Way]) -> bool:
 def _lines(events: Iterator[Event | None], ways: dict[str, Way], *, as_json: bool) -> None:
     for event in events:
         if event is not None:
-            print_json(event) if as_json else click.echo(_line(event))
+            print_json(event) if as_json else click.echo(visible(_line(event)))
             if event["job"] in ways:
                 ways[event["job"]].take(event)
         if _ended(ways):

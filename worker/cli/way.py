@@ -11,6 +11,7 @@ from rich.text import Text
 from worker.cli.screen import COLOURS, ROOMY, TABULAR, short, state_text
 from worker.jobs import FINAL, JobState
 from worker.records import Event
+from worker.visible import visible
 
 S = JobState
 
@@ -109,7 +110,7 @@ def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
             cells[1:1] = [Text(short(way.endpoint)), bar]
             cells.append(Text(f"{way.total(now):5.1f} s"))
         if width >= ROOMY:
-            cells.append(Text(way.doing(now)))
+            cells.append(Text(visible(way.doing(now))))
         table.add_row(*cells)
     for column in table.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
