@@ -8,7 +8,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from infra.local.redis_server import RedisServer
 from tests.job_factories import ScriptedFal, World, world_on
+from worker.change import Change
 from worker.events import follow
+from worker.jobs import JobState
 
 
 @pytest.fixture
@@ -58,3 +60,17 @@ def test_patience_ends(world: World, server: RedisServer) -> None:
     server.kill()
     with pytest.raises(RedisConnectionError):
         next(events)
+
+
+def test_the_events_of_several_jobs_come_in_their_order(world: World) -> None:
+    """Redis tells them job by job; whoever watches sees them by time."""
+    for job_id in ("job1", "job2"):
+        world.add(job_id)
+    for job_id in ("job2", "job1"):
+        world.records.change(job_id, JobState, Change(event={"name": f"of {job_id}"}))
+    names = []
+    for event in follow(world.records.redis, ["job1", "job2"], since="0"):
+        if event is None:
+            break
+        names.append(event["name"])
+    assert ["of job2", "of job1"] == names[-2:]

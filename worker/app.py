@@ -9,6 +9,7 @@ from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_init
 from celery.worker import WorkController
+from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
@@ -17,7 +18,9 @@ from worker.composition import Tools, compose
 from worker.consumers import announce
 from worker.failures import Permanent
 from worker.messages import client
+from worker.records import connect
 from worker.settings import Settings
+from worker.simulated import Simulated, require_real_jobs
 from worker.storage import Storage, require_usable
 from worker.sweep import INTERVAL
 
@@ -52,6 +55,7 @@ def create_app(settings: Settings) -> Celery:
     )
     storage = Storage.open(settings.storage_url)
     worker_init.connect(partial(_check_storage, storage), weak=False)
+    worker_init.connect(partial(_check_jobs, settings.redis_url), weak=False)
     worker_init.connect(_check_limits, weak=False)
     celeryd_after_setup.connect(announce, weak=False)
     celeryd_after_setup.connect(_pass_over, weak=False)
@@ -74,6 +78,15 @@ def _check_storage(storage: Storage, **_: object) -> None:
         require_usable(storage)
     except Permanent as failure:
         sys.stderr.write(f"{failure.sentence}\n")
+        raise SystemExit(2) from None
+
+
+def _check_jobs(redis_url: str, **_: object) -> None:
+    try:
+        with connect(redis_url) as redis:
+            require_real_jobs(redis, FAL_QUEUE_RUN_HOST)
+    except Simulated as simulated:
+        sys.stderr.write(f"{simulated}\n")
         raise SystemExit(2) from None
 
 

@@ -59,10 +59,15 @@ def follow(
         lost = None
         if not answer:
             yield None
-        for stream, entries in answer:
-            for entry, event in entries:
-                last[stream] = entry
-                yield event
+        for entry, stream, event in _in_order(answer):
+            last[stream] = entry
+            yield event
+
+
+def _in_order(answer: _Streams) -> list[tuple[str, str, Event]]:
+    """Entries of several streams, which Redis tells stream by stream, by their time."""
+    told = [(entry, stream, event) for stream, entries in answer for entry, event in entries]
+    return sorted(told, key=lambda entry: tuple(map(int, entry[0].split("-"))))
 
 
 def _newest(redis: Redis, stream: str) -> str:

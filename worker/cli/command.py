@@ -8,8 +8,8 @@ from functools import wraps
 from typing import IO, Any, ParamSpec, TypeVar
 
 import click
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from webhook import log as logs
@@ -94,6 +94,9 @@ def redis_problem(error: RedisError, doubt: str = "") -> Problem:
     """What became of a call of Redis; `doubt` says what it may have done all the same."""
     said = scrub(str(error)).rstrip(".")
     match error:
+        case AuthenticationError():
+            reason = "redis_refused"
+            told = f"Redis refuses name or password of REDIS_URL: {said}. Correct REDIS_URL."
         case RedisConnectionError():
             reason = "redis_unreachable"
             told = f"Redis cannot be reached at REDIS_URL: {said}. Start it, or correct REDIS_URL."

@@ -85,6 +85,8 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     _print(created, draft, as_json=flags["as_json"])
     if flags["follow"]:
         sys.exit(watch_jobs(creator.records, [created.job.id], as_json=flags["as_json"]))
+    if not flags["as_json"]:
+        click.echo(f"Follow it: falhook watch {created.job.id}", err=True)
 
 
 def _refuse_inputs(flags: dict[str, Any]) -> None:
@@ -126,4 +128,3 @@ def _print(created: Created, draft: Draft, *, as_json: bool) -> None:
         return
     click.echo(f"{job.id}  {job.state}  {job.endpoint}")
     click.echo(cost(draft) if created.new else already_there(job, draft))
-    click.echo(f"Follow it: falhook watch {job.id}", err=True)

@@ -1,0 +1,71 @@
+"""No worker of the real fal takes simulated jobs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local import redis_given
+from worker.records import connect
+from worker.simulated import MARKER, Simulated, require_real_jobs
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
+    """Neither part imports the other."""
+    assert redis_given.MARKER == MARKER
+
+
+@pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])
+def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: str) -> None:
+    """The sentence names the mark and the cure."""
+    redis_given.claim(redis_url)
+    with (
+        connect(redis_url) as redis,
+        pytest.raises(Simulated, match=r"falhook:simulated.*another database"),
+    ):
+        require_real_jobs(redis, host)
+
+
+@pytest.mark.parametrize(
+    ("marked", "host"), [(False, "queue.fal.run"), (True, "localhost:8443"), (False, "localhost")]
+)
+def test_other_workers_start(redis_url: str, host: str, marked: bool) -> None:
+    """Those of the real fal on a Redis without the mark, and those of the simulated one."""
+    if marked:
+        redis_given.claim(redis_url)
+    with connect(redis_url) as redis:
+        require_real_jobs(redis, host)
+
+
+def test_a_redis_that_is_away_is_waited_for() -> None:
+    """A worker may start before its Redis."""
+    with connect("redis://127.0.0.1:1/0") as redis:
+        require_real_jobs(redis, "queue.fal.run")
+
+
+def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:
+    """The process says why in one sentence, and exits 2."""
+    redis_given.claim(redis_url)
+    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads", "-Q", "submit")
+    done = subprocess.run(
+        [sys.executable, *worker],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": redis_url,
+            "FAL_KEY": "id:secret",
+            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
+            "FALHOOK_FAL_USER_IDS": "user",
+            "FALHOOK_STORAGE_URL": tmp_path.as_uri(),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)

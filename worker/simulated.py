@@ -1,0 +1,38 @@
+"""Simulated jobs are nothing that the real fal should be paid for."""
+
+from typing import cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from webhook.log import get_logger
+
+# `make demo` and `make local` set it: infra/local/redis_given.py.
+MARKER = "falhook:simulated"
+_REAL = ("fal.run", "falrun.com")
+
+log = get_logger()
+
+
+class Simulated(Exception):
+    """This Redis holds simulated jobs, and fal is the real one; the message names the cure."""
+
+
+def require_real_jobs(redis: Redis, queue_host: str) -> None:
+    """Return where no simulated job can come to the real fal.
+
+    A Redis that does not answer is waited for, as ever. Raises Simulated.
+    """
+    if not queue_host.partition(":")[0].endswith(_REAL):
+        return
+    try:
+        since = cast(str | None, redis.get(MARKER))
+    except RedisError as error:
+        log.warning("redis.unreachable", error=type(error).__name__)
+        return
+    if since is not None:
+        raise Simulated(
+            f"REDIS_URL names a Redis that `make demo` or `make local` has used ({MARKER},"
+            f" {since}): real fal would be paid for its simulated jobs. Name another database in"
+            " REDIS_URL; or, if nothing in this one is needed, empty it with FLUSHDB."
+        )
