@@ -229,7 +229,7 @@ _RDF = (
         (_RDF.format("><a:AIGC>1</a:AIGC>")[:-1], ""),
         ('<!DOCTYPE a [<!ENTITY b "c">]>' + _RDF.format("><a:AIGC>&b;</a:AIGC>"), ""),
         ("\ufeff" + _RDF.format("><a:AIGC>1</a:AIGC>") + "\n \0", "1"),
-        (_RDF.format("><a:AIGC>1</a:AIGC>" + " " * (1 << 18)), ""),
+        (_RDF.format("><a:AIGC>1</a:AIGC>" + " " * (1 << 20)), ""),
         ("<a>" * 80_000, ""),
         ("", ""),
     ],

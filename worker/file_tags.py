@@ -16,6 +16,7 @@ from worker.provenance import Vendor, sign_delivery
 from worker.provenance.reading import show
 from worker.sounds import NotTaggable
 from worker.storage import Storage
+from worker.tags import Tags
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
@@ -74,7 +75,7 @@ class FileTags:
             raise NotTaggable(_BROKEN_CREDENTIALS)
         made: dict[str, Json] = {"tagged": True}
         if is_picture:
-            _tag_picture(Path(shutil.copy(vendor, path)), tags.xmp(pictures.read_tags(vendor)))
+            _tag_picture(vendor, path, tags)
         elif replaced := sounds.tag(vendor, path, tags):
             made["replaced"] = list(replaced)
         if unsigned:
@@ -107,9 +108,9 @@ def _is_picture(path: Path) -> bool:
     return CONTENT_TYPES.get(path.suffix, "").startswith("image/")
 
 
-def _tag_picture(path: Path, xmp: bytes) -> None:
+def _tag_picture(vendor: Path, path: Path, tags: Tags) -> None:
     try:
-        pictures.tag(path, xmp)
+        pictures.tag(Path(shutil.copy(vendor, path)), tags.xmp(pictures.read_tags(vendor)))
     except ValueError as error:
         raise NotTaggable(str(error)) from error
 

@@ -10,12 +10,12 @@ from importlib.metadata import version
 
 from worker.marks import AIGC, EU_SENTENCE, Mark, Marks
 from worker.mp4 import Stamp, udta
-from worker.xmp import packet
+from worker.xmp import LINK, packet
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : made by a trained model.
 AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_TEXT = 1000  # characters of one tag
-MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt or a provider's label
+MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt
 # Bidi_Control (UAX #9): they make a text look as another one would.
 _BIDI_CONTROLS = frozenset(
     map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -88,6 +88,7 @@ class Tags:
         yield "falhook:RequestId", pairs.get("falhook.request_id", "")
         yield "falhook:PromptSHA256", pairs.get("falhook.prompt_sha256", "")
         yield "TC260:AIGC", pairs.get(AIGC, "")
+        yield LINK, _text(source.get(LINK, ""))
 
     def _created(self) -> str:
         created = self.created.astimezone(UTC).isoformat(timespec="seconds")
@@ -101,7 +102,8 @@ class Tags:
         return _text(self.prompt, MAX_LONG_TEXT)
 
     def _label(self, source: Mapping[str, str]) -> str:
-        return _text(self.marks.label(source, self.job_id), MAX_LONG_TEXT)
+        label = self.marks.label(source, self.job_id)
+        return _text(label, len(label))  # never cut: half of it would be no JSON
 
 
 def _text(value: str, limit: int = MAX_TEXT) -> str:

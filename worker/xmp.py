@@ -5,6 +5,7 @@ the AIGC name space of the Chinese practice guide TC260-PG-20258A, under GB 4543
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -14,11 +15,13 @@ NAMESPACES = {
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
+    "dcterms": "http://purl.org/dc/terms/",
     "falhook": "urn:falhook:1.0:",
 }
+LINK = "dcterms:provenance"  # where a file's credentials are that are not in it (C2PA 2.2, 11.5)
 _ALTERNATIVES = frozenset({"dc:title", "dc:description"})  # texts in languages
 _HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-_MAX_READ = 1 << 18  # bytes of a packet that is read
+_MAX_READ = 1 << 20  # bytes of a packet that is read
 _TAIL = '<?xpacket end="r"?>'
 
 
@@ -52,23 +55,38 @@ def text_of(packet: bytes, name: str) -> str:
     nothing.
     """
     prefix, _, local = name.partition(":")
-    space = f"{{{NAMESPACES[prefix]}}}"
+    try:
+        return next(_texts(packet, re.compile(re.escape(f"{{{NAMESPACES[prefix]}}}{local}"))), "")
+    except ValueError:
+        return ""
+
+
+def text_anywhere(packet: bytes, local: str) -> str:
+    """The same for a property of this name in whatever name space: some have one of their own.
+
+    Raises ValueError where the packet cannot be read.
+    """
+    return next(_texts(packet, re.compile(r"(\{.*\})?" + re.escape(local))), "")
+
+
+def _texts(packet: bytes, name: re.Pattern[str]) -> Iterator[str]:
     for element in _elements(packet):
-        if space + local in element.attrib:
-            return element.attrib[space + local].strip()
-        if element.tag == space + local:
+        yield from (text.strip() for key, text in element.attrib.items() if name.fullmatch(key))
+        if name.fullmatch(element.tag):
+            space = element.tag.rpartition("}")[0]
             inner = [part for part in element.iter() if part.tag.startswith(space)][1:]
-            if inner:
-                return json.dumps({part.tag[len(space) :]: part.text or "" for part in inner})
-            return "".join(element.itertext()).strip()
-    return ""
+            if space and inner:
+                fields = {part.tag.rpartition("}")[2]: part.text or "" for part in inner}
+                yield json.dumps(fields, ensure_ascii=False)
+            else:
+                yield "".join(element.itertext()).strip()
 
 
 def _elements(packet: bytes) -> Iterator[ElementTree.Element]:
-    text = packet.decode("utf-8", "replace").strip("\0 \r\n\t\ufeff")
+    text = packet[: _MAX_READ + 1].decode("utf-8", "replace").strip("\0 \r\n\t\ufeff")
     if len(packet) > _MAX_READ or "<!DOCTYPE" in text:
-        return iter(())
+        raise ValueError("the packet is huge, or has a DTD")
     try:
         return ElementTree.fromstring(text).iter()  # noqa: S314 - without a DTD no entity grows
-    except ElementTree.ParseError:
-        return iter(())
+    except ElementTree.ParseError as error:
+        raise ValueError("the packet is no XML") from error

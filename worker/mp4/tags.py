@@ -10,7 +10,10 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.mp4.boxes import Box, Walk, box, invalid
+from worker.label import NotCarried, told
+from worker.marks import AIGC
+from worker.mp4.boxes import Box, Walk, box, invalid, unhandled
+from worker.mp4.packet import xmp_of
 
 _NAMES = {
     "©nam": "title",
@@ -45,8 +48,19 @@ def _item(name: str, value: str) -> bytes:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The text tags in moov/udta/meta and moov/meta; `Permanent` where these are malformed."""
-    return {tag.name: tag.text for tag in _tags(path) if tag.name and tag.text is not None}
+    """The text tags in moov/udta/meta and moov/meta; `Permanent` where these are malformed.
+
+    And of an XMP packet a producer's label, where no tag has it, and the link to credentials.
+    Raises Unhandled where there is a label that cannot be carried over.
+    """
+    tags = _tags(path)
+    found = {tag.name: tag.text for tag in tags if tag.name and tag.text is not None}
+    if any(tag.name == AIGC and tag.text is None for tag in tags):
+        raise unhandled("one of its tags has an AIGC label that cannot be read")
+    try:
+        return found | told(xmp_of(path), found.get(AIGC, ""))
+    except NotCarried as reason:
+        raise unhandled(str(reason)) from reason
 
 
 def others(path: Path, names: Container[str]) -> bytes:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from worker.label import MAX_LABEL, in_comment, told
 from worker.marks import AIGC
 from worker.pictures import avif, gif, jpeg, png, webp
-from worker.xmp import text_of
+from worker.pictures.exif import user_comment
 
 __all__ = ["MAX_PICTURE", "has_credentials", "read_tags", "size_of", "tag"]
 
@@ -15,19 +16,29 @@ _FORMATS = (jpeg, png, webp, gif, avif)
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height in pixels; (0, 0) for what is no whole JPEG, PNG, WebP, GIF or AVIF."""
     data = _read(path)
-    return next((size for form in _FORMATS if any(size := form.size_of(data))), (0, 0))
+    try:
+        return next((form.size_of(data) for form in _FORMATS if form.begins(data)), (0, 0))
+    except ValueError:
+        return 0, 0
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """What the picture said of itself that is worth keeping: its provider's label, by its name."""
+    """What the picture said of itself that is worth keeping, by its name.
+
+    Its producer's label, and where its credentials are if they are elsewhere. Raises ValueError
+    where that cannot be carried over, or it has more parts than are looked at.
+    """
     data = _read(path)
     for form in _FORMATS:
-        if any(form.size_of(data)):
-            label = text_of(form.xmp_of(data), f"TC260:{AIGC}")
-            # Some providers write it into a text chunk of a PNG.
-            label = label or png.text_of(data, AIGC.encode()).decode("utf-8", "replace")
-            return {AIGC: label} if label else {}
+        if form.begins(data):
+            return told(form.xmp_of(data), _label(form.exif_of(data), data))
     return {}
+
+
+def _label(tiff: bytes, data: bytes) -> str:
+    # Some providers write it into a text chunk of a PNG.
+    text = png.text_of(data, AIGC.encode())[: 4 * MAX_LABEL]
+    return text.decode("utf-8", "replace") or in_comment(user_comment(tiff))
 
 
 def tag(path: Path, xmp: bytes) -> None:
@@ -40,7 +51,7 @@ def tag(path: Path, xmp: bytes) -> None:
     """
     data = _read(path)
     for form in _FORMATS:
-        if any(form.size_of(data)):
+        if form.begins(data) and any(form.size_of(data)):
             path.write_bytes(form.tagged(data, xmp))
             return
     raise ValueError("it is no whole JPEG, PNG, WebP, GIF or AVIF picture")

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from worker.pictures.parts import bounded
+
 _HEAD = 8  # bytes of a box's size and type
 _FULL = 12  # and with version and flags
 _SIZES = 0x4400  # iloc: 4 bytes each of offset and length, none of base offset and index
@@ -29,6 +31,16 @@ class _Still:
     begins: int
     length: int
     xmp: bytes
+
+
+def begins(data: bytes) -> bool:
+    """Whether a file that begins so is an AVIF."""
+    return data[4:12] in {b"ftypavif", b"ftypavis"}
+
+
+def exif_of(_: bytes) -> bytes:
+    """Nothing."""
+    return b""
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -133,7 +145,11 @@ def _box(kind: bytes, *content: bytes) -> bytes:
 
 
 def _boxes(data: bytes, at: int) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of each box that fits."""
+    """Type, start and end of each box that fits. Raises ValueError for too many."""
+    return bounded(_all_boxes(data, at))
+
+
+def _all_boxes(data: bytes, at: int) -> Iterator[tuple[bytes, int, int]]:
     while len(data) - at >= _HEAD:
         end = at + int.from_bytes(data[at : at + 4])
         if end < at + _HEAD or end > len(data):

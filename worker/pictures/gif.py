@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from worker.pictures.parts import MAX_SAID, Piece, bounded, joined
+
 _VERSION = re.compile(rb"GIF8[79]a")
 _HEAD = 13  # bytes before the global colour table
 _TRAILER = 0x3B
@@ -10,6 +12,12 @@ _COMMENT = b"\x21\xfe"
 _XMP = b"\x21\xff\x0bXMP DataXMP"  # XMP Specification Part 3, 1.1.2: an application extension
 # Its packet is no sequence of sub-blocks: whichever of its bytes is taken for a length leads here.
 _END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+_MAX_INSIDE = 1 << 20  # sub-blocks of all blocks together: a GIF of 32 MB has 131,586 full ones
+
+
+def begins(data: bytes) -> bool:
+    """Whether a file that begins so is a GIF."""
+    return _VERSION.match(data) is not None
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -23,19 +31,29 @@ def xmp_of(data: bytes) -> bytes:
     """The XMP packet of the picture, b"" for none."""
     for at, after in _blocks(data):
         if data.startswith(_XMP, at) and data.endswith(_END, at, after):
-            return data[at + len(_XMP) : after - len(_END)]
+            return data[at + len(_XMP) : min(after - len(_END), at + MAX_SAID)]
+    return b""
+
+
+def exif_of(_: bytes) -> bytes:
+    """Nothing: a GIF has no place for EXIF."""
     return b""
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:
     """The same picture with this XMP packet, and no other and no comment, before its trailer."""
-    kept, end = [b"GIF89a", data[6 : _first(data)]], len(data)
+    return joined(data, _pieces(data, xmp))
+
+
+def _pieces(data: bytes, xmp: bytes) -> Iterator[Piece]:
+    yield b"GIF89a"
+    yield range(6, _first(data))
     for at, after in _blocks(data):
         if data[at] == _TRAILER:
-            end = at
+            yield _XMP + xmp + _END
+            yield range(at, after)
         elif not data.startswith((_XMP, _COMMENT), at):
-            kept.append(data[at:after])
-    return b"".join((*kept, _XMP, xmp, _END, data[end:]))
+            yield range(at, after)
 
 
 def _first(data: bytes) -> int:
@@ -49,8 +67,12 @@ def _table(flags: int) -> int:
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Start and end of each block that fits, up to the trailer."""
-    at = _first(data) if _VERSION.match(data) else len(data)
+    """Start and end of each block that fits, up to the trailer. Raises ValueError for too many."""
+    return bounded(_all_blocks(data))
+
+
+def _all_blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    at, left = _first(data) if begins(data) else len(data), _MAX_INSIDE
     while at < len(data):
         match data[at]:
             case 0x3B:  # the trailer
@@ -63,7 +85,9 @@ def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
             case _:
                 return
         while after < len(data) and data[after]:
-            after += 1 + data[after]
+            after, left = after + 1 + data[after], left - 1
+            if left < 0:
+                raise ValueError(f"it has more than {_MAX_INSIDE} sub-blocks")
         after += 1
         if after > len(data):
             return

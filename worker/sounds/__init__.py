@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from worker.label import NotCarried
 from worker.sounds import flac, mp3, mp4, ogg, wav
 from worker.sounds.retagged import NotTaggable, Retagged
 from worker.tags import Tags
@@ -34,10 +35,17 @@ def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
             return mp4.tag(source, target, tags)
         for begins, retagged in _FORMATS:
             if begins(head):
-                made = retagged(file, source.stat().st_size, tags)
+                made = _retagged(retagged, file, source.stat().st_size, tags)
                 made.write(file, target)
                 return made.replaced
     raise NotTaggable("it is no MP3, WAV, M4A, FLAC or Ogg file")
+
+
+def _retagged(retag: _Retag, file: BinaryIO, length: int, tags: Tags) -> Retagged:
+    try:
+        return retag(file, length, tags)
+    except NotCarried as reason:
+        raise NotTaggable(str(reason)) from reason
 
 
 def has_credentials(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from typing import BinaryIO
 
 from worker.sounds import id3
+from worker.sounds.id3_frames import HEAD
 from worker.sounds.retagged import NotTaggable, Retagged, Span
 from worker.tags import Tags
 
@@ -20,14 +21,14 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     file.seek(tag.size)
     if not _is_frame(file.read(2)):
         raise NotTaggable("its ID3 tag is not followed by an MP3 frame")
-    made, replaced = tag.with_ours(tags, tag.label)
+    made, replaced = tag.with_ours(tags, tag.told)
     return Retagged(pieces=(made, Span(tag.size, length - tag.size)), replaced=replaced)
 
 
 def has_credentials(file: BinaryIO, length: int) -> bool:
     """Whether its tag holds content credentials: in a GEOB frame (C2PA 2.2, appendix A)."""
     file.seek(0)
-    size = min(length, id3.size_of(file.read(id3.HEAD)))
+    size = min(length, id3.size_of(file.read(HEAD)))
     file.seek(0)
     overlap, left = b"", size
     while left > 0 and (data := file.read(min(left, 1 << 20))):

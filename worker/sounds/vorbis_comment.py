@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from worker.label import told
 from worker.marks import AIGC
 from worker.sounds.retagged import MAX_PARTS, NotTaggable, names
 from worker.tags import Tags
@@ -50,7 +51,7 @@ class Comments:
     def _label(self) -> dict[str, str]:
         for comment in self.said:
             if _name(comment) == AIGC:
-                return {AIGC: comment.partition(b"=")[2].decode("utf-8", "replace")}
+                return told(b"", comment.partition(b"=")[2].decode("utf-8", "replace"))
         return {}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Self
 
+from worker.label import told
 from worker.marks import AIGC
 from worker.sounds import id3, riff
 from worker.sounds.retagged import MAX_TAGS, NotTaggable, Retagged, names, read_at
@@ -67,9 +68,9 @@ class _Told:
             elif chunk.kind == b"LIST" and riff.is_info(file, chunk):
                 found.info += riff.inside(found._content(file, chunk)[4:])
             elif chunk.kind in _ID3:
-                found.label |= id3.Tag.read(file, chunk.start).label
-        if label := dict(found.info).get(AIGC.encode(), b"").rstrip(b"\0"):
-            found.label = {AIGC: label.decode("utf-8", "replace")}
+                found.label |= id3.Tag.read(file, chunk.start).told
+        label = dict(found.info).get(AIGC.encode(), b"").rstrip(b"\0")
+        found.label |= told(found.xmp, label.decode("utf-8", "replace"))
         return found
 
     def _content(self, file: BinaryIO, chunk: riff.Chunk) -> bytes:
