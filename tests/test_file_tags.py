@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from tests.media_factories import clip, described, ffmpeg, packets, tags
+from tests.media_factories import box, clip, described, ffmpeg, packets, tags
 from tests.sound_factories import SOUNDS, heard, sound
-from worker import file_tags
+from worker import file_tags, pictures, sounds
 from worker.delivery import Delivering
 from worker.ffmpeg import Ffmpeg
 from worker.file_tags import FileTags
@@ -23,7 +23,7 @@ from worker.outputs import OTHER
 from worker.pictures import MAX_PICTURE, has_credentials, size_of, tag
 from worker.pictures import read_tags as picture_tags
 from worker.progress import Progress
-from worker.provenance import Credentials
+from worker.provenance import Credentials, vendor
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import show
 from worker.publish import Publish
@@ -174,7 +174,7 @@ def test_a_video_beside_is_tagged(storage: Storage, tmp_path: Path) -> None:
     [
         ("audio-1.mp3", b"ID3 sound", "cut short"),
         ("audio-1.mp3", b"\xff\xf1 AAC", "no MP3, WAV"),
-        ("audio-1.m4a", b"\0\0\0\1ftypM4A ", "header of a box"),
+        ("audio-1.m4a", b"\0\0\0\1ftypM4A ", "a box of its tags"),
         ("image-1.gif", b"GIF89a", "no whole"),
         ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "no whole"),
         ("image-1.jpg", b"\xff\xd8\xff cut short", "no whole"),
@@ -286,6 +286,53 @@ def test_the_vendors_credentials_are_not_broken(
     assert "content credentials" in str(about.pop("untagged"))
     assert files[name] == about
     assert before == stored(storage, name, tmp_path).read_bytes()
+
+
+LINK = "https://vendor.example/1.c2pa"
+
+
+def linked(name: str, tmp_path: Path) -> bytes:
+    """A file whose credentials are elsewhere."""
+    said = packet([("dcterms:provenance", LINK)])
+    (tmp_path / name).write_bytes(made(name, tmp_path))
+    if name in PICTURES:
+        tag(tmp_path / name, said)
+        return (tmp_path / name).read_bytes()
+    said += bytes(len(said) % 2)
+    return (tmp_path / name).read_bytes() + b"_PMX" + len(said).to_bytes(4, "little") + said
+
+
+@with_sdk
+@pytest.mark.parametrize("name", ["image-1.jpg", "image-2.png", "plain.wav"])
+def test_credentials_elsewhere(
+    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+) -> None:
+    """They count as unreadable and the link stays; where we sign nothing the file stays as well."""
+    kind = (KINDS | {"plain.wav": "audio/wav"})[name]
+    files = kept(storage, name, linked(name, tmp_path), kind)
+    assert "content credentials" in str(tagged(storage, files)["untagged"])
+    about = tagged(storage, files, credentials)
+    assert ("unreadable", "Trusted") == (about["vendor"], about["signed"])
+    path = stored(storage, name, tmp_path)
+    form = pictures if name in PICTURES else sounds
+    assert LINK == form.read_tags(path)["dcterms:provenance"]
+
+
+@with_sdk
+@pytest.mark.parametrize("name", ["told.wav", "image-2.png"])
+def test_huge_credentials_are_not_read(
+    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+) -> None:
+    """The file stays as it came: what is in it is never given to the SDK."""
+    data, store = made(name, tmp_path), box(b"jumb", b"c2pa", bytes(vendor.MAX_READ))
+    if name.endswith("wav"):
+        data += b"C2PA" + len(store).to_bytes(4, "little") + store
+    else:
+        data = data[:33] + len(store).to_bytes(4) + b"caBX" + store + bytes(4) + data[33:]
+    files = kept(storage, name, data, KINDS[name])
+    about = tagged(storage, files, credentials)
+    assert "content credentials" in str(about.pop("untagged"))
+    assert files[name] == about
 
 
 def test_the_manifest_tells_of_sounds(storage: Storage, records: Records, tmp_path: Path) -> None:

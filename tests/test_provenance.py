@@ -12,18 +12,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.media_factories import clip, ffmpeg, packets, script, tags
+from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
 from worker.cli.provenance import provenance
 from worker.delivery import recorded
 from worker.failures import Permanent, Transient
 from worker.ffmpeg import Ffmpeg
 from worker.media import UNTOUCHED, Delivery, deliver
 from worker.mp4 import probe, read_tags
+from worker.mp4.probe import C2PA
+from worker.mp4.rewrite import XMP
+from worker.pictures import read_tags as picture_tags
 from worker.profiles import ORIGINAL, Profile
 from worker.provenance import Credentials, ProvenanceUnusable
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import Claim, show
 from worker.tags import AI_ORIGIN
+from worker.xmp import packet
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
 EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")
@@ -194,6 +198,68 @@ def test_vendors_credentials_that_cannot_be_read(
     assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
         made, {}
     )["provenance"]
+
+
+# Reads the credentials of a file; tells what became of them, and by how much the process grew.
+READER = """
+import json, sys
+from pathlib import Path
+from worker.mp4 import credentials_of
+from worker.provenance import Vendor
+
+def grown():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+begin, source = grown(), Path(sys.argv[1])
+print(json.dumps([Vendor.of(source, credentials_of(source), "").kept, grown() - begin]))
+"""
+
+
+def grown_credentials(path: Path, content: bytes, size: int) -> Path:
+    """A clip with a box of credentials that begins so, the rest of it a hole in the file."""
+    data = clip("high").read_bytes()
+    label = bytes.fromhex("63327061001100108000 00AA00389B71".replace(" ", "")) + b"\3c2pa\0"
+    store = numbers(size) + b"jumb" + box(b"jumd", label) + content
+    head = C2PA + bytes(4) + b"manifest\0" + bytes(8)
+    path.write_bytes(data + numbers(8 + len(head) + size) + b"uuid" + head + store)
+    with path.open("r+b") as file:
+        file.truncate(len(data) + 8 + len(head) + size)
+    return path
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [(numbers(0) + b"free", 400 << 20), (box(b"brob", b"json" + bytes(99)), 1000)],
+)
+def test_credentials_that_would_fill_the_memory(content: bytes, size: int, tmp_path: Path) -> None:
+    """Huge ones, and those that the SDK would unpack without bound, are never given to it."""
+    source = grown_credentials(tmp_path / "huge.mp4", content, size)
+    command = [sys.executable, "-c", READER, str(source)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    kept, grown = json.loads(done.stdout)
+    assert "unreadable" == kept
+    assert grown < 100 << 20
+
+
+@with_sdk
+def test_credentials_elsewhere(
+    credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """Nobody fetches them: they count as unreadable, the source lies beside, and the link stays."""
+    source = tmp_path / "linked.mp4"
+    link = packet([("dcterms:provenance", "https://vendor.example/1.c2pa")])
+    source.write_bytes(clip("high").read_bytes() + box(b"uuid", XMP, link))
+    made = delivered(source, tmp_path / "into", credentials)
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+        made, {}
+    )["provenance"]
+    assert "https://vendor.example/1.c2pa" == read_tags(made.video)["dcterms:provenance"]
+    assert {} == picture_tags(made.poster)
+    assert (source.read_bytes(), UNTOUCHED) == (made.files[-1].read_bytes(), made.files[-1].name)
+    state, (own,) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.created") == (state, own.actions[0])
 
 
 @with_sdk

@@ -12,11 +12,12 @@ from worker.delivery import Delivering
 from worker.jobs import Job, Json
 from worker.layout import CONTENT_TYPES, work_key
 from worker.media_type import HEAD_BYTES, MP4, sniff
-from worker.provenance import Vendor, sign_delivery
-from worker.provenance.reading import show
+from worker.provenance import Vendor, may_be_read, sign_delivery
+from worker.provenance.reading import Elsewhere, show
 from worker.sounds import NotTaggable
 from worker.storage import Storage
 from worker.tags import Tags
+from worker.xmp import LINK
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
@@ -68,23 +69,24 @@ class FileTags:
 
     def _made(self, job: Job, vendor: Path, path: Path) -> dict[str, Json]:
         tags, credentials = self.delivering.tags(job), self.delivering.credentials
-        is_picture = _is_picture(vendor)
-        theirs = (pictures if is_picture else sounds).has_credentials(vendor)
-        unsigned = _unsigned(vendor) if credentials else None
-        if theirs and (unsigned or not credentials):
-            raise NotTaggable(_BROKEN_CREDENTIALS)
         made: dict[str, Json] = {"tagged": True}
-        if is_picture:
-            _tag_picture(vendor, path, tags)
-        elif replaced := sounds.tag(vendor, path, tags):
+        form = pictures if _is_picture(vendor) else sounds
+        if replaced := _tag(vendor, path, tags):
             made["replaced"] = list(replaced)
-        if unsigned:
-            made["unsigned"] = unsigned
-        elif credentials:
-            parent = vendor if theirs else None
-            made |= Vendor.of(vendor, credentials.anchors).record() if theirs else {}
-            made["signed"] = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
-        return made
+        places = form.credentials_of(vendor)
+        theirs = form.has_credentials(vendor) or LINK in form.read_tags(vendor)
+        if theirs and (not credentials or not may_be_read(vendor, places)):
+            raise NotTaggable(_BROKEN_CREDENTIALS)
+        if credentials is None:
+            return made
+        if unsigned := _unsigned(vendor):
+            if theirs:
+                raise NotTaggable(_BROKEN_CREDENTIALS)
+            return made | {"unsigned": unsigned}
+        held = Vendor.of(vendor, places, credentials.anchors) if theirs else None
+        parent = vendor if held and held.is_parent else None
+        signed = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
+        return made | (held.record() if held else {}) | {"signed": signed}
 
 
 def _require_taggable(kind: str, size: int) -> None:
@@ -108,11 +110,15 @@ def _is_picture(path: Path) -> bool:
     return CONTENT_TYPES.get(path.suffix, "").startswith("image/")
 
 
-def _tag_picture(vendor: Path, path: Path, tags: Tags) -> None:
+def _tag(vendor: Path, path: Path, tags: Tags) -> tuple[str, ...]:
+    """The names of tags that ours replaced in a sound. Raises NotTaggable."""
+    if not _is_picture(vendor):
+        return sounds.tag(vendor, path, tags)
     try:
         pictures.tag(Path(shutil.copy(vendor, path)), tags.xmp(pictures.read_tags(vendor)))
     except ValueError as error:
         raise NotTaggable(str(error)) from error
+    return ()
 
 
 def _unsigned(path: Path) -> str | None:
@@ -123,6 +129,8 @@ def _unsigned(path: Path) -> str | None:
         return f"files of more than {MAX_SIGNED} bytes are not signed"
     try:
         show(path)
+    except Elsewhere:
+        return None
     except ValueError:
         return "it has a shape that cannot be signed"
     return None

@@ -7,12 +7,13 @@ from pathlib import Path
 from worker import proof, storyboard
 from worker.blurhash import blurhash
 from worker.conform import audio_reasons, video_reasons
-from worker.mp4 import NotRewritable, Probe, Stamp, rewrite
+from worker.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
 from worker.pictures import size_of, tag
 from worker.plan import Method, Plan
 from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Still, Storyboard
 from worker.provenance import Credentials, Vendor, sign_delivery
 from worker.tags import Tags
+from worker.xmp import LINK, without
 
 UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
 _SCRATCH = ".made"  # where outputs lie until they are verified
@@ -29,6 +30,8 @@ class Making:
         self.held = held
         self.profile = profile
         self.stamp = stamp
+        # Credentials elsewhere are of the video, and of nothing that is made of it.
+        self.others = replace(stamp, xmp=without(stamp.xmp, LINK))
         self.video_reasons = video_reasons(held, profile.lines)
         self.reasons = (*self.video_reasons, *audio_reasons(held))
         self.blurhash: str | None = None
@@ -102,9 +105,12 @@ class Making:
 
     def vendor(self, credentials: Credentials | None) -> Vendor | None:
         """What becomes of the credentials of the source, if it has some."""
-        if not self.held.has_c2pa:
+        places = credentials_of(self.source)
+        if not places and LINK not in read_tags(self.source):
             return None
-        return Vendor.of(self.source, credentials.anchors) if credentials else Vendor(UNTOUCHED)
+        if not credentials:
+            return Vendor(UNTOUCHED)
+        return Vendor.of(self.source, places, credentials.anchors)
 
     def sign(
         self,
@@ -128,12 +134,12 @@ class Making:
         made, place = self.scratch / name, self.into / name
         if made.suffix == ".mp4" and not tagged:
             try:
-                rewrite(made, place, self.stamp)
+                rewrite(made, place, self.stamp if name == VIDEO else self.others)
             except NotRewritable as refused:
                 raise proof.unproven(str(refused)) from refused
             return place
         if made.suffix != ".mp4":
-            tag(made, self.stamp.xmp)
+            tag(made, self.others.xmp)
         return made.replace(place)
 
     def _index(self, board: Storyboard) -> Path:

@@ -40,6 +40,11 @@ def packet(properties: Iterable[tuple[str, str]]) -> bytes:
     ).encode()
 
 
+def without(made: bytes, name: str) -> bytes:
+    """The same packet, made as above, without this property."""
+    return re.sub(rf"\n  <{name}>.*?</{name}>".encode(), b"", made)
+
+
 def _property(name: str, value: str) -> str:
     text = escape(value)
     if name in _ALTERNATIVES:

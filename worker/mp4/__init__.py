@@ -5,6 +5,7 @@ from worker.mp4.colour import Colour
 from worker.mp4.moves import NotRewritable
 from worker.mp4.nal import intact
 from worker.mp4.numbers import MAX_SECONDS
+from worker.mp4.packet import credentials_of
 from worker.mp4.probe import MAX_PIXELS, Probe, has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
 from worker.mp4.tags import others as other_tags
@@ -19,6 +20,7 @@ __all__ = [
     "Probe",
     "Stamp",
     "Unhandled",
+    "credentials_of",
     "has_c2pa",
     "intact",
     "other_tags",

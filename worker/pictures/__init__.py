@@ -7,7 +7,7 @@ from worker.marks import AIGC
 from worker.pictures import avif, gif, jpeg, png, webp
 from worker.pictures.exif import user_comment
 
-__all__ = ["MAX_PICTURE", "has_credentials", "read_tags", "size_of", "tag"]
+__all__ = ["MAX_PICTURE", "credentials_of", "has_credentials", "read_tags", "size_of", "tag"]
 
 MAX_PICTURE = 32 << 20  # bytes of a picture that is read into memory
 _FORMATS = (jpeg, png, webp, gif, avif)
@@ -61,6 +61,13 @@ def has_credentials(path: Path) -> bool:
     """Whether the picture at `path` holds content credentials, a JUMBF box of C2PA."""
     data = _read(path)
     return b"jumb" in data and b"c2pa" in data
+
+
+def credentials_of(path: Path) -> tuple[range, ...]:
+    """Where these lie in the file, in bytes. Raises ValueError for too many parts."""
+    data = _read(path)
+    forms = (form.credentials_of(data) for form in _FORMATS if form.begins(data))
+    return tuple(next(forms, ()))
 
 
 def _read(path: Path) -> bytes:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from worker.mp4.probe import C2PA
 from worker.pictures.parts import bounded
 
 _HEAD = 8  # bytes of a box's size and type
@@ -57,6 +58,11 @@ def xmp_of(data: bytes) -> bytes:
     """The XMP packet of the picture, b"" for none."""
     still = _read(data)
     return still.xmp if still else b""
+
+
+def credentials_of(data: bytes) -> Iterator[range]:
+    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    return (range(at, end) for _, at, end in _boxes(data, 0) if data.startswith(C2PA, at + _HEAD))
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:

@@ -12,6 +12,7 @@ _COMMENT = b"\x21\xfe"
 _XMP = b"\x21\xff\x0bXMP DataXMP"  # XMP Specification Part 3, 1.1.2: an application extension
 # Its packet is no sequence of sub-blocks: whichever of its bytes is taken for a length leads here.
 _END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+_C2PA = b"\x21\xff\x0bC2PA_GIF"
 _MAX_INSIDE = 1 << 20  # sub-blocks of all blocks together: a GIF of 32 MB has 131,586 full ones
 
 
@@ -38,6 +39,11 @@ def xmp_of(data: bytes) -> bytes:
 def exif_of(_: bytes) -> bytes:
     """Nothing: a GIF has no place for EXIF."""
     return b""
+
+
+def credentials_of(data: bytes) -> Iterator[range]:
+    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    return (range(at, end) for at, end in _blocks(data) if data.startswith(_C2PA, at))
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:

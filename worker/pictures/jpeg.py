@@ -16,7 +16,7 @@ _EXIF = b"Exif\0\0"  # CIPA DC-008, 4.7.2
 # looks, or are credentials: JFIF, ICC profile, JUMBF, Adobe's colour transform.
 _SAYING = frozenset(range(0xE0, 0xF0)) | {0xFE}
 _KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEB: b"JP", 0xEE: b"Adobe"}
-_APP0, _APP1 = 0xE0, 0xE1
+_APP0, _APP1, _APP11 = 0xE0, 0xE1, 0xEB
 _HEAD = 4  # bytes of a marker and its length
 # B.1.1.5: in what a scan holds, 0xFF is followed by 0, or is a restart; B.1.1.2: or fills.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -45,6 +45,11 @@ def xmp_of(data: bytes) -> bytes:
 def exif_of(data: bytes) -> bytes:
     """The TIFF block of the picture, b"" for none."""
     return _said(data, _EXIF)
+
+
+def credentials_of(data: bytes) -> Iterator[range]:
+    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    return (range(at, end) for marker, at, end in _parts(data) if marker == _APP11)
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:

@@ -37,6 +37,11 @@ def exif_of(data: bytes) -> bytes:
     return next((_said(data, at, end) for kind, at, end in _chunks(data) if kind == b"eXIf"), b"")
 
 
+def credentials_of(data: bytes) -> Iterator[range]:
+    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    return (range(at, end) for kind, at, end in _chunks(data) if kind == b"caBX")
+
+
 def text_of(data: bytes, keyword: bytes) -> bytes:
     """What the first text chunk of this keyword says, Latin-1 or UTF-8, b"" for none."""
     for kind, at, end in _chunks(data):

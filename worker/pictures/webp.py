@@ -49,6 +49,11 @@ def exif_of(data: bytes) -> bytes:
     return _body(data, b"EXIF").removeprefix(b"Exif\0\0")  # some writers add it
 
 
+def credentials_of(data: bytes) -> Iterator[range]:
+    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    return (range(at, end) for kind, at, end in _chunks(data) if kind == b"C2PA")
+
+
 def tagged(data: bytes, xmp: bytes) -> bytes:
     """The same picture, turned as it was, with this XMP packet and nothing else said of it."""
     turned = turn(exif_of(data))

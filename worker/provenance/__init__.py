@@ -4,6 +4,13 @@ from worker.provenance.actions import sign_delivery
 from worker.provenance.credentials import Credentials
 from worker.provenance.packages import ProvenanceUnusable
 from worker.provenance.trial import try_signing
-from worker.provenance.vendor import Vendor
+from worker.provenance.vendor import Vendor, may_be_read
 
-__all__ = ["Credentials", "ProvenanceUnusable", "Vendor", "sign_delivery", "try_signing"]
+__all__ = [
+    "Credentials",
+    "ProvenanceUnusable",
+    "Vendor",
+    "may_be_read",
+    "sign_delivery",
+    "try_signing",
+]

@@ -9,6 +9,12 @@ from worker.jobs import Json
 from worker.provenance.credentials import reading
 from worker.provenance.packages import sdk
 
+_REMOTE = "Remote:"  # how the SDK's error begins, of no class of its own, where it would fetch
+
+
+class Elsewhere(ValueError):
+    """The file names an address where its credentials are; nothing is fetched from there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -46,7 +52,8 @@ def show(path: Path, anchors: str = "") -> Shown | None:
     """The credentials of the file at `path`; None where it has none.
 
     Nothing is fetched. `anchors`: PEM certificates to trust. Raises ProvenanceUnusable without
-    the package, OSError where there is no such file, ValueError where it is of no known format.
+    the package, OSError where there is no such file, Elsewhere where they are not in it, ValueError
+    where it is of no known format.
     """
     c2pa = sdk()
     with path.open("rb"):
@@ -59,6 +66,8 @@ def show(path: Path, anchors: str = "") -> Shown | None:
             held = json.loads(reader.json())
             state = str(reader.get_validation_state())
     except c2pa.C2paError as error:
+        if str(error).startswith(_REMOTE):
+            raise Elsewhere(f"the credentials of {path.name} are not in it") from error
         raise ValueError(f"the credentials of {path.name} cannot be read: {error}") from error
     return Shown(
         state=state,

@@ -1,11 +1,15 @@
 """Credentials that a file came with, read before anything is signed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from worker.jobs import Json
 from worker.provenance.reading import show
 
+MAX_READ = 8 << 20  # bytes of credentials that the SDK gets: it takes 20 times that, or more
+_COMPRESSED = b"brob"  # a box of JPEG XL, in which the SDK unpacks whatever there is
 _UNREADABLE = "unreadable"
 _PARENT = "parent"
 
@@ -23,8 +27,10 @@ class Vendor:
     state: str | None = None
 
     @classmethod
-    def of(cls, source: Path, anchors: str) -> "Vendor":
-        """Of a source that has credentials, whether or not they can be read."""
+    def of(cls, source: Path, places: Sequence[range], anchors: str) -> "Vendor":
+        """Of a source that has credentials, in these bytes, whether or not they can be read."""
+        if not may_be_read(source, places):
+            return cls(_UNREADABLE)
         try:
             shown = show(source, anchors)
         except ValueError:
@@ -40,3 +46,16 @@ class Vendor:
         """As a job's record and the manifest hold it."""
         state: dict[str, Json] = {"vendor_validation": self.state} if self.state else {}
         return {"vendor": self.kept, **state}
+
+
+def may_be_read(source: Path, places: Sequence[range]) -> bool:
+    """Whether a reader may have these bytes of the file: not where they may fill the memory."""
+    if sum(map(len, places)) > MAX_READ:
+        return False
+    with source.open("rb") as file:
+        return not any(_COMPRESSED in _read(file, place) for place in places)
+
+
+def _read(file: BinaryIO, place: range) -> bytes:
+    file.seek(place.start)
+    return file.read(len(place))

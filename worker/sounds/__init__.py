@@ -9,7 +9,7 @@ from worker.sounds import flac, mp3, mp4, ogg, wav
 from worker.sounds.retagged import NotTaggable, Retagged
 from worker.tags import Tags
 
-__all__ = ["NotTaggable", "has_credentials", "tag"]
+__all__ = ["NotTaggable", "credentials_of", "has_credentials", "read_tags", "tag"]
 
 _Begins = Callable[[bytes], bool]
 _Retag = Callable[[BinaryIO, int, Tags], Retagged]
@@ -54,9 +54,30 @@ def has_credentials(path: Path) -> bool:
     A FLAC would have them in an ID3 tag before it, an Ogg in a stream of their own; files of such
     a shape are not tagged at all.
     """
+    return bool(credentials_of(path))
+
+
+def credentials_of(path: Path) -> tuple[range, ...]:
+    """Where these lie in the file, in bytes. Raises NotTaggable where it is broken."""
     with path.open("rb") as file:
         head, length = file.read(_HEAD), path.stat().st_size
         if mp4.begins(head):
-            return mp4.has_credentials(path)
+            return mp4.credentials_of(path)
         holders = (form for form in (mp3, wav) if form.begins(head))
-        return any(form.has_credentials(file, length) for form in holders)
+        return tuple(span for form in holders for span in form.credentials_of(file, length))
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """What the sound said of itself that is worth keeping, by its name, as of a picture.
+
+    Raises NotTaggable where it is broken, or its label cannot be carried over.
+    """
+    with path.open("rb") as file:
+        head, length = file.read(_HEAD), path.stat().st_size
+        if mp4.begins(head):
+            return mp4.told(path)
+        holders = (form for form in (mp3, wav) if form.begins(head))
+        try:
+            return next((form.told(file, length) for form in holders), {})
+        except NotCarried as reason:
+            raise NotTaggable(str(reason)) from reason

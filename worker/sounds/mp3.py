@@ -1,5 +1,6 @@
 """MP3: frames of MPEG audio (ISO/IEC 11172-3, 2.4.1.3), with an ID3v2 tag before them."""
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from worker.sounds import id3
@@ -25,17 +26,22 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     return Retagged(pieces=(made, Span(tag.size, length - tag.size)), replaced=replaced)
 
 
-def has_credentials(file: BinaryIO, length: int) -> bool:
-    """Whether its tag holds content credentials: in a GEOB frame (C2PA 2.2, appendix A)."""
+def told(file: BinaryIO, _: int) -> dict[str, str]:
+    """What is passed on of its tag. Raises NotTaggable, NotCarried."""
+    return id3.Tag.read(file).told
+
+
+def credentials_of(file: BinaryIO, length: int) -> Iterator[range]:
+    """Where content credentials lie: in the tag, a GEOB frame of it (C2PA 2.2, appendix A)."""
     file.seek(0)
     size = min(length, id3.size_of(file.read(HEAD)))
     file.seek(0)
     overlap, left = b"", size
     while left > 0 and (data := file.read(min(left, 1 << 20))):
         if b"c2pa" in overlap + data:
-            return True
+            yield range(size)
+            return
         overlap, left = data[-3:], left - len(data)
-    return False
 
 
 def _is_frame(head: bytes) -> bool:

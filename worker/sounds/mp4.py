@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from worker import mp4
 from worker.failures import Permanent
-from worker.mp4 import NotRewritable, Stamp, has_c2pa, other_tags, read_tags, rewrite, udta
+from worker.mp4 import NotRewritable, Stamp, other_tags, read_tags, rewrite, udta
 from worker.sounds.retagged import NotTaggable, names
 from worker.tags import Tags
 
@@ -30,9 +31,17 @@ def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
     return names(name for name in ours if theirs.get(name, ours[name]) != ours[name])
 
 
-def has_credentials(path: Path) -> bool:
-    """Whether the file holds content credentials, a box of C2PA. Raises NotTaggable."""
+def told(path: Path) -> dict[str, str]:
+    """What it says of itself. Raises NotTaggable."""
     try:
-        return has_c2pa(path)
+        return read_tags(path)
+    except Permanent as failure:
+        raise NotTaggable(failure.sentence) from failure
+
+
+def credentials_of(path: Path) -> tuple[range, ...]:
+    """Where content credentials lie, in boxes of C2PA. Raises NotTaggable."""
+    try:
+        return mp4.credentials_of(path)
     except Permanent as failure:
         raise NotTaggable(failure.sentence) from failure

@@ -3,11 +3,11 @@
 They stand at the end: not few programs take it that samples begin at byte 44.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Self
 
-from worker.label import told
+from worker import label
 from worker.marks import AIGC
 from worker.sounds import id3, riff
 from worker.sounds.retagged import MAX_TAGS, NotTaggable, Retagged, names, read_at
@@ -44,9 +44,16 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     )
 
 
-def has_credentials(file: BinaryIO, length: int) -> bool:
-    """Whether it holds content credentials: a chunk of their own (C2PA 2.2, appendix A)."""
-    return any(chunk.kind == b"C2PA" for chunk in riff.chunks(file, length))
+def told(file: BinaryIO, length: int) -> dict[str, str]:
+    """What is passed on of its tags. Raises NotTaggable, NotCarried."""
+    return _Told.read(file, riff.chunks(file, length)).label
+
+
+def credentials_of(file: BinaryIO, length: int) -> Iterator[range]:
+    """Where content credentials lie: in a chunk of their own (C2PA 2.2, appendix A)."""
+    for chunk in riff.chunks(file, length):
+        if chunk.kind == b"C2PA":
+            yield range(chunk.start, chunk.start + chunk.size)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,8 +76,8 @@ class _Told:
                 found.info += riff.inside(found._content(file, chunk)[4:])
             elif chunk.kind in _ID3:
                 found.label |= id3.Tag.read(file, chunk.start).told
-        label = dict(found.info).get(AIGC.encode(), b"").rstrip(b"\0")
-        found.label |= told(found.xmp, label.decode("utf-8", "replace"))
+        said = dict(found.info).get(AIGC.encode(), b"").rstrip(b"\0")
+        found.label |= label.told(found.xmp, said.decode("utf-8", "replace"))
         return found
 
     def _content(self, file: BinaryIO, chunk: riff.Chunk) -> bytes:
