@@ -1,7 +1,11 @@
 """worker.provenance: what is signed, of what, and that it validates."""
 
+import errno
 import importlib.util
+import io
 import json
+import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -23,7 +27,7 @@ from worker.mp4.probe import C2PA
 from worker.mp4.rewrite import XMP
 from worker.pictures import read_tags as picture_tags
 from worker.profiles import ORIGINAL, Profile
-from worker.provenance import Credentials, ProvenanceUnusable
+from worker.provenance import Credentials, ProvenanceUnusable, signing
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import Claim, show
 from worker.tags import AI_ORIGIN
@@ -287,6 +291,30 @@ def test_a_command_that_fails(chain: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(Transient, match="ended with exit code 3"):
         delivered(clip("high"), tmp_path / "into", loaded(chain, command=command))
     assert [] == list((tmp_path / "into").glob("signed-*"))
+
+
+class FullOnce(io.FileIO):
+    """A file on a disk without room, where some is made right afterwards."""
+
+    is_full = True
+
+    def write(self, data: object) -> int:
+        if self.is_full:
+            self.is_full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)  # type: ignore[arg-type]
+
+
+@with_sdk
+def test_a_full_disk_is_no_refusal(
+    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Want of room is told as what it is: the SDK gives it another name, and closing none."""
+    path = Path(shutil.copy(clip("high"), tmp_path / "video.mp4"))
+    monkeypatch.setattr("worker.provenance.signing.io.FileIO", FullOnce)
+    with pytest.raises(OSError, match="No space left"):
+        signing.sign(path, {"title": "A fox"}, credentials)
+    assert [path] == list(tmp_path.iterdir())
 
 
 @with_sdk

@@ -1,6 +1,7 @@
 """worker.steps: what transcode-tag leaves in storage, and what the manifest says of it."""
 
 import hashlib
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from worker.layout import SOURCE, work_key
 from worker.mp4 import read_tags
 from worker.profiles import PROFILE_KEY, Profile
 from worker.progress import INTERVAL, Progress
+from worker.provenance import Credentials
+from worker.provenance.development import CHAIN, KEY, make_chain
+from worker.provenance.reading import show
 from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag
@@ -84,6 +88,26 @@ def test_the_manifest_tells_all(storage: Storage, records: Records, tmp_path: Pa
     assert sorted([*files, "manifest.json"]) == sorted(path.name for path in place.iterdir())
     assert "text/vtt" == files["storyboard.vtt"]["content_type"]
     assert "a fox" not in json.dumps(found)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("c2pa") is None, reason="c2pa-python is missing")
+def test_what_is_not_signed_is_told(storage: Storage, records: Records, tmp_path: Path) -> None:
+    """Fragments, playlists and texts of a signed delivery have no credentials, and say why."""
+    made = make_chain(tmp_path / "chain")
+    credentials = Credentials.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors="")
+    profile = Profile.parse("original+360p+storyboard+hls")
+    delivering = Delivering(profile=profile, credentials=credentials)
+    found = manifest(downloaded(storage), storage, records, delivering)
+    assert "signed" == cast(dict[str, Json], found["provenance"])["state"]
+    files = cast(dict[str, dict[str, Json]], found["files"])
+    told = {Path(name).suffix for name, about in files.items() if "not signed" in str(about)}
+    assert {".vtt", ".m3u8", ".m4s"} == told
+    for name, about in files.items():
+        shown = Path(name).suffix in told or show(
+            tmp_path / "storage" / "published" / "job-1" / name
+        )
+        assert shown, name
+        assert ("unsigned" in about) == (Path(name).suffix in told)
 
 
 def test_the_cost_of_each_step(storage: Storage, records: Records) -> None:

@@ -13,7 +13,7 @@ from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
-from worker import limits
+from worker import limits, scratch
 from worker.composition import Tools, compose
 from worker.consumers import announce
 from worker.failures import Permanent
@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> Celery:
     worker_init.connect(_check_limits, weak=False)
     celeryd_after_setup.connect(announce, weak=False)
     celeryd_after_setup.connect(_pass_over, weak=False)
+    worker_init.connect(_remove_scratch, weak=False)
     _register(app, compose(settings, app, storage))
     return app
 
@@ -88,6 +89,11 @@ def _check_jobs(redis_url: str, **_: object) -> None:
     except Simulated as simulated:
         sys.stderr.write(f"{simulated}\n")
         raise SystemExit(2) from None
+
+
+def _remove_scratch(**_: object) -> None:
+    """What workers left that were killed: a clip's copies are gigabytes."""
+    scratch.sweep()
 
 
 def _check_limits(sender: WorkController, **_: object) -> None:

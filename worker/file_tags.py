@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from worker.layout import CONTENT_TYPES, work_key
 from worker.media_type import HEAD_BYTES, MP4, sniff
 from worker.provenance import Vendor, may_be_read, sign_delivery
 from worker.provenance.reading import Elsewhere, show
+from worker.scratch import scratch
 from worker.sounds import NotTaggable
 from worker.storage import Storage
 from worker.tags import Tags
@@ -56,10 +56,10 @@ class FileTags:
         return {}
 
     def _written(self, job: Job, name: str, kind: str) -> dict[str, Json]:
-        with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
-            fetched = Path(scratch, "fetched")
+        with scratch(job.id) as directory:
+            fetched = directory / "fetched"
             self.storage.get(work_key(job.id, name), fetched)
-            vendor = fetched.rename(Path(scratch, f"vendor{_suffix(fetched, kind)}"))
+            vendor = fetched.rename(Path(directory, f"vendor{_suffix(fetched, kind)}"))
             path = vendor.with_stem("tagged")
             made = self._made(job, vendor, path)
             self.storage.put(work_key(job.id, name), path, content_type=kind)

@@ -4,7 +4,6 @@ They may run on different machines: each takes the job alone and finds its input
 """
 
 import hashlib
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,9 @@ from worker.media import deliver
 from worker.mp4 import Unhandled
 from worker.pipeline import Outcome, Step
 from worker.progress import Progress
+from worker.provenance import UNSIGNED
 from worker.result import video_address
+from worker.scratch import scratch
 from worker.storage import Storage
 
 
@@ -82,8 +83,8 @@ class TranscodeTag:
             told = {"method": str(others["method"])}
             return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
         meter = Meter()
-        with tempfile.TemporaryDirectory(prefix=f"falhook-{job.id}-") as scratch:
-            source, into = Path(scratch, SOURCE), Path(scratch, "delivery")
+        with scratch(job.id) as directory:
+            source, into = directory / SOURCE, directory / "delivery"
             with meter.measure("fetch") as cost:
                 self.storage.get(work_key(job.id, SOURCE), source)
                 cost.bytes_in = cost.bytes_out = source.stat().st_size
@@ -123,4 +124,8 @@ class TranscodeTag:
         self.storage.put(work_key(job.id, path.name), path, content_type=content_type)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": path.stat().st_size, "sha256": digest, "content_type": content_type}
+        kept: dict[str, Json] = {"bytes": path.stat().st_size, "sha256": digest}
+        kept["content_type"] = content_type
+        if self.delivering.credentials and path.suffix in UNSIGNED:
+            kept["unsigned"] = UNSIGNED[path.suffix]
+        return kept

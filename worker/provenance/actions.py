@@ -15,7 +15,12 @@ from worker.provenance.credentials import Credentials
 from worker.provenance.signing import PARENT, sign
 from worker.tags import AI_ORIGIN, Tags
 
-_UNSIGNED = frozenset({".vtt", ".m3u8", ".m4s"})  # texts, and fragments, which the SDK cannot sign
+# Files of a delivery that are not signed, by their ending, and why.
+UNSIGNED = {
+    ".vtt": "texts are not signed",
+    ".m3u8": "texts are not signed",
+    ".m4s": "fragments are not signed: the SDK knows no signing of them",
+}
 
 
 def sign_delivery(
@@ -39,7 +44,7 @@ def sign_delivery(
     rest = [_action(name, when) for name in done]
     shown = sign(video, manifest(video, tags.title, first, *rest), credentials, parent=vendor)
     for path in others:
-        if path.suffix not in _UNSIGNED:
+        if path.suffix not in UNSIGNED:
             kind = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
             made = manifest(path, tags.title, _opened(when), _action(kind, when))
             sign(path, made, credentials, parent=video)

@@ -1,9 +1,10 @@
 """Signing one file in place, and reading back that it holds."""
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from worker.failures import Failure, Permanent, Transient
@@ -11,6 +12,9 @@ from worker.layout import CONTENT_TYPES
 from worker.provenance.credentials import Credentials
 from worker.provenance.packages import sdk
 from worker.provenance.reading import Shown, show
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PARENT = "parent"  # the id by which a manifest's actions name the file that was opened
 _GOOD = frozenset({"Valid", "Trusted"})
@@ -45,6 +49,28 @@ def sign(
     return shown
 
 
+class _Target(io.BufferedRandom):
+    """A file that keeps why it could not be written: the SDK's error tells of anything else."""
+
+    failure: OSError | None = None
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """As of any file; `failure` is the last that was raised."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def flush(self) -> None:
+        """The same."""
+        try:
+            super().flush()
+        except OSError as error:
+            self.failure = error
+            raise
+
+
 def _write(
     path: Path,
     signed: Path,
@@ -61,8 +87,13 @@ def _write(
         ):
             if parent:
                 _add(builder, parent)
-            with path.open("rb") as source, signed.open("w+b") as target:
-                builder.sign(signer, CONTENT_TYPES[path.suffix], source, target)
+            with path.open("rb") as source, _Target(io.FileIO(signed, "w+")) as target:
+                try:
+                    builder.sign(signer, CONTENT_TYPES[path.suffix], source, target)
+                except c2pa.C2paError:
+                    if target.failure:
+                        raise target.failure from None
+                    raise
     except c2pa.C2paError as error:
         raise next(iter(failures), _unsigned(path, credentials, str(error))) from error
 
