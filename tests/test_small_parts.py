@@ -170,6 +170,30 @@ def m4a(part: bytes, size: int) -> bytes:
     return data[:at] + moov + data[at + moov_size :]
 
 
+def _within(data: bytes, path: list[bytes], table: bytes) -> bytes:
+    """The boxes `data`, with this one in place of the last on the path."""
+    found, at = b"", 0
+    while at < len(data):
+        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        body = data[at + 8 : at + size]
+        if kind == path[0]:
+            body = _within(body, path[1:], table) if path[1:] else table
+        found, at = found + box(kind, body), at + size
+    return found
+
+
+def m4a_chunks() -> bytes:
+    """One whose header is as large as is read, all of it offsets of chunks."""
+    count = FULL // 4 - 10_000
+    table = bytes(4) + count.to_bytes(4) + (40).to_bytes(4) * count
+    path = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stco"]
+    return (
+        box(b"ftyp", b"M4A ", bytes(20))
+        + box(b"mdat", bytes(64))
+        + _within(sound("told.m4a").read_bytes()[28:], path, table)
+    )
+
+
 MANY, WIDE = 9_990, MAX_TAGS // 10_000 - 30
 FULL = MAX_TAGS - 1000
 SOUNDS: dict[str, Callable[[], bytes]] = {
@@ -189,6 +213,7 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
     ),
     "wav xmp": lambda: wav((b"_PMX", b"<a>" * (FULL // 3))),
     "m4a": lambda: m4a(box(b"desc", box(b"data", struct.pack(">II", 1, 0), b"x" * 900)), FULL),
+    "m4a chunks": m4a_chunks,
     "m4a tiny": lambda: m4a(box(b"free"), FULL),
 }
 
