@@ -259,3 +259,27 @@ def test_an_avif_whose_packet_describes_nothing(tmp_path: Path) -> None:
     loose = avif.tagged((tmp_path / "still.avif").read_bytes(), XMP).replace(b"iref", b"free")
     assert XMP == avif.xmp_of(loose)
     assert SECRET not in avif.tagged(loose, packet([]))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("behind", [bytes(3), b"\xff\xd8\xff\xfe\0\x0f" + SECRET + b"\xff\xd9"])
+def test_what_follows_a_picture_is_gone(ending: str, behind: bytes, tmp_path: Path) -> None:
+    """It is no part of it: padding, or another picture that says things of its own."""
+    path, whole = tmp_path / f"picture.{ending}", tmp_path / f"whole.{ending}"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", *IMAGE, str(whole))
+    path.write_bytes(whole.read_bytes() + behind)
+    assert (64, 48) == size_of(path)
+    for picture in (path, whole):
+        tag(picture, tags().xmp(read_tags(picture)))
+    assert whole.read_bytes() == path.read_bytes()
+
+
+def test_a_comment_behind_a_scan(tmp_path: Path) -> None:
+    """Segments may stand between the scans of a progressive JPEG, and behind the last."""
+    path = tmp_path / "picture.jpg"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", *IMAGE, str(path))
+    before, data = pixels(path), path.read_bytes()
+    comment = b"\xff\xfe" + (len(SECRET) + 2).to_bytes(2) + SECRET
+    path.write_bytes(data[:-2] + comment + data[-2:])
+    tag(path, tags().xmp({}))
+    assert (before, False) == (pixels(path), SECRET in path.read_bytes())

@@ -18,7 +18,7 @@ def bounded(parts: Iterable[T]) -> Iterator[T]:
         yield part
 
 
-def joined(data: bytes, pieces: Iterable[Piece]) -> bytes:
+def joined(data: bytes | bytearray, pieces: Iterable[Piece]) -> bytes:
     """The file of these pieces, each byte of `data` copied once."""
     view, found = memoryview(data), list[Piece]()
     for piece in pieces:
