@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import box
+from tests.media_factories import box, numbers
 from tests.sound_factories import sound
 from worker.pictures import MAX_PICTURE
 from worker.pictures.parts import MAX_PARTS
@@ -88,6 +88,24 @@ def avif(kind: bytes) -> bytes:
     return box(b"ftyp", b"avif", bytes(4)) + held
 
 
+def told_avif(**boxes: bytes) -> bytes:
+    """One without any items, of which these boxes tell more than there is."""
+    empty = {
+        "hdlr": box(b"hdlr", bytes(25)),
+        "pitm": box(b"pitm", bytes(6)),
+        "iloc": box(b"iloc", bytes(4), b"\x44\0\0\0"),
+        "iinf": box(b"iinf", bytes(6)),
+        "iprp": box(b"iprp", box(b"ipco"), box(b"ipma", bytes(8))),
+    }
+    movie = boxes.pop("moov", b"")
+    meta = box(b"meta", bytes(4), *(empty | boxes).values())
+    return box(b"ftyp", b"avif", bytes(4)) + meta + movie
+
+
+def rows(kind: bytes, *content: bytes) -> bytes:
+    return box(kind, *content, bytes(ROOM - 1000))
+
+
 PICTURES: dict[str, Callable[[], bytes]] = {
     "png": lambda: png(chunk(b"IDAT", b"")),
     "png texts": lambda: png(chunk(b"tEXt", b"a\0b")),
@@ -97,6 +115,20 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: jpeg(b"\xff\xdb\0\2"),
     "jpeg scans": lambda: jpeg(b"\xff\xda\0\2"),
     "avif": lambda: avif(b"free"),
+    "avif references": lambda: told_avif(iref=rows(b"iref", bytes(4))),
+    "avif one reference": lambda: told_avif(iref=box(b"iref", bytes(4), rows(b"cdsc"))),
+    "avif places": lambda: told_avif(iloc=rows(b"iloc", bytes(4), b"\x10\0\xff\xff")),
+    "avif properties": lambda: told_avif(
+        iprp=box(b"iprp", box(b"ipco"), rows(b"ipma", bytes(4), b"\0\xff\xff\xff"))
+    ),
+    "avif movie": lambda: told_avif(
+        iprp=box(
+            b"iprp",
+            box(b"ipco", box(b"ispe", bytes(4), numbers(1, 1))),
+            box(b"ipma", bytes(4), numbers(1), b"\0\0\1\1"),
+        ),
+        moov=rows(b"moov"),
+    ),
     "avif top": lambda: box(b"ftyp", b"avif", bytes(4)) + box(b"free") * (ROOM // 8),
 }
 
@@ -210,6 +242,11 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
     "wav many": lambda: wav((b"LIST", b"INFO" + (b"abcd" + bytes(4)) * (FULL // 8))),
     "wav one": lambda: wav(
         (b"LIST", b"INFOAIGC" + (FULL - 100).to_bytes(4, "little") + b"\xff" * (FULL - 100))
+    ),
+    "wav elements": lambda: wav((b"_PMX", b"<a>" + b"<b/>" * (250_000) + b"</a>")),
+    "wav label": lambda: wav((b"_PMX", b"<a:AIGC>" + b"<b/>" * (250_000) + b"</a>")),
+    "wav attributes": lambda: wav(
+        (b"_PMX", b"<a provenance='' " + b"".join(b"x%d='' " % n for n in range(90_000)) + b"/>")
     ),
     "wav xmp": lambda: wav((b"_PMX", b"<a>" * (FULL // 3))),
     "m4a": lambda: m4a(box(b"desc", box(b"data", struct.pack(">II", 1, 0), b"x" * 900)), FULL),

@@ -17,6 +17,7 @@ from worker.pictures.items import (
     located,
     parts,
     places,
+    require_small,
 )
 from worker.pictures.properties import Properties
 from worker.pictures.references import Reference, references, referred
@@ -51,6 +52,8 @@ class Heif:
         if not set(found) >= _NEEDED:
             raise ValueError("it is no whole AVIF: its items are not described")
         held = {kind: _whole(data, found[kind]) for kind in _STAYS if kind in found}
+        for kind in (b"iinf", b"iloc", b"iref"):
+            require_small(held.get(kind, b""))
         pitm = held[b"pitm"]
         made = cls(
             boxes=boxes,

@@ -13,6 +13,7 @@ from worker.pictures.parts import bounded
 HEAD, FULL = 8, 12  # bytes of a box's size and type, and with version and flags
 IN_FILE, IN_META = 0, 1  # construction methods: offsets into the file, or into the idat box
 _MAX_RANGES = 10_000  # in which all items together lie: tiles of a large picture are hundreds
+_MAX_TABLE = 1 << 20  # bytes of one of the boxes that tell of items
 _NARROW = 1 << 16  # numbers of items that take two bytes
 
 
@@ -60,6 +61,12 @@ def box(kind: bytes, *content: bytes) -> bytes:
     """A box around this content."""
     body = b"".join(content)
     return (HEAD + len(body)).to_bytes(4) + kind + body
+
+
+def require_small(held: bytes) -> None:
+    """Return if a table of items is no larger than is read. Raises ValueError."""
+    if len(held) > _MAX_TABLE:
+        raise ValueError(f"what it tells of its items takes more than {_MAX_TABLE} bytes")
 
 
 def parts(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Part]:

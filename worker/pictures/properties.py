@@ -4,7 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Self
 
-from worker.pictures.items import FULL, HEAD, box, parts
+from worker.pictures.items import FULL, HEAD, box, parts, require_small
 from worker.pictures.parts import bounded
 
 _TEXT = b"udes"  # a name, a description and tags, by whoever made the picture
@@ -34,6 +34,7 @@ class Properties:
         if [kind for kind, _ in found] != [b"ipco", b"ipma"]:
             raise ValueError("the properties of its items are not told once")
         (_, ipco), (_, ipma) = found
+        require_small(ipma)
         held = (ipco[part.start : part.end] for part in parts(ipco, HEAD))
         return cls(all=tuple(map(_textless, held)), flags=ipma[HEAD:FULL], has=_all_has(ipma))
 

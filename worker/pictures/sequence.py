@@ -8,6 +8,7 @@ from worker.mp4.moves import Move, NotRewritable, follow
 from worker.pictures.items import HEAD, Part, box
 
 _SAYING = frozenset({"udta", "meta", "uuid", "free", "skip"})
+_MAX_MOVIE = 4 << 20  # bytes of a movie header that is read
 Moved = tuple[range, int]  # where media data lies, and by how far it moves
 
 
@@ -31,6 +32,8 @@ def plain(data: bytes, boxes: Sequence[Part]) -> bytes:
         raise ValueError("its sequence is in fragments, or it has more than one")
     for part in boxes:
         if part.kind == b"moov":
+            if part.end - part.start > _MAX_MOVIE:
+                raise ValueError(f"its movie header takes more than {_MAX_MOVIE} bytes")
             return box(b"moov", *map(_plain, _inside(memoryview(data)[part.body : part.end])))
     return b""
 
