@@ -13,6 +13,7 @@ from worker.copy_range import copy_range
 from worker.failures import Transient
 from worker.scratch import PREFIX, scratch, sweep
 
+ROOT = Path(__file__).parents[1]
 # Works in a scratch directory until it is killed.
 CHILD = """
 import sys
@@ -67,6 +68,31 @@ def test_a_sweep_that_was_killed_is_done_again(tmp_path: Path) -> None:
     (left / "source.mp4").write_bytes(b"")
     sweep()
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_worker_that_starts_removes_it(redis_url: str, tmp_path: Path) -> None:
+    """Before it does anything else: this one goes no further, its time limit is unsafe."""
+    left = tmp_path / f"{PREFIX}job-1-x"
+    left.mkdir()
+    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
+    done = subprocess.run(
+        [sys.executable, *worker, "--time-limit", "20000"],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(tmp_path),
+            "REDIS_URL": redis_url,
+            "FAL_KEY": "id:secret",
+            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
+            "FALHOOK_FAL_USER_IDS": "user",
+            "FALHOOK_STORAGE_URL": (tmp_path / "storage").as_uri(),
+        },
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (2, False) == (done.returncode, left.exists())
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:

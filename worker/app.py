@@ -54,12 +54,12 @@ def create_app(settings: Settings) -> Celery:
         },
     )
     storage = Storage.open(settings.storage_url)
+    worker_init.connect(_remove_scratch, weak=False)
     worker_init.connect(partial(_check_storage, storage), weak=False)
     worker_init.connect(partial(_check_jobs, settings.redis_url), weak=False)
     worker_init.connect(_check_limits, weak=False)
     celeryd_after_setup.connect(announce, weak=False)
     celeryd_after_setup.connect(_pass_over, weak=False)
-    worker_init.connect(_remove_scratch, weak=False)
     _register(app, compose(settings, app, storage))
     return app
 
