@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from worker.mp4.probe import C2PA
 from worker.pictures import sequence
 from worker.pictures.heif import Heif
-from worker.pictures.items import HEAD, IN_FILE, Item, Part, Place, box, parts
+from worker.pictures.items import HEAD, Item, Part, box, parts
 from worker.pictures.parts import MAX_SAID, Piece, joined
+from worker.pictures.places import IN_FILE, Place
 
 _BRANDS = frozenset({b"avif", b"avis"})
 _XMP = b"application/rdf+xml"

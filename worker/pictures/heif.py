@@ -7,18 +7,15 @@ from typing import Self
 from worker.pictures.items import (
     FULL,
     HEAD,
-    IN_FILE,
     Item,
     Part,
-    Place,
     box,
     described,
     items,
-    located,
     parts,
-    places,
     require_small,
 )
+from worker.pictures.places import IN_FILE, Place, located, places
 from worker.pictures.properties import Properties
 from worker.pictures.references import Reference, references, referred
 

@@ -1,20 +1,17 @@
-"""The items of a picture in boxes: what there is, where its bytes lie, and what speaks of what.
+"""The boxes of a picture, and its items: what there is.
 
-ISO/IEC 14496-12, 8.11 (iinf, iloc, iref, pitm, idat); ISO/IEC 23008-12, 9.3 (ipma) and 6.5 (ispe).
+ISO/IEC 14496-12, 4.2 and 8.11.6 (iinf).
 Raises ValueError for what is of a version that is not known, or does not fit.
 """
 
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from worker.pictures.parts import bounded
 
 HEAD, FULL = 8, 12  # bytes of a box's size and type, and with version and flags
-IN_FILE, IN_META = 0, 1  # construction methods: offsets into the file, or into the idat box
-_MAX_RANGES = 10_000  # in which all items together lie: tiles of a large picture are hundreds
 _MAX_TABLE = 1 << 20  # bytes of one of the boxes that tell of items
-_NARROW = 1 << 16  # numbers of items that take two bytes
+NARROW = 1 << 16  # numbers of items that take two bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +22,6 @@ class Part:
     start: int
     body: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an item's bytes lie: `method` says what the ranges are counted from."""
-
-    method: int
-    ranges: tuple[range, ...]
-
-    def moved(self, moves: Iterable[tuple[range, int]]) -> "Place":
-        """The same where media data, which these bytes are of, has moved by so much."""
-        if self.method != IN_FILE:
-            return self
-        steps = list(moves)
-        return Place(self.method, tuple(_moved(lies, steps) for lies in self.ranges))
-
-
-def _moved(lies: range, moves: Iterable[tuple[range, int]]) -> range:
-    by = next(by for body, by in moves if lies.start in body)
-    return range(lies.start + by, lies.stop + by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,71 +83,14 @@ def _item(infe: bytes) -> Item:
 def described(held: Iterable[Item]) -> bytes:
     """An iinf box of these items, nameless: a name may be any text."""
     made = [_infe(item) for item in held]
-    if len(made) < _NARROW:
+    if len(made) < NARROW:
         return box(b"iinf", bytes(4), len(made).to_bytes(2), *made)
     return box(b"iinf", b"\1", bytes(3), len(made).to_bytes(4), *made)
 
 
 def _infe(item: Item) -> bytes:
-    wide = item.number >= _NARROW
+    wide = item.number >= NARROW
     number = item.number.to_bytes(4 if wide else 2) + bytes(2)  # not protected
     content = item.content + b"\0" if item.kind == b"mime" else b""
     version = bytes((3 if wide else 2,)) + item.flags
     return box(b"infe", version, number, item.kind, b"\0", content)
-
-
-def places(iloc: bytes) -> dict[int, Place]:
-    """Where each item lies."""
-    version, sizes = iloc[HEAD], int.from_bytes(iloc[FULL : FULL + 2])
-    offset, length, base, index = (sizes >> shift & 0xF for shift in (12, 8, 4, 0))
-    if version > 2:  # noqa: PLR2004
-        raise ValueError("where its items lie is told in a version that is not known")
-    reader = _Reader(iloc, FULL + 2)
-    wide = 4 if version == 2 else 2  # noqa: PLR2004
-    found: dict[int, Place] = {}
-    left = _MAX_RANGES
-    for _ in bounded(range(reader.number(wide))):
-        number, method = reader.number(wide), reader.number(2) & 0xF if version else IN_FILE
-        if reader.number(2) or method not in {IN_FILE, IN_META}:
-            raise ValueError("its items lie in other files, or in one another")
-        begin, count, ranges = reader.number(base), reader.number(2), list[range]()
-        if (left := left - count) < 0:
-            raise ValueError(f"its items lie in more than {_MAX_RANGES} parts")
-        for _ in range(count):
-            reader.number(index if version else 0)
-            at = begin + reader.number(offset)
-            ranges.append(range(at, at + reader.number(length)))
-        if not all(ranges) or number in found:
-            raise ValueError("one of its items has no length, or lies in two places")
-        found[number] = Place(method, tuple(ranges))
-    return found
-
-
-class _Reader:
-    """Numbers one after the other."""
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
-        self._at = at
-
-    def number(self, size: int) -> int:
-        """The next, of so many bytes."""
-        self._at += size
-        if self._at > len(self._data):
-            raise ValueError("where its items lie is told of fewer than there are")
-        return int.from_bytes(self._data[self._at - size : self._at])
-
-
-def located(held: Mapping[int, Place]) -> bytes:
-    """An iloc box that says so, of the lowest version that can."""
-    wide = any(number >= _NARROW for number in held)
-    version = 2 if wide else 1 if any(place.method for place in held.values()) else 0
-    rows = bytearray()
-    for number, place in held.items():
-        rows += number.to_bytes(4 if wide else 2)
-        rows += place.method.to_bytes(2) if version else b""
-        rows += bytes(2) + len(place.ranges).to_bytes(2)
-        for lies in place.ranges:
-            rows += struct.pack(">II", lies.start, len(lies))
-    head = bytes((version,)) + bytes(3) + b"\x44\0" + len(held).to_bytes(4 if wide else 2)
-    return box(b"iloc", head, bytes(rows))

@@ -3,9 +3,7 @@
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
-from worker.pictures.items import FULL, HEAD, box, parts
-
-_NARROW = 1 << 16
+from worker.pictures.items import FULL, HEAD, NARROW, box, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def references(iref: bytes) -> Iterator[Reference]:
 
 def referred(held: Sequence[Reference]) -> bytes:
     """An iref box of these."""
-    wide = 4 if any(number >= _NARROW for one in held for number in (one.item, *one.to)) else 2
+    wide = 4 if any(number >= NARROW for one in held for number in (one.item, *one.to)) else 2
     made = (
         box(
             one.kind,
