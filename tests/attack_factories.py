@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tests.media_factories import CLIPS, HOSTILE, Movie, box, clip, ffmpeg, numbers
+from tests.media_factories import CLIPS, HOSTILE, TABLE, Movie, box, clip, ffmpeg, numbers
 
 SECRET, OTHER = "secret.txt", "other.mp4"
 Attack = Callable[[Path, int], bytes]  # of the directory with SECRET and OTHER, and a port
@@ -124,7 +124,6 @@ def _many_samples(_: Path) -> bytes:
     return bytes(data)
 
 
-TABLE = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _MANY = 64 << 20
 
 

@@ -44,6 +44,7 @@ _PQ_TOLD = _COLOURS.format("smpte2084")
 _HLG = f"{_HALVES.format(721)},{_COLOURS.format('arib-std-b67')}"
 _WIDE_GAMUT = f"{_HALVES.format(940)},{_COLOURS.format('bt709')}"
 _X264_10 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
+_RGB = ("-c:v", "libx264rgb", "-preset", "ultrafast")
 _UNTOLD = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=none"
 _601 = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"
 _SAID_601 = ("-x264-params", _601)
@@ -99,6 +100,23 @@ CLIPS: dict[str, tuple[str, ...]] = {
     ),
     "hd_601_hevc": (*_X265_601, "-vf", _GREEN_UNTOLD.format("bt601"), "-an", "-t", "0.5"),
     "sd": (*_X264, "high", "-vf", _GREEN_UNTOLD.format("bt601") + ",scale=640:360", "-an"),
+    "hd_vp9": (*_VP9, "-vf", _GREEN_UNTOLD.format("bt709"), "-an", "-t", "0.5"),
+    "rgb": (*_RGB, "-vf", "scale=1280:720,geq=r=20:g=200:b=60,format=rgb24", "-an", "-t", "0.5"),
+    "rgb_sd": (*_RGB, "-vf", "geq=r=20:g=200:b=60,format=rgb24", "-an", "-t", "0.5"),
+    "rgb_vp9": (
+        *_VP9,
+        "-vf",
+        "scale=1280:720,geq=r=20:g=200:b=60,format=gbrp",
+        "-an",
+        "-t",
+        "0.5",
+    ),
+    "mpeg4": ("-c:v", "mpeg4", "-q:v", "5", "-an"),
+    "silent_last": (*_X264, "high", "-bf", "0", "-an"),
+    "first_part": (*_X264, "high", "-bf", "0", "-an", "-t", "1"),
+    "another_encoder": (*_X264, "main", "-coder", "0", "-bf", "0", "-an", "-t", "1"),
+    "another_shape": (*_X264_10, "-bf", "0", "-vf", "scale=640:360", "-an", "-t", "1"),
+    "sound_ends": (*_X264, "high", *_AAC, "-filter:a", "atrim=end=0.5", *_FAST),
     "fields": (*_X264, "high", "-vf", _FIELDS, *_X264_FIELDS, "-an", *_FAST),
     "fields_prores": ("-c:v", "prores_ks", "-vf", _FIELDS, *_FIELDED, "-an", "-f", "mov"),
     "alpha": ("-c:v", "prores_ks", "-profile:v", "4444", "-vf", _CLEAR, "-an", "-f", "mov"),
@@ -143,6 +161,9 @@ for _codec in ("high", "hevc"):
         f"sound_later_{_codec}": (_codec, ("-i", "{}", "-itsoffset", "1.5", "-i", "{}", *_BOTH)),
         f"sound_longer_{_codec}": (_codec, ("-ss", "1.6", "-i", "{}", "-i", "{}", *_BOTH)),
     }
+for _codec in ("hd_hevc", "hd_vp9", "mpeg4"):
+    REMUXED[f"cut_{_codec}"] = (_codec, ("-ss", "0.2", "-i", "{}", "-c", "copy"))
+REMUXED["sound_over"] = ("sound_ends", ("-ss", "1.5", "-i", "{}", "-c", "copy"))
 TURNED = {"turned": "high", "turned_hevc": "hevc"}
 
 
@@ -163,6 +184,9 @@ def _directory() -> Path:
 def clip(name: str) -> Path:
     """A clip of 2 s, 320x180 and 24 frames per second, unless its name says otherwise."""
     path = _directory() / f"{name}.mp4"
+    if name in BUILT:
+        path.write_bytes(BUILT[name]())
+        return path
     if name in TURNED:
         turn = ("-display_rotation", "-90", "-i", str(clip(TURNED[name])), "-c", "copy")
         ffmpeg(*turn, "-f", "mp4", str(path))
@@ -316,6 +340,92 @@ class Movie:
         return _FTYP + self.before + self.moov() + box(b"mdat", self.media) + self.after
 
 
+def edits(*entries: tuple[int, int], rate: int = 1 << 16) -> bytes:
+    """An edit list: per entry, ticks of the movie that are shown, and from when of the track."""
+    fields = (field & 0xFFFFFFFF for entry in entries for field in (*entry, rate))
+    return box(b"edts", box(b"elst", numbers(0, len(entries), *fields)))
+
+
+def replaced(data: bytes, path: tuple[bytes, ...], new: bytes) -> bytes:
+    """A file whose movie header comes last, with another box where the first at this path was."""
+    at, end, ancestors = 0, len(data), []
+    for kind in path:
+        while data[at + 4 : at + 8] != kind:
+            at += int.from_bytes(data[at : at + 4])
+            assert at < end, kind
+        ancestors.append(at)
+        at, end = at + 8, at + int.from_bytes(data[at : at + 4])
+    *ancestors, begin = ancestors
+    made = bytearray(data[:begin] + new + data[end:])
+    for ancestor in ancestors:
+        size = int.from_bytes(made[ancestor : ancestor + 4]) + len(new) - (end - begin)
+        made[ancestor : ancestor + 4] = numbers(size)
+    return bytes(made)
+
+
+TABLE = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+
+def held_at(data: bytes, path: tuple[bytes, ...]) -> bytes:
+    """What the first box at this path holds."""
+    for kind in path:
+        at = 0
+        while data[at + 4 : at + 8] != kind:
+            at += int.from_bytes(data[at : at + 4])
+        data = data[at + 8 : at + int.from_bytes(data[at : at + 4])]
+    return data
+
+
+def _joined(first: str, second: str) -> bytes:
+    """The 24 frames each of two clips in one track, which describes both."""
+    made = [clip(name).read_bytes() for name in (first, second)]
+    stsd, stsz = ([held_at(data, (*TABLE, kind)) for data in made] for kind in (b"stsd", b"stsz"))
+    media = [held_at(data, (b"mdat",)) for data in made]
+    begin = made[0].index(b"mdat") + 4
+    end = begin + len(media[0])
+    data = made[0][: begin - 8] + box(b"mdat", *media) + made[0][end:]
+    for kind, content in (
+        (b"stsd", numbers(0, 2) + stsd[0][8:] + stsd[1][8:]),
+        (b"stsz", numbers(0, 0, 48) + stsz[0][12:] + stsz[1][12:]),
+        (b"stts", numbers(0, 1, 48, 512)),
+        (b"stsc", numbers(0, 2, 1, 24, 1, 2, 24, 2)),
+        (b"stco", numbers(0, 2, begin, end)),
+    ):
+        data = replaced(data, (*TABLE, kind), box(kind, content))
+    return replaced(data, (b"moov", b"trak", b"edts"), edits((2000, 0)))
+
+
+def _edited(*entries: tuple[int, int]) -> Callable[[], bytes]:
+    def make() -> bytes:
+        path = (b"moov", b"trak", b"edts")
+        return replaced(clip("silent_last").read_bytes(), path, edits(*entries))
+
+    return make
+
+
+def _coloured(name: str, *codes: int) -> Callable[[], bytes]:
+    """A clip whose container tells these colours."""
+
+    def make() -> bytes:
+        data = clip(name).read_bytes()
+        at = data.index(b"nclx") + 4
+        return data[:at] + struct.pack(">3H", *codes) + data[at + 6 :]
+
+    return make
+
+
+BUILT: dict[str, Callable[[], bytes]] = {
+    "two_encoders": lambda: _joined("first_part", "another_encoder"),
+    "two_shapes": lambda: _joined("first_part", "another_shape"),
+    "looped": _edited((2000, 0), (2000, 0)),
+    "swapped": _edited((1000, 12288), (1000, 0)),
+    "paused": _edited((1000, 0), (500, -1), (1000, 12288)),
+    "pq_said_709": _coloured("pq", 1, 1, 1),
+    "pq_half_said": _coloured("pq", 9, 2, 9),
+    "pq_h264_said_709": _coloured("pq_h264", 1, 1, 1),
+}
+
+
 def _nested(depth: int) -> bytes:
     return box(b"trak", _nested(depth - 1)) if depth else b""
 
@@ -378,13 +488,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no_table": (lambda: Movie(offsets=()).bytes(), "nowhere"),
     "offset_beyond": (lambda: Movie(offsets=(1 << 30,)).bytes(), "beyond the end"),
     "huge_frames": (lambda: Movie(size=(16000, 16000)).bytes(), "16000x16000"),
-    "tiny_frames": (lambda: Movie(size=(1, 180)).bytes(), "less than 16"),
+    "a_day_in_fact": (lambda: Movie(duration=DAY, times=((2, DAY // 2),)).bytes(), "86400 s"),
+    "no_pixels": (lambda: Movie(size=(0, 180)).bytes(), "0x180"),
     "ten_hours": (lambda: Movie(duration=10 * 3600 * 1000).bytes(), "longer than 600 s"),
     "ten_hours_of_samples": (
         lambda: Movie(same_size=0, times=((36000, 1000),), count=36000, sizes=(0,) * 36000).bytes(),
         "longer than 600 s",
     ),
-    "sample_gap": (lambda: Movie(times=((1, DAY), (1, 1))).bytes(), "longer than 10 s"),
+    "sample_gap": (lambda: Movie(times=((1, DAY), (1, 1))).bytes(), "longer than 600 s"),
     "shift_gap": (
         lambda: Movie(shifts=box(b"ctts", numbers(0, 1, 2, DAY))).bytes(),
         "shift",
@@ -408,7 +519,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "fragment_gap": (
         lambda: Movie(mvex=_TREX, after=_fragment(0x100, 1, DAY)).bytes(),
-        "longer than 10 s",
+        "longer than 600 s",
     ),
     "fragment_short": (
         lambda: Movie(mvex=_TREX, after=_fragment(0x100, 9, 1)).bytes(),
@@ -425,4 +536,17 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "stills_beside": (lambda: Movie(after=box(b"meta")).bytes(), "still pictures"),
     "encrypted": (lambda: Movie(entry=b"encv").bytes(), "encrypted"),
     "unknown_codec": (lambda: Movie(entry=b"\n\r<!").bytes(), "codec"),
+    "transport_stream": (lambda: (b"\x47" + bytes(187)) * 3, "transport stream"),
+    "program_stream": (lambda: b"\0\0\x01\xba" + bytes(40), "program stream"),
+    "windows_media": (lambda: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(8), "Windows Media"),
+    "without_ftyp": (lambda: Movie().bytes()[len(_FTYP) :], "old QuickTime"),
+    "large_frames": (lambda: Movie(size=(4608, 2592)).bytes(), "4608x2592"),
+    "tiny_frames": (lambda: Movie(size=(1, 180)).bytes(), "less than 16"),
+    "long": (lambda: Movie(duration=605_000, times=((2, 302_500),)).bytes(), "605 s long"),
+    "pause": (lambda: Movie(edits=edits((1000, 0), (500, -1), (1000, 1000))).bytes(), "pauses"),
+    "held_picture": (lambda: Movie(edits=edits((1000, 0), (2000, 0), rate=0)).bytes(), "holds"),
+    "loops_for_long": (
+        lambda: Movie(times=((2, 1500),), edits=edits(*[(3000, 0)] * 256)).bytes(),
+        "more than 600 s",
+    ),
 }

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.attack_factories import INCOMPLETE, MISPLACED, TABLE, inserted
-from tests.media_factories import HOSTILE, UNSUPPORTED, Movie, box, clip, ffmpeg, numbers
+from tests.attack_factories import INCOMPLETE, MISPLACED, inserted
+from tests.media_factories import (
+    HOSTILE,
+    TABLE,
+    UNSUPPORTED,
+    Movie,
+    box,
+    clip,
+    ffmpeg,
+    numbers,
+)
 from worker.failures import Permanent
 from worker.mp4 import probe, read_tags
 from worker.mp4.probe import C2PA

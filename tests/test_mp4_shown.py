@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import Movie, box, clip, ffmpeg, numbers
-from worker.failures import Permanent
-from worker.mp4 import Probe, probe
+from tests.media_factories import Movie, clip, edits, ffmpeg
+from worker.mp4 import Probe, Unhandled, probe
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=24:d=6")
 _SOUND = ("-f", "lavfi", "-i", "sine=f=440:d=6")
@@ -123,8 +122,7 @@ def test_a_silent_clip_has_no_times_of_sound() -> None:
 
 def _edits(*entries: tuple[int, int]) -> Movie:
     """Two frames of 1 s; per entry, milliseconds that are shown, and from when."""
-    listed = b"".join(numbers(lasting, begins & 0xFFFFFFFF, 1 << 16) for lasting, begins in entries)
-    return Movie(edits=box(b"edts", box(b"elst", numbers(0, len(entries)), listed)))
+    return Movie(edits=edits(*entries))
 
 
 @pytest.mark.parametrize(
@@ -136,6 +134,8 @@ def _edits(*entries: tuple[int, int]) -> Movie:
         (((9000, 1000),), (0.0, 1.0, 1)),
         (((0, 0),), (0.0, 2.0, 2)),
         (((2000, 0), (1000, 0)), (0.0, 3.0, 3)),
+        (((-500, 0),), (0.0, 2.0, 2)),
+        (((12_000, -1), (2000, 0)), (12.0, 2.0, 2)),
         ((), (0.0, 2.0, 2)),
     ],
 )
@@ -151,8 +151,8 @@ def test_edits(
 
 @pytest.mark.parametrize("entries", [((1000, 5000),), ((1000, -1),)])
 def test_nothing_shown(entries: tuple[tuple[int, int], ...], tmp_path: Path) -> None:
-    """A clip that shows no frame is refused: no decoder would give one."""
+    """A clip that shows no frame is not handled: no decoder would give one."""
     path = tmp_path / "file.mp4"
     path.write_bytes(_edits(*entries).bytes())
-    with pytest.raises(Permanent, match="shows none of its frames"):
+    with pytest.raises(Unhandled, match="shows none of its frames"):
         probe(path)

@@ -17,7 +17,10 @@ def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
     With a bound of `lines` it is for the web, whose players show interlaced pictures as they are.
     """
     beyond = held.colour.beyond_sdr
-    light = {f"the colours are {beyond}, not SDR": beyond is not None}
+    light = {
+        f"the colours are {beyond}, not SDR": beyond is not None,
+        f"the video {held.pieced}": held.pieced is not None,
+    }
     if held.fourcc != "avc1":
         wrong = {f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)": True, **light}
         return _those(wrong)
@@ -34,9 +37,11 @@ def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
 
 def audio_reasons(held: Probe) -> tuple[str, ...]:
     """Why the audio cannot be copied; empty where it conforms, or there is none."""
-    if held.audio is None or held.audio in _AUDIO:
-        return ()
-    return (f"the audio is {held.audio}, not AAC",)
+    wrong = {
+        f"the audio is {held.audio}, not AAC": held.audio not in _AUDIO,
+        f"the audio {held.audio_pieced}": held.audio_pieced is not None,
+    }
+    return _those(wrong) if held.audio else ()
 
 
 def _those(wrong: Mapping[str, bool]) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
 
 
 def _sound(plan: Plan) -> list[str]:
+    if plan.source.audio is None:  # a track of which nothing is heard makes ffmpeg count below 0
+        return []
     copied = not audio_reasons(plan.source)
     return ["-map", "0:a:0?", *(("-c:a", "copy") if copied else _ENCODE_AUDIO)]
 

@@ -8,7 +8,9 @@ from typing import BinaryIO
 from worker.failures import Permanent
 
 MAX_HEADER = 16 << 20  # bytes of moov, and of all moof together, that are read into memory
-MAX_BOXES = 20_000  # headers looked at in one file
+MAX_BOXES = 20_000  # headers looked at in one file, beside those of its fragments
+MAX_FRAGMENTS = 1 << 16  # 600 s in which each frame and each packet of sound is one of its own
+_BOXES_EACH = 16  # of a fragment: moof, mfhd, four of a track, mdat, and as many of another
 HEAD = 8  # bytes of a box header, 16 where its size takes 64 bits
 MAX_DEPTH = 8  # moov/trak/mdia/minf/stbl is 5; nothing known goes deeper than 7
 CONTAINERS = frozenset(
@@ -81,11 +83,18 @@ class Walk:
 
     def __init__(self) -> None:
         self._left = MAX_BOXES
+        self._fragments = MAX_FRAGMENTS
 
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
             raise invalid(f"it has more than {MAX_BOXES} boxes")
+
+    def _count_fragment(self) -> None:
+        self._fragments -= 1
+        if self._fragments < 0:
+            raise unhandled(f"it is in more than {MAX_FRAGMENTS} fragments")
+        self._left += _BOXES_EACH
 
     def boxes(self, data: memoryview, depth: int = 1) -> tuple[Box, ...]:
         """The boxes that fill `data`; up to 7 bytes of padding may follow them."""
@@ -114,6 +123,8 @@ class Walk:
             if len(head) < HEAD:
                 raise invalid("the file ends inside the header of a box")
             kind, header, size = _head(memoryview(head))
+            if kind == "moof":
+                self._count_fragment()
             size = size or length - at  # 0 says: to the end of the file
             if size < header:
                 raise invalid("a box claims to be smaller than its own header")

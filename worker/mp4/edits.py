@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from worker.mp4.boxes import Box, invalid
-from worker.mp4.numbers import MAX_GAP, MAX_SECONDS, seconds
+from worker.mp4.boxes import Box, invalid, unhandled
+from worker.mp4.numbers import seconds, within
 from worker.mp4.samples import Samples
 
 MAX_EDITS = 256  # entries of an edit list
@@ -13,40 +13,56 @@ MAX_EDITS = 256  # entries of an edit list
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What is shown of a track: from when on and how long, in seconds, and how many samples."""
+    """What is shown of a track: from when on and how long, in seconds, and how many samples.
+
+    `parts`: how many edits show something.
+    """
 
     start: float
     seconds: float
     samples: int
+    parts: int = 1
 
 
 def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
     """What the edit list shows of these samples; all of them where there is none.
 
     `clock` ticks for the movie, `timescale` for the track. As demuxers do, a sample counts where
-    its beginning is shown, and times do not change with an edit's rate.
+    its beginning is shown, and times do not change with an edit's rate. Raises `Unhandled` where
+    ffmpeg shows something else than players: of a pause the beginning, of a held picture what
+    comes after it.
     """
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = held.times[0] / timescale if held.times else 0.0
         return Shown(start=start, seconds=held.seconds, samples=held.count)
-    waiting, ticks, samples = 0, 0, 0
-    for lasting, begins in _edits(elst, clock):
+    waiting, ticks, samples, parts = 0, 0, 0, 0
+    edits = list(_edits(elst))
+    for lasting, begins, rate in edits:
         if begins < 0:
-            waiting += 0 if samples else lasting
+            if parts:
+                raise unhandled("its edit list pauses in the middle")
+            waiting += lasting
             continue
+        if not rate and len(edits) > 1:
+            raise unhandled("its edit list holds a picture")
+        parts += 1
         # An edit of no length lasts to the end: fragments come after it was written.
         end = begins + round(lasting * timescale / clock) if lasting else held.ends
         samples += bisect_left(held.times, end) - bisect_left(held.times, begins)
         ticks += max(0, min(end, held.ends) - begins)
     return Shown(
-        start=waiting / clock,
-        seconds=seconds(ticks, timescale, limit=MAX_SECONDS, what="its edit list"),
+        start=within(waiting, clock, "the wait of one of its edits"),
+        seconds=seconds(ticks, timescale),
         samples=max(0, samples),
+        parts=parts,
     )
 
 
-def _edits(elst: Box, clock: int) -> Iterator[tuple[int, int]]:
-    """Of each edit: ticks of the movie's clock, and the track's time, below 0 where it waits."""
+def _edits(elst: Box) -> Iterator[tuple[int, int, int]]:
+    """Of each edit: ticks of the movie's clock, the track's time (below 0: it waits), the rate.
+
+    Ticks may be below 0 and wrapped: ffmpeg writes so for what had ended before a cut.
+    """
     wide = elst.body[0] == 1
     width = 8 if wide else 4
     count, stride = elst.u32(4), 2 * width + 4
@@ -55,6 +71,4 @@ def _edits(elst: Box, clock: int) -> Iterator[tuple[int, int]]:
     for at in range(8, 8 + count * stride, stride):
         lasting = int.from_bytes(elst.body[at : at + width])
         begins = int.from_bytes(elst.body[at + width : at + 2 * width], signed=True)
-        limit = MAX_GAP if begins < 0 else MAX_SECONDS
-        seconds(lasting, clock, limit=limit, what="one of its edits")
-        yield lasting, begins
+        yield lasting, begins, int.from_bytes(elst.body[at + 2 * width : at + stride])

@@ -6,7 +6,7 @@ from itertools import accumulate, chain, repeat
 from operator import add
 
 from worker.mp4.boxes import Box, invalid
-from worker.mp4.numbers import MAX_GAP, MAX_SECONDS, bound, numbers, seconds
+from worker.mp4.numbers import bound, numbers, seconds, within
 from worker.mp4.samples import Samples
 
 
@@ -20,9 +20,11 @@ class Fragments:
         self._counts = dict.fromkeys(timescales, 0)
         self._ends = dict.fromkeys(timescales, 0)
         self._times = {track: array("q") for track in timescales}
+        self._last = dict.fromkeys(timescales, -1)  # when the last sample so far is decoded
+        self._stalled: set[int] = set()
 
     def add(self, moof: Box) -> None:
-        """Count one fragment's samples; `Permanent` where they are too many or too far apart."""
+        """Count one fragment's samples; `Permanent` where they are too many, or far apart."""
         for traf in moof.all("traf"):
             tfhd = traf.need("tfhd")
             track, flags = tfhd.u32(4), tfhd.u32(0)
@@ -35,39 +37,46 @@ class Fragments:
             for trun in traf.all("trun"):
                 self._run(track, trun, default)
 
+    @property
+    def count(self) -> int:
+        """Samples of all tracks so far."""
+        return sum(self._counts.values())
+
     def _move(self, track: int, start: int) -> None:
         gap = abs(start - self._ends[track])
-        seconds(gap, self._timescales[track], limit=MAX_GAP, what="a gap between its fragments")
+        within(gap, self._timescales[track], "a gap between its fragments")
+        if self._last[track] >= 0:  # the last sample lasts until then, whatever is said of it
+            self._ticks[track] += max(0, start - self._ends[track])
         self._ends[track] = start
 
     def _run(self, track: int, trun: Box, default: int) -> None:
         flags, count = trun.u32(0), trun.u32(4)
         self._counts[track] += count
-        bound(sum(self._counts.values()))
+        bound(self.count)
         stride = (flags >> 8 & 0xF).bit_count()
         at = 8 + 4 * (flags & 1) + 4 * (flags >> 2 & 1)
         entries = numbers(trun.body, at, count * stride)
         deltas = entries[::stride] if flags & 0x100 else array("I", [default])
-        timescale = self._timescales[track]
-        seconds(max(deltas, default=0), timescale, limit=MAX_GAP, what="one of its samples")
         ticks = sum(deltas) if flags & 0x100 else default * count
         self._ticks[track] += ticks
-        seconds(self._ticks[track], timescale, limit=MAX_SECONDS, what="one of its tracks")
         decoded = accumulate(
             deltas if flags & 0x100 else repeat(default, count), initial=self._ends[track]
         )
-        self._times[track].extend(map(add, decoded, self._shifts(trun, at, count, timescale)))
+        self._times[track].extend(map(add, decoded, self._shifts(trun, at, track)))
+        if self._ends[track] <= self._last[track]:
+            self._stalled.add(track)
         self._ends[track] += ticks
+        self._last[track] = self._ends[track] - (deltas[-1] if deltas else 0)
 
-    def _shifts(self, trun: Box, at: int, count: int, timescale: int) -> Iterable[int]:
+    def _shifts(self, trun: Box, at: int, track: int) -> Iterable[int]:
         """From decoding to composition, of each sample of a run."""
-        flags = trun.u32(0)
+        flags, count = trun.u32(0), trun.u32(4)
         if not flags & 0x800:
             return repeat(0, count)
         stride, column = (flags >> 8 & 0xF).bit_count(), (flags >> 8 & 0x7).bit_count()
         shifts = numbers(trun.body, at, count * stride, "i")[column::stride]
         shift = max(map(abs, shifts), default=0)
-        seconds(shift, timescale, limit=MAX_GAP, what="the shift of one of its samples")
+        within(shift, self._timescales[track], "the shift of one of its samples")
         return shifts
 
     def joined(self, track: int, held: Samples) -> Samples:
@@ -75,7 +84,8 @@ class Fragments:
         times = sorted(chain(held.times, self._times[track]))
         return Samples(
             count=held.count + self._counts[track],
-            seconds=held.seconds + self._ticks[track] / self._timescales[track],
+            seconds=held.seconds + seconds(self._ticks[track], self._timescales[track]),
             times=times,
             ends=max(held.ends, self._ends[track] + (times[0] if times else 0)),
+            stalled=track in self._stalled,
         )

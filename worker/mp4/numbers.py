@@ -6,7 +6,6 @@ from array import array
 from worker.mp4.boxes import invalid
 
 MAX_SECONDS = 600.0  # of a clip; the longest Kling makes are minutes
-MAX_GAP = 10.0  # seconds that one sample may last, or be shifted by
 MAX_SAMPLES = 1 << 20  # of all tracks together: 600 s of 60 fps and AAC are 64 Ki
 
 
@@ -22,13 +21,18 @@ def numbers(body: memoryview, at: int, count: int, kind: str = "I") -> "array[in
     return found
 
 
-def seconds(ticks: int, timescale: int, *, limit: float, what: str) -> float:
-    """Ticks as seconds; `Permanent` if they are more than `limit`, or the clock does not tick."""
+def seconds(ticks: int, timescale: int) -> float:
+    """Ticks as seconds; `Permanent` if the clock does not tick."""
     if timescale < 1:
         raise invalid("one of its clocks has no ticks in a second")
-    if ticks > limit * timescale:
-        raise invalid(f"{what} is longer than {limit:g} s")
     return ticks / timescale
+
+
+def within(ticks: int, timescale: int, what: str) -> float:
+    """Ticks as seconds; `Permanent` if they are more than a clip may last."""
+    if (found := seconds(ticks, timescale)) > MAX_SECONDS:
+        raise invalid(f"{what} is longer than {MAX_SECONDS:g} s")
+    return found
 
 
 def bound(count: int) -> None:

@@ -1,7 +1,7 @@
 """What an MP4 holds, from its headers alone, refused where a decoder should not see it."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ from worker.mp4.sniff import require_mp4
 from worker.mp4.tracks import Track, tracks_of
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
+_LARGEST = 8192 * 4608  # pixels of what may be meant so
 MIN_SIDE = 16  # pixels
 MAX_RATE = 1000  # frames a second; encoders look for keyframes among millions of ticks for ever
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
@@ -25,6 +26,8 @@ class Probe:
     is no audio track. `interlaced`: its pictures may be two fields each. `faststart`: the movie
     header comes before the media data.
 
+    `audio` is None as well where no sound of its track is to be heard. `pieced` and
+    `audio_pieced` say why packets do not play one after the other as they are, None where they do.
     `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
     `audio_start`; of `frames` they show `shown_frames`. Those of audio are None without it.
     """
@@ -52,6 +55,8 @@ class Probe:
     faststart: bool
     fragmented: bool
     has_c2pa: bool
+    pieced: str | None
+    audio_pieced: str | None
 
     @property
     def lead(self) -> float:
@@ -77,9 +82,9 @@ class Probe:
 def probe(path: Path) -> Probe:
     """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
 
-    Raises `Permanent`: `media_invalid` where the file is broken, hostile or beyond the bounds
-    (600 s, 4096x2304, 8 tracks, 1 Mi samples), `media_unsupported` where it is media of a kind
-    that is not handled. What passed may still hold a stream that does not decode.
+    Raises `Permanent` (media_invalid) where the file is broken or hostile, `Unhandled`
+    (media_unsupported) where it is media of a kind that is not handled, or honestly beyond the
+    bounds (600 s, 4096x2304, 8 tracks). What passed may still hold a stream that does not decode.
     """
     with path.open("rb") as file:
         try:
@@ -109,8 +114,10 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     if picture is None:
         raise unhandled("it has no video track")
     sound = next((track for track in tracks if track.handler == "soun"), None)
-    video = codecs.video(picture.entry, walk)
-    _require_frames(video, picture)
+    if sound and not sound.shown.samples:
+        sound = None
+    video = _video(picture, walk)
+    _require_frames(picture)
     media = [extent.start for extent in extents if extent.kind == "mdat"]
     return Probe(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
@@ -126,7 +133,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         chroma=video.chroma,
         colour=video.colour,
         interlaced=video.interlaced,
-        audio=codecs.audio(sound.entry, walk) if sound else None,
+        audio=codecs.audio(sound.entries[0], walk) if sound else None,
         audio_seconds=sound.shown.seconds if sound else None,
         audio_start=sound.shown.start if sound else None,
         start=picture.shown.start,
@@ -136,6 +143,8 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         faststart=bool(media) and moov_at < media[0],
         fragmented=fragmented,
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
+        pieced=picture.pieced,
+        audio_pieced=sound.pieced if sound else None,
     )
 
 
@@ -155,17 +164,32 @@ def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int
     return extent.start, moov
 
 
-def _require_frames(video: codecs.Video, picture: Track) -> None:
+def _video(picture: Track, walk: Walk) -> codecs.Video:
+    """What all of its sample descriptions say: ffmpeg begins its filters anew where they change."""
+    video, *others = (codecs.video(entry, walk) for entry in picture.entries)
+    if any(replace(other, profile=video.profile) != video for other in others):
+        raise unhandled("its frames change their size or format on the way")
+    _require_size(video)
+    return video
+
+
+def _require_size(video: codecs.Video) -> None:
+    size = f"{video.width}x{video.height}"
+    if not 0 < video.width * video.height <= _LARGEST:
+        raise invalid(f"it claims to have frames of {size} pixels")
     if video.width * video.height > MAX_PIXELS:
-        raise invalid(f"its frames of {video.width}x{video.height} pixels are larger than is taken")
+        raise unhandled(f"its frames of {size} pixels are larger than is handled")
     if min(video.width, video.height) < MIN_SIDE:
-        raise invalid(f"its frames are less than {MIN_SIDE} pixels wide or high")
+        raise unhandled(f"its frames of {size} pixels are less than {MIN_SIDE} wide or high")
+
+
+def _require_frames(picture: Track) -> None:
     if not picture.samples.count or not picture.samples.seconds:
         raise invalid("its video track has no frames, or they last no time")
     if picture.samples.count > max(1.0, MAX_RATE * picture.samples.seconds):
         raise invalid(f"its video has more than {MAX_RATE} frames a second")
     if not picture.shown.samples or not picture.shown.seconds:
-        raise invalid("its edit list shows none of its frames")
+        raise unhandled("its edit list shows none of its frames")
 
 
 def _is_c2pa(file: BinaryIO, extent: Extent) -> bool:

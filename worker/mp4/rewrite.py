@@ -39,8 +39,9 @@ def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
 
     Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
     and boxes of the source are gone. Raises `NotRewritable` for fragmented or QuickTime files and
-    those with tracks besides one of video and one of audio, `Permanent` (media_invalid) where
-    offsets point nowhere. `target` may be there half written after an exception.
+    those with tracks besides one of video and one of audio, or a length that has wrapped;
+    `Permanent` (media_invalid) where offsets point nowhere. `target` may be there half written
+    after an exception.
     """
     with source.open("rb") as file, target.open("wb") as out:
         try:
@@ -90,11 +91,20 @@ def _require_plain(moov: Box) -> None:
         table = trak.need("mdia", "minf", "stbl")
         if any(inside.kind in _BOUND for inside in table.children):
             raise NotRewritable("its samples have tables that would have to move with them")
+        if _is_below_zero(trak.need("tkhd")):
+            raise NotRewritable("one of its tracks ends before it begins")
         handlers.append(bytes(trak.need("mdia", "hdlr").body[8:12]))
     if sorted(handlers) not in ([b"vide"], [b"soun"], [b"soun", b"vide"]):
         raise NotRewritable("it has tracks besides one of video and one of audio")
     if moov.find("mvex"):
         raise NotRewritable("it is fragmented")
+
+
+def _is_below_zero(tkhd: Box) -> bool:
+    """Whether its length is that of a track cut off behind its end, as ffmpeg writes it."""
+    at, width = (28, 8) if tkhd.body[0] == 1 else (20, 4)
+    length = int.from_bytes(tkhd.body[at : at + width], signed=True)
+    return length < -1  # all ones: unknown
 
 
 def _without_tags(inside: Box) -> bytes:

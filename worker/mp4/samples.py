@@ -2,8 +2,8 @@
 
 A demuxer allocates memory and loops by the counts in these tables. Each is therefore compared
 with the bytes that would have to back it: 11 kB can otherwise claim 64 Mi samples (4 GB in
-ffmpeg), and two frames a day apart can make it fill the gap for hours. And all of them tell one
-story: a file whose tables disagree is played as far as the shortest of them goes.
+ffmpeg). And all of them tell one story: a file whose tables disagree is played as far as the
+shortest of them goes.
 """
 
 from array import array
@@ -14,7 +14,7 @@ from operator import add, lt
 
 from worker.mp4.boxes import Box, invalid
 from worker.mp4.chunks import Span, bounds, require_whole
-from worker.mp4.numbers import MAX_GAP, MAX_SECONDS, bound, numbers, seconds
+from worker.mp4.numbers import bound, numbers, seconds, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,33 +22,50 @@ class Samples:
     """What a track holds: how many samples, and how many seconds they last together.
 
     `times` are those at which they are composed, in order, and `ends` is when the last of them
-    ends, in ticks of the track's clock.
+    ends, in ticks of the track's clock. `stalled`: one of a fragment is decoded no later than the
+    one before it.
     """
 
     count: int
     seconds: float
     times: Sequence[int]
     ends: int
+    stalled: bool = False
+
+
+def listed(trak: Box) -> int:
+    """How many samples a demuxer lists one by one: none of PCM, which it takes in chunks.
+
+    https://github.com/FFmpeg/FFmpeg/blob/n7.1/libavformat/mov.c : mov_build_index.
+    """
+    stbl = trak.need("mdia", "minf", "stbl")
+    sizes, times = stbl.need("stsz"), stbl.need("stts")
+    one_tick_each = times.u32(4) == 1 and times.u32(12) == 1 and not stbl.find("ctts")
+    is_sound = bytes(trak.need("mdia", "hdlr").body[8:12]) == b"soun"
+    return 0 if is_sound and sizes.u32(4) and one_tick_each else sizes.u32(8)
 
 
 def table(stbl: Box, timescale: int, media: Sequence[Span], length: int) -> Samples:
-    """Check one track's table against the media data of a file of `length` bytes, and sum it up."""
+    """Check one track's table against the media data of a file of `length` bytes, and sum it up.
+
+    It lists as many samples as are read (`listed`), or is of PCM.
+    """
     held = bounds(stbl)
     count = len(held) - 1
     if held[-1] > length:
         raise invalid("its samples claim more bytes than the file has")
     times = numbers(stbl.need("stts").body, 8, 2 * stbl.need("stts").u32(4))
     counts, deltas = times[::2], times[1::2]
-    bound(sum(counts))
+    if not count:  # ffmpeg tells in front of fragments of PCM how long these are
+        counts, deltas = array("I"), array("I")
     if sum(counts) != count:
         raise invalid("its tables disagree on the number of samples")
-    seconds(max(deltas, default=0), timescale, limit=MAX_GAP, what="one of its samples")
     shifts = _shifts(stbl.find("ctts"), timescale, count)
     require_whole(stbl, held, media, length)
     for kind in ("stss", "stps"):
         _require_numbered(stbl.find(kind), count)
     ticks = sum(n * delta for n, delta in zip(counts, deltas, strict=True))
-    lasting = seconds(ticks, timescale, limit=MAX_SECONDS, what="one of its tracks")
+    lasting = seconds(ticks, timescale)
     composed = _composed(counts, deltas, shifts)
     ends = max(composed[0] + ticks, composed[-1] + deltas[-1]) if composed else 0
     return Samples(count=count, seconds=lasting, times=composed, ends=ends)
@@ -61,8 +78,7 @@ def _shifts(ctts: Box | None, timescale: int, count: int) -> Iterable[int] | Non
     counts = numbers(ctts.body, 8, 2 * ctts.u32(4))[::2]
     shifts = numbers(ctts.body, 8, 2 * ctts.u32(4), "i")[1::2]
     bound(sum(counts))
-    shift = max(map(abs, shifts), default=0)
-    seconds(shift, timescale, limit=MAX_GAP, what="the shift of one of its samples")
+    within(max(map(abs, shifts), default=0), timescale, "the shift of one of its samples")
     if sum(counts) != count:
         raise invalid("its tables disagree on the number of samples")
     return chain.from_iterable(map(repeat, shifts, counts))

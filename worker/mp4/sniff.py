@@ -20,6 +20,10 @@ _MEDIA = (
     (re.compile(rb"RIFF....WAVE|ID3|fLaC|OggS", re.DOTALL), "an audio file"),
     (re.compile(rb"RIFF....WEBP|\x89PNG|\xff\xd8\xff|GIF8", re.DOTALL), "a still or GIF picture"),
     (re.compile(rb"FLV\x01"), "a Flash video"),
+    (re.compile(rb"(\x47.{187}){2}\x47", re.DOTALL), "an MPEG transport stream"),
+    (re.compile(rb"\0\0\x01\xba"), "an MPEG program stream"),
+    (re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), "a Windows Media file"),
+    (re.compile(rb"....(moov|mdat|wide|free|skip|pnot)", re.DOTALL), "an old QuickTime film"),
 )
 _STILLS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 

@@ -6,46 +6,90 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from worker.mp4 import places
-from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid
-from worker.mp4.chunks import Span, spans
+from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unhandled
+from worker.mp4.chunks import spans
 from worker.mp4.edits import Shown, shown
 from worker.mp4.fragments import Fragments
 from worker.mp4.numbers import MAX_SECONDS, bound, seconds
-from worker.mp4.samples import Samples, table
+from worker.mp4.samples import Samples, listed, table
 
 MAX_TRACKS = 8
+_LONGEST = 6 * 3600  # seconds of what may be meant so
+_ALIKE = (0.9, 1.1)  # what a header claims of what is there, where it tells the truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One track: its sample description, degrees clockwise, samples, and what of them is shown."""
+    """One track: its sample descriptions, degrees clockwise, samples, and what of them is shown."""
 
     handler: str
-    entry: Box
+    entries: tuple[Box, ...]
     rotation: int
     samples: Samples
     shown: Shown
+
+    @property
+    def pieced(self) -> str | None:
+        """Why its packets do not play one after the other as they are; None where they do."""
+        if len({(entry.kind, bytes(entry.body)) for entry in self.entries}) > 1:
+            return "has several sample descriptions"
+        if self.shown.parts > 1:
+            return "is shown in several parts"
+        return "has packets of the same time" if self.samples.stalled else None
 
 
 def tracks_of(
     file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box, length: int
 ) -> tuple[list[Track], bool]:
-    """The tracks of a movie header and of its fragments, and whether the movie has any of these."""
+    """The tracks of a movie header and of its fragments, and whether the movie has any of these.
+
+    Raises `Unhandled` where they are too many, or honestly too long, `Permanent` where they are
+    broken, or the movie claims to be longer than they are.
+    """
     traks = moov.all("trak")
-    if len(traks) > MAX_TRACKS:
-        raise invalid(f"it has more than {MAX_TRACKS} tracks")
-    bound(sum(trak.need("mdia", "minf", "stbl", "stsz").u32(8) for trak in traks))
-    clock = _movie_clock(moov)
+    _require_few(traks)
+    plain = sum(listed(trak) for trak in traks)
+    bound(plain)
+    clock, claimed = _clock(moov.need("mvhd"))
+    claims = [seconds(claimed, clock)]
     fragments = _fragments(file, extents, walk, moov)
+    if fragments:
+        bound(plain + fragments.count)
     media = spans(extents)
     tracks = []
     for trak in traks:
-        timescale, held = _samples(trak, media, length)
+        timescale, ticks = _clock(trak.need("mdia", "mdhd"))
+        claims.append(seconds(ticks, timescale))
+        held = table(trak.need("mdia", "minf", "stbl"), timescale, media, length)
         if fragments:
             held = fragments.joined(_track_id(trak), held)
+        _require_length(held, timescale, claims[-1])
         tracks.append(_track(trak, walk, held, shown(trak, clock, timescale, held)))
-    bound(sum(track.samples.count for track in tracks))
+    if max(claims) > MAX_SECONDS:
+        raise invalid(f"it claims to be longer than {MAX_SECONDS:g} s, and its samples are not")
+    if any(track.shown.seconds > MAX_SECONDS for track in tracks):
+        raise unhandled(f"its edit list shows more than {MAX_SECONDS:g} s")
     return tracks, fragments is not None or moov.find("mvex") is not None
+
+
+def _require_few(traks: Sequence[Box]) -> None:
+    if len(traks) > MAX_TRACKS:
+        if len({_track_id(trak) for trak in traks}) < len(traks):
+            raise invalid("two of its tracks have the same number")
+        raise unhandled(f"it has {len(traks)} tracks; at most {MAX_TRACKS} are handled")
+
+
+def _require_length(held: Samples, timescale: int, claimed: float) -> None:
+    """Return if the samples last no longer than is handled, with all gaps between them."""
+    first = held.times[0] if held.times else 0
+    lasting = max(held.seconds, (held.ends - first) / timescale)
+    if lasting <= MAX_SECONDS:
+        return
+    if claimed and not _ALIKE[0] <= claimed / lasting <= _ALIKE[1]:
+        raise invalid(f"its samples are longer than {MAX_SECONDS:g} s, and longer than it claims")
+    if lasting > _LONGEST:
+        raise invalid(f"it claims to be {lasting:.0f} s long")
+    raise unhandled(f"it is {lasting:.0f} s long; at most {MAX_SECONDS:g} s are handled")
 
 
 def _fragments(
@@ -67,13 +111,6 @@ def _fragments(
     return fragments
 
 
-def _samples(trak: Box, media: Sequence[Span], length: int) -> tuple[int, Samples]:
-    """The clock of a track, and the samples that the movie header has of it."""
-    timescale, ticks = _clock(trak.need("mdia", "mdhd"))
-    seconds(ticks, timescale, limit=MAX_SECONDS, what="one of its tracks")
-    return timescale, table(trak.need("mdia", "minf", "stbl"), timescale, media, length)
-
-
 def _track(trak: Box, walk: Walk, held: Samples, shown: Shown) -> Track:
     _require_self_contained(trak.find("mdia", "minf", "dinf", "dref"), walk)
     entries = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])
@@ -81,7 +118,7 @@ def _track(trak: Box, walk: Walk, held: Samples, shown: Shown) -> Track:
         raise invalid("one of its tracks has no sample description")
     return Track(
         handler=bytes(trak.need("mdia", "hdlr").body[8:12]).decode("latin-1"),
-        entry=entries[0],
+        entries=entries,
         rotation=_rotation(trak.need("tkhd")),
         samples=held,
         shown=shown,
@@ -100,12 +137,6 @@ def _clock(box: Box) -> tuple[int, int]:
     at, width = (20, 8) if wide else (12, 4)
     ticks = int.from_bytes(box.body[at + 4 : at + 4 + width])
     return box.u32(at), 0 if ticks == (1 << 8 * width) - 1 else ticks
-
-
-def _movie_clock(moov: Box) -> int:
-    timescale, ticks = _clock(moov.need("mvhd"))
-    seconds(ticks, timescale, limit=MAX_SECONDS, what="it")
-    return timescale
 
 
 def _track_id(trak: Box) -> int:

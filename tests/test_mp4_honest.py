@@ -1,0 +1,205 @@
+"""worker.mp4: honest clips of unusual shapes are handled, and not taken for attacks."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import TABLE, clip, ffmpeg, held_at, packets, tags
+from worker.failures import Permanent
+from worker.ffmpeg import Ffmpeg
+from worker.media import Delivery, deliver
+from worker.mp4 import Unhandled, intact, probe
+from worker.profiles import Profile
+
+_X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10")
+_BOTH = (*_X264, "-c:a", "aac")
+_PCM = (*_X264, "-c:a", "pcm_s16le")
+_ALL = Profile.parse("original+preview+storyboard+hls")
+_ASIDE = Profile.parse("original")
+_SMALL = "testsrc2=s=64x64:r={}:d={}"
+_SRT = "1\n00:00:00,000 --> 00:00:{0},000\nA fox.\n"
+_CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND={0}\ntitle=A fox\n"
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+def delivered(source: Path, into: Path, program: Ffmpeg, profile: Profile = _ASIDE) -> Delivery:
+    return deliver(source, into, tags(), ffmpeg=program, profile=profile)
+
+
+def rendered(path: Path, rate: str, seconds: int, *options: str) -> Path:
+    picture = ("-f", "lavfi", "-i", _SMALL.format(rate, seconds))
+    sound = ("-f", "lavfi", "-i", f"sine=f=440:r=48000:d={seconds}")
+    ffmpeg(*picture, *sound, *options, str(path))
+    return path
+
+
+def _text(scratch: Path, kind: str) -> Path:
+    path = scratch / f"text.{kind}"
+    path.write_text((_SRT if kind == "srt" else _CHAPTERS).format(12))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["timecode", "chapters", "subtitles"])
+def test_a_sample_as_long_as_the_clip(kind: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Time codes, chapters and subtitles have one sample for many seconds; all is delivered."""
+    options: dict[str, tuple[str, ...]] = {
+        "timecode": ("-timecode", "01:00:00:00", *_BOTH, "-f", "mov"),
+        "chapters": ("-f", "ffmetadata", "-i", str(_text(tmp_path, "txt")), *_BOTH, "-f", "mp4"),
+        "subtitles": (
+            *("-i", str(_text(tmp_path, "srt")), "-map", "0", "-map", "1", "-map", "2"),
+            *("-c:s", "mov_text", *_BOTH, "-f", "mp4"),
+        ),
+    }
+    source = rendered(tmp_path / "source", "5", 12, *options[kind])
+    made = delivered(source, tmp_path / "into", real)
+    assert ("copy", 60) == (made.method, made.probe.frames)
+    assert packets(source, "v:0") == packets(made.video, "v:0")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_one_picture_for_a_long_time(codec: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """A still picture with 20 s of sound is delivered with all that is made of it."""
+    options = ("-c:v", codec, "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4")
+    source = rendered(tmp_path / "source", "1/20", 20, *options)
+    assert (1, 20.0) == (probe(source).frames, probe(source).duration)
+    made = delivered(source, tmp_path / "into", real, _ALL)
+    assert 1 == made.probe.frames
+    assert pytest.approx(20.0, abs=0.1) == made.probe.audio_seconds
+
+
+def test_pcm_costs_nothing(real: Ffmpeg, tmp_path: Path) -> None:
+    """Of PCM each number is a sample: 26 s have more than are read one by one."""
+    source = rendered(tmp_path / "source", "5", 26, *_PCM, "-f", "mov")
+    tracemalloc.start()
+    try:
+        assert pytest.approx(26.0, abs=0.1) == probe(source).audio_seconds
+        assert 1 << 20 > tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    made = delivered(source, tmp_path / "into", real)
+    assert ("AAC", True) == (made.probe.audio, intact(made.video))
+    assert pytest.approx(26.0, abs=0.1) == made.probe.audio_seconds
+
+
+def test_pcm_that_is_not_there(tmp_path: Path) -> None:
+    """Its samples are bounded by the bytes of the file."""
+    source = rendered(tmp_path / "source", "5", 2, *_PCM, "-f", "mov")
+    data = source.read_bytes()
+    many = (96_000).to_bytes(4)
+    assert 2 <= data.count(many)
+    source.write_bytes(data.replace(many, (96_000_000).to_bytes(4)))
+    with pytest.raises(Permanent, match=r"media_invalid.*more bytes than the file has"):
+        probe(source)
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+delay_moov", "frag_keyframe+empty_moov"])
+def test_pcm_in_fragments(flags: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """ffmpeg tells in front of them how long they are, although nothing is there yet."""
+    source = rendered(tmp_path / "source", "5", 4, *_PCM, "-movflags", flags, "-f", "mov")
+    made = delivered(source, tmp_path / "into", real)
+    assert (20, "AAC") == (made.probe.frames, made.probe.audio)
+
+
+def test_a_fragment_for_each_frame(real: Ffmpeg, tmp_path: Path) -> None:
+    """Many fragments have many boxes, and as many as are needed are read."""
+    flags = ("-g", "1", "-movflags", "frag_keyframe", "-f", "mp4")
+    source = rendered(tmp_path / "source", "100", 20, *_BOTH, *flags)
+    assert 20_000 < 12 * source.read_bytes().count(b"moof")
+    made = delivered(source, tmp_path / "into", real)
+    assert ("copy", 2000) == (made.method, made.probe.frames)
+
+
+def test_fragments_of_the_same_time(real: Ffmpeg, tmp_path: Path) -> None:
+    """ffmpeg writes such, and refuses to copy them; each lasts until the next, whatever it says."""
+    flags = ("-movflags", "frag_every_frame", "-f", "mp4")
+    source = rendered(tmp_path / "source", "24", 4, *_BOTH, *flags)
+    assert pytest.approx(4.0, abs=0.1) == probe(source).duration
+    made = delivered(source, tmp_path / "into", real)
+    assert "the audio has packets of the same time" in made.reasons
+    assert pytest.approx(4.0, abs=0.1) == made.probe.duration
+
+
+def test_empty_fragments_are_counted(tmp_path: Path) -> None:
+    """Fragments do not lift the bound of boxes for whoever writes empty ones."""
+    data = clip("fragmented").read_bytes()
+    for empty, words in ((b"free", "boxes"), (b"moof", "fragments")):
+        (tmp_path / "source").write_bytes(data + (b"\0\0\0\x08" + empty) * 70_000)
+        with pytest.raises(Permanent, match=words):
+            probe(tmp_path / "source")
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("looped", 4.0), ("swapped", 2.0)])
+def test_parts_are_joined(name: str, seconds: float, real: Ffmpeg, tmp_path: Path) -> None:
+    """What an edit list shows in several parts is encoded in the order in which it is shown."""
+    made = delivered(clip(name), tmp_path, real, _ALL)
+    assert ("the video is shown in several parts",) == made.reasons
+    assert pytest.approx(seconds, abs=0.1) == made.probe.duration
+    assert 1 == held_at(made.video.read_bytes(), (b"moov", b"trak", b"edts", b"elst"))[7]
+
+
+def test_a_pause_is_not_handled() -> None:
+    """ffmpeg would show the beginning again instead."""
+    with pytest.raises(Unhandled, match="pauses in the middle"):
+        probe(clip("paused"))
+
+
+def test_sound_that_begins_late(real: Ffmpeg, tmp_path: Path) -> None:
+    """Half a minute after the picture: the copy keeps it there."""
+    picture = rendered(tmp_path / "picture.mp4", "1", 30, *_X264, "-an")
+    late = ("-i", str(picture), "-itsoffset", "28", "-i", str(clip("high")))
+    maps = ("-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "mp4")
+    ffmpeg(*late, *maps, str(tmp_path / "source"))
+    made = delivered(tmp_path / "source", tmp_path / "into", real)
+    assert pytest.approx(28.0, abs=0.1) == made.probe.audio_start
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_sound_that_had_ended_before_a_cut(container: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Nothing is heard of it: no track of a length below 0 is written."""
+    source = tmp_path / "source"
+    cut = ("-ss", "1.5", "-i", str(clip("sound_ends")), "-c", "copy", "-f", container)
+    ffmpeg(*cut, str(source))
+    assert 600 < int.from_bytes(_lengths(source)[1]) / 1000
+    made = delivered(source, tmp_path / "into", real)
+    assert ("copy", None) == (made.method, made.probe.audio)
+    assert 1 == len(_lengths(made.video))
+    assert 12 == made.probe.shown_frames
+
+
+def _lengths(path: Path) -> list[bytes]:
+    """The length that each track's header tells."""
+    data = path.read_bytes()
+    return [data[at + 24 : at + 28] for at in range(len(data)) if data[at : at + 4] == b"tkhd"]
+
+
+def test_two_sample_descriptions(real: Ffmpeg, tmp_path: Path) -> None:
+    """A track that two encoders made is encoded, since few players take up the second."""
+    made = delivered(clip("two_encoders"), tmp_path, real, _ALL)
+    assert ("the video has several sample descriptions",) == made.reasons
+    assert 48 == made.probe.frames
+    assert 1 == held_at(made.video.read_bytes(), (*TABLE, b"stsd"))[7]
+
+
+def test_frames_of_two_shapes() -> None:
+    """Frames that change their size or depth on the way are not handled."""
+    with pytest.raises(Unhandled, match="change their size"):
+        probe(clip("two_shapes"))
+
+
+@pytest.mark.parametrize("bounds", ["too_long", "tracks"])
+def test_honestly_beyond_the_bounds(bounds: str, tmp_path: Path) -> None:
+    """Whatever is longer, or of more tracks, than is handled is not called broken."""
+    path = tmp_path / "source"
+    if bounds == "tracks":
+        maps = ("-map", "0:v") * 9
+        ffmpeg("-i", str(clip("short")), *maps, "-c", "copy", "-f", "mp4", str(path))
+    else:
+        rendered(path, "1", 605, *_X264, "-an", "-f", "mp4")
+    with pytest.raises(Unhandled, match=r"605 s long|9 tracks"):
+        probe(path)
