@@ -25,6 +25,9 @@ HDR = {
     "pq_prores": "HDR (PQ)",
     "pq_odd": "HDR (PQ)",
     "hlg": "HDR (HLG)",
+    "pq_said_709": "HDR (PQ)",
+    "pq_half_said": "HDR (PQ)",
+    "pq_h264_said_709": "HDR (PQ)",
 }
 # The usual way, written by hand; 26 cd/m2 are 18 % grey and stay what they are in SDR.
 BY_HAND = (
@@ -156,6 +159,24 @@ def test_untold_colours_are_read_as_players_do(name: str, real: Ffmpeg, tmp_path
     for path in (made.video.with_name("video-360p.mp4"), made.video.with_name("preview.mp4")):
         if path.exists():
             assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+
+
+@pytest.mark.parametrize("name", ["cut_hd_hevc", "cut_hd_vp9", "cut_mpeg4"])
+def test_colours_of_a_cut(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """A clip that begins between keyframes, and whose headers tell no colours, is delivered."""
+    made = delivered(name, tmp_path, real, Profile.parse("original"))
+    assert made.source.shown_frames == made.probe.frames < made.source.frames
+
+
+@pytest.mark.parametrize(("name", "code"), [("rgb", BT709), ("rgb_vp9", BT709), ("rgb_sd", BT601)])
+def test_rgb_becomes_what_players_take_for_untold(
+    name: str, code: int, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """Samples without a matrix get one, which is told; videos and pictures keep their colours."""
+    made = delivered(name, tmp_path, real, Profile.parse("original+webp+360p"))
+    for path in made.files:
+        assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+    assert code == made.probe.colour.matrix
 
 
 @pytest.mark.parametrize(("name", "code"), [("hd", BT709), ("hd_hevc", BT709), ("hd_601", BT601)])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from worker.cost import Cost
 from worker.ffmpeg import Ffmpeg
-from worker.mp4 import Colour, Probe, probe
-from worker.mp4.colour import BT709, BT2020, UNSPECIFIED
+from worker.mp4 import Colour, Probe, container_colour
+from worker.mp4.colour import BT709, BT2020, RGB, UNSPECIFIED
 
 FILTERS = frozenset({"zscale", "tonemap"})
 # ITU-R BT.2408: graphics white in HDR, cd/m2. The same light is white in SDR.
@@ -20,19 +20,28 @@ _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0"  # zscale takes no half chroma sa
 # Mobius leaves all below 0.3 of white as it is, skin and grey among it, and bends what is above.
 _BENT = "tonemap=mobius:param=0.3:desat=0"
 _SDR = "p=bt709:t=bt709:m=bt709:r=limited,format=yuv420p"
-_ONE = "frame.mp4"
+_ONE = "frame.mov"
+# One corner of one frame. FFV1 takes what a decoder gives, RGB too, and MOV tells its colours.
+_CORNER = ["-map", "0:V:0", "-vf", "crop=16:16:0:0", "-frames:v", "1", "-c:v", "ffv1"]
+_FROM_RGB = "scale=out_color_matrix={0}:out_range=limited,format=yuv444p,setparams=colorspace={1}"
+_HD_CODES = ("bt709", "bt709:color_primaries=bt709:color_trc=bt709")
+_SD_CODES = ("bt601", "smpte170m")
 _HD = 720  # lines from which players take BT.709 where nothing is told, BT.601 below
 
 
 def assumed(source: Probe) -> str:
-    """The filter that names the colours of HD that are not told, as players assume them.
+    """The filters that name the colours of HD that are not told, as players assume them.
 
     ffmpeg would take BT.601 for pictures, and tell nothing of what it encodes: a rendition of
-    fewer lines would be shown in other colours.
+    fewer lines would be shown in other colours. RGB becomes what players take for untold.
     """
-    if source.lines < _HD or source.colour.beyond_sdr:
-        return ""
     held = source.colour
+    if held.beyond_sdr:
+        return ""
+    if held.matrix == RGB:
+        return _FROM_RGB.format(*(_HD_CODES if source.lines >= _HD else _SD_CODES))
+    if source.lines < _HD:
+        return ""
     codes = {"color_primaries": held.primaries, "color_trc": held.transfer}
     codes["colorspace"] = held.matrix
     untold = [f"{name}=bt709" for name, code in codes.items() if code == UNSPECIFIED]
@@ -56,18 +65,18 @@ def _known(code: int, otherwise: int) -> int:
 
 
 def told(held: Probe, source: Path, ffmpeg: Ffmpeg, cost: Cost) -> Probe:
-    """The probe with the stream's own colours, where headers tell none of HD or more than 8 bits.
+    """The probe with the colours that the stream tells itself, over those of the container.
 
     Many encoders write them into the stream alone, of which H.264's is read with the headers.
-    ffmpeg reads them there, and writes them into the container when it copies a frame. Raises what
-    `Ffmpeg.run` raises.
+    Others' are those of a frame that ffmpeg decodes. Of 8 bits 4:2:0 below HD that tell nothing it
+    is not asked. Raises what `Ffmpeg.run` raises.
     """
-    usual = held.lines < _HD and held.bit_depth == 8  # noqa: PLR2004
-    if held.colour != Colour() or held.codec == "H.264" or usual:
+    usual = held.lines < _HD and (held.bit_depth, held.chroma) == (8, "4:2:0")
+    if held.codec == "H.264" or (usual and held.colour == Colour()):
         return held
-    container = "mov" if held.codec == "ProRes" else "mp4"
-    copied = ["-map", "0:V:0", "-c", "copy", "-frames:v", "1", "-f", container, _ONE]
     with tempfile.TemporaryDirectory(prefix="falhook-") as scratch:
-        used = ffmpeg.run(copied, source=source, cwd=Path(scratch), duration=None)
-        cost.child(used)
-        return replace(held, colour=probe(Path(scratch, _ONE)).colour)
+        fitted = ffmpeg.fitted(held, outputs=1)
+        outputs = [*_CORNER, "-f", "mov", _ONE]
+        cost.child(fitted.run(outputs, source=source, cwd=Path(scratch), duration=None))
+        told = container_colour(Path(scratch, _ONE))
+    return replace(held, colour=told.over(held.colour))

@@ -1,7 +1,7 @@
 """MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
 from worker.mp4.boxes import Unhandled
-from worker.mp4.colour import Colour
+from worker.mp4.colour import Colour, container_colour
 from worker.mp4.moves import NotRewritable
 from worker.mp4.nal import intact
 from worker.mp4.numbers import MAX_SECONDS
@@ -20,6 +20,7 @@ __all__ = [
     "Probe",
     "Stamp",
     "Unhandled",
+    "container_colour",
     "credentials_of",
     "has_c2pa",
     "intact",

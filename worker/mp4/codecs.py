@@ -64,7 +64,6 @@ def video(entry: Box, walk: Walk) -> Video:
     if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
         raise invalid(f"its {codec} track lacks the decoder's configuration")
     found = read(config.body) if config else Facts(profile=_PRORES.get(entry.kind))
-    told = colour(inside)
     fields = inside.find("fiel")
     return Video(
         fourcc=entry.kind,
@@ -74,7 +73,7 @@ def video(entry: Box, walk: Walk) -> Video:
         profile=found.profile,
         bit_depth=found.bit_depth,
         chroma=found.chroma,
-        colour=found.colour if told == Colour() else told,
+        colour=found.colour.over(colour(inside)),
         interlaced=fields.body[0] == _TWO_FIELDS if fields else found.interlaced,
     )
 
