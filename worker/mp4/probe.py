@@ -1,20 +1,17 @@
 """What an MP4 holds, from its headers alone, refused where a decoder should not see it."""
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from worker.mp4 import codecs, places
 from worker.mp4.boxes import Box, Extent, Walk, invalid, unhandled
 from worker.mp4.colour import Colour
+from worker.mp4.picture import shape
 from worker.mp4.sniff import require_mp4
-from worker.mp4.tracks import Track, tracks_of
+from worker.mp4.tracks import tracks_of
 
-MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
-_LARGEST = 8192 * 4608  # pixels of what may be meant so
-MIN_SIDE = 16  # pixels
-MAX_RATE = 1000  # frames a second; encoders look for keyframes among millions of ticks for ever
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
 
 
@@ -116,8 +113,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     sound = next((track for track in tracks if track.handler == "soun"), None)
     if sound and not sound.shown.samples:
         sound = None
-    video = _video(picture, walk)
-    _require_frames(picture)
+    video = shape(picture, walk)
     media = [extent.start for extent in extents if extent.kind == "mdat"]
     return Probe(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
@@ -162,34 +158,6 @@ def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int
         case _:
             raise invalid("it has more than one movie header")
     return extent.start, moov
-
-
-def _video(picture: Track, walk: Walk) -> codecs.Video:
-    """What all of its sample descriptions say: ffmpeg begins its filters anew where they change."""
-    video, *others = (codecs.video(entry, walk) for entry in picture.entries)
-    if any(replace(other, profile=video.profile) != video for other in others):
-        raise unhandled("its frames change their size or format on the way")
-    _require_size(video)
-    return video
-
-
-def _require_size(video: codecs.Video) -> None:
-    size = f"{video.width}x{video.height}"
-    if not 0 < video.width * video.height <= _LARGEST:
-        raise invalid(f"it claims to have frames of {size} pixels")
-    if video.width * video.height > MAX_PIXELS:
-        raise unhandled(f"its frames of {size} pixels are larger than is handled")
-    if min(video.width, video.height) < MIN_SIDE:
-        raise unhandled(f"its frames of {size} pixels are less than {MIN_SIDE} wide or high")
-
-
-def _require_frames(picture: Track) -> None:
-    if not picture.samples.count or not picture.samples.seconds:
-        raise invalid("its video track has no frames, or they last no time")
-    if picture.samples.count > max(1.0, MAX_RATE * picture.samples.seconds):
-        raise invalid(f"its video has more than {MAX_RATE} frames a second")
-    if not picture.shown.samples or not picture.shown.seconds:
-        raise unhandled("its edit list shows none of its frames")
 
 
 def _is_c2pa(file: BinaryIO, extent: Extent) -> bool:

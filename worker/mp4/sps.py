@@ -6,8 +6,7 @@ Everything here is read from headers; the decoder has the last word on what the 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from worker.failures import Permanent
-from worker.mp4.boxes import invalid
+from worker.mp4.bits import bits_of, golomb, number, signed, unreadable
 from worker.mp4.colour import Colour
 
 CHROMA = {0: "4:0:0", 1: "4:2:0", 2: "4:2:2", 3: "4:4:4"}
@@ -22,7 +21,6 @@ _PROFILES = {
 }
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _HEAD = 5  # bytes before the first Exp-Golomb number, and at least one of these
-_GOLOMB_BITS = 32
 _MOST_OFFSETS = 255  # of num_ref_frames_in_pic_order_cnt_cycle
 _SMALL_LIST, _LARGE_LIST = 16, 64  # coefficients of a scaling list
 _SMALL_LISTS = 6  # of them come first
@@ -45,10 +43,10 @@ def facts(config: memoryview) -> Facts:
     length = int.from_bytes(config[6:8])
     parameters = bytes(config[8 : 8 + length])
     if not config[5] & 31 or len(parameters) != length or length < _HEAD:
-        raise _unreadable()
+        raise unreadable()
     profile = parameters[1]
-    bits = _bits(parameters[4:].replace(b"\0\0\3", b"\0\0"))
-    _golomb(bits)  # the parameter set's own number
+    bits = bits_of(parameters[4:].replace(b"\0\0\3", b"\0\0"))
+    golomb(bits)  # the parameter set's own number
     depth, chroma = _samples(bits) if profile in _WITH_CHROMA else (8, "4:2:0")
     _pass_counts(bits)
     interlaced = not next(bits, 1)  # frame_mbs_only_flag
@@ -57,10 +55,10 @@ def facts(config: memoryview) -> Facts:
 
 def _samples(bits: Iterator[int]) -> tuple[int, str | None]:
     """Bit depth and chroma, past all that follows these in profiles that have them."""
-    chroma = CHROMA.get(_golomb(bits))
+    chroma = CHROMA.get(golomb(bits))
     if chroma == "4:4:4":
         next(bits, 0)
-    depth = 8 + max(_golomb(bits), _golomb(bits))
+    depth = 8 + max(golomb(bits), golomb(bits))
     next(bits, 0)  # transform bypass
     if next(bits, 0):
         for number in range(12 if chroma == "4:4:4" else 8):
@@ -73,28 +71,28 @@ def _pass_list(bits: Iterator[int], size: int) -> None:
     """A scaling list (7.3.2.1.1.1), which ends early where the next scale is 0."""
     scale = 8
     for _ in range(size):
-        scale = (scale + _signed(bits)) % 256
+        scale = (scale + signed(bits)) % 256
         if not scale:
             return
 
 
 def _pass_counts(bits: Iterator[int]) -> None:
     """From log2_max_frame_num_minus4 to pic_height_in_map_units_minus1."""
-    _golomb(bits)
-    order = _golomb(bits)
+    golomb(bits)
+    order = golomb(bits)
     if not order:
-        _golomb(bits)
+        golomb(bits)
     elif order == 1:
         next(bits, 0)
-        _golomb(bits), _golomb(bits)
-        offsets = _golomb(bits)
+        golomb(bits), golomb(bits)
+        offsets = golomb(bits)
         if offsets > _MOST_OFFSETS:
-            raise _unreadable()
+            raise unreadable()
         for _ in range(offsets):
-            _golomb(bits)
-    _golomb(bits)
+            golomb(bits)
+    golomb(bits)
     next(bits, 0)  # gaps in frame numbers
-    _golomb(bits), _golomb(bits)
+    golomb(bits), golomb(bits)
 
 
 def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
@@ -104,48 +102,17 @@ def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
     next(bits, 0)
     if next(bits, 0):
         for _ in range(4):  # cropping
-            _golomb(bits)
+            golomb(bits)
     if not next(bits, 0):
         return Colour()
-    if next(bits, 0) and _number(bits, 8) == _ANY_SHAPE:
-        _number(bits, 32)
+    if next(bits, 0) and number(bits, 8) == _ANY_SHAPE:
+        number(bits, 32)
     if next(bits, 0):
         next(bits, 0)  # overscan
     if not next(bits, 0):
         return Colour()
-    _number(bits, 4)  # format and range
+    number(bits, 4)  # format and range
     if not next(bits, 0):
         return Colour()
-    primaries, transfer, matrix = (_number(bits, 8) for _ in range(3))
+    primaries, transfer, matrix = (number(bits, 8) for _ in range(3))
     return Colour(primaries=primaries, transfer=transfer, matrix=matrix)
-
-
-def _number(bits: Iterator[int], size: int) -> int:
-    value = 0
-    for _ in range(size):
-        value = value << 1 | next(bits, 0)
-    return value
-
-
-def _bits(data: bytes) -> Iterator[int]:
-    return (byte >> shift & 1 for byte in data for shift in range(7, -1, -1))
-
-
-def _golomb(bits: Iterator[int]) -> int:
-    """An unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1), of at most 32 bits."""
-    zeros = 0
-    while not (bit := next(bits, None)):
-        zeros += 1
-        if bit is None or zeros >= _GOLOMB_BITS:
-            raise _unreadable()
-    return (1 << zeros) + _number(bits, zeros) - 1
-
-
-def _signed(bits: Iterator[int]) -> int:
-    """A signed Exp-Golomb number (9.1.1)."""
-    value = _golomb(bits)
-    return (value + 1) // 2 if value & 1 else -(value // 2)
-
-
-def _unreadable() -> Permanent:
-    return invalid("its H.264 track has no readable parameter set")
