@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from tests.job_factories import VIDEO
-from tests.media_factories import clip, ffmpeg, tags
+from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, JobState, Json
 from worker.layout import SOURCE, work_key
@@ -16,6 +16,9 @@ from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 
+_TRACKS = (*("-map", "0:v") * 9, "-c", "copy")
+_LONG = ("-vf", "setpts=PTS*1400", "-fps_mode", "vfr", "-c:v", "libx264", "-an")
+_LARGE = ("-vf", "scale=4608:2592", "-frames:v", "1", "-c:v", "libx264", "-preset", "ultrafast")
 _BARE = ("-map", "0:v", "-f", "mov", "-c:v")
 
 
@@ -49,6 +52,12 @@ def transcoded(source: Path, storage: Storage, records: Records) -> dict[str, Js
         (("-c:v", "libvpx-vp9", "-f", "webm"), ("video-2.webm", "video/webm", "WebM")),
         (("-f", "gif"), ("image-1.gif", "image/gif", "GIF")),
         (("-vn", "-f", "mp4"), ("video-2.mp4", "video/mp4", "no video track")),
+        (("-f", "mpegts"), ("video-2.ts", "video/mp2t", "transport stream")),
+        (("-f", "mpeg"), ("video-2.mpg", "video/mpeg", "program stream")),
+        (("-f", "asf"), ("video-2.asf", "video/x-ms-asf", "Windows Media")),
+        ((*_TRACKS, "-f", "mp4"), ("video-2.mp4", "video/mp4", "9 tracks")),
+        ((*_LONG, "-f", "mp4"), ("video-2.mp4", "video/mp4", "at most 600 s")),
+        ((*_LARGE, "-f", "mp4"), ("video-2.mp4", "video/mp4", "4608x2592")),
     ],
 )
 def test_it_is_published(
@@ -66,3 +75,14 @@ def test_it_is_published(
     data = storage.read(work_key("job-1", name)) or b""
     assert hashlib.sha256(data).hexdigest() == files[name]["sha256"]
     assert files[name].get("tagged") or source.read_bytes() == data
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_whatever_is_not_handled(name: str, records: Records, tmp_path: Path) -> None:
+    """All that the preflight lets be is published, whatever else is wrong with it."""
+    make, words = UNSUPPORTED[name]
+    source, storage = tmp_path / "source", Storage.open(str(tmp_path / "storage"))
+    source.write_bytes(make())
+    outputs = transcoded(source, storage, records)
+    assert words in cast(str, outputs["reason"])
+    assert 2 == len(cast(dict[str, Json], outputs["files"]))

@@ -196,6 +196,19 @@ def endless(request: Request) -> None:
         request.send(b"%x\r\n%s\r\n" % (len(start), start))
 
 
+@pytest.mark.parametrize(
+    "head", [b"RIFF\0\0\0\0AVI LIST", (b"\x47" + bytes(187)) * 3, b"\0\0\x01\xba\x44"]
+)
+def test_films_that_are_not_read(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, head: bytes
+) -> None:
+    """Whatever begins as a film is paid for, and kept."""
+    body = head + bytes(1000)
+    cdn.answers(plain(200, body))
+    make().fetch(cdn.url(), put(storage), expect="media")
+    assert body == storage.read("clip")
+
+
 def short_of_announced(request: Request) -> None:
     request.head(200, {"Content-Length": 10_000_000})
 

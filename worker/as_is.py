@@ -12,7 +12,7 @@ from worker.download import Downloader
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
 from worker.layout import work_key
-from worker.media_type import HEAD_BYTES, sniff
+from worker.media_type import FILM_BYTES, film, sniff
 from worker.outputs import OTHER, File, files_of, named
 from worker.result import video_address
 from worker.step import Outcome
@@ -95,7 +95,9 @@ def _embedded(file: File) -> bytes:
 def kept(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
     """What the record holds of a video that is published as it is, which is in storage then."""
     with source.open("rb") as file:
-        media = sniff(file.read(HEAD_BYTES)) or OTHER
+        head = file.read(FILM_BYTES)
+        other = film(head)
+        media = sniff(head) or (other[1] if other else OTHER)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     family = "file" if media is OTHER else media.family

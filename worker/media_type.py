@@ -8,6 +8,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
+FILM_BYTES = 512  # two packets of a transport stream and the first byte of the third
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,30 @@ def formats(families: frozenset[str]) -> str:
     return ", ".join(name for name, media in BY_EXTENSION.items() if media.family in families)
 
 
+# Films that nothing here reads: no input of fal's, and of a result published as they are.
+_FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
+    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film", MediaType("video/x-msvideo", "avi")),
+    (re.compile(rb"FLV\x01"), "a Flash film", MediaType("video/x-flv", "flv")),
+    (
+        re.compile(rb"(\x47.{187}){2}\x47", re.DOTALL),
+        "an MPEG transport stream",
+        MediaType("video/mp2t", "ts"),
+    ),
+    (re.compile(rb"\0\0\x01\xba"), "an MPEG program stream", MediaType("video/mpeg", "mpg")),
+    (
+        re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+        "a Windows Media file",
+        MediaType("video/x-ms-asf", "asf"),
+    ),
+    (
+        re.compile(rb"....(moov|mdat|wide|free|skip|pnot)", re.DOTALL),
+        "an old QuickTime film",
+        MOV,
+    ),
+)
 TEXT, BINARY = MediaType("text/plain", "txt"), MediaType("application/octet-stream", "bin")
 _OTHERS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
+    *_FILMS,
     (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP picture", MediaType("image/bmp", "bmp")),
     (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture", MediaType("image/tiff", "tiff")),
     (
@@ -71,13 +94,18 @@ _OTHERS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
         "a HEIC picture",
         MediaType("image/heic", "heic"),
     ),
-    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film", MediaType("video/x-msvideo", "avi")),
     (re.compile(rb"%PDF-"), "a PDF", MediaType("application/pdf", "pdf")),
     (re.compile(rb"PK\x03\x04"), "a ZIP archive", MediaType("application/zip", "zip")),
 )
 _ANY_BY_EXTENSION = BY_EXTENSION | {
     media.extension: media for media in (*(media for *_, media in _OTHERS), TEXT, BINARY)
 }
+
+
+def film(head: bytes) -> tuple[str, MediaType] | None:
+    """Name and type of a film that begins with `head` (FILM_BYTES), and that is not read."""
+    found = ((words, media) for signature, words, media in _FILMS if signature.match(head))
+    return next(found, None)
 
 
 def described(head: bytes) -> str:

@@ -10,9 +10,8 @@ import httpx
 from worker.download import answer
 from worker.download.attempt import Attempt, Cut
 from worker.failures import Permanent, Transient
-from worker.media_type import sniff
+from worker.media_type import FILM_BYTES, film, sniff
 
-FTYP_BYTES = 8
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 Progress = Callable[[int, int | None], None]
@@ -105,7 +104,7 @@ class Transfer:
                 yield self._taken(chunk)
                 continue
             head += chunk
-            if len(head) >= FTYP_BYTES:
+            if len(head) >= FILM_BYTES:
                 self._check_media(head)
                 yield self._taken(head)
                 head = None
@@ -128,7 +127,7 @@ class Transfer:
 
     def _check_media(self, head: bytes) -> None:
         """An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3."""
-        if head[4:FTYP_BYTES] != b"ftyp" and sniff(head) is None:
+        if head[4:8] != b"ftyp" and sniff(head) is None and film(head) is None:
             raise Permanent(
                 "download_not_media",
                 f"what {self.attempt.host} sent does not begin as an image, sound or video",

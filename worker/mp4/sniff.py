@@ -2,6 +2,7 @@
 
 import re
 
+from worker.media_type import film
 from worker.mp4.boxes import invalid, unhandled
 
 _TEXTS = (
@@ -16,14 +17,8 @@ _TEXTS = (
 )
 _MEDIA = (
     (re.compile(rb"\x1a\x45\xdf\xa3"), "a Matroska or WebM file"),
-    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI file"),
     (re.compile(rb"RIFF....WAVE|ID3|fLaC|OggS", re.DOTALL), "an audio file"),
     (re.compile(rb"RIFF....WEBP|\x89PNG|\xff\xd8\xff|GIF8", re.DOTALL), "a still or GIF picture"),
-    (re.compile(rb"FLV\x01"), "a Flash video"),
-    (re.compile(rb"(\x47.{187}){2}\x47", re.DOTALL), "an MPEG transport stream"),
-    (re.compile(rb"\0\0\x01\xba"), "an MPEG program stream"),
-    (re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), "a Windows Media file"),
-    (re.compile(rb"....(moov|mdat|wide|free|skip|pnot)", re.DOTALL), "an old QuickTime film"),
 )
 _STILLS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 
@@ -39,6 +34,8 @@ def require_mp4(head: bytes) -> None:
         if head[8:12] in _STILLS:
             raise unhandled("it is a still picture, not an MP4 video")
         return
+    if other := film(head):
+        raise unhandled(f"it is {other[0]}, not an MP4 video")
     for pattern, name in _MEDIA:
         if pattern.match(head):
             raise unhandled(f"it is {name}, not an MP4 video")
