@@ -203,3 +203,21 @@ def test_honestly_beyond_the_bounds(bounds: str, tmp_path: Path) -> None:
         rendered(path, "1", 605, *_X264, "-an", "-f", "mp4")
     with pytest.raises(Unhandled, match=r"605 s long|9 tracks"):
         probe(path)
+
+
+def test_a_part_of_a_long_frame(real: Ffmpeg, tmp_path: Path) -> None:
+    """ffmpeg shows no part of a frame: what is left of the first one is no reason to fail."""
+    options = ("-c:v", "mpeg4", "-g", "100", "-c:a", "aac", "-f", "mp4")
+    source = rendered(tmp_path / "whole", "2", 4, *options)
+    ffmpeg("-ss", "1.1", "-i", str(source), "-c", "copy", "-f", "mp4", str(tmp_path / "cut"))
+    made = delivered(tmp_path / "cut", tmp_path / "into", real)
+    assert 0.3 < made.source.duration - made.probe.duration < made.source.longest
+    assert made.source.shown_frames == made.probe.frames
+
+
+def test_fragments_with_hidden_frames(tmp_path: Path) -> None:
+    """ffmpeg would show what the edit list hides of them."""
+    flags = ("-movflags", "frag_keyframe+delay_moov", "-f", "mp4")
+    ffmpeg("-ss", "0.5", "-i", str(clip("keyed")), "-c", "copy", *flags, str(tmp_path / "cut"))
+    with pytest.raises(Unhandled, match="hides frames"):
+        probe(tmp_path / "cut")

@@ -8,6 +8,8 @@ from worker.mp4 import Probe, intact, probe
 from worker.pictures import size_of
 from worker.profiles import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
+_LONGEST_EDGE = 1.0  # seconds
+
 
 def unproven(sentence: str) -> Permanent:
     """The failure of an output that is wrong although ffmpeg ended well."""
@@ -86,21 +88,23 @@ def _light(made: Probe, name: str) -> dict[str, bool]:
 
 
 def _whole(made: Probe, source: Probe) -> dict[str, bool]:
+    # ffmpeg shows no part of a frame: one at an edge of what is shown is there whole, or not.
+    edge = min(source.longest, _LONGEST_EDGE)
     sound, heard = made.audio_seconds or 0.0, source.audio_seconds or 0.0
     return {
         f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": _near(
-            made.duration, source.duration
+            made.duration, source.duration, edge
         ),
         "its audio is lost": (made.audio is None) == (source.audio is None),
         f"its audio lasts {sound:.2f} s, not {heard:.2f} s": _near(sound, heard),
-        "picture and sound begin apart": _near(made.lead, source.lead),
+        "picture and sound begin apart": _near(made.lead, source.lead, edge),
         "it has no frames to speak of": 2 * made.frames >= source.shown_frames,
         "it is in fragments": not made.fragmented,
     }
 
 
-def _near(made: float, source: float) -> bool:
-    return abs(made - source) <= max(0.2, 0.02 * source)
+def _near(made: float, source: float, edge: float = 0.0) -> bool:
+    return abs(made - source) <= max(0.2, 0.02 * source, edge)
 
 
 def _probed(path: Path) -> Probe:

@@ -15,13 +15,14 @@ MAX_EDITS = 256  # entries of an edit list
 class Shown:
     """What is shown of a track: from when on and how long, in seconds, and how many samples.
 
-    `parts`: how many edits show something.
+    `parts`: how many edits show something. `hidden`: samples before the first of them.
     """
 
     start: float
     seconds: float
     samples: int
     parts: int = 1
+    hidden: int = 0
 
 
 def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
@@ -35,7 +36,7 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = held.times[0] / timescale if held.times else 0.0
         return Shown(start=start, seconds=held.seconds, samples=held.count)
-    waiting, ticks, samples, parts = 0, 0, 0, 0
+    waiting, ticks, samples, parts, hidden = 0, 0, 0, 0, 0
     edits = list(_edits(elst))
     for lasting, begins, rate in edits:
         if begins < 0:
@@ -46,6 +47,7 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
         if not rate and len(edits) > 1:
             raise unhandled("its edit list holds a picture")
         parts += 1
+        hidden = hidden if parts > 1 else bisect_left(held.times, begins)
         # An edit of no length lasts to the end: fragments come after it was written.
         end = begins + round(lasting * timescale / clock) if lasting else held.ends
         samples += bisect_left(held.times, end) - bisect_left(held.times, begins)
@@ -55,6 +57,7 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
         seconds=seconds(ticks, timescale),
         samples=max(0, samples),
         parts=parts,
+        hidden=hidden,
     )
 
 

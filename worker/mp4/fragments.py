@@ -21,6 +21,7 @@ class Fragments:
         self._ends = dict.fromkeys(timescales, 0)
         self._times = {track: array("q") for track in timescales}
         self._last = dict.fromkeys(timescales, -1)  # when the last sample so far is decoded
+        self._longest = dict.fromkeys(timescales, 0)
         self._stalled: set[int] = set()
 
     def add(self, moof: Box) -> None:
@@ -63,6 +64,7 @@ class Fragments:
             deltas if flags & 0x100 else repeat(default, count), initial=self._ends[track]
         )
         self._times[track].extend(map(add, decoded, self._shifts(trun, at, track)))
+        self._longest[track] = max(self._longest[track], *deltas, 0)
         if self._ends[track] <= self._last[track]:
             self._stalled.add(track)
         self._ends[track] += ticks
@@ -84,6 +86,7 @@ class Fragments:
         times = sorted(chain(held.times, self._times[track]))
         return Samples(
             count=held.count + self._counts[track],
+            longest=max(held.longest, self._longest[track]),
             seconds=held.seconds + seconds(self._ticks[track], self._timescales[track]),
             times=times,
             ends=max(held.ends, self._ends[track] + (times[0] if times else 0)),

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from worker.mp4 import codecs, places
 from worker.mp4.boxes import Box, Extent, Walk, invalid, unhandled
 from worker.mp4.colour import Colour
+from worker.mp4.numbers import seconds
 from worker.mp4.picture import shape
 from worker.mp4.sniff import require_mp4
 from worker.mp4.tracks import tracks_of
@@ -27,6 +28,7 @@ class Probe:
     `audio_pieced` say why packets do not play one after the other as they are, None where they do.
     `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
     `audio_start`; of `frames` they show `shown_frames`. Those of audio are None without it.
+    `longest`: seconds that the longest frame lasts.
     """
 
     major_brand: str
@@ -49,6 +51,7 @@ class Probe:
     frames: int
     shown_frames: int
     fps: float
+    longest: float
     faststart: bool
     fragmented: bool
     has_c2pa: bool
@@ -114,6 +117,8 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     if sound and not sound.shown.samples:
         sound = None
     video = shape(picture, walk)
+    if fragmented and picture.shown.hidden:
+        raise unhandled("its edit list hides frames of fragments")  # which ffmpeg shows
     media = [extent.start for extent in extents if extent.kind == "mdat"]
     return Probe(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
@@ -136,6 +141,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         frames=picture.samples.count,
         shown_frames=picture.shown.samples,
         fps=picture.samples.count / picture.samples.seconds,
+        longest=seconds(picture.samples.longest, picture.timescale),
         faststart=bool(media) and moov_at < media[0],
         fragmented=fragmented,
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),

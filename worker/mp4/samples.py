@@ -21,13 +21,14 @@ from worker.mp4.numbers import bound, numbers, seconds, within
 class Samples:
     """What a track holds: how many samples, and how many seconds they last together.
 
-    `times` are those at which they are composed, in order, and `ends` is when the last of them
-    ends, in ticks of the track's clock. `stalled`: one of a fragment is decoded no later than the
-    one before it.
+    `longest` is the longest of them, `times` are those at which they are composed, in order, and
+    `ends` is when the last of them ends, in ticks of the track's clock. `stalled`: one of a
+    fragment is decoded no later than the one before it.
     """
 
     count: int
     seconds: float
+    longest: int
     times: Sequence[int]
     ends: int
     stalled: bool = False
@@ -68,7 +69,8 @@ def table(stbl: Box, timescale: int, media: Sequence[Span], length: int) -> Samp
     lasting = seconds(ticks, timescale)
     composed = _composed(counts, deltas, shifts)
     ends = max(composed[0] + ticks, composed[-1] + deltas[-1]) if composed else 0
-    return Samples(count=count, seconds=lasting, times=composed, ends=ends)
+    longest = max(deltas, default=0)
+    return Samples(count=count, seconds=lasting, longest=longest, times=composed, ends=ends)
 
 
 def _shifts(ctts: Box | None, timescale: int, count: int) -> Iterable[int] | None:

@@ -23,6 +23,7 @@ class Track:
     """One track: its sample descriptions, degrees clockwise, samples, and what of them is shown."""
 
     handler: str
+    timescale: int
     entries: tuple[Box, ...]
     rotation: int
     samples: Samples
@@ -64,7 +65,8 @@ def tracks_of(
         if fragments:
             held = fragments.joined(_track_id(trak), held)
         _require_length(held, timescale, claims[-1])
-        tracks.append(_track(trak, walk, held, shown(trak, clock, timescale, held)))
+        edited = shown(trak, clock, timescale, held)
+        tracks.append(_track(trak, walk, timescale, held, edited))
     if max(claims) > MAX_SECONDS:
         raise invalid(f"it claims to be longer than {MAX_SECONDS:g} s, and its samples are not")
     if any(track.shown.seconds > MAX_SECONDS for track in tracks):
@@ -111,13 +113,14 @@ def _fragments(
     return fragments
 
 
-def _track(trak: Box, walk: Walk, held: Samples, shown: Shown) -> Track:
+def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: Shown) -> Track:
     _require_self_contained(trak.find("mdia", "minf", "dinf", "dref"), walk)
     entries = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])
     if not entries:
         raise invalid("one of its tracks has no sample description")
     return Track(
         handler=bytes(trak.need("mdia", "hdlr").body[8:12]).decode("latin-1"),
+        timescale=timescale,
         entries=entries,
         rotation=_rotation(trak.need("tkhd")),
         samples=held,
