@@ -62,15 +62,19 @@ def test_a_sample_as_long_as_the_clip(kind: str, real: Ffmpeg, tmp_path: Path) -
     assert packets(source, "v:0") == packets(made.video, "v:0")
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_one_picture_for_a_long_time(codec: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """A still picture with 20 s of sound is delivered with all that is made of it."""
+@pytest.mark.parametrize(
+    ("codec", "seconds", "frames"), [("libx264", 20, 1), ("libx265", 20, 1), ("libx265", 580, 2)]
+)
+def test_one_picture_for_a_long_time(
+    codec: str, seconds: int, frames: int, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """A still picture with sound is delivered with all that is made of it: no gap is filled."""
     options = ("-c:v", codec, "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4")
-    source = rendered(tmp_path / "source", "1/20", 20, *options)
-    assert (1, 20.0) == (probe(source).frames, probe(source).duration)
+    source = rendered(tmp_path / "source", f"{frames}/{seconds}", seconds, *options)
+    assert (frames, float(seconds)) == (probe(source).frames, probe(source).duration)
     made = delivered(source, tmp_path / "into", real, _ALL)
-    assert 1 == made.probe.frames
-    assert pytest.approx(20.0, abs=0.1) == made.probe.audio_seconds
+    assert frames == made.probe.frames
+    assert pytest.approx(seconds, abs=0.1) == made.probe.audio_seconds
 
 
 def test_pcm_costs_nothing(real: Ffmpeg, tmp_path: Path) -> None:
