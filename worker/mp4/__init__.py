@@ -2,12 +2,13 @@
 
 from worker.mp4.boxes import Unhandled
 from worker.mp4.colour import Colour, container_colour
+from worker.mp4.facts import Probe
 from worker.mp4.moves import NotRewritable
 from worker.mp4.nal import intact
 from worker.mp4.numbers import MAX_SECONDS
 from worker.mp4.packet import credentials_of
 from worker.mp4.picture import MAX_PIXELS
-from worker.mp4.probe import Probe, has_c2pa, probe
+from worker.mp4.probe import has_c2pa, probe
 from worker.mp4.rewrite import Stamp, rewrite
 from worker.mp4.tags import others as other_tags
 from worker.mp4.tags import read as read_tags

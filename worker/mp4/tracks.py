@@ -10,12 +10,11 @@ from worker.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unhandled
 from worker.mp4.chunks import spans
 from worker.mp4.edits import Shown, shown
 from worker.mp4.fragments import Fragments
-from worker.mp4.numbers import MAX_SECONDS, bound, seconds
+from worker.mp4.lengths import require_length, require_shown
+from worker.mp4.numbers import bound, seconds
 from worker.mp4.samples import Samples, listed, table
 
 MAX_TRACKS = 8
-_LONGEST = 6 * 3600  # seconds of what may be meant so
-_ALIKE = (0.9, 1.1)  # what a header claims of what is there, where it tells the truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +63,10 @@ def tracks_of(
         held = table(trak.need("mdia", "minf", "stbl"), timescale, media, length)
         if fragments:
             held = fragments.joined(_track_id(trak), held)
-        _require_length(held, timescale, claims[-1])
+        require_length(held, timescale, claims[-1])
         edited = shown(trak, clock, timescale, held)
         tracks.append(_track(trak, walk, timescale, held, edited))
-    if max(claims) > MAX_SECONDS:
-        raise invalid(f"it claims to be longer than {MAX_SECONDS:g} s, and its samples are not")
-    if any(track.shown.seconds > MAX_SECONDS for track in tracks):
-        raise unhandled(f"its edit list shows more than {MAX_SECONDS:g} s")
+    require_shown(max(claims), (track.shown for track in tracks))
     return tracks, fragments is not None or moov.find("mvex") is not None
 
 
@@ -79,19 +75,6 @@ def _require_few(traks: Sequence[Box]) -> None:
         if len({_track_id(trak) for trak in traks}) < len(traks):
             raise invalid("two of its tracks have the same number")
         raise unhandled(f"it has {len(traks)} tracks; at most {MAX_TRACKS} are handled")
-
-
-def _require_length(held: Samples, timescale: int, claimed: float) -> None:
-    """Return if the samples last no longer than is handled, with all gaps between them."""
-    first = held.times[0] if held.times else 0
-    lasting = max(held.seconds, (held.ends - first) / timescale)
-    if lasting <= MAX_SECONDS:
-        return
-    if claimed and not _ALIKE[0] <= claimed / lasting <= _ALIKE[1]:
-        raise invalid(f"its samples are longer than {MAX_SECONDS:g} s, and longer than it claims")
-    if lasting > _LONGEST:
-        raise invalid(f"it claims to be {lasting:.0f} s long")
-    raise unhandled(f"it is {lasting:.0f} s long; at most {MAX_SECONDS:g} s are handled")
 
 
 def _fragments(
