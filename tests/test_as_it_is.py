@@ -11,6 +11,7 @@ from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.ffmpeg import Ffmpeg
 from worker.jobs import Job, JobState, Json
 from worker.layout import SOURCE, work_key
+from worker.media_type import film
 from worker.progress import Progress
 from worker.records import Records
 from worker.steps import TranscodeTag
@@ -86,3 +87,9 @@ def test_whatever_is_not_handled(name: str, records: Records, tmp_path: Path) ->
     outputs = transcoded(source, storage, records)
     assert words in cast(str, outputs["reason"])
     assert 2 == len(cast(dict[str, Json], outputs["files"]))
+
+
+@pytest.mark.parametrize("head", [b"The wide road", b"so skip it", b"\0\0\1\0"])
+def test_what_is_no_film(head: bytes) -> None:
+    """Words of a text that stand where a box would have its name make no film of it."""
+    assert film(head) is None

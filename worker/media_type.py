@@ -79,7 +79,7 @@ _FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
         MediaType("video/x-ms-asf", "asf"),
     ),
     (
-        re.compile(rb"....(moov|mdat|wide|free|skip|pnot)", re.DOTALL),
+        re.compile(rb"[\0-\x08]...(moov|mdat|wide|free|skip|pnot)", re.DOTALL),
         "an old QuickTime film",
         MOV,
     ),
