@@ -75,7 +75,7 @@ def _preview(made: Probe, asked: Preview, source: Probe) -> None:
             f"{asked.file} lasts {made.duration:.2f} s, not {lasting:.2f} s": abs(
                 made.duration - lasting
             )
-            <= 2 / asked.fps,
+            <= max(2 / asked.fps, _edge(source)),
             **_light(made, asked.file),
             f"{asked.file} has sound": made.audio is None,
             f"{asked.file} is wider than {asked.width} pixels": made.width <= asked.width,
@@ -88,8 +88,7 @@ def _light(made: Probe, name: str) -> dict[str, bool]:
 
 
 def _whole(made: Probe, source: Probe) -> dict[str, bool]:
-    # ffmpeg shows no part of a frame: one at an edge of what is shown is there whole, or not.
-    edge = min(source.longest, _LONGEST_EDGE)
+    edge = _edge(source)
     sound, heard = made.audio_seconds or 0.0, source.audio_seconds or 0.0
     return {
         f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": _near(
@@ -101,6 +100,11 @@ def _whole(made: Probe, source: Probe) -> dict[str, bool]:
         "it has no frames to speak of": 2 * made.frames >= source.shown_frames,
         "it is in fragments": not made.fragmented,
     }
+
+
+def _edge(source: Probe) -> float:
+    """Seconds that may miss: ffmpeg shows a frame of which an edit shows a part whole, or not."""
+    return min(source.longest, _LONGEST_EDGE)
 
 
 def _near(made: float, source: float, edge: float = 0.0) -> bool:
