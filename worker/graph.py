@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from worker.mp4 import Probe
+from worker.mp4.probe import MIN_SIDE
 from worker.plan import Plan
 from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
 from worker.storyboard import sampled
@@ -16,6 +17,10 @@ from worker.tone import assumed, sdr
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
 _DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"  # each frame that is two fields
+_LONGEST = 8192  # pixels a side: SVT-AV1 takes 8704 lines, and hardware decodes no more
+# Times its width a small output may be high: a JPEG has 65500 pixels a side at most, and a sprite
+# is five tiles high. Screens of phones are 2.2 times as high as wide.
+_TALLEST = 4
 _OVER_BLACK = "premultiply=inplace=1"
 _WITH_ALPHA = frozenset({"ap4h", "ap4x"})  # ProRes 4444 and 4444 XQ
 # Pictures are BT.601 whatever the video is: JFIF's in full range, the others in limited. AVIF says
@@ -102,17 +107,22 @@ def _chains(node: _Node, source: str, numbers: Iterator[int]) -> Iterator[str]:
 
 
 def _scaled(lines: int) -> str:
-    """To this many lines, square pixels, even sizes."""
-    wide = "gte(iw*sar,ih)"
-    width = f"if({wide},round({lines}*iw*sar/ih/2)*2,{lines})"
-    height = f"if({wide},{lines},round({lines}*ih/(iw*sar)/2)*2)"
+    """To this many lines, square pixels, even sizes; squeezed where it would be too long."""
+    wide, longest = "gte(iw*sar,ih)", f"min({_LONGEST // 2},"
+    width = f"if({wide},{longest}round({lines}*iw*sar/ih/2))*2,{lines})"
+    height = f"if({wide},{lines},{longest}round({lines}*ih/(iw*sar)/2))*2)"
     return f"scale=w='{width}':h='{height}':flags=bicubic,setsar=1"
 
 
 def _narrowed(width: int) -> str:
-    """To at most this many pixels across, square pixels, even sizes."""
-    across = f"max(2,trunc(min({width},iw*sar)/2)*2)"
-    return f"scale=w='{across}':h='max(2,trunc(ow*ih/(iw*sar)/2)*2)'"
+    """To at most this many pixels across, square pixels, even sizes; squeezed where extreme."""
+    across = f"min({width},min(iw*sar,{_TALLEST * width}*iw*sar/ih))"
+    return f"scale=w='max({MIN_SIDE},trunc({across}/2)*2)':h='{_height(width)}'"
+
+
+def _height(width: int) -> str:
+    """Of a picture whose width is chosen already: what belongs to it, within the bounds."""
+    return f"clip(trunc(ow*ih/(iw*sar)/2)*2,{MIN_SIDE},{_TALLEST * width})"
 
 
 def _frame(plan: Plan, still: Still | Blur) -> str:
@@ -123,6 +133,5 @@ def _frame(plan: Plan, still: Still | Blur) -> str:
 
 
 def _tile(source: Probe, board: Storyboard) -> str:
-    height = "max(2,trunc(ow*ih/(iw*sar)/2)*2)"
-    fit = f"scale=w={board.width}:h='{height}':{_COLOURS['mjpeg']}"
+    fit = f"scale=w={board.width}:h='{_height(board.width)}':{_COLOURS['mjpeg']}"
     return f"{sampled(board, source.ends)},{fit}"

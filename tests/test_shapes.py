@@ -1,0 +1,67 @@
+"""worker.graph: clips of extreme shapes have all outputs that others have."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.media_factories import ffmpeg, tags
+from worker.ffmpeg import Ffmpeg
+from worker.media import Delivery, deliver
+from worker.mp4 import probe
+from worker.pictures import size_of
+from worker.profiles import Profile
+
+ALL = "original+720p+360p+av1+webp+avif+preview+storyboard+blurhash+hls"
+
+
+@pytest.fixture(scope="module")
+def real() -> Ffmpeg:
+    """The ffmpeg that the product would find."""
+    return Ffmpeg.find(None)
+
+
+def delivered(picture: str, directory: Path, program: Ffmpeg, asked: str = ALL) -> Delivery:
+    """The outputs of a few frames of such a size, and pixels of such a shape."""
+    size, _, shape = picture.partition(" ")
+    source = directory / "source.mp4"
+    frames = ("-f", "lavfi", "-i", f"testsrc2=s={size}:r=12:d=0.5", "-vf", f"setsar={shape or 1}")
+    ffmpeg(*frames, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(source))
+    profile = Profile.parse(asked)
+    return deliver(source, directory / "into", tags(), ffmpeg=program, profile=profile)
+
+
+@pytest.mark.parametrize(
+    ("picture", "preview", "sprite", "poster"),
+    [
+        ("1920x80", (320, 16), (800, 80), (1280, 52)),
+        ("3840x176", (320, 16), (800, 80), (1280, 58)),
+        ("16x4096", (16, 1280), (800, 3200), (16, 4096)),
+        ("16x6000", (16, 1280), (800, 3200), (16, 5120)),
+        ("64x2048", (40, 1280), (800, 3200), (64, 2048)),
+        ("360x780", (320, 692), (800, 1730), (360, 780)),
+        ("320x180 1/30", (74, 1248), (800, 3200), (16, 270)),
+    ],
+)
+def test_small_outputs_are_within_bounds(
+    picture: str,
+    preview: tuple[int, int],
+    sprite: tuple[int, int],
+    poster: tuple[int, int],
+    *,
+    real: Ffmpeg,
+    tmp_path: Path,
+) -> None:
+    """No side has fewer than 16 pixels, and nothing is more than four times as high as wide."""
+    made = delivered(picture, tmp_path, real)
+    small = probe(made.video.with_name("preview.mp4"))
+    assert preview == (small.width, small.height)
+    assert sprite == size_of(made.video.with_name("storyboard.jpg"))
+    for name in ("poster.jpg", "poster.webp", "poster.avif"):
+        assert poster == size_of(made.video.with_name(name)), name
+
+
+def test_a_rendition_is_no_longer_than_encoders_take(real: Ffmpeg, tmp_path: Path) -> None:
+    """Pixels that are said to be 60 times as high as wide make no frame of 21600 pixels."""
+    made = delivered("640x640 1/60", tmp_path, real, "original+360p")
+    small = probe(made.video.with_name("video-360p.mp4"))
+    assert (360, 8192) == (small.width, small.height)
