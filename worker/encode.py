@@ -13,6 +13,9 @@ _ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
 # Frames keep the times they have: some builds fill gaps, and a late start, with copies.
 _AS_TIMED = ("-fps_mode", "vfr")
+# Else a clock ticks once a frame, of a rate that is guessed. Frames of all usual rates last a whole
+# number of these ticks: 24, 25, 30, 60, and these by 1.001.
+_CLOCK = ("-enc_time_base", "1:120000")
 # SVT-AV1 counts its own threads, and takes all processors where none are named.
 _OWN_THREADS = "libsvtav1"
 
@@ -44,7 +47,7 @@ def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     else:
         lines = min(plan.source.lines, plan.lines or plan.source.lines)
         video = ["-map", f"[{VIDEO}]", *H264.options(lines), "-threads", str(ffmpeg.threads)]
-        video += [*_AS_TIMED, *plan.keyframes]
+        video += [*_timed(plan), *plan.keyframes]
     return [*video, *_sound(plan), *_BARE, *_bounds(plan, ffmpeg), "-f", "mp4", VIDEO]
 
 
@@ -55,7 +58,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += [*_AS_TIMED, *plan.keyframes, *_sound(plan)]
+            video += [*_timed(plan), *plan.keyframes, *_sound(plan)]
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
@@ -77,6 +80,17 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
     if still.encoder == _OWN_THREADS:
         return [*encoder, *_threads(still.encoder, ffmpeg), "-f", "avif", still.file]
     return [*encoder, "-update", "1", "-f", "image2", still.file]
+
+
+def _timed(plan: Plan) -> list[str]:
+    """Frames keep their times, and the last one ends when it does in the source.
+
+    ffmpeg takes a frame to last until the next one that is decoded; of frames in another order,
+    and at uneven distances, that is not the next one that is shown.
+    """
+    rest = f"max(1\\,round({plan.source.ends:.6f}/TB)-PTS)"
+    lasting = f"if(DURATION\\,min(DURATION\\,{rest})\\,{rest})"  # SVT-AV1 tells none
+    return [*_AS_TIMED, *_CLOCK, "-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
 
 
 def _sound(plan: Plan) -> list[str]:
