@@ -13,6 +13,10 @@ class Probe:
     is no audio track. `interlaced`: its pictures may be two fields each. `faststart`: the movie
     header comes before the media data.
 
+    Of several sounds `audio` is the one that is enabled, number `audio_track` (from 0) among them,
+    whose edit list hides `audio_hidden` seconds; its `language` is None where it is not told.
+    `left_out` names the tracks that are neither it nor the picture.
+
     `audio` is None as well where no sound of its track is to be heard. `pieced` and
     `audio_pieced` say why packets do not play one after the other as they are, None where they do.
     `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
@@ -36,6 +40,10 @@ class Probe:
     audio: str | None
     audio_seconds: float | None
     audio_start: float | None
+    audio_track: int
+    audio_hidden: float
+    language: str | None
+    left_out: tuple[str, ...]
     start: float
     frames: int
     shown_frames: int

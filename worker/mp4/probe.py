@@ -1,6 +1,7 @@
 """What an MP4 holds, from its headers alone, refused where a decoder should not see it."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,9 +11,11 @@ from worker.mp4.facts import Probe
 from worker.mp4.numbers import seconds
 from worker.mp4.picture import shape
 from worker.mp4.sniff import require_mp4
-from worker.mp4.tracks import tracks_of
+from worker.mp4.tracks import Track, chosen, tracks_of
 
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
+# Handlers of tracks (ISO/IEC 14496-12, 8.4.3), in words.
+_KINDS = {"vide": "video", "soun": "sound", "sbtl": "subtitles", "tmcd": "time code"}
 
 
 def probe(path: Path) -> Probe:
@@ -49,9 +52,8 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     picture = next((track for track in tracks if track.handler == "vide"), None)
     if picture is None:
         raise unhandled("it has no video track")
-    sound = next((track for track in tracks if track.handler == "soun"), None)
-    if sound and not sound.shown.samples:
-        sound = None
+    sounds = [track for track in tracks if track.handler == "soun"]
+    sound = chosen([track for track in sounds if track.shown.samples])
     video = shape(picture, walk)
     if fragmented and picture.shown.hidden:
         raise unhandled("its edit list hides frames of fragments")  # which ffmpeg shows
@@ -73,6 +75,10 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         audio=codecs.audio(sound.entries[0], walk) if sound else None,
         audio_seconds=sound.shown.seconds if sound else None,
         audio_start=sound.shown.start if sound else None,
+        audio_track=sounds.index(sound) if sound else 0,
+        audio_hidden=max(0.0, sound.samples.seconds - sound.shown.seconds) if sound else 0.0,
+        language=sound.language if sound else None,
+        left_out=_named(tracks, picture, sound),
         start=picture.shown.start,
         frames=picture.samples.count,
         shown_frames=picture.shown.samples,
@@ -84,6 +90,20 @@ def _probe(file: BinaryIO, length: int) -> Probe:
         pieced=picture.pieced,
         audio_pieced=sound.pieced if sound else None,
     )
+
+
+def _named(tracks: Sequence[Track], *taken: Track | None) -> tuple[str, ...]:
+    """What the other tracks are, as in "track 3: sound (deu)"."""
+    kept = [id(track) for track in taken]
+    return tuple(
+        f"track {number}: {_kind(track)}" + (f" ({track.language})" if track.language else "")
+        for number, track in enumerate(tracks, 1)
+        if id(track) not in kept
+    )
+
+
+def _kind(track: Track) -> str:
+    return _KINDS.get(track.handler) or "".join(filter(str.isalnum, ascii(track.handler)))
 
 
 def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int, Box]:

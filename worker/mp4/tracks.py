@@ -19,7 +19,11 @@ MAX_TRACKS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One track: its sample descriptions, degrees clockwise, samples, and what of them is shown."""
+    """One track: its sample descriptions, degrees clockwise, samples, and what of them is shown.
+
+    `enabled`: it is meant to be played unless another is chosen. `language` as ISO 639-2/T has it,
+    None where it is not told.
+    """
 
     handler: str
     timescale: int
@@ -27,6 +31,8 @@ class Track:
     rotation: int
     samples: Samples
     shown: Shown
+    enabled: bool
+    language: str | None
 
     @property
     def pieced(self) -> str | None:
@@ -108,7 +114,14 @@ def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: Shown) -
         rotation=_rotation(trak.need("tkhd")),
         samples=held,
         shown=shown,
+        enabled=bool(trak.need("tkhd").u32(0) & 1),
+        language=_language(trak.need("mdia", "mdhd")),
     )
+
+
+def chosen(alike: Sequence[Track]) -> Track | None:
+    """The one of these that a player chooses: the first that is enabled, else the first."""
+    return next((track for track in alike if track.enabled), alike[0] if alike else None)
 
 
 def _require_self_contained(dref: Box | None, walk: Walk) -> None:
@@ -136,3 +149,10 @@ def _rotation(tkhd: Box) -> int:
     if abs(a) >= abs(b):
         return 0 if a >= 0 else 180
     return 90 if b > 0 else 270
+
+
+def _language(mdhd: Box) -> str | None:
+    """Three letters of five bits each (8.4.2); numbers below them are QuickTime's."""
+    packed = int.from_bytes(mdhd.body[(at := 32 if mdhd.body[0] == 1 else 20) : at + 2])
+    letters = "".join(chr((packed >> shift & 31) + 0x60) for shift in (10, 5, 0))
+    return letters if letters.isalpha() and letters != "und" else None
