@@ -93,6 +93,8 @@ def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
         },
         "files": dict(files),
     }
+    if made.source.left_out:
+        record["left_out"] = list(made.source.left_out)
     record["provenance"] = _provenance(made)
     if made.skipped:
         record["skipped"] = list(made.skipped)

@@ -3,6 +3,7 @@
 from worker.conform import audio_reasons
 from worker.ffmpeg import Ffmpeg
 from worker.graph import graph
+from worker.mp4 import Probe
 from worker.plan import Plan
 from worker.profiles import H264, VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.storyboard import FRAMES, LOSSLESS
@@ -97,7 +98,13 @@ def _sound(plan: Plan) -> list[str]:
     if plan.source.audio is None:  # a track of which nothing is heard makes ffmpeg count below 0
         return []
     copied = not audio_reasons(plan.source)
-    return ["-map", "0:a:0?", *(("-c:a", "copy") if copied else _ENCODE_AUDIO)]
+    kept = ("-c:a", "copy") if copied else _ENCODE_AUDIO
+    return ["-map", f"0:a:{plan.source.audio_track}?", *kept, *said_language(plan.source)]
+
+
+def said_language(source: Probe) -> list[str]:
+    """The options that keep the language of its sound: no metadata of a source are taken over."""
+    return ["-metadata:s:a:0", f"language={source.language}"] if source.language else []
 
 
 def _bounds(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from worker import proof
 from worker.cost import Cost
+from worker.encode import said_language
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg
 from worker.hls.playlist import Rung, master_playlist, media_playlist
@@ -36,7 +37,7 @@ def ladder(
         held = probe(video)
         media = into / f"{Path(asked.file).stem}-{held.lines}p.m4s"
         with tempfile.TemporaryDirectory(prefix=".hls-", dir=into) as cwd:
-            outputs = _outputs(held.duration)
+            outputs = _outputs(held)
             fitted = ffmpeg.fitted(held, outputs=1)
             used = fitted.run(outputs, source=video, cwd=Path(cwd), duration=held.duration)
             found = _tagged(Path(cwd, _MADE), media, held, asked, stamp)
@@ -49,12 +50,13 @@ def ladder(
     return files
 
 
-def _outputs(duration: float) -> list[str]:
+def _outputs(held: Probe) -> list[str]:
     # Not by the muxer named hls: after a frame that is shown for long, it shows the next too soon
     # (measured with 9.0 and 5.1: 3 s).
     outputs = ["-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", "-map_metadata", "-1"]
+    outputs += said_language(held)
     outputs += ["-movflags", "+frag_keyframe+delay_moov+default_base_moof+skip_trailer"]
-    outputs += ["-min_frag_duration", str(round(1e6 * duration / _FRAGMENTS))]
+    outputs += ["-min_frag_duration", str(round(1e6 * held.duration / _FRAGMENTS))]
     return [*outputs, "-f", "mp4", _MADE]
 
 
