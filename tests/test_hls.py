@@ -196,16 +196,6 @@ def test_a_frame_that_is_shown_for_long(real: Ffmpeg, tmp_path: Path) -> None:
     assert times(made.video) == pytest.approx(times(beside(made, "hls-180p.m3u8")), abs=0.005)
 
 
-def test_a_clip_that_was_cut_without_encoding(real: Ffmpeg, tmp_path: Path) -> None:
-    """What is decoded and not shown does not count; the first segment is as long as it looks."""
-    source = rendered(tmp_path / "long.mp4", *X264, "-g", "24", "-c:a", "aac", seconds=8.0)
-    cut = tmp_path / "cut.mp4"
-    ffmpeg("-ss", "3.5", "-i", str(source), "-c", "copy", str(cut))
-    made = deliver(cut, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
-    assert ("copy", 120) == (made.method, made.probe.frames)
-    assert [2.5, 2.0] == pytest.approx(lengths(beside(made, "hls-180p.m3u8")), abs=0.05)
-
-
 def test_segments_begin_where_they_are_due(real: Ffmpeg, tmp_path: Path) -> None:
     """Keyframes in between, as cuts make them, move no segment: rungs stay side by side."""
     forced = ("-force_key_frames", "0.5,0.9,1,1.2,1.5,1.7,1.9")
@@ -275,7 +265,7 @@ def test_the_sound_is_named(config: str, codec: str, real: Ffmpeg, tmp_path: Pat
     media.write_bytes(
         data[:at] + esds + box(b"free", bytes(size - len(esds) - 8)) + data[at + size :]
     )
-    assert codec == segmented(media, 2.0).codecs.partition(",")[2]
+    assert codec == segmented(media, 2.0, probe(clip("high"))).codecs.partition(",")[2]
 
 
 @pytest.mark.parametrize("name", ["turned", "tall"])
@@ -326,7 +316,7 @@ def test_damaged_headers_are_refused(seed: int, real: Ffmpeg, tmp_path: Path) ->
             data[at] = rng.choice((0, 1, 0x7F, 0xFF, rng.randrange(256)))
         media.write_bytes(data)
         try:
-            segmented(media, 0.5)
+            segmented(media, 0.5, probe(clip("high")))
         except Permanent:
             refused += 1
     assert refused

@@ -10,7 +10,7 @@ from worker.storyboard import FRAMES, LOSSLESS
 
 __all__ = ["Plan", "command"]
 
-_ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
+ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
 # Frames keep the times they have: some builds fill gaps, and a late start, with copies.
 _AS_TIMED = ("-fps_mode", "vfr")
@@ -48,7 +48,7 @@ def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     else:
         lines = min(plan.source.lines, plan.lines or plan.source.lines)
         video = ["-map", f"[{VIDEO}]", *H264.options(lines), "-threads", str(ffmpeg.threads)]
-        video += [*_timed(plan), *plan.keyframes]
+        video += [*as_timed(plan.source), *keyframes(plan.ladder)]
     return [*video, *_sound(plan), *_BARE, *_bounds(plan, ffmpeg), "-f", "mp4", VIDEO]
 
 
@@ -59,7 +59,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += [*_timed(plan), *plan.keyframes, *_sound(plan)]
+            video += [*as_timed(plan.source), *keyframes(plan.ladder), *_sound(plan)]
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
@@ -83,22 +83,32 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
     return [*encoder, "-update", "1", "-f", "image2", still.file]
 
 
-def _timed(plan: Plan) -> list[str]:
-    """Frames keep their times, and the last one ends when it does in the source.
+def as_timed(source: Probe) -> list[str]:
+    """The options that keep the times of frames which are encoded, and the end of the last."""
+    return [*_AS_TIMED, *_CLOCK, *last_end(source)]
+
+
+def last_end(source: Probe) -> list[str]:
+    """The options that let the last frame end when it does in the source.
 
     ffmpeg takes a frame to last until the next one that is decoded; of frames in another order,
     and at uneven distances, that is not the next one that is shown.
     """
-    rest = f"max(1\\,round({plan.source.ends:.6f}/TB)-PTS)"
+    rest = f"max(1\\,round({source.ends:.6f}/TB)-PTS)"
     lasting = f"if(DURATION\\,min(DURATION\\,{rest})\\,{rest})"  # SVT-AV1 tells none
-    return [*_AS_TIMED, *_CLOCK, "-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
+    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
+
+
+def keyframes(ladder: Hls | None) -> list[str]:
+    """The options that make a keyframe where each segment of the ladder begins."""
+    return ["-force_key_frames", f"expr:gte(t,n_forced*{ladder.seconds})"] if ladder else []
 
 
 def _sound(plan: Plan) -> list[str]:
     if plan.source.audio is None:  # a track of which nothing is heard makes ffmpeg count below 0
         return []
     copied = not audio_reasons(plan.source)
-    kept = ("-c:a", "copy") if copied else _ENCODE_AUDIO
+    kept = ("-c:a", "copy") if copied else ENCODE_AUDIO
     return ["-map", f"0:a:{plan.source.audio_track}?", *kept, *said_language(plan.source)]
 
 

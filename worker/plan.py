@@ -19,11 +19,9 @@ class Plan:
     outputs: tuple[Output, ...]
 
     @property
-    def keyframes(self) -> list[str]:
-        """Options that make a keyframe where each segment of a ladder begins."""
-        ladder = next((output for output in self.outputs if isinstance(output, Hls)), None)
-        every = f"expr:gte(t,n_forced*{ladder.seconds})" if ladder else ""
-        return ["-force_key_frames", every] if every else []
+    def ladder(self) -> Hls | None:
+        """The ladder that is made of the renditions."""
+        return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
     @property
     def boards(self) -> list[Storyboard]:

@@ -15,15 +15,15 @@ _SBR, _PS = 5, 29  # HE-AAC, and its second version
 class Movie:
     """The video track's number, clock, and length prefix of NAL units in bytes.
 
-    `shown_from`: ticks of the clock before which frames are decoded and not shown. `unsaid`:
-    duration, size and flags of a sample whose fragment does not say. `codecs` as RFC 6381 has
-    them, of video and audio.
+    `size`: that of the picture as it is shown, in square pixels. `unsaid`: duration, size and
+    flags of a sample whose fragment does not say. `codecs` as RFC 6381 has them, of video and
+    audio.
     """
 
     number: int
     timescale: int
     prefix: int
-    shown_from: int
+    size: tuple[int, int]
     unsaid: tuple[int, int, int]
     codecs: str
 
@@ -49,7 +49,7 @@ def movie(moov: Box, walk: Walk) -> Movie:
         number=number,
         timescale=timescale,
         prefix=(avcc[4] & 3) + 1,
-        shown_from=_shown_from(picture.find("edts", "elst")),
+        size=_size(picture.need("tkhd")),
         unsaid=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
         codecs=",".join(codecs),
     )
@@ -62,17 +62,12 @@ def _track(moov: Box, handler: bytes) -> Box | None:
     return next(found, None)
 
 
-def _shown_from(elst: Box | None) -> int:
-    """Where the first edit begins that shows anything (ISO/IEC 14496-12, 8.6.6)."""
-    if elst is None:
-        return 0
-    width = 8 if elst.body[0] == 1 else 4
-    stride = 2 * width + 4
-    times = (
-        int.from_bytes(elst.body[at + width : at + 2 * width], signed=True)
-        for at in range(8, len(elst.body) - stride + 1, stride)
-    )
-    return next((time for time in times if time >= 0), 0)
+def _size(tkhd: Box) -> tuple[int, int]:
+    """That of the track (8.3.2), where pixels are square already, either way up."""
+    at = 88 if tkhd.body[0] == 1 else 76
+    width, height = (round(tkhd.u32(place) / (1 << 16)) for place in (at, at + 4))
+    turned = tkhd.u32(at - 36) == 0  # no share of the picture's width lies along the screen's
+    return (height, width) if turned else (width, height)
 
 
 def _configuration(trak: Box, walk: Walk, fields: int, kind: str) -> bytes:

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.hls.segments import Segment, Segmented
-from worker.mp4 import Probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One video in segments: the names of its playlist and media, what it is, what it holds."""
+    """One video in segments: the names of its playlist and media, its rate, what it holds."""
 
     playlist: str
     media: str
-    held: Probe
+    fps: float
     found: Segmented
 
 
@@ -42,13 +41,10 @@ def master_playlist(rungs: Sequence[Rung]) -> str:
     if all(segment.independent for rung in rungs for segment in rung.found.segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     for rung in rungs:
-        held, segments = rung.held, rung.found.segments
-        across, down = held.width, held.height
-        if held.rotation % 180:
-            across, down = down, across
+        segments, (across, down) = rung.found.segments, rung.found.size
         lines.append(
             f"#EXT-X-STREAM-INF:BANDWIDTH={_peak(segments)},AVERAGE-BANDWIDTH={_rate(segments)},"
-            f"RESOLUTION={across}x{down},FRAME-RATE={held.fps:.3f},"
+            f"RESOLUTION={across}x{down},FRAME-RATE={rung.fps:.3f},"
             f'CODECS="{rung.found.codecs}"'
         )
         lines.append(rung.playlist)

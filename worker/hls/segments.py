@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from worker.hls.fragment import Fragment, fragment
 from worker.hls.movie import Movie, movie
+from worker.mp4 import Probe
 from worker.mp4.boxes import Extent, Walk, invalid
 
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
@@ -21,7 +22,7 @@ _SLICES, _IDR = range(1, 6), 5  # types of H.264's NAL units (ITU-T H.264, table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Bytes of a file that show some seconds of video.
+    """Bytes of a file that show some seconds of video and sound.
 
     `independent`: it begins with an IDR picture, so that nothing in it needs what came before.
     """
@@ -34,9 +35,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmented:
-    """A fragmented MP4: its codecs (RFC 6381), frames, and segments, which follow each other."""
+    """A fragmented MP4: its codecs (RFC 6381), frames, and segments, which follow each other.
+
+    `size` is that of its picture as it is shown, in square pixels.
+    """
 
     codecs: str
+    size: tuple[int, int]
     frames: int
     segments: tuple[Segment, ...]
 
@@ -46,22 +51,24 @@ class Segmented:
         return sum(segment.seconds for segment in self.segments)
 
 
-def segmented(path: Path, seconds: float) -> Segmented:
+def segmented(path: Path, seconds: float, held: Probe) -> Segmented:
     """What the headers of the file at `path` say, in segments that begin every so many `seconds`.
 
     More exactly with the first fragment from then on: so they begin together in all renditions
-    that have keyframes there, whatever other keyframes these have.
+    that have keyframes there, whatever other keyframes these have. They are of the video `held`,
+    and last as long as its picture or its sound is there: the first from when one of them begins,
+    the last until both have ended.
 
     Raises `Permanent` (media_invalid) where it is no H.264 in fragments that follow each other.
     """
     with path.open("rb") as file:
         try:
-            return _segmented(file, path.stat().st_size, seconds)
+            return _segmented(file, path.stat().st_size, seconds, held)
         except (struct.error, IndexError) as error:
             raise invalid("a box is shorter than the fields it must hold") from error
 
 
-def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
+def _segmented(file: BinaryIO, length: int, seconds: float, of: Probe) -> Segmented:
     walk = Walk()
     extents = list(walk.extents(file, length))
     at = next((at for at, extent in enumerate(extents) if extent.kind == "moov"), None)
@@ -74,7 +81,7 @@ def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
     if not parted:
         raise invalid("it has no fragments")
     fragments = [fragment(walk.load(file, head), head.start, held) for _, head in parted]
-    begins = _begins(fragments, held)
+    begins = _begins(fragments, held, of)
     starts = [*(parts[0].start for parts, _ in parted), extents[-1].start + extents[-1].size]
     chosen = [*_chosen(begins, seconds), len(fragments)]
     segments = tuple(
@@ -87,7 +94,7 @@ def _segmented(file: BinaryIO, length: int, seconds: float) -> Segmented:
         for one, following in pairwise(chosen)
     )
     frames = sum(each.frames for each in fragments)
-    return Segmented(codecs=held.codecs, frames=frames, segments=segments)
+    return Segmented(codecs=held.codecs, size=held.size, frames=frames, segments=segments)
 
 
 def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
@@ -103,19 +110,19 @@ def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
             parts = []
 
 
-def _begins(fragments: Sequence[Fragment], held: Movie) -> list[float]:
-    """Seconds from the start when the keyframe of each is shown, and when all frames have been."""
+def _begins(fragments: Sequence[Fragment], held: Movie, of: Probe) -> list[float]:
+    """Seconds from the start when the keyframe of each is shown, and when all is over.
+
+    The first fragment begins with the sound, where that is there before the picture.
+    """
     for one, following in pairwise(fragments):
         gap = following.decoded - one.decoded - one.lasting
         if abs(gap) > _MAX_GAP * held.timescale or following.first <= one.first:
             raise invalid("its fragments do not follow each other")
-    first, last = fragments[0], fragments[-1]
-    end = max(first.first + last.decoded + last.lasting - first.decoded, last.last + 1)
-    start = max(first.first, held.shown_from)
-    if end <= start:
-        raise invalid("its edit list shows nothing")
-    shown = (max(each.first, start) - start for each in fragments)
-    return [ticks / held.timescale for ticks in (*shown, end - start)]
+    late = max(0.0, of.lead)
+    later = [late + (each.first - fragments[0].first) / held.timescale for each in fragments[1:]]
+    last = late + (fragments[-1].last + 1 - fragments[0].first) / held.timescale
+    return [0.0, *later, max(last, of.over)]
 
 
 def _chosen(begins: Sequence[float], seconds: float) -> Iterator[int]:
