@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
+from worker.delivery import recorded
 from worker.encode import Plan, command
 from worker.failures import Permanent, Transient
 from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
@@ -368,24 +369,76 @@ def test_a_missing_encoder_is_named(real: Ffmpeg, tmp_path: Path) -> None:
         delivered("high", tmp_path / "into", poor, "web")
 
 
-@pytest.mark.parametrize("lost", ["poster.webp", "video-360p.mp4", "preview.mp4", "storyboard.jpg"])
-def test_each_output_is_verified(
-    lost: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
-) -> None:
-    """One output of many that is not what was asked for is enough for a refusal."""
-    wrong = clip("high" if lost.endswith("mp4") else "short")
-    here = everything.video.parent
+def wrong(name: str, everything: Delivery, real: Ffmpeg, directory: Path) -> Ffmpeg:
+    """A program that makes every output well but one, and ends well."""
+    spoilt = clip("high" if name.endswith("mp4") else "short")
     copies = [
-        f"cp {here}/* .",
+        f"cp {everything.video.parent}/* .",
         "touch frames.mp4",
         "head -c 3072 /dev/zero > blur.rgb",
-        f"cp {wrong} {lost}",
+        f"cp {spoilt} {name}",
     ]
-    liar = replace(
-        real, isolation=Isolation.NONE, path=script(tmp_path / "fake", "\n".join(copies))
-    )
-    with pytest.raises(Permanent, match=f"media_invalid.*{lost}"):
+    path = script(directory / "fake", "\n".join(copies))
+    return replace(real, isolation=Isolation.NONE, path=path)
+
+
+@pytest.mark.parametrize("name", ["poster.jpg", "poster.webp"])
+def test_each_output_is_verified(
+    name: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """One output of those that always come is enough for a refusal."""
+    liar = wrong(name, everything, real, tmp_path)
+    with pytest.raises(Permanent, match=f"media_invalid.*{name}"):
         delivered("tall", tmp_path / "into", liar, ALL)
+
+
+@pytest.mark.parametrize("name", ["video-360p.mp4", "preview.mp4", "storyboard.jpg"])
+def test_an_extra_that_is_wrong_is_left_out(
+    name: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
+) -> None:
+    """The video was paid for: it is delivered with all else that was made, and the reason."""
+    made = delivered("tall", tmp_path / "into", wrong(name, everything, real, tmp_path), ALL)
+    assert [name] == list(made.failed)
+    assert name in made.failed[name]
+    beside = name.replace("storyboard.jpg", "storyboard.vtt")
+    expected = [path.name for path in everything.files if path.name not in {name, beside}]
+    assert expected == [path.name for path in made.files]
+    assert made.failed == recorded(made, {})["failed"]
+    assert ("video-720p.mp4",) == made.skipped
+
+
+def without(encoder: str, real: Ffmpeg, directory: Path, then: str) -> Ffmpeg:
+    """A program that ends like this where an output is to be made with such an encoder."""
+    body = f'case " $* " in *" {encoder} "*) {then};; esac; exec {real.path} "$@"'
+    return replace(real, isolation=Isolation.NONE, path=script(directory / "fake", body))
+
+
+def test_an_extra_that_fails_the_run_fails_no_other(real: Ffmpeg, tmp_path: Path) -> None:
+    """Where ffmpeg refuses the whole run, all is made but what it cannot make."""
+    program = without("libsvtav1", real, tmp_path, "exit 234")
+    made = delivered("hevc", tmp_path / "into", program, "web+av1+avif+preview+storyboard+hls")
+    assert ["video-av1.mp4", "poster.avif"] == list(made.failed)
+    assert {"ffmpeg could not read it (exit code 234)"} == set(made.failed.values())
+    names = {path.name for path in made.files}
+    assert {"video.mp4", "poster.webp", "preview.mp4", "storyboard.vtt", "hls.m3u8"} <= names
+    assert not names & set(made.failed)
+    assert made.source.frames == made.probe.frames
+
+
+def test_what_has_to_be_made_fails_the_clip(real: Ffmpeg, tmp_path: Path) -> None:
+    """A video or poster that cannot be made is no loss that could be borne."""
+    for encoder, name in (("libx264", "hevc"), ("mjpeg", "high")):
+        program = without(encoder, real, tmp_path, "exit 234")
+        with pytest.raises(Permanent, match="media_invalid"):
+            delivered(name, tmp_path / encoder, program, "original+avif+blurhash")
+
+
+def test_want_of_time_is_no_loss(real: Ffmpeg, tmp_path: Path) -> None:
+    """An overloaded machine may have the time later: the job fails, and can be taken up again."""
+    slow = without("libsvtav1", real, tmp_path, "exec sleep 30")
+    program = replace(slow, limits=Limits(wall=0.5, stall=30.0))
+    with pytest.raises(Permanent, match="media_timeout"):
+        delivered("high", tmp_path / "into", program, "original+avif")
 
 
 def test_cost_is_told(everything: Delivery) -> None:

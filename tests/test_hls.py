@@ -152,6 +152,16 @@ def test_lost_frames_are_noticed(real: Ffmpeg, tmp_path: Path) -> None:
         whole([clip("high")], into, liar)
 
 
+def test_a_ladder_that_cannot_be_made_is_left_out(real: Ffmpeg, tmp_path: Path) -> None:
+    """The video is delivered with all else, and the reason."""
+    body = f'case "$*" in *fragments.mp4) exit 234;; esac; exec {real.path} "$@"'
+    program = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
+    made = deliver(clip("tall"), tmp_path / "into", tags(), ffmpeg=program, profile=PROFILE)
+    assert {"hls.m3u8": "ffmpeg could not read it (exit code 234)"} == made.failed
+    names = [path.name for path in made.files]
+    assert ["video.mp4", "poster.jpg", "poster.webp", "video-360p.mp4", "preview.mp4"] == names
+
+
 def test_the_same_without_spoiling(real: Ffmpeg, tmp_path: Path) -> None:
     """The test above can pass: unspoilt, the same program's ladder is taken."""
     made = whole([clip("high")], tmp_path, real)

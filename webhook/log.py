@@ -40,6 +40,7 @@ EVENTS: dict[str, str] = {
     "job.accepted": "fal took a job; the line has its request id, whatever becomes of the record.",
     "outcome.waits": "A step is done, but Redis is away: its outcome is written once it is back.",
     "job.moved": "A job went from one state to another.",
+    "extra.lost": "An extra file could not be made of a clip, which is published without it.",
     "input.uploaded": "A local input went up to fal; later jobs with it share the address.",
     "step.started": "A worker took up a step of a job.",
     "step.retried": "A step did not succeed and will be tried again.",

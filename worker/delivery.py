@@ -98,6 +98,8 @@ def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
     record["provenance"] = _provenance(made)
     if made.skipped:
         record["skipped"] = list(made.skipped)
+    if made.failed:
+        record["failed"] = dict(made.failed)
     if made.blurhash:
         record["blurhash"] = made.blurhash
     return record

@@ -7,6 +7,7 @@ from pathlib import Path
 from worker import proof, storyboard
 from worker.blurhash import blurhash
 from worker.conform import audio_reasons, video_reasons
+from worker.losses import Losses
 from worker.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
 from worker.pictures import size_of, tag
 from worker.plan import Method, Plan
@@ -34,6 +35,8 @@ class Making:
         self.others = replace(stamp, xmp=without(stamp.xmp, LINK))
         self.video_reasons = video_reasons(held, profile.lines)
         self.reasons = (*self.video_reasons, *audio_reasons(held))
+        self.losses = Losses(profile)
+        self.skipped: tuple[str, ...] = ()
         self.blurhash: str | None = None
         self.scratch = into / _SCRATCH
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -49,6 +52,7 @@ class Making:
             except NotRewritable:
                 (self.scratch / VIDEO).unlink()
         outputs = tuple(output for output in self.profile.outputs if self._is_smaller(output))
+        self.skipped = tuple(each.file for each in self.profile.outputs if each not in outputs)
         return Plan(source=self.held, master=master, lines=self.profile.lines, outputs=outputs)
 
     def _is_smaller(self, output: Output) -> bool:
@@ -73,12 +77,13 @@ class Making:
         return any(size_of(path))
 
     def verify(self, plan: Plan) -> None:
-        """Return if each output in the scratch directory is what was asked for."""
+        """Return if each output in the scratch directory is what was asked for, or a loss."""
         copied = plan.master != "transcode"
         master = self.scratch / VIDEO
         proof.video(master, self.held, copied=copied, lines=self.profile.lines)
-        for output in plan.outputs:
-            proof.output(self.scratch / output.file, output, self.held)
+        for output in self.losses.left(plan).outputs:
+            with self.losses.unless_extra(output):
+                proof.output(self.scratch / output.file, output, self.held)
 
     def finish(self, plan: Plan) -> tuple[Path, ...]:
         """Tag every output on its way to where it belongs; the video first."""
@@ -90,9 +95,10 @@ class Making:
                 pixels = (self.scratch / output.file).read_bytes()
                 self.blurhash = blurhash(pixels, output.side, output.side)
                 continue
-            files.append(self._finished(output.file))
-            if isinstance(output, Storyboard):
-                files.append(self._index(output))
+            with self.losses.unless_extra(output):
+                files.append(self._finished(output.file))
+                if isinstance(output, Storyboard):
+                    files.append(self._index(output))
         shutil.rmtree(self.scratch)
         return tuple(files)
 

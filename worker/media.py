@@ -11,7 +11,6 @@ from pathlib import Path
 
 from worker import proof
 from worker.cost import Cost, Meter
-from worker.encode import command
 from worker.ffmpeg import Advance, Ffmpeg
 from worker.hls import ladder
 from worker.making import UNTOUCHED, Making
@@ -20,7 +19,7 @@ from worker.needs import require
 from worker.plan import Method, Plan
 from worker.profiles import ORIGINAL, POSTER, Profile
 from worker.provenance import Credentials, Vendor
-from worker.storyboard import sprite
+from worker.runs import Runs
 from worker.tags import Tags
 from worker.tone import told
 
@@ -32,7 +31,8 @@ class Delivery:
     """What was made and proven.
 
     `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
-    copied; `skipped` are renditions of the profile that would have no fewer lines than the source.
+    copied; `skipped` are renditions of the profile that would have no fewer lines than the source,
+    `failed` the extras that could not be made of it, and why.
     `cost` is by part of the work. `signed` is how the video's credentials validate, None where it
     has none. `vendor` says what became of credentials that the source had; where they are not the
     parent of ours, the source itself is the last of the files, as original.mp4.
@@ -45,6 +45,7 @@ class Delivery:
     source: Probe
     reasons: tuple[str, ...]
     skipped: tuple[str, ...]
+    failed: Mapping[str, str]
     blurhash: str | None
     signed: str | None
     vendor: Vendor | None
@@ -74,10 +75,10 @@ def deliver(
 ) -> Delivery:
     """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
 
-    Afterwards the files lie there complete, tagged, of the source's length; after a failure
-    nothing there may be used. A `source` whose headers are broken or hostile is refused before
-    ffmpeg is started. `progress` is told at most twice a second, and fraction 1 when
-    all is checked. `meter` measures what each part of the work costs.
+    Afterwards the files lie there complete, tagged, of the source's length, but for extras that
+    cannot be made of it; after a failure nothing there may be used. A `source` whose headers are
+    broken or hostile is refused before ffmpeg is started. `progress` is told at most twice a
+    second, and fraction 1 when all is checked. `meter` measures what each part of the work costs.
 
     Raises `Permanent` (media_invalid, media_unsupported, media_timeout, signing_refused) and
     `Transient` (media_timeout, media_crashed, signing_failed, timestamp_unavailable).
@@ -105,7 +106,8 @@ def deliver(
         probe=probe(files[0]),
         source=held,
         reasons=work.reasons,
-        skipped=tuple(output.file for output in profile.outputs if output not in plan.outputs),
+        skipped=work.skipped,
+        failed=work.losses.why,
         blurhash=work.blurhash,
         signed=signed,
         vendor=vendor,
@@ -116,39 +118,16 @@ def deliver(
 def _made(
     work: Making, ffmpeg: Ffmpeg, progress: Callable[[Advance], None] | None, meter: Meter
 ) -> Plan:
-    """What was planned, once all of it lies verified in the scratch directory."""
+    """What was made of the plan, once all of it lies verified in the scratch directory."""
     with meter.measure("copy", bytes_in=work.held.size) as cost:
         plan = work.plan()
         cost.bytes_out = _bytes(work.scratch)
     with meter.measure("ffmpeg", bytes_in=work.held.size) as cost:
-        _run(plan, work, ffmpeg, progress, cost)
-        if rest := work.missed(plan):
-            _run(rest, work, ffmpeg, None, cost)
-        for board in plan.boards:
-            cost.child(sprite(board, work.scratch, work.held.ends, ffmpeg))
+        Runs(work=work, ffmpeg=ffmpeg, cost=cost, progress=progress).make(plan)
         cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
     with meter.measure("verify"):
         work.verify(plan)
-    return plan
-
-
-def _run(
-    plan: Plan,
-    work: Making,
-    ffmpeg: Ffmpeg,
-    progress: Callable[[Advance], None] | None,
-    cost: Cost,
-) -> None:
-    fitted = ffmpeg.fitted(work.held, len(plan.outputs) + 1)
-    used = fitted.run(
-        command(plan, fitted),
-        source=work.source,
-        cwd=work.scratch,
-        duration=work.held.duration,
-        seek=plan.seek,
-        progress=progress,
-    )
-    cost.child(used)
+    return work.losses.left(plan)
 
 
 def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[Path, ...]:
@@ -157,8 +136,8 @@ def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[P
         files = work.finish(plan)
         cost.bytes_out = _bytes(work.into)
     if asked := work.profile.hls:
-        with meter.measure("ladder") as cost:
-            rungs, stamp = work.rungs(plan), work.stamp
+        with meter.measure("ladder") as cost, work.losses.unless_extra(asked):
+            rungs, stamp = work.rungs(work.losses.left(plan)), work.stamp
             files += ladder(rungs, asked, work.into, ffmpeg, stamp=stamp, cost=cost)
     return files
 

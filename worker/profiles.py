@@ -158,6 +158,14 @@ class Profile:
         """The ladder, where one is asked for."""
         return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
+    def is_extra(self, output: Output) -> bool:
+        """Whether the clip may be published without it: it does not always come with the master.
+
+        A still stands for its file, whatever its moment.
+        """
+        _, always = MASTERS[self.name.partition("+")[0]]
+        return output.file not in {each.file for each in always}
+
     @property
     def encoders(self) -> frozenset[str]:
         """The encoders of ffmpeg that this needs besides libx264, aac and mjpeg."""

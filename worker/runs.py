@@ -1,0 +1,75 @@
+"""The runs of ffmpeg that make what is planned: one, unless that fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from worker.cost import Cost
+from worker.encode import command
+from worker.failures import Permanent
+from worker.ffmpeg import Advance, Ffmpeg
+from worker.losses import is_of_the_clip
+from worker.making import Making
+from worker.plan import Plan
+from worker.profiles import Hls, Output
+from worker.storyboard import sprite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Runs that make outputs in the scratch directory of a clip's making, and what they cost."""
+
+    work: Making
+    ffmpeg: Ffmpeg
+    cost: Cost
+    progress: Callable[[Advance], None] | None = None
+
+    def make(self, plan: Plan) -> None:
+        """Make what is planned; extras that cannot be made are among the losses.
+
+        Raises what `Ffmpeg.run` raises.
+        """
+        self._whole(plan, self.progress)
+        if rest := self.work.missed(self.work.losses.left(plan)):
+            self._whole(rest, None)
+        for board in self.work.losses.left(plan).boards:
+            with self.work.losses.unless_extra(board):
+                held = self.work.held
+                self.cost.child(sprite(board, self.work.scratch, held.ends, self.ffmpeg))
+
+    def _whole(self, plan: Plan, progress: Callable[[Advance], None] | None) -> None:
+        """In one run; where that fails for good, each extra in a run of its own."""
+        try:
+            self._run(plan, progress)
+        except Permanent as failure:
+            extras = [output for output in _made(plan) if self.work.profile.is_extra(output)]
+            if not extras or not is_of_the_clip(failure):
+                raise
+            needed = _only(plan, [output for output in _made(plan) if output not in extras])
+            if needed.master or _made(needed):
+                self._run(needed, progress)
+            for output in extras:
+                with self.work.losses.unless_extra(output):
+                    self._run(replace(_only(plan, [output]), master=None), None)
+
+    def _run(self, plan: Plan, progress: Callable[[Advance], None] | None) -> None:
+        fitted = self.ffmpeg.fitted(self.work.held, len(plan.outputs) + 1)
+        used = fitted.run(
+            command(plan, fitted),
+            source=self.work.source,
+            cwd=self.work.scratch,
+            duration=self.work.held.duration,
+            seek=plan.seek,
+            progress=progress,
+        )
+        self.cost.child(used)
+
+
+def _made(plan: Plan) -> list[Output]:
+    """The outputs that ffmpeg makes; a ladder is made of them."""
+    return [output for output in plan.outputs if not isinstance(output, Hls)]
+
+
+def _only(plan: Plan, outputs: list[Output]) -> Plan:
+    """The plan with no other outputs; a ladder stays, for whose sake there are keyframes."""
+    ladder = [output for output in plan.outputs if isinstance(output, Hls)]
+    return replace(plan, outputs=(*outputs, *ladder))
