@@ -27,7 +27,9 @@ def delivered(picture: str, directory: Path, program: Ffmpeg, asked: str = ALL) 
     frames = ("-f", "lavfi", "-i", f"testsrc2=s={size}:r=12:d=0.5", "-vf", f"setsar={shape or 1}")
     ffmpeg(*frames, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(source))
     profile = Profile.parse(asked)
-    return deliver(source, directory / "into", tags(), ffmpeg=program, profile=profile)
+    made = deliver(source, directory / "into", tags(), ffmpeg=program, profile=profile)
+    assert {} == made.failed
+    return made
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """worker.encode: frames at uneven distances keep their times, and the last one its end."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,12 @@ def times(source: Path) -> list[float]:
 def test_the_last_frame_ends_when_it_did(rate: int, together: int, tmp_path: Path) -> None:
     """However few frames there are, and in whatever order: times and length are the source's."""
     source = uneven(tmp_path / "source.mp4", rate, together)
-    profile = Profile.parse("original+av1")
+    profile = Profile.parse("original+av1+hls")
     made = deliver(source, tmp_path / "into", tags(), ffmpeg=Ffmpeg.find(None), profile=profile)
     for path in (made.video, made.video.with_name("video-av1.mp4")):
         assert probe(source).duration == pytest.approx(probe(path).duration, abs=0.01), path.name
         assert times(source) == pytest.approx(times(path), abs=0.001), path.name
+    assert {} == made.failed
+    playlist = made.video.with_name("hls-36p.m3u8").read_text()
+    lengths = [float(each) for each in re.findall(r"#EXTINF:([0-9.]+)", playlist)]
+    assert made.source.over == pytest.approx(sum(lengths), abs=0.01)

@@ -19,14 +19,15 @@ class Fragment:
     """The video of one fragment, times in ticks of its clock.
 
     `decoded`: when its first frame is decoded, `lasting`: how long its frames last together,
-    `first`: when its first frame is shown, a keyframe; `last`: the latest that any is. `at` and
-    `held`: where the first frame's bytes are, and how many.
+    `first`: when its first frame is shown, a keyframe; `last`: the latest that any is, and `ends`
+    when that has been. `at` and `held`: where the first frame's bytes are, and how many.
     """
 
     decoded: int
     lasting: int
     first: int
     last: int
+    ends: int
     frames: int
     at: int
     held: int
@@ -44,6 +45,7 @@ def fragment(moof: Box, start: int, movie: Movie) -> Fragment:
     tfdt, runs = trafs[0].need("tfdt").body, trafs[0].all("trun")
     decoded = now = int.from_bytes(tfdt[4 : 12 if tfdt[0] else 8])
     shown: list[int] = []
+    duration = 0
     for durations, _, _, shifts in (_columns(run, unsaid) for run in runs):
         for duration, shift in zip(durations, shifts, strict=True):
             shown.append(now + shift)
@@ -53,6 +55,7 @@ def fragment(moof: Box, start: int, movie: Movie) -> Fragment:
         lasting=now - decoded,
         first=shown[0],
         last=max(shown),
+        ends=max(shown[0] + now - decoded, max(shown) + duration),
         frames=len(shown),
         at=start + (runs[0].u32(8) if runs[0].u32(0) & _OFFSET else 0),
         held=_columns(runs[0], unsaid)[1][0],

@@ -15,14 +15,15 @@ _SBR, _PS = 5, 29  # HE-AAC, and its second version
 class Movie:
     """The video track's number, clock, and length prefix of NAL units in bytes.
 
-    `size`: that of the picture as it is shown, in square pixels. `unsaid`: duration, size and
-    flags of a sample whose fragment does not say. `codecs` as RFC 6381 has them, of video and
-    audio.
+    `shown_from`: ticks of the clock before which frames are decoded and not shown. `size`: that of
+    the picture as it is shown, in square pixels. `unsaid`: duration, size and flags of a sample
+    whose fragment does not say. `codecs` as RFC 6381 has them, of video and audio.
     """
 
     number: int
     timescale: int
     prefix: int
+    shown_from: int
     size: tuple[int, int]
     unsaid: tuple[int, int, int]
     codecs: str
@@ -49,6 +50,7 @@ def movie(moov: Box, walk: Walk) -> Movie:
         number=number,
         timescale=timescale,
         prefix=(avcc[4] & 3) + 1,
+        shown_from=_shown_from(picture.find("edts", "elst")),
         size=_size(picture.need("tkhd")),
         unsaid=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
         codecs=",".join(codecs),
@@ -60,6 +62,19 @@ def _track(moov: Box, handler: bytes) -> Box | None:
         trak for trak in moov.all("trak") if bytes(trak.need("mdia", "hdlr").body[8:12]) == handler
     )
     return next(found, None)
+
+
+def _shown_from(elst: Box | None) -> int:
+    """Where the first edit begins that shows anything (ISO/IEC 14496-12, 8.6.6)."""
+    if elst is None:
+        return 0
+    width = 8 if elst.body[0] == 1 else 4
+    stride = 2 * width + 4
+    times = (
+        int.from_bytes(elst.body[at + width : at + 2 * width], signed=True)
+        for at in range(8, len(elst.body) - stride + 1, stride)
+    )
+    return next((time for time in times if time >= 0), 0)
 
 
 def _size(tkhd: Box) -> tuple[int, int]:

@@ -37,12 +37,15 @@ class Segment:
 class Segmented:
     """A fragmented MP4: its codecs (RFC 6381), frames, and segments, which follow each other.
 
-    `size` is that of its picture as it is shown, in square pixels.
+    `size` is that of its picture as it is shown, in square pixels. The picture lasts `lasting`
+    seconds, of which an edit list hides the first `hidden`.
     """
 
     codecs: str
     size: tuple[int, int]
     frames: int
+    lasting: float
+    hidden: float
     segments: tuple[Segment, ...]
 
     @property
@@ -94,7 +97,15 @@ def _segmented(file: BinaryIO, length: int, seconds: float, of: Probe) -> Segmen
         for one, following in pairwise(chosen)
     )
     frames = sum(each.frames for each in fragments)
-    return Segmented(codecs=held.codecs, size=held.size, frames=frames, segments=segments)
+    first, ends = fragments[0].first, max(each.ends for each in fragments)
+    return Segmented(
+        codecs=held.codecs,
+        size=held.size,
+        frames=frames,
+        lasting=(ends - first) / held.timescale,
+        hidden=max(0.0, (held.shown_from - first) / held.timescale),
+        segments=segments,
+    )
 
 
 def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
