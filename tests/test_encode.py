@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
+from worker.deliverables import AVIF
 from worker.delivery import recorded
 from worker.encode import Plan, command
 from worker.failures import Permanent, Transient
@@ -18,7 +19,7 @@ from worker.making import Making
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe, read_tags
 from worker.pictures import size_of
-from worker.profiles import AVIF, Profile
+from worker.profiles import Profile
 from worker.proof import output
 from worker.tags import AI_ORIGIN
 

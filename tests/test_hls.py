@@ -9,13 +9,14 @@ import pytest
 
 from tests.media_factories import box, clip, ffmpeg, packets, script, tags
 from worker.cost import Cost
+from worker.deliverables import Hls
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg, Isolation
 from worker.hls import ladder
 from worker.hls.segments import segmented
 from worker.media import Delivery, deliver
 from worker.mp4 import probe, read_tags
-from worker.profiles import Hls, Profile
+from worker.profiles import Profile
 from worker.tags import AI_ORIGIN
 
 PROFILE = Profile.parse("web+360p+preview+hls")

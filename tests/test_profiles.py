@@ -2,8 +2,9 @@
 
 import pytest
 
+from worker.encodings import H264
 from worker.jobs import Json
-from worker.profiles import EXTRAS, H264, MASTERS, PROFILE_KEY, Profile, asked_profile
+from worker.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
 
 
 @pytest.mark.parametrize(

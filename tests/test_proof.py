@@ -7,10 +7,10 @@ import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
 from worker import proof
+from worker.deliverables import JPEG, Blur, Output, Preview, Rendition, Storyboard
 from worker.failures import Permanent
 from worker.media import _require_tags
 from worker.mp4 import probe, rewrite
-from worker.profiles import JPEG, Blur, Output, Preview, Rendition, Storyboard
 
 SOURCE = probe(clip("tall"))
 SMALL = Rendition(file="small.mp4", lines=180)

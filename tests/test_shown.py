@@ -6,11 +6,12 @@ import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
 from worker import proof
+from worker.deliverables import Rendition
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg, FfmpegUnusable
 from worker.media import Delivery, deliver
 from worker.mp4 import Probe, probe
-from worker.profiles import Profile, Rendition
+from worker.profiles import Profile
 
 CODECS = ("high", "hevc")
 CLIPS = [

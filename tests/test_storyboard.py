@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
+from worker.deliverables import Storyboard
 from worker.failures import Permanent
 from worker.ffmpeg import Advance, Ffmpeg, Isolation, Limits
 from worker.media import deliver
 from worker.pictures import size_of
-from worker.profiles import Profile, Storyboard
+from worker.profiles import Profile
 from worker.storyboard import FRAMES, sampled, sprite
 
 BOARD = Storyboard()

@@ -7,12 +7,13 @@ import pytest
 
 from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
 from worker.conform import video_reasons
+from worker.deliverables import Preview, Rendition
 from worker.failures import Permanent
 from worker.ffmpeg import Ffmpeg, FfmpegUnusable
 from worker.media import Delivery, deliver
 from worker.mp4 import Colour, probe
 from worker.mp4.colour import BT709
-from worker.profiles import Preview, Profile, Rendition
+from worker.profiles import Profile
 from worker.proof import output
 from worker.tone import FILTERS, sdr
 

@@ -1,11 +1,12 @@
 """The one ffmpeg command that makes every output of a clip: its frames are decoded once."""
 
 from worker.conform import audio_reasons
+from worker.deliverables import VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.encodings import H264
 from worker.ffmpeg import Ffmpeg
 from worker.graph import graph
 from worker.mp4 import Probe
 from worker.plan import Plan
-from worker.profiles import H264, VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.storyboard import FRAMES, LOSSLESS
 
 __all__ = ["Plan", "command"]

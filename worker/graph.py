@@ -7,10 +7,10 @@ down from that rendition, and each frame is scaled as few times as the profile a
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from worker.deliverables import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
 from worker.mp4 import Probe
 from worker.mp4.probe import MIN_SIDE
 from worker.plan import Plan
-from worker.profiles import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
 from worker.storyboard import sampled
 from worker.tone import assumed, sdr
 

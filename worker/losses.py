@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from webhook.log import get_logger
+from worker.deliverables import Output
 from worker.failures import Permanent
 from worker.plan import Plan
-from worker.profiles import Output, Profile
+from worker.profiles import Profile
 
 log = get_logger()
 

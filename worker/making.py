@@ -7,11 +7,12 @@ from pathlib import Path
 from worker import proof, storyboard
 from worker.blurhash import blurhash
 from worker.conform import audio_reasons, video_reasons
+from worker.deliverables import VIDEO, Blur, Hls, Output, Rendition, Still, Storyboard
 from worker.losses import Losses
 from worker.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
 from worker.pictures import size_of, tag
 from worker.plan import Method, Plan
-from worker.profiles import VIDEO, Blur, Hls, Output, Profile, Rendition, Still, Storyboard
+from worker.profiles import Profile
 from worker.provenance import Credentials, Vendor, sign_delivery
 from worker.tags import Tags
 from worker.xmp import LINK, without

@@ -6,60 +6,24 @@ that conforms is never encoded again: its packets are the source's.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from worker import proof
-from worker.cost import Cost, Meter
+from worker.cost import Meter
+from worker.delivered import Delivery
 from worker.ffmpeg import Advance, Ffmpeg
 from worker.hls import ladder
 from worker.making import UNTOUCHED, Making
-from worker.mp4 import Probe, probe, read_tags
+from worker.mp4 import probe, read_tags
 from worker.needs import require
-from worker.plan import Method, Plan
-from worker.profiles import ORIGINAL, POSTER, Profile
-from worker.provenance import Credentials, Vendor
+from worker.plan import Plan
+from worker.profiles import ORIGINAL, Profile
+from worker.provenance import Credentials
 from worker.runs import Runs
 from worker.tags import Tags
 from worker.tone import told
 
 __all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What was made and proven.
-
-    `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
-    copied; `skipped` are renditions of the profile that would have no fewer lines than the source,
-    `failed` the extras that could not be made of it, and why.
-    `cost` is by part of the work. `signed` is how the video's credentials validate, None where it
-    has none. `vendor` says what became of credentials that the source had; where they are not the
-    parent of ours, the source itself is the last of the files, as original.mp4.
-    """
-
-    files: tuple[Path, ...]
-    method: Method
-    profile: str
-    probe: Probe
-    source: Probe
-    reasons: tuple[str, ...]
-    skipped: tuple[str, ...]
-    failed: Mapping[str, str]
-    blurhash: str | None
-    signed: str | None
-    vendor: Vendor | None
-    cost: Mapping[str, Cost]
-
-    @property
-    def video(self) -> Path:
-        """The master."""
-        return self.files[0]
-
-    @property
-    def poster(self) -> Path:
-        """The picture that stands for it."""
-        return self.video.with_name(POSTER)
 
 
 def deliver(

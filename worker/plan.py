@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from worker.deliverables import Blur, Hls, Output, Still, Storyboard
 from worker.mp4 import Probe
-from worker.profiles import Blur, Hls, Output, Still, Storyboard
 
 Method = Literal["copy", "transcode"]
 

@@ -8,105 +8,22 @@ as fal rendered it where that plays everywhere, and a poster; "web+720p+preview"
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Self
 
+from worker.deliverables import (
+    AVIF,
+    JPEG,
+    WEBP,
+    Blur,
+    Hls,
+    Output,
+    Preview,
+    Rendition,
+    Still,
+    Storyboard,
+)
+from worker.encodings import AV1
 from worker.jobs import Json
-
-VIDEO, POSTER = "video.mp4", "poster.jpg"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """How a video is encoded; `crf` by the number of lines, the first bound that holds it."""
-
-    encoder: str
-    arguments: tuple[str, ...]
-    crf: tuple[tuple[int, int], ...]
-
-    def options(self, lines: int) -> tuple[str, ...]:
-        """ffmpeg's options for a video of this many lines (pixels of its shorter side)."""
-        crf = next((crf for bound, crf in self.crf if lines <= bound), self.crf[-1][1])
-        return ("-c:v", self.encoder, "-crf", str(crf), *self.arguments)
-
-
-# veryfast: "faster" and "fast" cost half as much again for a larger file at the same CRF.
-H264 = Encoding(
-    encoder="libx264",
-    arguments=("-preset", "veryfast", "-profile:v", "high"),
-    crf=((360, 23), (4320, 21)),
-)
-SMALL = Encoding(
-    encoder="libx264", arguments=("-preset", "veryfast", "-profile:v", "main"), crf=((4320, 30),)
-)
-# Preset 10: the processor time of x264 veryfast for three quarters of the bytes.
-AV1 = Encoding(encoder="libsvtav1", arguments=("-preset", "10"), crf=((4320, 32),))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendition:
-    """A video with sound, its shorter side of `lines` pixels; never larger than its source."""
-
-    file: str
-    lines: int
-    encoding: Encoding = H264
-    codec: Literal["avc1", "av01"] = "avc1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Still:
-    """What is shown at `at` seconds, or in the middle of a shorter clip, at most `width` wide."""
-
-    file: str
-    encoder: str
-    arguments: tuple[str, ...]
-    width: int = 1280
-    at: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """The first `seconds` without sound, small, for a page with many clips."""
-
-    file: str = "preview.mp4"
-    width: int = 320
-    fps: int = 10
-    seconds: float = 3.0
-    encoding: Encoding = SMALL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storyboard:
-    """A sprite of small frames at equal distances, and the WebVTT that says which is when."""
-
-    file: str = "storyboard.jpg"
-    index: str = "storyboard.vtt"
-    columns: int = 5
-    rows: int = 5
-    width: int = 160
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blur:
-    """A BlurHash of the poster, for the manifest."""
-
-    file: str = "blur.rgb"
-    side: int = 32
-    at: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hls:
-    """A ladder of the H.264 renditions, or of the video where none is smaller (RFC 8216)."""
-
-    file: str = "hls.m3u8"
-    seconds: float = 2.0
-
-
-Output = Rendition | Still | Preview | Storyboard | Blur | Hls
-JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
-WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))
-# A third of WebP's bytes, for 30 ms more of processor time.
-AVIF = Still(file="poster.avif", encoder="libsvtav1", arguments=("-preset", "8", "-crf", "32"))
 
 # The master's most lines (None: as many as its source has), and what always comes with it.
 MASTERS: MappingProxyType[str, tuple[int | None, tuple[Output, ...]]] = MappingProxyType(

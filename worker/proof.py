@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from worker.conform import audio_reasons, video_reasons
+from worker.deliverables import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.failures import Permanent
 from worker.mp4 import Probe, intact, probe
 from worker.pictures import size_of
-from worker.profiles import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
 _LONGEST_EDGE = 1.0  # seconds
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.cost import Cost
+from worker.deliverables import Hls, Output
 from worker.encode import command
 from worker.failures import Permanent
 from worker.ffmpeg import Advance, Ffmpeg
 from worker.losses import is_of_the_clip
 from worker.making import Making
 from worker.plan import Plan
-from worker.profiles import Hls, Output
 from worker.storyboard import sprite
 
 

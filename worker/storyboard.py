@@ -9,8 +9,8 @@ file is begun.
 
 from pathlib import Path
 
+from worker.deliverables import Storyboard
 from worker.ffmpeg import Ffmpeg, Used
-from worker.profiles import Storyboard
 from worker.proof import unproven
 
 FRAMES = "frames.mp4"  # what the first run writes, and the second reads

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from worker.hls.movie import Movie
 from worker.mp4.boxes import Box, invalid
@@ -12,6 +13,8 @@ _BASE, _DESCRIPTION, _UNSAID = 0x1, 0x2, (0x8, 0x10, 0x20)
 # Flags of a trun box: two fields, then columns of a row for each sample: duration, size, flags,
 # and by how much later than decoded it is shown.
 _OFFSET, _FIRST_FLAGS, _COLUMNS = 0x1, 0x4, (0x100, 0x200, 0x400, 0x800)
+_START = 64 << 10  # bytes of a frame in which its picture begins
+_SLICES, _IDR = range(1, 6), 5  # types of H.264's NAL units (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,19 @@ def fragment(moof: Box, start: int, movie: Movie) -> Fragment:
         at=start + (runs[0].u32(8) if runs[0].u32(0) & _OFFSET else 0),
         held=_columns(runs[0], unsaid)[1][0],
     )
+
+
+def is_independent(file: BinaryIO, found: Fragment, prefix: int) -> bool:
+    """Whether it begins with an IDR picture; NAL units have lengths of `prefix` bytes."""
+    file.seek(found.at)
+    data = file.read(min(found.held, _START))
+    at = 0
+    while at + prefix < len(data):
+        kind = data[at + prefix] & 31
+        if kind in _SLICES:
+            return kind == _IDR
+        at += prefix + int.from_bytes(data[at : at + prefix])
+    return False
 
 
 def _unsaid(tfhd: Box, movie: Movie) -> list[int]:

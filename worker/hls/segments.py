@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.hls.fragment import Fragment, fragment
+from worker.hls.fragment import Fragment, fragment, is_independent
 from worker.hls.movie import Movie, movie
 from worker.mp4 import Probe
 from worker.mp4.boxes import Extent, Walk, invalid
@@ -16,8 +16,6 @@ from worker.mp4.boxes import Extent, Walk, invalid
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
 _MAX_GAP = 0.1  # seconds between two fragments
 _EARLY = 0.001  # by which a keyframe may be sooner than asked: clocks round
-_START = 64 << 10  # bytes of a frame in which its picture begins
-_SLICES, _IDR = range(1, 6), 5  # types of H.264's NAL units (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,7 @@ def _segmented(file: BinaryIO, length: int, seconds: float, of: Probe) -> Segmen
             start=starts[one],
             size=starts[following] - starts[one],
             seconds=begins[following] - begins[one],
-            independent=_is_independent(file, fragments[one], held.prefix),
+            independent=is_independent(file, fragments[one], held.prefix),
         )
         for one, following in pairwise(chosen)
     )
@@ -143,15 +141,3 @@ def _chosen(begins: Sequence[float], seconds: float) -> Iterator[int]:
         if begin >= due - _EARLY:
             yield number
             due = seconds * (math.floor((begin + _EARLY) / seconds) + 1)
-
-
-def _is_independent(file: BinaryIO, found: Fragment, prefix: int) -> bool:
-    file.seek(found.at)
-    data = file.read(min(found.held, _START))
-    at = 0
-    while at + prefix < len(data):
-        kind = data[at + prefix] & 31
-        if kind in _SLICES:
-            return kind == _IDR
-        at += prefix + int.from_bytes(data[at : at + prefix])
-    return False
