@@ -101,7 +101,7 @@ def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[P
         cost.bytes_out = _bytes(work.into)
     if asked := work.profile.hls:
         with meter.measure("ladder") as cost, work.losses.unless_extra(asked):
-            rungs, stamp = work.rungs(work.losses.left(plan)), work.stamp
+            rungs, stamp = work.rungs(work.losses.left(plan)), work.others
             files += ladder(rungs, asked, work.into, ffmpeg, stamp=stamp, cost=cost)
     return files
 
