@@ -52,6 +52,7 @@ EVENTS: dict[str, str] = {
     "message.unnoted": "Redis is full: a message that was taken is in its worker's memory alone.",
     "messages.unrestored": "Redis is full: messages of dead workers are brought back later.",
     "channel.closed": "A connection to the broker was found dead while it was being closed.",
+    "scratch.removed": "The temporary directory of a worker that was killed was removed.",
     "work.kept": "Intermediate files of a published job could not be deleted.",
 }
 
