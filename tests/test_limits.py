@@ -1,17 +1,13 @@
 """Time limits against the visibility timeout: unsafe combinations do not start."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.worker_starts import started
 from worker import limits
 from worker.ffmpeg.limits import MOST_SECONDS
 from worker.messages import TRANSPORT
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("limit", [None, 0, 60, 10_799])
@@ -45,23 +41,6 @@ def test_other_brokers_have_no_such_timeout() -> None:
 
 def test_a_worker_with_an_unsafe_limit_does_not_start(redis_url: str, tmp_path: Path) -> None:
     """The process says what is wrong in one sentence, and exits 2."""
-    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
-    done = subprocess.run(
-        [sys.executable, *worker, "--time-limit", "20000"],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "REDIS_URL": redis_url,
-            "FAL_KEY": "id:secret",
-            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
-            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
-            "FALHOOK_FAL_USER_IDS": "user",
-            "FALHOOK_STORAGE_URL": tmp_path.as_uri(),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = started(redis_url, tmp_path, "--time-limit", "20000")
     assert (2, True) == (done.returncode, "--time-limit is 20000 s" in done.stderr)
     assert "Traceback" not in done.stderr

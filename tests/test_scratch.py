@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker_starts import started
 from worker.copy_range import copy_range
 from worker.failures import Transient
 from worker.scratch import PREFIX, scratch, sweep
@@ -74,24 +75,7 @@ def test_a_worker_that_starts_removes_it(redis_url: str, tmp_path: Path) -> None
     """Before it does anything else: this one goes no further, its time limit is unsafe."""
     left = tmp_path / f"{PREFIX}job-1-x"
     left.mkdir()
-    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
-    done = subprocess.run(
-        [sys.executable, *worker, "--time-limit", "20000"],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "TMPDIR": str(tmp_path),
-            "REDIS_URL": redis_url,
-            "FAL_KEY": "id:secret",
-            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
-            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
-            "FALHOOK_FAL_USER_IDS": "user",
-            "FALHOOK_STORAGE_URL": (tmp_path / "storage").as_uri(),
-        },
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    done = started(redis_url, tmp_path, "--time-limit", "20000", TMPDIR=str(tmp_path))
     assert (2, False) == (done.returncode, left.exists())
 
 

@@ -1,17 +1,13 @@
 """No worker of the real fal takes simulated jobs."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from infra.local import redis_given
+from tests.worker_starts import started
 from worker.records import connect
 from worker.simulated import MARKER, Simulated, require_real_jobs
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
@@ -50,22 +46,5 @@ def test_a_redis_that_is_away_is_waited_for() -> None:
 def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:
     """The process says why in one sentence, and exits 2."""
     redis_given.claim(redis_url)
-    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads", "-Q", "submit")
-    done = subprocess.run(
-        [sys.executable, *worker],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "REDIS_URL": redis_url,
-            "FAL_KEY": "id:secret",
-            "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
-            "FALHOOK_SECRET": "a-secret-of-the-tests-0123456789",
-            "FALHOOK_FAL_USER_IDS": "user",
-            "FALHOOK_STORAGE_URL": tmp_path.as_uri(),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = started(redis_url, tmp_path, "-Q", "submit")
     assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)
