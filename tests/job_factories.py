@@ -28,6 +28,8 @@ REQUEST = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
 VIDEO: dict[str, Json] = {"video": {"url": "https://v3b.fal.media/files/b/0a/output.mp4"}}
 DEADLINE = 2700.0
 SECRET = "a-secret-of-the-tests-0123456789"
+# Reasons that are no try of the World's steps.
+NEEDS = frozenset({"storage_away"})
 
 
 class Clock:
@@ -201,7 +203,9 @@ class World:
         )
 
     def _step(self, task: Task, takes: JobState, to: JobState) -> Step:
-        return Step(task=task, takes=takes, work=lambda job: self._do(task, job, to), tries=3)
+        return Step(
+            task=task, takes=takes, work=lambda job: self._do(task, job, to), tries=3, needs=NEEDS
+        )
 
     def _do(self, task: Task, job: Job, to: JobState) -> Outcome:
         if task in self.work:

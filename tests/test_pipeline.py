@@ -229,6 +229,32 @@ def test_tries_are_bounded_and_waits_grow(world: World) -> None:
     assert waits[0] < waits[1]
 
 
+def test_waiting_for_what_a_step_needs_is_no_try(world: World) -> None:
+    """A storage that is away for an hour fails nobody, and leaves the step all its tries."""
+    world.add_submitted()
+    world.deliver(callback())
+    began = world.clock()
+    world.work[Task.DOWNLOAD] = raising(Transient("storage_away", "the bucket does not answer"))
+    while world.clock() < began + 3600:
+        world.pipeline.run(Task.DOWNLOAD, "job1")
+        world.clock.forward(1.0 + max(0.0, world.job().lease_until - world.clock()))
+    assert (S.RENDERED, 0, True) == (world.state(), world.job().tries, world.job().waits > 0)
+    world.work[Task.DOWNLOAD] = raising(Transient("cdn_500", "fal's CDN answered 500"))
+    world.pipeline.run(Task.DOWNLOAD, "job1")
+    assert (S.RENDERED, 1) == (world.state(), world.job().tries)
+
+
+def test_waiting_ends(world: World) -> None:
+    """What a step needs and never gets fails the job with that reason."""
+    world.add_submitted()
+    world.deliver(callback())
+    world.work[Task.DOWNLOAD] = raising(Transient("storage_away", "the bucket does not answer"))
+    while world.state() is S.RENDERED:
+        world.pipeline.run(Task.DOWNLOAD, "job1")
+        world.clock.forward(1.0 + max(0.0, world.job().lease_until - world.clock()))
+    assert (S.FAILED, "storage_away") == (world.state(), world.job().reason)
+
+
 def test_a_crash_of_a_step_is_tried_again(world: World) -> None:
     """An exception that nobody foresaw counts as a try, not as the end."""
     world.add_submitted()

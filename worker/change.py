@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 from worker.jobs import JobState
 
 Event: TypeAlias = Mapping[str, str]
+
+# What stands on the record of a job that nobody is at, and no step of which has begun.
+UNTRIED = MappingProxyType(
+    {"lease_owner": "", "lease_until": 0, "tries": 0, "waits": 0, "wakes": 0}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,8 +93,10 @@ class Job:
     attempt: int = 0
     # The attempt whose POST may have reached fal; 0: surely none has.
     posted: int = 0
-    # Times the current step was started, and times the sweep woke it since the last move.
+    # Since the last move: times the step was started, times that it found what it needs away
+    # (see `Step.needs`), and times the sweep woke it.
     tries: int = 0
+    waits: int = 0
     wakes: int = 0
     # Nobody may start the step before lease_until: a worker is at it, or it waits to try again.
     lease_owner: str = ""
@@ -127,7 +129,7 @@ class Job:
 
 
 _JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs", "options", "estimate"})
-_INTS = frozenset({"needs_file", "attempt", "posted", "tries", "wakes", "looked_up"})
+_INTS = frozenset({"needs_file", "attempt", "posted", "tries", "waits", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 
 

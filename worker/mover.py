@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from webhook.contract import Task
 from webhook.log import get_logger
+from worker.change import UNTRIED, Change
 from worker.failures import Failure
 from worker.jobs import Job, JobState
-from worker.records import Change, Records
+from worker.records import Records
 from worker.step import WAKE_GRACE, Outcome
 
 log = get_logger()
@@ -40,7 +41,7 @@ class Mover:
         """
         change = Change(
             to=outcome.to,
-            set={"lease_owner": "", "lease_until": 0, "tries": 0, "wakes": 0, **outcome.set},
+            set={**UNTRIED, **outcome.set},
             guard={"attempt": job.attempt} if guard is None else guard,
             due=self._due(outcome),
             event={"name": "moved", "step": task, **outcome.event},

@@ -18,7 +18,7 @@ from worker.jobs import Job
 from worker.lease import LEASE, Leases
 from worker.mover import Mover, failed
 from worker.records import Change, Records
-from worker.step import WAKE_GRACE, Outcome, Step, wait
+from worker.step import WAITS, WAKE_GRACE, Outcome, Step, wait
 
 __all__ = ["WAKE_GRACE", "Outcome", "Pipeline", "Step"]
 
@@ -114,15 +114,18 @@ class Pipeline(Mover):
                 return
 
     def _again(self, step: Step, job: Job, failure: Transient) -> None:
-        if job.tries >= step.tries:
+        away = failure.reason in step.needs
+        count, most = (job.waits + 1, WAITS) if away else (job.tries, step.tries)
+        if count >= most:
             self._end(step, job, failed(step.task, failure, step.undone))
             return
-        seconds = wait(job.tries, failure.after, self._rng)
+        counted = {"tries": job.tries - 1, "waits": count} if away else {}
+        seconds = wait(count, failure.after, self._rng)
         until = self.records.clock() + seconds
         event = {"name": "retried", "step": step.task, "reason": failure.reason}
         change = Change(
             to=step.takes,
-            set={"lease_owner": "", "lease_until": until, **step.undone},
+            set={"lease_owner": "", "lease_until": until, **counted, **step.undone},
             guard=step.guard(job),
             due=until,
             event={**event, "wait": f"{seconds:.1f}"},

@@ -7,8 +7,9 @@ attempts; wherever fal may have rendered, a new POST is somebody's own decision 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from worker.change import UNTRIED, Change
 from worker.jobs import Job, JobState
-from worker.records import Change, Records
+from worker.records import Records
 from worker.result import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
@@ -79,10 +80,9 @@ class Replay:
         return self._move(job, JobState.QUEUED, FRESH)
 
     def _move(self, job: Job, to: JobState, also: Mapping[str, object]) -> JobState:
-        nobody = {"lease_owner": "", "lease_until": 0, "tries": 0, "wakes": 0}
         change = Change(
             to=to,
-            set={**nobody, "step": "", "reason": "", "sentence": "", **also},
+            set={**UNTRIED, "step": "", "reason": "", "sentence": "", **also},
             guard={"attempt": job.attempt},
             due=self.records.clock(),
             event={"name": "replayed", "reason": job.reason, "attempt": str(job.attempt)},

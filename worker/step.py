@@ -13,6 +13,8 @@ WAKE_GRACE = 20.0
 # Waits between tries double from the first to the longest, in seconds, plus up to a quarter.
 FIRST_WAIT = 5.0
 LONGEST_WAIT = 600.0
+# Times that a step waits for what it needs; more than an hour in all.
+WAITS = 14
 # The longest Retry-After that is honoured.
 LONGEST_ASKED = 3600.0
 
@@ -37,6 +39,9 @@ class Step:
     work: Callable[[Job], Outcome]
     # Starts until the job fails; waits between them double, so 12 cover more than an hour.
     tries: int = 12
+    # Reasons that tell of what the step needs and not of the job: these starts are no tries, and
+    # the job fails after WAITS of them.
+    needs: frozenset[str] = frozenset()
     # The state while the step works, where that is more than a lease on `takes`.
     claims: JobState | None = None
     bumps: tuple[str, ...] = ("tries",)

@@ -25,6 +25,18 @@ from worker.result import video_address
 from worker.scratch import scratch
 from worker.storage import Storage
 
+# What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.
+NEEDS = frozenset(
+    {
+        "storage_unavailable",
+        "storage_unwritable",
+        "storage_full",
+        "disk_full",
+        "signing_failed",
+        "timestamp_unavailable",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
@@ -73,7 +85,13 @@ class TranscodeTag:
 
     def step(self) -> Step:
         """The row of the pipeline's table; few tries, since a clip that kills ffmpeg stays so."""
-        return Step(task=Task.TRANSCODE_TAG, takes=JobState.DOWNLOADED, work=self.work, tries=4)
+        return Step(
+            task=Task.TRANSCODE_TAG,
+            takes=JobState.DOWNLOADED,
+            work=self.work,
+            tries=4,
+            needs=NEEDS,
+        )
 
     def work(self, job: Job) -> Outcome:
         """TAGGED: the delivery is whole in storage, what it is on the record."""
