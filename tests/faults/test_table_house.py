@@ -247,25 +247,22 @@ def test_a_broken_cdn_is_tried_again(shared: System, mishap: str) -> None:
     assert S.PUBLISHED is shared.ends(job_id)
 
 
-def test_storage_that_refuses_and_comes_back(shared: System) -> None:
-    """Where storage refuses, the job fails with step and reason; `retry` resumes it unpaid."""
+def test_storage_that_goes_and_comes_back(shared: System) -> None:
+    """A storage directory that is gone is not made anew: the step waits, and goes on by itself."""
     add(shared, "before")
     assert S.PUBLISHED is shared.ends("before")
     storage = shared.directory / "storage"
     aside = shared.directory / "storage-aside"
     storage.rename(aside)
-    storage.write_text("no directory")
-    add(shared, "refused")
+    add(shared, "away")
     try:
-        assert S.FAILED is shared.ends("refused")
+        until(lambda: "retried" in shared.names("away"), "the step waits", 30)
+        assert not storage.exists()
     finally:
-        storage.unlink()
         aside.rename(storage)
-    job = shared.job("refused")
-    assert ("storage_unwritable", Task.DOWNLOAD) == (job.reason, job.step)
-    falhook(shared, "retry", "--failed", "--reason", "storage_unwritable")
-    reaches(shared, "refused", S.PUBLISHED)
-    assert 1 == shared.counts("refused")["submit"]
+    reasons = {event.get("reason") for event in history(shared.records.redis, "away")}
+    assert "storage_unwritable" in reasons
+    assert (S.PUBLISHED, 1) == (shared.ends("away"), shared.counts("away")["submit"])
 
 
 @pytest.fixture
@@ -278,6 +275,27 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a file system takes root")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_storage_that_refuses(start: Callable[..., System], small_disk: Path) -> None:
+    """Where storage refuses, the job fails with step and reason; `retry` resumes it unpaid."""
+    system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
+    add(system, "before")
+    assert S.PUBLISHED is system.ends("before")
+    remount(small_disk, "ro")
+    add(system, "refused")
+    assert S.FAILED is system.ends("refused")
+    remount(small_disk, "rw")
+    job = system.job("refused")
+    assert ("storage_unwritable", Task.DOWNLOAD) == (job.reason, job.step)
+    falhook(system, "retry", "--failed", "--reason", "storage_unwritable")
+    reaches(system, "refused", S.PUBLISHED)
+    assert 1 == system.counts("refused")["submit"]
+
+
+def remount(place: Path, how: str) -> None:
+    """Make the file system "ro", read-only, or "rw" again."""
+    subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
 
 
 def test_disk_full(start: Callable[..., System], small_disk: Path) -> None:
