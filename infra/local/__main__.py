@@ -55,6 +55,9 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    # `timeout make local` and container engines signal the whole group, and make does so once more:
+    # the second must not cut short what the first began to end.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -144,6 +144,18 @@ def test_the_shell_says_what_is_made_and_the_file_where(tmp_path: Path, redis_ur
     assert not (tmp_path / "env").exists()
 
 
+def test_a_second_signal_cuts_nothing_short(tmp_path: Path) -> None:
+    """A group that is ended tells make and its child, and make tells the child again."""
+    shell = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    with running("up", tmp_path, shell) as process:
+        assert (tmp_path / "env").exists()
+        while process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.001)
+    assert (130, False) == (process.returncode, (tmp_path / "env").exists())
+
+
 @pytest.mark.parametrize("verb", ["up", "demo"])
 def test_a_deployments_jobs_are_left_alone(
     verb: str, tmp_path: Path, redis_url: str, records: Records
