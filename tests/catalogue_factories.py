@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from worker.catalogue.rules import AtMost, ExactlyOne, Needs, SomeOf
-from worker.models import Catalogue, Input, InvalidArguments, Kind, Model, Problem, Status
+from worker.catalogue.errors import InvalidArguments, Problem
+from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.model import Model, Status
+from worker.catalogue.rules_of_inputs import ExactlyOne, Needs
+from worker.catalogue.rules_of_lists import AtMost, SomeOf
+from worker.models import Catalogue
 
 Arguments = dict[str, Any]
 

@@ -11,6 +11,7 @@ from redis import Redis
 
 from infra.local.simulation import Simulation
 from webhook.contract import INBOX, Callback, Task, inbox_key
+from worker.change import Event
 from worker.events import history
 from worker.fal import Fal
 from worker.inbox import Inbox
@@ -18,8 +19,9 @@ from worker.ingest import Ingest
 from worker.jobs import Job, JobState, Json
 from worker.lease import Leases
 from worker.lookup import LookUp
-from worker.pipeline import Outcome, Pipeline, Step
-from worker.records import Event, Records, connect
+from worker.pipeline import Pipeline
+from worker.records import Records, connect
+from worker.step import Outcome, Step
 from worker.submit import Submit
 from worker.sweep import Sweep
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from worker.tags import Tags
+from worker.formats.tags import Tags
 
 SECONDS = 2
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from worker.catalogue import openapi
-from worker.models import Catalogue, Model
+from worker.catalogue.model import Model
+from worker.models import Catalogue
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"

@@ -8,10 +8,10 @@ import pytest
 
 from tests.job_factories import VIDEO
 from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.media_types import film
 from worker.jobs import Job, JobState, Json
 from worker.layout import SOURCE, work_key
-from worker.media_type import film
 from worker.progress import Progress
 from worker.records import Records
 from worker.steps import TranscodeTag

@@ -1,4 +1,4 @@
-"""worker.pictures.avif: whatever lies beside the picture, it is told of, and says no prompt."""
+"""worker.formats.images.avif: whatever lies beside the picture, it is told of, and says no prompt."""
 
 import json
 import shutil
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.avif_factories import Layout, relaid
 from tests.media_factories import box, ffmpeg, tags
 from tests.test_label import comment
-from worker.pictures import avif, read_tags, size_of, tag
-from worker.pictures.heif import Heif
-from worker.tags import AI_ORIGIN
-from worker.xmp import packet
+from worker.formats.images import avif, read_tags, size_of, tag
+from worker.formats.images.heif.meta_box import Heif
+from worker.formats.tags import AI_ORIGIN
+from worker.formats.xmp import packet
 
 SECRET = b"SECRET PROMPT"
 LABEL = '{"Label":"1","ContentProducer":"vendor"}'

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from infra.local.simulation import Simulation
 from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback, world_on
 from webhook.contract import Task
-from worker.__main__ import cli
 from worker.cancellation import Cancellation, NotCancelled
+from worker.cli.commands import cli
 from worker.fal import Fal
 from worker.jobs import JobState
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.catalogue_factories import CATALOGUE, CHECKED
-from worker.__main__ import cli
 from worker.catalogue import openapi
-from worker.models import Catalogue, Status
+from worker.catalogue.model import Status
+from worker.cli.commands import cli
+from worker.models import Catalogue
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.cost import Cost, Meter
-from worker.ffmpeg import Used
+from worker.ffmpeg.limits import Used
 
 
 def test_work_is_measured() -> None:

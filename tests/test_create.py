@@ -7,9 +7,10 @@ import pytest
 
 from tests.input_factories import PNG, named
 from webhook.contract import Task
+from worker.catalogue.errors import InvalidArguments, Refusal, UnknownEndpoint
 from worker.checks import Checks
 from worker.create import Creator
-from worker.models import Catalogue, InvalidArguments, Refusal, UnknownEndpoint
+from worker.models import Catalogue
 from worker.option_problems import InvalidOptions
 from worker.order import JobRefused, Order
 from worker.records import Records

@@ -7,10 +7,10 @@ from webhook.environment import SettingsError
 from worker.delivery import Delivering
 from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
+from worker.formats.marks import Mark
+from worker.formats.tags import PromptTag
 from worker.jobs import Job, Json
-from worker.marks import Mark
 from worker.profiles import ORIGINAL, PROFILE_KEY, Profile
-from worker.tags import PromptTag
 
 
 def job(**metadata: Json) -> Job:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT
-from worker.__main__ import cli
 from worker.checks import ENDPOINT as ID
+from worker.cli.commands import cli
 from worker.cli.described_files import file_of
 from worker.models import Catalogue
 

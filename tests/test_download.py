@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.download_factories import Answer, Cdn, Request, clip, plain, ranged, running_cdn
-from worker.download import AllowedHosts, Downloader, http_client
-from worker.download.hosts import AllowedHost
+from worker.download.client import http_client
+from worker.download.downloader import Downloader
+from worker.download.hosts import AllowedHost, AllowedHosts
 from worker.failures import Failure, Permanent, Transient
 from worker.storage import Storage
 

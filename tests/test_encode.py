@@ -9,19 +9,24 @@ import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.deliverables import AVIF
+from worker.delivered import Delivery
 from worker.delivery import recorded
-from worker.encode import Plan, command
+from worker.encode import command
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
+from worker.ffmpeg.installed import FfmpegUnusable
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.limits import Limits, Used
 from worker.ffmpeg.outcome import failure
+from worker.ffmpeg.program import Ffmpeg
 from worker.ffmpeg.sandbox import Ended
+from worker.formats.images import size_of
+from worker.formats.mp4 import Probe, probe, read_tags
+from worker.formats.tags import AI_ORIGIN
 from worker.making import Making
-from worker.media import Delivery, deliver
-from worker.mp4 import Probe, probe, read_tags
-from worker.pictures import size_of
+from worker.media import deliver
+from worker.plan import Plan
 from worker.profiles import Profile
 from worker.proof import output
-from worker.tags import AI_ORIGIN
 
 ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 

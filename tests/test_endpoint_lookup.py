@@ -3,7 +3,7 @@
 import pytest
 
 from tests.catalogue_factories import CATALOGUE, KLING, kling
-from worker.models import UnknownEndpoint, UnknownSchema, WithdrawnEndpoint
+from worker.catalogue.errors import UnknownEndpoint, UnknownSchema, WithdrawnEndpoint
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
 from worker.failures import Failure, Permanent, Transient
-from worker.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits, Work
 from worker.ffmpeg.attendant import KEPT
-from worker.ffmpeg.isolation import works, wrapper
-from worker.ffmpeg.limits import dies_with_us
-from worker.ffmpeg.outcome import Progress
+from worker.ffmpeg.installed import FfmpegUnusable
+from worker.ffmpeg.isolation import Isolation, works, wrapper
+from worker.ffmpeg.limits import Limits, Work, dies_with_us
+from worker.ffmpeg.outcome import Advance, Progress
+from worker.ffmpeg.program import Ffmpeg
 from worker.ffmpeg.sandbox import run
 from worker.media import deliver
 from worker.profiles import Profile

@@ -11,17 +11,20 @@ import pytest
 
 from tests.media_factories import box, clip, described, ffmpeg, packets, tags
 from tests.sound_factories import SOUNDS, heard, sound
-from worker import file_tags, pictures, sounds
+from worker import file_tags
 from worker.delivery import Delivering
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
 from worker.file_tags import FileTags
+from worker.formats.audio import audio_file
+from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
+from worker.formats.images import read_tags as picture_tags
+from worker.formats.media_types import BY_EXTENSION
+from worker.formats.mp4 import read_tags
+from worker.formats.tags import AI_ORIGIN
+from worker.formats.xmp import packet
 from worker.jobs import Job, JobState, Json
 from worker.layout import work_key
-from worker.media_type import BY_EXTENSION
-from worker.mp4 import read_tags
 from worker.outputs import OTHER
-from worker.pictures import MAX_PICTURE, has_credentials, size_of, tag
-from worker.pictures import read_tags as picture_tags
 from worker.progress import Progress
 from worker.provenance import Credentials, vendor
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
@@ -30,8 +33,6 @@ from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
-from worker.tags import AI_ORIGIN
-from worker.xmp import packet
 
 PICTURES = {
     "image-1.jpg": "image/jpeg",
@@ -314,7 +315,7 @@ def test_credentials_elsewhere(
     about = tagged(storage, files, credentials)
     assert ("unreadable", "Trusted") == (about["vendor"], about["signed"])
     path = stored(storage, name, tmp_path)
-    form = pictures if name in PICTURES else sounds
+    form = image_file if name in PICTURES else audio_file
     assert LINK == form.read_tags(path)["dcterms:provenance"]
 
 

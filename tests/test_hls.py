@@ -10,14 +10,16 @@ import pytest
 from tests.media_factories import box, clip, ffmpeg, packets, script, tags
 from worker.cost import Cost
 from worker.deliverables import Hls
+from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, Isolation
-from worker.hls import ladder
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe, read_tags
+from worker.formats.tags import AI_ORIGIN
+from worker.hls.ladder import ladder
 from worker.hls.segments import segmented
-from worker.media import Delivery, deliver
-from worker.mp4 import probe, read_tags
+from worker.media import deliver
 from worker.profiles import Profile
-from worker.tags import AI_ORIGIN
 
 PROFILE = Profile.parse("web+360p+preview+hls")
 SMALL = Profile.parse("original+hls")

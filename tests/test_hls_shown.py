@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, packets, tags
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
+from worker.delivered import Delivery
+from worker.ffmpeg.program import Ffmpeg
+from worker.media import deliver
 from worker.profiles import Profile
 
 

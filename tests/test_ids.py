@@ -3,8 +3,9 @@
 import pytest
 
 from tests.catalogue_factories import kling
+from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.models import InvalidArguments, Model
+from worker.catalogue.model import Model
 
 IMAGE = "https://example.com/cat.png"
 

@@ -9,8 +9,11 @@ import pytest
 from tests.catalogue_factories import CATALOGUE, Arguments, kling
 from tests.openapi_factories import ENDPOINT, taking
 from worker.catalogue import build, files, openapi
+from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inheritance import Inheritance, inherit
-from worker.models import InvalidArguments, Kind, Model, sheet_with
+from worker.catalogue.inputs import Kind
+from worker.catalogue.model import Model
+from worker.models import sheet_with
 
 # A directory without files adds nothing.
 PACKAGED = sheet_with(Path(__file__).parent / "local" / "none")

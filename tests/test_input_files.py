@@ -2,8 +2,9 @@
 
 import pytest
 
+from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.models import InvalidArguments, Model
+from worker.catalogue.model import Model
 
 
 @pytest.mark.parametrize(

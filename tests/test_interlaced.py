@@ -7,10 +7,11 @@ import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, tags
 from worker.conform import video_reasons
+from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
-from worker.mp4 import probe
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe
+from worker.media import deliver
 from worker.profiles import Profile
 
 WIDTH = 320

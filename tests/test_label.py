@@ -1,4 +1,4 @@
-"""worker.label: a producer's AIGC label is passed on from wherever a file carries it."""
+"""worker.formats.aigc_label: a producer's AIGC label is passed on from wherever a file carries it."""
 
 import json
 import struct
@@ -11,14 +11,15 @@ import pytest
 
 from tests.media_factories import box, clip, ffmpeg, tags
 from tests.sound_factories import sound
-from worker import pictures, sounds
-from worker.ffmpeg import Ffmpeg
-from worker.label import MAX_LABEL, NotCarried, carried, in_comment, in_xmp
-from worker.marks import AIGC, Mark, Marks
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.aigc_label import MAX_LABEL, NotCarried, carried, in_comment, in_xmp
+from worker.formats.audio import audio_file
+from worker.formats.images import image_file
+from worker.formats.marks import AIGC, Mark, Marks
+from worker.formats.mp4 import Unhandled, read_tags
+from worker.formats.mp4.rewrite import XMP as XMP_BOX
+from worker.formats.xmp import packet
 from worker.media import deliver
-from worker.mp4 import Unhandled, read_tags
-from worker.mp4.rewrite import XMP as XMP_BOX
-from worker.xmp import packet
 
 THEIRS = {"Label": "1", "ContentProducer": "kling", "ProduceID": "k-1"}
 LABEL = json.dumps(THEIRS)
@@ -98,7 +99,7 @@ def spoken(into: Path, ending: str, label: str) -> str:
     """The label of a tagged sound whose source had this one in XMP."""
     source, target = into / f"source.{ending}", into / f"tagged.{ending}"
     source.write_bytes(SOUNDS[ending](xmp(label)))
-    sounds.tag(source, target, CN)
+    audio_file.tag(source, target, CN)
     data = target.read_bytes()
     begin = data.index(b"<TC260:AIGC>") + len(b"<TC260:AIGC>")
     return data[begin : data.index(b"</TC260:AIGC>")].decode()
@@ -120,7 +121,7 @@ def test_in_the_xmp_of_a_video(marks: object, tmp_path: Path) -> None:
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp()))
     made = deliver(source, tmp_path / "into", marks, ffmpeg=Ffmpeg.find(None))  # type: ignore[arg-type]
     assert THEIRS == theirs_of(read_tags(made.video)[AIGC])
-    assert THEIRS == theirs_of(pictures.read_tags(made.poster)[AIGC])
+    assert THEIRS == theirs_of(image_file.read_tags(made.poster)[AIGC])
 
 
 def test_in_the_xmp_of_quicktime() -> None:
@@ -143,22 +144,22 @@ def test_in_the_xmp_of_quicktime() -> None:
 def test_in_exif(ending: str, text: str, order: str, tmp_path: Path) -> None:
     """The user's comment of EXIF is where some put it; nothing else of that stays."""
     path = picture(tmp_path, ending, comment(text, order))
-    assert THEIRS == json.loads(pictures.read_tags(path)[AIGC])
-    pictures.tag(path, CN.xmp(pictures.read_tags(path)))
-    assert THEIRS == theirs_of(pictures.read_tags(path)[AIGC])
+    assert THEIRS == json.loads(image_file.read_tags(path)[AIGC])
+    image_file.tag(path, CN.xmp(image_file.read_tags(path)))
+    assert THEIRS == theirs_of(image_file.read_tags(path)[AIGC])
     assert b"ASCII\0\0\0" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("text", ["a fox, made with AIGC tools", "", "{}"])
 def test_another_comment_is_no_label(text: str, tmp_path: Path) -> None:
     """What only speaks of such things is not taken for one."""
-    assert {} == pictures.read_tags(picture(tmp_path, "jpg", comment(text)))
+    assert {} == image_file.read_tags(picture(tmp_path, "jpg", comment(text)))
 
 
 @pytest.mark.parametrize("ending", SOUNDS)
 def test_a_sound_whose_label_is_too_long_stays(ending: str, tmp_path: Path) -> None:
     """Rather than cut a label, which would be no JSON any more, the file stays as it came."""
-    with pytest.raises(sounds.NotTaggable, match="AIGC label takes more than"):
+    with pytest.raises(audio_file.NotTaggable, match="AIGC label takes more than"):
         spoken(tmp_path, ending, TOO_LONG)
 
 
@@ -173,7 +174,7 @@ def test_a_video_whose_label_is_too_long_stays(tmp_path: Path) -> None:
 def test_a_picture_whose_label_is_too_long_stays(tmp_path: Path) -> None:
     """It is not tagged."""
     with pytest.raises(NotCarried, match="AIGC label takes more than"):
-        pictures.read_tags(picture(tmp_path, "jpg", comment(TOO_LONG)))
+        image_file.read_tags(picture(tmp_path, "jpg", comment(TOO_LONG)))
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.job_factories import ENDPOINT, Clock
 from worker import lease as leases
+from worker.change import Change
 from worker.jobs import Job, JobState
 from worker.lease import LEASE, Leases
-from worker.records import Change, Records, connect
+from worker.records import Records, connect
 
 S = JobState
 

@@ -15,12 +15,15 @@ from tests.media_factories import (
     script,
     tags,
 )
+from worker.delivered import Delivery
 from worker.failures import Permanent, Transient
-from worker.ffmpeg import Advance, Ffmpeg, Isolation
-from worker.media import Delivery, deliver
-from worker.mp4 import read_tags
-from worker.pictures import size_of
-from worker.tags import AI_ORIGIN
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.outcome import Advance
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.images import size_of
+from worker.formats.mp4 import read_tags
+from worker.formats.tags import AI_ORIGIN
+from worker.media import deliver
 
 CONFORMING = [
     "high",

@@ -1,4 +1,4 @@
-"""worker.mp4: the headers of an MP4, read without a decoder and without trust."""
+"""worker.formats.mp4: the headers of an MP4, read without a decoder and without trust."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -22,8 +22,8 @@ from tests.media_factories import (
     numbers,
 )
 from worker.failures import Permanent
-from worker.mp4 import probe, read_tags
-from worker.mp4.probe import C2PA
+from worker.formats.mp4 import probe, read_tags
+from worker.formats.mp4.probe import C2PA
 
 
 @pytest.fixture(scope="module")

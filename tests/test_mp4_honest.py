@@ -1,4 +1,4 @@
-"""worker.mp4: honest clips of unusual shapes are handled, and not taken for attacks."""
+"""worker.formats.mp4: honest clips of unusual shapes are handled, and not taken for attacks."""
 
 import tracemalloc
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import TABLE, clip, ffmpeg, held_at, packets, tags
+from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
-from worker.mp4 import Unhandled, intact, probe
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Unhandled, intact, probe
+from worker.media import deliver
 from worker.profiles import Profile
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10")

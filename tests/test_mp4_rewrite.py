@@ -1,4 +1,4 @@
-"""worker.mp4.rewrite: another header around the same packets."""
+"""worker.formats.mp4.rewrite: another header around the same packets."""
 
 import hashlib
 from dataclasses import replace
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.media_factories import Movie, box, clip, described, ffmpeg, numbers, packets, tags
 from worker.failures import Permanent
-from worker.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
-from worker.mp4.rewrite import XMP
+from worker.formats.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
+from worker.formats.mp4.rewrite import XMP
 
 STAMP = Stamp(
     udta=udta({"title": "Füchse", "falhook.job_id": "job-1"}),

@@ -1,4 +1,4 @@
-"""worker.mp4: what edit lists show of a clip, and when, as ffprobe and ffmpeg tell it."""
+"""worker.formats.mp4: what edit lists show of a clip, and when, as ffprobe and ffmpeg tell it."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import Movie, clip, edits, ffmpeg
-from worker.mp4 import Probe, Unhandled, probe
+from worker.formats.mp4 import Probe, Unhandled, probe
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=24:d=6")
 _SOUND = ("-f", "lavfi", "-i", "sine=f=440:d=6")

@@ -1,4 +1,4 @@
-"""worker.mp4: that the packets of an H.264 track are whole, without decoding one."""
+"""worker.formats.mp4: that the packets of an H.264 track are whole, without decoding one."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.attack_factories import TORN
 from tests.media_factories import clip
 from worker import proof
 from worker.failures import Permanent
-from worker.mp4 import intact, probe
+from worker.formats.mp4 import intact, probe
 
 
 @pytest.mark.parametrize("name", ["high", "main", "baseline", "moov_last", "quicktime", "turned"])

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT, of, read
 from worker.catalogue import build, files, openapi
-from worker.models import Catalogue, InvalidArguments, Kind, Refusal, rows
+from worker.catalogue.errors import InvalidArguments, Refusal
+from worker.catalogue.examples import rows
+from worker.catalogue.inputs import Kind
+from worker.models import Catalogue
 
 FRAMES = [{"image_url": "https://example.com/a.png"}]
 

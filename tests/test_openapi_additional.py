@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.openapi_factories import of, read, taking
-from worker.models import InvalidArguments
+from worker.catalogue.errors import InvalidArguments
 
 SIZE = {"type": "object", "properties": {"width": {"type": "integer"}}, "required": ["width"]}
 ANY = [True, {"type": "string"}, {}]

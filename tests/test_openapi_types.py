@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.openapi_factories import read, taking
-from worker.models import Model
+from worker.catalogue.model import Model
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 

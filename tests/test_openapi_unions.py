@@ -8,8 +8,9 @@ import pytest
 from tests.openapi_factories import ENDPOINT, of, read, taking
 from tests.test_inheritance import PACKAGED, described, model_of
 from worker.catalogue import openapi
+from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inheritance import inherit
-from worker.models import InvalidArguments, Kind
+from worker.catalogue.inputs import Kind
 
 _REF = "#/components/schemas/{}"
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}

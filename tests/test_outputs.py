@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.input_factories import MP3, PNG
 from worker.as_is import AsIs, delivered, extras
-from worker.download import Downloaded, Downloader
+from worker.download.downloader import Downloaded, Downloader
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
 from worker.layout import work_key

@@ -1,4 +1,4 @@
-"""worker.pictures: of what a picture said of itself its label stays, and what it looks like."""
+"""worker.formats.images.image_file: of what a picture said of itself its label stays, and what it looks like."""
 
 import json
 import shutil
@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media_factories import ffmpeg, tags
-from worker.pictures import avif, read_tags, size_of, tag
-from worker.pictures.exif import turn
-from worker.xmp import packet, text_of
+from worker.formats.images import avif, read_tags, size_of, tag
+from worker.formats.images.exif import turn
+from worker.formats.xmp import packet, text_of
 
 SECRET = b"SECRET PROMPT"
 PROFILE = b"a colour profile"

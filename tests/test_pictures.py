@@ -1,4 +1,4 @@
-"""worker.pictures: size and tags of JPEG, PNG, WebP, GIF and AVIF, without decoding them."""
+"""worker.formats.images.image_file: size and tags of JPEG, PNG, WebP, GIF and AVIF, without decoding them."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media_factories import ffmpeg, tags
-from worker.pictures import avif, jpeg, png, size_of, tag, webp
+from worker.formats.images import avif, jpeg, png, size_of, tag, webp
 
 FORMATS = {
     "jpg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg"),

@@ -7,12 +7,11 @@ import pytest
 
 from tests.job_factories import ScriptedFal, World, callback, request
 from webhook.contract import Task
+from worker.change import Change
 from worker.failures import Permanent, Transient
 from worker.jobs import Job, JobState
 from worker.lease import LEASE
-from worker.pipeline import Outcome
-from worker.records import Change
-from worker.step import LONGEST_ASKED, LONGEST_WAIT
+from worker.step import LONGEST_ASKED, LONGEST_WAIT, Outcome
 
 S = JobState
 

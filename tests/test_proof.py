@@ -9,8 +9,8 @@ from tests.media_factories import clip, ffmpeg, tags
 from worker import proof
 from worker.deliverables import JPEG, Blur, Output, Preview, Rendition, Storyboard
 from worker.failures import Permanent
+from worker.formats.mp4 import probe, rewrite
 from worker.media import _require_tags
-from worker.mp4 import probe, rewrite
 
 SOURCE = probe(clip("tall"))
 SMALL = Rendition(file="small.mp4", lines=180)

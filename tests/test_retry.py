@@ -9,12 +9,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
-from worker.__main__ import cli
+from worker.cli.commands import cli
 from worker.failures import Permanent
 from worker.jobs import Job, JobState
-from worker.pipeline import Outcome
 from worker.records import Records
 from worker.replay import NotReplayed, Replay
+from worker.step import Outcome
 
 S = JobState
 

@@ -16,13 +16,17 @@ import pytest
 
 from tests.attack_factories import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
 from tests.media_factories import clip, ffmpeg_program, script, tags
-from worker.encode import Plan, command
+from worker.delivered import Delivery
+from worker.encode import command
 from worker.failures import Failure, Permanent
-from worker.ffmpeg import Ffmpeg, Isolation, Limits
 from worker.ffmpeg.attendant import KEPT
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.limits import Limits
+from worker.ffmpeg.program import Ffmpeg
 from worker.ffmpeg.sandbox import Ended, run
-from worker.media import Delivery, deliver
-from worker.mp4 import probe
+from worker.formats.mp4 import probe
+from worker.media import deliver
+from worker.plan import Plan
 from worker.profiles import Profile
 
 ALL = Profile.parse("web+720p+360p+preview+storyboard+blurhash")

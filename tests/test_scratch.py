@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.worker_starts import started
-from worker.copy_range import copy_range
 from worker.failures import Transient
+from worker.formats.copy_range import copy_range
 from worker.scratch import PREFIX, scratch, sweep
 
 ROOT = Path(__file__).parents[1]

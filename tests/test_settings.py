@@ -6,7 +6,7 @@ import pytest
 
 from tests.webhook_factories import SECRET, receiver_environment
 from webhook.settings import Connections, Settings, SettingsError
-from worker.ffmpeg import Isolation
+from worker.ffmpeg.isolation import Isolation
 from worker.misspelt import misspelt, sentences
 from worker.settings import Settings as WorkerSettings
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import ffmpeg, tags
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
-from worker.mp4 import probe
-from worker.pictures import size_of
+from worker.delivered import Delivery
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.images import size_of
+from worker.formats.mp4 import probe
+from worker.media import deliver
 from worker.profiles import Profile
 
 ALL = "original+720p+360p+av1+webp+avif+preview+storyboard+blurhash+hls"

@@ -7,10 +7,12 @@ import pytest
 from tests.media_factories import clip, ffmpeg, tags
 from worker import proof
 from worker.deliverables import Rendition
+from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable
-from worker.media import Delivery, deliver
-from worker.mp4 import Probe, probe
+from worker.ffmpeg.installed import FfmpegUnusable
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Probe, probe
+from worker.media import deliver
 from worker.profiles import Profile
 
 CODECS = ("high", "hevc")

@@ -1,4 +1,4 @@
-"""worker.pictures and sounds: no file of many small parts takes the worker's memory."""
+"""worker.formats.images.image_file and sounds: no file of many small parts takes the worker's memory."""
 
 import json
 import struct
@@ -12,9 +12,9 @@ import pytest
 
 from tests.media_factories import box, numbers
 from tests.sound_factories import sound
-from worker.pictures import MAX_PICTURE
-from worker.pictures.parts import MAX_PARTS
-from worker.sounds.retagged import MAX_TAGS
+from worker.formats.audio.rewrite import MAX_TAGS
+from worker.formats.images import MAX_PICTURE
+from worker.formats.images.byte_ranges import MAX_PARTS
 
 MEGABYTE = 1 << 20
 GROWTH = 150 * MEGABYTE  # a worker has 80 MB to begin with, and is to stay below 300
@@ -26,7 +26,7 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from worker import pictures, sounds
-from worker.tags import Tags
+from worker.formats.tags import Tags
 
 def grown():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""worker.mp4.tracks: of several sounds the one that a player would choose is delivered."""
+"""worker.formats.mp4.tracks: of several sounds the one that a player would choose is delivered."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import described, ffmpeg, packets, tags
+from worker.delivered import Delivery
 from worker.delivery import recorded
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
-from worker.mp4 import probe
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe
+from worker.media import deliver
 from worker.profiles import Profile
 
 

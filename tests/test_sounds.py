@@ -1,4 +1,4 @@
-"""worker.sounds: sounds say what they are to every reader, and sound as they did."""
+"""worker.formats.audio.audio_file: sounds say what they are to every reader, and sound as they did."""
 
 import json
 import shutil
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.media_factories import box, ffmpeg, tags
 from tests.sound_factories import SOUNDS, TOLD, endless, heard, sound
-from worker.marks import AIGC, Mark, Marks
-from worker.sounds import NotTaggable, has_credentials, ogg, tag
-from worker.sounds.retagged import MAX_TAGS
-from worker.tags import AI_ORIGIN, PromptTag
+from worker.formats.audio import NotTaggable, has_credentials, ogg, tag
+from worker.formats.audio.rewrite import MAX_TAGS
+from worker.formats.marks import AIGC, Mark, Marks
+from worker.formats.tags import AI_ORIGIN, PromptTag
 
 MARKED = replace(
     tags(),

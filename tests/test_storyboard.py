@@ -8,9 +8,12 @@ import pytest
 from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
 from worker.deliverables import Storyboard
 from worker.failures import Permanent
-from worker.ffmpeg import Advance, Ffmpeg, Isolation, Limits
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.limits import Limits
+from worker.ffmpeg.outcome import Advance
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.images import size_of
 from worker.media import deliver
-from worker.pictures import size_of
 from worker.profiles import Profile
 from worker.storyboard import FRAMES, sampled, sprite
 

@@ -1,4 +1,4 @@
-"""worker.tags, marks and xmp: what files say of themselves, to every reader of such tags."""
+"""worker.formats.tags, marks and xmp: what files say of themselves, to every reader of such tags."""
 
 import hashlib
 import json
@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media_factories import clip, tags
-from worker.ffmpeg import Ffmpeg
-from worker.marks import AIGC, Mark, Marks
-from worker.media import Delivery, deliver
-from worker.mp4 import Stamp
+from worker.delivered import Delivery
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.marks import AIGC, Mark, Marks
+from worker.formats.mp4 import Stamp
+from worker.formats.tags import AI_ORIGIN, PromptTag, Tags
+from worker.formats.xmp import NAMESPACES
+from worker.media import deliver
 from worker.profiles import Profile
-from worker.tags import AI_ORIGIN, PromptTag, Tags
-from worker.xmp import NAMESPACES
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 BOTH = Marks(places=frozenset(Mark), provider="Acme 影业")

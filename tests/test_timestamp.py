@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from tests.media_factories import clip, tags
 from tests.tsa_factories import Authority, serving
 from worker.cli.provenance import provenance
+from worker.delivered import Delivery
 from worker.failures import Transient
-from worker.ffmpeg import Ffmpeg
-from worker.media import Delivery, deliver
+from worker.ffmpeg.program import Ffmpeg
+from worker.media import deliver
 from worker.provenance import Credentials
 from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reading import show

@@ -8,11 +8,13 @@ import pytest
 from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
 from worker.conform import video_reasons
 from worker.deliverables import Preview, Rendition
+from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, FfmpegUnusable
-from worker.media import Delivery, deliver
-from worker.mp4 import Colour, probe
-from worker.mp4.colour import BT709
+from worker.ffmpeg.installed import FfmpegUnusable
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Colour, probe
+from worker.formats.mp4.colour import BT709
+from worker.media import deliver
 from worker.profiles import Profile
 from worker.proof import output
 from worker.tone import FILTERS, sdr

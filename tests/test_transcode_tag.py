@@ -15,10 +15,11 @@ from worker.cost import Cost
 from worker.delivery import Delivering
 from worker.events import history
 from worker.failures import Permanent
-from worker.ffmpeg import Advance, Ffmpeg
+from worker.ffmpeg.outcome import Advance
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import read_tags
 from worker.jobs import Job, JobState, Json
 from worker.layout import SOURCE, work_key
-from worker.mp4 import read_tags
 from worker.profiles import PROFILE_KEY, Profile
 from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials

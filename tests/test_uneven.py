@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import ffmpeg, tags
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe
 from worker.media import deliver
-from worker.mp4 import probe
 from worker.profiles import Profile
 
 

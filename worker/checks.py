@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
-from worker.catalogue.errors import UnknownEndpoint, shown
+from worker.catalogue.errors import InvalidArguments, Problem, Refusal, UnknownEndpoint, shown
+from worker.catalogue.model import Model
 from worker.catalogue.strings import as_json
 from worker.jobs import Job, Json
-from worker.models import Catalogue, Estimate, InvalidArguments, Model, Problem, Refusal
+from worker.models import Catalogue
 from worker.options import Options
 from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
+from worker.prices import Estimate
 from worker.profiles import PROFILE_KEY, asked_profile
 from worker.staged import Staged
 from worker.staging import Staging

@@ -11,7 +11,9 @@ from worker.checks import Checks
 from worker.create import Creator
 from worker.create_task import CreateTask
 from worker.delivery import Delivering, found_ffmpeg
-from worker.download import AllowedHosts, Downloader, http_client
+from worker.download.client import http_client
+from worker.download.downloader import Downloader
+from worker.download.hosts import AllowedHosts
 from worker.fal import Fal
 from worker.inbox import Inbox
 from worker.ingest import Ingest
@@ -20,12 +22,13 @@ from worker.lease import Leases
 from worker.lookup import LookUp
 from worker.messages import send, waker
 from worker.models import Catalogue
-from worker.pipeline import Pipeline, Step
+from worker.pipeline import Pipeline
 from worker.progress import Progress
 from worker.publish import Publish
 from worker.records import Records, connect
 from worker.settings import Settings
 from worker.staging import Staging
+from worker.step import Step
 from worker.steps import Download, TranscodeTag
 from worker.storage import Storage
 from worker.submit import Submit

@@ -5,7 +5,7 @@ Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, SDR, with AAC or n
 
 from collections.abc import Mapping
 
-from worker.mp4 import Probe
+from worker.formats.mp4 import Probe
 
 _PROFILES = frozenset({"Baseline", "Main", "High"})
 _AUDIO = frozenset({"AAC", "HE-AAC"})

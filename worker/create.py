@@ -9,8 +9,8 @@ from worker.checks import Checks
 from worker.content import plain
 from worker.jobs import Job, JobState
 from worker.order import Draft, JobRefused, Order
-from worker.pipeline import WAKE_GRACE
 from worker.records import Records
+from worker.step import WAKE_GRACE
 
 log = get_logger()
 

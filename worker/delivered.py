@@ -6,7 +6,7 @@ from pathlib import Path
 
 from worker.cost import Cost
 from worker.deliverables import POSTER
-from worker.mp4 import Probe
+from worker.formats.mp4 import Probe
 from worker.plan import Method
 from worker.provenance import Vendor
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
+from worker.delivered import Delivery
 from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg, Isolation
+from worker.ffmpeg.isolation import Isolation
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.marks import Marks
+from worker.formats.tags import PromptTag, Tags
 from worker.jobs import Job, Json
-from worker.marks import Marks
-from worker.media import Delivery
 from worker.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 from worker.provenance import Credentials
-from worker.tags import PromptTag, Tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
 from worker import values
-from worker.marks import Marks
+from worker.formats.marks import Marks
+from worker.formats.tags import PromptTag
 from worker.profiles import EXTRAS, MASTERS
-from worker.tags import PromptTag
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 from worker.conform import audio_reasons
 from worker.deliverables import VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.encodings import H264
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Probe
 from worker.graph import graph
-from worker.mp4 import Probe
 from worker.plan import Plan
 from worker.storyboard import FRAMES, LOSSLESS
 

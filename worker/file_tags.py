@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker import pictures, sounds
 from worker.delivery import Delivering
+from worker.formats.audio import NotTaggable, audio_file
+from worker.formats.images import image_file
+from worker.formats.media_types import HEAD_BYTES, MP4, sniff
+from worker.formats.tags import Tags
+from worker.formats.xmp import LINK
 from worker.jobs import Job, Json
 from worker.layout import CONTENT_TYPES, work_key
-from worker.media_type import HEAD_BYTES, MP4, sniff
 from worker.provenance import Vendor, may_be_read, sign_delivery
 from worker.provenance.reading import Elsewhere, show
 from worker.scratch import scratch
-from worker.sounds import NotTaggable
 from worker.storage import Storage
-from worker.tags import Tags
-from worker.xmp import LINK
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
@@ -70,7 +70,7 @@ class FileTags:
     def _made(self, job: Job, vendor: Path, path: Path) -> dict[str, Json]:
         tags, credentials = self.delivering.tags(job), self.delivering.credentials
         made: dict[str, Json] = {"tagged": True}
-        form = pictures if _is_picture(vendor) else sounds
+        form = image_file if _is_picture(vendor) else audio_file
         if replaced := _tag(vendor, path, tags):
             made["replaced"] = list(replaced)
         places = form.credentials_of(vendor)
@@ -93,8 +93,8 @@ def _require_taggable(kind: str, size: int) -> None:
     family = kind.partition("/")[0]
     if family not in {"image", "audio", "video"}:
         raise NotTaggable("it is no picture, sound or video")
-    if family == "image" and size > pictures.MAX_PICTURE:
-        raise NotTaggable(f"it is a picture of more than {pictures.MAX_PICTURE} bytes")
+    if family == "image" and size > image_file.MAX_PICTURE:
+        raise NotTaggable(f"it is a picture of more than {image_file.MAX_PICTURE} bytes")
 
 
 def _suffix(path: Path, kind: str) -> str:
@@ -113,9 +113,9 @@ def _is_picture(path: Path) -> bool:
 def _tag(vendor: Path, path: Path, tags: Tags) -> tuple[str, ...]:
     """The names of tags that ours replaced in a sound. Raises NotTaggable."""
     if not _is_picture(vendor):
-        return sounds.tag(vendor, path, tags)
+        return audio_file.tag(vendor, path, tags)
     try:
-        pictures.tag(Path(shutil.copy(vendor, path)), tags.xmp(pictures.read_tags(vendor)))
+        image_file.tag(Path(shutil.copy(vendor, path)), tags.xmp(image_file.read_tags(vendor)))
     except ValueError as error:
         raise NotTaggable(str(error)) from error
     return ()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from worker.deliverables import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
-from worker.mp4 import Probe
-from worker.mp4.picture import MIN_SIDE
+from worker.formats.mp4 import Probe
+from worker.formats.mp4.video_track import MIN_SIDE
 from worker.plan import Plan
 from worker.storyboard import sampled
 from worker.tone import assumed, sdr

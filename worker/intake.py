@@ -8,11 +8,11 @@ from redis.exceptions import RedisError
 
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
+from worker.catalogue.errors import Refusal
 from worker.checks import checked_metadata
 from worker.create import Creator
 from worker.failures import Failure
 from worker.jobs import Job, JobState, Json, hashed_id
-from worker.models import Refusal
 from worker.order import JobRefused, Order, checked_id
 from worker.told import LONGEST_ENDPOINT, cut, in_short
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
-from worker.media_type import HEAD_BYTES, MediaType, described, formats, guessed, sniff
+from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guessed, sniff
 from worker.visible import visible
 
 _ARCHIVES = frozenset({"archive", "data", "zip"})

@@ -8,14 +8,14 @@ from worker import proof, storyboard
 from worker.blurhash import blurhash
 from worker.conform import audio_reasons, video_reasons
 from worker.deliverables import VIDEO, Blur, Hls, Output, Rendition, Still, Storyboard
+from worker.formats.images import size_of, tag
+from worker.formats.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
+from worker.formats.tags import Tags
+from worker.formats.xmp import LINK, without
 from worker.losses import Losses
-from worker.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
-from worker.pictures import size_of, tag
 from worker.plan import Method, Plan
 from worker.profiles import Profile
 from worker.provenance import Credentials, Vendor, sign_delivery
-from worker.tags import Tags
-from worker.xmp import LINK, without
 
 UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
 _SCRATCH = ".made"  # where outputs lie until they are verified

@@ -11,16 +11,17 @@ from pathlib import Path
 from worker import proof
 from worker.cost import Meter
 from worker.delivered import Delivery
-from worker.ffmpeg import Advance, Ffmpeg
-from worker.hls import ladder
+from worker.ffmpeg.outcome import Advance
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe, read_tags
+from worker.formats.tags import Tags
+from worker.hls.ladder import ladder
 from worker.making import UNTOUCHED, Making
-from worker.mp4 import probe, read_tags
 from worker.needs import require
 from worker.plan import Plan
 from worker.profiles import ORIGINAL, Profile
 from worker.provenance import Credentials
 from worker.runs import Runs
-from worker.tags import Tags
 from worker.tone import told
 
 __all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]

@@ -1,8 +1,8 @@
 """What an ffmpeg has to have for a delivery: encoders by the profile, filters by the source."""
 
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
-from worker.mp4 import Probe
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Probe
 from worker.profiles import Profile
 from worker.tone import FILTERS
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from webhook.contract import JOB_ID
+from worker.catalogue.errors import Problem, Refusal
+from worker.catalogue.model import Model
 from worker.jobs import Job, Json, new_job_id
-from worker.models import Estimate, Model, Problem, Refusal
+from worker.prices import Estimate
 from worker.staged import Staged
 
 

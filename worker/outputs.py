@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from worker.formats.media_types import BY_EXTENSION, MediaType
 from worker.jobs import Json
-from worker.media_type import BY_EXTENSION, MediaType
 
 OTHER = MediaType("application/octet-stream", "bin")
 _DEEPEST = 12

@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
+from worker.change import Change
 from worker.failures import Failure, Permanent, Transient
 from worker.jobs import Job
 from worker.lease import LEASE, Leases
 from worker.mover import Mover, failed
-from worker.records import Change, Records
+from worker.records import Records
 from worker.step import WAITS, WAKE_GRACE, Outcome, Step, wait
 
 __all__ = ["WAKE_GRACE", "Outcome", "Pipeline", "Step"]

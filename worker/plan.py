@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker.deliverables import Blur, Hls, Output, Still, Storyboard
-from worker.mp4 import Probe
+from worker.formats.mp4 import Probe
 
 Method = Literal["copy", "transcode"]
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 
-from worker.ffmpeg import Advance
+from worker.change import Change
+from worker.ffmpeg.outcome import Advance
 from worker.jobs import Job
-from worker.records import Change, Records
+from worker.records import Records
 
 # Seconds between two tellings, and before the first: short steps tell nothing.
 INTERVAL = 2.0

@@ -5,8 +5,8 @@ from pathlib import Path
 from worker.conform import audio_reasons, video_reasons
 from worker.deliverables import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.failures import Permanent
-from worker.mp4 import Probe, intact, probe
-from worker.pictures import size_of
+from worker.formats.images import size_of
+from worker.formats.mp4 import Probe, intact, probe
 
 _LONGEST_EDGE = 1.0  # seconds
 

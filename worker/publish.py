@@ -9,12 +9,12 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.cost import Cost, Meter
 from worker.failures import Failure, Permanent
+from worker.formats.tags import AI_ORIGIN
 from worker.jobs import Job, JobState, Json
 from worker.layout import MANIFEST, published_key, work_key, work_prefix
-from worker.pipeline import Outcome, Step
 from worker.records import Records
+from worker.step import Outcome, Step
 from worker.storage import Storage
-from worker.tags import AI_ORIGIN
 
 log = get_logger()
 

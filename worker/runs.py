@@ -7,7 +7,8 @@ from worker.cost import Cost
 from worker.deliverables import Hls, Output
 from worker.encode import command
 from worker.failures import Permanent
-from worker.ffmpeg import Advance, Ffmpeg
+from worker.ffmpeg.outcome import Advance
+from worker.ffmpeg.program import Ffmpeg
 from worker.losses import is_of_the_clip
 from worker.making import Making
 from worker.plan import Plan

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from webhook.settings import SettingsError
 from worker.failures import Failure
-from worker.ffmpeg import FfmpegUnusable
+from worker.ffmpeg.installed import FfmpegUnusable
 from worker.provenance import ProvenanceUnusable
 
 T = TypeVar("T")

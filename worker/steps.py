@@ -11,18 +11,18 @@ from webhook.contract import Task
 from worker.as_is import METHOD, AsIs, delivered, extras, kept
 from worker.cost import Meter
 from worker.delivery import Delivering, recorded
-from worker.download import Downloader
-from worker.ffmpeg import Ffmpeg
+from worker.download.downloader import Downloader
+from worker.ffmpeg.program import Ffmpeg
 from worker.file_tags import FileTags
+from worker.formats.mp4 import Unhandled
 from worker.jobs import Job, JobState, Json
 from worker.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.media import deliver
-from worker.mp4 import Unhandled
-from worker.pipeline import Outcome, Step
 from worker.progress import Progress
 from worker.provenance import UNSIGNED
 from worker.result import video_address
 from worker.scratch import scratch
+from worker.step import Outcome, Step
 from worker.storage import Storage
 
 # What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.

@@ -10,7 +10,8 @@ file is begun.
 from pathlib import Path
 
 from worker.deliverables import Storyboard
-from worker.ffmpeg import Ffmpeg, Used
+from worker.ffmpeg.limits import Used
+from worker.ffmpeg.program import Ffmpeg
 from worker.proof import unproven
 
 FRAMES = "frames.mp4"  # what the first run writes, and the second reads

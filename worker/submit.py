@@ -8,13 +8,14 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task, callback_url
 from webhook.log import get_logger
+from worker.change import Change
 from worker.failures import Transient
 from worker.fal import Fal
 from worker.jobs import Job, JobState, Json
 from worker.one_post import Accepted, Unknown
 from worker.options import Options
-from worker.pipeline import Outcome, Step
-from worker.records import Change, Records
+from worker.records import Records
+from worker.step import Outcome, Step
 
 log = get_logger()
 

@@ -15,8 +15,8 @@ from webhook.log import get_logger
 from worker.catalogue.strings import STAGED
 from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
+from worker.formats.media_types import of_name
 from worker.jobs import Json
-from worker.media_type import of_name
 from worker.staging import storage_key
 from worker.storage import Storage
 

@@ -14,7 +14,7 @@ from types import FrameType
 from infra.local import demo
 from infra.local.env_file import env_file
 from infra.local.procfile import console, load_procfile
-from infra.local.redis_server import RedisNotStarted
+from infra.local.redis_binary import RedisNotStarted
 from infra.local.restarts import ProcessRefused
 from infra.local.run_directory import DirectoryUnusable
 from infra.local.shell import MAKING, forget_deployment

@@ -20,9 +20,9 @@ from tests.bench.media_timing import interleaved, processor_seconds
 from tests.bench.media_workers import side_by_side
 from tests.media_factories import tags
 from worker.conform import video_reasons
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import probe, read_tags, rewrite
 from worker.media import deliver
-from worker.mp4 import probe, read_tags, rewrite
 from worker.profiles import Profile
 
 RESULTS = Path(__file__).parents[2] / "bench.json"

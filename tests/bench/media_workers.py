@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.media_rivals import by_hand
 from tests.bench.media_timing import Rival, interleaved, only_on, processor_seconds
 from tests.media_factories import tags
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
 from worker.media import deliver
 from worker.profiles import Profile
 

@@ -8,8 +8,8 @@ import pytest
 import redis
 from celery import Celery
 
+from infra.local.redis_binary import RedisNotStarted
 from infra.local.redis_given import MARKER, claim
-from infra.local.redis_server import RedisNotStarted
 from webhook.contract import Queue, Task, celery_app
 from worker.jobs import Job
 from worker.records import Records

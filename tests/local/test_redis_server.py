@@ -17,8 +17,8 @@ from kombu import Connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from infra.local.redis_binary import find_binary
-from infra.local.redis_server import RedisNotStarted, RedisServer
+from infra.local.redis_binary import RedisNotStarted, find_binary
+from infra.local.redis_server import RedisServer
 from tests.local.process_factories import await_end, owner, read_line
 
 OWNER = """

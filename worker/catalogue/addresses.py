@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from worker.catalogue.inputs import Input
 from worker.catalogue.strings import STAGED
-from worker.media_type import BY_EXTENSION, formats
+from worker.formats.media_types import BY_EXTENSION, formats
 
 _DATA_URI = re.compile(r"data:[^,]*,.")
 _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from worker.arguments import schema
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.rules import ExactlyOne, Rule
+from worker.catalogue.rules import Rule
+from worker.catalogue.rules_of_inputs import ExactlyOne
 
 _SAMPLES: Mapping[Kind, object] = {
     Kind.TEXT: "A lighthouse at dusk, waves rolling in.",

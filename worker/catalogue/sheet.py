@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from worker.catalogue.model import Status
 from worker.catalogue.rules import Rule
-from worker.media_type import BY_EXTENSION
+from worker.formats.media_types import BY_EXTENSION
 from worker.prices import Price
 
 

@@ -15,10 +15,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from webhook import log as logs
 from webhook.log import scrub
 from webhook.settings import Connections, SettingsError
+from worker.catalogue.errors import Refusal
 from worker.failures import Failure
-from worker.ffmpeg import FfmpegUnusable
+from worker.ffmpeg.installed import FfmpegUnusable
 from worker.jobs import Job
-from worker.models import Refusal
 from worker.order import JobRefused
 from worker.records import Records, connect
 from worker.visible import visible

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from worker.catalogue.model import Model
 from worker.cli.command import Problem
 from worker.cli.inputs import json_object, media, pair
-from worker.models import Model
 from worker.visible import visible
 
 FAMILIES = ("image", "video", "audio")

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from worker import json_text
 from worker.catalogue.errors import shown
+from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.model import Model
 from worker.cli.command import Problem
-from worker.models import Input, Kind, Model
 from worker.visible import visible
 
 

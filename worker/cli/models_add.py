@@ -8,14 +8,18 @@ import click
 import httpx
 
 from worker.catalogue import openapi
+from worker.catalogue.errors import Refusal, UnknownEndpoint
+from worker.catalogue.examples import Row, rows
 from worker.catalogue.inheritance import inherit
+from worker.catalogue.inputs import Kind
 from worker.catalogue.keywords import Form
+from worker.catalogue.model import Model
 from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.described_files import make_room
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
-from worker.models import Catalogue, Kind, Model, Refusal, Row, UnknownEndpoint, rows, sheet_with
+from worker.models import Catalogue, sheet_with
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from worker.cli import services
 from worker.delivery import credentials, found_ffmpeg
-from worker.ffmpeg import MEANING
+from worker.ffmpeg.isolation import MEANING
 from worker.misspelt import sentences
 from worker.provenance import try_signing
 from worker.settings import Settings

@@ -4,9 +4,9 @@ import json
 import shlex
 from collections.abc import Iterator
 
-from worker.catalogue.inputs import MAX_MEGABYTES
+from worker.catalogue.inputs import MAX_MEGABYTES, Kind
+from worker.catalogue.model import Model
 from worker.cli.inputs import fitting
-from worker.models import Kind, Model
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
 

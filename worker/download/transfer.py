@@ -10,7 +10,7 @@ import httpx
 from worker.download import answer
 from worker.download.attempt import Attempt, Cut
 from worker.failures import Permanent, Transient
-from worker.media_type import FILM_BYTES, film, sniff
+from worker.formats.media_types import FILM_BYTES, film, sniff
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 

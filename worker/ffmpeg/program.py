@@ -7,10 +7,10 @@ from typing import Self
 
 from worker.ffmpeg.installed import FfmpegUnusable, located, missing
 from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
-from worker.ffmpeg.limits import Work
+from worker.ffmpeg.limits import Limits, Used, Work
 from worker.ffmpeg.outcome import REPORT, Advance, Progress, failure
-from worker.ffmpeg.sandbox import Limits, Used, run
-from worker.mp4 import MAX_PIXELS, Probe
+from worker.ffmpeg.sandbox import run
+from worker.formats.mp4 import MAX_PIXELS, Probe
 
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}
@@ -85,7 +85,7 @@ class Ffmpeg:
         seek: float = 0.0,
         progress: Callable[[Advance], None] | None = None,
     ) -> Used:
-        """Read `source`, an MP4 that `worker.mp4.probe` let pass, and write what `outputs` ask.
+        """Read `source`, an MP4 that `worker.formats.mp4.probe` let pass, and write what `outputs` ask.
 
         `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`. Frames
         before `seek` seconds need not be decoded; those from the last keyframe before it on keep

@@ -14,11 +14,11 @@ from worker.deliverables import Hls
 from worker.encode import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
 from worker.encodings import H264
 from worker.failures import Permanent
-from worker.ffmpeg import Ffmpeg
+from worker.ffmpeg.program import Ffmpeg
+from worker.formats.mp4 import Probe, Stamp, probe
 from worker.hls.playlist import Rung, master_playlist, media_playlist
 from worker.hls.segments import Segmented, segmented
 from worker.hls.tagging import tag
-from worker.mp4 import Probe, Stamp, probe
 
 _MADE = "fragments.mp4"
 _PRIMING = 0.1  # seconds before the sound that a decoder of AAC wants, and that are not heard

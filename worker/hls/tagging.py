@@ -5,9 +5,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.mp4 import Stamp
-from worker.mp4.boxes import Box, Walk, box, invalid
-from worker.mp4.rewrite import XMP
+from worker.formats.mp4 import Stamp
+from worker.formats.mp4.boxes import Box, Walk, box, invalid
+from worker.formats.mp4.rewrite import XMP
 
 
 def tag(source: Path, target: Path, stamp: Stamp) -> None:

@@ -1,0 +1,1 @@
+"""Media files read, tagged and rewritten without a decoder; knows nothing of jobs."""

@@ -1,0 +1,48 @@
+"""MP3: frames of MPEG audio (ISO/IEC 11172-3, 2.4.1.3), with an ID3v2 tag before them."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from worker.formats.audio import id3
+from worker.formats.audio.id3_frames import HEAD
+from worker.formats.audio.rewrite import NotTaggable, Retagged, Span
+from worker.formats.tags import Tags
+
+_FRAME, _LAYER_3 = 0xFFE6, 0xFFE2  # a frame's sync and its layer
+
+
+def begins(head: bytes) -> bool:
+    """Whether a file that begins so is an MP3, or has an ID3v2 tag."""
+    return head.startswith(id3.MARK) or _is_frame(head)
+
+
+def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+    """The frames as they are, after an ID3v2.4 tag with ours. Raises NotTaggable."""
+    tag = id3.Tag.read(file)
+    file.seek(tag.size)
+    if not _is_frame(file.read(2)):
+        raise NotTaggable("its ID3 tag is not followed by an MP3 frame")
+    made, replaced = tag.with_ours(tags, tag.told)
+    return Retagged(pieces=(made, Span(tag.size, length - tag.size)), replaced=replaced)
+
+
+def told(file: BinaryIO, _: int) -> dict[str, str]:
+    """What is passed on of its tag. Raises NotTaggable, NotCarried."""
+    return id3.Tag.read(file).told
+
+
+def credentials_of(file: BinaryIO, length: int) -> Iterator[range]:
+    """Where content credentials lie: in the tag, a GEOB frame of it (C2PA 2.2, appendix A)."""
+    file.seek(0)
+    size = min(length, id3.size_of(file.read(HEAD)))
+    file.seek(0)
+    overlap, left = b"", size
+    while left > 0 and (data := file.read(min(left, 1 << 20))):
+        if b"c2pa" in overlap + data:
+            yield range(size)
+            return
+        overlap, left = data[-3:], left - len(data)
+
+
+def _is_frame(head: bytes) -> bool:
+    return len(head) > 1 and int.from_bytes(head[:2]) & _FRAME == _LAYER_3

@@ -1,0 +1,105 @@
+"""The chunks of a WAV (Multimedia Programming Interface and Data Specifications 1.0, chapter 2).
+
+RF64 and BW64, whose sizes take 64 bits: https://tech.ebu.ch/docs/tech/tech3306.pdf.
+"""
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, Span, read_at
+
+WAVE = re.compile(rb"(RIFF|RF64|BW64)....WAVE", re.DOTALL)
+HEAD = 8  # bytes of a chunk's type and size
+_FIRST = 12  # where the first chunk begins
+_WIDE = 0xFFFFFFFF  # a size that stands in the ds64 chunk
+_ENDLESS = 0x7FFFF000  # so many bytes, or more, are claimed by programs that cannot seek back
+_DS64 = struct.Struct("<QQ")  # bytes of the whole file, bytes of the samples
+_MAX_DS64 = 4096  # bytes of that chunk, its table included
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A chunk of a file: its type and its size as they shall stand, and where its content is."""
+
+    head: bytes
+    start: int
+    size: int
+
+    @property
+    def kind(self) -> bytes:
+        """Its type: four letters."""
+        return self.head[:4]
+
+    def pieces(self) -> tuple[bytes | Span, ...]:
+        """The whole chunk, padded."""
+        return self.head, Span(self.start, self.size), bytes(self.size % 2)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of this content, padded."""
+    return struct.pack("<4sI", kind, len(content)) + content + bytes(len(content) % 2)
+
+
+def is_info(file: BinaryIO, chunk: Chunk) -> bool:
+    """Whether a LIST is one of tags."""
+    file.seek(chunk.start)
+    return chunk.size >= len(b"INFO") and file.read(4) == b"INFO"
+
+
+def inside(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Type and content of the chunks in a chunk. Raises NotTaggable where they do not fit."""
+    found: list[tuple[bytes, bytes]] = []
+    at = 0
+    while len(data) - at >= HEAD:
+        kind, size = struct.unpack_from("<4sI", data, at)
+        if size > len(data) - at - HEAD or len(found) > MAX_PARTS:
+            raise NotTaggable("one of its chunks is broken")
+        found.append((kind, data[at + HEAD : at + HEAD + size]))
+        at += HEAD + size + size % 2
+    return found
+
+
+def chunks(file: BinaryIO, length: int) -> Iterator[Chunk]:
+    """The chunks, which fill the file. Raises NotTaggable where they do not."""
+    at, wide = _FIRST, None
+    for _ in range(MAX_PARTS):
+        file.seek(at)
+        head = file.read(HEAD)
+        if len(head) < HEAD:
+            if any(head):
+                raise NotTaggable("it is no whole WAV: it ends inside the head of a chunk")
+            return
+        kind, size = struct.unpack("<4sI", head)
+        left = length - at - HEAD
+        if kind == b"data" and wide is not None and size == _WIDE:
+            size = wide
+        elif kind == b"data" and size >= _ENDLESS and left < size:
+            size, head = left, struct.pack("<4sI", kind, left)
+        if size > left:
+            raise NotTaggable("it is no whole WAV: it is cut short")
+        if kind == b"ds64" and size >= _DS64.size:
+            wide = _DS64.unpack(read_at(file, at + HEAD, _DS64.size, "its size"))[1]
+        yield Chunk(head, at + HEAD, size)
+        at += HEAD + size + size % 2
+    raise NotTaggable(f"it has more than {MAX_PARTS} chunks")
+
+
+def whole(file: BinaryIO, kept: Iterable[Chunk], added: bytes) -> tuple[bytes | Span, ...]:
+    """The file of these chunks and of those added, with the size that it then has."""
+    mark = read_at(file, 0, _FIRST, "its head")[:4]
+    first, *others = kept
+    pieces = [piece for other in others for piece in other.pieces()]
+    size = len(b"WAVE") + HEAD + first.size + first.size % 2 + sum(map(len, pieces)) + len(added)
+    if mark == b"RIFF":
+        if size >= _WIDE:
+            raise NotTaggable("with its tags it would be longer than a WAV may be")
+        return mark + struct.pack("<I4s", size, b"WAVE"), *first.pieces(), *pieces, added
+    if first.kind != b"ds64" or not _DS64.size <= first.size <= _MAX_DS64:
+        raise NotTaggable("it is no whole WAV: its size does not come first")
+    sizes = chunk(
+        b"ds64", struct.pack("<Q", size) + read_at(file, first.start, first.size, "its size")[8:]
+    )
+    return mark + struct.pack("<I4s", _WIDE, b"WAVE"), sizes, *pieces, added

@@ -1,0 +1,19 @@
+"""Images, without a decoder."""
+
+from worker.formats.images.image_file import (
+    MAX_PICTURE,
+    credentials_of,
+    has_credentials,
+    read_tags,
+    size_of,
+    tag,
+)
+
+__all__ = [
+    "MAX_PICTURE",
+    "credentials_of",
+    "has_credentials",
+    "read_tags",
+    "size_of",
+    "tag",
+]

@@ -1,0 +1,34 @@
+"""MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
+
+from worker.formats.mp4.bounded_numbers import MAX_SECONDS
+from worker.formats.mp4.boxes import Unhandled
+from worker.formats.mp4.colour import Colour, container_colour
+from worker.formats.mp4.facts import Probe
+from worker.formats.mp4.media_data import NotRewritable
+from worker.formats.mp4.nal_units import intact
+from worker.formats.mp4.probe import has_c2pa, probe
+from worker.formats.mp4.rewrite import Stamp, rewrite
+from worker.formats.mp4.tags import others as other_tags
+from worker.formats.mp4.tags import read as read_tags
+from worker.formats.mp4.tags import udta
+from worker.formats.mp4.uuid_boxes import credentials_of
+from worker.formats.mp4.video_track import MAX_PIXELS
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SECONDS",
+    "Colour",
+    "NotRewritable",
+    "Probe",
+    "Stamp",
+    "Unhandled",
+    "container_colour",
+    "credentials_of",
+    "has_c2pa",
+    "intact",
+    "other_tags",
+    "probe",
+    "read_tags",
+    "rewrite",
+    "udta",
+]

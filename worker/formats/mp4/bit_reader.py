@@ -1,0 +1,45 @@
+"""Numbers out of the bits of H.264's parameter sets (ISO/IEC 14496-10, 7.2 and 9.1)."""
+
+from collections.abc import Iterator
+
+from worker.failures import Permanent
+from worker.formats.mp4.boxes import invalid
+
+_GOLOMB_BITS = 32
+
+
+def number(bits: Iterator[int], size: int) -> int:
+    """An unsigned number of so many bits; those that miss count as 0."""
+    value = 0
+    for _ in range(size):
+        value = value << 1 | next(bits, 0)
+    return value
+
+
+def bits_of(data: bytes) -> Iterator[int]:
+    """Each bit, the first of a byte first."""
+    return (byte >> shift & 1 for byte in data for shift in range(7, -1, -1))
+
+
+def golomb(bits: Iterator[int]) -> int:
+    """An unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1), of at most 32 bits.
+
+    Raises `Permanent` (media_invalid) where it is longer, or none.
+    """
+    zeros = 0
+    while not (bit := next(bits, None)):
+        zeros += 1
+        if bit is None or zeros >= _GOLOMB_BITS:
+            raise unreadable()
+    return (1 << zeros) + number(bits, zeros) - 1
+
+
+def signed(bits: Iterator[int]) -> int:
+    """A signed Exp-Golomb number (9.1.1); raises as `golomb` does."""
+    value = golomb(bits)
+    return (value + 1) // 2 if value & 1 else -(value // 2)
+
+
+def unreadable() -> Permanent:
+    """The failure of a parameter set that cannot be read."""
+    return invalid("its H.264 track has no readable parameter set")

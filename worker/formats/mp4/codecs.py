@@ -1,0 +1,146 @@
+"""Sample descriptions: which codec a track holds (ISO/IEC 14496-15, 14496-1, VP9 and AV1 bindings).
+
+Everything here is read from headers; the decoder has the last word on what the stream holds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from worker.formats.mp4.boxes import Box, Walk, invalid, unhandled
+from worker.formats.mp4.colour import Colour, colour
+from worker.formats.mp4.sps import CHROMA, Facts, facts
+
+_HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
+_PRORES = {
+    "apco": "Proxy",
+    "apcs": "LT",
+    "apcn": "422",
+    "apch": "HQ",
+    "ap4h": "4444",
+    "ap4x": "4444 XQ",
+}
+_TWO_FIELDS = 2  # in a fiel box (QuickTime File Format, Video Sample Description Extensions)
+_AUDIO = {
+    "Opus": "Opus",
+    "fLaC": "FLAC",
+    "ac-3": "AC-3",
+    "ec-3": "E-AC-3",
+    "alac": "ALAC",
+    ".mp3": "MP3",
+    "sowt": "PCM",
+    "twos": "PCM",
+    "lpcm": "PCM",
+    "ipcm": "PCM",
+}
+_OBJECT_TYPES = {0x66: "AAC", 0x67: "AAC", 0x68: "AAC", 0x69: "MP3", 0x6B: "MP3", 0xAD: "Opus"}
+_MPEG4_AUDIO = 0x40
+_AAC_OBJECTS = {2: "AAC", 5: "HE-AAC", 29: "HE-AAC"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """A video sample description; None where the header does not say."""
+
+    fourcc: str
+    codec: str
+    width: int
+    height: int
+    profile: str | None
+    bit_depth: int | None
+    chroma: str | None
+    colour: Colour
+    interlaced: bool
+
+
+def video(entry: Box, walk: Walk) -> Video:
+    """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `Permanent` where we know no codec."""
+    if entry.kind == "encv":
+        raise unhandled("its video is encrypted")
+    if entry.kind not in _VIDEO:
+        raise unhandled("its video codec is not one that is handled")
+    codec, configuration, read = _VIDEO[entry.kind]
+    inside = Box(entry.kind, entry.body, walk.boxes(entry.body[78:]))
+    config = inside.find(configuration) if configuration else None
+    if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
+        raise invalid(f"its {codec} track lacks the decoder's configuration")
+    found = read(config.body) if config else Facts(profile=_PRORES.get(entry.kind))
+    fields = inside.find("fiel")
+    return Video(
+        fourcc=entry.kind,
+        codec=codec,
+        width=entry.u32(24) >> 16,
+        height=entry.u32(24) & 0xFFFF,
+        profile=found.profile,
+        bit_depth=found.bit_depth,
+        chroma=found.chroma,
+        colour=found.colour.over(colour(inside)),
+        interlaced=fields.body[0] == _TWO_FIELDS if fields else found.interlaced,
+    )
+
+
+def audio(entry: Box, walk: Walk) -> str:
+    """The name of an AudioSampleEntry's codec, "unknown" where we have none."""
+    if entry.kind == "enca":
+        raise unhandled("its audio is encrypted")
+    if entry.kind != "mp4a":
+        return _AUDIO.get(entry.kind, "unknown")
+    version = entry.u32(8) >> 16  # QuickTime's longer descriptions have versions 1 and 2
+    inside = Box(entry.kind, entry.body, walk.boxes(entry.body[{1: 44, 2: 64}.get(version, 28) :]))
+    if wave := inside.find("wave"):
+        inside = Box(wave.kind, wave.body, walk.boxes(wave.body))
+    return _elementary(bytes(inside.need("esds").body[4:]))
+
+
+def _elementary(data: bytes) -> str:
+    """The codec that an ES_Descriptor names (ISO/IEC 14496-1, 7.2.6.5)."""
+    stream = descriptor(data, 0, 0x03)
+    if data[stream + 2] & 0xE0:
+        return "unknown"  # depends on another stream, or lies at a URL
+    decoder = descriptor(data, stream + 3, 0x04)
+    if data[decoder] != _MPEG4_AUDIO:
+        return _OBJECT_TYPES.get(data[decoder], "unknown")
+    at = descriptor(data, decoder + 13, 0x05)
+    return _AAC_OBJECTS.get(data[at] >> 3, "unknown")
+
+
+def descriptor(data: bytes, at: int, tag: int) -> int:
+    """Where the content of the descriptor at `at` begins, which must have this tag."""
+    if data[at] != tag:
+        raise invalid("its audio track lacks the decoder's configuration")
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    return at + 1
+
+
+def _hevc(config: memoryview) -> Facts:
+    return Facts(_HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3])
+
+
+def _vp9(config: memoryview) -> Facts:
+    return Facts(f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)])
+
+
+def _av1(config: memoryview) -> Facts:
+    flags = config[2]
+    depth = 12 if flags & 0x20 else 10 if flags & 0x40 else 8
+    chroma = 0 if flags & 0x10 else {0b11: 1, 0b10: 2}.get(flags >> 2 & 3, 3)
+    profile = {0: "Main", 1: "High", 2: "Professional"}.get(config[1] >> 5)
+    return Facts(profile, depth, CHROMA[chroma])
+
+
+def _none(_: memoryview) -> Facts:
+    return Facts()
+
+
+_VIDEO: dict[str, tuple[str, str, Callable[[memoryview], Facts]]] = {
+    "avc1": ("H.264", "avcC", facts),
+    "avc3": ("H.264", "avcC", facts),
+    "hvc1": ("HEVC", "hvcC", _hevc),
+    "hev1": ("HEVC", "hvcC", _hevc),
+    "vp08": ("VP8", "vpcC", _vp9),
+    "vp09": ("VP9", "vpcC", _vp9),
+    "av01": ("AV1", "av1C", _av1),
+    "mp4v": ("MPEG-4 Visual", "", _none),
+    **dict.fromkeys(_PRORES, ("ProRes", "", _none)),
+}

@@ -1,0 +1,74 @@
+"""What the numbers of a picture mean as light, in the code points of ITU-T H.273."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.formats.mp4.boxes import Box, Walk, invalid
+
+RGB, UNSPECIFIED = 0, 2  # matrices; RGB's is that of no matrix
+BT709, BT2020 = 1, 9  # primaries, and matrices: BT.2020's with non-constant luminance
+_HDR = {16: "PQ", 18: "HLG"}  # transfers: SMPTE ST 2084, ARIB STD-B67
+_VPC_COLOURS = 7  # byte of a vpcC box where its three code points begin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colour:
+    """Colour primaries, transfer characteristics and matrix coefficients."""
+
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    matrix: int = UNSPECIFIED
+
+    def over(self, other: "Colour") -> "Colour":
+        """What this one tells, and of what it does not, what the other tells."""
+        return Colour(
+            primaries=_known(self.primaries, other.primaries),
+            transfer=_known(self.transfer, other.transfer),
+            matrix=_known(self.matrix, other.matrix),
+        )
+
+    @property
+    def hdr(self) -> str | None:
+        """The name of its high dynamic range, None where it has none."""
+        return _HDR.get(self.transfer)
+
+    @property
+    def beyond_sdr(self) -> str | None:
+        """What a screen of standard range cannot show as it is; None where there is nothing."""
+        if self.hdr:
+            return f"HDR ({self.hdr})"
+        return "BT.2020" if self.primaries == BT2020 else None
+
+
+def container_colour(path: Path) -> Colour:
+    """What the headers of the first track tell in a movie that ffmpeg made, of whatever codec.
+
+    Raises `Permanent` where it is no movie, or a broken one.
+    """
+    walk = Walk()
+    with path.open("rb") as file:
+        extents = list(walk.extents(file, path.stat().st_size))
+        moov = next((walk.load(file, extent) for extent in extents if extent.kind == "moov"), None)
+    if moov is None:
+        raise invalid("it has no movie header ('moov' box)")
+    entry = walk.boxes(moov.need("trak", "mdia", "minf", "stbl", "stsd").body[8:])[0]
+    return colour(Box(entry.kind, entry.body, walk.boxes(entry.body[78:])))
+
+
+def colour(description: Box) -> Colour:
+    """The colours that a VisualSampleEntry tells (ISO/IEC 14496-12, 12.1.5; VP9's vpcC)."""
+    for box in description.all("colr"):
+        if bytes(box.body[:4]) in {b"nclx", b"nclc"}:  # nclc: QuickTime's, without the range
+            return _colour(">3H", box, 4)
+    vpc = description.find("vpcC")
+    return _colour(">3B", vpc, _VPC_COLOURS) if vpc else Colour()
+
+
+def _known(code: int, otherwise: int) -> int:
+    return otherwise if code == UNSPECIFIED else code
+
+
+def _colour(form: str, box: Box, at: int) -> Colour:
+    primaries, transfer, matrix = struct.unpack_from(form, box.body, at)
+    return Colour(primaries=primaries, transfer=transfer, matrix=matrix)

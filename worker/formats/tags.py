@@ -1,0 +1,116 @@
+"""What every published file says of itself."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import version
+
+from worker.formats.marks import AIGC, EU_SENTENCE, Mark, Marks
+from worker.formats.mp4 import Stamp, udta
+from worker.formats.xmp import LINK, packet
+
+# https://cv.iptc.org/newscodes/digitalsourcetype/ : made by a trained model.
+AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+MAX_TEXT = 1000  # characters of one tag
+MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt
+# Bidi_Control (UAX #9): they make a text look as another one would.
+_BIDI_CONTROLS = frozenset(
+    map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+)
+
+
+class PromptTag(StrEnum):
+    """What files say of the prompt. A hash lets whoever knows the prompt recognise it."""
+
+    OFF = "off"
+    HASH = "hash"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """One job's tags. `created` has a time zone; the AI origin is always written beside them."""
+
+    title: str
+    comment: str
+    job_id: str
+    endpoint: str
+    request_id: str
+    created: datetime
+    prompt: str = ""
+    prompt_tag: PromptTag = PromptTag.OFF
+    marks: Marks = field(default_factory=Marks)
+
+    def stamp(self, source: Mapping[str, str]) -> Stamp:
+        """What is written into a video; `source`: the tags of the file from fal."""
+        return Stamp(udta=udta(self.pairs(source)), xmp=self.xmp(source), created=self.created)
+
+    def pairs(self, source: Mapping[str, str]) -> dict[str, str]:
+        """Key to value as they stand in an MP4.
+
+        The AI origin is in the comment too, for tools that show only the standard tags. Of the
+        source's own tags only its provider's label is kept: the others may hold the prompt.
+        """
+        origin = f"AI-generated (DigitalSourceType={AI_ORIGIN})"
+        pairs = {
+            "title": _text(self.title),
+            "comment": f"{_text(self.comment)} | {origin}" if self.comment else origin,
+            "date": self._created(),
+            "description": EU_SENTENCE if Mark.EU in self.marks.places else "",
+            "DigitalSourceType": AI_ORIGIN,
+            "falhook.job_id": _text(self.job_id),
+            "falhook.endpoint": _text(self.endpoint),
+            "falhook.request_id": _text(self.request_id),
+            "falhook.prompt": self._prompt(PromptTag.TEXT),
+            "falhook.prompt_sha256": self._prompt(PromptTag.HASH),
+            AIGC: self._label(source),
+        }
+        return {key: value for key, value in pairs.items() if value}
+
+    def xmp(self, source: Mapping[str, str]) -> bytes:
+        """The same as an XMP packet, for videos and pictures."""
+        return packet((name, value) for name, value in self._properties(source) if value)
+
+    def _properties(self, source: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        pairs = self.pairs(source)
+        yield "dc:title", pairs.get("title", "")
+        yield "dc:description", pairs.get("comment", "")
+        yield "xmp:CreateDate", pairs["date"]
+        yield "xmp:CreatorTool", f"falhook {version('falhook')}"
+        yield "Iptc4xmpExt:DigitalSourceType", AI_ORIGIN
+        yield "Iptc4xmpExt:AISystemUsed", pairs.get("falhook.endpoint", "")
+        yield "Iptc4xmpExt:AIPromptInformation", pairs.get("falhook.prompt", "")
+        yield "falhook:Mark", pairs.get("description", "")
+        yield "falhook:JobId", pairs.get("falhook.job_id", "")
+        yield "falhook:RequestId", pairs.get("falhook.request_id", "")
+        yield "falhook:PromptSHA256", pairs.get("falhook.prompt_sha256", "")
+        yield "TC260:AIGC", pairs.get(AIGC, "")
+        yield LINK, _text(source.get(LINK, ""))
+
+    def _created(self) -> str:
+        created = self.created.astimezone(UTC).isoformat(timespec="seconds")
+        return created.replace("+00:00", "Z")
+
+    def _prompt(self, form: PromptTag) -> str:
+        if not self.prompt or self.prompt_tag is not form:
+            return ""
+        if form is PromptTag.HASH:
+            return hashlib.sha256(self.prompt.encode("utf-8", "replace")).hexdigest()
+        return _text(self.prompt, MAX_LONG_TEXT)
+
+    def _label(self, source: Mapping[str, str]) -> str:
+        label = self.marks.label(source, self.job_id)
+        return _text(label, len(label))  # never cut: half of it would be no JSON
+
+
+def _text(value: str, limit: int = MAX_TEXT) -> str:
+    """One line of text that can be seen, as it looks."""
+    return "".join(char if _is_text(char) else " " for char in value).strip()[:limit]
+
+
+def _is_text(char: str) -> bool:
+    """Printable, or of category Cf: a joiner shapes Persian words, and holds emoji together."""
+    return char.isprintable() or (unicodedata.category(char) == "Cf" and char not in _BIDI_CONTROLS)
