@@ -11,11 +11,11 @@ from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.ffmpeg.program import Ffmpeg
 from worker.formats.media_types import film
 from worker.jobs import Job, JobState, Json
-from worker.layout import SOURCE, work_key
 from worker.progress import Progress
 from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
+from worker.storage.layout import SOURCE, work_key
 
 _TRACKS = (*("-map", "0:v") * 9, "-c", "copy")
 _LONG = ("-vf", "setpts=PTS*1400", "-fps_mode", "vfr", "-c:v", "libx264", "-an")

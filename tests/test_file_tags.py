@@ -23,7 +23,6 @@ from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
 from worker.jobs import Job, JobState, Json
-from worker.layout import work_key
 from worker.outputs import OTHER
 from worker.progress import Progress
 from worker.provenance import Credentials, vendor
@@ -33,6 +32,7 @@ from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
+from worker.storage.layout import work_key
 
 PICTURES = {
     "image-1.jpg": "image/jpeg",

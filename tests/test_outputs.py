@@ -16,10 +16,10 @@ from worker.as_is import AsIs, delivered, extras
 from worker.download.downloader import Downloaded, Downloader
 from worker.failures import Permanent
 from worker.jobs import Job, JobState, Json
-from worker.layout import work_key
 from worker.outputs import files_of, named
 from worker.result import video_address
 from worker.storage import Storage
+from worker.storage.layout import work_key
 
 ON = "https://v3b.fal.media/files/b"
 DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"

@@ -11,9 +11,9 @@ from tests.job_factories import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
 from worker.failures import Permanent
 from worker.jobs import Job, JobState
-from worker.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.publish import Publish
 from worker.storage import Storage
+from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 
 S = JobState
 FILES = {"video.mp4": b"a clip", "poster.jpg": b"a picture"}

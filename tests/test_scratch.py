@@ -1,4 +1,4 @@
-"""worker.scratch: nothing is left of a killed worker, and a full disk is told as one."""
+"""worker.storage.scratch: nothing is left of a killed worker, and a full disk is told as one."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ import pytest
 from tests.worker_starts import started
 from worker.failures import Transient
 from worker.formats.copy_range import copy_range
-from worker.scratch import PREFIX, scratch, sweep
+from worker.storage.scratch import PREFIX, scratch, sweep
 
 ROOT = Path(__file__).parents[1]
 # Works in a scratch directory until it is killed.
 CHILD = """
 import sys
-from worker.scratch import scratch
+from worker.storage.scratch import scratch
 
 with scratch("job-1") as path:
     (path / "source.mp4").write_bytes(bytes(1000))

@@ -16,10 +16,10 @@ import pytest
 
 from worker.failures import Permanent, Transient
 from worker.storage import Storage, require_usable
-from worker.storage.directory import ABANDONED_AFTER
+from worker.storage.backends import RETRY
+from worker.storage.health import probe
+from worker.storage.local_directory import ABANDONED_AFTER
 from worker.storage.marker import NAME
-from worker.storage.stores import RETRY
-from worker.storage.usable import probe
 
 MP4 = "video/mp4"
 PART = 5 * 1024 * 1024

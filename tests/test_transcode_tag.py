@@ -19,7 +19,6 @@ from worker.ffmpeg.outcome import Advance
 from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import read_tags
 from worker.jobs import Job, JobState, Json
-from worker.layout import SOURCE, work_key
 from worker.profiles import PROFILE_KEY, Profile
 from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials
@@ -29,6 +28,7 @@ from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
+from worker.storage.layout import SOURCE, work_key
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
-from worker import limits, scratch
+from worker import limits
 from worker.composition import Tools, compose
 from worker.consumers import announce
 from worker.failures import Permanent
@@ -21,7 +21,7 @@ from worker.messages import client
 from worker.records import connect
 from worker.settings import Settings
 from worker.simulated import Simulated, require_real_jobs
-from worker.storage import Storage, require_usable
+from worker.storage import Storage, require_usable, scratch
 from worker.sweep import INTERVAL
 
 

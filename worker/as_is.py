@@ -12,11 +12,11 @@ from worker.download.downloader import Downloader
 from worker.failures import Permanent
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs import Job, JobState, Json
-from worker.layout import work_key
 from worker.outputs import OTHER, File, files_of, named
 from worker.result import video_address
 from worker.step import Outcome
 from worker.storage import Storage
+from worker.storage.layout import work_key
 
 METHOD = "as_is"
 RESULT = "result"  # the method of a result without any file

@@ -13,11 +13,11 @@ from worker.formats.media_types import HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
 from worker.jobs import Job, Json
-from worker.layout import CONTENT_TYPES, work_key
 from worker.provenance import Vendor, may_be_read, sign_delivery
 from worker.provenance.reading import Elsewhere, show
-from worker.scratch import scratch
 from worker.storage import Storage
+from worker.storage.layout import CONTENT_TYPES, work_key
+from worker.storage.scratch import scratch
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.

@@ -11,10 +11,10 @@ from worker.cost import Cost, Meter
 from worker.failures import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs import Job, JobState, Json
-from worker.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.records import Records
 from worker.step import Outcome, Step
 from worker.storage import Storage
+from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 
 log = get_logger()
 

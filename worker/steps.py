@@ -16,14 +16,14 @@ from worker.ffmpeg.program import Ffmpeg
 from worker.file_tags import FileTags
 from worker.formats.mp4 import Unhandled
 from worker.jobs import Job, JobState, Json
-from worker.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.media import deliver
 from worker.progress import Progress
 from worker.provenance import UNSIGNED
 from worker.result import video_address
-from worker.scratch import scratch
 from worker.step import Outcome, Step
 from worker.storage import Storage
+from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
+from worker.storage.scratch import scratch
 
 # What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.
 NEEDS = frozenset(

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from worker.formats.tags import AI_ORIGIN, Tags
-from worker.layout import CONTENT_TYPES
 from worker.provenance.credentials import Credentials
 from worker.provenance.signing import PARENT, sign
+from worker.storage.layout import CONTENT_TYPES
 
 # Files of a delivery that are not signed, by their ending, and why.
 UNSIGNED = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from worker.failures import Failure, Permanent, Transient
-from worker.layout import CONTENT_TYPES
 from worker.provenance.credentials import Credentials
 from worker.provenance.packages import sdk
 from worker.provenance.reading import Shown, show
+from worker.storage.layout import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -5,7 +5,7 @@ Credentials come from the provider's usual environment, never from the URL:
 https://developmentseed.org/obstore/latest/authentication/
 """
 
-from worker.storage.objects import Storage
-from worker.storage.usable import require_usable
+from worker.storage.health import require_usable
+from worker.storage.storage import Storage
 
 __all__ = ["Storage", "require_usable"]

@@ -3,8 +3,8 @@
 import sys
 
 from worker.failures import Failure
-from worker.storage.objects import Storage
-from worker.storage.usable import probe
+from worker.storage.health import probe
+from worker.storage.storage import Storage
 
 if __name__ == "__main__":
     try:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import obstore
 
-from worker.storage.calls import calls
+from worker.storage.errors import calls
 from worker.storage.keys import checked
-from worker.storage.place import Place
+from worker.storage.location import Place
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -1,6 +1,6 @@
 """The names of objects."""
 
-from worker.storage.directory import STAGING
+from worker.storage.local_directory import STAGING
 
 
 def checked(key: str) -> str:

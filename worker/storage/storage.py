@@ -8,11 +8,11 @@ from pathlib import Path
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from worker.storage import directory
-from worker.storage.calls import calls
+from worker.storage import local_directory
+from worker.storage.backends import store_at
 from worker.storage.contents import Contents
+from worker.storage.errors import calls
 from worker.storage.keys import checked
-from worker.storage.stores import store_at
 
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
 
@@ -83,8 +83,8 @@ class Storage(Contents):
                     return False
                 raise
         if self.root is not None:
-            directory.settle(self.root / key)
-            directory.sweep_abandoned(self.root / key)
+            local_directory.settle(self.root / key)
+            local_directory.sweep_abandoned(self.root / key)
         return True
 
     def copy(self, source: str, target: str) -> None:
@@ -92,12 +92,12 @@ class Storage(Contents):
 
         Raises Permanent("storage_missing") when there is no `source`.
         """
-        if self.root is not None and directory.same(self.root / source, self.root / target):
+        if self.root is not None and local_directory.same(self.root / source, self.root / target):
             return
         with calls(self.place, source, missing="storage_missing"):
             obstore.copy(self.store, checked(source), checked(target))
         if self.root is not None:
-            directory.settle(self.root / target)
+            local_directory.settle(self.root / target)
 
     def delete(self, prefix: str) -> None:
         """Neither an object `prefix` nor any under `prefix/` is left; none there is no fault."""
@@ -107,4 +107,4 @@ class Storage(Contents):
                 with suppress(FileNotFoundError):
                     obstore.delete(self.store, key)
         if self.root is not None:
-            directory.sweep(self.root, self.root / prefix)
+            local_directory.sweep(self.root, self.root / prefix)

@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError as StoreError
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
 from worker.failures import Failure, Permanent, Transient
-from worker.storage.place import Place
+from worker.storage.location import Place
 
 _FULL = re.compile(rf"os error ({errno.ENOSPC}|{errno.EDQUOT})\b|status code: 507")
 _DENIED = re.compile(

@@ -9,8 +9,8 @@ from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, MemoryStore, from_url
 
 from worker.storage import marker
-from worker.storage.calls import first_line
-from worker.storage.place import Place, credentials
+from worker.storage.errors import first_line
+from worker.storage.location import Place, credentials
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig
