@@ -11,8 +11,8 @@ import pytest
 from infra.local.redis_server import RedisServer
 from tests.bench.programs import environment
 from webhook.settings import Connections
-from worker.consumers import consumed
-from worker.messages import client
+from worker.broker.client import client
+from worker.broker.heartbeats import consumed
 
 ROOT = Path(__file__).parents[1]
 WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")

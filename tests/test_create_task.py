@@ -14,13 +14,13 @@ from tests.input_factories import PNG
 from webhook.contract import Queue, Task
 from webhook.settings import Connections
 from worker import create_task
+from worker.broker.client import client
 from worker.checks import Checks
 from worker.create import Creator
 from worker.create_task import CreateTask
 from worker.failures import Transient
 from worker.intake import Intake
 from worker.jobs import JobState
-from worker.messages import client
 from worker.models import Catalogue
 from worker.order import Draft, Order
 from worker.records import Records

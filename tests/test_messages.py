@@ -8,7 +8,7 @@ from kombu import Connection
 
 from webhook.contract import ROUTES, Task
 from webhook.settings import Connections
-from worker.messages import client, send, waker
+from worker.broker.client import client, send, waker
 
 
 def connections(url: str) -> Connections:

@@ -13,11 +13,11 @@ from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
-from worker import limits
+from worker.broker import time_limits
+from worker.broker.client import client
+from worker.broker.heartbeats import announce
 from worker.composition import Tools, compose
-from worker.consumers import announce
 from worker.failures import Permanent
-from worker.messages import client
 from worker.records import connect
 from worker.settings import Settings
 from worker.simulated import Simulated, require_real_jobs
@@ -108,8 +108,8 @@ def _check_limits(sender: WorkController, **_: object) -> None:
         **{f"soft_time_limit of {task.name}": task.soft_time_limit for task in tasks},
     }
     try:
-        limits.check(conf.broker_transport_options, given)
-    except limits.Unsafe as unsafe:
+        time_limits.check(conf.broker_transport_options, given)
+    except time_limits.Unsafe as unsafe:
         sys.stderr.write(f"{unsafe}\n")
         raise SystemExit(2) from None
 

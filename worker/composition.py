@@ -6,6 +6,7 @@ from celery import Celery
 from redis import Redis
 
 from webhook.contract import Task
+from worker.broker.client import send, waker
 from worker.cdn import Cdn
 from worker.checks import Checks
 from worker.create import Creator
@@ -20,7 +21,6 @@ from worker.ingest import Ingest
 from worker.intake import Intake
 from worker.lease import Leases
 from worker.lookup import LookUp
-from worker.messages import send, waker
 from worker.models import Catalogue
 from worker.pipeline import Pipeline
 from worker.progress import Progress

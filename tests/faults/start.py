@@ -15,7 +15,7 @@ from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy
 from tests.faults.system import System
 from webhook.settings import Connections
-from worker.messages import client, send
+from worker.broker.client import client, send
 from worker.records import Records, connect
 
 

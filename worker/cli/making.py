@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path
 
 from webhook import log as logs
+from worker.broker.client import client, waker
 from worker.checks import Checks
 from worker.cli.command import Problem
 from worker.create import Creator
-from worker.messages import client, waker
 from worker.models import Catalogue
 from worker.records import Records, connect
 from worker.settings import Making, MakingJobs

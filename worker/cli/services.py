@@ -9,9 +9,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from webhook.contract import Queue
 from webhook.settings import shown
+from worker.broker.client import client
+from worker.broker.heartbeats import consumed
 from worker.cli.command import Problem
-from worker.consumers import consumed
-from worker.messages import client
 from worker.records import connect
 from worker.settings import Settings
 

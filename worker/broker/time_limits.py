@@ -33,5 +33,5 @@ def check(transport_options: Mapping[str, object], limits: Mapping[str, float | 
             raise Unsafe(
                 f"visibility_timeout is {timeout:g} s, but {name} is {limit:g} s: Redis would "
                 "deliver the messages of running tasks again. Set the limit below it "
-                "(VISIBILITY_TIMEOUT in worker/messages.py is the other end)."
+                "(VISIBILITY_TIMEOUT in worker/broker/client.py is the other end)."
             )

@@ -7,13 +7,13 @@ from celery import Celery
 from webhook.contract import ROUTES, Task, celery_app
 from webhook.log import get_logger
 from webhook.settings import Connections
-from worker import transport
+from worker.broker import redis_transport
 
 log = get_logger()
 
 # Longer than any step may take, in seconds: a message that comes again while its task still runs
 # would only find the job leased, but would be taken from the queue for nothing. Checked when a
-# worker starts: worker/limits.py.
+# worker starts: worker/broker/time_limits.py.
 VISIBILITY_TIMEOUT = 3 * 3600
 
 TRANSPORT: dict[str, object] = {
@@ -30,7 +30,7 @@ TRANSPORT: dict[str, object] = {
 
 def client(connections: Connections) -> Celery:
     """A Celery application that can send falhook's tasks."""
-    transport.install()
+    redis_transport.install()
     app = celery_app(connections.broker_url, transport_options=TRANSPORT)
     # A wake is not worth waiting for: the sweep makes up for one that could not be sent.
     app.conf.task_publish_retry_policy = {

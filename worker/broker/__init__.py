@@ -1,0 +1,1 @@
+"""Celery's side: the client, the Redis transport, heartbeats, time limits."""
