@@ -14,7 +14,7 @@ from tests.media_factories import script
 from tests.tsa_factories import Authority, serving
 from worker.cli.check import check
 from worker.cli.probes import PROBES
-from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
@@ -90,7 +90,7 @@ def _expired(scratch: Path) -> dict[str, str | Path]:
 
 def _for_web_sites(scratch: Path) -> dict[str, str | Path]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.provenance.development._PURPOSES", ("1.3.6.1.5.5.7.3.1",))
+        patch.setattr("worker.provenance.development_certificate._PURPOSES", ("1.3.6.1.5.5.7.3.1",))
         made = make_chain(scratch / "web")
     return {CERT: made[CHAIN], SECRET: made[KEY], ANCHORS: made[ROOT]}
 

@@ -25,9 +25,9 @@ from worker.formats.xmp import packet
 from worker.jobs import Job, JobState, Json
 from worker.outputs import OTHER
 from worker.progress import Progress
-from worker.provenance import Credentials, vendor
-from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reading import show
+from worker.provenance import Credentials, source_credentials
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reader import show
 from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag
@@ -325,7 +325,7 @@ def test_huge_credentials_are_not_read(
     name: str, storage: Storage, credentials: Credentials, tmp_path: Path
 ) -> None:
     """The file stays as it came: what is in it is never given to the SDK."""
-    data, store = made(name, tmp_path), box(b"jumb", b"c2pa", bytes(vendor.MAX_READ))
+    data, store = made(name, tmp_path), box(b"jumb", b"c2pa", bytes(source_credentials.MAX_READ))
     if name.endswith("wav"):
         data += b"C2PA" + len(store).to_bytes(4, "little") + store
     else:

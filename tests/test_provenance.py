@@ -32,8 +32,8 @@ from worker.making import UNTOUCHED
 from worker.media import deliver
 from worker.profiles import ORIGINAL, Profile
 from worker.provenance import Credentials, ProvenanceUnusable, signing
-from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reading import Claim, show
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reader import Claim, show
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
 EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")

@@ -1,4 +1,4 @@
-"""worker.provenance.command: a signature from a program, which may do anything but sign."""
+"""worker.provenance.signing_command: a signature from a program, which may do anything but sign."""
 
 import importlib.util
 import os
@@ -14,10 +14,10 @@ import pytest
 
 from tests.media_factories import script
 from worker.failures import Permanent, Transient
-from worker.provenance.command import SIGNATURE_BYTES, SigningCommand
-from worker.provenance.development import CHAIN, KEY, make_chain
-from worker.provenance.leaf import Leaf
-from worker.provenance.packages import cryptography
+from worker.provenance.certificate import Leaf
+from worker.provenance.development_certificate import CHAIN, KEY, make_chain
+from worker.provenance.sdk import cryptography
+from worker.provenance.signing_command import SIGNATURE_BYTES, SigningCommand
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"

@@ -15,8 +15,8 @@ from worker.failures import Transient
 from worker.ffmpeg.program import Ffmpeg
 from worker.media import deliver
 from worker.provenance import Credentials
-from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reading import show
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reader import show
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"

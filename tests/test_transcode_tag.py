@@ -22,8 +22,8 @@ from worker.jobs import Job, JobState, Json
 from worker.profiles import PROFILE_KEY, Profile
 from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials
-from worker.provenance.development import CHAIN, KEY, make_chain
-from worker.provenance.reading import show
+from worker.provenance.development_certificate import CHAIN, KEY, make_chain
+from worker.provenance.reader import show
 from worker.publish import Publish
 from worker.records import Records
 from worker.steps import TranscodeTag

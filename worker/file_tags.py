@@ -14,7 +14,7 @@ from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
 from worker.jobs import Job, Json
 from worker.provenance import Vendor, may_be_read, sign_delivery
-from worker.provenance.reading import Elsewhere, show
+from worker.provenance.reader import Elsewhere, show
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, work_key
 from worker.storage.scratch import scratch

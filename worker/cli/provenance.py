@@ -9,9 +9,9 @@ from rich.text import Text
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.screen import plain_console
 from worker.provenance import ProvenanceUnusable
-from worker.provenance.credentials import roots
-from worker.provenance.development import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reading import Shown, show
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reader import Shown, show
+from worker.provenance.signer import roots
 
 _COLOURS = {"Trusted": "green", "Valid": "yellow", "Invalid": "red"}
 

@@ -1,10 +1,10 @@
 """Content Credentials (C2PA): who made a file, of what, with what; signed, and read back."""
 
-from worker.provenance.actions import UNSIGNED, sign_delivery
-from worker.provenance.credentials import Credentials
-from worker.provenance.packages import ProvenanceUnusable
-from worker.provenance.trial import try_signing
-from worker.provenance.vendor import Vendor, may_be_read
+from worker.provenance.manifests import UNSIGNED, sign_delivery
+from worker.provenance.sdk import ProvenanceUnusable
+from worker.provenance.signer import Credentials
+from worker.provenance.source_credentials import Vendor, may_be_read
+from worker.provenance.trial_signature import try_signing
 
 __all__ = [
     "UNSIGNED",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from worker.failures import Failure, Permanent, Transient
-from worker.provenance.credentials import Credentials
-from worker.provenance.packages import sdk
-from worker.provenance.reading import Shown, show
+from worker.provenance.reader import Shown, show
+from worker.provenance.sdk import sdk
+from worker.provenance.signer import Credentials
 from worker.storage.layout import CONTENT_TYPES
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worker.jobs import Json
-from worker.provenance.credentials import reading
-from worker.provenance.packages import sdk
+from worker.provenance.sdk import sdk
+from worker.provenance.signer import reading
 
 _REMOTE = "Remote:"  # how the SDK's error begins, of no class of its own, where it would fetch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from worker.jobs import Json
-from worker.provenance.reading import show
+from worker.provenance.reader import show
 
 MAX_READ = 8 << 20  # bytes of credentials that the SDK gets: it takes 20 times that, or more
 _COMPRESSED = b"brob"  # a box of JPEG XL, in which the SDK unpacks whatever there is

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from worker.provenance.command import SigningCommand
-from worker.provenance.leaf import Leaf
-from worker.provenance.packages import ProvenanceUnusable, cryptography, sdk
+from worker.provenance.certificate import Leaf
+from worker.provenance.sdk import ProvenanceUnusable, cryptography, sdk
+from worker.provenance.signing_command import SigningCommand
 
 # Without the first of these the SDK refuses leaves that have only C2PA's own purpose:
 # claimSigning, emailProtection, documentSigning.

@@ -4,9 +4,9 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from worker.provenance.actions import manifest
-from worker.provenance.credentials import Credentials
-from worker.provenance.reading import Shown
+from worker.provenance.manifests import manifest
+from worker.provenance.reader import Shown
+from worker.provenance.signer import Credentials
 from worker.provenance.signing import sign
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : made by an algorithm, not by a trained model.

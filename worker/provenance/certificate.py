@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from worker.provenance.packages import ProvenanceUnusable, cryptography
+from worker.provenance.sdk import ProvenanceUnusable, cryptography
 
 _BITS = {256: "ES256", 384: "ES384", 521: "ES512"}
 _WEAK_RSA = 2047

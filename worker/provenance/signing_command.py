@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import IO, Self
 
 from worker.failures import Failure, Permanent, Transient
-from worker.provenance.leaf import Leaf
-from worker.provenance.packages import ProvenanceUnusable
+from worker.provenance.certificate import Leaf
+from worker.provenance.sdk import ProvenanceUnusable
 
 SECONDS = 30.0  # that it may take: one call of a key service
 SIGNATURE_BYTES = 4096  # that it may answer with

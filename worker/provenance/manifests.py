@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from worker.formats.tags import AI_ORIGIN, Tags
-from worker.provenance.credentials import Credentials
+from worker.provenance.signer import Credentials
 from worker.provenance.signing import PARENT, sign
 from worker.storage.layout import CONTENT_TYPES
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from worker.provenance.packages import cryptography, sdk
+from worker.provenance.sdk import cryptography, sdk
 
 DAYS = 365
 CHAIN, KEY, ROOT = "chain.pem", "key.pem", "root.pem"
