@@ -8,7 +8,6 @@ import pytest
 
 from tests.job_factories import VIDEO
 from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.media_types import film
 from worker.jobs import Job, JobState, Json
 from worker.progress import Progress
@@ -16,6 +15,7 @@ from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
+from worker.transcode.ffmpeg import Ffmpeg
 
 _TRACKS = (*("-map", "0:v") * 9, "-c", "copy")
 _LONG = ("-vf", "setpts=PTS*1400", "-fps_mode", "vfr", "-c:v", "libx264", "-an")

@@ -1,10 +1,10 @@
-"""worker.blurhash: the same hashes as the reference implementation."""
+"""worker.transcode.blurhash: the same hashes as the reference implementation."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.blurhash import _DIGITS, blurhash
+from worker.transcode.blurhash import _DIGITS, blurhash
 
 
 def gradient(width: int, height: int) -> bytes:

@@ -1,11 +1,11 @@
-"""worker.cost: what work costs is measured, by part and in all."""
+"""worker.transcode.metering: what work costs is measured, by part and in all."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.cost import Cost, Meter
-from worker.ffmpeg.limits import Used
+from worker.transcode.ffmpeg import Used
+from worker.transcode.metering import Cost, Meter
 
 
 def test_work_is_measured() -> None:

@@ -10,7 +10,7 @@ from worker.failures import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
 from worker.jobs import Job, Json
-from worker.profiles import ORIGINAL, PROFILE_KEY, Profile
+from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 
 
 def job(**metadata: Json) -> Job:

@@ -1,4 +1,4 @@
-"""worker.encode: every output of every profile, from clips of all kinds, in one run of ffmpeg."""
+"""worker.transcode.command: every output of every profile, from clips of all kinds, in one run of ffmpeg."""
 
 import json
 import shutil
@@ -8,25 +8,22 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
-from worker.deliverables import AVIF
-from worker.delivered import Delivery
 from worker.delivery import recorded
-from worker.encode import command
 from worker.failures import Permanent, Transient
-from worker.ffmpeg.installed import FfmpegUnusable
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.limits import Limits, Used
-from worker.ffmpeg.outcome import failure
-from worker.ffmpeg.program import Ffmpeg
-from worker.ffmpeg.sandbox import Ended
 from worker.formats.images import size_of
 from worker.formats.mp4 import Probe, probe, read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.making import Making
-from worker.media import deliver
-from worker.plan import Plan
-from worker.profiles import Profile
-from worker.proof import output
+from worker.transcode.command import command
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
+from worker.transcode.ffmpeg.exit_status import failure
+from worker.transcode.ffmpeg.sandbox import Ended
+from worker.transcode.outputs import AVIF
+from worker.transcode.plan import Plan
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
+from worker.transcode.verification import output
+from worker.transcode.workspace import Making
 
 ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 

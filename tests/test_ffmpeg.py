@@ -1,4 +1,4 @@
-"""worker.ffmpeg: ffmpeg sees one file, is held to its limits, and leaves nothing behind."""
+"""worker.transcode.ffmpeg: ffmpeg sees one file, is held to its limits, and leaves nothing behind."""
 
 import os
 import resource
@@ -14,15 +14,14 @@ import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
 from worker.failures import Failure, Permanent, Transient
-from worker.ffmpeg.attendant import KEPT
-from worker.ffmpeg.installed import FfmpegUnusable
-from worker.ffmpeg.isolation import Isolation, works, wrapper
-from worker.ffmpeg.limits import Limits, Work, dies_with_us
-from worker.ffmpeg.outcome import Advance, Progress
-from worker.ffmpeg.program import Ffmpeg
-from worker.ffmpeg.sandbox import run
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits, Work
+from worker.transcode.ffmpeg.exit_status import Progress
+from worker.transcode.ffmpeg.isolation import works, wrapper
+from worker.transcode.ffmpeg.limits import dies_with_us
+from worker.transcode.ffmpeg.sandbox import run
+from worker.transcode.ffmpeg.watchdog import KEPT
+from worker.transcode.profiles import Profile
+from worker.transcode.transcoder import deliver
 
 COPY = ("-map", "0:V:0", "-c", "copy", "-f", "mp4", "copy.mp4")
 ENCODE = ("-map", "0:V:0", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", "copy.mp4")
@@ -213,7 +212,7 @@ def test_the_program_dies_with_its_worker(tmp_path: Path) -> None:
     path = script(tmp_path / "fake", "exec 3>alive; printf x >&3; exec sleep 600")
     code = f"""
 from pathlib import Path
-from worker.ffmpeg import Ffmpeg
+from worker.transcode.ffmpeg import Ffmpeg
 here = Path({str(tmp_path)!r})
 program = Ffmpeg(path=here / {path.name!r}, by_descriptor=True)
 program.run((), source=Path({str(clip("high"))!r}), cwd=here, duration=2.0)
@@ -394,7 +393,9 @@ def test_refusals_are_permanent(body: str, reason: str, tmp_path: Path) -> None:
 def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many lines one in half a second is told; each change counts as progress."""
     clock = iter(range(100, 1000))
-    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: next(clock) / 10)
+    monkeypatch.setattr(
+        "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock) / 10
+    )
     told: list[Advance] = []
     progress = Progress(10.0, told.append)
     moves = [progress.line(f"out_time_us={step * 100_000}") for step in range(100)]
@@ -408,7 +409,9 @@ def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """An output that falls behind the others is movement, and takes nothing back."""
     clock = iter(range(100, 1000))
-    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(
+        "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: float(next(clock))
+    )
     told: list[Advance] = []
     progress = Progress(10.0, told.append)
     moves = [progress.line(f"out_time_us={step}00000") for step in (20, 60, 50, 70)]
@@ -419,7 +422,7 @@ def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_progress_knows_frames_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 6 s a quarter is done: three times as long is left."""
     clock = iter([100.0, 106.0])
-    monkeypatch.setattr("worker.ffmpeg.outcome.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock))
     told: list[Advance] = []
     progress = Progress(10.0, told.append)
     lines = ("frame=60", "fps=10.00", "out_time_us=N/A", "out_time_us=2500000")
@@ -511,6 +514,6 @@ def test_the_strongest_wall_is_taken(real: Ffmpeg, tmp_path: Path) -> None:
 
 def test_a_wall_that_is_not_there(monkeypatch: pytest.MonkeyPatch, real: Ffmpeg) -> None:
     """An isolation that is asked for and not to be had stops the process, with the cure."""
-    monkeypatch.setattr("worker.ffmpeg.program.works", lambda *_: False)
+    monkeypatch.setattr("worker.transcode.ffmpeg.ffmpeg.works", lambda *_: False)
     with pytest.raises(FfmpegUnusable, match=r"FALHOOK_ISOLATION is bubblewrap.*set auto"):
         Ffmpeg.find(None, Isolation.BUBBLEWRAP)

@@ -13,7 +13,6 @@ from tests.media_factories import box, clip, described, ffmpeg, packets, tags
 from tests.sound_factories import SOUNDS, heard, sound
 from worker import file_tags
 from worker.delivery import Delivering
-from worker.ffmpeg.program import Ffmpeg
 from worker.file_tags import FileTags
 from worker.formats.audio import audio_file
 from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
@@ -33,6 +32,7 @@ from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import work_key
+from worker.transcode.ffmpeg import Ffmpeg
 
 PICTURES = {
     "image-1.jpg": "image/jpeg",

@@ -1,4 +1,4 @@
-"""worker.hls: a ladder of the renditions, segment by segment their own packets."""
+"""worker.transcode.hls: a ladder of the renditions, segment by segment their own packets."""
 
 import random
 import re
@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import box, clip, ffmpeg, packets, script, tags
-from worker.cost import Cost
-from worker.deliverables import Hls
-from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.hls.ladder import ladder
-from worker.hls.segments import segmented
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg, Isolation
+from worker.transcode.hls import ladder
+from worker.transcode.hls.segments import segmented
+from worker.transcode.metering import Cost
+from worker.transcode.outputs import Hls
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 PROFILE = Profile.parse("web+360p+preview+hls")
 SMALL = Profile.parse("original+hls")

@@ -1,4 +1,4 @@
-"""worker.hls: segments hold what is shown, picture and sound, when it is, and nothing else."""
+"""worker.transcode.hls: segments hold what is shown, picture and sound, when it is, and nothing else."""
 
 import re
 import struct
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, packets, tags
-from worker.delivered import Delivery
-from worker.ffmpeg.program import Ffmpeg
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 
 def laddered(source: Path, into: Path, extras: str = "") -> Delivery:

@@ -1,4 +1,4 @@
-"""worker.graph: of pictures that are two fields, frames are made wherever they are encoded."""
+"""worker.transcode.filter_graph: of pictures that are two fields, frames are made wherever they are encoded."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, tags
-from worker.conform import video_reasons
-from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.conformance import video_reasons
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 WIDTH = 320
 

@@ -11,7 +11,6 @@ import pytest
 
 from tests.media_factories import box, clip, ffmpeg, tags
 from tests.sound_factories import sound
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.aigc_label import MAX_LABEL, NotCarried, carried, in_comment, in_xmp
 from worker.formats.audio import audio_file
 from worker.formats.images import image_file
@@ -19,7 +18,8 @@ from worker.formats.marks import AIGC, Mark, Marks
 from worker.formats.mp4 import Unhandled, read_tags
 from worker.formats.mp4.rewrite import XMP as XMP_BOX
 from worker.formats.xmp import packet
-from worker.media import deliver
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.transcoder import deliver
 
 THEIRS = {"Label": "1", "ContentProducer": "kling", "ProduceID": "k-1"}
 LABEL = json.dumps(THEIRS)

@@ -7,7 +7,7 @@ import pytest
 from tests.worker_starts import started
 from worker.broker import time_limits
 from worker.broker.client import TRANSPORT
-from worker.ffmpeg.limits import MOST_SECONDS
+from worker.transcode.ffmpeg.limits import MOST_SECONDS
 
 
 @pytest.mark.parametrize("limit", [None, 0, 60, 10_799])

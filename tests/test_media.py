@@ -1,4 +1,4 @@
-"""worker.media: one MP4 that plays everywhere and its poster, proven before they are used."""
+"""worker.transcode.transcoder: one MP4 that plays everywhere and its poster, proven before they are used."""
 
 import shutil
 from dataclasses import replace
@@ -15,15 +15,13 @@ from tests.media_factories import (
     script,
     tags,
 )
-from worker.delivered import Delivery
 from worker.failures import Permanent, Transient
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.outcome import Advance
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.images import size_of
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.media import deliver
+from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 CONFORMING = [
     "high",

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import TABLE, clip, ffmpeg, held_at, packets, tags
-from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Unhandled, intact, probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10")
 _BOTH = (*_X264, "-c:a", "aac")

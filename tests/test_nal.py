@@ -6,9 +6,9 @@ import pytest
 
 from tests.attack_factories import TORN
 from tests.media_factories import clip
-from worker import proof
 from worker.failures import Permanent
 from worker.formats.mp4 import intact, probe
+from worker.transcode import verification
 
 
 @pytest.mark.parametrize("name", ["high", "main", "baseline", "moov_last", "quicktime", "turned"])
@@ -38,9 +38,9 @@ def test_a_torn_copy_is_not_proven(name: str, tmp_path: Path) -> None:
     path = tmp_path / "torn.mp4"
     path.write_bytes(TORN[name]())
     whole = probe(clip("no_audio"))
-    proof.video(clip("no_audio"), whole, copied=True, lines=None)
+    verification.video(clip("no_audio"), whole, copied=True, lines=None)
     with pytest.raises(Permanent, match=r"media_invalid.*packets of its video are not whole"):
-        proof.video(path, whole, copied=True, lines=None)
+        verification.video(path, whole, copied=True, lines=None)
 
 
 def test_no_movie(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""worker.profiles: what a profile's text means."""
+"""worker.transcode.profiles: what a profile's text means."""
 
 import pytest
 
-from worker.encodings import H264
 from worker.jobs import Json
-from worker.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
+from worker.transcode.encodings import H264
+from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
 
 
 @pytest.mark.parametrize(

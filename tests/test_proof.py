@@ -1,4 +1,4 @@
-"""worker.proof: an output that is not what was asked for is told apart."""
+"""worker.transcode.verification: an output that is not what was asked for is told apart."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
-from worker import proof
-from worker.deliverables import JPEG, Blur, Output, Preview, Rendition, Storyboard
 from worker.failures import Permanent
 from worker.formats.mp4 import probe, rewrite
-from worker.media import _require_tags
+from worker.transcode import verification
+from worker.transcode.outputs import JPEG, Blur, Output, Preview, Rendition, Storyboard
+from worker.transcode.transcoder import _require_tags
 
 SOURCE = probe(clip("tall"))
 SMALL = Rendition(file="small.mp4", lines=180)
@@ -42,7 +42,7 @@ def test_videos(name: str, asked: Output, words: str, tmp_path: Path) -> None:
     """Each wrong video is refused for what is wrong with it."""
     path = tmp_path / "none" if name == "none" else clip(name)
     with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
-        proof.output(path, asked, SOURCE)
+        verification.output(path, asked, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_videos(name: str, asked: Output, words: str, tmp_path: Path) -> None:
 def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
     """Pictures of another size are refused, and a file that is none where bytes were asked for."""
     with pytest.raises(Permanent, match=r"right size|is missing"):
-        proof.output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
+        verification.output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
 )
 def test_good_videos_pass(name: str, asked: Output) -> None:
     """What is as asked is taken: the tests above can fail."""
-    proof.output(clip(name), asked, SOURCE)
+    verification.output(clip(name), asked, SOURCE)
 
 
 def test_tags_that_do_not_read_back(tmp_path: Path) -> None:

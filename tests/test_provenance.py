@@ -18,22 +18,22 @@ from click.testing import CliRunner
 
 from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
 from worker.cli.provenance import provenance
-from worker.delivered import Delivery
 from worker.delivery import recorded
 from worker.failures import Permanent, Transient
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.images import read_tags as picture_tags
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.mp4.probe import C2PA
 from worker.formats.mp4.rewrite import XMP
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
-from worker.making import UNTOUCHED
-from worker.media import deliver
-from worker.profiles import ORIGINAL, Profile
 from worker.provenance import Credentials, ProvenanceUnusable, signing
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import Claim, show
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import ORIGINAL, Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
+from worker.transcode.workspace import UNTOUCHED
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
 EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")

@@ -16,18 +16,16 @@ import pytest
 
 from tests.attack_factories import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
 from tests.media_factories import clip, ffmpeg_program, script, tags
-from worker.delivered import Delivery
-from worker.encode import command
 from worker.failures import Failure, Permanent
-from worker.ffmpeg.attendant import KEPT
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.limits import Limits
-from worker.ffmpeg.program import Ffmpeg
-from worker.ffmpeg.sandbox import Ended, run
 from worker.formats.mp4 import probe
-from worker.media import deliver
-from worker.plan import Plan
-from worker.profiles import Profile
+from worker.transcode.command import command
+from worker.transcode.ffmpeg import Ffmpeg, Isolation, Limits
+from worker.transcode.ffmpeg.sandbox import Ended, run
+from worker.transcode.ffmpeg.watchdog import KEPT
+from worker.transcode.plan import Plan
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 ALL = Profile.parse("web+720p+360p+preview+storyboard+blurhash")
 # What a program may open beside its own directory: libraries and what the kernel says of itself.
@@ -206,9 +204,9 @@ WORKER = """
 import pathlib, sys
 from tests.media_factories import tags
 from worker.failures import Failure
-from worker.ffmpeg import Ffmpeg
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.transcoder import deliver
+from worker.transcode.profiles import Profile
 program, profile = Ffmpeg.find(None), Profile.parse("web+360p+preview+storyboard+blurhash")
 for path in map(pathlib.Path, sys.argv[1:]):
     try:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.webhook_factories import SECRET, receiver_environment
 from webhook.settings import Connections, Settings, SettingsError
-from worker.ffmpeg.isolation import Isolation
 from worker.misspelt import misspelt, sentences
 from worker.settings import Settings as WorkerSettings
+from worker.transcode.ffmpeg import Isolation
 
 COMPLETE = receiver_environment("redis://127.0.0.1:6379/0", "https://rest.fal.ai/jwks.json")
 REQUIRED = ("REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_USER_IDS")

@@ -1,16 +1,16 @@
-"""worker.graph: clips of extreme shapes have all outputs that others have."""
+"""worker.transcode.filter_graph: clips of extreme shapes have all outputs that others have."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.media_factories import ffmpeg, tags
-from worker.delivered import Delivery
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.images import size_of
 from worker.formats.mp4 import probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 ALL = "original+720p+360p+av1+webp+avif+preview+storyboard+blurhash+hls"
 

@@ -1,19 +1,18 @@
-"""worker.encode: what a clip's edit lists show is what is delivered, and when it is shown."""
+"""worker.transcode.command: what a clip's edit lists show is what is delivered, and when it is shown."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
-from worker import proof
-from worker.deliverables import Rendition
-from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg.installed import FfmpegUnusable
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Probe, probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode import verification
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable
+from worker.transcode.outputs import Rendition
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 CODECS = ("high", "hevc")
 CLIPS = [
@@ -88,7 +87,7 @@ def test_other_times_are_no_proof(source: str, made: str, words: str) -> None:
     """Sound that is cut, or shifted against the picture, is not delivered."""
     held = probe(clip(source))
     with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
-        proof.output(clip(made), Rendition(file="small.mp4", lines=180), held)
+        verification.output(clip(made), Rendition(file="small.mp4", lines=180), held)
 
 
 @pytest.mark.parametrize("name", ["hidden_hevc", "later_hevc", "sound_longer_high"])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import described, ffmpeg, packets, tags
-from worker.delivered import Delivery
 from worker.delivery import recorded
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 
 def spoken(path: Path, *default: str, codec: str = "aac") -> Path:

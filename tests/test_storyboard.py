@@ -1,4 +1,4 @@
-"""worker.storyboard: a sprite of frames that cost the run no sign of life."""
+"""worker.transcode.storyboard: a sprite of frames that cost the run no sign of life."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
-from worker.deliverables import Storyboard
 from worker.failures import Permanent
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.limits import Limits
-from worker.ffmpeg.outcome import Advance
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.images import size_of
-from worker.media import deliver
-from worker.profiles import Profile
-from worker.storyboard import FRAMES, sampled, sprite
+from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation, Limits
+from worker.transcode.outputs import Storyboard
+from worker.transcode.profiles import Profile
+from worker.transcode.storyboard import FRAMES, sampled, sprite
+from worker.transcode.transcoder import deliver
 
 BOARD = Storyboard()
 PROFILE = Profile.parse("original+storyboard")

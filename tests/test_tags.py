@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media_factories import clip, tags
-from worker.delivered import Delivery
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.marks import AIGC, Mark, Marks
 from worker.formats.mp4 import Stamp
 from worker.formats.tags import AI_ORIGIN, PromptTag, Tags
 from worker.formats.xmp import NAMESPACES
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 BOTH = Marks(places=frozenset(Mark), provider="Acme 影业")

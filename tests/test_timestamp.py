@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from tests.media_factories import clip, tags
 from tests.tsa_factories import Authority, serving
 from worker.cli.provenance import provenance
-from worker.delivered import Delivery
 from worker.failures import Transient
-from worker.ffmpeg.program import Ffmpeg
-from worker.media import deliver
 from worker.provenance import Credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"

@@ -1,4 +1,4 @@
-"""worker.tone: HDR becomes SDR in everything that is made of it, and is told so."""
+"""worker.transcode.tone_mapping: HDR becomes SDR in everything that is made of it, and is told so."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,18 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
-from worker.conform import video_reasons
-from worker.deliverables import Preview, Rendition
-from worker.delivered import Delivery
 from worker.failures import Permanent
-from worker.ffmpeg.installed import FfmpegUnusable
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Colour, probe
 from worker.formats.mp4.colour import BT709
-from worker.media import deliver
-from worker.profiles import Profile
-from worker.proof import output
-from worker.tone import FILTERS, sdr
+from worker.transcode.conformance import video_reasons
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable
+from worker.transcode.outputs import Preview, Rendition
+from worker.transcode.profiles import Profile
+from worker.transcode.result import Delivery
+from worker.transcode.tone_mapping import FILTERS, sdr
+from worker.transcode.transcoder import deliver
+from worker.transcode.verification import output
 
 ALL = Profile.parse("web+av1+preview+storyboard+blurhash")
 HDR = {

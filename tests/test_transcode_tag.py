@@ -11,15 +11,11 @@ import pytest
 
 from tests.job_factories import Clock
 from tests.media_factories import clip, tags
-from worker.cost import Cost
 from worker.delivery import Delivering
 from worker.events import history
 from worker.failures import Permanent
-from worker.ffmpeg.outcome import Advance
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import read_tags
 from worker.jobs import Job, JobState, Json
-from worker.profiles import PROFILE_KEY, Profile
 from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
@@ -29,6 +25,9 @@ from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
+from worker.transcode.ffmpeg import Advance, Ffmpeg
+from worker.transcode.metering import Cost
+from worker.transcode.profiles import PROFILE_KEY, Profile
 
 
 @pytest.fixture

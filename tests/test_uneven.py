@@ -1,4 +1,4 @@
-"""worker.encode: frames at uneven distances keep their times, and the last one its end."""
+"""worker.transcode.command: frames at uneven distances keep their times, and the last one its end."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import ffmpeg, tags
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.transcoder import deliver
 
 
 def uneven(path: Path, rate: int, together: int) -> Path:

@@ -15,10 +15,10 @@ from worker.models import Catalogue
 from worker.options import Options
 from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
 from worker.prices import Estimate
-from worker.profiles import PROFILE_KEY, asked_profile
 from worker.staged import Staged
 from worker.staging import Staging
 from worker.told import LONGEST_ENDPOINT, in_short
+from worker.transcode.profiles import PROFILE_KEY, asked_profile
 
 T = TypeVar("T")
 _FIELDS_TOLD = 10

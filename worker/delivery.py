@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-from worker.delivered import Delivery
 from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
-from worker.ffmpeg.isolation import Isolation
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs import Job, Json
-from worker.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 from worker.provenance import Credentials
+from worker.transcode.ffmpeg import Ffmpeg, Isolation
+from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
+from worker.transcode.result import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

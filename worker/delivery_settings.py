@@ -9,7 +9,7 @@ from webhook.settings import Environment
 from worker import values
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag
-from worker.profiles import EXTRAS, MASTERS
+from worker.transcode.profiles import EXTRAS, MASTERS
 
 T = TypeVar("T")
 

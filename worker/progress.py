@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from worker.change import Change
-from worker.ffmpeg.outcome import Advance
 from worker.jobs import Job
 from worker.records import Records
+from worker.transcode.ffmpeg import Advance
 
 # Seconds between two tellings, and before the first: short steps tell nothing.
 INTERVAL = 2.0

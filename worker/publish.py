@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.cost import Cost, Meter
 from worker.failures import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs import Job, JobState, Json
@@ -15,6 +14,7 @@ from worker.records import Records
 from worker.step import Outcome, Step
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
+from worker.transcode.metering import Cost, Meter
 
 log = get_logger()
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from webhook.settings import SettingsError
 from worker.failures import Failure
-from worker.ffmpeg.installed import FfmpegUnusable
 from worker.provenance import ProvenanceUnusable
+from worker.transcode.ffmpeg import FfmpegUnusable
 
 T = TypeVar("T")
 

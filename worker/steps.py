@@ -9,14 +9,11 @@ from pathlib import Path
 
 from webhook.contract import Task
 from worker.as_is import METHOD, AsIs, delivered, extras, kept
-from worker.cost import Meter
 from worker.delivery import Delivering, recorded
 from worker.download.downloader import Downloader
-from worker.ffmpeg.program import Ffmpeg
 from worker.file_tags import FileTags
 from worker.formats.mp4 import Unhandled
 from worker.jobs import Job, JobState, Json
-from worker.media import deliver
 from worker.progress import Progress
 from worker.provenance import UNSIGNED
 from worker.result import video_address
@@ -24,6 +21,9 @@ from worker.step import Outcome, Step
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.storage.scratch import scratch
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.metering import Meter
+from worker.transcode.transcoder import deliver
 
 # What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.
 NEEDS = frozenset(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from worker.profiles import Profile
+from worker.transcode.profiles import Profile
 
 
 def keyed(value: SecretStr) -> SecretStr:

@@ -19,11 +19,11 @@ from tests.bench.media_rivals import apart, by_hand
 from tests.bench.media_timing import interleaved, processor_seconds
 from tests.bench.media_workers import side_by_side
 from tests.media_factories import tags
-from worker.conform import video_reasons
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe, read_tags, rewrite
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.conformance import video_reasons
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.transcoder import deliver
 
 RESULTS = Path(__file__).parents[2] / "bench.json"
 OUTPUTS = Profile.parse("original+720p+360p+webp+preview+storyboard")
@@ -117,8 +117,8 @@ WORKER = """
 import resource, sys
 from pathlib import Path
 from tests.media_factories import tags
-from worker.ffmpeg import Ffmpeg, Limits
-from worker.media import deliver
+from worker.transcode.ffmpeg import Ffmpeg, Limits
+from worker.transcode.transcoder import deliver
 program = Ffmpeg.find(None)
 deliver(Path(sys.argv[1]), Path(sys.argv[2]), tags(), ffmpeg=program)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -16,9 +16,9 @@ from pathlib import Path
 from tests.bench.media_rivals import by_hand
 from tests.bench.media_timing import Rival, interleaved, only_on, processor_seconds
 from tests.media_factories import tags
-from worker.ffmpeg.program import Ffmpeg
-from worker.media import deliver
-from worker.profiles import Profile
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.transcoder import deliver
 
 JOBS = 4
 ROUNDS = 3

@@ -14,9 +14,9 @@ from worker.cli.probes import PROBES
 from worker.cli.screen import plain_console
 from worker.cli.services import Doubt
 from worker.failures import Failure
-from worker.ffmpeg.installed import FfmpegUnusable
 from worker.provenance import ProvenanceUnusable
 from worker.settings import Settings
+from worker.transcode.ffmpeg import FfmpegUnusable
 
 
 class Word(StrEnum):

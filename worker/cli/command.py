@@ -17,10 +17,10 @@ from webhook.log import scrub
 from webhook.settings import Connections, SettingsError
 from worker.catalogue.errors import Refusal
 from worker.failures import Failure
-from worker.ffmpeg.installed import FfmpegUnusable
 from worker.jobs import Job
 from worker.order import JobRefused
 from worker.records import Records, connect
+from worker.transcode.ffmpeg import FfmpegUnusable
 from worker.visible import visible
 
 P = ParamSpec("P")

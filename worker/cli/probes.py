@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 from worker.cli import services
 from worker.delivery import credentials, found_ffmpeg
-from worker.ffmpeg.isolation import MEANING
 from worker.misspelt import sentences
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.storage import Storage, require_usable
+from worker.transcode.ffmpeg import MEANING
 
 
 def _storage(settings: Settings) -> str:

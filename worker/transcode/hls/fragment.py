@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from worker.formats.mp4.bounded_numbers import bound, numbers
 from worker.formats.mp4.boxes import Box, invalid
-from worker.hls.movie import Movie
+from worker.transcode.hls.movie_header import Movie
 
 # Flags of a tfhd box, each for a field: two, then what its trun boxes leave unsaid.
 _BASE, _DESCRIPTION, _UNSAID = 0x1, 0x2, (0x8, 0x10, 0x20)

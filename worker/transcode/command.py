@@ -1,13 +1,13 @@
 """The one ffmpeg command that makes every output of a clip: its frames are decoded once."""
 
-from worker.conform import audio_reasons
-from worker.deliverables import VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
-from worker.encodings import H264
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Probe
-from worker.graph import graph
-from worker.plan import Plan
-from worker.storyboard import FRAMES, LOSSLESS
+from worker.transcode.conformance import audio_reasons
+from worker.transcode.encodings import H264
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.filter_graph import graph
+from worker.transcode.outputs import VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.plan import Plan
+from worker.transcode.storyboard import FRAMES, LOSSLESS
 
 __all__ = ["Plan", "command"]
 

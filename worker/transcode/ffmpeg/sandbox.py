@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from worker.ffmpeg.attendant import Attendant, Cut
-from worker.ffmpeg.limits import PATH, Limits, Used, dies_with_us, launcher
+from worker.transcode.ffmpeg.limits import PATH, Limits, Used, dies_with_us, launcher
+from worker.transcode.ffmpeg.watchdog import Attendant, Cut
 
 if TYPE_CHECKING:
     import resource

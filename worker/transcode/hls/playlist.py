@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.hls.segments import Segment, Segmented
+from worker.transcode.hls.segments import Segment, Segmented
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 """HLS ladders of finished renditions."""
 
-from worker.hls.ladder import ladder
+from worker.transcode.hls.ladder import ladder
 
 __all__ = ["ladder"]

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from worker.cost import Cost
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Colour, Probe, container_colour
 from worker.formats.mp4.colour import BT709, BT2020, RGB, UNSPECIFIED
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.metering import Cost
 
 FILTERS = frozenset({"zscale", "tonemap"})
 # ITU-R BT.2408: graphics white in HDR, cd/m2. The same light is white in SDR.

@@ -7,12 +7,12 @@ down from that rendition, and each frame is scaled as few times as the profile a
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from worker.deliverables import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
 from worker.formats.mp4 import Probe
 from worker.formats.mp4.video_track import MIN_SIDE
-from worker.plan import Plan
-from worker.storyboard import sampled
-from worker.tone import assumed, sdr
+from worker.transcode.outputs import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.plan import Plan
+from worker.transcode.storyboard import sampled
+from worker.transcode.tone_mapping import assumed, sdr
 
 # 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"

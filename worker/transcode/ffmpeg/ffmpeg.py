@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from worker.ffmpeg.installed import FfmpegUnusable, located, missing
-from worker.ffmpeg.isolation import Isolation, strongest, works, wrapper
-from worker.ffmpeg.limits import Limits, Used, Work
-from worker.ffmpeg.outcome import REPORT, Advance, Progress, failure
-from worker.ffmpeg.sandbox import run
 from worker.formats.mp4 import MAX_PIXELS, Probe
+from worker.transcode.ffmpeg.discovery import FfmpegUnusable, located, missing
+from worker.transcode.ffmpeg.exit_status import REPORT, Advance, Progress, failure
+from worker.transcode.ffmpeg.isolation import Isolation, strongest, works, wrapper
+from worker.transcode.ffmpeg.limits import Limits, Used, Work
+from worker.transcode.ffmpeg.sandbox import run
 
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}

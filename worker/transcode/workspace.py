@@ -4,18 +4,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from worker import proof, storyboard
-from worker.blurhash import blurhash
-from worker.conform import audio_reasons, video_reasons
-from worker.deliverables import VIDEO, Blur, Hls, Output, Rendition, Still, Storyboard
 from worker.formats.images import size_of, tag
 from worker.formats.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK, without
-from worker.losses import Losses
-from worker.plan import Method, Plan
-from worker.profiles import Profile
 from worker.provenance import Credentials, Vendor, sign_delivery
+from worker.transcode import storyboard, verification
+from worker.transcode.blurhash import blurhash
+from worker.transcode.conformance import audio_reasons, video_reasons
+from worker.transcode.failed_extras import Losses
+from worker.transcode.outputs import VIDEO, Blur, Hls, Output, Rendition, Still, Storyboard
+from worker.transcode.plan import Method, Plan
+from worker.transcode.profiles import Profile
 
 UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be lost otherwise
 _SCRATCH = ".made"  # where outputs lie until they are verified
@@ -81,10 +81,10 @@ class Making:
         """Return if each output in the scratch directory is what was asked for, or a loss."""
         copied = plan.master != "transcode"
         master = self.scratch / VIDEO
-        proof.video(master, self.held, copied=copied, lines=self.profile.lines)
+        verification.video(master, self.held, copied=copied, lines=self.profile.lines)
         for output in self.losses.left(plan).outputs:
             with self.losses.unless_extra(output):
-                proof.output(self.scratch / output.file, output, self.held)
+                verification.output(self.scratch / output.file, output, self.held)
 
     def finish(self, plan: Plan) -> tuple[Path, ...]:
         """Tag every output on its way to where it belongs; the video first."""
@@ -143,7 +143,7 @@ class Making:
             try:
                 rewrite(made, place, self.stamp if name == VIDEO else self.others)
             except NotRewritable as refused:
-                raise proof.unproven(str(refused)) from refused
+                raise verification.unproven(str(refused)) from refused
             return place
         if made.suffix != ".mp4":
             tag(made, self.others.xmp)

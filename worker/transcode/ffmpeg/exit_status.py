@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from worker.failures import Failure, Permanent, Transient
-from worker.ffmpeg.limits import Limits
-from worker.ffmpeg.sandbox import Ended
+from worker.transcode.ffmpeg.limits import Limits
+from worker.transcode.ffmpeg.sandbox import Ended
 
 REPORT = 0.5  # seconds between two calls of a progress callback
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.deliverables import Blur, Hls, Output, Still, Storyboard
 from worker.formats.mp4 import Probe
+from worker.transcode.outputs import Blur, Hls, Output, Still, Storyboard
 
 Method = Literal["copy", "transcode"]
 

@@ -1,10 +1,10 @@
 """What an ffmpeg has to have for a delivery: encoders by the profile, filters by the source."""
 
 from worker.failures import Permanent
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Probe
-from worker.profiles import Profile
-from worker.tone import FILTERS
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import Profile
+from worker.transcode.tone_mapping import FILTERS
 
 
 def require(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from webhook.log import get_logger
-from worker.deliverables import Output
 from worker.failures import Permanent
-from worker.plan import Plan
-from worker.profiles import Profile
+from worker.transcode.outputs import Output
+from worker.transcode.plan import Plan
+from worker.transcode.profiles import Profile
 
 log = get_logger()
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
-from worker.deliverables import (
+from worker.jobs import Json
+from worker.transcode.encodings import AV1
+from worker.transcode.outputs import (
     AVIF,
     JPEG,
     WEBP,
@@ -22,8 +24,6 @@ from worker.deliverables import (
     Still,
     Storyboard,
 )
-from worker.encodings import AV1
-from worker.jobs import Json
 
 # The master's most lines (None: as many as its source has), and what always comes with it.
 MASTERS: MappingProxyType[str, tuple[int | None, tuple[Output, ...]]] = MappingProxyType(

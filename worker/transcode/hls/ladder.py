@@ -8,17 +8,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker import proof
-from worker.cost import Cost
-from worker.deliverables import Hls
-from worker.encode import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
-from worker.encodings import H264
 from worker.failures import Permanent
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import Probe, Stamp, probe
-from worker.hls.playlist import Rung, master_playlist, media_playlist
-from worker.hls.segments import Segmented, segmented
-from worker.hls.tagging import tag
+from worker.transcode import verification
+from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
+from worker.transcode.encodings import H264
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.hls.playlist import Rung, master_playlist, media_playlist
+from worker.transcode.hls.segments import Segmented, segmented
+from worker.transcode.hls.tagging import tag
+from worker.transcode.metering import Cost
+from worker.transcode.outputs import Hls
 
 _MADE = "fragments.mp4"
 _PRIMING = 0.1  # seconds before the sound that a decoder of AAC wants, and that are not heard
@@ -78,7 +78,7 @@ def _audio(held: Probe) -> list[str]:
 def _tagged(made: Path, media: Path, held: Probe, asked: Hls, stamp: Stamp) -> Segmented:
     """What `media` holds, once it is `made`, tagged, and all of the video."""
     if not made.is_file():
-        raise proof.unproven("an output is missing")
+        raise verification.unproven("an output is missing")
     try:
         tag(made, media, stamp)
         found, there = segmented(media, asked.seconds, held), probe(media)
@@ -112,7 +112,7 @@ def _near(made: float, source: float) -> bool:
 
 
 def _broken(media: Path, why: str) -> Permanent:
-    return proof.unproven(f"the segments of {media.name} are not the whole video: {why}")
+    return verification.unproven(f"the segments of {media.name} are not the whole video: {why}")
 
 
 def _written(rungs: Sequence[Rung], into: Path, asked: Hls) -> tuple[Path, ...]:

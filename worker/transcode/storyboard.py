@@ -9,10 +9,9 @@ file is begun.
 
 from pathlib import Path
 
-from worker.deliverables import Storyboard
-from worker.ffmpeg.limits import Used
-from worker.ffmpeg.program import Ffmpeg
-from worker.proof import unproven
+from worker.transcode.ffmpeg import Ffmpeg, Used
+from worker.transcode.outputs import Storyboard
+from worker.transcode.verification import unproven
 
 FRAMES = "frames.mp4"  # what the first run writes, and the second reads
 LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-threads", "1")

@@ -8,21 +8,20 @@ that conforms is never encoded again: its packets are the source's.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from worker import proof
-from worker.cost import Meter
-from worker.delivered import Delivery
-from worker.ffmpeg.outcome import Advance
-from worker.ffmpeg.program import Ffmpeg
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import Tags
-from worker.hls.ladder import ladder
-from worker.making import UNTOUCHED, Making
-from worker.needs import require
-from worker.plan import Plan
-from worker.profiles import ORIGINAL, Profile
 from worker.provenance import Credentials
-from worker.runs import Runs
-from worker.tone import told
+from worker.transcode import verification
+from worker.transcode.ffmpeg import Advance, Ffmpeg
+from worker.transcode.hls import ladder
+from worker.transcode.metering import Meter
+from worker.transcode.needs import require
+from worker.transcode.plan import Plan
+from worker.transcode.profiles import ORIGINAL, Profile
+from worker.transcode.result import Delivery
+from worker.transcode.runner import Runs
+from worker.transcode.tone_mapping import told
+from worker.transcode.workspace import UNTOUCHED, Making
 
 __all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]
 
@@ -113,11 +112,11 @@ def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
         if path.suffix in {".mp4", ".m4s"}:
             found = read_tags(path)
             if any(found.get(key) != value for key, value in pairs.items()):
-                raise proof.unproven(f"the tags of {path.name} do not read back")
+                raise verification.unproven(f"the tags of {path.name} do not read back")
         if path.suffix == ".mp4":
             made = probe(path)
             if not made.faststart or made.fragmented:
-                raise proof.unproven(f"the header of {path.name} does not come first")
+                raise verification.unproven(f"the header of {path.name} does not come first")
 
 
 def _bytes(directory: Path) -> int:

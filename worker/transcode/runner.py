@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from worker.cost import Cost
-from worker.deliverables import Hls, Output
-from worker.encode import command
 from worker.failures import Permanent
-from worker.ffmpeg.outcome import Advance
-from worker.ffmpeg.program import Ffmpeg
-from worker.losses import is_of_the_clip
-from worker.making import Making
-from worker.plan import Plan
-from worker.storyboard import sprite
+from worker.transcode.command import command
+from worker.transcode.failed_extras import is_of_the_clip
+from worker.transcode.ffmpeg import Advance, Ffmpeg
+from worker.transcode.metering import Cost
+from worker.transcode.outputs import Hls, Output
+from worker.transcode.plan import Plan
+from worker.transcode.storyboard import sprite
+from worker.transcode.workspace import Making
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

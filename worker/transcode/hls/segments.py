@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from worker.formats.mp4 import Probe
 from worker.formats.mp4.boxes import Extent, Walk, invalid
-from worker.hls.fragment import Fragment, fragment, is_independent
-from worker.hls.movie import Movie, movie
+from worker.transcode.hls.fragment import Fragment, fragment, is_independent
+from worker.transcode.hls.movie_header import Movie, movie
 
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
 _MAX_GAP = 0.1  # seconds between two fragments

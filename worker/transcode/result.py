@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.cost import Cost
-from worker.deliverables import POSTER
 from worker.formats.mp4 import Probe
-from worker.plan import Method
 from worker.provenance import Vendor
+from worker.transcode.metering import Cost
+from worker.transcode.outputs import POSTER
+from worker.transcode.plan import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from worker.ffmpeg.limits import PATH
+from worker.transcode.ffmpeg.limits import PATH
 
 
 class Isolation(StrEnum):

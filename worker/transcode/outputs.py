@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.encodings import H264, SMALL, Encoding
+from worker.transcode.encodings import H264, SMALL, Encoding
 
 VIDEO, POSTER = "video.mp4", "poster.jpg"
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from worker.ffmpeg.limits import Limits
+from worker.transcode.ffmpeg.limits import Limits
 
 KEPT = 8 << 10  # bytes of the end of stderr
 LINE = 4 << 10  # bytes of one line of stdout; a longer one is dropped

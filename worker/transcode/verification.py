@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from worker.conform import audio_reasons, video_reasons
-from worker.deliverables import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 from worker.failures import Permanent
 from worker.formats.images import size_of
 from worker.formats.mp4 import Probe, intact, probe
+from worker.transcode.conformance import audio_reasons, video_reasons
+from worker.transcode.outputs import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
 
 _LONGEST_EDGE = 1.0  # seconds
 
