@@ -13,7 +13,7 @@ from infra.local.simulation import Simulation
 from webhook.contract import INBOX, Callback, Task, inbox_key
 from worker.change import Event
 from worker.events import history
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.inbox import Inbox
 from worker.ingest import Ingest
 from worker.jobs import Job, JobState, Json

@@ -11,7 +11,7 @@ from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer,
 from webhook.contract import Task
 from worker.cancellation import Cancellation, NotCancelled
 from worker.cli.commands import cli
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.jobs import JobState
 
 S = JobState

@@ -16,9 +16,9 @@ from tests.catalogue_factories import CHECKED
 from tests.cli_factories import Run, submitted
 from tests.job_factories import ToSimulation
 from webhook.contract import Task
-from worker.cdn import Cdn
 from worker.cli.sheet import command
-from worker.fal import Fal
+from worker.fal.cdn import Cdn
+from worker.fal.client import Fal
 from worker.jobs import JobState
 from worker.lease import Leases
 from worker.pipeline import Pipeline

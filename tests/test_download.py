@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.download_factories import Answer, Cdn, Request, clip, plain, ranged, running_cdn
-from worker.download.client import http_client
-from worker.download.downloader import Downloader
-from worker.download.hosts import AllowedHost, AllowedHosts
 from worker.failures import Failure, Permanent, Transient
+from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.fal.download.allowed_hosts import AllowedHost
 from worker.storage import Storage
 
 BODY = clip()
@@ -412,7 +411,7 @@ def test_cookies_are_not_kept(make: Callable[..., Downloader], cdn: Cdn, storage
 
 LARGE = """
 import resource, sys
-from worker.download import AllowedHosts, Downloader, http_client
+from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.storage import Storage
 
 storage = Storage.open(sys.argv[2])

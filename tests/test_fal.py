@@ -1,6 +1,6 @@
 """The one door to fal: the real fal-client over TLS against the simulated fal, POSTs counted.
 
-This is the contract test of worker.fal with fal-client: if an upgrade changes how it sends or
+This is the contract test of worker.fal.client with fal-client: if an upgrade changes how it sends or
 repeats its POST, these counts change.
 """
 
@@ -15,15 +15,15 @@ import httpx
 import pytest
 
 from infra.local.simulation import Simulation
-from worker.fal import Fal
-from worker.one_post import Accepted, OnePost, Refused, Unknown
+from worker.fal.client import Fal
+from worker.fal.single_post import Accepted, OnePost, Refused, Unknown
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 
 # fal-client reads the queue's host from the environment at import: a process of its own.
 PROGRAM = """
 import json, os, sys
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.failures import Failure
 order = json.load(sys.stdin)
 fal = Fal(os.environ["FAL_KEY"])
@@ -38,7 +38,7 @@ except Failure as failure:
 
 
 class Door:
-    """Submits through worker.fal in a process that sees only the simulated fal."""
+    """Submits through worker.fal.client in a process that sees only the simulated fal."""
 
     def __init__(self, fal: Simulation) -> None:
         self.fal = fal
@@ -198,7 +198,7 @@ def test_a_body_that_breaks_off_is_unknown() -> None:
 
 
 def submitted(handler: Callable[[httpx.Request], httpx.Response], **arguments: object) -> Accepted:
-    """What worker.fal makes of fal-client's submit over a transport of the test."""
+    """What worker.fal.client makes of fal-client's submit over a transport of the test."""
     fal = Fal("id:secret", transport=httpx.MockTransport(handler))
     return fal.submit(ENDPOINT, arguments, "https://hooks.example.com/w")  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ from tests.media_factories import box, clip, described, ffmpeg, packets, tags
 from tests.sound_factories import SOUNDS, heard, sound
 from worker import file_tags
 from worker.delivery import Delivering
+from worker.fal.result import OTHER
 from worker.file_tags import FileTags
 from worker.formats.audio import audio_file
 from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
@@ -22,7 +23,6 @@ from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
 from worker.jobs import Job, JobState, Json
-from worker.outputs import OTHER
 from worker.progress import Progress
 from worker.provenance import Credentials, source_credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.input_factories import MP3, PNG
 from worker.as_is import AsIs, delivered, extras
-from worker.download.downloader import Downloaded, Downloader
 from worker.failures import Permanent
+from worker.fal.download import Downloaded, Downloader
+from worker.fal.result import files_of, named
 from worker.jobs import Job, JobState, Json
-from worker.outputs import files_of, named
 from worker.result import video_address
 from worker.storage import Storage
 from worker.storage.layout import work_key

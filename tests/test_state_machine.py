@@ -28,7 +28,7 @@ from webhook.contract import Task, attempt_of
 from worker.cancellation import Cancellation, NotCancelled
 from worker.change import Change
 from worker.failures import Permanent, Transient
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.jobs import FINAL, Job, JobState
 from worker.records import JOBS, TIMERS, connect
 from worker.replay import NotReplayed, Replay

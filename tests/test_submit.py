@@ -21,7 +21,7 @@ from tests.job_factories import (
 )
 from webhook.contract import Task, attempt_of
 from worker.change import Change
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.jobs import JobState
 from worker.lease import LEASE
 

@@ -18,8 +18,8 @@ from infra.local.simulation import Simulation, simulation
 from tests.input_factories import PNG, named, png
 from tests.job_factories import ScriptedFal, world_on
 from webhook.contract import Task
-from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
+from worker.fal.cdn import Cdn
 from worker.jobs import JobState, Json
 from worker.lease import LEASE
 from worker.staging import storage_key

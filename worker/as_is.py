@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from worker.download.downloader import Downloader
 from worker.failures import Permanent
+from worker.fal.download import Downloader
+from worker.fal.result import OTHER, File, files_of, named
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs import Job, JobState, Json
-from worker.outputs import OTHER, File, files_of, named
 from worker.result import video_address
 from worker.step import Outcome
 from worker.storage import Storage

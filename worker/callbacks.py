@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from webhook.contract import Callback
 from worker.failures import Permanent
+from worker.fal.errors import read_error
 from worker.jobs import Job, Json
-from worker.refusal import read_error
 
 
 def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:

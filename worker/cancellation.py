@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from worker.change import Change
 from worker.failures import Transient
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.jobs import Job, JobState
 from worker.records import Records
 

@@ -7,15 +7,13 @@ from redis import Redis
 
 from webhook.contract import Task
 from worker.broker.client import send, waker
-from worker.cdn import Cdn
 from worker.checks import Checks
 from worker.create import Creator
 from worker.create_task import CreateTask
 from worker.delivery import Delivering, found_ffmpeg
-from worker.download.client import http_client
-from worker.download.downloader import Downloader
-from worker.download.hosts import AllowedHosts
-from worker.fal import Fal
+from worker.fal.cdn import Cdn
+from worker.fal.client import Fal
+from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.inbox import Inbox
 from worker.ingest import Ingest
 from worker.intake import Intake

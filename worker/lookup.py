@@ -10,7 +10,7 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.change import Change
 from worker.failures import Permanent, Transient
-from worker.fal import Fal, NoResult
+from worker.fal.client import Fal, NoResult
 from worker.jobs import Job, JobState
 from worker.pipeline import Pipeline
 from worker.result import rendered, unrendered

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from worker.failures import Permanent
+from worker.fal.result import OTHER, files_of
 from worker.jobs import Job, JobState, Json
-from worker.outputs import OTHER, files_of
 from worker.step import Outcome
 
 # What the media step takes; other containers are published as they are.

@@ -10,7 +10,7 @@ from pathlib import Path
 from webhook.contract import Task
 from worker.as_is import METHOD, AsIs, delivered, extras, kept
 from worker.delivery import Delivering, recorded
-from worker.download.downloader import Downloader
+from worker.fal.download import Downloader
 from worker.file_tags import FileTags
 from worker.formats.mp4 import Unhandled
 from worker.jobs import Job, JobState, Json

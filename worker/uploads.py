@@ -13,8 +13,8 @@ from redis import Redis
 
 from webhook.log import get_logger
 from worker.catalogue.strings import STAGED
-from worker.cdn import Cdn
 from worker.failures import Failure, Permanent, Transient
+from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name
 from worker.jobs import Json
 from worker.staging import storage_key

@@ -49,7 +49,7 @@ def host(value: str) -> str:
 def download_hosts(value: str) -> str:
     """Hosts that results may come from."""
     # Imported here since it brings an HTTP client, for which the command line would wait.
-    from worker.download.hosts import AllowedHosts  # noqa: PLC0415
+    from worker.fal.download import AllowedHosts  # noqa: PLC0415
 
     try:
         AllowedHosts.parse(value)

@@ -6,7 +6,7 @@ import click
 
 from worker.cancellation import Cancellation, NotCancelled
 from worker.cli.command import job_of, json_option, plainly, print_json, records
-from worker.fal import Fal
+from worker.fal.client import Fal
 from worker.settings import FalKey
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import httpx
 
 from worker.failures import Failure, Permanent, Transient
+from worker.fal.errors import retry_after, words
 from worker.jobs import Json
-from worker.refusal import retry_after, words
 
 AMBIGUOUS = frozenset({408, 409})
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from worker.download.hosts import HTTPS_PORT, AllowedHost
 from worker.failures import Permanent, Transient
+from worker.fal.download.allowed_hosts import HTTPS_PORT, AllowedHost
 
 if TYPE_CHECKING:
-    from worker.download.downloader import Downloader
+    from worker.fal.download.downloader import Downloader
 
 
 class Cut(Exception):

@@ -8,10 +8,10 @@ from typing import Literal
 
 import httpx
 
-from worker.download.attempt import Attempt
-from worker.download.client import resolve
-from worker.download.hosts import AllowedHosts
-from worker.download.transfer import Progress, Restart, Transfer
+from worker.fal.download.allowed_hosts import AllowedHosts
+from worker.fal.download.fetch import Attempt
+from worker.fal.download.http import resolve
+from worker.fal.download.transfer import Progress, Restart, Transfer
 
 Write = Callable[[Iterator[bytes]], object]
 

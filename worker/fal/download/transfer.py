@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from worker.download import answer
-from worker.download.attempt import Attempt, Cut
 from worker.failures import Permanent, Transient
+from worker.fal.download import response as answer
+from worker.fal.download.fetch import Attempt, Cut
 from worker.formats.media_types import FILM_BYTES, film, sniff
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from worker.download.result_url import climbs, host_of, plain, refused
+from worker.fal.download.url import climbs, host_of, plain, refused
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 FORMS = "host, *.host, host:port or host/prefix/, comma-separated"

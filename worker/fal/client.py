@@ -10,9 +10,9 @@ from fal_client import SyncClient
 from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHandle
 
 from worker.failures import Failure, Permanent, Transient
+from worker.fal.errors import words
+from worker.fal.single_post import Accepted, OnePost, salvaged
 from worker.jobs import Json
-from worker.one_post import Accepted, OnePost, salvaged
-from worker.refusal import words
 
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
 

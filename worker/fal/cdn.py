@@ -16,7 +16,7 @@ from fal_client.auth import AuthCredentials
 from fal_client.client import CDN_URL, REST_URL, USER_AGENT, CDNTokenManager
 
 from worker.failures import Failure, Permanent, Transient
-from worker.refusal import retry_after, words
+from worker.fal.errors import retry_after, words
 
 REST_HOST = httpx.URL(REST_URL).host
 TIMEOUT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 60.0}

@@ -5,8 +5,8 @@ resumed where it happened; where the object is no longer the same one, the write
 up, with nothing stored, and is called again with a fresh stream.
 """
 
-from worker.download.client import http_client
-from worker.download.downloader import Downloaded, Downloader
-from worker.download.hosts import AllowedHosts
+from worker.fal.download.allowed_hosts import AllowedHosts
+from worker.fal.download.downloader import Downloaded, Downloader
+from worker.fal.download.http import http_client
 
 __all__ = ["AllowedHosts", "Downloaded", "Downloader", "http_client"]

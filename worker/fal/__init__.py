@@ -1,0 +1,1 @@
+"""Everything falhook sends to fal and reads from it."""
