@@ -8,8 +8,8 @@ from typing import Any
 from tests.input_factories import PNG
 from worker import bulk
 from worker.bulk import Bulk
+from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
-from worker.models import Catalogue
 from worker.order import Order
 from worker.staging import Staging
 from worker.storage import Storage

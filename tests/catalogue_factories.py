@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import InvalidArguments, Problem
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model, Status
-from worker.catalogue.rules_of_inputs import ExactlyOne, Needs
-from worker.catalogue.rules_of_lists import AtMost, SomeOf
-from worker.models import Catalogue
+from worker.catalogue.validation.rules_of_inputs import ExactlyOne, Needs
+from worker.catalogue.validation.rules_of_lists import AtMost, SomeOf
 
 Arguments = dict[str, Any]
 

@@ -5,9 +5,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from worker.catalogue import openapi
-from worker.catalogue.model import Model
-from worker.models import Catalogue
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Model
+from worker.catalogue.openapi import description
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"
@@ -16,7 +16,7 @@ DOCUMENT = json.loads(EXAMPLE.read_text())
 
 def read(directory: Path, document: Any = DOCUMENT) -> Model:
     """The model as every process reads it."""
-    entry = openapi.entry(ENDPOINT, document, source="a test")
+    entry = description.entry(ENDPOINT, document, source="a test")
     (directory / "own.json").write_text(json.dumps(entry))
     return Catalogue.load(directory).find(ENDPOINT)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.bulk_factories import IMAGE, TEXT, Read, ids, lines, reader, row
 from tests.input_factories import png
+from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.create import Creator
-from worker.models import Catalogue
 from worker.records import Records
 from worker.rows import Unreadable
 from worker.staging import Staging

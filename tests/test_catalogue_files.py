@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import BrokenCatalogue, InvalidArguments, UnknownEndpoint
 from worker.catalogue.inputs import Kind
-from worker.models import Catalogue
 
 OWN = """
 [models."acme/dolly/text-to-video"]

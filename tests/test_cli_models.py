@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.catalogue_factories import CATALOGUE, CHECKED
-from worker.catalogue import openapi
-from worker.catalogue.model import Status
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Status
+from worker.catalogue.openapi import description
 from worker.cli.commands import cli
-from worker.models import Catalogue
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"
@@ -303,9 +303,9 @@ def test_descriptions_from_the_network(
 ) -> None:
     """By a URL, or from fal's own address, which holds the endpoint's id."""
     assert 0 == run("models", "add", ENDPOINT, "--from", f"{site}/openapi.json").exit_code
-    url = openapi.URL.replace("https://fal.ai/api/openapi/queue", site)
-    assert url != openapi.URL
-    monkeypatch.setattr(openapi, "URL", url)
+    url = description.URL.replace("https://fal.ai/api/openapi/queue", site)
+    assert url != description.URL
+    monkeypatch.setattr(description, "URL", url)
     assert 0 == run("models", "add", ENDPOINT).exit_code
     told = json.loads(run("models", "show", ENDPOINT, "--json").stdout)
     assert [f"{site}/openapi.json?endpoint_id={ENDPOINT}"] == told["sources"]

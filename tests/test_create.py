@@ -7,11 +7,11 @@ import pytest
 
 from tests.input_factories import PNG, named
 from webhook.contract import Task
+from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, Refusal, UnknownEndpoint
+from worker.catalogue.option_errors import InvalidOptions
 from worker.checks import Checks
 from worker.create import Creator
-from worker.models import Catalogue
-from worker.option_problems import InvalidOptions
 from worker.order import JobRefused, Order
 from worker.records import Records
 from worker.staging import Staging, storage_key

@@ -15,13 +15,13 @@ from webhook.contract import Queue, Task
 from webhook.settings import Connections
 from worker import create_task
 from worker.broker.client import client
+from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.create import Creator
 from worker.create_task import CreateTask
 from worker.failures import Transient
 from worker.intake import Intake
 from worker.jobs import JobState
-from worker.models import Catalogue
 from worker.order import Draft, Order
 from worker.records import Records
 from worker.staging import Staging

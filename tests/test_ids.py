@@ -3,9 +3,9 @@
 import pytest
 
 from tests.catalogue_factories import kling
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
 
 IMAGE = "https://example.com/cat.png"
 

@@ -8,12 +8,13 @@ import pytest
 
 from tests.catalogue_factories import CATALOGUE, Arguments, kling
 from tests.openapi_factories import ENDPOINT, taking
-from worker.catalogue import build, files, openapi
+from worker.catalogue.catalogue import sheet_with
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inheritance import Inheritance, inherit
+from worker.catalogue.files import build, reader
 from worker.catalogue.inputs import Kind
-from worker.catalogue.model import Model
-from worker.models import sheet_with
+from worker.catalogue.openapi import description
+from worker.catalogue.openapi.inheritance import Inheritance, inherit
 
 # A directory without files adds nothing.
 PACKAGED = sheet_with(Path(__file__).parent / "local" / "none")
@@ -29,7 +30,7 @@ def described(endpoint: str, inputs: Any, **keywords: Any) -> Any:
     document["paths"] = {
         path.replace(ENDPOINT, endpoint): value for path, value in document["paths"].items()
     }
-    return openapi.entry(endpoint, document, source="a test")
+    return description.entry(endpoint, document, source="a test")
 
 
 def heir_of(before: Model, inputs: Any) -> Inheritance:
@@ -41,7 +42,7 @@ def heir_of(before: Model, inputs: Any) -> Inheritance:
 def model_of(heir: Inheritance) -> Model:
     """The model that it makes, with the prices of the package."""
     prices = PACKAGED.model_dump(include={"prices"})
-    (model,) = build.models(files.checked({**prices, **heir.entry}, "a test"))
+    (model,) = build.models(reader.checked({**prices, **heir.entry}, "a test"))
     return model
 
 
@@ -135,11 +136,11 @@ def test_a_limit_that_fal_lifts_is_gone() -> None:
     """Of a description that took the place of another; the package's limits stay even then."""
     path = "acme/dolly/other"
     older = described(path, {"prompt": TEXT | {"maxLength": 5}})
-    rows = files.checked(older, "a test")
+    rows = reader.checked(older, "a test")
     assert () == inherit(described(path, {"prompt": TEXT}), path, rows, None).kept
     packaged = kling("lipsync/text-to-video")
     older = described(packaged.endpoint, LINE)
-    rows = files.checked(older, "a test")
+    rows = reader.checked(older, "a test")
     heir = inherit(described(packaged.endpoint, LINE), packaged.endpoint, rows, packaged)
     assert ("text of at most 120 characters",) == heir.kept
 

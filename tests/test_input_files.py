@@ -2,9 +2,9 @@
 
 import pytest
 
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from infra.local.redis_server import RedisServer
 from tests.input_factories import PNG, png
 from tests.job_factories import Clock, ScriptedFal, World
 from webhook.contract import Task
-from worker.catalogue.model import Model
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Model
 from worker.checks import Checks
 from worker.create import Creator
 from worker.events import history
 from worker.failures import Failure, Permanent, Transient
 from worker.intake import Intake
 from worker.jobs import Job, JobState
-from worker.models import Catalogue
 from worker.order import Order
 from worker.records import JOBS, Records
 from worker.staged import Staged

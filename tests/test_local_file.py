@@ -4,8 +4,8 @@ import pytest
 
 from tests.catalogue_factories import CHECKED, kling
 from tests.input_factories import MP3, MP4, PNG, named
+from worker.catalogue.endpoint import Model
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
 from worker.formats.media_types import BY_EXTENSION, described, guessed, of_name
 from worker.local_file import Unusable, checked_name
 

@@ -21,10 +21,10 @@ from tests.catalogue_factories import (
     refused,
     spoilt,
 )
+from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.examples import rows
 from worker.catalogue.inputs import Kind
-from worker.catalogue.model import Model, Status
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 IMAGE = "https://example.com/cat.png"

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT, of, read
-from worker.catalogue import build, files, openapi
+from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, Refusal
 from worker.catalogue.examples import rows
+from worker.catalogue.files import build, reader
 from worker.catalogue.inputs import Kind
-from worker.models import Catalogue
+from worker.catalogue.openapi import description
 
 FRAMES = [{"image_url": "https://example.com/a.png"}]
 
@@ -197,9 +198,9 @@ def test_any_schema_makes_an_input_or_is_refused(kind: str, keywords: dict[str, 
     taken = document["components"]["schemas"]["DollyVideoInput"]
     taken |= {"properties": {"given": {**keywords, "type": kind}}, "required": ["given"]}
     with suppress(Refusal):
-        entry = openapi.entry(ENDPOINT, document, source="a test")
+        entry = description.entry(ENDPOINT, document, source="a test")
         tables = json.loads(json.dumps(entry))
-        (model,) = build.models(files.checked(tables, "a test"))
+        (model,) = build.models(reader.checked(tables, "a test"))
         assert rows(model.inputs)
         model.check(model.example())
 
@@ -228,5 +229,5 @@ def _without(*path: str) -> Any:
 )
 def test_what_is_no_description_is_refused(document: Any) -> None:
     """Another endpoint's, or one with holes: a sentence that names the endpoint."""
-    with pytest.raises(openapi.UnreadableDescription, match=ENDPOINT):
-        openapi.entry(ENDPOINT, document, source="a test")
+    with pytest.raises(description.UnreadableDescription, match=ENDPOINT):
+        description.entry(ENDPOINT, document, source="a test")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.openapi_factories import giving, read
-from worker.catalogue.model import Model
+from worker.catalogue.endpoint import Model
 
 FILE = {"$ref": "#/components/schemas/File"}
 TEXT = {"type": "string"}

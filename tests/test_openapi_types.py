@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.openapi_factories import read, taking
-from worker.catalogue.model import Model
+from worker.catalogue.endpoint import Model
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.openapi_factories import ENDPOINT, of, read, taking
 from tests.test_inheritance import PACKAGED, described, model_of
-from worker.catalogue import openapi
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inheritance import inherit
 from worker.catalogue.inputs import Kind
+from worker.catalogue.openapi import description
+from worker.catalogue.openapi.inheritance import inherit
 
 _REF = "#/components/schemas/{}"
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
@@ -138,5 +138,5 @@ def test_a_circle_of_references_is_no_endless_reading() -> None:
     document = taking({"a": {"$ref": "#/components/schemas/Loop"}})
     loop = {"allOf": [{"$ref": "#/components/schemas/Loop"}] * 2}
     document["components"]["schemas"]["Loop"] = loop
-    entry = openapi.entry(ENDPOINT, document, source="a test")
+    entry = description.entry(ENDPOINT, document, source="a test")
     assert "any" == entry["fields"][f"{ENDPOINT}:a"]["type"]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from worker.option_problems import InvalidOptions
-from worker.option_values import LONGEST_LIFE
-from worker.options import Options, merged
+from worker.catalogue.option_errors import InvalidOptions
+from worker.catalogue.option_types import LONGEST_LIFE
+from worker.catalogue.options import Options, merged
 
 
 def refused(given: Any) -> dict[str, str]:

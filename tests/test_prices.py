@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.catalogue_factories import CATALOGUE, CHECKED, KLING, kling
-from worker.catalogue.model import Model
+from worker.catalogue.endpoint import Model
 
 IMAGE = "https://example.com/cat.png"
 VOICED = [{"frontal_image_url": IMAGE, "voice_id": "voice_1"}]

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tests.catalogue_factories import kling
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments, Problem
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
-from worker.catalogue.rules_of_inputs import Needs
+from worker.catalogue.validation.rules_of_inputs import Needs
 
 PROMPT = "一只红色的狐狸在大雪覆盖的森林里奔跑然后跳过小溪"
 TEXT = Input(name="prompt", kind=Kind.TEXT, required=True)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.catalogue_factories import kling
 from tests.input_factories import MP3, MP4, PNG, named, png
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
 from worker.failures import Permanent
 from worker.staged import Staged
 from worker.staging import Staging, storage_key

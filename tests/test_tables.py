@@ -7,7 +7,7 @@ import pytest
 
 from tests.bulk_factories import IMAGE, TEXT, Read, reader
 from tests.input_factories import PNG, named, png
-from worker.models import Catalogue
+from worker.catalogue.catalogue import Catalogue
 from worker.rows import Unreadable
 
 

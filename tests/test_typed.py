@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.catalogue.typed import typed
+from worker.catalogue.validation.text_values import typed
 
 POINTS = '[{"x": 1, "y": 2, "label": 1}]'
 

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments, Problem, Refusal, UnknownEndpoint, shown
-from worker.catalogue.model import Model
-from worker.catalogue.strings import as_json
+from worker.catalogue.options import Options
+from worker.catalogue.prices import Estimate
+from worker.catalogue.validation.values import as_json
 from worker.jobs import Job, Json
-from worker.models import Catalogue
-from worker.options import Options
 from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
-from worker.prices import Estimate
 from worker.staged import Staged
 from worker.staging import Staging
 from worker.told import LONGEST_ENDPOINT, in_short

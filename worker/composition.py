@@ -7,6 +7,7 @@ from redis import Redis
 
 from webhook.contract import Task
 from worker.broker.client import send, waker
+from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.create import Creator
 from worker.create_task import CreateTask
@@ -19,7 +20,6 @@ from worker.ingest import Ingest
 from worker.intake import Intake
 from worker.lease import Leases
 from worker.lookup import LookUp
-from worker.models import Catalogue
 from worker.pipeline import Pipeline
 from worker.progress import Progress
 from worker.publish import Publish

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from webhook.contract import JOB_ID
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Problem, Refusal
-from worker.catalogue.model import Model
+from worker.catalogue.prices import Estimate
 from worker.jobs import Job, Json, new_job_id
-from worker.prices import Estimate
 from worker.staged import Staged
 
 

@@ -3,8 +3,8 @@
 import re
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input, Kind
-from worker.catalogue.strings import STAGED
-from worker.catalogue.typed import is_words
+from worker.catalogue.validation.text_values import is_words
+from worker.catalogue.validation.values import STAGED
 
 # Whatever no schema describes: any file, of at most so many bytes.
 UNKNOWN = Input(name="file", kind=Kind.URL)

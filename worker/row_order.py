@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Problem, shown
-from worker.catalogue.model import Model
-from worker.catalogue.places import path
+from worker.catalogue.options import Options, merged
+from worker.catalogue.validation.paths import path
 from worker.checks import Checks
 from worker.json_text import UnusableJson
-from worker.options import Options, merged
 from worker.order import Order
 from worker.rows import BadRow, Cell
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from worker import json_text
 from worker.catalogue.errors import Problem
-from worker.catalogue.typed import boolean
+from worker.catalogue.validation.text_values import boolean
 from worker.visible import visible
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.places import path as place
+from worker.catalogue.validation.paths import path as place
 from worker.formats.media_types import HEAD_BYTES, guessed
 from worker.local_file import Unusable, checked_name, embedded, path_of, read
 from worker.reference import UNKNOWN, file_input, is_embedded, is_local

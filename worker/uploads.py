@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from webhook.log import get_logger
-from worker.catalogue.strings import STAGED
+from worker.catalogue.validation.values import STAGED
 from worker.failures import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name

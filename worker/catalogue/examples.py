@@ -7,10 +7,10 @@ from typing import TypedDict
 
 from pydantic import ValidationError
 
-from worker.arguments import schema
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.rules import Rule
-from worker.catalogue.rules_of_inputs import ExactlyOne
+from worker.catalogue.validation.arguments import schema
+from worker.catalogue.validation.rules import Rule
+from worker.catalogue.validation.rules_of_inputs import ExactlyOne
 
 _SAMPLES: Mapping[Kind, object] = {
     Kind.TEXT: "A lighthouse at dusk, waves rolling in.",

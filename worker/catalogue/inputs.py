@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from worker.catalogue.wording import one_of, reach, span
+from worker.catalogue.phrases import one_of, reach, span
 
 MEGABYTE = 1024 * 1024
 # Where fal states no bound of its own.

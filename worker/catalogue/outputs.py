@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from worker.catalogue.keywords import Json
-from worker.catalogue.schemas import Schemas, nullable, ordered
+from worker.catalogue.openapi.keywords import Json
+from worker.catalogue.openapi.schemas import Schemas, nullable, ordered
 
 _FILES = frozenset({"file", "image", "video", "audio"})
 _OPTIONAL = "optional<{}>"

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from webhook.settings import SettingsError
 from worker import bulk
+from worker.catalogue.options import Options
 from worker.checks import Checks
 from worker.cli.bulk_report import print_rows, refusal, tell_cost
 from worker.cli.bulk_run import BulkRun
@@ -19,7 +20,6 @@ from worker.cli.inputs import pairs
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
 from worker.jobs import Job
-from worker.options import Options
 from worker.order import Draft, JobRefused, Order
 from worker.rows import Unreadable
 from worker.settings import Making, MakingJobs

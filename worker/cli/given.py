@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from worker.catalogue.model import Model
+from worker.catalogue.endpoint import Model
 from worker.cli.command import Problem
 from worker.cli.inputs import json_object, media, pair
 from worker.visible import visible

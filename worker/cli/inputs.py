@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from worker import json_text
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import shown
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model
 from worker.cli.command import Problem
 from worker.visible import visible
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from webhook import log as logs
 from worker.broker.client import client, waker
+from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.cli.command import Problem
 from worker.create import Creator
-from worker.models import Catalogue
 from worker.records import Records, connect
 from worker.settings import Making, MakingJobs
 from worker.staging import Staging

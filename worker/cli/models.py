@@ -7,15 +7,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import Refusal
 from worker.catalogue.examples import rows
-from worker.catalogue.model import Model, Status
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.models_add import add
 from worker.cli.output import json_lines_option
 from worker.cli.screen import plain_console
 from worker.cli.sheet import command, facts, summary
-from worker.models import Catalogue
 from worker.settings import Lookup
 
 # A narrower terminal has no room beside an id: it gets a line for each endpoint, as a pipe does.

@@ -7,19 +7,19 @@ from pathlib import Path
 import click
 import httpx
 
-from worker.catalogue import openapi
+from worker.catalogue.catalogue import Catalogue, sheet_with
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Refusal, UnknownEndpoint
 from worker.catalogue.examples import Row, rows
-from worker.catalogue.inheritance import inherit
 from worker.catalogue.inputs import Kind
-from worker.catalogue.keywords import Form
-from worker.catalogue.model import Model
+from worker.catalogue.openapi import description
+from worker.catalogue.openapi.inheritance import inherit
+from worker.catalogue.openapi.keywords import Form
 from worker.checks import ENDPOINT
 from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.described_files import make_room
 from worker.cli.inputs import file_text
 from worker.cli.sheet import summary
-from worker.models import Catalogue, sheet_with
 from worker.settings import Lookup
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -46,8 +46,8 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
         raise Problem("FALHOOK_CATALOGUE is not set: name a directory for your own endpoints.")
     if ENDPOINT.fullmatch(endpoint) is None:
         raise Problem(f"{endpoint!r} is no endpoint id: write owner/app/….")
-    source = source or openapi.URL.format(endpoint=endpoint)
-    described = openapi.entry(endpoint, _description(source), source=source)
+    source = source or description.URL.format(endpoint=endpoint)
+    described = description.entry(endpoint, _description(source), source=source)
     heir = inherit(described, endpoint, sheet_with(directory), _packaged(endpoint))
     file = make_room(directory, endpoint)
     model = _added(directory, file, heir.entry, endpoint)

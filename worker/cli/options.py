@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from worker.catalogue.options import merged
 from worker.cli.inputs import json_object, pairs
-from worker.options import merged
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def platform_options(command: F) -> F:
 
 
 def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
-    """Takes the platform options out of a command's flags, as worker.options reads them."""
+    """Takes the platform options out of a command's flags, as worker.catalogue.options reads them."""
     options = json_object(flags["options"], "--options")
     lifetime: str | None = flags["object_lifetime"]
     given = {

@@ -4,8 +4,8 @@ import json
 import shlex
 from collections.abc import Iterator
 
+from worker.catalogue.endpoint import Model
 from worker.catalogue.inputs import MAX_MEGABYTES, Kind
-from worker.catalogue.model import Model
 from worker.cli.inputs import fitting
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import shown
-from worker.catalogue.sheet import DriftForm, FamilyForm, FieldForm, ModelForm, Sheet
-from worker.prices import Price
+from worker.catalogue.files.forms import DriftForm, FamilyForm, FieldForm, ModelForm, Sheet
+from worker.catalogue.prices import Price
 
 _KEYS: Mapping[str, Collection[str]] = {
     "fields": FieldForm.model_fields,

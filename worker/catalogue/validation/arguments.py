@@ -16,10 +16,10 @@ from pydantic import (
     create_model,
 )
 
-from worker.catalogue.addresses import fetchable
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.objects import Closed, Open
-from worker.catalogue.strings import INT64, as_json, as_seconds, encodable, filled, one_of
+from worker.catalogue.validation.objects import Closed, Open
+from worker.catalogue.validation.urls import fetchable
+from worker.catalogue.validation.values import INT64, as_json, as_seconds, encodable, filled, one_of
 
 
 @lru_cache(maxsize=1024)

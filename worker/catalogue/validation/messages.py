@@ -5,11 +5,11 @@ from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
-from worker.catalogue import foreign_names
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.places import find, members, path
-from worker.catalogue.typed import is_words
+from worker.catalogue.validation import unknown_names
+from worker.catalogue.validation.paths import find, members, path
+from worker.catalogue.validation.text_values import is_words
 
 # What pydantic tells of names: one with a lone surrogate, one that is no text.
 _NAMES = {"string_unicode", "invalid_key"}
@@ -20,10 +20,10 @@ def problem(error: ErrorDetails, inputs: tuple[Input, ...], taker: Callable[[str
     """One of pydantic's errors as a problem; `taker` knows an endpoint that takes such a name."""
     loc = error["loc"]
     if error["type"] == "extra_forbidden":
-        return foreign_names.unknown(loc, error["input"], members(inputs, loc[:-1]), taker)
+        return unknown_names.unknown(loc, error["input"], members(inputs, loc[:-1]), taker)
     item = find(inputs, loc)
     if error["type"] in _NAMES and (item is None or item.kind is Kind.OBJECT):
-        return foreign_names.unusable(error)
+        return unknown_names.unusable(error)
     if error["type"] == "missing":
         return Problem(path=path(loc), value="", message="is required", hint=_description(item))
     message = error["msg"] if error["type"] in _OURS or item is None else _requirement(item, loc)

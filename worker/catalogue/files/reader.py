@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from worker.catalogue.errors import BrokenCatalogue
-from worker.catalogue.faults import fault
-from worker.catalogue.sheet import Sheet
+from worker.catalogue.files.errors import fault
+from worker.catalogue.files.forms import Sheet
 
 
 def read(directories: Iterable[Path]) -> Sheet:

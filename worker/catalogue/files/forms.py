@@ -15,10 +15,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from worker.catalogue.model import Status
-from worker.catalogue.rules import Rule
+from worker.catalogue.endpoint import Status
+from worker.catalogue.prices import Price
+from worker.catalogue.validation.rules import Rule
 from worker.formats.media_types import BY_EXTENSION
-from worker.prices import Price
 
 
 class _Form(BaseModel):

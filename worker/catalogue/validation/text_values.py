@@ -5,7 +5,7 @@ import re
 from worker import json_text
 from worker.catalogue.errors import Problem, Refusal
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.places import path
+from worker.catalogue.validation.paths import path
 
 _WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)")
 # What fal's endpoints call words and nothing else: JSON in them is a way to write a prompt.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.keywords import Form
-from worker.catalogue.wording import reach, span
+from worker.catalogue.openapi.keywords import Form
+from worker.catalogue.phrases import reach, span
 
 _WORDS = frozenset({Kind.TEXT, Kind.STRING})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})

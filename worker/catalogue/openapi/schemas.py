@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from worker.catalogue.keywords import RESTRICTING, Json, typed_alike
+from worker.catalogue.openapi.keywords import RESTRICTING, Json, typed_alike
 
 _DEEPEST = 24
 _REF = "#/components/schemas/"

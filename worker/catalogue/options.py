@@ -11,11 +11,9 @@ from typing import Annotated, Literal, Self, Union, get_args, get_origin
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from worker.catalogue.typed import boolean, json_or_text
-from worker.jobs import Json
-from worker.object_lifecycle import Form, ObjectLifecycle
-from worker.option_problems import InvalidOptions, problem
-from worker.option_values import (
+from worker.catalogue.object_lifecycle import Form, ObjectLifecycle
+from worker.catalogue.option_errors import InvalidOptions, problem
+from worker.catalogue.option_types import (
     JOB_TAG,
     LONGEST_JOB_TAG,
     LONGEST_TAGS,
@@ -24,6 +22,8 @@ from worker.option_values import (
     tag_key,
     tag_value,
 )
+from worker.catalogue.validation.text_values import boolean, json_or_text
+from worker.jobs import Json
 
 
 class Options(Form):

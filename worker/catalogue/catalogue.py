@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from worker.catalogue import build, files
+from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import (
     BrokenCatalogue,
     InvalidArguments,
@@ -23,11 +23,11 @@ from worker.catalogue.errors import (
     WithdrawnEndpoint,
 )
 from worker.catalogue.examples import Row, rows
+from worker.catalogue.files import build, reader
+from worker.catalogue.files.forms import Sheet
+from worker.catalogue.input_index import Names
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.model import Model, Status
-from worker.catalogue.names import Names
-from worker.catalogue.sheet import Sheet
-from worker.prices import Estimate, Price
+from worker.catalogue.prices import Estimate, Price
 
 __all__ = [
     "BrokenCatalogue",
@@ -114,9 +114,9 @@ def _holds(model: Model, words: list[str]) -> bool:
 
 @cache
 def _packaged() -> Catalogue:
-    return Catalogue(build.models(files.read([_PACKAGED])))
+    return Catalogue(build.models(reader.read([_PACKAGED])))
 
 
 def sheet_with(extra: Path) -> Sheet:
     """The rows of this package with a directory's own over them. Raises BrokenCatalogue."""
-    return files.read([_PACKAGED, extra])
+    return reader.read([_PACKAGED, extra])

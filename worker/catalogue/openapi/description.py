@@ -8,11 +8,12 @@ and one for the result, the schemas among the components, in the order that
 from collections.abc import Mapping, Set
 from typing import Literal
 
-from worker.catalogue import keywords, outputs
+from worker.catalogue import outputs
 from worker.catalogue.errors import Refusal
-from worker.catalogue.fields import Fields
-from worker.catalogue.keywords import Form, Json
-from worker.catalogue.schemas import Schemas, ordered
+from worker.catalogue.openapi import keywords
+from worker.catalogue.openapi.fields import Fields
+from worker.catalogue.openapi.keywords import Form, Json
+from worker.catalogue.openapi.schemas import Schemas, ordered
 
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 

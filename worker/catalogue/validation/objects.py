@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from worker.catalogue.strings import as_json, encodable
+from worker.catalogue.validation.values import as_json, encodable
 
 
 class Closed(BaseModel):

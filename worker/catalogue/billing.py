@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from worker.catalogue.inputs import Input, paths
-from worker.prices import Soundtrack
+from worker.catalogue.prices import Soundtrack
 
 DURATION, SHOTS, AUDIO = "duration", "multi_prompt", "generate_audio"
 VOICES, ELEMENTS, VOICE = "voice_ids", "elements", "voice_id"

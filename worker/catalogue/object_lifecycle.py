@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from worker.option_values import hint, lifetime
+from worker.catalogue.option_types import hint, lifetime
 
 
 class Form(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from worker.catalogue.inputs import Input
-from worker.catalogue.strings import STAGED
+from worker.catalogue.validation.values import STAGED
 from worker.formats.media_types import BY_EXTENSION, formats
 
 _DATA_URI = re.compile(r"data:[^,]*,.")

@@ -7,8 +7,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from worker.arguments import dumped, schema
-from worker.catalogue import clip
+from worker.catalogue import billing
 from worker.catalogue.errors import (
     InvalidArguments,
     Problem,
@@ -17,14 +16,15 @@ from worker.catalogue.errors import (
     shown,
 )
 from worker.catalogue.examples import example
-from worker.catalogue.foreign_names import misplaced
+from worker.catalogue.input_index import Names
 from worker.catalogue.inputs import Input
-from worker.catalogue.names import Names
 from worker.catalogue.outputs import certain_file
-from worker.catalogue.problems import in_order, problem
-from worker.catalogue.rules import Rule
-from worker.catalogue.typed import typed
-from worker.prices import Basis, Estimate, Price
+from worker.catalogue.prices import Basis, Estimate, Price
+from worker.catalogue.validation.arguments import dumped, schema
+from worker.catalogue.validation.messages import in_order, problem
+from worker.catalogue.validation.rules import Rule
+from worker.catalogue.validation.text_values import typed
+from worker.catalogue.validation.unknown_names import misplaced
 
 
 class Status(StrEnum):
@@ -108,21 +108,21 @@ class Model:
 
     def output_seconds(self, arguments: Mapping[str, object]) -> int | None:
         """Seconds of video asked for; None where the input media decide or nothing is known."""
-        return clip.output_seconds(self.inputs, arguments)
+        return billing.output_seconds(self.inputs, arguments)
 
     def estimate(self, arguments: Mapping[str, object]) -> Estimate | None:
         """What the job should cost; None where the price or the length is not known beforehand."""
         seconds = self.output_seconds(arguments)
         if self.price is None or self.price.basis is not Basis.OUTPUT or seconds is None:
             return None
-        return self.price.estimate(seconds, clip.soundtrack(self.inputs, arguments))
+        return self.price.estimate(seconds, billing.soundtrack(self.inputs, arguments))
 
     @property
     def price_sentence(self) -> str:
         """The rate as a table shows it, or that it is not known."""
         if self.price is None:
             return "price not known"
-        return self.price.told(clip.soundtracks(self.inputs))
+        return self.price.told(billing.soundtracks(self.inputs))
 
     def cost_sentence(self, arguments: Mapping[str, object]) -> str:
         """What a job with these arguments should cost, or why nobody can tell."""

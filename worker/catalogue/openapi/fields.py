@@ -7,10 +7,10 @@ keywords beyond a type's own are named as unchecked.
 from collections.abc import Iterable
 from itertools import count
 
-from worker.catalogue import keywords
 from worker.catalogue.inputs import Kind
-from worker.catalogue.keywords import Form, Json
-from worker.catalogue.schemas import Schemas, ordered
+from worker.catalogue.openapi import keywords
+from worker.catalogue.openapi.keywords import Form, Json
+from worker.catalogue.openapi.schemas import Schemas, ordered
 
 _DEEPEST = 6
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import Problem, Refusal, shown
-from worker.catalogue.places import path
+from worker.catalogue.validation.paths import path
 
 _AN_OBJECT = "must be an object"
 _TYPES = {

@@ -2,14 +2,14 @@
 
 from dataclasses import asdict, dataclass
 
-from worker.catalogue import build
-from worker.catalogue.files import checked
+from worker.catalogue.endpoint import Model
+from worker.catalogue.files import build
+from worker.catalogue.files.forms import Sheet
+from worker.catalogue.files.reader import checked
 from worker.catalogue.inputs import paths
-from worker.catalogue.keywords import Form
-from worker.catalogue.limits import Described
-from worker.catalogue.model import Model
-from worker.catalogue.rules import Rule
-from worker.catalogue.sheet import Sheet
+from worker.catalogue.openapi.inherited_limits import Described
+from worker.catalogue.openapi.keywords import Form
+from worker.catalogue.validation.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import BrokenCatalogue
-from worker.catalogue.faults import did_you_mean, fault
+from worker.catalogue.files.errors import did_you_mean, fault
+from worker.catalogue.files.forms import FamilyForm, FieldForm, ModelForm, Sheet
 from worker.catalogue.inputs import Input, Kind, paths
-from worker.catalogue.model import Model
-from worker.catalogue.rules import Rule
-from worker.catalogue.sheet import FamilyForm, FieldForm, ModelForm, Sheet
+from worker.catalogue.validation.rules import Rule
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input
-from worker.catalogue.places import path
-from worker.catalogue.strings import encodable
+from worker.catalogue.validation.paths import path
+from worker.catalogue.validation.values import encodable
 
 _UNKNOWN = "is not an input of this endpoint"
 _MINTED = "falhook mints the callback address of each job itself; leave it out"

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
-from worker.catalogue.rules_of_inputs import ExactlyOne, Needs
-from worker.catalogue.rules_of_lists import AtMost, SomeOf
+from worker.catalogue.validation.rules_of_inputs import ExactlyOne, Needs
+from worker.catalogue.validation.rules_of_lists import AtMost, SomeOf
 
 __all__ = ["AtMost", "ExactlyOne", "Needs", "Rule", "SomeOf"]
 

@@ -1,0 +1,1 @@
+"""Loads the catalogue's TOML and JSON files."""

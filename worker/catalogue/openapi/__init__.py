@@ -1,0 +1,1 @@
+"""Reads fal's OpenAPI description of an endpoint into a catalogue entry."""

@@ -1,0 +1,1 @@
+"""Validates arguments against an endpoint's inputs."""
