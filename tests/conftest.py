@@ -13,7 +13,7 @@ from infra.local.redis_server import RedisServer
 from infra.local.simulation import Simulation, simulation
 from tests.cli_factories import Run, furnished, runner
 from tests.job_factories import ScriptedFal, World, world_on
-from worker.records import Records, connect
+from worker.jobs.store import Records, connect
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

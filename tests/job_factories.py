@@ -11,17 +11,17 @@ from redis import Redis
 
 from infra.local.simulation import Simulation
 from webhook.contract import INBOX, Callback, Task, inbox_key
-from worker.change import Event
-from worker.events import history
 from worker.fal.client import Fal
 from worker.inbox import Inbox
 from worker.ingest import Ingest
-from worker.jobs import Job, JobState, Json
-from worker.lease import Leases
+from worker.jobs.change import Event
+from worker.jobs.events import history
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.leases import Leases
+from worker.jobs.step import Outcome, Step
+from worker.jobs.store import Records, connect
 from worker.lookup import LookUp
 from worker.pipeline import Pipeline
-from worker.records import Records, connect
-from worker.step import Outcome, Step
 from worker.submit import Submit
 from worker.sweep import Sweep
 

@@ -9,9 +9,9 @@ import pytest
 from tests.job_factories import VIDEO
 from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.formats.media_types import film
-from worker.jobs import Job, JobState, Json
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.store import Records
 from worker.progress import Progress
-from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key

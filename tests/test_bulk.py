@@ -15,7 +15,7 @@ from tests.input_factories import png
 from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.create import Creator
-from worker.records import Records
+from worker.jobs.store import Records
 from worker.rows import Unreadable
 from worker.staging import Staging
 from worker.storage import Storage

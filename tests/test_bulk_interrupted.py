@@ -14,7 +14,7 @@ import pytest
 
 from tests.bulk_factories import TEXT, lines
 from worker.cli.interrupts import interrupts_held
-from worker.records import Records
+from worker.jobs.store import Records
 
 ROWS = 300
 # Bytes, of which 50 lines fill it: a run whose lines nobody reads stands still there.

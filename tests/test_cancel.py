@@ -12,7 +12,7 @@ from webhook.contract import Task
 from worker.cancellation import Cancellation, NotCancelled
 from worker.cli.commands import cli
 from worker.fal.client import Fal
-from worker.jobs import JobState
+from worker.jobs.job import JobState
 
 S = JobState
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from webhook.settings import Connections
-from worker.records import Records
+from worker.jobs.store import Records
 from worker.settings import Settings
 from worker.storage import Storage
 

@@ -8,7 +8,7 @@ import pytest
 from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, error_of, refused, stored, submitted
 from tests.input_factories import PNG, named
-from worker.records import Records
+from worker.jobs.store import Records
 
 
 def test_a_submit_shows_what_it_will_cost(run: Run, records: Records) -> None:

@@ -19,10 +19,10 @@ from webhook.contract import Task
 from worker.cli.sheet import command
 from worker.fal.cdn import Cdn
 from worker.fal.client import Fal
-from worker.jobs import JobState
-from worker.lease import Leases
+from worker.jobs.job import JobState
+from worker.jobs.leases import Leases
+from worker.jobs.store import Records
 from worker.pipeline import Pipeline
-from worker.records import Records
 from worker.storage import Storage
 from worker.submit import Submit
 from worker.uploads import Uploads

@@ -12,8 +12,8 @@ from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, error_of, jobs, refused, submitted
 from webhook.contract import Task
 from worker.failures import Transient
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 from worker.storage import Storage
 
 

@@ -12,8 +12,8 @@ from worker.catalogue.errors import InvalidArguments, Refusal, UnknownEndpoint
 from worker.catalogue.option_errors import InvalidOptions
 from worker.checks import Checks
 from worker.create import Creator
+from worker.jobs.store import Records
 from worker.order import JobRefused, Order
-from worker.records import Records
 from worker.staging import Staging, storage_key
 from worker.storage import Storage
 

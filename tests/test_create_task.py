@@ -21,9 +21,9 @@ from worker.create import Creator
 from worker.create_task import CreateTask
 from worker.failures import Transient
 from worker.intake import Intake
-from worker.jobs import JobState
+from worker.jobs.job import JobState
+from worker.jobs.store import Records
 from worker.order import Draft, Order
-from worker.records import Records
 from worker.staging import Staging
 from worker.storage import Storage
 

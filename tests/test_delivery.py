@@ -9,7 +9,7 @@ from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
-from worker.jobs import Job, Json
+from worker.jobs.job import Job, Json
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 
 

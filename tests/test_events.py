@@ -8,9 +8,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from infra.local.redis_server import RedisServer
 from tests.job_factories import ScriptedFal, World, world_on
-from worker.change import Change
-from worker.events import follow
-from worker.jobs import JobState
+from worker.jobs.change import Change
+from worker.jobs.events import follow
+from worker.jobs.job import JobState
 
 
 @pytest.fixture

@@ -22,13 +22,13 @@ from worker.formats.media_types import BY_EXTENSION
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
-from worker.jobs import Job, JobState, Json
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.store import Records
 from worker.progress import Progress
 from worker.provenance import Credentials, source_credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show
 from worker.publish import Publish
-from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import work_key

@@ -15,7 +15,7 @@ from tests.job_factories import (
     request,
 )
 from webhook.contract import INBOX, Task, inbox_key
-from worker.jobs import JobState, Json
+from worker.jobs.job import JobState, Json
 from worker.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
 
 S = JobState

@@ -21,12 +21,12 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Model
 from worker.checks import Checks
 from worker.create import Creator
-from worker.events import history
 from worker.failures import Failure, Permanent, Transient
 from worker.intake import Intake
-from worker.jobs import Job, JobState
+from worker.jobs.events import history
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import JOBS, Records
 from worker.order import Order
-from worker.records import JOBS, Records
 from worker.staged import Staged
 from worker.staging import Staging
 from worker.storage import Storage

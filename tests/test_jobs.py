@@ -1,7 +1,7 @@
 """Job ids, and what a record tells."""
 
 from webhook.contract import JOB_ID
-from worker.jobs import Job, JobState, new_job_id
+from worker.jobs.job import Job, JobState, new_job_id
 
 
 def test_ids_are_fresh_and_fit_an_address() -> None:

@@ -7,11 +7,11 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.job_factories import ENDPOINT, Clock
-from worker import lease as leases
-from worker.change import Change
-from worker.jobs import Job, JobState
-from worker.lease import LEASE, Leases
-from worker.records import Records, connect
+from worker.jobs import leases
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.leases import LEASE, Leases
+from worker.jobs.store import Records, connect
 
 S = JobState
 

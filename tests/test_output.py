@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli.output import CLOSED
-from worker.records import Records
+from worker.jobs.store import Records
 
 ROOT = Path(__file__).parents[1]
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"

@@ -7,11 +7,11 @@ import pytest
 
 from tests.job_factories import ScriptedFal, World, callback, request
 from webhook.contract import Task
-from worker.change import Change
 from worker.failures import Permanent, Transient
-from worker.jobs import Job, JobState
-from worker.lease import LEASE
-from worker.step import LONGEST_ASKED, LONGEST_WAIT, Outcome
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.leases import LEASE
+from worker.jobs.step import LONGEST_ASKED, LONGEST_WAIT, Outcome
 
 S = JobState
 

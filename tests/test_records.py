@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.job_factories import ENDPOINT, Clock
-from worker.change import Change
-from worker.events import follow, history
-from worker.jobs import FINAL, MOVES, Job, JobState, encode
-from worker.records import EVENTS, TIMERS, Records, connect, history_key, job_key
+from worker.jobs.change import Change
+from worker.jobs.events import follow, history
+from worker.jobs.job import FINAL, MOVES, Job, JobState, encode
+from worker.jobs.store import EVENTS, TIMERS, Records, connect, history_key, job_key
 
 S = JobState
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.job_factories import ENDPOINT, VIDEO
 from worker.failures import Permanent
-from worker.jobs import Job, JobState, Json
+from worker.jobs.job import Job, JobState, Json
 from worker.result import rendered, unrendered, video_address
 
 

@@ -11,10 +11,10 @@ from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, cal
 from webhook.contract import Task
 from worker.cli.commands import cli
 from worker.failures import Permanent
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Outcome
+from worker.jobs.store import Records
 from worker.replay import NotReplayed, Replay
-from worker.step import Outcome
 
 S = JobState
 

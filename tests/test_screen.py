@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from worker.change import Event
 from worker.cli.screen import ROOMY, print_jobs
 from worker.cli.way import Way, live_table
-from worker.jobs import Job, JobState
+from worker.jobs.change import Event
+from worker.jobs.job import Job, JobState
 
 START = 1_700_000_000.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.local import redis_given
 from tests.worker_starts import started
-from worker.records import connect
+from worker.jobs.store import connect
 from worker.simulated import MARKER, Simulated, require_real_jobs
 
 

@@ -20,10 +20,10 @@ from tests.job_factories import (
     world_on,
 )
 from webhook.contract import Task, attempt_of
-from worker.change import Change
 from worker.fal.client import Fal
-from worker.jobs import JobState
-from worker.lease import LEASE
+from worker.jobs.change import Change
+from worker.jobs.job import JobState
+from worker.jobs.leases import LEASE
 
 S = JobState
 

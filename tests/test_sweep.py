@@ -6,10 +6,10 @@ import pytest
 
 from tests.job_factories import DEADLINE, ScriptedFal, World, callback, request
 from webhook.contract import INBOX, Task
-from worker.jobs import JobState
-from worker.lease import LEASE
-from worker.records import TIMERS, job_key
-from worker.step import WAKE_GRACE
+from worker.jobs.job import JobState
+from worker.jobs.leases import LEASE
+from worker.jobs.step import WAKE_GRACE
+from worker.jobs.store import TIMERS, job_key
 from worker.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
 S = JobState

@@ -12,16 +12,16 @@ import pytest
 from tests.job_factories import Clock
 from tests.media_factories import clip, tags
 from worker.delivery import Delivering
-from worker.events import history
 from worker.failures import Permanent
 from worker.formats.mp4 import read_tags
-from worker.jobs import Job, JobState, Json
+from worker.jobs.events import history
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.store import Records
 from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.provenance.reader import show
 from worker.publish import Publish
-from worker.records import Records
 from worker.steps import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key

@@ -20,8 +20,8 @@ from tests.job_factories import ScriptedFal, world_on
 from webhook.contract import Task
 from worker.failures import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
-from worker.jobs import JobState, Json
-from worker.lease import LEASE
+from worker.jobs.job import JobState, Json
+from worker.jobs.leases import LEASE
 from worker.staging import storage_key
 from worker.storage import Storage
 from worker.uploads import Uploads, usable

@@ -1,6 +1,6 @@
 """The contract of the receiver and the pipeline: addresses, inbox, queue and task names.
 
-Redis keys of the inbox (all others belong to the pipeline, see worker/jobs.py):
+Redis keys of the inbox (all others belong to the pipeline, see worker/jobs/job.py):
 
 falhook:inbox          sorted set: job id → Unix time from which the sweep may wake `ingest` again
 falhook:inbox:{job}    hash: fingerprint → Callback.encode(), the verified callbacks of that job

@@ -18,7 +18,7 @@ from worker.broker.client import client
 from worker.broker.heartbeats import announce
 from worker.composition import Tools, compose
 from worker.failures import Permanent
-from worker.records import connect
+from worker.jobs.store import connect
 from worker.settings import Settings
 from worker.simulated import Simulated, require_real_jobs
 from worker.storage import Storage, require_usable, scratch

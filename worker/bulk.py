@@ -16,7 +16,7 @@ from worker import rows
 from worker.catalogue.errors import Refusal
 from worker.checks import Checks
 from worker.content import plain
-from worker.jobs import hashed_id
+from worker.jobs.job import hashed_id
 from worker.order import Draft, JobRefused, Order
 from worker.row_order import order_of
 from worker.visible import visible

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from webhook.contract import Callback
 from worker.failures import Permanent
 from worker.fal.errors import read_error
-from worker.jobs import Job, Json
+from worker.jobs.job import Job, Json
 
 
 def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:

@@ -6,11 +6,11 @@ fal's cancel is a wish: a running job may be rendered, called back and billed al
 
 from dataclasses import dataclass
 
-from worker.change import Change
 from worker.failures import Transient
 from worker.fal.client import Fal
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 
 OPEN = frozenset({JobState.QUEUED, JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 

@@ -13,7 +13,7 @@ from worker.catalogue.errors import InvalidArguments, Problem, Refusal, UnknownE
 from worker.catalogue.options import Options
 from worker.catalogue.prices import Estimate
 from worker.catalogue.validation.values import as_json
-from worker.jobs import Job, Json
+from worker.jobs.job import Job, Json
 from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
 from worker.staged import Staged
 from worker.staging import Staging

@@ -18,15 +18,15 @@ from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.inbox import Inbox
 from worker.ingest import Ingest
 from worker.intake import Intake
-from worker.lease import Leases
+from worker.jobs.leases import Leases
+from worker.jobs.step import Step
+from worker.jobs.store import Records, connect
 from worker.lookup import LookUp
 from worker.pipeline import Pipeline
 from worker.progress import Progress
 from worker.publish import Publish
-from worker.records import Records, connect
 from worker.settings import Settings
 from worker.staging import Staging
-from worker.step import Step
 from worker.steps import Download, TranscodeTag
 from worker.storage import Storage
 from worker.submit import Submit

@@ -7,10 +7,10 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.checks import Checks
 from worker.content import plain
-from worker.jobs import Job, JobState
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import WAKE_GRACE
+from worker.jobs.store import Records
 from worker.order import Draft, JobRefused, Order
-from worker.records import Records
-from worker.step import WAKE_GRACE
 
 log = get_logger()
 

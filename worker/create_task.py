@@ -15,9 +15,9 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.failures import Failure
 from worker.intake import Intake
-from worker.jobs import Json
+from worker.jobs.job import Json
+from worker.jobs.step import wait
 from worker.order import Order
-from worker.step import wait
 
 # Times that a message is tried while the broker takes none back: after that it goes back
 # unacknowledged, so that a worker can end. On Redis it then comes again after the visibility

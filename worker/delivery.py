@@ -9,7 +9,7 @@ from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
-from worker.jobs import Job, Json
+from worker.jobs.job import Job, Json
 from worker.provenance import Credentials
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile

@@ -12,7 +12,7 @@ from worker.formats.images import image_file
 from worker.formats.media_types import HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
-from worker.jobs import Job, Json
+from worker.jobs.job import Job, Json
 from worker.provenance import Vendor, may_be_read, sign_delivery
 from worker.provenance.reader import Elsewhere, show
 from worker.storage import Storage

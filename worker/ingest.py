@@ -8,13 +8,13 @@ from redis.exceptions import RedisError
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
 from worker.callbacks import read, same_request
-from worker.change import Change
 from worker.inbox import Inbox
-from worker.jobs import AWAITING, Job, JobState
+from worker.jobs.change import Change
+from worker.jobs.job import AWAITING, Job, JobState
+from worker.jobs.step import Outcome
 from worker.lookup import LookUp
 from worker.pipeline import Pipeline
 from worker.result import rendered, unrendered
-from worker.step import Outcome
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
 # Ended without a callback: one that comes all the same is kept for `falhook retry`.

@@ -12,7 +12,7 @@ from worker.catalogue.errors import Refusal
 from worker.checks import checked_metadata
 from worker.create import Creator
 from worker.failures import Failure
-from worker.jobs import Job, JobState, Json, hashed_id
+from worker.jobs.job import Job, JobState, Json, hashed_id
 from worker.order import JobRefused, Order, checked_id
 from worker.told import LONGEST_ENDPOINT, cut, in_short
 

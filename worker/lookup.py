@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.change import Change
 from worker.failures import Permanent, Transient
 from worker.fal.client import Fal, NoResult
-from worker.jobs import Job, JobState
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
 from worker.result import rendered, unrendered
-from worker.step import Outcome
 
 WAITS = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 # GETs that may go unanswered, and seconds until the next one; longer than one GET may take.

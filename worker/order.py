@@ -7,7 +7,7 @@ from webhook.contract import JOB_ID
 from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Problem, Refusal
 from worker.catalogue.prices import Estimate
-from worker.jobs import Job, Json, new_job_id
+from worker.jobs.job import Job, Json, new_job_id
 from worker.staged import Staged
 
 

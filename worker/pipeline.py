@@ -13,13 +13,13 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.change import Change
 from worker.failures import Failure, Permanent, Transient
-from worker.jobs import Job
-from worker.lease import LEASE, Leases
-from worker.mover import Mover, failed
-from worker.records import Records
-from worker.step import WAITS, WAKE_GRACE, Outcome, Step, wait
+from worker.jobs.change import Change
+from worker.jobs.job import Job
+from worker.jobs.leases import LEASE, Leases
+from worker.jobs.step import WAITS, WAKE_GRACE, Outcome, Step, wait
+from worker.jobs.store import Records
+from worker.jobs.transitions import Mover, failed
 
 __all__ = ["WAKE_GRACE", "Outcome", "Pipeline", "Step"]
 

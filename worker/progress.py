@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 
-from worker.change import Change
-from worker.jobs import Job
-from worker.records import Records
+from worker.jobs.change import Change
+from worker.jobs.job import Job
+from worker.jobs.store import Records
 from worker.transcode.ffmpeg import Advance
 
 # Seconds between two tellings, and before the first: short steps tell nothing.

@@ -9,9 +9,9 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.failures import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
-from worker.jobs import Job, JobState, Json
-from worker.records import Records
-from worker.step import Outcome, Step
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.step import Outcome, Step
+from worker.jobs.store import Records
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.transcode.metering import Cost, Meter

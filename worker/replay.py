@@ -7,9 +7,9 @@ attempts; wherever fal may have rendered, a new POST is somebody's own decision 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.change import UNTRIED, Change
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.change import UNTRIED, Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 from worker.result import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from worker.failures import Permanent
 from worker.fal.result import OTHER, files_of
-from worker.jobs import Job, JobState, Json
-from worker.step import Outcome
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.step import Outcome
 
 # What the media step takes; other containers are published as they are.
 _CLIPS = frozenset({"mp4", "mov"})

@@ -13,11 +13,11 @@ from worker.delivery import Delivering, recorded
 from worker.fal.download import Downloader
 from worker.file_tags import FileTags
 from worker.formats.mp4 import Unhandled
-from worker.jobs import Job, JobState, Json
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.step import Outcome, Step
 from worker.progress import Progress
 from worker.provenance import UNSIGNED
 from worker.result import video_address
-from worker.step import Outcome, Step
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.storage.scratch import scratch

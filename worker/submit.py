@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from webhook.contract import Task, callback_url
 from webhook.log import get_logger
 from worker.catalogue.options import Options
-from worker.change import Change
 from worker.failures import Transient
 from worker.fal.client import Fal
 from worker.fal.single_post import Accepted, Unknown
-from worker.jobs import Job, JobState, Json
-from worker.records import Records
-from worker.step import Outcome, Step
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState, Json
+from worker.jobs.step import Outcome, Step
+from worker.jobs.store import Records
 
 log = get_logger()
 

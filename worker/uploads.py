@@ -16,7 +16,7 @@ from worker.catalogue.validation.values import STAGED
 from worker.failures import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name
-from worker.jobs import Json
+from worker.jobs.job import Json
 from worker.staging import storage_key
 from worker.storage import Storage
 

@@ -9,9 +9,9 @@ from redis import Redis
 from tests.bench.load import Plan, job_ids
 from tests.bench.programs import BenchFailed
 from tests.bench.worker_notes import STARTED
-from worker.change import Change
-from worker.jobs import Job, JobState
-from worker.records import Records, connect
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records, connect
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 # Without progress for this long the worker has stalled; seconds.

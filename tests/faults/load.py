@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from worker.jobs import JobState
+from worker.jobs.job import JobState
 
 S = JobState
 PUBLISHED = frozenset({S.PUBLISHED})

@@ -13,7 +13,7 @@ from tests.faults.start import system
 from tests.faults.strikes import Storm
 from tests.faults.system import System
 from tests.faults.verdict import Verdict, judge
-from worker.jobs import FINAL, JobState
+from worker.jobs.job import FINAL, JobState
 
 # fal's time passes so many times faster: callbacks are tried again, and results end, sooner.
 SPEED = 20

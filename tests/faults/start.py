@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.system import System
 from webhook.settings import Connections
 from worker.broker.client import client, send
-from worker.records import Records, connect
+from worker.jobs.store import Records, connect
 
 
 @contextmanager

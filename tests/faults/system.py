@@ -20,9 +20,9 @@ from infra.local.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
 from webhook.contract import Task
-from worker.events import history
-from worker.jobs import FINAL, Job, JobState
-from worker.records import Records
+from worker.jobs.events import history
+from worker.jobs.job import FINAL, Job, JobState
+from worker.jobs.store import Records
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 WORKERS = ("submit", "callbacks", "media", "publish")

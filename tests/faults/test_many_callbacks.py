@@ -8,8 +8,8 @@ import pytest
 from tests.faults.system import ENDPOINT, System
 from tests.faults.waiting import until
 from webhook.contract import INBOX, Callback, Task, inbox_key
-from worker.jobs import Job, JobState
-from worker.records import job_key
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import job_key
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 CALLBACKS = 20_000

@@ -6,8 +6,8 @@ import pytest
 
 from tests.faults.system import System
 from tests.faults.waiting import until
-from worker.events import history
-from worker.jobs import JobState
+from worker.jobs.events import history
+from worker.jobs.job import JobState
 
 S = JobState
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]

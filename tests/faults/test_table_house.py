@@ -18,8 +18,8 @@ from infra.local.stack import ROOT
 from tests.faults.system import WORKERS, System
 from tests.faults.waiting import until
 from webhook.contract import INBOX, Task, inbox_key
-from worker.events import history
-from worker.jobs import JobState
+from worker.jobs.events import history
+from worker.jobs.job import JobState
 
 S = JobState
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(170)]

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from tests.faults.load import Wish
 from tests.faults.system import System
-from worker.events import history
-from worker.jobs import FINAL, Job, JobState
+from worker.jobs.events import history
+from worker.jobs.job import FINAL, Job, JobState
 
 
 @dataclass(slots=True, kw_only=True)

@@ -18,8 +18,8 @@ import redis
 from infra.local.redis_given import MARKER
 from tests.local.process_factories import ROOT
 from tests.local.test_shell import deployment
-from worker.jobs import Job
-from worker.records import Records
+from worker.jobs.job import Job
+from worker.jobs.store import Records
 from worker.settings import Settings
 
 READY = re.compile("The stack runs|Ready after")

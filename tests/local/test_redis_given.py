@@ -11,8 +11,8 @@ from celery import Celery
 from infra.local.redis_binary import RedisNotStarted
 from infra.local.redis_given import MARKER, claim
 from webhook.contract import Queue, Task, celery_app
-from worker.jobs import Job
-from worker.records import Records
+from worker.jobs.job import Job
+from worker.jobs.store import Records
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from worker.catalogue.option_types import (
     tag_value,
 )
 from worker.catalogue.validation.text_values import boolean, json_or_text
-from worker.jobs import Json
+from worker.jobs.job import Json
 
 
 class Options(Form):

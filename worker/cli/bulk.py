@@ -19,7 +19,7 @@ from worker.cli.command import Problem, counted
 from worker.cli.inputs import pairs
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
-from worker.jobs import Job
+from worker.jobs.job import Job
 from worker.order import Draft, JobRefused, Order
 from worker.rows import Unreadable
 from worker.settings import Making, MakingJobs

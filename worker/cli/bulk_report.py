@@ -13,7 +13,7 @@ from worker.catalogue.errors import Problem as Wrong
 from worker.catalogue.errors import Refusal
 from worker.cli.command import Problem, counted, print_json
 from worker.failures import Failure
-from worker.jobs import Job
+from worker.jobs.job import Job
 from worker.order import Draft, JobRefused
 from worker.visible import visible
 

@@ -17,9 +17,9 @@ from webhook.log import scrub
 from webhook.settings import Connections, SettingsError
 from worker.catalogue.errors import Refusal
 from worker.failures import Failure
-from worker.jobs import Job
+from worker.jobs.job import Job
+from worker.jobs.store import Records, connect
 from worker.order import JobRefused
-from worker.records import Records, connect
 from worker.transcode.ffmpeg import FfmpegUnusable
 from worker.visible import visible
 

@@ -9,7 +9,7 @@ from worker.catalogue.catalogue import Catalogue
 from worker.checks import Checks
 from worker.cli.command import Problem
 from worker.create import Creator
-from worker.records import Records, connect
+from worker.jobs.store import Records, connect
 from worker.settings import Making, MakingJobs
 from worker.staging import Staging
 from worker.storage import Storage

@@ -8,7 +8,7 @@ import click
 from worker.catalogue.options import Options
 from worker.cli.command import print_json
 from worker.cli.screen import clock_text
-from worker.jobs import Job
+from worker.jobs.job import Job
 from worker.order import Draft
 from worker.settings import FalHosts
 from worker.visible import visible

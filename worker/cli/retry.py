@@ -18,8 +18,8 @@ from worker.cli.command import (
     redis_problem,
 )
 from worker.cli.selection import SINCE, select
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 from worker.replay import NotReplayed, Replay
 
 

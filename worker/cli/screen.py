@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from worker.jobs import Job, JobState
+from worker.jobs.job import Job, JobState
 from worker.visible import visible
 
 S = JobState

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

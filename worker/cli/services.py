@@ -12,7 +12,7 @@ from webhook.settings import shown
 from worker.broker.client import client
 from worker.broker.heartbeats import consumed
 from worker.cli.command import Problem
-from worker.records import connect
+from worker.jobs.store import connect
 from worker.settings import Settings
 
 TIMEOUT = 10

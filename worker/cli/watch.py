@@ -8,14 +8,14 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.change import Event
 from worker.cli.command import job_of, plainly, print_json, records
 from worker.cli.output import json_lines_option
 from worker.cli.screen import plain_console
 from worker.cli.way import Way, live_table
-from worker.events import follow
-from worker.jobs import JobState
-from worker.records import Records
+from worker.jobs.change import Event
+from worker.jobs.events import follow
+from worker.jobs.job import JobState
+from worker.jobs.store import Records
 from worker.visible import visible
 
 # How often the picture is drawn anew, in frames a second.

@@ -8,9 +8,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.change import Event
 from worker.cli.screen import COLOURS, ROOMY, TABULAR, short, state_text
-from worker.jobs import FINAL, JobState
+from worker.jobs.change import Event
+from worker.jobs.job import FINAL, JobState
 from worker.visible import visible
 
 S = JobState

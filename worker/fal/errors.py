@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from worker.jobs import Json
+from worker.jobs.job import Json
 
 MAX_WORDS = 300
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from worker.formats.media_types import BY_EXTENSION, MediaType
-from worker.jobs import Json
+from worker.jobs.job import Json
 
 OTHER = MediaType("application/octet-stream", "bin")
 _DEEPEST = 12

@@ -16,7 +16,7 @@ import httpx
 
 from worker.failures import Failure, Permanent, Transient
 from worker.fal.errors import retry_after, words
-from worker.jobs import Json
+from worker.jobs.job import Json
 
 AMBIGUOUS = frozenset({408, 409})
 

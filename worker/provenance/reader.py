@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.jobs import Json
+from worker.jobs.job import Json
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import reading
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.jobs import Json
+from worker.jobs.job import Json
 from worker.provenance.reader import show
 
 MAX_READ = 8 << 20  # bytes of credentials that the SDK gets: it takes 20 times that, or more

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from worker.jobs import Json
+from worker.jobs.job import Json
 from worker.transcode.ffmpeg import Used
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2) counts bytes, or kilobytes

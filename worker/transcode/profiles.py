@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
-from worker.jobs import Json
+from worker.jobs.job import Json
 from worker.transcode.encodings import AV1
 from worker.transcode.outputs import (
     AVIF,

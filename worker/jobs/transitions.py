@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.change import UNTRIED, Change
 from worker.failures import Failure
-from worker.jobs import Job, JobState
-from worker.records import Records
-from worker.step import WAKE_GRACE, Outcome
+from worker.jobs.change import UNTRIED, Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import WAKE_GRACE, Outcome
+from worker.jobs.store import Records
 
 log = get_logger()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from worker.jobs import JobState
+from worker.jobs.job import JobState
 
 Event: TypeAlias = Mapping[str, str]
 
@@ -17,7 +17,7 @@ UNTRIED = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What should become of a record; see worker/move.lua for the meaning of each part."""
+    """What should become of a record; see worker/jobs/transition.lua for the meaning of each part."""
 
     to: JobState | None = None
     set: Mapping[str, object] | None = None

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webhook.log import get_logger
-from worker.change import Change
-from worker.jobs import Job, JobState
-from worker.records import Records
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
 
 # In seconds. Below the time in which README promises that a killed step is taken up again.
 LEASE = 20.0

@@ -22,8 +22,8 @@ from typing import cast
 from redis import Redis
 
 from webhook.contract import Task
-from worker.change import Change, Event
-from worker.jobs import MOVES, Job, JobState, encode
+from worker.jobs.change import Change, Event
+from worker.jobs.job import MOVES, Job, JobState, encode
 
 __all__ = ["Change", "Event", "Records", "connect", "history_key", "job_key"]
 

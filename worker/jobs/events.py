@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.typing import KeyT, StreamIdT
 
-from worker.change import Event
-from worker.records import EVENTS, history_key
+from worker.jobs.change import Event
+from worker.jobs.store import EVENTS, history_key
 
 # XREAD blocks for this long at a time, in milliseconds: below the client's socket timeout.
 BLOCK = 1_000

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from webhook.contract import Task
-from worker.change import Event
-from worker.jobs import Job, JobState
+from worker.jobs.change import Event
+from worker.jobs.job import Job, JobState
 
 # A wake that was lost is found by the sweep after this many seconds.
 WAKE_GRACE = 20.0
