@@ -5,11 +5,11 @@ import pytest
 from tests.media_factories import tags
 from webhook.environment import SettingsError
 from worker.delivery import Delivering
-from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
 from worker.jobs.job import Job, Json
+from worker.settings.media import DeliverySettings
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 
 

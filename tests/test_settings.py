@@ -6,8 +6,8 @@ import pytest
 
 from tests.webhook_factories import SECRET, receiver_environment
 from webhook.settings import Connections, Settings, SettingsError
-from worker.misspelt import misspelt, sentences
 from worker.settings import Settings as WorkerSettings
+from worker.settings.unknown import misspelt, sentences
 from worker.transcode.ffmpeg import Isolation
 
 COMPLETE = receiver_environment("redis://127.0.0.1:6379/0", "https://rest.fal.ai/jwks.json")

@@ -1,9 +1,8 @@
 """`celery -A worker.celery`: the one place that reads the environment at import."""
 
-from worker import misspelt
 from worker.app import create_app
-from worker.settings import Settings
+from worker.settings import Settings, unknown
 from worker.start import or_exit
 
 app = or_exit(lambda: create_app(Settings.from_env()))
-misspelt.warn()
+unknown.warn()

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-from worker.delivery_settings import DeliverySettings
 from worker.failures import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs.job import Job, Json
 from worker.provenance import Credentials
+from worker.settings.media import DeliverySettings
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 from worker.transcode.result import Delivery

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from worker.cli import services
 from worker.delivery import credentials, found_ffmpeg
-from worker.misspelt import sentences
 from worker.provenance import try_signing
 from worker.settings import Settings
+from worker.settings.unknown import sentences
 from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
 

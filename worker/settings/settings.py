@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.settings import Connections, Environment
 from webhook.settings import Settings as ReceiverSettings
-from worker import values
-from worker.delivery_settings import DeliverySettings
+from worker.settings import validators
+from worker.settings.media import DeliverySettings
 
 # fal-client's own name of the host; importing it for this would slow the command line down.
 REST_HOST = "rest.fal.ai"
@@ -19,7 +19,7 @@ FAL_KEEPS = 3600
 class Lookup(Environment):
     """What looking up an endpoint needs."""
 
-    catalogue: Annotated[Path | None, AfterValidator(values.directory)] = Field(
+    catalogue: Annotated[Path | None, AfterValidator(validators.directory)] = Field(
         default=None,
         alias="FALHOOK_CATALOGUE",
         description="Directory of your own endpoints (*.toml, and the *.json that "
@@ -46,12 +46,12 @@ class MakingJobs(Making, Connections):
 class FalHosts(Environment):
     """Where fal is: fal-client reads both, when it is imported."""
 
-    run_host: Annotated[str, AfterValidator(values.host)] = Field(
+    run_host: Annotated[str, AfterValidator(validators.host)] = Field(
         default="fal.run",
         alias="FAL_RUN_HOST",
         description="fal's host, as fal-client reads it; for a simulated fal.",
     )
-    queue_run_host: Annotated[str, AfterValidator(values.host)] = Field(
+    queue_run_host: Annotated[str, AfterValidator(validators.host)] = Field(
         default="",
         alias="FAL_QUEUE_RUN_HOST",
         description="The host that takes jobs, as fal-client reads it; queue.FAL_RUN_HOST where "
@@ -67,7 +67,7 @@ class FalHosts(Environment):
 class FalKey(FalHosts):
     """What talking to fal needs."""
 
-    fal_key: Annotated[SecretStr, AfterValidator(values.keyed)] = Field(
+    fal_key: Annotated[SecretStr, AfterValidator(validators.keyed)] = Field(
         alias="FAL_KEY",
         description="fal's API key, <id>:<secret>; API scope is enough.",
     )
@@ -76,12 +76,12 @@ class FalKey(FalHosts):
 class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
     """What the Celery workers need."""
 
-    fal_rest_host: Annotated[str, AfterValidator(values.host)] = Field(
+    fal_rest_host: Annotated[str, AfterValidator(validators.host)] = Field(
         default=REST_HOST,
         alias="FAL_REST_HOST",
         description="The host that issues fal's upload tokens.",
     )
-    input_directory: Annotated[Path | None, AfterValidator(values.directory)] = Field(
+    input_directory: Annotated[Path | None, AfterValidator(validators.directory)] = Field(
         default=None,
         alias="FALHOOK_INPUT_DIRECTORY",
         description="Directory below which file: inputs of falhook.create messages must lie; "
@@ -93,7 +93,7 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
         alias="FALHOOK_UPLOAD_LIFETIME",
         description="Seconds for which fal keeps the inputs that are uploaded to it.",
     )
-    download_hosts: Annotated[str, AfterValidator(values.download_hosts)] = Field(
+    download_hosts: Annotated[str, AfterValidator(validators.download_hosts)] = Field(
         default="*.fal.media,fal.media,storage.googleapis.com/falserverless/",
         alias="FALHOOK_DOWNLOAD_HOSTS",
         description="Hosts that results may be downloaded from, comma-separated: host, *.host, "
@@ -105,7 +105,7 @@ class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
         alias="FALHOOK_DOWNLOAD_MAX_BYTES",
         description="The largest result that is downloaded, in bytes.",
     )
-    ffmpeg: Annotated[str, AfterValidator(values.program)] = Field(
+    ffmpeg: Annotated[str, AfterValidator(validators.program)] = Field(
         default="",
         alias="FALHOOK_FFMPEG",
         description="Path of the ffmpeg to use; the wheel's own where not set.",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from webhook.log import get_logger
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 PREFIX = "FALHOOK_"
 # What our own tests are told by.

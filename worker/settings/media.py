@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
-from worker import values
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag
+from worker.settings import validators
 from worker.transcode.profiles import EXTRAS, MASTERS
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ T = TypeVar("T")
 class DeliverySettings(Environment):
     """What files are made of a clip, and what they say of themselves."""
 
-    profile: Annotated[str, AfterValidator(values.profile)] = Field(
+    profile: Annotated[str, AfterValidator(validators.profile)] = Field(
         default="original",
         alias="FALHOOK_PROFILE",
         description=f"What is made of each clip: {' or '.join(MASTERS)}, then any of"
