@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.input_factories import PNG
-from worker import bulk
-from worker.bulk import Bulk
 from worker.catalogue.catalogue import Catalogue
-from worker.checks import Checks
-from worker.order import Order
-from worker.staging import Staging
+from worker.operations import batch
+from worker.operations.batch import Bulk
+from worker.operations.request import Order
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
@@ -33,7 +33,7 @@ def reader(directory: Path) -> Read:
         path = directory / name
         if text is not None:
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return bulk.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
+        return batch.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
 
     return read
 

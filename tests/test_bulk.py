@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.bulk_factories import IMAGE, TEXT, Read, ids, lines, reader, row
 from tests.input_factories import png
 from worker.catalogue.catalogue import Catalogue
-from worker.checks import Checks
-from worker.create import Creator
 from worker.jobs.store import Records
-from worker.rows import Unreadable
-from worker.staging import Staging
+from worker.operations.batch_file import Unreadable
+from worker.operations.create import Creator
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
 from worker.storage import Storage
 
 

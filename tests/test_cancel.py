@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from infra.local.simulation import Simulation
 from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback, world_on
 from webhook.contract import Task
-from worker.cancellation import Cancellation, NotCancelled
 from worker.cli.commands import cli
 from worker.fal.client import Fal
 from worker.jobs.job import JobState
+from worker.operations.cancel import Cancellation, NotCancelled
 
 S = JobState
 

@@ -13,9 +13,9 @@ from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, error_of, jobs, refused
 from tests.input_factories import png
 from worker.cli import bulk, bulk_report
-from worker.create import Created, Creator
 from worker.jobs.store import Records
-from worker.order import Draft
+from worker.operations.create import Created, Creator
+from worker.operations.request import Draft
 
 
 def test_a_file_is_checked_whole_before_its_first_job(

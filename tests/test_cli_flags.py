@@ -8,7 +8,7 @@ import pytest
 from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, refused, submitted
 from tests.input_factories import PNG, named, png
-from worker.staging import storage_key
+from worker.operations.staging import storage_key
 from worker.storage import Storage
 
 

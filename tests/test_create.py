@@ -10,11 +10,11 @@ from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, Refusal, UnknownEndpoint
 from worker.catalogue.option_errors import InvalidOptions
-from worker.checks import Checks
-from worker.create import Creator
 from worker.jobs.store import Records
-from worker.order import JobRefused, Order
-from worker.staging import Staging, storage_key
+from worker.operations.create import Creator
+from worker.operations.request import JobRefused, Order
+from worker.operations.staging import Staging, storage_key
+from worker.operations.validation import Checks
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"

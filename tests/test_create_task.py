@@ -13,18 +13,18 @@ from redis import Redis
 from tests.input_factories import PNG
 from webhook.contract import Queue, Task
 from webhook.settings import Connections
-from worker import create_task
 from worker.broker.client import client
 from worker.catalogue.catalogue import Catalogue
-from worker.checks import Checks
-from worker.create import Creator
-from worker.create_task import CreateTask
 from worker.failures import Transient
-from worker.intake import Intake
 from worker.jobs.job import JobState
 from worker.jobs.store import Records
-from worker.order import Draft, Order
-from worker.staging import Staging
+from worker.operations import create_task
+from worker.operations.create import Creator
+from worker.operations.create_message import Intake
+from worker.operations.create_task import CreateTask
+from worker.operations.request import Draft, Order
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT
 from worker.catalogue.catalogue import Catalogue
-from worker.checks import ENDPOINT as ID
 from worker.cli.commands import cli
 from worker.cli.described_files import file_of
+from worker.operations.validation import ENDPOINT as ID
 
 DASHED, SLASHED = "acme/dolly--video", ENDPOINT
 IDS = st.from_regex(

@@ -19,16 +19,16 @@ from tests.job_factories import Clock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Model
-from worker.checks import Checks
-from worker.create import Creator
 from worker.failures import Failure, Permanent, Transient
-from worker.intake import Intake
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JOBS, Records
-from worker.order import Order
-from worker.staged import Staged
-from worker.staging import Staging
+from worker.operations.create import Creator
+from worker.operations.create_message import Intake
+from worker.operations.request import Order
+from worker.operations.staged_files import Staged
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"

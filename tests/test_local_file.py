@@ -7,7 +7,7 @@ from tests.input_factories import MP3, MP4, PNG, named
 from worker.catalogue.endpoint import Model
 from worker.catalogue.inputs import Input, Kind
 from worker.formats.media_types import BY_EXTENSION, described, guessed, of_name
-from worker.local_file import Unusable, checked_name
+from worker.operations.local_file import Unusable, checked_name
 
 GIF, WEBM = b"GIF89a" + b"\x00" * 64, b"\x1a\x45\xdf\xa3" + b"\x00" * 64
 MOV, OGG = b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 64, b"OggS" + b"\x00" * 64

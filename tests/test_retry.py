@@ -14,7 +14,7 @@ from worker.failures import Permanent
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome
 from worker.jobs.store import Records
-from worker.replay import NotReplayed, Replay
+from worker.operations.retry import NotReplayed, Replay
 
 S = JobState
 

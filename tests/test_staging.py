@@ -13,8 +13,8 @@ from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
 from worker.failures import Permanent
-from worker.staged import Staged
-from worker.staging import Staging, storage_key
+from worker.operations.staged_files import Staged
+from worker.operations.staging import Staging, storage_key
 from worker.storage import Storage
 
 MODEL = kling("v2.1/master/image-to-video")

@@ -25,14 +25,14 @@ from redis import Redis
 
 from tests.job_factories import VIDEO, World, accepted, answer, callback
 from webhook.contract import Task, attempt_of
-from worker.cancellation import Cancellation, NotCancelled
 from worker.failures import Permanent, Transient
 from worker.fal.client import Fal
 from worker.jobs.change import Change
 from worker.jobs.job import FINAL, Job, JobState
 from worker.jobs.step import Outcome
 from worker.jobs.store import JOBS, TIMERS, connect
-from worker.replay import NotReplayed, Replay
+from worker.operations.cancel import Cancellation, NotCancelled
+from worker.operations.retry import NotReplayed, Replay
 
 S = JobState
 STEPS = (Task.SUBMIT, Task.DOWNLOAD, Task.TRANSCODE_TAG, Task.PUBLISH)

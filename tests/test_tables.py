@@ -8,7 +8,7 @@ import pytest
 from tests.bulk_factories import IMAGE, TEXT, Read, reader
 from tests.input_factories import PNG, named, png
 from worker.catalogue.catalogue import Catalogue
-from worker.rows import Unreadable
+from worker.operations.batch_file import Unreadable
 
 
 @pytest.fixture

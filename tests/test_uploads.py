@@ -22,7 +22,7 @@ from worker.failures import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.jobs.job import JobState, Json
 from worker.jobs.leases import LEASE
-from worker.staging import storage_key
+from worker.operations.staging import storage_key
 from worker.storage import Storage
 from worker.uploads import Uploads, usable
 

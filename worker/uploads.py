@@ -17,7 +17,7 @@ from worker.failures import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name
 from worker.jobs.job import Json
-from worker.staging import storage_key
+from worker.operations.staging import storage_key
 from worker.storage import Storage
 
 log = get_logger()

@@ -10,9 +10,7 @@ import click
 from redis.exceptions import RedisError
 
 from webhook.settings import SettingsError
-from worker import bulk
 from worker.catalogue.options import Options
-from worker.checks import Checks
 from worker.cli.bulk_report import print_rows, refusal, tell_cost
 from worker.cli.bulk_run import BulkRun
 from worker.cli.command import Problem, counted
@@ -20,8 +18,10 @@ from worker.cli.inputs import pairs
 from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of
 from worker.jobs.job import Job
-from worker.order import Draft, JobRefused, Order
-from worker.rows import Unreadable
+from worker.operations import batch
+from worker.operations.batch_file import Unreadable
+from worker.operations.request import Draft, JobRefused, Order
+from worker.operations.validation import Checks
 from worker.settings import Making, MakingJobs
 
 Standing = Callable[[Job], Job | None]
@@ -72,7 +72,7 @@ def _read(
 ) -> tuple[dict[int, Draft], dict[int, Job]]:
     """The jobs of the file by line, and those of them that are there already."""
     try:
-        found = bulk.read(Path(source), checks, order)
+        found = batch.read(Path(source), checks, order)
     except Unreadable as unreadable:
         raise Problem(f"--from: {unreadable}.") from None
     refused, there = dict(found.refused), dict[int, Job]()

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from worker.bulk import Refused
 from worker.catalogue.errors import Problem as Wrong
 from worker.catalogue.errors import Refusal
 from worker.cli.command import Problem, counted, print_json
 from worker.failures import Failure
 from worker.jobs.job import Job
-from worker.order import Draft, JobRefused
+from worker.operations.batch import Refused
+from worker.operations.request import Draft, JobRefused
 from worker.visible import visible
 
 _PROBLEMS_TOLD = 40

@@ -10,9 +10,9 @@ from rich.progress import Progress
 from worker.cli.bulk_report import Drafts, Known, stopped
 from worker.cli.command import counted, print_json
 from worker.cli.interrupts import interrupts_held
-from worker.create import Created, Creator
 from worker.failures import Failure
-from worker.order import JobRefused
+from worker.operations.create import Created, Creator
+from worker.operations.request import JobRefused
 
 
 class BulkRun:

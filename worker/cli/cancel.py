@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from worker.cancellation import Cancellation, NotCancelled
 from worker.cli.command import job_of, json_option, plainly, print_json, records
 from worker.fal.client import Fal
+from worker.operations.cancel import Cancellation, NotCancelled
 from worker.settings import FalKey
 
 

@@ -19,7 +19,7 @@ from worker.catalogue.errors import Refusal
 from worker.failures import Failure
 from worker.jobs.job import Job
 from worker.jobs.store import Records, connect
-from worker.order import JobRefused
+from worker.operations.request import JobRefused
 from worker.transcode.ffmpeg import FfmpegUnusable
 from worker.visible import visible
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from webhook import log as logs
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
-from worker.checks import Checks
 from worker.cli.command import Problem
-from worker.create import Creator
 from worker.jobs.store import Records, connect
+from worker.operations.create import Creator
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
 from worker.settings import Making, MakingJobs
-from worker.staging import Staging
 from worker.storage import Storage
 
 

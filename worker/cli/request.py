@@ -9,7 +9,7 @@ from worker.catalogue.options import Options
 from worker.cli.command import print_json
 from worker.cli.screen import clock_text
 from worker.jobs.job import Job
-from worker.order import Draft
+from worker.operations.request import Draft
 from worker.settings import FalHosts
 from worker.visible import visible
 

@@ -20,7 +20,7 @@ from worker.cli.command import (
 from worker.cli.selection import SINCE, select
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import Records
-from worker.replay import NotReplayed, Replay
+from worker.operations.retry import NotReplayed, Replay
 
 
 @click.command()

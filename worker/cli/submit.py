@@ -6,7 +6,6 @@ from typing import Any
 import click
 from redis.exceptions import RedisError
 
-from worker.checks import Checks
 from worker.cli.bulk import submit_file
 from worker.cli.command import Problem, as_data, json_option, plainly, print_json, redis_problem
 from worker.cli.given import arguments_of
@@ -15,8 +14,9 @@ from worker.cli.making import checks_of, creator_of
 from worker.cli.options import options_of, platform_options
 from worker.cli.request import already_there, cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.create import Created, Creator
-from worker.order import Draft, Order
+from worker.operations.create import Created, Creator
+from worker.operations.request import Draft, Order
+from worker.operations.validation import Checks
 from worker.settings import Making, MakingJobs
 
 IMAGE = "A local file or URL for the endpoint's {} input; `falhook models show` says which it is."

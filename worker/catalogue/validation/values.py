@@ -9,7 +9,7 @@ INT64 = 2**63
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # PEP 383: what Python makes of the bytes 0x80 to 0xFF of a command line that is not UTF-8.
 _BYTES = range(0xDC80, 0xDD00)
-# A file in our storage that the submit step uploads; see worker/staging.py.
+# A file in our storage that the submit step uploads; see worker/operations/staging.py.
 STAGED = re.compile(r"upload://([0-9a-f]{64}\.[a-z0-9]{3,4})")
 
 

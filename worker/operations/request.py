@@ -8,7 +8,7 @@ from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Problem, Refusal
 from worker.catalogue.prices import Estimate
 from worker.jobs.job import Job, Json, new_job_id
-from worker.staged import Staged
+from worker.operations.staged_files import Staged
 
 
 class JobRefused(Exception):

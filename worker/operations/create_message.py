@@ -9,11 +9,11 @@ from redis.exceptions import RedisError
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
 from worker.catalogue.errors import Refusal
-from worker.checks import checked_metadata
-from worker.create import Creator
 from worker.failures import Failure
 from worker.jobs.job import Job, JobState, Json, hashed_id
-from worker.order import JobRefused, Order, checked_id
+from worker.operations.create import Creator
+from worker.operations.request import JobRefused, Order, checked_id
+from worker.operations.validation import checked_metadata
 from worker.told import LONGEST_ENDPOINT, cut, in_short
 
 log = get_logger()

@@ -12,16 +12,16 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from worker import rows
 from worker.catalogue.errors import Refusal
-from worker.checks import Checks
-from worker.content import plain
 from worker.jobs.job import hashed_id
-from worker.order import Draft, JobRefused, Order
-from worker.row_order import order_of
+from worker.operations import batch_file
+from worker.operations.batch_row import order_of
+from worker.operations.content import plain
+from worker.operations.request import Draft, JobRefused, Order
+from worker.operations.validation import Checks
 from worker.visible import visible
 
-Refused = Refusal | JobRefused | rows.BadRow
+Refused = Refusal | JobRefused | batch_file.BadRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ class Bulk:
 def read(path: Path, checks: Checks, order: Order) -> Bulk:
     """Every row, checked; `order` holds what rows leave out. Raises Unreadable."""
     bulk, seen, ids = Bulk(), Counter[str](), dict[str, int]()
-    for line, row in rows.read(path):
+    for line, row in batch_file.read(path):
         try:
             asked = order_of(row(), order, checks)
             draft = checks.draft(asked)
             if asked.job_id is None:
                 draft = _identified(draft, path.name, seen)
-        except (Refusal, JobRefused, rows.BadRow) as refused:
+        except (Refusal, JobRefused, batch_file.BadRow) as refused:
             bulk.refused[line] = refused
             continue
         first = ids.setdefault(draft.job.id, line)
@@ -51,7 +51,7 @@ def read(path: Path, checks: Checks, order: Order) -> Bulk:
             sentence = f"the id {draft.job.id} is that of line {first} already"
             bulk.refused[line] = JobRefused(sentence)
     if not (bulk.drafts or bulk.refused):
-        raise rows.Unreadable(f"{visible(str(path))} holds no job")
+        raise batch_file.Unreadable(f"{visible(str(path))} holds no job")
     return bulk
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.checks import Checks
-from worker.content import plain
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import WAKE_GRACE
 from worker.jobs.store import Records
-from worker.order import Draft, JobRefused, Order
+from worker.operations.content import plain
+from worker.operations.request import Draft, JobRefused, Order
+from worker.operations.validation import Checks
 
 log = get_logger()
 

@@ -14,9 +14,9 @@ from worker.catalogue.options import Options
 from worker.catalogue.prices import Estimate
 from worker.catalogue.validation.values import as_json
 from worker.jobs.job import Job, Json
-from worker.order import Draft, InvalidOrder, JobRefused, Order, checked_id
-from worker.staged import Staged
-from worker.staging import Staging
+from worker.operations.request import Draft, InvalidOrder, JobRefused, Order, checked_id
+from worker.operations.staged_files import Staged
+from worker.operations.staging import Staging
 from worker.told import LONGEST_ENDPOINT, in_short
 from worker.transcode.profiles import PROFILE_KEY, asked_profile
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from worker.catalogue.errors import Problem, Refusal
-from worker.local_file import Unusable, name_of
+from worker.operations.local_file import Unusable, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ from worker.catalogue.errors import Problem, shown
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.validation.paths import path as place
 from worker.formats.media_types import HEAD_BYTES, guessed
-from worker.local_file import Unusable, checked_name, embedded, path_of, read
-from worker.reference import UNKNOWN, file_input, is_embedded, is_local
-from worker.staged import Local, Staged
+from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
+from worker.operations.local_file import Unusable, checked_name, embedded, path_of, read
+from worker.operations.staged_files import Local, Staged
 from worker.storage import Storage
 from worker.visible import visible
 
