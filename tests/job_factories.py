@@ -12,18 +12,18 @@ from redis import Redis
 from infra.local.simulation import Simulation
 from webhook.contract import INBOX, Callback, Task, inbox_key
 from worker.fal.client import Fal
-from worker.inbox import Inbox
-from worker.ingest import Ingest
 from worker.jobs.change import Event
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.leases import Leases
 from worker.jobs.step import Outcome, Step
 from worker.jobs.store import Records, connect
-from worker.lookup import LookUp
 from worker.pipeline import Pipeline
-from worker.submit import Submit
-from worker.sweep import Sweep
+from worker.steps.inbox import Inbox
+from worker.steps.ingest import Ingest
+from worker.steps.lookup import LookUp
+from worker.steps.submit import Submit
+from worker.steps.sweep import Sweep
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 REQUEST = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"

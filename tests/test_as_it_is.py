@@ -11,8 +11,8 @@ from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.formats.media_types import film
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.store import Records
-from worker.progress import Progress
-from worker.steps import TranscodeTag
+from worker.steps.progress import Progress
+from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
 from worker.transcode.ffmpeg import Ffmpeg

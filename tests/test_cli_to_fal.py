@@ -23,9 +23,9 @@ from worker.jobs.job import JobState
 from worker.jobs.leases import Leases
 from worker.jobs.store import Records
 from worker.pipeline import Pipeline
+from worker.steps.submit import Submit
+from worker.steps.uploads import Uploads
 from worker.storage import Storage
-from worker.submit import Submit
-from worker.uploads import Uploads
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
-"""worker.delivery: settings and jobs decide together what is made."""
+"""worker.steps.media_config: settings and jobs decide together what is made."""
 
 import pytest
 
 from tests.media_factories import tags
 from webhook.environment import SettingsError
-from worker.delivery import Delivering
 from worker.failures import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
 from worker.jobs.job import Job, Json
 from worker.settings.media import DeliverySettings
+from worker.steps.media_config import Delivering
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
-from worker.delivery import recorded
 from worker.failures import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import Probe, probe, read_tags
 from worker.formats.tags import AI_ORIGIN
+from worker.steps.media_config import recorded
 from worker.transcode.command import command
 from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
 from worker.transcode.ffmpeg.exit_status import failure

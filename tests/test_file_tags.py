@@ -1,4 +1,4 @@
-"""worker.file_tags: pictures and sounds say what they are; nothing else is touched."""
+"""worker.steps.passthrough_tags: pictures and sounds say what they are; nothing else is touched."""
 
 import hashlib
 import importlib.util
@@ -11,10 +11,7 @@ import pytest
 
 from tests.media_factories import box, clip, described, ffmpeg, packets, tags
 from tests.sound_factories import SOUNDS, heard, sound
-from worker import file_tags
-from worker.delivery import Delivering
 from worker.fal.result import OTHER
-from worker.file_tags import FileTags
 from worker.formats.audio import audio_file
 from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
 from worker.formats.images import read_tags as picture_tags
@@ -24,12 +21,15 @@ from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.store import Records
-from worker.progress import Progress
 from worker.provenance import Credentials, source_credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show
-from worker.publish import Publish
-from worker.steps import TranscodeTag
+from worker.steps import passthrough_tags
+from worker.steps.media_config import Delivering
+from worker.steps.passthrough_tags import FileTags
+from worker.steps.progress import Progress
+from worker.steps.publish import Publish
+from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import work_key
 from worker.transcode.ffmpeg import Ffmpeg
@@ -269,7 +269,7 @@ def test_what_is_too_large_is_not_signed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The SDK takes a multiple of the file in memory: beyond a size files are tagged alone."""
-    monkeypatch.setattr(file_tags, "MAX_SIGNED", 1000)
+    monkeypatch.setattr(passthrough_tags, "MAX_SIGNED", 1000)
     files = kept(storage, "plain.wav", made("plain.wav", tmp_path), "audio/wav")
     assert "more than 1000 bytes" in str(tagged(storage, files, credentials)["unsigned"])
 

@@ -7,7 +7,7 @@ from redis import Redis
 
 from tests.job_factories import Clock, callback
 from webhook.contract import INBOX, inbox_key
-from worker.inbox import WAKE_AGAIN, Inbox
+from worker.steps.inbox import WAKE_AGAIN, Inbox
 
 
 @pytest.fixture

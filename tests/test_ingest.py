@@ -16,7 +16,7 @@ from tests.job_factories import (
 )
 from webhook.contract import INBOX, Task, inbox_key
 from worker.jobs.job import JobState, Json
-from worker.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
+from worker.steps.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
 
 S = JobState
 

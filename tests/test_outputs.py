@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.input_factories import MP3, PNG
-from worker.as_is import AsIs, delivered, extras
 from worker.failures import Permanent
 from worker.fal.download import Downloaded, Downloader
 from worker.fal.result import files_of, named
 from worker.jobs.job import Job, JobState, Json
-from worker.result import video_address
+from worker.steps.passthrough import AsIs, delivered, extras
+from worker.steps.result import video_address
 from worker.storage import Storage
 from worker.storage.layout import work_key
 

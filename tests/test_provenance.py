@@ -18,7 +18,6 @@ from click.testing import CliRunner
 
 from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
 from worker.cli.provenance import provenance
-from worker.delivery import recorded
 from worker.failures import Permanent, Transient
 from worker.formats.images import read_tags as picture_tags
 from worker.formats.mp4 import probe, read_tags
@@ -29,6 +28,7 @@ from worker.formats.xmp import packet
 from worker.provenance import Credentials, ProvenanceUnusable, signing
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import Claim, show
+from worker.steps.media_config import recorded
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import Delivery

@@ -11,7 +11,7 @@ from tests.job_factories import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
 from worker.failures import Permanent
 from worker.jobs.job import Job, JobState
-from worker.publish import Publish
+from worker.steps.publish import Publish
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 

@@ -5,7 +5,7 @@ import pytest
 from tests.job_factories import ENDPOINT, VIDEO
 from worker.failures import Permanent
 from worker.jobs.job import Job, JobState, Json
-from worker.result import rendered, unrendered, video_address
+from worker.steps.result import rendered, unrendered, video_address
 
 
 def test_the_address_of_a_video() -> None:

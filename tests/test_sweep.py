@@ -10,7 +10,7 @@ from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
 from worker.jobs.step import WAKE_GRACE
 from worker.jobs.store import TIMERS, job_key
-from worker.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
+from worker.steps.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
 S = JobState
 

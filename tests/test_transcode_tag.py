@@ -1,4 +1,4 @@
-"""worker.steps: what transcode-tag leaves in storage, and what the manifest says of it."""
+"""worker.steps.transcode_tag: what transcode-tag leaves in storage, and what the manifest says of it."""
 
 import hashlib
 import importlib.util
@@ -11,18 +11,18 @@ import pytest
 
 from tests.job_factories import Clock
 from tests.media_factories import clip, tags
-from worker.delivery import Delivering
 from worker.failures import Permanent
 from worker.formats.mp4 import read_tags
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.store import Records
-from worker.progress import INTERVAL, Progress
 from worker.provenance import Credentials
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.provenance.reader import show
-from worker.publish import Publish
-from worker.steps import TranscodeTag
+from worker.steps.media_config import Delivering
+from worker.steps.progress import INTERVAL, Progress
+from worker.steps.publish import Publish
+from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
 from worker.transcode.ffmpeg import Advance, Ffmpeg

@@ -23,8 +23,8 @@ from worker.fal.cdn import Cdn
 from worker.jobs.job import JobState, Json
 from worker.jobs.leases import LEASE
 from worker.operations.staging import storage_key
+from worker.steps.uploads import Uploads, usable
 from worker.storage import Storage
-from worker.uploads import Uploads, usable
 
 WEEK = 604_800
 Get = Callable[[str], bytes]

@@ -21,8 +21,8 @@ from worker.failures import Permanent
 from worker.jobs.store import connect
 from worker.settings import Settings
 from worker.simulated import Simulated, require_real_jobs
+from worker.steps.sweep import INTERVAL
 from worker.storage import Storage, require_usable, scratch
-from worker.sweep import INTERVAL
 
 
 def create_app(settings: Settings) -> Celery:

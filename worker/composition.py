@@ -8,30 +8,30 @@ from redis import Redis
 from webhook.contract import Task
 from worker.broker.client import send, waker
 from worker.catalogue.catalogue import Catalogue
-from worker.delivery import Delivering, found_ffmpeg
 from worker.fal.cdn import Cdn
 from worker.fal.client import Fal
 from worker.fal.download import AllowedHosts, Downloader, http_client
-from worker.inbox import Inbox
-from worker.ingest import Ingest
 from worker.jobs.leases import Leases
 from worker.jobs.step import Step
 from worker.jobs.store import Records, connect
-from worker.lookup import LookUp
 from worker.operations.create import Creator
 from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
 from worker.operations.validation import Checks
 from worker.pipeline import Pipeline
-from worker.progress import Progress
-from worker.publish import Publish
 from worker.settings import Settings
-from worker.steps import Download, TranscodeTag
+from worker.steps.inbox import Inbox
+from worker.steps.ingest import Ingest
+from worker.steps.lookup import LookUp
+from worker.steps.media_config import Delivering, found_ffmpeg
+from worker.steps.progress import Progress
+from worker.steps.publish import Publish
+from worker.steps.submit import Submit
+from worker.steps.sweep import Sweep
+from worker.steps.transcode_tag import Download, TranscodeTag
+from worker.steps.uploads import Uploads
 from worker.storage import Storage
-from worker.submit import Submit
-from worker.sweep import Sweep
-from worker.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

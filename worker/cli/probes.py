@@ -4,10 +4,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from worker.cli import services
-from worker.delivery import credentials, found_ffmpeg
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import sentences
+from worker.steps.media_config import credentials, found_ffmpeg
 from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
 

@@ -7,14 +7,14 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
-from worker.callbacks import read, same_request
-from worker.inbox import Inbox
 from worker.jobs.change import Change
 from worker.jobs.job import AWAITING, Job, JobState
 from worker.jobs.step import Outcome
-from worker.lookup import LookUp
 from worker.pipeline import Pipeline
-from worker.result import rendered, unrendered
+from worker.steps.callbacks import read, same_request
+from worker.steps.inbox import Inbox
+from worker.steps.lookup import LookUp
+from worker.steps.result import rendered, unrendered
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
 # Ended without a callback: one that comes all the same is kept for `falhook retry`.

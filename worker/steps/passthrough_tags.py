@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.delivery import Delivering
 from worker.formats.audio import NotTaggable, audio_file
 from worker.formats.images import image_file
 from worker.formats.media_types import HEAD_BYTES, MP4, sniff
@@ -15,6 +14,7 @@ from worker.formats.xmp import LINK
 from worker.jobs.job import Job, Json
 from worker.provenance import Vendor, may_be_read, sign_delivery
 from worker.provenance.reader import Elsewhere, show
+from worker.steps.media_config import Delivering
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, work_key
 from worker.storage.scratch import scratch

@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.failures import Permanent
-from worker.inbox import Inbox
 from worker.jobs.change import Change
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
 from worker.jobs.step import WAKE_GRACE, Outcome
 from worker.pipeline import Pipeline
+from worker.steps.inbox import Inbox
 
 # Seconds between sweeps, and how many jobs each looks at.
 INTERVAL = 5.0

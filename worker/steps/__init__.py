@@ -1,0 +1,1 @@
+"""The work of each Celery task, one module per task, and its helpers."""
