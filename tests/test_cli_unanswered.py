@@ -11,7 +11,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, error_of, jobs, refused, submitted
 from webhook.contract import Task
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import Records
 from worker.storage import Storage

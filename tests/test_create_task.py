@@ -15,7 +15,7 @@ from webhook.contract import Queue, Task
 from webhook.settings import Connections
 from worker.broker.client import client
 from worker.catalogue.catalogue import Catalogue
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.jobs.job import JobState
 from worker.jobs.store import Records
 from worker.operations import create_task

@@ -4,7 +4,7 @@ import pytest
 
 from tests.media_factories import tags
 from webhook.environment import SettingsError
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
 from worker.jobs.job import Job, Json

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.download_factories import Answer, Cdn, Request, clip, plain, ranged, running_cdn
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.fal.download.allowed_hosts import AllowedHost
 from worker.storage import Storage

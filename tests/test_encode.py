@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import Probe, probe, read_tags
 from worker.formats.tags import AI_ORIGIN

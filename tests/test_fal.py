@@ -24,7 +24,7 @@ ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 PROGRAM = """
 import json, os, sys
 from worker.fal.client import Fal
-from worker.failures import Failure
+from worker.errors import Failure
 order = json.load(sys.stdin)
 fal = Fal(os.environ["FAL_KEY"])
 try:

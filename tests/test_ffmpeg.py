@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits, Work
 from worker.transcode.ffmpeg.exit_status import Progress
 from worker.transcode.ffmpeg.isolation import works, wrapper

@@ -19,7 +19,7 @@ from tests.job_factories import Clock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Model
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JOBS, Records

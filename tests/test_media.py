@@ -15,7 +15,7 @@ from tests.media_factories import (
     script,
     tags,
 )
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN

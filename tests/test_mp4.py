@@ -21,7 +21,7 @@ from tests.media_factories import (
     ffmpeg,
     numbers,
 )
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.mp4.probe import C2PA
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.media_factories import Movie, box, clip, described, ffmpeg, numbers, packets, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
 from worker.formats.mp4.rewrite import XMP
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attack_factories import TORN
 from tests.media_factories import clip
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import intact, probe
 from worker.transcode import verification
 

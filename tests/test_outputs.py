@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.input_factories import MP3, PNG
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.fal.download import Downloaded, Downloader
 from worker.fal.result import files_of, named
 from worker.jobs.job import Job, JobState, Json

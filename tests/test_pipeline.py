@@ -7,7 +7,7 @@ import pytest
 
 from tests.job_factories import ScriptedFal, World, callback, request
 from webhook.contract import Task
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import probe, rewrite
 from worker.transcode import verification
 from worker.transcode.outputs import JPEG, Blur, Output, Preview, Rendition, Storyboard

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
 from worker.cli.provenance import provenance
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.formats.images import read_tags as picture_tags
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.mp4.probe import C2PA

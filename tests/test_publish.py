@@ -9,7 +9,7 @@ import pytest
 
 from tests.job_factories import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.jobs.job import Job, JobState
 from worker.steps.publish import Publish
 from worker.storage import Storage

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.job_factories import ENDPOINT, VIDEO
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.jobs.job import Job, JobState, Json
 from worker.steps.result import rendered, unrendered, video_address
 

@@ -10,7 +10,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
 from worker.cli.commands import cli
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome
 from worker.jobs.store import Records

@@ -16,7 +16,7 @@ import pytest
 
 from tests.attack_factories import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
 from tests.media_factories import clip, ffmpeg_program, script, tags
-from worker.failures import Failure, Permanent
+from worker.errors import Failure, Permanent
 from worker.formats.mp4 import probe
 from worker.transcode.command import command
 from worker.transcode.ffmpeg import Ffmpeg, Isolation, Limits
@@ -203,7 +203,7 @@ def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path
 WORKER = """
 import pathlib, sys
 from tests.media_factories import tags
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.transcoder import deliver
 from worker.transcode.profiles import Profile

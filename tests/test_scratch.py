@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.worker_starts import started
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.formats.copy_range import copy_range
 from worker.storage.scratch import PREFIX, scratch, sweep
 

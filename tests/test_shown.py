@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import Probe, probe
 from worker.transcode import verification
 from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable

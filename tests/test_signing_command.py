@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.media_factories import script
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.provenance.certificate import Leaf
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.provenance.sdk import cryptography

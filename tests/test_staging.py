@@ -12,7 +12,7 @@ from tests.input_factories import MP3, MP4, PNG, named, png
 from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, Kind
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.operations.staged_files import Staged
 from worker.operations.staging import Staging, storage_key
 from worker.storage import Storage

@@ -25,7 +25,7 @@ from redis import Redis
 
 from tests.job_factories import VIDEO, World, accepted, answer, callback
 from webhook.contract import Task, attempt_of
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.fal.client import Fal
 from worker.jobs.change import Change
 from worker.jobs.job import FINAL, Job, JobState

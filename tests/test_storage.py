@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.storage import Storage, require_usable
 from worker.storage.backends import RETRY
 from worker.storage.health import probe

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.images import size_of
 from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation, Limits
 from worker.transcode.outputs import Storyboard

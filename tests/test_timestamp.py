@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.media_factories import clip, tags
 from tests.tsa_factories import Authority, serving
 from worker.cli.provenance import provenance
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.provenance import Credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show

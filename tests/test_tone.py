@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import Colour, probe
 from worker.formats.mp4.colour import BT709
 from worker.transcode.conformance import video_reasons

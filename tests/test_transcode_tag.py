@@ -11,7 +11,7 @@ import pytest
 
 from tests.job_factories import Clock
 from tests.media_factories import clip, tags
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import read_tags
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json

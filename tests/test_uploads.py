@@ -18,7 +18,7 @@ from infra.local.simulation import Simulation, simulation
 from tests.input_factories import PNG, named, png
 from tests.job_factories import ScriptedFal, world_on
 from webhook.contract import Task
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.jobs.job import JobState, Json
 from worker.jobs.leases import LEASE

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from worker.visible import visible
+from worker.text import visible
 
 
 @pytest.mark.parametrize("lines", [False, True])

@@ -17,7 +17,7 @@ from worker.broker import time_limits
 from worker.broker.client import client
 from worker.broker.heartbeats import announce
 from worker.composition import Tools, compose
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.jobs.store import connect
 from worker.settings import Settings
 from worker.simulated import Simulated, require_real_jobs

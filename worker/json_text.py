@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from worker.visible import visible
+from worker.text import visible
 
 
 class NotJson(ValueError):

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.jobs.change import Change
 from worker.jobs.job import Job
 from worker.jobs.leases import LEASE, Leases

@@ -1,6 +1,6 @@
 """Sentences as a record and its events hold them: short, and of characters that UTF-8 has."""
 
-from worker.visible import visible
+from worker.text import visible
 
 # More lines than a refusal of inputs has, which tells of 40 problems and the number of others.
 LINES, LONGEST_LINE = 50, 400

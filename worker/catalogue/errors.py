@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 
 
 class Refusal(Permanent):

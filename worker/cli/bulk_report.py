@@ -11,11 +11,11 @@ import click
 from worker.catalogue.errors import Problem as Wrong
 from worker.catalogue.errors import Refusal
 from worker.cli.command import Problem, counted, print_json
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.jobs.job import Job
 from worker.operations.batch import Refused
 from worker.operations.request import Draft, JobRefused
-from worker.visible import visible
+from worker.text import visible
 
 _PROBLEMS_TOLD = 40
 _SPANS_TOLD = 6

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from worker.cli.bulk_report import Drafts, Known, stopped
 from worker.cli.command import counted, print_json
 from worker.cli.interrupts import interrupts_held
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.operations.create import Created, Creator
 from worker.operations.request import JobRefused
 

@@ -13,7 +13,7 @@ from worker.cli.command import Problem, json_option, plainly, print_json
 from worker.cli.probes import PROBES
 from worker.cli.screen import plain_console
 from worker.cli.services import Doubt
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.settings import Settings
 from worker.transcode.ffmpeg import FfmpegUnusable

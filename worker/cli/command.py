@@ -16,12 +16,12 @@ from webhook import log as logs
 from webhook.log import scrub
 from webhook.settings import Connections, SettingsError
 from worker.catalogue.errors import Refusal
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.jobs.job import Job
 from worker.jobs.store import Records, connect
 from worker.operations.request import JobRefused
+from worker.text import visible
 from worker.transcode.ffmpeg import FfmpegUnusable
-from worker.visible import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import Any
 from worker.catalogue.endpoint import Model
 from worker.cli.command import Problem
 from worker.cli.inputs import json_object, media, pair
-from worker.visible import visible
+from worker.text import visible
 
 FAMILIES = ("image", "video", "audio")
 # An input's name, where it is given, and the value that it means.

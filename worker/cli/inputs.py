@@ -11,7 +11,7 @@ from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import shown
 from worker.catalogue.inputs import Input, Kind
 from worker.cli.command import Problem
-from worker.visible import visible
+from worker.text import visible
 
 
 def pair(text: str) -> tuple[str, str]:

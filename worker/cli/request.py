@@ -11,7 +11,7 @@ from worker.cli.screen import clock_text
 from worker.jobs.job import Job
 from worker.operations.request import Draft
 from worker.settings import FalHosts
-from worker.visible import visible
+from worker.text import visible
 
 MINTED = "(the submit worker mints it)"
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.jobs.job import Job, JobState
-from worker.visible import visible
+from worker.text import visible
 
 S = JobState
 

@@ -17,7 +17,7 @@ from worker.cli.selection import SINCE, select
 from worker.jobs.change import Event
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
-from worker.visible import visible
+from worker.text import visible
 
 # Columns before what is known of a job.
 INDENT = 12

@@ -16,7 +16,7 @@ from worker.jobs.change import Event
 from worker.jobs.events import follow
 from worker.jobs.job import JobState
 from worker.jobs.store import Records
-from worker.visible import visible
+from worker.text import visible
 
 # How often the picture is drawn anew, in frames a second.
 FRAMES = 8

@@ -11,7 +11,7 @@ from rich.text import Text
 from worker.cli.screen import COLOURS, ROOMY, TABULAR, short, state_text
 from worker.jobs.change import Event
 from worker.jobs.job import FINAL, JobState
-from worker.visible import visible
+from worker.text import visible
 
 S = JobState
 

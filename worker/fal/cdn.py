@@ -15,7 +15,7 @@ from fal_client import StorageSettings, SyncClient
 from fal_client.auth import AuthCredentials
 from fal_client.client import CDN_URL, REST_URL, USER_AGENT, CDNTokenManager
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import retry_after, words
 
 REST_HOST = httpx.URL(REST_URL).host

@@ -9,7 +9,7 @@ import httpx
 from fal_client import SyncClient
 from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHandle
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import words
 from worker.fal.single_post import Accepted, OnePost, salvaged
 from worker.jobs.job import Json

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import retry_after, words
 from worker.jobs.job import Json
 

@@ -4,7 +4,7 @@ import errno
 import os
 from typing import BinaryIO
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 
 _CHUNK = 16 << 20  # bytes that one call of the kernel copies
 

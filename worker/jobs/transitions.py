@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.jobs.change import UNTRIED, Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import WAKE_GRACE, Outcome

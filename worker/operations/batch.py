@@ -19,7 +19,7 @@ from worker.operations.batch_row import order_of
 from worker.operations.content import plain
 from worker.operations.request import Draft, JobRefused, Order
 from worker.operations.validation import Checks
-from worker.visible import visible
+from worker.text import visible
 
 Refused = Refusal | JobRefused | batch_file.BadRow
 

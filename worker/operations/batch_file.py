@@ -17,7 +17,7 @@ from typing import Any
 from worker import json_text
 from worker.catalogue.errors import Problem
 from worker.catalogue.validation.text_values import boolean
-from worker.visible import visible
+from worker.text import visible
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)

@@ -6,7 +6,7 @@ fal's cancel is a wish: a running job may be rendered, called back and billed al
 
 from dataclasses import dataclass
 
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.fal.client import Fal
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
 from worker.catalogue.errors import Refusal
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.jobs.job import Job, JobState, Json, hashed_id
 from worker.operations.create import Creator
 from worker.operations.request import JobRefused, Order, checked_id

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.jobs.job import Json
 from worker.jobs.step import wait
 from worker.operations.create_message import Intake

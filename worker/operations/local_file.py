@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
 from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guessed, sniff
-from worker.visible import visible
+from worker.text import visible
 
 _ARCHIVES = frozenset({"archive", "data", "zip"})
 

@@ -18,7 +18,7 @@ from worker.operations.file_references import UNKNOWN, file_input, is_embedded, 
 from worker.operations.local_file import Unusable, checked_name, embedded, path_of, read
 from worker.operations.staged_files import Local, Staged
 from worker.storage import Storage
-from worker.visible import visible
+from worker.text import visible
 
 Loc = tuple[str | int, ...]
 

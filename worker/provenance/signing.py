@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.provenance.reader import Shown, show
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import Credentials

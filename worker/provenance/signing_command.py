@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Self
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.provenance.certificate import Leaf
 from worker.provenance.sdk import ProvenanceUnusable
 

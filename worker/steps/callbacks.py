@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from webhook.contract import Callback
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.fal.errors import read_error
 from worker.jobs.job import Job, Json
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.fal.client import Fal, NoResult
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState

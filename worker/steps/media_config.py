@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs.job import Job, Json

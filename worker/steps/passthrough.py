@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.fal.download import Downloader
 from worker.fal.result import OTHER, File, files_of, named
 from worker.formats.media_types import FILM_BYTES, film, sniff

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Failure, Permanent
+from worker.errors import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome, Step

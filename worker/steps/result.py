@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.fal.result import OTHER, files_of
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from webhook.contract import Task, callback_url
 from webhook.log import get_logger
 from worker.catalogue.options import Options
-from worker.failures import Transient
+from worker.errors import Transient
 from worker.fal.client import Fal
 from worker.fal.single_post import Accepted, Unknown
 from worker.jobs.change import Change

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.jobs.change import Change
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
 from worker.jobs.step import WAKE_GRACE, Outcome

@@ -13,7 +13,7 @@ from redis import Redis
 
 from webhook.log import get_logger
 from worker.catalogue.validation.values import STAGED
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name
 from worker.jobs.job import Json

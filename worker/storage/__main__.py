@@ -2,7 +2,7 @@
 
 import sys
 
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.storage.health import probe
 from worker.storage.storage import Storage
 

@@ -6,7 +6,7 @@ import uuid
 
 from obstore.store import MemoryStore
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.storage.storage import Storage
 
 CHECK_TIMEOUT = 60.0

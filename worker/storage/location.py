@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.storage import marker
 
 _CREDENTIALS = {

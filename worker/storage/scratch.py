@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from webhook.log import get_logger
-from worker.failures import Transient
+from worker.errors import Transient
 
 log = get_logger()
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from webhook.log import get_logger
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.transcode.outputs import Output
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile

@@ -1,6 +1,6 @@
 """What an ffmpeg has to have for a delivery: encoders by the profile, filters by the source."""
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import Probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.transcode.command import command
 from worker.transcode.failed_extras import is_of_the_clip
 from worker.transcode.ffmpeg import Advance, Ffmpeg

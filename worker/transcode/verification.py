@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.images import size_of
 from worker.formats.mp4 import Probe, intact, probe
 from worker.transcode.conformance import audio_reasons, video_reasons

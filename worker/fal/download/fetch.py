@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.fal.download.allowed_hosts import HTTPS_PORT, AllowedHost
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 
 GONE = frozenset({403, 404, 410})
 LATER = frozenset({408, 425, 429})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from worker.failures import Permanent, Transient
+from worker.errors import Permanent, Transient
 from worker.fal.download import response as answer
 from worker.fal.download.fetch import Attempt, Cut
 from worker.formats.media_types import FILM_BYTES, film, sniff

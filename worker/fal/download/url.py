@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 
 MAX_URL_CHARACTERS = 8192
 _UNSAFE = re.compile(r"[^!-~]|[\\<>\"^`{|}]")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats import mp4
 from worker.formats.audio.rewrite import NotTaggable, names
 from worker.formats.mp4 import NotRewritable, Stamp, other_tags, read_tags, rewrite, udta

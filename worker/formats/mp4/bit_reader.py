@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4.boxes import invalid
 
 _GOLOMB_BITS = 32

@@ -7,7 +7,7 @@ weighed must therefore be all that there is to find.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid, unhandled
 
 ROOT = ""

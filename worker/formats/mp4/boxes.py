@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 
 MAX_HEADER = 16 << 20  # bytes of moov, and of all moof together, that are read into memory
 MAX_BOXES = 20_000  # headers looked at in one file, beside those of its fragments

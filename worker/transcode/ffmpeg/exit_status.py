@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from worker.failures import Failure, Permanent, Transient
+from worker.errors import Failure, Permanent, Transient
 from worker.transcode.ffmpeg.limits import Limits
 from worker.transcode.ffmpeg.sandbox import Ended
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.mp4 import Probe, Stamp, probe
 from worker.transcode import verification
 from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.failures import Permanent
+from worker.errors import Permanent
 from worker.formats.images.heif.items import HEAD, Part, box
 from worker.formats.mp4 import NotRewritable
 from worker.formats.mp4.boxes import Box, Walk

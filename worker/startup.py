@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from webhook.settings import SettingsError
-from worker.failures import Failure
+from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.transcode.ffmpeg import FfmpegUnusable
 
