@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from tests.bulk_factories import TEXT
 from tests.input_factories import MP3, MP4, PNG
-from worker.cli.commands import cli
+from worker.cli.main import cli
 from worker.storage import Storage
 from worker.storage.marker import NAME
 

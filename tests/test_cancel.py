@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from infra.local.simulation import Simulation
 from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback, world_on
 from webhook.contract import Task
-from worker.cli.commands import cli
+from worker.cli.main import cli
 from worker.fal.client import Fal
 from worker.jobs.job import JobState
 from worker.operations.cancel import Cancellation, NotCancelled

@@ -13,8 +13,8 @@ from tests.bench.programs import free_port
 from tests.webhook_factories import Host, host, receiver_environment, receiver_settings, serving
 from webhook.app import create_app
 from webhook.contract import Queue
-from worker.cli.check import check
-from worker.cli.probes import PROBES
+from worker.cli.check.command import check
+from worker.cli.check.local import PROBES
 
 Tried = Callable[..., tuple[str, str]]
 
@@ -43,7 +43,7 @@ def tried(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Tried:
     """The word and the sentence of one probe, with these settings but for changes."""
 
     def tried(name: str, **changes: str) -> tuple[str, str]:
-        monkeypatch.setattr("worker.cli.check.PROBES", {name: PROBES[name]})
+        monkeypatch.setattr("worker.cli.check.command.PROBES", {name: PROBES[name]})
         done: Result = CliRunner().invoke(check, ["--json"], env={**environ, **changes})
         told: Mapping[str, object] = json.loads(done.stdout)[name]
         word = "fails" if not told["ok"] else "warns" if told["warns"] else "ok"

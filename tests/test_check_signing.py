@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from tests.media_factories import script
 from tests.tsa_factories import Authority, serving
-from worker.cli.check import check
-from worker.cli.probes import PROBES
+from worker.cli.check.command import check
+from worker.cli.check.local import PROBES
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def tried(
     chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[bool, str]]:
     """What `check` tells of signing, with good settings but for these."""
-    monkeypatch.setattr("worker.cli.check.PROBES", {"provenance": PROBES["provenance"]})
+    monkeypatch.setattr("worker.cli.check.command.PROBES", {"provenance": PROBES["provenance"]})
     good = {
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "FAL_KEY": "id:key",

@@ -12,7 +12,7 @@ from click.testing import Result
 from tests.bulk_factories import IMAGE, TEXT
 from tests.cli_factories import FOX, Run, error_of, jobs, refused
 from tests.input_factories import png
-from worker.cli import bulk, bulk_report
+from worker.cli.submit import batch, batch_report
 from worker.jobs.store import Records
 from worker.operations.create import Created, Creator
 from worker.operations.request import Draft
@@ -111,7 +111,7 @@ def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def no(*_: object, **__: object) -> None:
         raise click.Abort
 
-    monkeypatch.setattr(bulk, "_stdin_is_a_person", lambda: True)
+    monkeypatch.setattr(batch, "_stdin_is_a_person", lambda: True)
     monkeypatch.setattr(click, "confirm", no)
     done = run("submit", "--from", str(jobs(home, "a")))
     assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
@@ -125,7 +125,7 @@ def test_an_interrupt_before_the_first_job_is_told(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bulk, "tell_cost", interrupted)
+    monkeypatch.setattr(batch, "tell_cost", interrupted)
     done = run("submit", "--from", str(jobs(home, "a")), "--yes")
     assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
 
@@ -140,10 +140,10 @@ def test_a_file_that_goes_away_during_a_run_is_told_with_its_line(
     path.write_text("prompt,image_url\na,cat.png\nb,dog.png\n")
 
     def gone(*arguments: Any, **named: Any) -> None:
-        bulk_report.tell_cost(*arguments, **named)
+        batch_report.tell_cost(*arguments, **named)
         (home / "dog.png").write_bytes(data) if data else (home / "dog.png").unlink()
 
-    monkeypatch.setattr(bulk, "tell_cost", gone)
+    monkeypatch.setattr(batch, "tell_cost", gone)
     done = run("submit", "--from", str(path), IMAGE, "--yes")
     assert (2, 1) == (done.exit_code, len(done.stdout.splitlines()))
     assert "1 of 2 jobs made; run the same command again" in done.stderr
@@ -197,11 +197,11 @@ def test_of_two_runs_at_once_each_tells_what_it_made(
 
     def also(*arguments: Any, **named: Any) -> None:
         tell_cost(*arguments, **named)
-        monkeypatch.setattr(bulk, "tell_cost", tell_cost)
+        monkeypatch.setattr(batch, "tell_cost", tell_cost)
         rivals.append(run("submit", "--from", str(jobs(home, "a")), "--yes"))
 
-    tell_cost = bulk_report.tell_cost
-    monkeypatch.setattr(bulk, "tell_cost", also)
+    tell_cost = batch_report.tell_cost
+    monkeypatch.setattr(batch, "tell_cost", also)
     done = run("submit", "--from", str(path), "--yes", "--json")
     assert "1 made, 0 were there already." in rivals[0].stderr
     assert "1 made, 1 were there already." in done.stderr

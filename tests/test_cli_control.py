@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.bulk_factories import TEXT
-from worker.cli.commands import cli
+from worker.cli.main import cli
 
 # Sets a title, colours what follows, deletes: as ESC, as the single character of C1, as DEL.
 EVIL = "\x1b]0;PWNED\x07\x9b31m\x7f"

@@ -15,7 +15,7 @@ from tests.catalogue_factories import CATALOGUE, CHECKED
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Status
 from worker.catalogue.openapi import description
-from worker.cli.commands import cli
+from worker.cli.main import cli
 
 ENDPOINT = "acme/dolly/video"
 EXAMPLE = Path(__file__).parent / "openapi_example.json"

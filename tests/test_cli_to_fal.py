@@ -16,7 +16,7 @@ from tests.catalogue_factories import CHECKED
 from tests.cli_factories import Run, submitted
 from tests.job_factories import ToSimulation
 from webhook.contract import Task
-from worker.cli.sheet import command
+from worker.cli.models.endpoint_text import command
 from worker.fal.cdn import Cdn
 from worker.fal.client import Fal
 from worker.jobs.job import JobState

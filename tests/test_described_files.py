@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.openapi_factories import DOCUMENT, ENDPOINT
 from worker.catalogue.catalogue import Catalogue
-from worker.cli.commands import cli
-from worker.cli.described_files import file_of
+from worker.cli.main import cli
+from worker.cli.models.added_files import file_of
 from worker.operations.validation import ENDPOINT as ID
 
 DASHED, SLASHED = "acme/dolly--video", ENDPOINT

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.cli.output import CLOSED
+from worker.cli.stdout import CLOSED
 from worker.jobs.store import Records
 
 ROOT = Path(__file__).parents[1]

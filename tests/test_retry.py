@@ -9,7 +9,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.job_factories import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
-from worker.cli.commands import cli
+from worker.cli.main import cli
 from worker.errors import Permanent
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome

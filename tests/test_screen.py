@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from worker.cli.screen import ROOMY, print_jobs
-from worker.cli.way import Way, live_table
+from worker.cli.console import ROOMY, print_jobs
+from worker.cli.timeline import Way, live_table
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
 

@@ -4,7 +4,7 @@ import sys
 
 try:
     # Most of a second goes by in here, in which somebody may change their mind.
-    from worker.cli.commands import cli, run
+    from worker.cli.main import cli, run
 except KeyboardInterrupt:
     sys.exit(130)
 

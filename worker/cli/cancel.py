@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from worker.cli.command import job_of, json_option, plainly, print_json, records
+from worker.cli.errors import job_of, json_option, plainly, print_json, records
 from worker.fal.client import Fal
 from worker.operations.cancel import Cancellation, NotCancelled
 from worker.settings import FalKey

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from worker.cli.command import Problem, json_option, plainly, print_json
-from worker.cli.screen import plain_console
+from worker.cli.console import plain_console
+from worker.cli.errors import Problem, json_option, plainly, print_json
 from worker.provenance import ProvenanceUnusable
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import Shown, show

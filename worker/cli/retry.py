@@ -7,7 +7,7 @@ from decimal import Decimal
 import click
 from redis.exceptions import RedisError
 
-from worker.cli.command import (
+from worker.cli.errors import (
     Problem,
     counted,
     job_of,
@@ -17,7 +17,7 @@ from worker.cli.command import (
     records,
     redis_problem,
 )
-from worker.cli.selection import SINCE, select
+from worker.cli.job_filters import SINCE, select
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import Records
 from worker.operations.retry import NotReplayed, Replay

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from worker.cli.command import as_data, job_of, json_option, plainly, print_json, records
-from worker.cli.output import json_lines_option
-from worker.cli.screen import clock_text, plain_console, print_jobs, print_table, state_text
-from worker.cli.selection import SINCE, select
+from worker.cli.console import clock_text, plain_console, print_jobs, print_table, state_text
+from worker.cli.errors import as_data, job_of, json_option, plainly, print_json, records
+from worker.cli.job_filters import SINCE, select
+from worker.cli.stdout import json_lines_option
 from worker.jobs.change import Event
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json

@@ -8,10 +8,10 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.cli.command import job_of, plainly, print_json, records
-from worker.cli.output import json_lines_option
-from worker.cli.screen import plain_console
-from worker.cli.way import Way, live_table
+from worker.cli.console import plain_console
+from worker.cli.errors import job_of, plainly, print_json, records
+from worker.cli.stdout import json_lines_option
+from worker.cli.timeline import Way, live_table
 from worker.jobs.change import Event
 from worker.jobs.events import follow
 from worker.jobs.job import JobState

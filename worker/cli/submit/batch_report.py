@@ -10,7 +10,7 @@ import click
 
 from worker.catalogue.errors import Problem as Wrong
 from worker.catalogue.errors import Refusal
-from worker.cli.command import Problem, counted, print_json
+from worker.cli.errors import Problem, counted, print_json
 from worker.errors import Failure
 from worker.jobs.job import Job
 from worker.operations.batch import Refused

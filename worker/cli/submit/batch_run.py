@@ -7,9 +7,9 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import Progress
 
-from worker.cli.bulk_report import Drafts, Known, stopped
-from worker.cli.command import counted, print_json
+from worker.cli.errors import counted, print_json
 from worker.cli.interrupts import interrupts_held
+from worker.cli.submit.batch_report import Drafts, Known, stopped
 from worker.errors import Failure
 from worker.operations.create import Created, Creator
 from worker.operations.request import JobRefused

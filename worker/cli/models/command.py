@@ -11,11 +11,11 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import Refusal
 from worker.catalogue.examples import rows
-from worker.cli.command import Problem, json_option, plainly, print_json
-from worker.cli.models_add import add
-from worker.cli.output import json_lines_option
-from worker.cli.screen import plain_console
-from worker.cli.sheet import command, facts, summary
+from worker.cli.console import plain_console
+from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.models.add import add
+from worker.cli.models.endpoint_text import command, facts, summary
+from worker.cli.stdout import json_lines_option
 from worker.settings import Lookup
 
 # A narrower terminal has no room beside an id: it gets a line for each endpoint, as a pipe does.

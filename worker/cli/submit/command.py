@@ -6,13 +6,13 @@ from typing import Any
 import click
 from redis.exceptions import RedisError
 
-from worker.cli.bulk import submit_file
-from worker.cli.command import Problem, as_data, json_option, plainly, print_json, redis_problem
-from worker.cli.given import arguments_of
-from worker.cli.inputs import pairs
-from worker.cli.making import checks_of, creator_of
-from worker.cli.options import options_of, platform_options
-from worker.cli.request import already_there, cost, print_request
+from worker.cli.composition import checks_of, creator_of
+from worker.cli.errors import Problem, as_data, json_option, plainly, print_json, redis_problem
+from worker.cli.submit.arguments import arguments_of
+from worker.cli.submit.batch import submit_file
+from worker.cli.submit.flag_values import pairs
+from worker.cli.submit.option_flags import options_of, platform_options
+from worker.cli.submit.request_text import already_there, cost, print_request
 from worker.cli.watch import watch_jobs
 from worker.operations.create import Created, Creator
 from worker.operations.request import Draft, Order

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from worker.cli.command import Problem
+from worker.cli.errors import Problem
 
 _ENDING = ".json"
 

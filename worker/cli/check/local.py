@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from worker.cli import services
+from worker.cli.check import network
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import sentences
@@ -48,18 +48,18 @@ def _account(settings: Settings) -> str:
 
 def _settings(_settings: Settings) -> str:
     if told := sentences():
-        raise services.Doubt(". ".join(told))
+        raise network.Doubt(". ".join(told))
     return "none that is unknown"
 
 
 PROBES: dict[str, Callable[[Settings], str]] = {
     "settings": _settings,
-    "redis": services.redis,
-    "broker": services.broker,
-    "workers": services.workers,
+    "redis": network.redis,
+    "broker": network.broker,
+    "workers": network.workers,
     "storage": _storage,
     "ffmpeg": _ffmpeg,
     "provenance": _provenance,
-    "receiver": services.receiver,
+    "receiver": network.receiver,
     "account": _account,
 }

@@ -10,7 +10,7 @@ from worker import json_text
 from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import shown
 from worker.catalogue.inputs import Input, Kind
-from worker.cli.command import Problem
+from worker.cli.errors import Problem
 from worker.text import visible
 
 

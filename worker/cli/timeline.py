@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.screen import COLOURS, ROOMY, TABULAR, short, state_text
+from worker.cli.console import COLOURS, ROOMY, TABULAR, short, state_text
 from worker.jobs.change import Event
 from worker.jobs.job import FINAL, JobState
 from worker.text import visible

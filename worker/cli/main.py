@@ -5,15 +5,15 @@ import sys
 import click
 
 from worker.cli.cancel import cancel
-from worker.cli.check import check
-from worker.cli.command import Problem
-from worker.cli.models import models
-from worker.cli.output import CLOSED, Unwritable, give_up, guard
+from worker.cli.check.command import check
+from worker.cli.errors import Problem
+from worker.cli.models.command import models
 from worker.cli.provenance import provenance
 from worker.cli.retry import retry
 from worker.cli.settings import settings
 from worker.cli.show import list_jobs, show
-from worker.cli.submit import submit
+from worker.cli.stdout import CLOSED, Unwritable, give_up, guard
+from worker.cli.submit.command import submit
 from worker.cli.watch import watch
 
 INTERRUPTED = 130

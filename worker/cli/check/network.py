@@ -11,7 +11,7 @@ from webhook.contract import Queue
 from webhook.settings import shown
 from worker.broker.client import client
 from worker.broker.heartbeats import consumed
-from worker.cli.command import Problem
+from worker.cli.errors import Problem
 from worker.jobs.store import connect
 from worker.settings import Settings
 

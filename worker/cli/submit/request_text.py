@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import click
 
 from worker.catalogue.options import Options
-from worker.cli.command import print_json
-from worker.cli.screen import clock_text
+from worker.cli.console import clock_text
+from worker.cli.errors import print_json
 from worker.jobs.job import Job
 from worker.operations.request import Draft
 from worker.settings import FalHosts

@@ -11,12 +11,12 @@ from redis.exceptions import RedisError
 
 from webhook.settings import SettingsError
 from worker.catalogue.options import Options
-from worker.cli.bulk_report import print_rows, refusal, tell_cost
-from worker.cli.bulk_run import BulkRun
-from worker.cli.command import Problem, counted
-from worker.cli.inputs import pairs
-from worker.cli.making import checks_of, creator_of
-from worker.cli.options import options_of
+from worker.cli.composition import checks_of, creator_of
+from worker.cli.errors import Problem, counted
+from worker.cli.submit.batch_report import print_rows, refusal, tell_cost
+from worker.cli.submit.batch_run import BulkRun
+from worker.cli.submit.flag_values import pairs
+from worker.cli.submit.option_flags import options_of
 from worker.jobs.job import Job
 from worker.operations import batch
 from worker.operations.batch_file import Unreadable

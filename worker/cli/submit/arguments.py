@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.catalogue.endpoint import Model
-from worker.cli.command import Problem
-from worker.cli.inputs import json_object, media, pair
+from worker.cli.errors import Problem
+from worker.cli.submit.flag_values import json_object, media, pair
 from worker.text import visible
 
 FAMILIES = ("image", "video", "audio")

@@ -15,10 +15,10 @@ from worker.catalogue.inputs import Kind
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
-from worker.cli.command import Problem, json_option, plainly, print_json
-from worker.cli.described_files import make_room
-from worker.cli.inputs import file_text
-from worker.cli.sheet import summary
+from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.models.added_files import make_room
+from worker.cli.models.endpoint_text import summary
+from worker.cli.submit.flag_values import file_text
 from worker.operations.validation import ENDPOINT
 from worker.settings import Lookup
 

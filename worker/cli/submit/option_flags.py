@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from worker.catalogue.options import merged
-from worker.cli.inputs import json_object, pairs
+from worker.cli.submit.flag_values import json_object, pairs
 
 F = TypeVar("F", bound=Callable[..., Any])
 

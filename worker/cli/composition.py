@@ -6,7 +6,7 @@ from pathlib import Path
 from webhook import log as logs
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
-from worker.cli.command import Problem
+from worker.cli.errors import Problem
 from worker.jobs.store import Records, connect
 from worker.operations.create import Creator
 from worker.operations.staging import Staging

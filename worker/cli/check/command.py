@@ -9,10 +9,10 @@ import click
 from rich.text import Text
 
 from webhook.log import scrub
-from worker.cli.command import Problem, json_option, plainly, print_json
-from worker.cli.probes import PROBES
-from worker.cli.screen import plain_console
-from worker.cli.services import Doubt
+from worker.cli.check.local import PROBES
+from worker.cli.check.network import Doubt
+from worker.cli.console import plain_console
+from worker.cli.errors import Problem, json_option, plainly, print_json
 from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.settings import Settings

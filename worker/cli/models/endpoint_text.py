@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from worker.catalogue.endpoint import Model
 from worker.catalogue.inputs import MAX_MEGABYTES, Kind
-from worker.cli.inputs import fitting
+from worker.cli.submit.flag_values import fitting
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
 

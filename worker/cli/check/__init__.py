@@ -1,0 +1,1 @@
+"""falhook check: what is checked on this machine and over the network."""

@@ -1,0 +1,1 @@
+"""falhook models: list endpoints, show one, add your own."""
