@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive
 
 from webhook.body import MAX_BODY, read, request_id_of
-from webhook.room import Overloaded, Room
-from webhook.signature import Rejected
+from webhook.capacity import Overloaded, Room
+from webhook.verification.signature import Rejected
 
 pytestmark = pytest.mark.anyio
 JSON = st.recursive(

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.media_factories import tags
-from webhook.environment import SettingsError
+from webhook.settings import SettingsError
 from worker.errors import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag

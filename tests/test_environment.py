@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import AfterValidator, Field, SecretStr
 
-from webhook.environment import Environment, SettingsError, separated
+from webhook.settings import Environment, SettingsError, separated
 
 
 def longer(_value: SecretStr) -> SecretStr:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from webhook.gathered import GatheredWrites
+from webhook.server.coalesced_writes import GatheredWrites
 
 
 class Recording(asyncio.Transport):

@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from tests.webhook_factories import FAL_KEY, jwks
 from webhook.health import HOLDS, Health
-from webhook.keys import Keys
-from webhook.wake import publisher
+from webhook.publisher import publisher
+from webhook.verification.jwks import Keys
 
 pytestmark = pytest.mark.anyio
 REQUEST = Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from tests.webhook_factories import FAL_KEY, jwk, jwks
-from webhook.keys import (
+from webhook.verification.jwks import (
     MAX_AGE,
     MAX_KEYS,
     MIN_INTERVAL,

@@ -15,7 +15,7 @@ import pytest
 from infra.local.lifetime import Lifetime
 from tests.bench.programs import environment, free_port, server
 from tests.webhook_factories import Host, host
-from webhook.listening import NotListening, listen
+from webhook.server.sockets import NotListening, listen
 
 Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
 

@@ -13,8 +13,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook import log as logs
 from webhook.contract import callback_url
+from webhook.log import setup as logs
 
 ROOT = Path(__file__).parents[1]
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}

@@ -5,10 +5,10 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.webhook_factories import FAL_KEY, jwks
-from webhook.answers import STATUS
-from webhook.keys import Keys
+from webhook.capacity import Room
 from webhook.metrics import Metrics
-from webhook.room import Room
+from webhook.responses import STATUS
+from webhook.verification.jwks import Keys
 
 
 async def _document() -> bytes:

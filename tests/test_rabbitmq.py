@@ -16,7 +16,7 @@ from tests.rabbitmq_factories import MISSING, PROGRAM, rabbitmq_server
 from tests.webhook_factories import Host, host, receiver_settings, serving, signed
 from webhook.app import create_app
 from webhook.contract import Queue, Task
-from webhook.wake import Waker, publisher
+from webhook.publisher import Waker, publisher
 
 COUNT = 20
 

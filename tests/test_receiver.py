@@ -26,13 +26,13 @@ from tests.webhook_factories import (
     receiver_settings,
     signed,
 )
+from webhook.capacity import Room
 from webhook.contract import INBOX
 from webhook.inbox import Inbox
-from webhook.keys import Keys
 from webhook.log import EVENTS
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
-from webhook.room import Room
+from webhook.verification.jwks import Keys
 
 pytestmark = pytest.mark.anyio
 SECRET_PART = re.compile(r"\.([A-Za-z0-9_-]{43})")

@@ -29,10 +29,10 @@ from tests.webhook_factories import (
     serving,
     signed,
 )
-from webhook.answers import STATUS
 from webhook.app import create_app
 from webhook.body import MAX_BODY
 from webhook.contract import INBOX, Callback, Queue, inbox_key
+from webhook.responses import STATUS
 
 STRANGER = SigningKey(bytes([7]) * 32)
 

@@ -12,7 +12,7 @@ from tests.webhook_factories import Delivery, host, receiver_settings, serving, 
 from webhook.app import create_app
 from webhook.body import MAX_BODY
 from webhook.contract import INBOX
-from webhook.protocol import Limits
+from webhook.server.http_protocol import Limits
 
 Start = Callable[..., httpx.Client]
 

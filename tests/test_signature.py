@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey, VerifyKey
 
 from tests.webhook_factories import FAL_KEY, USER_ID, Delivery, signed
-from webhook.signature import Claim, Rejected, check_account, check_time, read_claim, verify
+from webhook.verification.signature import (
+    Claim,
+    Rejected,
+    check_account,
+    check_time,
+    read_claim,
+    verify,
+)
 
 NOW = 1763640000.0
 KEYS = (FAL_KEY.verify_key,)

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from tests.webhook_factories import host, receiver_settings, serving, signed
 from webhook.app import create_app
-from webhook.sources import MAX_AGE, REFRESH_EVERY, Sources, client_address, parse_ranges
+from webhook.verification.source_addresses import (
+    MAX_AGE,
+    REFRESH_EVERY,
+    Sources,
+    client_address,
+    parse_ranges,
+)
 
 pytestmark = pytest.mark.anyio
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))

@@ -14,7 +14,7 @@ from redis import Redis
 
 from infra.local.redis_server import RedisServer
 from webhook.contract import Queue, Task
-from webhook.wake import MAX_IDS, MAX_WAITING, Waker, publisher
+from webhook.publisher import MAX_IDS, MAX_WAITING, Waker, publisher
 
 
 class Counted:

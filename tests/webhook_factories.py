@@ -17,8 +17,8 @@ from nacl.signing import SigningKey
 from starlette.applications import Starlette
 
 from webhook.contract import mint_token
-from webhook.protocol import Limits
-from webhook.server import configuration
+from webhook.server.config import configuration
+from webhook.server.http_protocol import Limits
 from webhook.settings import Settings
 
 SECRET = "a-secret-of-the-tests-0123456789"

@@ -6,8 +6,8 @@ import sys
 import uvicorn
 
 from webhook.app import create_app
-from webhook.listening import NotListening, listen
-from webhook.server import configuration
+from webhook.server.config import configuration
+from webhook.server.sockets import NotListening, listen
 from webhook.settings import Settings, SettingsError
 
 

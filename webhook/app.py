@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from webhook import log as logs
 from webhook.composition import Tools, compose
-from webhook.lines import Lines
+from webhook.log import setup as logs
+from webhook.log.buffered_stream import Lines
 from webhook.receiver import Receiver
 from webhook.settings import Settings
 

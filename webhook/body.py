@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from starlette.types import Receive
 
-from webhook.room import Overloaded, Room
-from webhook.signature import Rejected
+from webhook.capacity import Overloaded, Room
+from webhook.verification.signature import Rejected
 
 # Results are about 0.5 KB; no bound is documented, and models may return inline data.
 MAX_BODY = 4 * 1024 * 1024
@@ -29,7 +29,7 @@ async def read(
     body = bytearray()
     try:
         # Nearly every body is one piece and here by now. Without a timer for these, a request
-        # whose body never begins is ended by the server (webhook/protocol.py).
+        # whose body never begins is ended by the server (webhook/server/http_protocol.py).
         if await _receive(receive, body, room):
             async with asyncio.timeout(seconds):
                 while await _receive(receive, body, room):

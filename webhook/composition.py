@@ -11,17 +11,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
-from webhook.fetch import fetcher
+from webhook.capacity import Room
 from webhook.health import Health
 from webhook.inbox import Inbox
-from webhook.keys import Keys
 from webhook.log import get_logger
 from webhook.metrics import Metrics
+from webhook.publisher import Waker, publisher
 from webhook.receiver import Receiver
-from webhook.room import Room
 from webhook.settings import Settings
-from webhook.sources import Sources
-from webhook.wake import Waker, publisher
+from webhook.verification.fetch import fetcher
+from webhook.verification.jwks import Keys
+from webhook.verification.source_addresses import Sources
 
 log = get_logger()
 

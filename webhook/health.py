@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from webhook.keys import Keys
+from webhook.verification.jwks import Keys
 
 # A check that hangs counts as failed after this many seconds.
 CHECK_TIMEOUT = 3.0

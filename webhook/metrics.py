@@ -9,9 +9,9 @@ from prometheus_client import (
     generate_latest,
 )
 
-from webhook.answers import STATUS
-from webhook.keys import Keys
-from webhook.room import Room
+from webhook.capacity import Room
+from webhook.responses import STATUS
+from webhook.verification.jwks import Keys
 
 
 class Metrics:

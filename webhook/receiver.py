@@ -8,17 +8,24 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from webhook.answers import answer
 from webhook.body import read, request_id_of
+from webhook.capacity import Overloaded, Room
 from webhook.contract import Callback, attempt_of
 from webhook.inbox import Inbox, InboxUnavailable
-from webhook.keys import Keys, KeysUnavailable
 from webhook.log import get_logger
 from webhook.metrics import Metrics
-from webhook.room import Overloaded, Room
+from webhook.responses import answer
 from webhook.settings import Settings
-from webhook.signature import Claim, Rejected, check_account, check_time, read_claim, verify
-from webhook.sources import Sources
+from webhook.verification.jwks import Keys, KeysUnavailable
+from webhook.verification.signature import (
+    Claim,
+    Rejected,
+    check_account,
+    check_time,
+    read_claim,
+    verify,
+)
+from webhook.verification.source_addresses import Sources
 
 log = get_logger()
 

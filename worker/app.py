@@ -11,8 +11,8 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_init
 from celery.worker import WorkController
 from fal_client.auth import FAL_QUEUE_RUN_HOST
 
-from webhook import log as logs
 from webhook.contract import Task
+from webhook.log import setup as logs
 from worker.broker import time_limits
 from worker.broker.client import client
 from worker.broker.heartbeats import announce

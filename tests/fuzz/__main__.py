@@ -17,8 +17,8 @@ from pathlib import Path
 from infra.local.redis_server import RedisServer
 from tests.fuzz.test_receiver import Door, Request, genuine, honest
 from tests.webhook_factories import SECRET
-from webhook import log as logs
 from webhook.contract import mint_token
+from webhook.log import setup as logs
 
 HONEST = honest()
 NAMES = [name for name, _ in HONEST.headers]

@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 from starlette.types import Message
 
 from tests.webhook_factories import FAL_KEY, SECRET, content, jwks, receiver_settings, signed
-from webhook.answers import STATUS
+from webhook.capacity import Room
 from webhook.contract import mint_token
 from webhook.inbox import Inbox
-from webhook.keys import Keys
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
-from webhook.room import Room
+from webhook.responses import STATUS
+from webhook.verification.jwks import Keys
 
 EXAMPLES = int(os.environ.get("FALHOOK_FUZZ_EXAMPLES", "300"))
 NOW = 1_763_640_000.0

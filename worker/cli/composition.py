@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from webhook import log as logs
+from webhook.log import setup as logs
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.cli.errors import Problem

@@ -12,8 +12,8 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from webhook import log as logs
 from webhook.log import scrub
+from webhook.log import setup as logs
 from webhook.settings import Connections, SettingsError
 from worker.catalogue.errors import Refusal
 from worker.errors import Failure

@@ -5,8 +5,8 @@ import resource
 import uvicorn
 from starlette.applications import Starlette
 
-from webhook.listening import BACKLOG
-from webhook.protocol import Limits, bounded_by
+from webhook.server.http_protocol import Limits, bounded_by
+from webhook.server.sockets import BACKLOG
 
 # File descriptors beside the connections of callers: listener, Redis, broker, logs.
 _OWN_FILES = 64

@@ -13,7 +13,7 @@ from typing import Literal, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from webhook.lines import Lines
+from webhook.log.buffered_stream import Lines
 
 EVENTS: dict[str, str] = {
     "callback.received": "A callback arrived and was answered; `outcome` is the one word for how.",

@@ -9,9 +9,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from webhook.answers import RETRY_AFTER
 from webhook.body import MAX_BODY
-from webhook.gathered import GatheredWrites
+from webhook.responses import RETRY_AFTER
+from webhook.server.coalesced_writes import GatheredWrites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

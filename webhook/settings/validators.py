@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from redis.connection import parse_url
 
-from webhook.environment import separated
+from webhook.settings.environment import separated
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})

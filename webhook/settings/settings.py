@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from webhook import values
-from webhook.environment import Environment, SettingsError, separated, shown
+from webhook.settings import validators
+from webhook.settings.environment import Environment, SettingsError, separated, shown
 
 __all__ = [
     "Addresses",
@@ -22,12 +22,12 @@ __all__ = [
 class Connections(Environment):
     """What every process of falhook connects to, the command line too."""
 
-    redis_url: Annotated[str, AfterValidator(values.redis_url)] = Field(
+    redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
         alias="REDIS_URL",
         description="Redis that holds records, inbox and timers: redis://[:password@]host:port/0. "
         "It must write an append-only file (infra/redis.conf).",
     )
-    broker_url: Annotated[str, AfterValidator(values.broker_url)] = Field(
+    broker_url: Annotated[str, AfterValidator(validators.broker_url)] = Field(
         default="",
         alias="FALHOOK_BROKER_URL",
         description="Celery's broker, Redis or RabbitMQ; REDIS_URL where not set.",
@@ -46,7 +46,7 @@ class Connections(Environment):
     def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
         redis_url = str(given.get("REDIS_URL", ""))
         try:
-            values.redis_url(redis_url)
+            validators.redis_url(redis_url)
         except ValueError:  # told of REDIS_URL, and not of a setting that nobody has set
             return given
         if "FALHOOK_BROKER_URL" in given:
@@ -59,12 +59,12 @@ class Connections(Environment):
 class Addresses(Connections):
     """What is needed to mint the address that fal calls back."""
 
-    public_url: Annotated[str, AfterValidator(values.origin)] = Field(
+    public_url: Annotated[str, AfterValidator(validators.origin)] = Field(
         alias="FALHOOK_PUBLIC_URL",
         description="The https origin at which fal reaches the receiver, such as "
         "https://hooks.example.com.",
     )
-    secret: Annotated[SecretStr, AfterValidator(values.strong)] = Field(
+    secret: Annotated[SecretStr, AfterValidator(validators.strong)] = Field(
         alias="FALHOOK_SECRET",
         description="One or more secrets, comma-separated, that make callback addresses "
         "unguessable; the first mints, all are accepted. Make one: openssl rand -hex 32.",
@@ -79,23 +79,23 @@ class Addresses(Connections):
 class Settings(Addresses):
     """What the receiver needs."""
 
-    fal_user_ids: Annotated[str, AfterValidator(values.words)] = Field(
+    fal_user_ids: Annotated[str, AfterValidator(validators.words)] = Field(
         alias="FALHOOK_FAL_USER_IDS",
         description="Your fal account's id (several: comma-separated). fal signs for every "
         "customer with the same keys, so callbacks of any other account are refused.",
     )
-    jwks_url: Annotated[str, AfterValidator(values.https_url)] = Field(
+    jwks_url: Annotated[str, AfterValidator(validators.https_url)] = Field(
         default="https://rest.fal.ai/.well-known/jwks.json",
         alias="FALHOOK_JWKS_URL",
         description="Where fal publishes its public keys.",
     )
-    meta_url: Annotated[str, AfterValidator(values.https_url)] = Field(
+    meta_url: Annotated[str, AfterValidator(validators.https_url)] = Field(
         default="",
         alias="FALHOOK_META_URL",
         description="Set to https://api.fal.ai/v1/meta to refuse callers whose address fal does "
         "not publish there; the signature decides alone where not set.",
     )
-    trusted_proxies: Annotated[str, AfterValidator(values.networks)] = Field(
+    trusted_proxies: Annotated[str, AfterValidator(validators.networks)] = Field(
         default="",
         alias="FALHOOK_TRUSTED_PROXIES",
         description="Addresses or networks (10.0.0.0/8), comma-separated, of the proxies before "

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
-from webhook.fetch import Fetch
 from webhook.log import get_logger
+from webhook.verification.fetch import Fetch
 
 REFRESH_EVERY = 600.0
 MAX_AGE = 24 * 3600.0

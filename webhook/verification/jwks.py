@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from nacl.signing import VerifyKey
 
-from webhook.fetch import MAX_DOCUMENT, Fetch
 from webhook.log import get_logger
+from webhook.verification.fetch import MAX_DOCUMENT, Fetch
 
 # https://docs.fal.ai/documentation/model-apis/inference/webhooks : cache at most 24 hours.
 MAX_AGE = 24 * 3600.0

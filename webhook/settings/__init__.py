@@ -1,0 +1,21 @@
+"""Settings of the receiver, and how settings are read from the environment."""
+
+from webhook.settings.settings import (
+    Addresses,
+    Connections,
+    Environment,
+    Settings,
+    SettingsError,
+    separated,
+    shown,
+)
+
+__all__ = [
+    "Addresses",
+    "Connections",
+    "Environment",
+    "Settings",
+    "SettingsError",
+    "separated",
+    "shown",
+]

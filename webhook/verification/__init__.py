@@ -1,0 +1,1 @@
+"""Proof that a callback comes from fal and is meant for us."""
