@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from infra.local.redis_server import RedisServer
-from infra.local.simulation import Simulation, simulation
+from infra.local.fal_process import Simulation, simulation
+from infra.local.redis.server import RedisServer
 from tests.cli_factories import Run, furnished, runner
 from tests.job_factories import ScriptedFal, World, world_on
 from worker.jobs.store import Records, connect

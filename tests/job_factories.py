@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 from redis import Redis
 
-from infra.local.simulation import Simulation
+from infra.local.fal_process import Simulation
 from webhook.contract import INBOX, Callback, Task, inbox_key
 from worker.fal.client import Fal
 from worker.jobs.change import Event

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 MISSING = f"{PROGRAM} is not there (Debian: apt-get install rabbitmq-server)"

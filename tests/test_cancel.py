@@ -6,7 +6,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from infra.local.simulation import Simulation
+from infra.local.fal_process import Simulation
 from tests.job_factories import VIDEO, ScriptedFal, ToSimulation, World, answer, callback, world_on
 from webhook.contract import Task
 from worker.cli.main import cli

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.simulation import Simulation
+from infra.local.fal_process import Simulation
 from tests.bulk_factories import IMAGE
 from tests.catalogue_factories import CHECKED
 from tests.cli_factories import Run, submitted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from tests.bench.programs import environment
 from webhook.settings import Connections
 from worker.broker.client import client

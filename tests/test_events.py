@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from tests.job_factories import ScriptedFal, World, world_on
 from worker.jobs.change import Change
 from worker.jobs.events import follow

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from infra.local.simulation import Simulation
+from infra.local.fal_process import Simulation
 from worker.fal.client import Fal
 from worker.fal.single_post import Accepted, OnePost, Refused, Unknown
 

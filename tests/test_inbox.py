@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from webhook.contract import INBOX, WAKE_GRACE, Callback, inbox_key
 from webhook.inbox import MAX_BATCH, MAX_BATCH_BYTES, Inbox, InboxUnavailable
 

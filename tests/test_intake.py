@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from tests.input_factories import PNG, png
 from tests.job_factories import Clock, ScriptedFal, World
 from webhook.contract import Task

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.programs import environment, free_port, server
 from tests.webhook_factories import Host, host
 from webhook.server.sockets import NotListening, listen

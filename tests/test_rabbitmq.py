@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan
 from tests.bench.programs import WORKER, celery, environment

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from starlette.types import Message, Scope
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.load import PROMPT, Plan, Run
 from tests.bench.programs import environment, server
 from tests.test_receiver_app import REFUSED

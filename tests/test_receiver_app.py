@@ -15,7 +15,7 @@ import pytest
 from nacl.signing import SigningKey
 from redis import Redis
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from tests.webhook_factories import (
     FAL_KEY,
     REQUEST_ID,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import redis_given
+from infra.local.redis import external
 from tests.worker_starts import started
 from worker.jobs.store import connect
 from worker.simulated import MARKER, Simulated, require_real_jobs
@@ -12,13 +12,13 @@ from worker.simulated import MARKER, Simulated, require_real_jobs
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
     """Neither part imports the other."""
-    assert redis_given.MARKER == MARKER
+    assert external.MARKER == MARKER
 
 
 @pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])
 def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: str) -> None:
     """The sentence names the mark and the cure."""
-    redis_given.claim(redis_url)
+    external.claim(redis_url)
     with (
         connect(redis_url) as redis,
         pytest.raises(Simulated, match=r"falhook:simulated.*another database"),
@@ -32,7 +32,7 @@ def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: st
 def test_other_workers_start(redis_url: str, host: str, marked: bool) -> None:
     """Those of the real fal on a Redis without the mark, and those of the simulated one."""
     if marked:
-        redis_given.claim(redis_url)
+        external.claim(redis_url)
     with connect(redis_url) as redis:
         require_real_jobs(redis, host)
 
@@ -45,6 +45,6 @@ def test_a_redis_that_is_away_is_waited_for() -> None:
 
 def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:
     """The process says why in one sentence, and exits 2."""
-    redis_given.claim(redis_url)
+    external.claim(redis_url)
     done = started(redis_url, tmp_path, "-Q", "submit")
     assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from infra.local.simulation import Simulation
+from infra.local.fal_process import Simulation
 from tests.job_factories import (
     DEADLINE,
     ScriptedFal,

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from infra.local.simulation import Simulation, simulation
+from infra.local.fal_process import Simulation, simulation
 from tests.input_factories import PNG, named, png
 from tests.job_factories import ScriptedFal, world_on
 from webhook.contract import Task

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from webhook.contract import Queue, Task
 from webhook.publisher import MAX_IDS, MAX_WAITING, Waker, publisher
 

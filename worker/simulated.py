@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from webhook.log import get_logger
 
-# `make demo` and `make local` set it: infra/local/redis_given.py.
+# `make demo` and `make local` set it: infra/local/redis/external.py.
 MARKER = "falhook:simulated"
 _REAL = ("fal.run", "falrun.com")
 

@@ -11,15 +11,15 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from infra.local import demo
+from infra.local.demo import demo
 from infra.local.env_file import env_file
-from infra.local.procfile import console, load_procfile
-from infra.local.redis_binary import RedisNotStarted
-from infra.local.restarts import ProcessRefused
+from infra.local.environment import MAKING, forget_deployment
+from infra.local.fal_process import SimulationNotStarted
+from infra.local.redis.binary import RedisNotStarted
 from infra.local.run_directory import DirectoryUnusable
-from infra.local.shell import MAKING, forget_deployment
-from infra.local.simulation import SimulationNotStarted
 from infra.local.stack import ROOT, StackNotReady, stack
+from infra.local.supervisor.procfile import console, load_procfile
+from infra.local.supervisor.restart_policy import ProcessRefused
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (

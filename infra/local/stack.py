@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.fal_process import Simulation, simulation
 from infra.local.ports import ports_to_try
-from infra.local.procfile import load_procfile
-from infra.local.redis_keeper import redis_for
+from infra.local.redis.supervised import redis_for
 from infra.local.run_directory import made
-from infra.local.simulation import Simulation, simulation
-from infra.local.supervisor import Supervisor
+from infra.local.supervisor.procfile import load_procfile
+from infra.local.supervisor.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0

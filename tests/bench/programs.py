@@ -11,8 +11,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from infra.local.lifetime import Lifetime
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
+from infra.local.supervisor.process_guard import Lifetime
 from tests.webhook_factories import FAL_KEY, SECRET, USER_ID
 
 # As in the Procfile.

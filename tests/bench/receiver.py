@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.fastapi_venv import path_with_fastapi
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result

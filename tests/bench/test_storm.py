@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.lifetime import Lifetime
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
+from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result, Run
 from tests.bench.programs import BEAT, WORKER, celery, environment, server

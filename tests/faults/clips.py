@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from infra.local.fal import media
-from infra.local.fal.media import Clip, Media
+from infra.local.fal.media import clips
+from infra.local.fal.media.clips import Clip, Media
 
 _TINY = "testsrc=s=64x36:r=12"
 
@@ -13,7 +13,7 @@ class _TinyMedia(Media):
     async def _make(self, args: list[str], path: Path) -> None:
         seconds = args[args.index("-t") + 1]
         codecs = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -movflags +faststart"
-        await media._ffmpeg(["-f", "lavfi", "-i", _TINY, "-t", seconds, *codecs.split(), str(path)])
+        await clips._ffmpeg(["-f", "lavfi", "-i", _TINY, "-t", seconds, *codecs.split(), str(path)])
 
 
 def tiny_clips(cache: Path) -> Path:

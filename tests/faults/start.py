@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 
 from infra.local.logfile import Logfile
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack, stack
 from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy

@@ -15,7 +15,7 @@ import psutil
 from redis import Redis
 from redis.exceptions import ReadOnlyError, RedisError
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 from tests.fuzz.test_receiver import Door, Request, genuine, honest
 from tests.webhook_factories import SECRET
 from webhook.contract import mint_token

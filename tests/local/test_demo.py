@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from infra.local import demo
-from infra.local.demo_jobs import JOBS
-from infra.local.demo_report import Ended, report
+from infra.local.demo import demo
+from infra.local.demo.jobs import JOBS
+from infra.local.demo.report import Ended, report
 from infra.local.run_directory import DirectoryUnusable, new_in
 
 FAILING = next(wanted for wanted in JOBS if wanted.state == "FAILED")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.fal.delivery import GAPS
+from infra.local.fal.callbacks.delivery import GAPS
 from infra.local.fal.queue import RESULT_SECONDS
 from tests.local.fal_factories import PATIENCE, Fal, fal_running
 

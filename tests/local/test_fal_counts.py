@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from infra.local.fal.counts import Counts, Kind, redacted
+from infra.local.fal.request_counts import Counts, Kind, redacted
 
 
 @pytest.mark.parametrize(

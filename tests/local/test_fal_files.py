@@ -11,7 +11,7 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from infra.local.fal.hostile import KINDS
+from infra.local.fal.media.hostile_files import KINDS
 from tests.local.fal_factories import Fal, fal_running
 
 

@@ -4,7 +4,7 @@ import base64
 
 from nacl.signing import SigningKey
 
-from infra.local.fal.signing import KeyRing, signed_headers
+from infra.local.fal.callbacks.signing import KeyRing, signed_headers
 
 _ID = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
 _BODY = (

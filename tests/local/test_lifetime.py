@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.lifetime import Lifetime, guard
+from infra.local.supervisor.process_guard import Lifetime, guard
 from tests.local.process_factories import await_end, owner, read_line
 
 OWNER = """
 import subprocess, sys
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 lifetime = Lifetime()
 child = lifetime.spawn(("sh", "-c", "sleep 600 & echo $! $$; wait"), output=subprocess.PIPE)
 print(child.stdout.readline().decode(), end="", flush=True)
@@ -55,7 +55,7 @@ def test_an_owner_killed_while_it_starts_children_leaves_nobody() -> None:
     """However far the start of a child has come when the owner dies, it ends."""
     script = """
 import os, subprocess
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 lifetime = Lifetime()
 pids = [lifetime.spawn(("sleep", "600"), output=subprocess.DEVNULL).pid for _ in range(5)]
 print(*pids, flush=True)
@@ -85,7 +85,7 @@ def test_a_killed_guard_is_replaced_and_knows_the_living() -> None:
     """After the guard itself was killed, children from before and after still end."""
     script = """
 import subprocess, sys
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 lifetime = Lifetime()
 first = lifetime.spawn(("sleep", "600"), output=subprocess.DEVNULL)
 lifetime._guard.kill(); lifetime._guard.wait()

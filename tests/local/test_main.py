@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from infra.local.redis_given import MARKER
+from infra.local.redis.external import MARKER
 from tests.local.process_factories import ROOT
 from tests.local.test_shell import deployment
 from worker.jobs.job import Job

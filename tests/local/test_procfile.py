@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.procfile import ProcfileError, console, load_procfile
+from infra.local.supervisor.procfile import ProcfileError, console, load_procfile
 
 TWO_TYPES = "# what runs\nweb: uvicorn app --port $PORT\n\nmedia: celery worker -Q media\n"
 

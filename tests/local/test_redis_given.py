@@ -8,8 +8,8 @@ import pytest
 import redis
 from celery import Celery
 
-from infra.local.redis_binary import RedisNotStarted
-from infra.local.redis_given import MARKER, claim
+from infra.local.redis.binary import RedisNotStarted
+from infra.local.redis.external import MARKER, claim
 from webhook.contract import Queue, Task, celery_app
 from worker.jobs.job import Job
 from worker.jobs.store import Records

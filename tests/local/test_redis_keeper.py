@@ -7,9 +7,9 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from infra.local.redis_binary import RedisNotStarted
-from infra.local.redis_keeper import kept_running, redis_for
-from infra.local.redis_server import RedisServer
+from infra.local.redis.binary import RedisNotStarted
+from infra.local.redis.server import RedisServer
+from infra.local.redis.supervised import kept_running, redis_for
 from tests.local.process_factories import await_end
 
 

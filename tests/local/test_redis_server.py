@@ -17,13 +17,13 @@ from kombu import Connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from infra.local.redis_binary import RedisNotStarted, find_binary
-from infra.local.redis_server import RedisServer
+from infra.local.redis.binary import RedisNotStarted, find_binary
+from infra.local.redis.server import RedisServer
 from tests.local.process_factories import await_end, owner, read_line
 
 OWNER = """
 import pathlib, sys
-from infra.local.redis_server import RedisServer
+from infra.local.redis.server import RedisServer
 server = RedisServer.start(pathlib.Path(sys.argv[1]))
 print(server.pid, flush=True)
 sys.stdin.read()

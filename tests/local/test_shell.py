@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra.local.shell import MAKING, forget_deployment
+from infra.local.environment import MAKING, forget_deployment
 from worker.settings import Settings
 
 ENV_EXAMPLE = Path(__file__).parents[2] / "infra" / "env.example"

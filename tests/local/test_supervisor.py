@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.restarts import Backoff, ProcessRefused
-from infra.local.supervisor import Supervisor
+from infra.local.supervisor.restart_policy import Backoff, ProcessRefused
+from infra.local.supervisor.supervisor import Supervisor
 from tests.local.process_factories import await_end, owner, read_line
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FAST = Backoff(first=0.01, longest=0.02)
 SLEEP = "sleep 600"
 OWNER = """
 import os, pathlib, sys
-from infra.local.supervisor import Supervisor
+from infra.local.supervisor.supervisor import Supervisor
 supervisor = Supervisor(
     processes={"worker": "sh -c 'sleep 600 & echo $! $$; wait'"},
     environ=os.environ,

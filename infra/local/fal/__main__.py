@@ -13,7 +13,7 @@ from infra.local.fal.app import create_app
 from infra.local.fal.log import log_to_stderr
 from infra.local.fal.models import KLING_APPS
 from infra.local.fal.server import listen, serve
-from infra.local.fal.simulation import Account, Timing, new_key, simulate
+from infra.local.fal.simulator import Account, Timing, new_key, simulate
 from infra.local.fal.tls import Certificates, issue
 
 

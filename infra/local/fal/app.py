@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.local.fal import control, upload_routes
-from infra.local.fal.counts import Kind
 from infra.local.fal.job import Job, State
 from infra.local.fal.mishap_table import help_text
 from infra.local.fal.mishaps import HEADER
-from infra.local.fal.refusals import problem, unauthorised
-from infra.local.fal.simulation import Simulation, simulation_of
-from infra.local.fal.submit import submit
+from infra.local.fal.request_counts import Kind
+from infra.local.fal.routes import control, uploads
+from infra.local.fal.routes.refusals import problem, unauthorised
+from infra.local.fal.routes.submit import submit
+from infra.local.fal.simulator import Simulation, simulation_of
 
 _HELP = f"""A simulated fal.
 
@@ -44,7 +44,7 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) 
         Route("/", _help),
         Route("/.well-known/jwks.json", _jwks),
         Mount("/_sim", routes=control.ROUTES),
-        *upload_routes.ROUTES,
+        *uploads.ROUTES,
         Route("/files/{key:path}", _file),
         Route(f"{of_request}/status", _about(Kind.STATUS, _status)),
         Route(f"{of_request}/status/stream", _about(Kind.STATUS, _status)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from infra.local.fal.errors import MODEL, PLATFORM
-from infra.local.fal.hostile import KINDS
+from infra.local.fal.media.hostile_files import KINDS
 
 
 class Argument(StrEnum):

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from infra.local.fal import callbacks, errors
+from infra.local.fal import errors
+from infra.local.fal.callbacks import schedule
+from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
-from infra.local.fal.counts import Counts, Kind, redacted
-from infra.local.fal.delivery import Deliveries
 from infra.local.fal.errors import Outcome
 from infra.local.fal.job import Job, State
 from infra.local.fal.render import Renders
+from infra.local.fal.request_counts import Counts, Kind, redacted
 
 RESULT_SECONDS = 3600
 LARGE_RESULT_SECONDS = 360
@@ -119,7 +120,7 @@ class Queue:
         self._complete(job, outcome)
         silent = job.cancelled.is_set() and job.mishaps.asked.get("cancel") == "silent"
         if job.webhook and not silent:
-            await callbacks.play(
+            await schedule.play(
                 job, deliveries=self.deliveries, clock=self.clock, counts=self.counts
             )
 

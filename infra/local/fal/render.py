@@ -8,12 +8,12 @@ from typing import Any
 import structlog
 
 from infra.local.fal import errors, models
+from infra.local.fal.cdn.outputs import Outputs
 from infra.local.fal.clock import Clock
-from infra.local.fal.counts import Counts, Kind
 from infra.local.fal.errors import Outcome
 from infra.local.fal.job import Job
-from infra.local.fal.media import RenderFailed
-from infra.local.fal.outputs import Outputs
+from infra.local.fal.media.clips import RenderFailed
+from infra.local.fal.request_counts import Counts, Kind
 
 _log = structlog.get_logger()
 

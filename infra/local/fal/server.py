@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from infra.local.fal.connection import Protocol
+from infra.local.fal.connection_faults import Protocol
 from infra.local.fal.tls import Certificates
 
 

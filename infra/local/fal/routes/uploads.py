@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from infra.local.fal.simulation import simulation_of
-from infra.local.fal.uploads import Uploads
+from infra.local.fal.cdn.uploads import Uploads
+from infra.local.fal.simulator import simulation_of
 
 
 def _uploads(request: Request) -> Uploads:

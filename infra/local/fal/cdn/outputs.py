@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.fal.files import Files
-from infra.local.fal.hostile import hostile, truncated
+from infra.local.fal.cdn.files import Files
 from infra.local.fal.job import Job
-from infra.local.fal.media import Clip, Media, style_of
+from infra.local.fal.media.clips import Clip, Media, style_of
+from infra.local.fal.media.hostile_files import hostile, truncated
 from infra.local.fal.mishaps import unmarked
 from infra.local.fal.models import Endpoint, ratio, seconds
 

@@ -16,10 +16,10 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from infra.local.fal.connection import transport_of
-from infra.local.fal.counts import Counts, Kind
+from infra.local.fal.cdn.file_faults import spoiled
+from infra.local.fal.connection_faults import transport_of
 from infra.local.fal.job import Job
-from infra.local.fal.spoiling import spoiled
+from infra.local.fal.request_counts import Counts, Kind
 
 _ENDLESS = 4 * 2**30
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.local.keeper import Keeper
-from infra.local.launcher import Launcher
-from infra.local.lifetime import kill_group
-from infra.local.restarts import Backoff
-from infra.local.runs import Runs
+from infra.local.supervisor.keeper import Keeper
+from infra.local.supervisor.launcher import Launcher
+from infra.local.supervisor.process_guard import kill_group
+from infra.local.supervisor.registry import Runs
+from infra.local.supervisor.restart_policy import Backoff
 
 _GRACE_SECONDS = 10.0
 _KEEPER_SECONDS = 5.0

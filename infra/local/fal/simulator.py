@@ -10,18 +10,18 @@ from pathlib import Path
 import httpx
 from starlette.requests import Request
 
+from infra.local.fal.callbacks.delivery import Deliveries
+from infra.local.fal.callbacks.signing import KeyRing
+from infra.local.fal.cdn.files import Files
+from infra.local.fal.cdn.outputs import Outputs
+from infra.local.fal.cdn.uploads import Uploads
 from infra.local.fal.clock import Clock
-from infra.local.fal.counts import Counts
-from infra.local.fal.delivery import Deliveries
-from infra.local.fal.files import Files
-from infra.local.fal.media import Media
+from infra.local.fal.media.clips import Media
 from infra.local.fal.models import KLING_APPS
-from infra.local.fal.outputs import Outputs
 from infra.local.fal.queue import Queue
 from infra.local.fal.render import Renders
-from infra.local.fal.signing import KeyRing
+from infra.local.fal.request_counts import Counts
 from infra.local.fal.tls import Certificates
-from infra.local.fal.uploads import Uploads
 
 
 def new_key() -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import redis
 
-from infra.local.redis_given import claim, mark
-from infra.local.redis_server import RedisServer
+from infra.local.redis.external import claim, mark
+from infra.local.redis.server import RedisServer
 
 _LOOK_SECONDS = 0.2
 

@@ -12,7 +12,7 @@ from typing import cast
 
 import redis
 
-from infra.local.redis_binary import RedisNotStarted
+from infra.local.redis.binary import RedisNotStarted
 
 MARKER = "falhook:simulated"
 """String, when it was set: every job in this Redis is one of the local stack."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from infra.local.changes import Changes
-from infra.local.program import Program
+from infra.local.supervisor.condition import Changes
+from infra.local.supervisor.process import Program
 
 
 class Runs:

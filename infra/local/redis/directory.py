@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from infra.local.redis_binary import RedisNotStarted
+from infra.local.redis.binary import RedisNotStarted
 
 REDIS_CONF = Path(__file__).parents[1] / "redis.conf"
 

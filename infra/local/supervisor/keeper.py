@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from infra.local.launcher import Launcher
-from infra.local.program import Program
-from infra.local.restarts import REFUSALS, Backoff, ProcessRefused, ending
-from infra.local.runs import Runs
+from infra.local.supervisor.launcher import Launcher
+from infra.local.supervisor.process import Program
+from infra.local.supervisor.registry import Runs
+from infra.local.supervisor.restart_policy import REFUSALS, Backoff, ProcessRefused, ending
 
 
 class Keeper:

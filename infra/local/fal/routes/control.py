@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.local.fal import callbacks, upload_routes
-from infra.local.fal.counts import PER_REQUEST, Counts, Kind, redacted
+from infra.local.fal.callbacks import schedule
 from infra.local.fal.job import Job
-from infra.local.fal.simulation import simulation_of
+from infra.local.fal.request_counts import PER_REQUEST, Counts, Kind, redacted
+from infra.local.fal.routes import uploads
+from infra.local.fal.simulator import simulation_of
 
 _WAIT_SECONDS = 30.0
 _ALIASES = {"submitted": Kind.SUBMIT}
@@ -100,7 +101,7 @@ async def _redeliver(request: Request) -> Response:
     job = simulation.queue.jobs.get(request.path_params["request_id"])
     if job is None or job.outcome is None or not job.webhook:
         return JSONResponse({"detail": "no completed request with a callback has this id"}, 404)
-    answer = await simulation.queue.deliveries.attempt(job, callbacks.of(job))
+    answer = await simulation.queue.deliveries.attempt(job, schedule.of(job))
     return JSONResponse({"answer": answer})
 
 
@@ -121,8 +122,8 @@ ROUTES = [
     Route("/reset", _reset, methods=["POST"]),
     Route("/keys/rotate", _rotate, methods=["POST"]),
     Route("/jwks", _jwks, methods=["POST"]),
-    Route("/uploads", upload_routes.uploaded, methods=["GET"]),
-    Route("/uploads", upload_routes.spoil, methods=["POST"]),
+    Route("/uploads", uploads.uploaded, methods=["GET"]),
+    Route("/uploads", uploads.spoil, methods=["POST"]),
     Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
     Route("/release/{request_id}", _release, methods=["POST"]),
 ]

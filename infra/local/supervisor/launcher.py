@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from infra.local.lifetime import Lifetime
-from infra.local.program import Program
+from infra.local.supervisor.process import Program
+from infra.local.supervisor.process_guard import Lifetime
 
 
 class Launcher:

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
+from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
-from infra.local.fal.counts import Counts, Kind
-from infra.local.fal.delivery import Deliveries
 from infra.local.fal.errors import Outcome, platform
 from infra.local.fal.job import Job, new_request_id
+from infra.local.fal.request_counts import Counts, Kind
 
 _NOT_SERIALISABLE = "The payload could not be encoded as JSON"
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.fal.media import Clip, Media
+from infra.local.fal.media.clips import Clip, Media
 
 _HTML = b"<!doctype html><title>Just a moment...</title><p>Checking your browser.</p>\n"
 _TEXTS: Mapping[str, bytes] = {

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from infra.local.fal import mishaps, models
-from infra.local.fal.connection import HangUp
-from infra.local.fal.counts import Kind
+from infra.local.fal.connection_faults import HangUp
 from infra.local.fal.job import Job
 from infra.local.fal.mishaps import Mishaps
-from infra.local.fal.refusals import Refused, misanswer, problem, unauthorised
-from infra.local.fal.simulation import Simulation, simulation_of
+from infra.local.fal.request_counts import Kind
+from infra.local.fal.routes.refusals import Refused, misanswer, problem, unauthorised
+from infra.local.fal.simulator import Simulation, simulation_of
 
 _BEFORE_ANSWER_SECONDS = 60
 

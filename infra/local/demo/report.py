@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.demo_jobs import Wanted
+from infra.local.demo.jobs import Wanted
 
 _NAMES = ("video.mp4", "poster.jpg", "manifest.json")
 _STATES = ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "TAGGED")

@@ -14,11 +14,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from infra.local.lifetime import Lifetime
 from infra.local.ports import ports_to_try
-from infra.local.redis_answer import answers
-from infra.local.redis_binary import RedisNotStarted, find_binary
-from infra.local.redis_directory import RedisDirectory
+from infra.local.redis.binary import RedisNotStarted, find_binary
+from infra.local.redis.directory import RedisDirectory
+from infra.local.redis.readiness import answers
+from infra.local.supervisor.process_guard import Lifetime
 
 __all__ = ("RedisNotStarted", "RedisServer")
 

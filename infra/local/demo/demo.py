@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from infra.local.demo_jobs import JOBS, Wanted
-from infra.local.demo_report import Ended, report
+from infra.local.demo.jobs import JOBS, Wanted
+from infra.local.demo.report import Ended, report
 from infra.local.logfile import Logfile
 from infra.local.run_directory import new_in
 from infra.local.stack import ROOT, Stack, stack

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 
 _LAST_LINES = 20
 _OUTPUT_SECONDS = 1.0

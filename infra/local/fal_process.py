@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.lifetime import Lifetime
+from infra.local.supervisor.process_guard import Lifetime
 
 _STOP_SECONDS = 5.0
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import structlog
 
+from infra.local.fal.callbacks.signing import KeyRing, signed_headers
 from infra.local.fal.clock import Clock
-from infra.local.fal.counts import Counts, Kind, redacted
 from infra.local.fal.job import Job, new_request_id
-from infra.local.fal.signing import KeyRing, signed_headers
+from infra.local.fal.request_counts import Counts, Kind, redacted
 
 MAX_TRIES = 31
 GAPS = tuple(5.0 * 1.17**n for n in range(MAX_TRIES - 1))

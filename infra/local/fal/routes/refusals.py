@@ -5,11 +5,11 @@ import hmac
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from infra.local.fal.connection import HangUp
+from infra.local.fal.connection_faults import HangUp
 from infra.local.fal.errors import PLATFORM
 from infra.local.fal.job import new_request_id
 from infra.local.fal.mishaps import Mishaps
-from infra.local.fal.simulation import Simulation
+from infra.local.fal.simulator import Simulation
 
 _NGINX = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"

@@ -1,0 +1,1 @@
+"""The simulated CDN: uploads and result files."""

@@ -1,0 +1,1 @@
+"""An embedded or an external Redis for the local stack."""

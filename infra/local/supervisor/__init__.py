@@ -1,0 +1,1 @@
+"""Runs the Procfile's processes and restarts them."""
