@@ -40,7 +40,7 @@ check: $(READY) ## lint, formatting, strict types, the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/test_imports.py
+	@$(BIN)/python -m pytest -q tests/repository/test_imports.py
 
 lock: ## pin requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it, see https://docs.astral.sh/uv/" >&2; exit 2; }

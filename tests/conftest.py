@@ -11,8 +11,8 @@ from redis import Redis
 
 from infra.local.fal_process import Simulation, simulation
 from infra.local.redis.server import RedisServer
-from tests.cli_factories import Run, furnished, runner
-from tests.job_factories import ScriptedFal, World, world_on
+from tests.factories.cli import Run, furnished, runner
+from tests.factories.world import ScriptedFal, World, world_on
 from worker.jobs.store import Records, connect
 
 

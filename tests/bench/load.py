@@ -15,7 +15,7 @@ from uuid import UUID
 
 import uvloop
 
-from tests.webhook_factories import content, signed
+from tests.factories.callbacks import content, signed
 
 CONNECTIONS = 64
 PATIENCE = 60.0

@@ -13,7 +13,7 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import Lifetime
-from tests.webhook_factories import FAL_KEY, SECRET, USER_ID
+from tests.factories.callbacks import FAL_KEY, SECRET, USER_ID
 
 # As in the Procfile.
 WORKER = "worker -Q callbacks -n bench@%h -P threads -c 4 --without-gossip --without-mingle"

@@ -30,7 +30,7 @@ from tests.bench.programs import (
     redis_with,
     server,
 )
-from tests.webhook_factories import host
+from tests.factories.callbacks import host
 
 OURS = ("everysec", "always")
 VARIANTS = ("bare", "verify_only", *OURS, "naive")

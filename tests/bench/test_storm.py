@@ -15,7 +15,7 @@ from infra.local.supervisor.process_guard import Lifetime
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result, Run
 from tests.bench.programs import BEAT, WORKER, celery, environment, server
-from tests.webhook_factories import host
+from tests.factories.callbacks import host
 
 RATE = 100.0
 # Seconds that a worker lives before the next SIGKILL: long enough to come up and take messages.

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.local.redis.server import RedisServer
+from tests.factories.callbacks import SECRET
 from tests.fuzz.test_receiver import Door, Request, genuine, honest
-from tests.webhook_factories import SECRET
 from webhook.contract import mint_token
 from webhook.log import setup as logs
 

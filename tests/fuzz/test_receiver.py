@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from starlette.types import Message
 
-from tests.webhook_factories import FAL_KEY, SECRET, content, jwks, receiver_settings, signed
+from tests.factories.callbacks import FAL_KEY, SECRET, content, jwks, receiver_settings, signed
 from webhook.capacity import Room
 from webhook.contract import mint_token
 from webhook.inbox import Inbox

@@ -1,0 +1,54 @@
+"""Files of jobs, written and read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.factories.input_files import PNG
+from worker.catalogue.catalogue import Catalogue
+from worker.operations import batch
+from worker.operations.batch import Bulk
+from worker.operations.request import Order
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
+from worker.storage import Storage
+
+TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+Read = Callable[..., Bulk]
+
+
+def reader(directory: Path) -> Read:
+    """Writes a file of that name into the directory, beside cat.png, and reads it.
+
+    Of None nothing is written: the file is there.
+    """
+    (directory / "cat.png").write_bytes(PNG)
+    storage = Storage.open(str(directory / "storage"))
+    staging = Staging(storage=lambda: storage, directory=directory, anywhere=True)
+    checks = Checks(catalogue=Catalogue.load(), staging=staging)
+
+    def read(text: str | bytes | None, name: str = "jobs.jsonl", **order: Any) -> Bulk:
+        path = directory / name
+        if text is not None:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return batch.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
+
+    return read
+
+
+def lines(*rows: object) -> str:
+    """JSON Lines."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
+    """One job."""
+    return {"arguments": {"prompt": prompt}, **changes}
+
+
+def ids(found: Bulk) -> list[str]:
+    """The ids of all jobs, which were all good."""
+    assert {} == found.refused
+    return [draft.job.id for draft in found.drafts.values()]

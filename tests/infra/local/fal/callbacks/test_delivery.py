@@ -1,0 +1,264 @@
+"""The callbacks of the simulated fal, and what can be wrong with them."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.fal.callbacks.delivery import GAPS
+from infra.local.fal.queue import RESULT_SECONDS
+from tests.factories.simulated_fal import PATIENCE, Fal, fal_running
+
+
+@pytest.fixture(scope="module")
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fal]:
+    place = tmp_path_factory.getbasetemp() / "callbacks"
+    with fal_running(place, "--first-patience", "0.2", "--patience", "5") as running:
+        yield running
+
+
+def test_a_callback_is_signed_and_rendered_as_by_fal(fal: Fal) -> None:
+    """Body, headers and signature follow the documentation, and the time is the real one."""
+    (callback,) = fal.delivered()
+    body, headers = callback.json, callback.headers
+    assert json.dumps(body, sort_keys=True).encode() == callback.body
+    assert ["error", "gateway_request_id", "payload", "request_id", "status"] == list(body)
+    assert (None, "OK", callback.request_id) == (body["error"], body["status"], body["request_id"])
+    assert ["content_type", "file_name", "file_size", "url"] == list(body["payload"]["video"])
+    assert fal.environment["FALHOOK_FAL_USER_IDS"] == headers["x-fal-webhook-user-id"]
+    assert abs(time.time() - int(headers["x-fal-webhook-timestamp"])) < PATIENCE
+    assert re.fullmatch(r"[0-9a-f]{128}", headers["x-fal-webhook-signature"])
+    assert callback.signed_by(fal.jwks())
+
+
+@pytest.mark.parametrize(
+    ("mishap", "code", "kind"),
+    [
+        ("error-422", 422, "image_load_error"),
+        ("error-422=downstream_service_error", 500, "downstream_service_error"),
+        ("error-policy", 422, "content_policy_violation"),
+    ],
+)
+def test_a_models_error_echoes_the_input(fal: Fal, mishap: str, code: int, kind: str) -> None:
+    """A failed render calls back with fal's fixed text and the model's list of errors."""
+    (callback,) = fal.delivered(mishap)
+    (detail,) = callback.json["payload"]["detail"]
+    assert ("ERROR", f"Invalid status code: {code}", kind) == (
+        callback.json["status"],
+        callback.json["error"],
+        detail["type"],
+    )
+    assert "heron" in json.dumps(detail["input"])
+
+
+def test_bad_input_fails_through_the_callback(fal: Fal) -> None:
+    """A wrong duration is accepted, and told by the callback."""
+    (callback,) = fal.delivered(duration=7)
+    assert ("ERROR", 7) == (
+        callback.json["status"],
+        callback.json["payload"]["detail"][0]["input"],
+    )
+
+
+def test_a_platform_error_is_one_text_with_a_type(fal: Fal) -> None:
+    """`error-platform` gives the platform's shape."""
+    (callback,) = fal.delivered("error-platform=runner_scheduling_failure")
+    assert ("Invalid status code: 503", "runner_scheduling_failure") == (
+        callback.json["error"],
+        callback.json["payload"]["error_type"],
+    )
+
+
+def test_a_null_payload_is_no_failure(fal: Fal) -> None:
+    """`payload-null` says OK without a payload, and the result is there to be read."""
+    (callback,) = fal.delivered("payload-null")
+    body = callback.json
+    assert ("OK", None, True) == (body["status"], body["payload"], bool(body["payload_error"]))
+    result = fal.http.get(f"/fal-ai/kling-video/requests/{callback.request_id}")
+    assert (200, ["video"]) == (result.status_code, list(result.json()))
+
+
+@pytest.mark.parametrize(("mishap", "count"), [("callback-twice", 2), ("callback-many=20", 20)])
+def test_a_callback_can_come_often(fal: Fal, mishap: str, count: int) -> None:
+    """All copies are the same, and each is signed."""
+    callbacks = fal.delivered(mishap, count=count)
+    assert 1 == len({callback.body for callback in callbacks})
+    jwks = fal.jwks()
+    assert all(callback.signed_by(jwks) for callback in callbacks)
+
+
+def test_a_stale_callback_comes_first(fal: Fal) -> None:
+    """`callback-stale` sends an error for an older request to the same address."""
+    stale, right = fal.delivered("callback-stale", count=2)
+    assert ("ERROR", "OK") == (stale.json["status"], right.json["status"])
+    assert stale.request_id != right.request_id
+    assert stale.signed_by(fal.jwks())
+
+
+def test_callbacks_can_contradict_each_other(fal: Fal) -> None:
+    """`conflicting` sends the opposite for the same request, signed as well."""
+    for mishaps, expected in (
+        ("conflicting", ["OK", "ERROR"]),
+        ("conflicting, error-422", ["ERROR", "OK"]),
+    ):
+        pair = fal.delivered(mishaps, count=2)
+        assert expected == [callback.json["status"] for callback in pair]
+        assert 1 == len({callback.request_id for callback in pair})
+
+
+def test_a_wrong_key_is_not_published(fal: Fal) -> None:
+    """`wrong-key` signs with a key that verifies nothing."""
+    (callback,) = fal.delivered("wrong-key")
+    assert not callback.signed_by(fal.jwks())
+
+
+@pytest.mark.parametrize(
+    ("mishap", "age"), [("stale-timestamp", 600), ("stale-timestamp=400", 400)]
+)
+def test_a_stale_timestamp_is_signed_all_the_same(fal: Fal, mishap: str, age: int) -> None:
+    """`stale-timestamp` lies in the past by as much as asked."""
+    (callback,) = fal.delivered(mishap)
+    found = time.time() - int(callback.headers["x-fal-webhook-timestamp"])
+    assert age <= found < age + PATIENCE
+    assert callback.signed_by(fal.jwks())
+
+
+def test_a_foreign_account_is_signed_by_fal(fal: Fal) -> None:
+    """`foreign-account` is a true signature for somebody else."""
+    (callback,) = fal.delivered("foreign-account")
+    assert fal.environment["FALHOOK_FAL_USER_IDS"] != callback.headers["x-fal-webhook-user-id"]
+    assert callback.signed_by(fal.jwks())
+
+
+def test_a_bad_request_id_is_signed_in_the_header(fal: Fal) -> None:
+    """`bad-request-id` has two ids, and a signature over the header's."""
+    (callback,) = fal.delivered("bad-request-id")
+    assert callback.request_id != callback.json["request_id"]
+    assert callback.signed_by(fal.jwks())
+
+
+def test_only_the_first_try_can_be_spoilt(fal: Fal) -> None:
+    """With `times`, a refused callback is tried again and then is as it should be."""
+    box = fal.receiver.mailbox(answers=[401])
+    fal.submit("wrong-key, times=1", box=box)
+    first, second = box.wait(2)
+    assert (False, True) == (first.signed_by(fal.jwks()), second.signed_by(fal.jwks()))
+
+
+def test_a_late_callback_leaves_the_result_to_be_read(fal: Fal) -> None:
+    """`callback-late` waits in fal's time, after the result was stored."""
+    box = fal.receiver.mailbox()
+    request_id = fal.submit("callback-late=60", box=box)
+    fal.wait("render", request_id)
+    result = fal.http.get(f"/fal-ai/kling-video/requests/{request_id}")
+    assert (200, []) == (result.status_code, box.received)
+    assert request_id == box.wait()[0].request_id
+
+
+def test_a_callback_that_never_comes_can_be_released(fal: Fal) -> None:
+    """`callback-never` holds the callback of a finished render until told to let go."""
+    box = fal.receiver.mailbox()
+    request_id = fal.submit("callback-never", box=box)
+    fal.wait("callback_held", request_id)
+    assert 200 == fal.http.get(f"/fal-ai/kling-video/requests/{request_id}").status_code
+    assert [] == box.received
+    fal.http.post(f"/_sim/release/{request_id}")
+    assert request_id == box.wait()[0].request_id
+
+
+def test_a_held_render_has_no_result(fal: Fal) -> None:
+    """`callback-hold` keeps the render going until it is released."""
+    box = fal.receiver.mailbox()
+    request_id = fal.submit("callback-hold", box=box)
+    fal.wait("callback_held", request_id)
+    result = fal.http.get(f"/fal-ai/kling-video/requests/{request_id}")
+    assert (400, True) == (result.status_code, "in progress" in result.json()["detail"])
+    fal.http.post(f"/_sim/release/{request_id}")
+    assert request_id == box.wait()[0].request_id
+
+
+def test_two_callbacks_can_change_places(fal: Fal) -> None:
+    """`out-of-order` comes after the callback of the job submitted next."""
+    box = fal.receiver.mailbox()
+    first = fal.submit("out-of-order", box=box)
+    fal.wait("callback_held", first)
+    second = fal.submit("out-of-order", box=box)
+    assert [second, first] == [callback.request_id for callback in box.wait(2)]
+
+
+def test_tries_go_on_until_one_is_accepted(fal: Fal) -> None:
+    """4xx, 5xx and silence are tried again, each signed anew; a 2xx ends it."""
+    box = fal.receiver.mailbox(answers=[0, 500, 404, 204])
+    request_id = fal.submit(box=box)
+    tries = box.wait(4)
+    fal.wait("callback_accepted", request_id)
+    (job,) = [
+        job for job in fal.http.get("/_sim/requests").json() if job["request_id"] == request_id
+    ]
+    assert [None, 500, 404, 204] == job["answers"]
+    jwks = fal.jwks()
+    assert [True] * 4 == [callback.signed_by(jwks) for callback in tries]
+    counts = fal.counts()["requests"][request_id]
+    assert (4, 3, 1, 2, 1) == tuple(
+        counts[kind]
+        for kind in (
+            "callbacks",
+            "callback_answered",
+            "callback_accepted",
+            "callback_refused",
+            "callback_unanswered",
+        )
+    )
+
+
+def test_a_redirect_ends_the_delivery(fal: Fal) -> None:
+    """A 3xx is not followed and not tried again."""
+    box = fal.receiver.mailbox(answers=[302])
+    request_id = fal.submit(box=box)
+    fal.wait("callback_abandoned", request_id)
+    assert 1 == fal.counts()["requests"][request_id]["callbacks"]
+
+
+def test_tries_grow_apart_and_end_with_the_result(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """31 tries with growing gaps fit into the hour; then the result expires too."""
+    assert list(GAPS) == sorted(GAPS)
+    assert sum(GAPS) < RESULT_SECONDS
+    place = tmp_path_factory.getbasetemp() / "hasty"
+    with fal_running(place, speed=2000) as hasty:
+        box = hasty.receiver.mailbox(answers=[503] * 40)
+        request_id = hasty.submit(box=box)
+        hasty.wait("callback_abandoned", request_id)
+        assert 20 < len(box.received) <= 31
+        silent = hasty.submit("callback-late=3700", box=box)
+        hasty.wait("callback_abandoned", silent)
+        result = hasty.http.get(f"/fal-ai/kling-video/requests/{silent}")
+        assert 404 == result.status_code
+
+
+def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: Fal) -> None:
+    """After a rotation the new key signs; `keep` decides about callbacks signed before."""
+    (before,) = fal.delivered()
+    fal.http.post("/_sim/keys/rotate?keep=1")
+    assert before.signed_by(fal.jwks())
+    fal.http.post("/_sim/keys/rotate")
+    (after,) = fal.delivered()
+    assert (False, True) == (before.signed_by(fal.jwks()), after.signed_by(fal.jwks()))
+
+
+def test_the_keys_can_be_unavailable(fal: Fal) -> None:
+    """The key set answers an error as long as asked."""
+    fal.http.post("/_sim/jwks?status=503")
+    failed = fal.http.get("/.well-known/jwks.json").status_code
+    fal.http.post("/_sim/jwks?status=200")
+    assert (503, 200) == (failed, fal.http.get("/.well-known/jwks.json").status_code)
+
+
+def test_a_callback_can_be_sent_once_more(fal: Fal) -> None:
+    """Redelivery tells the receiver's answer."""
+    box = fal.receiver.mailbox(answers=[200, 418])
+    request_id = fal.submit(box=box)
+    fal.wait("callback_accepted", request_id)
+    assert {"answer": 418} == fal.http.post(f"/_sim/redeliver/{request_id}").json()
+    assert 2 == len(box.received)

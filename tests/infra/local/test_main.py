@@ -1,0 +1,188 @@
+"""`make local` and `make demo` in a shell that holds the settings of a real deployment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from infra.local.redis.external import MARKER
+from tests.factories.processes import ROOT
+from tests.infra.local.test_environment import deployment
+from worker.jobs.job import Job
+from worker.jobs.store import Records
+from worker.settings import Settings
+
+READY = re.compile("The stack runs|Ready after")
+SECRET = "of-the-real-deployment"
+
+
+REAL = (
+    "FAL_KEY",
+    "FAL_KEY_SECRET",
+    "FAL_RUN_HOST",
+    "FAL_QUEUE_RUN_HOST",
+    "FAL_REST_HOST",
+    "FALHOOK_BROKER_URL",
+    "FALHOOK_PUBLIC_URL",
+    "FALHOOK_SECRET",
+    "FALHOOK_FAL_USER_IDS",
+    "FALHOOK_JWKS_URL",
+    "FALHOOK_META_URL",
+    "FALHOOK_HOST",
+    "FALHOOK_STORAGE_URL",
+    "FALHOOK_DOWNLOAD_HOSTS",
+    "CELERY_BROKER_URL",
+)
+
+
+def real_shell(redis_url: str) -> dict[str, str]:
+    """A shell in which a real deployment's .env was sourced."""
+    kept = {name: value for name, value in os.environ.items() if name not in deployment()}
+    real = {name: f"{name.lower()}-{SECRET}" for name in REAL}
+    home = {"HOME": os.environ["HOME"]}
+    return {**kept, **home, **real, "FALHOOK_PROFILE": "web", "REDIS_URL": redis_url}
+
+
+def command(verb: str, directory: Path) -> list[str]:
+    """What make runs."""
+    options = ["--directory", str(directory)] if verb == "up" else []
+    return [sys.executable, "-m", "infra.local", verb, *options]
+
+
+@contextmanager
+def running(
+    verb: str, directory: Path, environ: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the verb, from when it says that its stack is ready; Ctrl-C ends it."""
+    with subprocess.Popen(
+        command(verb, directory), cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert any(READY.search(line) for line in process.stdout)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def refused(
+    verb: str, directory: Path, redis_url: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the verb where it cannot start."""
+    return subprocess.run(
+        command(verb, directory),
+        cwd=ROOT,
+        env={**os.environ, **environ, "REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def environments(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
+    """The environment of each process that it started, by its command."""
+    found = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            found[" ".join(child.cmdline())] = child.environ()
+    return found
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+def test_nothing_of_a_deployment_reaches_a_process(
+    verb: str, tmp_path: Path, redis_url: str
+) -> None:
+    """Neither fal's key nor an address, secret or storage of the shell is in any environment."""
+    with running(verb, tmp_path, real_shell(redis_url)) as process:
+        seen = environments(process)
+    names = ("submit", "callbacks", "media", "publish", "beat", "webhook", "infra.local.fal")
+    assert [] == [name for name in names if not any(name in line for line in seen)]
+    leaks = [
+        (line, name)
+        for line, environ in seen.items()
+        for name, value in environ.items()
+        if SECRET in value
+    ]
+    assert [] == leaks
+    posting = next(environ for line, environ in seen.items() if "-Q submit" in line)
+    host = posting["FAL_QUEUE_RUN_HOST"]
+    assert (True, host, True) == (
+        host.startswith("localhost:"),
+        posting["FAL_RUN_HOST"],
+        posting["FAL_KEY"].startswith("sim-"),
+    )
+
+
+def test_the_shell_says_what_is_made_and_the_file_where(tmp_path: Path, redis_url: str) -> None:
+    """Its profile counts; whoever sources var/local/env in that shell talks to this stack alone."""
+    shell = real_shell(redis_url)
+    with running("up", tmp_path, shell):
+        words = shlex.split((tmp_path / "env").read_text())
+        with redis.Redis.from_url(redis_url) as client:
+            assert 1 == client.exists(MARKER)
+    sourced = dict(word.split("=", 1) for word in words if word != "export")
+    settings = Settings.from_env({**shell, **sourced})
+    assert ("web", redis_url, redis_url, "") == (
+        settings.profile,
+        settings.redis_url,
+        settings.broker_url,
+        settings.meta_url,
+    )
+    assert [] == [name for name, value in sourced.items() if SECRET in value]
+    assert not (tmp_path / "env").exists()
+
+
+def test_a_second_signal_cuts_nothing_short(tmp_path: Path) -> None:
+    """A group that is ended tells make and its child, and make tells the child again."""
+    shell = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    with running("up", tmp_path, shell) as process:
+        assert (tmp_path / "env").exists()
+        while process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.001)
+    assert (130, False) == (process.returncode, (tmp_path / "env").exists())
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+def test_a_deployments_jobs_are_left_alone(
+    verb: str, tmp_path: Path, redis_url: str, records: Records
+) -> None:
+    """Where REDIS_URL holds a job, one sentence says so, with exit code 2, and the job waits on."""
+    job = Job(id="paid-1", endpoint="fal-ai/any", arguments={})
+    records.add(job, due=1.0, event={"name": "created"})
+    done = refused(verb, tmp_path, redis_url, **real_shell(redis_url))
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
+    assert "1 job of falhook" in done.stderr
+    keys = set(records.redis.scan_iter())
+    left = {"falhook:job:paid-1", "falhook:job:paid-1:events", "falhook:events", "falhook:jobs"}
+    assert left | {"falhook:jobs:QUEUED", "falhook:timers"} == keys
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+def test_a_terminal_that_lacks_a_character_ends_nothing(verb: str, tmp_path: Path) -> None:
+    """Under an encoding without the characters of our sentences these are still told."""
+    nowhere = "redis://127.0.0.1:1/0"
+    done = refused(verb, tmp_path, nowhere, PYTHONIOENCODING="ascii")
+    assert (2, "REDIS_URL") == (done.returncode, done.stderr.split()[0])
+
+
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path, redis_url: str) -> None:
+    """`make local` says in a sentence which directory it cannot have, and why."""
+    taken = tmp_path / "a-file"
+    taken.touch()
+    done = refused("up", taken / "local", redis_url)
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
+    assert f"{taken / 'local'} cannot be used: Not a directory." in done.stderr

@@ -1,0 +1,118 @@
+"""The receiver as a process: what it says of itself at its start, and when it cannot begin."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.local.supervisor.process_guard import Lifetime
+from tests.bench.programs import environment, free_port, server
+from tests.factories.callbacks import Host, host
+from webhook.server.sockets import NotListening, listen
+
+Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
+
+
+@pytest.fixture
+def key_host() -> Iterator[Host]:
+    """fal's key host."""
+    with host() as served:
+        yield served
+
+
+@pytest.fixture
+def start(redis_url: str, key_host: Host, tmp_path: Path) -> Iterator[Started]:
+    """Starts `python -m webhook`: a client of it, and what reads its log."""
+    lifetime, log = Lifetime(), tmp_path / "receiver.log"
+
+    with ExitStack() as running:
+
+        def start(**changes: str) -> tuple[httpx.Client, Callable[[], list[dict[str, object]]]]:
+            environ = environment(redis_url, key_host.url, tmp_path) | changes
+            port = running.enter_context(server(lifetime, ["webhook"], environ, log))
+            url = f"http://127.0.0.1:{port}"
+            client = running.enter_context(httpx.Client(base_url=url, timeout=20))
+            return client, lambda: [json.loads(line) for line in log.read_text().splitlines()]
+
+        yield start
+    lifetime.close()
+
+
+def refused(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A receiver that does not come up."""
+    command = [sys.executable, "-m", "webhook"]
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def environ(redis_url: str, key_host: Host, tmp_path: Path) -> dict[str, str]:
+    """What a receiver is started with, its port free."""
+    return {**environment(redis_url, key_host.url, tmp_path), "PORT": str(free_port())}
+
+
+def test_a_taken_port(environ: dict[str, str]) -> None:
+    """One sentence with the setting and the cure, exit code 2; it never said that it started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = refused({**environ, "PORT": str(port)})
+    [sentence] = done.stderr.splitlines()
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"PORT {port}" in sentence
+    assert "end the program that does, or set another PORT" in sentence
+
+
+@pytest.mark.parametrize("wrong", ["host.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine(environ: dict[str, str], wrong: str) -> None:
+    """A name that does not resolve, an address of somebody else."""
+    done = refused({**environ, "FALHOOK_HOST": wrong})
+    [sentence] = done.stderr.splitlines()
+    assert (2, True) == (done.returncode, f"FALHOOK_HOST '{wrong}'" in sentence)
+    assert "0.0.0.0 for all" in sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may listen anywhere")
+def test_a_port_of_the_system() -> None:
+    """The cure is another one than for a port that is taken."""
+    with pytest.raises(NotListening, match=r"PORT 1 .*above 1023"):
+        listen("127.0.0.1", 1)
+
+
+def test_every_address_of_a_name_is_listened_on() -> None:
+    """`localhost` may be two, as uvicorn by itself would take it."""
+    port = free_port()
+    found = {info[4][0] for info in socket.getaddrinfo("localhost", port)}
+    listeners = listen("localhost", port)
+    try:
+        assert found == {listener.getsockname()[0] for listener in listeners}
+        assert {port} == {listener.getsockname()[1] for listener in listeners}
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def test_a_receiver_without_redis_says_so(start: Started) -> None:
+    """Before the first callback finds out."""
+    client, logged = start(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert 503 == client.get("/readyz").status_code
+    assert ["redis.unreachable"] == [
+        line["event"] for line in logged() if str(line["event"]).startswith("redis.")
+    ]
+
+
+def test_keys_that_cannot_be_had_name_their_host(start: Started) -> None:
+    """Which of several hosts is away is the first thing to know."""
+    port = free_port()
+    client, logged = start(FALHOOK_JWKS_URL=f"http://127.0.0.1:{port}/keys?token=hunter2")
+    client.get("/readyz")
+    hosts = {line.get("host") for line in logged() if line["event"] == "keys.refresh_failed"}
+    assert {f"127.0.0.1:{port}"} == hosts
+    assert "hunter2" not in json.dumps(logged())

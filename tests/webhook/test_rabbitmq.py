@@ -1,0 +1,82 @@
+"""RabbitMQ as Celery's broker, Redis for the inbox: skipped where RabbitMQ is not installed."""
+
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.local.supervisor.process_guard import Lifetime
+from tests.bench.jobs import Ledger
+from tests.bench.load import Plan
+from tests.bench.programs import WORKER, celery, environment
+from tests.factories.callbacks import Host, host, receiver_settings, serving, signed
+from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
+from webhook.app import create_app
+from webhook.contract import Queue, Task
+from webhook.publisher import Waker, publisher
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a RabbitMQ of its own."""
+    if not PROGRAM.exists():
+        pytest.skip(MISSING)
+    with rabbitmq_server(tmp_path_factory.mktemp("rabbitmq")) as url:
+        yield url
+
+
+@pytest.fixture
+def key_host() -> Iterator[Host]:
+    """fal's key host."""
+    with host() as served:
+        yield served
+
+
+def test_a_wake_is_the_same_message(rabbitmq: str) -> None:
+    """In the same queue, which the worker declares as the publisher does."""
+    sent: queue.Queue[bool] = queue.Queue()
+    app = publisher(rabbitmq)
+    waker = Waker(app, count=sent.put)
+    waker.start()
+    waker(["job-1", "job-2"])
+    assert sent.get(timeout=10)
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue(Queue.CALLBACKS).get(timeout=10)
+        message.ack()
+    waker.stop()
+    assert Task.INGEST == message.headers["task"]
+    assert [["job-1", "job-2"]] == message.payload[0]
+
+
+def post(client: httpx.Client, plan: Plan) -> None:
+    """The callbacks of a plan, each accepted."""
+    for number in range(plan.count):
+        assert 200 == signed(f"{plan.prefix}-{number}").post(client).status_code
+
+
+def test_a_real_worker_ingests_what_it_wakes_for(
+    rabbitmq: str, redis_url: str, key_host: Host, tmp_path: Path
+) -> None:
+    """Every callback comes to its record, by wakes alone: no sweep runs here."""
+    settings = receiver_settings(redis_url, key_host.url, FALHOOK_BROKER_URL=rabbitmq)
+    environ = environment(redis_url, key_host.url, tmp_path)
+    ledger, plan = Ledger(redis_url), Plan(port=0, prefix="job", count=COUNT)
+    ledger.add(plan)
+    lifetime, log = Lifetime(), tmp_path / "worker.log"
+    with (
+        serving(create_app(settings)) as client,
+        celery(lifetime, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),
+    ):
+        ready = client.get("/readyz").json()
+        post(client, plan)
+        ledger.accepted = COUNT
+        ledger.ingest()
+    lifetime.close()
+    ledger.close()
+    assert {"redis": "ok", "broker": "ok", "keys": "ok"} == ready, json.dumps(ready)
+    assert COUNT == ledger.ingested

@@ -1,0 +1,191 @@
+"""The receiver under load and in its log: what it takes on and what it keeps to itself."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+from starlette.types import Message, Scope
+
+from infra.local.supervisor.process_guard import Lifetime
+from tests.bench.load import PROMPT, Plan, Run
+from tests.bench.programs import environment, server
+from tests.factories.callbacks import (
+    FAL_KEY,
+    SECRET,
+    Delivery,
+    Host,
+    host,
+    jwks,
+    receiver_settings,
+    signed,
+)
+from tests.webhook.test_app import REFUSED
+from webhook.capacity import Room
+from webhook.contract import INBOX
+from webhook.inbox import Inbox
+from webhook.log import EVENTS
+from webhook.metrics import Metrics
+from webhook.receiver import Receiver
+from webhook.verification.jwks import Keys
+
+pytestmark = pytest.mark.anyio
+SECRET_PART = re.compile(r"\.([A-Za-z0-9_-]{43})")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The receiver runs on asyncio."""
+    return "asyncio"
+
+
+class _Unreachable(Inbox):
+    """An inbox that no callback may come to."""
+
+    def __init__(self) -> None:
+        """Stand on nothing."""
+
+    async def put(self, job_id: str, callback: object) -> None:
+        raise AssertionError(f"{job_id} came to the inbox")
+
+
+async def answer(delivery: Delivery, room: Room) -> tuple[int, dict[bytes, bytes], object]:
+    """What a receiver with this room answers."""
+
+    async def document() -> bytes:
+        return jwks(FAL_KEY)
+
+    keys = Keys(document)
+    receiver = Receiver(
+        settings=receiver_settings("redis://127.0.0.1:1/0", "https://rest.fal.ai/jwks.json"),
+        keys=keys,
+        inbox=_Unreachable(),
+        metrics=Metrics(keys, room),
+        room=room,
+        sources=None,
+        clock=time.time,
+    )
+    _, _, _, job_id, token = delivery.path.split("/")
+    headers = [(name.lower().encode(), value.encode()) for name, value in delivery.headers.items()]
+    scope: Scope = {
+        "type": "http",
+        "path_params": {"job_id": job_id, "token": token},
+        "headers": headers,
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": delivery.body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await receiver(scope, receive, send)
+    start, body = sent
+    return start["status"], dict(start["headers"]), json.loads(body["body"])
+
+
+@pytest.mark.parametrize("room", [Room(max_requests=0), Room(max_bytes=100)], ids=str)
+async def test_a_full_room_is_told_to_fal(room: Room) -> None:
+    """No place, or no memory for the body: 503 with Retry-After, and nothing stays behind."""
+    status, headers, body = await answer(signed(), room)
+    assert (503, b"5", {"outcome": "overloaded"}) == (status, headers[b"retry-after"], body)
+    assert (0, 0) == (room.requests, room.held)
+
+
+@pytest.fixture
+def key_host() -> Iterator[Host]:
+    """fal's key host."""
+    with host() as served:
+        yield served
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where the receiver's whole output goes."""
+    return tmp_path / "receiver.log"
+
+
+@pytest.fixture
+def client(redis_url: str, key_host: Host, log: Path) -> Iterator[httpx.Client]:
+    """`python -m webhook`, a process of its own."""
+    lifetime = Lifetime()
+    environ = environment(redis_url, key_host.url, log.parent)
+    with (
+        server(lifetime, ["webhook"], environ, log) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+    ):
+        yield client
+    lifetime.close()
+
+
+def test_nothing_secret_is_ever_written_out(client: httpx.Client, log: Path) -> None:
+    """Every outcome, and requests that are none: no token, signature, secret, prompt or body."""
+    deliveries = [make() for _, make in REFUSED.values()]
+    prompted = json.dumps({"request_id": "r-9", "status": "OK", "payload": {"prompt": PROMPT}})
+    deliveries += [signed(request_id="r-9", body=prompted.encode()), signed("job-2", user_id="who")]
+    for delivery in deliveries:
+        delivery.post(client)
+        client.get(delivery.path)
+        client.post("/nowhere" + delivery.path)
+    written = log.read_text()
+    assert len(deliveries) <= written.count('"callback.received"')
+    hidden = [SECRET, PROMPT, "v3b.fal.media", "bench:bench"]
+    hidden += [found[1] for d in deliveries if (found := SECRET_PART.search(d.path))]
+    hidden += [d.headers.get("X-Fal-Webhook-Signature", SECRET) for d in deliveries]
+    assert [] == [secret for secret in hidden if secret in written]
+
+
+def test_each_callback_is_one_line(client: httpx.Client, log: Path) -> None:
+    """One JSON object each, an event of the manifest or a library's; ours names the job."""
+    for number in range(20):
+        signed(f"job-{number}").post(client)
+    client.get("/healthz")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [] == [line for line in lines if "logger" not in line and line["event"] not in EVENTS]
+    received = [line for line in lines if line["event"] == "callback.received"]
+    expected = [("accepted", f"job-{number}") for number in range(20)]
+    assert expected == [(line["outcome"], line["job"]) for line in received]
+
+
+def test_an_account_that_is_not_ours_is_named(client: httpx.Client, log: Path) -> None:
+    """So that an operator learns what to put into FALHOOK_FAL_USER_IDS; strangers cannot write."""
+    signed("job-1", user_id="team-77").post(client)
+    signed("job-1", user_id="stranger", secret="another-secret-0000").post(client)
+    client.get("/healthz")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    named = [line for line in lines if line["event"] == "callback.foreign_account"]
+    assert [("job-1", "team-77")] == [(line["job"], line["account"]) for line in named]
+
+
+def memory(client: httpx.Client) -> float:
+    """The process's resident memory, in MB."""
+    name = "process_resident_memory_bytes "
+    [line] = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return float(line.split()[1]) / 2**20
+
+
+def burst(client: httpx.Client, prefix: str, count: int) -> int:
+    """How many of `count` callbacks were accepted that came as fast as they could."""
+    plan = Plan(port=client.base_url.port or 80, prefix=prefix, count=count)
+    return asyncio.run(Run(plan).result()).accepted
+
+
+@pytest.mark.parametrize(
+    "count", [2_000, pytest.param(100_000, marks=[pytest.mark.bench, pytest.mark.timeout(600)])]
+)
+def test_memory_stays_flat_under_a_burst(client: httpx.Client, redis_url: str, count: int) -> None:
+    """All are accepted and written down; the process is hardly larger than after the first few."""
+    assert 1_000 == burst(client, "warm", 1_000)
+    before = memory(client)
+    step = 10_000
+    sizes = [min(step, count - at) for at in range(0, count, step)]
+    assert sizes == [burst(client, f"b{n}", size) for n, size in enumerate(sizes)]
+    assert memory(client) - before < 16
+    with Redis.from_url(redis_url) as redis:
+        assert 1_000 + count == redis.zcard(INBOX)

@@ -1,0 +1,142 @@
+"""Unions and parts of a schema are checked, or named among what is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories.openapi import ENDPOINT, of, read, taking
+from tests.worker.catalogue.openapi.test_inheritance import PACKAGED, described, model_of
+from worker.catalogue.errors import InvalidArguments
+from worker.catalogue.inputs import Kind
+from worker.catalogue.openapi import description
+from worker.catalogue.openapi.inheritance import inherit
+
+_REF = "#/components/schemas/{}"
+TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
+ON, OFF = {"const": "on"}, {"const": "off", "title": "Off"}
+OBJECT = {"type": "object", "properties": {"a": TEXT, "b": TEXT}}
+EITHER = [{"required": ["a"]}, {"required": ["b"]}]
+
+
+@pytest.mark.parametrize(
+    ("schema", "unchecked"),
+    [
+        ({"type": "string", "anyOf": [{"maxLength": 3}, {"pattern": "^a"}]}, ["anyOf"]),
+        ({"type": "string", "oneOf": [{"format": "date"}, {"format": "time"}]}, ["oneOf"]),
+        ({"type": "string", "maxLength": 9, "allOf": [{"maxLength": 3}]}, ["allOf"]),
+        (OBJECT | {"oneOf": EITHER}, ["oneOf"]),
+        (OBJECT | {"anyOf": EITHER, "dependentSchemas": {}}, ["anyOf", "dependentSchemas"]),
+        ({"type": "array", "items": TEXT | {"anyOf": [ON, {"maxLength": 1}]}}, ["anyOf"]),
+        ({"type": "array", "items": TEXT, "oneOf": [{"maxItems": 1}, {"minItems": 3}]}, ["oneOf"]),
+        ({"type": "string", "patternProperties": {}}, ["patternProperties"]),
+    ],
+)
+def test_unions_beside_a_type_are_named(tmp_path: Path, schema: Any, unchecked: list[str]) -> None:
+    """What restricts the value further and is not checked is not dropped in silence."""
+    assert unchecked == list(of(tmp_path, **schema).inputs[0].unchecked)
+
+
+@pytest.mark.parametrize(
+    ("schema", "choices", "kind"),
+    [
+        ({"oneOf": [ON, OFF]}, ("on", "off"), Kind.STRING),
+        ({"anyOf": [ON, OFF, {"type": "null"}]}, ("on", "off"), Kind.STRING),
+        ({"type": "string", "anyOf": [ON, {"enum": ["dim"], "type": "string"}]}, ("on", "dim"),
+         Kind.STRING),
+        ({"oneOf": [{"const": 2}, {"const": 4}]}, (2, 4), Kind.INTEGER),
+        ({"oneOf": [{"const": 0.5}, {"const": 1}]}, (0.5, 1), Kind.NUMBER),
+        ({"type": ["integer", "null"], "enum": [1, None]}, (1,), Kind.INTEGER),
+        ({"enum": ["a", "b"]}, ("a", "b"), Kind.STRING),
+        ({"oneOf": [ON, {"const": 1}]}, (), Kind.ANY),
+        ({"oneOf": [ON, TEXT]}, (), Kind.ANY),
+    ],
+)  # fmt: skip
+def test_a_union_of_constants_is_a_choice(
+    tmp_path: Path, schema: Any, choices: tuple[Any, ...], kind: Kind
+) -> None:
+    """Whatever it is written with; constants of two types stay unchecked, and are told as such."""
+    item = of(tmp_path, **schema).inputs[0]
+    assert (kind, choices, ()) == (item.kind, item.choices, item.unchecked)
+
+
+def test_the_parts_of_a_schema_are_joined(tmp_path: Path) -> None:
+    """A component with members of its own beside, or several components, are one type."""
+    frame = {"$ref": "#/components/schemas/Frame"}
+    named = {"type": "object", "required": ["name"], "properties": {"name": TEXT}}
+    model = of(tmp_path, allOf=[frame, named, {"properties": {"loud": FLAG}}])
+    members = {member.name: member.required for member in model.inputs[0].nested}
+    assert {"image_url": True, "inner": False, "extra": False, "name": True, "loud": False} == (
+        members
+    )
+
+
+@pytest.mark.parametrize("parts", [["Wide", "Named"], ["Named", "Wide"]])
+def test_components_that_are_joined_of_parts_are_joined(tmp_path: Path, parts: list[str]) -> None:
+    """The parts of one do not stand in for those of another."""
+    document = taking({"given": {"allOf": [{"$ref": _REF.format(name)} for name in parts]}})
+    document["components"]["schemas"] |= {
+        "Wide": {"allOf": [{"$ref": _REF.format("Size")}, {"properties": {"depth": FLAG}}]},
+        "Named": {"allOf": [{"type": "object", "properties": {"name": TEXT}}]},
+    }
+    (item,) = read(tmp_path, document).inputs
+    assert {"width", "height", "depth", "name"} == {member.name for member in item.nested}
+
+
+def test_a_place_that_contradicts_its_component_is_told(tmp_path: Path) -> None:
+    """Its own bound holds there; that the component's does not is named."""
+    document = taking({"given": {"$ref": _REF.format("Code"), "maxLength": 3}})
+    document["components"]["schemas"]["Code"] = {"type": "string", "maxLength": 2}
+    (item,) = read(tmp_path, document).inputs
+    assert (Kind.STRING, 3, ("allOf",)) == (item.kind, item.max_length, item.unchecked)
+
+
+def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:
+    """As fal's description puts it: oneOf over the names that are required."""
+    model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, oneOf=EITHER))
+    assert (["exactly one of a, b"], ()) == ([one.sentence for one in model.rules], model.unchecked)
+    assert {"a": "x"} == model.check({"a": "x"})
+    for given in ({}, {"a": "x", "b": "y"}):
+        with pytest.raises(InvalidArguments, match="a or b"):
+            model.check(given)
+
+
+@pytest.mark.parametrize(
+    ("together", "unchecked"),
+    [
+        ({"anyOf": EITHER}, ["anyOf"]),
+        ({"oneOf": [*EITHER, {"required": ["a", "b"]}]}, ["oneOf"]),
+        ({"oneOf": [*EITHER, {"required": ["nowhere"]}]}, ["oneOf"]),
+        ({"oneOf": EITHER, "required": ["a"]}, ["oneOf"]),
+        ({"oneOf": [*EITHER, {"required": ["c"], "properties": {}}]}, ["oneOf"]),
+        ({"oneOf": EITHER, "minProperties": 2, "not": {}}, ["not", "minProperties"]),
+        ({"dependentRequired": {"a": ["b"]}}, ["dependentRequired"]),
+    ],
+)
+def test_what_holds_for_all_inputs_and_is_not_checked_is_named(
+    tmp_path: Path, together: Any, unchecked: list[str]
+) -> None:
+    """On the endpoint, since it is of no single input."""
+    model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, **together))
+    assert unchecked == list(model.unchecked)
+    assert set() == {rule.sentence for rule in model.rules} - {"exactly one of a, b"}
+
+
+@pytest.mark.parametrize("names", [["prompt", "multi_prompt"], ["multi_prompt", "prompt"]])
+def test_a_rule_that_the_package_has_as_well_stands_once(names: list[str]) -> None:
+    """In whichever order the description names the inputs."""
+    path = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+    shots = {"type": "array", "items": TEXT}
+    one_of = [{"required": [name]} for name in names]
+    entry = described(path, {"prompt": TEXT, "multi_prompt": shots}, oneOf=one_of)
+    model = model_of(inherit(entry, path, PACKAGED, None))
+    assert [f"exactly one of {', '.join(names)}"] == [rule.sentence for rule in model.rules]
+
+
+def test_a_circle_of_references_is_no_endless_reading() -> None:
+    """Nor are parts that hold themselves: such an input takes any JSON."""
+    document = taking({"a": {"$ref": "#/components/schemas/Loop"}})
+    loop = {"allOf": [{"$ref": "#/components/schemas/Loop"}] * 2}
+    document["components"]["schemas"]["Loop"] = loop
+    entry = description.entry(ENDPOINT, document, source="a test")
+    assert "any" == entry["fields"][f"{ENDPOINT}:a"]["type"]

@@ -1,0 +1,176 @@
+"""Estimates follow the length and the soundtrack, and say how far to trust them."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.factories.catalogue import CATALOGUE, CHECKED, KLING, kling
+from worker.catalogue.endpoint import Model
+
+IMAGE = "https://example.com/cat.png"
+VOICED = [{"frontal_image_url": IMAGE, "voice_id": "voice_1"}]
+SHOTS = [{"prompt": "a cat"}, {"prompt": "a dog", "duration": "4"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "usd"),
+    [
+        ("v2/master/image-to-video", {}, "1.40"),
+        ("v2/master/text-to-video", {"duration": "5"}, "1.40"),
+        ("v2.1/master/image-to-video", {"duration": 10}, "2.80"),
+        ("v2.1/pro/image-to-video", {"duration": "10"}, "0.98"),
+        ("v2.1/standard/image-to-video", {"duration": "5"}, "0.28"),
+        ("v2.5-turbo/pro/text-to-video", {"duration": "10"}, "0.70"),
+        ("v1.6/pro/text-to-video", {"duration": "5"}, "0.475"),
+        ("v2.6/pro/image-to-video", {}, "0.70"),
+        ("v2.6/pro/image-to-video", {"generate_audio": False}, "0.35"),
+        ("v2.6/pro/image-to-video", {"voice_ids": ["v"]}, "0.84"),
+        ("v2.6/pro/image-to-video", {"voice_ids": []}, "0.70"),
+        ("v2.6/pro/image-to-video", {"voice_ids": ["v"], "generate_audio": False}, "0.35"),
+        ("v3/pro/image-to-video", {"elements": VOICED, "duration": "10"}, "1.96"),
+        ("v3/standard/text-to-video", {"generate_audio": False, "duration": "3"}, "0.252"),
+        ("v3/4k/text-to-video", {"generate_audio": False}, "2.10"),
+        ("o3/pro/text-to-video", {}, "0.70"),
+        ("o3/pro/text-to-video", {"generate_audio": False}, "0.56"),
+        ("v3/turbo/pro/text-to-video", {"multi_prompt": SHOTS}, "1.26"),
+        ("v3/turbo/pro/text-to-video", {"multi_prompt": SHOTS, "duration": "15"}, "2.10"),
+    ],
+)
+def test_the_estimate_follows_length_and_soundtrack(path: str, arguments: Any, usd: str) -> None:
+    """Dollars to the cent or as exact as the rate, from the arguments and the model's defaults."""
+    estimate = kling(path).estimate(arguments)
+    assert estimate is not None
+    assert Decimal(usd) == estimate.usd
+    assert usd == str(estimate.usd)
+
+
+def test_the_sentence_holds_the_reckoning_and_where_it_is_from() -> None:
+    """Figure, length, rate, confidence and source in one sentence."""
+    estimate = kling("v2.1/master/image-to-video").estimate({"duration": "10"})
+    assert estimate is not None
+    expected = (
+        "about $2.80 for 10 s ($1.40 for the first 5 s, then $0.28/s; confidence high, from "
+        "https://fal.ai/models/fal-ai/kling-video/v2.1/master/image-to-video/llms.txt)"
+    )
+    assert expected == estimate.sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "price"),
+    [
+        ("o1/image-to-video", "price not known"),
+        ("lipsync/audio-to-video", "$0.014/s of input (rounded up to steps of 5 s)"),
+        ("ai-avatar/v2/pro", "$0.115/s"),
+        ("v3/pro/motion-control", "$0.168/s (earlier $0.126)"),
+        ("v1/pro/text-to-video", "price not known"),
+    ],
+)
+def test_what_cannot_be_known_is_not_guessed(path: str, price: str) -> None:
+    """No price, or a length that the input media decide: no estimate, and the rate as known."""
+    model = kling(path)
+    assert model.estimate({}) is None
+    assert price == model.price_sentence
+
+
+def test_rates_are_shown_with_their_variants() -> None:
+    """The table's column tells the rates with and without sound apart."""
+    with_sound = "$0.14/s, $0.07 silent, $0.168 with voices"
+    assert with_sound == kling("v2.6/pro/image-to-video").price_sentence
+    assert "$1.40 for 5 s, then $0.28/s" == kling("v2/master/text-to-video").price_sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "price"),
+    [
+        ("v2.6/pro/text-to-video", "$0.14/s, $0.07 silent"),
+        ("v3/pro/text-to-video", "$0.168/s, $0.112 silent"),
+        ("v3/pro/image-to-video", "$0.168/s, $0.112 silent, $0.196 with voices"),
+    ],
+)
+def test_a_variant_is_shown_where_an_input_asks_for_it(path: str, price: str) -> None:
+    """The same tier has voices for pictures and none for text."""
+    assert price == kling(path).price_sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("v2/master/text-to-video", "kling-video/v2/master/text-to-video/llms.txt"),
+        ("v2/master/image-to-video", "Kling Video V2 Master"),
+        ("v2.1/master/image-to-video", "kling-video/v2.1/master/image-to-video/llms.txt"),
+    ],
+)
+def test_a_price_names_the_page_that_states_it(path: str, page: str) -> None:
+    """Nobody is sent to the page of another endpoint."""
+    price = kling(path).price
+    assert price is not None
+    assert page in price.source
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "told"),
+    [
+        (f"{KLING}/v2.1/pro/image-to-video", {"duration": 10}, "It should cost about $0.98 for 10"),
+        (f"{KLING}/lipsync/audio-to-video", {}, "Its cost depends on its input: $0.014/s of input"),
+        (f"{KLING}/o1/image-to-video", {}, "Its price is not known."),
+        (
+            "kling/v4/text-to-video",
+            {"duration": "5"},
+            "Its inputs are not known, so its cost is not either: $0.235/s ($0.157 at 720p).",
+        ),
+    ],
+)
+def test_the_cost_of_a_job_in_a_sentence(endpoint: str, arguments: Any, told: str) -> None:
+    """The figure, or why there is none: nothing is blamed on inputs that nobody knows."""
+    assert told in CATALOGUE.find(endpoint).cost_sentence(arguments)
+
+
+def test_kling_4_with_a_reference_video_has_a_rate_of_its_own() -> None:
+    """By the second of input and output."""
+    told = CATALOGUE.find("kling/v4/reference-to-video").price_sentence
+    assert "with a reference video $0.141/s of input and output, $0.094 at 720p" in told
+
+
+def test_kling_4_has_a_price_but_no_estimate() -> None:
+    """An endpoint without a schema states no length."""
+    model = CATALOGUE.find("kling/v4/text-to-video")
+    assert "$0.235/s ($0.157 at 720p)" == model.price_sentence
+    assert model.estimate({"duration": "5"}) is None
+
+
+@pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.endpoint)
+@pytest.mark.parametrize(
+    "unchecked", [{"duration": object()}, {"duration": "x"}, {"multi_prompt": [1]}, {"elements": 1}]
+)
+def test_arguments_nobody_checked_do_not_break_the_estimate(model: Model, unchecked: Any) -> None:
+    """The estimate is None or a price above nothing, whatever stands in the arguments."""
+    estimate = model.estimate(unchecked)
+    assert estimate is None or estimate.usd > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "seconds"),
+    [
+        ("v2/master/text-to-video", {}, 5),
+        ("v2/master/text-to-video", {"duration": "10"}, 10),
+        ("v3/pro/text-to-video", {"multi_prompt": SHOTS}, 9),
+        ("v2/master/text-to-video", {"duration": 86400}, 86400),
+        ("v2/master/text-to-video", {"duration": 86401}, None),
+        ("v2/master/text-to-video", {"duration": 10**30}, None),
+        ("v2/master/text-to-video", {"duration": 1e30}, None),
+        ("v2/master/text-to-video", {"duration": float("inf")}, None),
+        ("v2/master/text-to-video", {"duration": 0}, None),
+        ("v2/master/text-to-video", {"duration": -50}, None),
+        ("v2/master/text-to-video", {"duration": "-50"}, None),
+        ("v3/pro/text-to-video", {"multi_prompt": [{"duration": 1}] * 86_401}, None),
+        ("v3/pro/text-to-video", {"multi_prompt": [*SHOTS, {"duration": -5}]}, None),
+        ("v3/pro/text-to-video", {"multi_prompt": []}, None),
+        ("v3/pro/text-to-video", {"multi_prompt": SHOTS, "duration": 10**30}, None),
+        ("o3/pro/video-to-video/reference", {}, None),
+        ("lipsync/audio-to-video", {}, None),
+    ],
+)
+def test_output_seconds(path: str, arguments: Any, seconds: int | None) -> None:
+    """The clip's length where the arguments or the model's default decide it."""
+    assert seconds == kling(path).output_seconds(arguments)

@@ -1,0 +1,153 @@
+"""`falhook check` signs a picture: what would fail every paid job fails here, with its setting."""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.factories.timestamp_authority import Authority, serving
+from tests.media_factories import script
+from worker.cli.check.command import check
+from worker.cli.check.local import PROBES
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
+)
+CERT, SECRET, COMMAND, ANCHORS, TSA = (
+    f"FALHOOK_C2PA_{name}" for name in ("CERT", "KEY", "COMMAND", "ANCHORS", "TSA")
+)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A development chain: certificates, key and root."""
+    return make_chain(tmp_path_factory.mktemp("chain") / "made")
+
+
+@pytest.fixture
+def tried(
+    chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[bool, str]]:
+    """What `check` tells of signing, with good settings but for these."""
+    monkeypatch.setattr("worker.cli.check.command.PROBES", {"provenance": PROBES["provenance"]})
+    good = {
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "FAL_KEY": "id:key",
+        "FALHOOK_FAL_USER_IDS": "user",
+        "FALHOOK_PUBLIC_URL": "https://receiver.test",
+        "FALHOOK_SECRET": "s" * 32,
+        CERT: str(chain[CHAIN]),
+        SECRET: str(chain[KEY]),
+        ANCHORS: str(chain[ROOT]),
+    }
+
+    def run(**changes: str | Path) -> tuple[bool, str]:
+        environ = good | {name: str(value) for name, value in changes.items()}
+        done = CliRunner().invoke(check, ["--json"], env=environ)
+        told = json.loads(done.stdout)["provenance"]
+        assert (0 if told["ok"] else 1) == done.exit_code
+        assert "Error: " not in told["detail"]
+        return told["ok"], told["detail"]
+
+    return run
+
+
+def test_good_settings(tried: Callable[..., tuple[bool, str]]) -> None:
+    """It tells who signs, until when, and how that validates."""
+    ok, detail = tried()
+    assert ok
+    assert "falhook development signer" in detail
+    assert f"until {datetime.now(UTC).year + 1}" in detail
+    assert "is Trusted" in detail
+
+
+def test_no_certificate(tried: Callable[..., tuple[bool, str]]) -> None:
+    """Signing is optional."""
+    assert (True, "files are not signed") == tried(**{CERT: "", SECRET: ""})
+
+
+def _with_command(body: str) -> Callable[[Path], dict[str, str | Path]]:
+    return lambda scratch: {SECRET: "", COMMAND: script(scratch / "sign", body)}
+
+
+def _leaf_alone(scratch: Path) -> dict[str, str | Path]:
+    made = make_chain(scratch / "other")
+    end = "-----END CERTIFICATE-----\n"
+    made[CHAIN].write_text(made[CHAIN].read_text().partition(end)[0] + end)
+    return {CERT: made[CHAIN], SECRET: made[KEY], ANCHORS: made[ROOT]}
+
+
+def _expired(scratch: Path) -> dict[str, str | Path]:
+    made = make_chain(scratch / "old", now=datetime(2024, 1, 1, tzinfo=UTC))
+    return {CERT: made[CHAIN], SECRET: made[KEY], ANCHORS: made[ROOT]}
+
+
+def _for_web_sites(scratch: Path) -> dict[str, str | Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.provenance.development_certificate._PURPOSES", ("1.3.6.1.5.5.7.3.1",))
+        made = make_chain(scratch / "web")
+    return {CERT: made[CHAIN], SECRET: made[KEY], ANCHORS: made[ROOT]}
+
+
+BAD: dict[str, tuple[Callable[[Path], dict[str, str | Path]], str]] = {
+    "expired": (_expired, "FALHOOK_C2PA_CERT holds a certificate that ended on 2024-12-30"),
+    "for web sites": (_for_web_sites, "the certificate is invalid; see FALHOOK_C2PA_CERT"),
+    "no intermediate": (_leaf_alone, "every certificate between the two in FALHOOK_C2PA_CERT"),
+    "no PEM": (lambda _: {ANCHORS: __file__}, "FALHOOK_C2PA_ANCHORS names a file without PEM"),
+    "another root": (
+        lambda scratch: {ANCHORS: make_chain(scratch / "other")[ROOT]},
+        "leads to none of FALHOOK_C2PA_ANCHORS; name its root there",
+    ),
+    "command fails": (_with_command("exit 1"), "FALHOOK_C2PA_COMMAND ended with exit code 1"),
+    "no signature": (_with_command("echo hello"), "FALHOOK_C2PA_COMMAND gave no signature"),
+    "no command": (
+        lambda _: {SECRET: "", COMMAND: "/no/such"},
+        "FALHOOK_C2PA_COMMAND names no program that can be started: /no/such",
+    ),
+    "unbalanced": (
+        lambda _: {SECRET: "", COMMAND: "kms 'x"},
+        "FALHOOK_C2PA_COMMAND cannot be split into words: No closing quotation",
+    ),
+    "another key": (
+        lambda scratch: {SECRET: make_chain(scratch / "other")[KEY]},
+        "FALHOOK_C2PA_KEY is not the key of FALHOOK_C2PA_CERT",
+    ),
+    "no authority": (
+        lambda _: {TSA: "http://me:hush@127.0.0.1:1/"},
+        "127.0.0.1 (FALHOOK_C2PA_TSA) gave no time stamp",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_fails_is_named(
+    name: str, tried: Callable[..., tuple[bool, str]], tmp_path: Path
+) -> None:
+    """In one sentence with the setting that cures it, and no secret."""
+    changes, words = BAD[name]
+    ok, detail = tried(**changes(tmp_path))
+    assert not ok
+    assert words in detail
+    assert "hush" not in detail
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+def test_the_time_stamp_is_tried(
+    tried: Callable[..., tuple[bool, str]], chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """An authority is asked once; one that the anchors do not lead to is said to be of no use."""
+    (tmp_path / "tsa").mkdir()
+    authority, both = Authority(tmp_path / "tsa"), tmp_path / "both.pem"
+    both.write_text(chain[ROOT].read_text() + authority.root)
+    with serving(authority) as url:
+        untrusted, trusted = tried(**{TSA: url}), tried(**{TSA: url, ANCHORS: both})
+    assert 2 == authority.asked
+    assert (True, True) == (untrusted[0], trusted[0])
+    assert "time stamps by 127.0.0.1, which FALHOOK_C2PA_ANCHORS does not trust" in untrusted[1]
+    assert "time stamps by 127.0.0.1;" in trusted[1]

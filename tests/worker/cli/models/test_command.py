@@ -1,0 +1,341 @@
+"""`falhook models`: what there is, what it takes and costs, and how to add to it."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.factories.catalogue import CATALOGUE, CHECKED
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Status
+from worker.catalogue.openapi import description
+from worker.cli.main import cli
+
+ENDPOINT = "acme/dolly/video"
+EXAMPLE = Path(__file__).parent / "openapi_example.json"
+IMAGE = "fal-ai/kling-video/v2.6/pro/image-to-video"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A catalogue of the user's own, empty at first."""
+    directory = tmp_path / "own"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def run(own: Path) -> Run:
+    """Runs `falhook` with that catalogue and no Redis."""
+
+    def run(*arguments: str, **changes: str) -> Result:
+        environ = {"FALHOOK_CATALOGUE": str(own), "REDIS_URL": None, "COLUMNS": "200", **changes}
+        return CliRunner(env=environ).invoke(cli, arguments, catch_exceptions=False)
+
+    return run
+
+
+def test_the_list_has_inputs_and_price(run: Run) -> None:
+    """Every endpoint is a row; with words, those that hold all of them."""
+    every = run("models", "--json").stdout.splitlines()
+    assert len(CATALOGUE.search()) == len(every)
+    told = run("models", "2.6", "pro/image").stdout
+    assert IMAGE in told
+    assert "prompt*, start_image_url*, end_image_url" in told
+    assert "$0.14/s, $0.07 silent" in told
+    assert told == run("models", "--search", "2.6 pro/image").stdout
+    (only,) = run("models", "2.6", "pro/image", "--json").stdout.splitlines()
+    row = json.loads(only)
+    assert (IMAGE, ["prompt", "start_image_url"]) == (row["endpoint"], row["required"])
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_list_for_a_pipe_is_a_line_for_each_endpoint(run: Run, columns: str) -> None:
+    """However wide the screen is said to be: cut -f1 gives the ids whole."""
+    rows = [line.split("\t") for line in run("models", COLUMNS=columns).stdout.splitlines()]
+    ids = [model.endpoint for model in CATALOGUE.search()]
+    assert ids == [row[0].partition(" ")[0] for row in rows]
+    assert {3} == {len(row) for row in rows}
+
+
+def test_a_list_for_a_screen_keeps_ids_whole(run: Run) -> None:
+    """In a table where there is room for one, else in lines."""
+    for columns in ("80", "119", "120", "200"):
+        told = run("models", COLUMNS=columns, FORCE_COLOR="1", NO_COLOR="1").stdout
+        assert [] == [one.endpoint for one in CATALOGUE.search() if one.endpoint not in told]
+
+
+def test_words_that_nothing_has(run: Run) -> None:
+    """Said, with exit code 2."""
+    done = run("models", "nothing", "like", "it")
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "'nothing like it'" in done.stderr
+
+
+@pytest.mark.parametrize("model", CATALOGUE.search(), ids=lambda model: model.endpoint)
+def test_every_endpoint_can_be_shown(run: Run, model: object) -> None:
+    """Inputs, outputs, price with its source, and a command, or why there is none."""
+    endpoint = getattr(model, "endpoint")  # noqa: B009
+    done = run("models", "show", endpoint)
+    assert 0 == done.exit_code
+    last = done.stdout.splitlines()[-1]
+    served = endpoint in {checked.endpoint for checked in CHECKED}
+    assert served == last.startswith(f"falhook submit {endpoint} ")
+    assert 0 == run("models", "show", endpoint, "--json").exit_code
+
+
+def test_the_table_tells_all_of_an_input(run: Run) -> None:
+    """Name, whether it is required, type, default, what is allowed, what it is for."""
+    told = run("models", "show", "fal-ai/kling-video/v1/standard/image-to-video").stdout
+    rows = [" ".join(line.split()) for line in told.splitlines()]
+    assert any(row.startswith("prompt* text") for row in rows)
+    assert any(row.startswith('duration seconds "5" one of "5", "10"') for row in rows)
+    assert any(row.startswith("dynamic_masks[].mask_url* url") for row in rows)
+    assert "confidence medium-high, from fal's model page" in told
+
+
+def test_what_holds_between_inputs_is_told(run: Run) -> None:
+    """Rules in a line for people and a list for machines; an endpoint without any says nothing."""
+    path = "fal-ai/kling-video/o3/pro/reference-to-video"
+    rules = [
+        "exactly one of prompt, multi_prompt",
+        "at most 4 of image_urls and elements, counted together "
+        "where elements[].video_url is given",
+        "each of elements with frontal_image_url, reference_image_urls or video_url",
+        "at most 1 of elements[].video_url",
+    ]
+    assert f"takes  {'; '.join(rules)}\n" in run("models", "show", path).stdout
+    assert rules == json.loads(run("models", "show", path, "--json").stdout)["rules"]
+    assert "takes  " not in run("models", "show", IMAGE).stdout
+
+
+def test_an_unknown_endpoint(run: Run) -> None:
+    """The nearest one is offered."""
+    done = run("models", "show", IMAGE.replace("pro", "por"))
+    assert 2 == done.exit_code
+    assert f"did you mean {IMAGE}" in done.stderr
+
+
+def test_long_lists_of_choices_are_told_whole_to_machines(run: Run) -> None:
+    """The table says where the rest of them is, and there it is."""
+    path = "fal-ai/kling-video/v1.6/pro/effects"
+    lines = " ".join(run("models", "show", path, COLUMNS="1000").stdout.split())
+    assert "and 182 more, which `falhook models show … --json` tells" in lines
+    told = json.loads(run("models", "show", path, "--json").stdout)
+    assert {198} == {
+        len(row["choices"]) for row in told["inputs"] if row["input"] == "effect_scene"
+    }
+
+
+def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
+    """Listed, shown, checked; what is passed on unchecked is said."""
+    done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    assert 0 == done.exit_code, done.stderr
+    assert [own / "acme--dolly--video.json"] == list(own.iterdir())
+    assert "frames[].extra; image_size" in done.stdout
+    assert ENDPOINT in run("models", "acme").stdout
+    assert "text of 1 to 20 characters" in run("models", "show", ENDPOINT).stdout
+    bad = run("submit", ENDPOINT, "promt=a", "--dry-run")
+    assert "did you mean prompt?" in bad.stderr
+    good = run(
+        "submit", ENDPOINT, "prompt=a", 'frames=[{"image_url": "https://a.b/c"}]', "--dry-run"
+    )
+    assert 0 == good.exit_code, good.stderr
+    assert 2 == run("models", "show", ENDPOINT, FALHOOK_CATALOGUE="").exit_code
+
+
+def test_adding_for_machines(run: Run, own: Path) -> None:
+    """One JSON object with the file, the inputs and what of them goes through unchecked."""
+    told = json.loads(run("models", "add", ENDPOINT, "--from", str(EXAMPLE), "--json").stdout)
+    assert str(own / "acme--dolly--video.json") == told["file"]
+    assert ["frames[].inner", "frames[].extra", "image_size"] == told["unchecked"]
+
+
+def test_what_is_dropped_of_a_schema_is_told(run: Run, own: Path) -> None:
+    """When it is added, and whenever it is shown."""
+    code = {"type": "string", "pattern": "^[A-Z]+$"}
+    source = described(own.parent, ENDPOINT, code=code, size={"type": "integer", "multipleOf": 8})
+    done = run("models", "add", ENDPOINT, "--from", source)
+    told = "Passed on unchecked, their schema says too much: code (pattern); size (multipleOf)"
+    assert told in done.stdout
+    assert "a string; not checked: pattern" in run("models", "show", ENDPOINT).stdout
+
+
+def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
+    """A newer description stands in place of the older one."""
+    run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    newer = own.parent / "newer.json"
+    newer.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": 30'))
+    assert 0 == run("models", "add", ENDPOINT, "--from", str(newer)).exit_code
+    assert "text of 1 to 30 characters" in run("models", "show", ENDPOINT).stdout
+
+
+def described(directory: Path, endpoint: str, **inputs: object) -> str:
+    """fal's description of an endpoint with those inputs, in a file."""
+    text = EXAMPLE.read_text().replace(ENDPOINT, endpoint)
+    document = json.loads(text)
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken |= {"properties": inputs, "required": [], "x-fal-order-properties": []}
+    file = directory / "described.json"
+    file.write_text(json.dumps(document))
+    return str(file)
+
+
+PROMPTS: dict[str, object] = {
+    "prompt": {"type": "string"},
+    "multi_prompt": {"type": "array", "items": {"type": "string"}},
+}
+
+
+def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
+    """Price, rules and file sizes of the package hold for its endpoint's newer description."""
+    path = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
+    source = described(own.parent, path, **PROMPTS, image_url={"type": "string"})
+    for _ in range(2):
+        done = run("models", "add", path, "--from", source)
+        assert 0 == done.exit_code, done.stderr
+        kept = "price $0.14/s; exactly one of prompt, multi_prompt; image_url of at most 50 MB"
+        kept += "; image_url as jpg or png"
+        assert f"Kept of what the catalogue knew: {kept}" in done.stdout
+    assert "Lost" not in done.stdout
+    model = Catalogue.load(own).find(path)
+    before = CATALOGUE.find(path)
+    assert (before.price, before.rules) == (model.price, model.rules)
+    limits = {item.name: (item.max_megabytes, item.formats) for item in model.inputs}
+    nothing = (None, ())
+    expected = {"prompt": nothing, "multi_prompt": nothing, "image_url": (50, ("jpg", "png"))}
+    assert expected == limits
+    both = run("submit", path, "prompt=a", 'multi_prompt=["a"]', "--dry-run")
+    assert "give prompt or multi_prompt, not both" in both.stderr
+
+
+def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
+    """What was known before the schema was is not forgotten when the schema comes."""
+    source = described(own.parent, "kling/v4/text-to-video", prompt={"type": "string"})
+    told = json.loads(
+        run("models", "add", "kling/v4/text-to-video", "--from", source, "--json").stdout
+    )
+    assert "$0.235/s ($0.157 at 720p)" == told["price"]
+    assert (["price $0.235/s ($0.157 at 720p)"], []) == (told["kept"], told["lost"])
+
+
+def test_a_schema_that_checks_nothing_sensible_is_not_added(run: Run, own: Path) -> None:
+    """A negative length would break every submit; it is refused by its name, no file is left."""
+    source = described(own.parent, ENDPOINT, prompt={"type": "string", "minLength": -1})
+    done = run("models", "add", ENDPOINT, "--from", source)
+    assert (2, []) == (done.exit_code, list(own.iterdir()))
+    assert f"the description of {ENDPOINT} is wrong at" in done.stderr
+    assert "min_length" in done.stderr
+
+
+def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None:
+    """It cannot hold any more, and nobody should think that it does."""
+    path = "fal-ai/kling-video/v3/pro/text-to-video"
+    source = described(own.parent, path, prompt={"type": "string"})
+    done = run("models", "add", path, "--from", source)
+    lost = "Lost, since there are no such inputs any more: exactly one of prompt, multi_prompt"
+    assert lost in done.stdout
+    assert 0 == run("models", "show", path).exit_code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["acme/other", "--from", str(EXAMPLE)], "is it of another endpoint?"),
+        ([ENDPOINT, "--from", "/nowhere.json"], "cannot be read"),
+        ([ENDPOINT, "--from", __file__], "holds no JSON"),
+        ([ENDPOINT, "--from", "https://127.0.0.1:1/x"], "try --from FILE"),
+        (["../../etc/passwd", "--from", str(EXAMPLE)], "is no endpoint id"),
+        (["acme", "--from", str(EXAMPLE)], "is no endpoint id"),
+    ],
+)
+def test_what_cannot_be_added(run: Run, own: Path, arguments: list[str], told: str) -> None:
+    """A sentence, and no file is left."""
+    done = run("models", "add", *arguments)
+    assert (2, "", []) == (done.exit_code, done.stdout, list(own.iterdir()))
+    assert told in done.stderr
+
+
+def test_a_description_that_makes_no_catalogue_leaves_the_old_one(run: Run, own: Path) -> None:
+    """Lengths that contradict the form are refused, and what was there stays."""
+    run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
+    before = (own / "acme--dolly--video.json").read_bytes()
+    broken = own.parent / "broken.json"
+    broken.write_text(EXAMPLE.read_text().replace('"maxLength": 20,', '"maxLength": "many",'))
+    assert 2 == run("models", "add", ENDPOINT, "--from", str(broken)).exit_code
+    assert before == (own / "acme--dolly--video.json").read_bytes()
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """A web server: a description under /openapi.json, too much under /large, nothing else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            pages = {"/openapi.json": EXAMPLE.read_bytes(), "/large": b" " * (5 * 1024 * 1024)}
+            self.send_response(200 if path in pages else 404)
+            self.end_headers()
+            # The client hangs up in the middle of what is too large.
+            with suppress(ConnectionError):
+                self.wfile.write(pages.get(path, b""))
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_descriptions_from_the_network(
+    run: Run, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a URL, or from fal's own address, which holds the endpoint's id."""
+    assert 0 == run("models", "add", ENDPOINT, "--from", f"{site}/openapi.json").exit_code
+    url = description.URL.replace("https://fal.ai/api/openapi/queue", site)
+    assert url != description.URL
+    monkeypatch.setattr(description, "URL", url)
+    assert 0 == run("models", "add", ENDPOINT).exit_code
+    told = json.loads(run("models", "show", ENDPOINT, "--json").stdout)
+    assert [f"{site}/openapi.json?endpoint_id={ENDPOINT}"] == told["sources"]
+    assert "answered 404" in run("models", "add", ENDPOINT, "--from", f"{site}/no").stderr
+    assert "more than 4,194,304" in run("models", "add", ENDPOINT, "--from", f"{site}/large").stderr
+
+
+def test_without_a_place_nothing_is_added(run: Run, own: Path) -> None:
+    """The setting is named; a wrong directory as well."""
+    done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE), FALHOOK_CATALOGUE="")
+    assert "FALHOOK_CATALOGUE is not set" in done.stderr
+    shutil.rmtree(own)
+    assert "names no directory" in run("models").stderr
+
+
+def test_statuses_are_told(run: Run) -> None:
+    """What fal has withdrawn is listed as such."""
+    told = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
+    assert {str(status) for status in Status} >= {row["status"] for row in told}
+    assert "(withdrawn)" in run("models", "v1/pro").stdout
+
+
+def test_what_is_not_checked_of_all_inputs_together_is_told(run: Run, own: Path) -> None:
+    """When the endpoint is added, and whenever it is shown."""
+    text = {"type": "string"}
+    source = described(own.parent, ENDPOINT, a=text, b=text)
+    document = json.loads(Path(source).read_text())
+    taken = document["components"]["schemas"]["DollyVideoInput"]
+    taken["anyOf"] = [{"required": ["a"]}, {"required": ["b"]}]
+    Path(source).write_text(json.dumps(document))
+    assert "all inputs together (anyOf)" in run("models", "add", ENDPOINT, "--from", source).stdout
+    assert "takes  not checked: anyOf\n" in run("models", "show", ENDPOINT).stdout
+    assert ["anyOf"] == json.loads(run("models", "show", ENDPOINT, "--json").stdout)["unchecked"]

@@ -1,0 +1,219 @@
+"""`falhook submit --from`: files of jobs, their cost before it is incurred, again no job twice."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import Result
+
+from tests.factories.batches import IMAGE, TEXT
+from tests.factories.cli import FOX, Run, error_of, jobs, refused
+from tests.factories.input_files import png
+from worker.cli.submit import batch, batch_report
+from worker.jobs.store import Records
+from worker.operations.create import Created, Creator
+from worker.operations.request import Draft
+
+
+def test_a_file_is_checked_whole_before_its_first_job(
+    run: Run, home: Path, records: Records
+) -> None:
+    """One bad line of many makes none, and is told by its number."""
+    path = jobs(home, "a", "b", "")
+    told = refused(run, "--from", str(path), "--yes")
+    assert "1 of its jobs cannot be made, so none was" in told
+    assert "line 3: " in told
+    assert [] == list(records.list())
+
+
+def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -> None:
+    """Without --yes and without anybody to ask nothing is made; a dry run tells the cost."""
+    path = jobs(home, "a", "b")
+    told = refused(run, "--from", str(path))
+    assert "2 jobs, about $2.80 in all." in told
+    assert "give --yes" in told
+    done = run("submit", "--from", str(path), "--dry-run", REDIS_URL=None)
+    lines = [f"line {line}  {TEXT}  about $1.40 for 5 s" for line in (1, 2)]
+    assert (0, lines) == (done.exit_code, done.stdout.splitlines())
+    assert "about $2.80" in done.stderr
+    assert "REDIS_URL is not set, so that every job counts as new." in done.stderr
+    assert [] == list(records.list())
+
+
+def test_a_dry_run_of_a_file_does_without_redis(run: Run, home: Path) -> None:
+    """One that is away hides what is there, which is said, and nothing else."""
+    away = "redis://127.0.0.1:1/0"
+    done = run("submit", "--from", str(jobs(home, "a")), "--dry-run", REDIS_URL=away)
+    assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "Redis at REDIS_URL cannot be asked, so that every job counts as new." in done.stderr
+
+
+def test_a_dry_run_of_a_file_knows_the_jobs_that_are_there(run: Run, home: Path) -> None:
+    """A file that was half made costs its other half; for machines the sum is the last line."""
+    run("submit", "--from", str(jobs(home, "a")), "--yes")
+    asked = ["submit", "--from", str(jobs(home, "a", "b", "c")), "--dry-run"]
+    first, *others = run(*asked).stdout.splitlines()
+    assert (True, 2) == ("there already as" in first, len(others))
+    done = run(*asked, "--json")
+    *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [(row["line"], row["estimate"]["usd"], row["new"]) for row in rows]
+    assert [(1, "1.40", False), (2, "1.40", True), (3, "1.40", True)] == told
+    assert {"total": {"jobs": 3, "there": 1, "usd": "2.80", "unknown_cost": 0}} == last
+    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("prompts", "endpoints", "told"),
+    [
+        ("a", TEXT, "1 job, about $1.40."),
+        ("a", "acme/x", "1 job, whose cost is not known."),
+        ("ab", "acme/x", "2 jobs, whose cost is not known."),
+        ("abc", f"{TEXT} acme/x {TEXT}", "3 jobs, about $2.80 in all, without 1 whose cost"),
+    ],
+)
+def test_the_cost_of_a_file_in_words(
+    run: Run, home: Path, prompts: str, endpoints: str, told: str
+) -> None:
+    """One is one job; a sum of nothing is none."""
+    of = itertools.cycle(endpoints.split())
+    rows = [{"endpoint": next(of), "arguments": {"prompt": prompt}} for prompt in prompts]
+    path = home / "jobs.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = run("submit", "--from", str(path), "--dry-run", "--unchecked", REDIS_URL=None)
+    assert told in done.stderr
+
+
+def test_a_run_that_is_interrupted_tells_how_far_it_came(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many jobs were made, and what makes the others."""
+    made, add = iter("ab"), Creator.add
+
+    def interrupted(creator: Creator, draft: Draft) -> Created:
+        if not next(made, None):
+            raise KeyboardInterrupt
+        return add(creator, draft)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Creator, "add", interrupted)
+        done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
+    assert "2 of 3 jobs made; run the same command again: it makes the others" in done.stderr
+    done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
+    assert "1 made, 2 were there already." in done.stderr
+
+
+def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says no hears that nothing was made."""
+
+    def no(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(batch, "_stdin_is_a_person", lambda: True)
+    monkeypatch.setattr(click, "confirm", no)
+    done = run("submit", "--from", str(jobs(home, "a")))
+    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+
+
+def test_an_interrupt_before_the_first_job_is_told(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while a long file is checked."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "tell_cost", interrupted)
+    done = run("submit", "--from", str(jobs(home, "a")), "--yes")
+    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+
+
+@pytest.mark.parametrize("data", [png(padding=9), None])
+def test_a_file_that_goes_away_during_a_run_is_told_with_its_line(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None
+) -> None:
+    """Somebody moves a picture while the question is open: one sentence, and what is made stays."""
+    (home / "dog.png").write_bytes(png(padding=1))
+    path = home / "jobs.csv"
+    path.write_text("prompt,image_url\na,cat.png\nb,dog.png\n")
+
+    def gone(*arguments: Any, **named: Any) -> None:
+        batch_report.tell_cost(*arguments, **named)
+        (home / "dog.png").write_bytes(data) if data else (home / "dog.png").unlink()
+
+    monkeypatch.setattr(batch, "tell_cost", gone)
+    done = run("submit", "--from", str(path), IMAGE, "--yes")
+    assert (2, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "1 of 2 jobs made; run the same command again" in done.stderr
+    assert f'{path} line 3: image_url "dog.png": ' in done.stderr
+
+
+def test_a_mistake_of_many_rows_is_told_once(run: Run, home: Path) -> None:
+    """A column's wrong name, with the lines that it stands in and the cure."""
+    path = home / "jobs.csv"
+    path.write_text("promt,duration\n" + "fox,5\n" * 20 + "fox,7\n" + "fox,5\n" * 20)
+    told = refused(run, "--from", str(path), TEXT, "--yes").splitlines()
+    expected = [
+        f"Error: {path}: 41 of its jobs cannot be made, so none was.",
+        "lines 2-42: promt (3 characters): is not an input of this endpoint; did you mean prompt?",
+        "lines 2-42: prompt: is required; What the clip should show, as free text",
+        'line 22: duration "7": must be one of "5", "10"',
+    ]
+    assert expected == told
+
+
+def test_refused_rows_are_data_for_machines(run: Run, home: Path) -> None:
+    """Each problem with its line, also where people are told of many at once."""
+    error = error_of(run, "--from", str(jobs(home, "a", "", "")), "--yes")
+    told = [(one["line"], one["path"], one["message"]) for one in error["problems"]]
+    assert ("bad_rows", [(n, "prompt", "must not be empty") for n in (2, 3)]) == (
+        error["reason"],
+        told,
+    )
+
+
+def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records) -> None:
+    """Also after a crash in the middle, and after further lines were written."""
+    first = run("submit", "--from", str(jobs(home, "a")), "--yes")
+    assert (0, 1) == (first.exit_code, len(first.stdout.splitlines()))
+    again = run("submit", "--from", str(jobs(home, "a", "b", "a")), "--yes", "--json")
+    told = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [(1, False), (2, True), (3, True)] == [(row["line"], row["new"]) for row in told]
+    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in again.stderr
+    last = run("submit", "--from", str(jobs(home, "a", "b", "a")))
+    assert (0, "") == (last.exit_code, last.stdout)
+    assert "0 made, 3 were there already." in last.stderr
+    assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in records.list())
+
+
+def test_of_two_runs_at_once_each_tells_what_it_made(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that the other run made since the file was checked is no new one of this run."""
+    path = jobs(home, "a", "b")
+    rivals: list[Result] = []
+
+    def also(*arguments: Any, **named: Any) -> None:
+        tell_cost(*arguments, **named)
+        monkeypatch.setattr(batch, "tell_cost", tell_cost)
+        rivals.append(run("submit", "--from", str(jobs(home, "a")), "--yes"))
+
+    tell_cost = batch_report.tell_cost
+    monkeypatch.setattr(batch, "tell_cost", also)
+    done = run("submit", "--from", str(path), "--yes", "--json")
+    assert "1 made, 0 were there already." in rivals[0].stderr
+    assert "1 made, 1 were there already." in done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(1, False), (2, True)] == [(row["line"], row["new"]) for row in told]
+
+
+def test_an_id_of_another_job_is_told_by_its_line(run: Run, home: Path, records: Records) -> None:
+    """It is found before the first job is made."""
+    run("submit", *FOX, "--id", "x1")
+    path = home / "jobs.csv"
+    path.write_text("id,prompt\nx2,A cat\nx1,A dog\n")
+    told = refused(run, "--from", str(path), TEXT, "--yes")
+    assert "line 3: job id x1 belongs to another job" in told
+    assert ["x1"] == [job.id for job in records.list()]

@@ -1,0 +1,166 @@
+"""`falhook submit`: one job, its cost before it is incurred, and refusals."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.factories.batches import IMAGE, TEXT
+from tests.factories.cli import FOX, Run, error_of, refused, stored, submitted
+from tests.factories.input_files import PNG, named
+from worker.jobs.store import Records
+
+
+def test_a_submit_shows_what_it_will_cost(run: Run, records: Records) -> None:
+    """Figure, reckoning, confidence and source; the same is kept on the record."""
+    done = run("submit", *FOX, "duration=10")
+    assert "about $2.80 for 10 s" in done.stdout
+    assert "confidence medium" in done.stdout
+    (job,) = records.list()
+    assert "2.80" == job.estimate["usd"]
+    assert job.estimate["source"]
+
+
+def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
+    """Lip-sync is paid by the second of input, which nobody has measured yet."""
+    endpoint = "fal-ai/kling-video/lipsync/audio-to-video"
+    done = run("submit", endpoint, "--video", "clip.mp4", "--audio", "speech.mp3")
+    assert "depends on its input: $0.014/s of input" in done.stdout
+    done = run("submit", "acme/x", "--unchecked", "a=1")
+    assert "Its price is not known." in done.stdout
+    done = run("submit", "kling/v4/text-to-video", "--unchecked", "prompt=a")
+    assert "Its inputs are not known, so its cost is not either: $0.235/s" in done.stdout
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(
+    run: Run, home: Path, records: Records
+) -> None:
+    """Address, headers, body, cost; no record, no file, and no Redis is needed."""
+    flags = ["--image", "cat.png", "--prompt", "A cat", "--priority", "low", "--dry-run"]
+    done = run("submit", IMAGE, *flags, "--id", "j1", REDIS_URL=None)
+    assert 0 == done.exit_code
+    assert f"POST https://queue.fal.run/{IMAGE}?fal_webhook=" in done.stdout
+    assert "X-Fal-Queue-Priority: low\n" in done.stdout
+    assert "X-Fal-Tags: job_id=j1\n" in done.stdout
+    assert f'"image_url": "upload://{named(PNG)}"' in done.stdout
+    assert "about $1.40" in done.stdout
+    assert ([], []) == (list(records.list()), stored(home))
+
+
+def test_a_dry_run_for_machines(run: Run) -> None:
+    """The same as one JSON object."""
+    done = run("submit", *FOX, "--id", "j1", "--dry-run", "--json", "--tag", "team=films")
+    told = json.loads(done.stdout)
+    assert ("j1", {"prompt": "A fox"}, "1.40") == (
+        told["id"],
+        told["arguments"],
+        told["estimate"]["usd"],
+    )
+    assert {"X-Fal-Tags": "job_id=j1,team=films"} == told["headers"]
+
+
+def test_the_same_id_again_is_told_as_the_job_that_it_is(run: Run) -> None:
+    """No cost is announced, since none is incurred; what this call asks otherwise is told."""
+    first = run("submit", *FOX, "--id", "a1")
+    again = run("submit", *FOX, "--id", "a1")
+    assert ("about $1.40" in first.stdout, "$" in again.stdout) == (True, False)
+    assert "It was there already, made 2" in again.stdout
+    assert "nothing was made.\n" in again.stdout
+    other = run("submit", *FOX, "--id", "a1", "--priority", "low", "--metadata", "n=1")
+    assert "Its metadata and options stay as they were" in other.stdout
+    assert submitted(run, *FOX, "--id", "a1")["new"] is False
+
+
+def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
+    """Each in words with what is wrong, and with everything else that is wrong."""
+    told = refused(run, IMAGE, "--image", "notes.txt", "--prompt", "A", "duration=7")
+    assert 'image_url "notes.txt": must be an image' in told
+    assert 'duration "7": must be one of "5", "10"' in told
+    assert "No such file" in refused(run, IMAGE, "--prompt", "A", "--image", "dog.png")
+    assert "takes no audio" in refused(run, IMAGE, "--audio", "speech.mp3")
+    assert "takes one --image" in refused(run, IMAGE, "--image", "a.png", "--image", "b.png")
+    assert [] == stored(home)
+
+
+def test_unchecked(run: Run) -> None:
+    """Any endpoint of fal, with values read as JSON where they are such."""
+    job = submitted(run, "acme/dolly", "--unchecked", "--prompt", "hi", "n=1", "image=file:cat.png")
+    expected = {"prompt": "hi", "n": 1, "image": f"upload://{named(PNG)}"}
+    assert expected == job["arguments"]
+    assert "is not in the catalogue" in refused(run, "acme/dolly", "--prompt", "hi")
+
+
+def test_unchecked_words_stay_words(run: Run) -> None:
+    """A prompt of digits is no number, one that begins with data: no file."""
+    flags = ["--unchecked", "prompt=2024", "negative_prompt=data: is the new oil", "seed=7"]
+    expected = {"prompt": "2024", "negative_prompt": "data: is the new oil", "seed": 7}
+    assert expected == submitted(run, "acme/dolly", *flags)["arguments"]
+
+
+@pytest.mark.parametrize("endpoint", ["acme/dolly", IMAGE])
+def test_an_unchecked_image_flag_is_a_file_all_the_same(
+    run: Run, home: Path, endpoint: str
+) -> None:
+    """Nothing else would tell its path from text, and fal would get the path."""
+    (home / "my cat%20.png").write_bytes(PNG)
+    job = submitted(run, endpoint, "--unchecked", "--image", "my cat%20.png")
+    assert {"image_url": f"upload://{named(PNG)}"} == job["arguments"]
+    job = submitted(run, endpoint, "--unchecked", "--image", "https://a.b/c d.png")
+    assert {"image_url": "https://a.b/c d.png"} == job["arguments"]
+
+
+def test_an_endpoint_or_a_file_has_to_be_named(run: Run) -> None:
+    """Neither, or both with inputs, is told."""
+    assert "Name an ENDPOINT" in refused(run)
+    assert "leave out: prompt" in refused(run, "--from", "jobs.jsonl", "--prompt", "A")
+    assert "FALHOOK_CATALOGUE" in refused(run, *FOX, FALHOOK_CATALOGUE="/nowhere")
+
+
+def test_a_refusal_is_data_for_machines(run: Run) -> None:
+    """Place, value, what holds and the cure stand apart; standard output stays empty."""
+    error = error_of(run, TEXT, "promt=fox", "duration=7", "--priority", "low", "--tag", "A=x")
+    assert "invalid_arguments" == error["reason"]
+    assert ["promt", "duration", "prompt", "tags.A"] == [one["path"] for one in error["problems"]]
+    expected = {
+        "path": "duration",
+        "value": '"7"',
+        "message": 'must be one of "5", "10"',
+        "hint": "",
+    }
+    assert expected == error["problems"][1]
+    assert 'duration "7": must be' in error["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["acme/dolly"], "unknown_endpoint"),
+        ([TEXT, "prompt"], "bad_usage"),
+        ([TEXT, "--prompt", "a", "--id", "a b"], "bad_job"),
+        ([], "bad_usage"),
+    ],
+)
+def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason: str) -> None:
+    """One word to branch on."""
+    assert reason == error_of(run, *arguments)["reason"]
+
+
+@pytest.mark.parametrize("value", ['"\\ud83d"', "NaN", "[Infinity]"])
+def test_metadata_of_a_row_that_json_cannot_carry(
+    run: Run, home: Path, records: Records, value: str
+) -> None:
+    """Told with the line, before the first job is made."""
+    path = home / "jobs.jsonl"
+    row = f'{{"arguments": {{"prompt": "a"}}, "metadata": {{"a": {value}}}}}'
+    path.write_text(f'{{"arguments": {{"prompt": "a"}}}}\n{row}\n')
+    told = refused(run, "--from", str(path), TEXT, "--yes")
+    assert "line 2: " in told
+    assert [] == list(records.list())
+
+
+@pytest.mark.parametrize("duration", ["1e30", "-50", "0", "86401"])
+def test_a_length_that_is_none_has_no_price(run: Run, duration: str) -> None:
+    """Where nobody checks it is passed on; what it would cost is not made up."""
+    asked = ["--unchecked", "--arguments", f'{{"duration": {duration}}}']
+    job = submitted(run, TEXT, "--prompt", "a", *asked)
+    assert ({}, float(duration)) == (job["estimate"], float(job["arguments"]["duration"]))

@@ -1,0 +1,172 @@
+"""`falhook submit`: what each flag means, and what is given in two places."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.factories.batches import IMAGE, TEXT
+from tests.factories.cli import FOX, Run, refused, submitted
+from tests.factories.input_files import PNG, named, png
+from worker.operations.staging import storage_key
+from worker.storage import Storage
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "flags", "inputs"),
+    [
+        (IMAGE, ["--image", "cat.png"], {"image_url": PNG}),
+        ("fal-ai/kling-video/v2.6/pro/image-to-video", ["--image", "./cat.png"], None),
+        ("fal-ai/kling-video/v1.6/pro/elements", ["--image", "cat.png"], None),
+        (IMAGE, ["image_url=file:cat.png"], {"image_url": PNG}),
+        (IMAGE, ["--arguments", '{"image_url": "cat.png"}'], {"image_url": PNG}),
+    ],
+)
+def test_a_local_file_by_flag_or_by_name(
+    run: Run, home: Path, endpoint: str, flags: list[str], inputs: dict[str, bytes] | None
+) -> None:
+    """--image finds the endpoint's own name; the bytes lie in storage when the job is made."""
+    job = submitted(run, endpoint, "--prompt", "A cat", *flags)
+    assert f"upload://{named(PNG)}" in json.dumps(job["arguments"])
+    if inputs:
+        assert set(inputs) < set(job["arguments"])
+    storage = Storage.open(str(home / "storage"))
+    assert PNG == storage.read(storage_key(named(PNG)))
+
+
+def test_a_flag_fills_one_input_however_many_files_it_gets(run: Run, home: Path) -> None:
+    """Where an endpoint has a list of pictures beside single ones, it is the list."""
+    (home / "dog.png").write_bytes(png(padding=1))
+    both = [f"upload://{named(data)}" for data in (PNG, png(padding=1))]
+    endpoint = "fal-ai/kling-video/o3/pro/reference-to-video"
+    assert "--image fills image_urls" in run("models", "show", endpoint).stdout
+    flags = ["--image", "cat.png", "--image", "dog.png"]
+    for count in (1, 2):
+        job = submitted(run, endpoint, "--prompt", "A", *flags[: 2 * count])
+        assert both[:count] == job["arguments"]["image_urls"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [
+        ("fal-ai/kling-video/v1/pro/image-to-video", "--image fills image_url"),
+        ("fal-ai/kling-video/v3/pro/image-to-video", "--image fills start_image_url"),
+        ("fal-ai/kling-video/lipsync/audio-to-video", "--audio fills audio_url, --video fills"),
+    ],
+)
+def test_what_a_flag_fills_is_told(run: Run, endpoint: str, told: str) -> None:
+    """What is required, before what is not."""
+    assert told in " ".join(run("models", "show", endpoint).stdout.split())
+
+
+def test_a_flag_that_might_mean_either_is_refused(run: Run) -> None:
+    """Of a person and a garment neither is the picture; both are named, and none is told."""
+    endpoint = "fal-ai/kling/v1-5/kolors-virtual-try-on"
+    told = refused(run, endpoint, "--image", "cat.png")
+    assert "more than one image; say which: human_image_url=… or garment_image_url=…." in told
+    assert "--image" not in run("models", "show", endpoint).stdout
+
+
+def test_two_flags_for_one_input(run: Run) -> None:
+    """A voice is sampled from a sound or a video: of both one would be lost."""
+    files = ["--audio", "speech.mp3", "--video", "clip.mp4"]
+    told = refused(run, "fal-ai/kling-video/create-voice", *files)
+    assert "voice_url is given twice, by --video and --audio; leave one out." in told
+
+
+def test_a_single_value_for_a_list(run: Run) -> None:
+    """It becomes a list of one; a list is written as JSON."""
+    endpoint = "fal-ai/kling-video/v1.6/pro/elements"
+    one = [f"upload://{named(PNG)}"]
+    for value, expected in [("cat.png", one), ('["cat.png", "cat.png"]', one * 2)]:
+        job = submitted(run, endpoint, "--prompt", "A", f"input_image_urls={value}")
+        assert expected == job["arguments"]["input_image_urls"]
+
+
+def test_arguments_that_nest_too_deeply(run: Run, home: Path) -> None:
+    """They are told in a sentence, as whatever else is no JSON object."""
+    (home / "deep.json").write_text("[" * 200_000 + "]" * 200_000)
+    assert "nests too deeply" in refused(run, TEXT, "--arguments", "@deep.json")
+
+
+def test_options_from_flags_and_json(run: Run) -> None:
+    """Flags stand over the JSON object; what fal does not know is refused."""
+    flags = ["--options", '{"priority": "normal", "runner_hint": "a"}', "--priority", "low"]
+    flags += ["--start-timeout", "60", "--no-retry", "--no-store-io", "--object-lifetime", "7d"]
+    job = submitted(run, *FOX, *flags, "--tag", "team=films")
+    expected = {
+        "priority": "low",
+        "runner_hint": "a",
+        "start_timeout": 60.0,
+        "no_retry": True,
+        "store_io": False,
+        "object_lifecycle": {"expiration_duration_seconds": 604_800},
+        "tags": {"team": "films"},
+    }
+    assert expected == job["options"]
+    assert "tags.Team" in refused(run, *FOX, "--tag", "Team=x")
+    assert "prio: is no option" in refused(run, *FOX, "--options", '{"prio": 1}')
+
+
+def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
+    """A lifetime keeps the access rules, a tag the other tags."""
+    acl = {"default": "allow", "rules": [{"user": "us", "decision": "allow"}]}
+    given = {"object_lifecycle": {"initial_acl": acl}, "tags": {"team": "films", "n": "1"}}
+    flags = ["--options", json.dumps(given), "--object-lifetime", "24h", "--tag", "n=2"]
+    options = submitted(run, *FOX, *flags)["options"]
+    lifecycle = {"initial_acl": acl, "expiration_duration_seconds": 86_400}
+    assert {"object_lifecycle": lifecycle, "tags": {"team": "films", "n": "2"}} == options
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["prompt=x", "--prompt", "y"], "prompt is given twice, by prompt=… and --prompt;"),
+        (["prompt=x", "prompt=y"], "prompt is given twice, by prompt=… and prompt=…; leave one"),
+        (
+            ["--image", "cat.png", "image_url=https://a.example/b.png"],
+            "image_url is given twice, by --image and image_url=…; leave one out.",
+        ),
+        (["--tag", "a=1", "--tag", "a=2"], "--tag a is given twice"),
+        (["--metadata", "a=1", "--metadata", "a=1"], "--metadata a is given twice"),
+    ],
+)
+def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -> None:
+    """One of the two would be lost without a word."""
+    assert told in refused(run, IMAGE, *flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
+        (["--metadata", "b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
+        (["--metadata", "b=\udcff"], "--metadata b must be UTF-8."),
+        (["--tag", "b=\udcff"], "--tag b must be UTF-8."),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(run: Run, flags: list[str], told: str) -> None:
+    """Neither fal nor the record could hold them."""
+    assert told in refused(run, *FOX, *flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--arguments", '{"duration": 5, "duration": 10}'], '--arguments is JSON that holds "dur'),
+        (["--options", '{"tags": {"a": "1", "a": "2"}}'], '--options is JSON that holds "a" twice'),
+        (["--arguments", "{"], "--arguments is not JSON: Expecting property name"),
+        (["--arguments", "{\n1}"], "at line 2, character 1."),
+        (["--unchecked", 'a={"x": 1, "x": 2}'], 'a: is JSON that holds "x" twice'),
+    ],
+)
+def test_json_that_would_lose_a_part_is_refused(run: Run, flags: list[str], told: str) -> None:
+    """Python's reader keeps the last of two members that are called alike."""
+    assert told in refused(run, *FOX, *flags)
+
+
+def test_flags_stand_over_arguments(run: Run) -> None:
+    """All inputs as JSON are a template, of which a flag changes one."""
+    given = json.dumps({"prompt": "x", "duration": 5})
+    job = submitted(run, TEXT, "--arguments", given, "--prompt", "y")
+    assert {"prompt": "y", "duration": "5"} == job["arguments"]

@@ -1,0 +1,95 @@
+"""A Redis or a storage that does not answer while jobs are made, and ids of refused orders."""
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from tests.factories.batches import IMAGE, TEXT
+from tests.factories.cli import FOX, Run, error_of, jobs, refused, submitted
+from webhook.contract import Task
+from worker.errors import Transient
+from worker.jobs.job import Job, JobState
+from worker.jobs.store import Records
+from worker.storage import Storage
+
+
+def unanswered(patched: pytest.MonkeyPatch, *, numbers: Iterable[int] = (1,)) -> None:
+    """Afterwards Redis writes a job down and is silent, at these calls."""
+    add, calls = Records.add, itertools.count(1)
+
+    def silent(records: Records, job: Job, **named: Any) -> bool:
+        new = add(records, job, **named)
+        if next(calls) in numbers:
+            raise RedisTimeoutError("Timeout reading from socket")
+        return new
+
+    patched.setattr(Records, "add", silent)
+
+
+@pytest.mark.parametrize("own", [(), ("--id", "x1")])
+def test_a_job_whose_making_was_not_answered_is_told_by_its_id(
+    run: Run, records: Records, monkeypatch: pytest.MonkeyPatch, own: tuple[str, ...]
+) -> None:
+    """It may be there: running the same with that id, as told, makes no second one."""
+    with monkeypatch.context() as patched:
+        unanswered(patched)
+        told = refused(run, *FOX, *own)
+    (job,) = records.list()
+    assert "did not answer in time: Timeout reading from socket. The job may have been" in told
+    assert f"made as {job.id}: the same command with --id {job.id} makes no second one" in told
+    done = run("submit", *FOX, "--id", job.id)
+    assert (0, True) == (done.exit_code, "It was there already" in done.stdout)
+    assert 1 == len(records.list())
+
+
+def test_a_row_whose_making_was_not_answered_is_told(
+    run: Run, home: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count tells of it, and the same command again makes the others alone."""
+    path = jobs(home, "a", "b", "c")
+    with monkeypatch.context() as patched:
+        unanswered(patched, numbers=(2,))
+        done = run("submit", "--from", str(path), "--yes")
+    assert 2 == done.exit_code
+    assert "1 of 3 jobs made, and perhaps that of line 2; run the same" in done.stderr
+    assert "Redis at REDIS_URL did not answer in time" in done.stderr
+    done = run("submit", "--from", str(path), "--yes")
+    assert "1 made, 2 were there already." in done.stderr
+    assert 3 == len(records.list())
+
+
+def test_storage_that_is_away_is_told_with_the_line(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is no fault of the row; the run can be repeated."""
+
+    def away(*_: object, **__: object) -> None:
+        raise Transient("storage_unavailable", "the storage does not answer")
+
+    monkeypatch.setattr(Storage, "put", away)
+    path = home / "jobs.csv"
+    path.write_text("prompt,image_url\na,cat.png\n")
+    error = error_of(run, "--from", str(path), IMAGE, "--yes")
+    assert ("storage_unavailable", 2) == (error["reason"], error["problems"][0]["line"])
+
+
+def test_a_corrected_order_takes_the_id_of_a_refused_message(
+    run: Run, home: Path, records: Records
+) -> None:
+    """By hand or from a file: it counts as new, and is one job."""
+    for job_id in ("x1", "x2"):
+        refusal = Job(
+            id=job_id, endpoint=TEXT, arguments={}, state=JobState.FAILED, step=Task.CREATE
+        )
+        records.add(refusal, due=0, event={"name": "created"})
+    assert submitted(run, *FOX, "--id", "x1")["new"]
+    path = home / "jobs.csv"
+    path.write_text("id,prompt\nx2,A cat\n")
+    dry = run("submit", "--from", str(path), TEXT, "--dry-run")
+    assert "1 job, about $1.40." in dry.stderr
+    assert "1 made, 0 were there" in run("submit", "--from", str(path), TEXT, "--yes").stderr
+    assert (0, 2) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))

@@ -1,0 +1,125 @@
+"""`falhook submit` against the simulated fal: what the submit step then asks."""
+
+import re
+import shlex
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.fal_process import Simulation
+from tests.factories.batches import IMAGE
+from tests.factories.catalogue import CHECKED
+from tests.factories.cli import Run, submitted
+from tests.factories.world import ToSimulation
+from webhook.contract import Task
+from worker.cli.models.endpoint_text import command
+from worker.fal.cdn import Cdn
+from worker.fal.client import Fal
+from worker.jobs.job import JobState
+from worker.jobs.leases import Leases
+from worker.jobs.store import Records
+from worker.pipeline import Pipeline
+from worker.steps.submit import Submit
+from worker.steps.uploads import Uploads
+from worker.storage import Storage
+
+
+@pytest.fixture
+def fal(
+    request: pytest.FixtureRequest,
+    start_fal: Callable[..., Simulation],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Simulation:
+    """A simulated fal that takes jobs and, where not asked otherwise, ends no render."""
+    seconds = getattr(request, "param", "3600")
+    running = start_fal("--render-seconds", seconds, "--app", "acme/dolly")
+    monkeypatch.setenv("SSL_CERT_FILE", running.environment["SSL_CERT_FILE"])
+    return running
+
+
+@pytest.fixture
+def work(
+    fal: Simulation, records: Records, home: Path
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Runs the submit step of every waiting job; what the simulated fal was then asked."""
+    key, context = fal.environment["FAL_KEY"], ssl.create_default_context(cafile=fal.ca_file)
+    queue, cdn = ToSimulation(fal), httpx.HTTPTransport(verify=context)
+    uploads = Uploads(
+        cdn=Cdn(key, rest_host=fal.environment["FAL_REST_HOST"], transport=cdn),
+        redis=records.redis,
+        storage=Storage.open(str(home / "storage")),
+        lifetime=3600,
+    )
+    submit = Submit(
+        fal=Fal(key, transport=queue),
+        records=records,
+        public_url="http://127.0.0.1:9",
+        secret="a-secret-of-the-tests",
+        deadline=2700,
+        addressed=uploads.addressed,
+    )
+    pipeline = Pipeline(records, [submit.step()], lambda _task, _job: None, leases=Leases(records))
+
+    def work() -> list[dict[str, Any]]:
+        for job in records.list(state=JobState.QUEUED, limit=500):
+            pipeline.run(Task.SUBMIT, job.id)
+        answer = httpx.get(f"{fal.url}/_sim/requests", verify=context)
+        asked: list[dict[str, Any]] = answer.json()
+        return asked
+
+    yield work
+    cdn.close()
+    queue._inner.close()
+
+
+@pytest.mark.parametrize("fal", ["0"], indirect=True)
+def test_every_example_works_when_pasted(
+    run: Run, records: Records, work: Callable[[], list[dict[str, Any]]], fal: Simulation
+) -> None:
+    """The command of `models show`, for every endpoint: a job is made, fal takes and renders it."""
+    for model in CHECKED:
+        program, *arguments = shlex.split(command(model))
+        assert "falhook" == program
+        done = run(*arguments)
+        assert 0 == done.exit_code, done.stderr
+    asked = {request["endpoint"]: request["arguments"] for request in work()}
+    assert {model.endpoint: model.example() for model in CHECKED} == asked
+    assert len(CHECKED) == records.count(JobState.SUBMITTED)
+    context = ssl.create_default_context(cafile=fal.ca_file)
+    wait = f"{fal.url}/_sim/wait?event=render&timeout=120&count={len(CHECKED)}"
+    assert 200 == httpx.get(wait, verify=context, timeout=150).status_code
+    assert {200} == {request["status"] for request in work()}
+
+
+def test_files_and_options_reach_fal(
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records
+) -> None:
+    """The input is at fal's CDN before the POST, once for two jobs; headers go out with it."""
+    for prompt in ("A", "B"):
+        job = submitted(run, IMAGE, "--prompt", prompt, "--image", "cat.png", "--priority", "low")
+    first, second = work()
+    address = first["arguments"]["image_url"]
+    assert address == second["arguments"]["image_url"]
+    assert re.fullmatch(r"https://localhost:\d+/files/u/[0-9a-f]+_[0-9a-f]{64}\.png", address)
+    headers = [request["headers"] for request in (first, second)]
+    assert ["low", "low"] == [sent["x-fal-queue-priority"] for sent in headers]
+    assert f"job_id={job['id']}" in {sent["x-fal-tags"] for sent in headers}
+    assert 2 == records.count(JobState.SUBMITTED)
+
+
+def test_an_upload_that_fails_leaves_no_doubt(
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records, fal: Simulation
+) -> None:
+    """fal was never asked for the job, so that it waits to be tried again, unpaid."""
+    context = ssl.create_default_context(cafile=fal.ca_file)
+    for way in ("cdn", "bucket"):
+        httpx.post(f"{fal.url}/_sim/uploads?way={way}&status=503", verify=context)
+    job = submitted(run, IMAGE, "--prompt", "A", "--image", "cat.png")
+    assert [] == work()
+    found = records.get(job["id"])
+    assert found is not None
+    assert (JobState.QUEUED, 1, 0) == (found.state, found.tries, found.posted)

@@ -1,0 +1,618 @@
+"""Downloads over real TLS from a CDN on loopback that misbehaves to order."""
+
+import gzip
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories.cdn import Answer, Cdn, Request, clip, plain, ranged, running_cdn
+from worker.errors import Failure, Permanent, Transient
+from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.fal.download.allowed_hosts import AllowedHost
+from worker.storage import Storage
+
+BODY = clip()
+CUT = 120_000
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cdn, httpx.Client]]:
+    """One CDN and one client that trusts it by SSL_CERT_FILE, for the whole module."""
+    directory = tmp_path_factory.mktemp("cdn")
+    with running_cdn(directory) as cdn, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(directory / "ca.pem"))
+        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        with http_client() as client:
+            yield cdn, client
+
+
+@pytest.fixture
+def cdn(served: tuple[Cdn, httpx.Client]) -> Cdn:
+    served[0].script.clear()
+    served[0].requests.clear()
+    return served[0]
+
+
+@pytest.fixture
+def make(served: tuple[Cdn, httpx.Client]) -> Callable[..., Downloader]:
+    """A downloader for the CDN that does not pause, with what a test wants otherwise."""
+
+    def build(**changes: object) -> Downloader:
+        settings: dict[str, object] = {
+            "hosts": AllowedHosts.parse("localhost"),
+            "max_bytes": 1_000_000,
+            "client": served[1],
+            "sleep": lambda _: None,
+            **changes,
+        }
+        return Downloader(**settings)  # type: ignore[arg-type]
+
+    return build
+
+
+@pytest.fixture
+def storage() -> Storage:
+    return Storage.open("memory://")
+
+
+def put(storage: Storage) -> Callable[[Iterator[bytes]], object]:
+    return lambda chunks: storage.put("clip", chunks, content_type="video/mp4")
+
+
+def refused(downloader: Downloader, cdn: Cdn, storage: Storage, **options: object) -> Failure:
+    """The failure of a fetch that left nothing in storage and told no secret."""
+    with pytest.raises(Failure) as caught:
+        downloader.fetch(cdn.url(), put(storage), **options)  # type: ignore[arg-type]
+    assert storage.read("clip") is None
+    assert "hunter2" not in str(caught.value)
+    return caught.value
+
+
+def test_whole(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+    """A clip arrives in storage byte for byte, with its hash, size and type."""
+    seen: list[tuple[int, int | None]] = []
+    cdn.answers(ranged(BODY))
+    done = make().fetch(
+        cdn.url(), put(storage), expect="media", progress=lambda *at: seen.append(at)
+    )
+    assert BODY == storage.read("clip")
+    assert hashlib.sha256(BODY).hexdigest() == done.sha256
+    assert (len(BODY), "video/mp4", 0) == (done.size, done.content_type, done.resumed)
+    assert (len(BODY), len(BODY)) == seen[-1]
+    assert sorted(seen) == seen
+    assert "identity" == cdn.requests[0].headers["Accept-Encoding"]
+    assert "Range" not in cdn.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("script", "ranges"),
+    [
+        ([ranged(BODY, cut=CUT), ranged(BODY)], [CUT]),
+        (
+            [ranged(BODY, cut=CUT), ranged(BODY, cut=CUT + 1), plain(503), ranged(BODY)],
+            [CUT, CUT + 1, CUT + 1],
+        ),
+    ],
+)
+def test_cut_is_resumed(
+    make: Callable[..., Downloader],
+    cdn: Cdn,
+    storage: Storage,
+    script: list[Answer],
+    ranges: list[int],
+) -> None:
+    """After a cut only the rest is asked for, of the same object, and the hash goes on."""
+    cdn.answers(*script)
+    done = make().fetch(cdn.url(), put(storage), expect="media")
+    assert BODY == storage.read("clip")
+    assert (hashlib.sha256(BODY).hexdigest(), len(ranges)) == (done.sha256, done.resumed)
+    asked = [request.headers for request in cdn.requests[1:]]
+    assert [f"bytes={first}-" for first in ranges] == [headers["Range"] for headers in asked]
+    assert {'"one"'} == {headers["If-Range"] for headers in asked}
+
+
+OTHER = clip(200_000, seed=2)
+
+
+def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Answer:
+    """A 206 from `first` to the end, whatever was asked; `short` bytes less than it says."""
+    rest = body[first : len(body) - short]
+    span = f"bytes {first}-{len(body) - 1}/{len(body)}"
+    return plain(206, rest, Content_Range=span, ETag=etag)
+
+
+@pytest.mark.parametrize(
+    ("script", "body"),
+    [
+        ([ranged(BODY, cut=CUT), ranged(OTHER, etag='"two"')], OTHER),
+        ([ranged(BODY, cut=CUT), plain(200, BODY, ETag='"one"')], BODY),
+        ([ranged(BODY, cut=CUT), plain(416)], BODY),
+        ([ranged(BODY, cut=CUT), part(5, BODY)], BODY),
+        ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag='"three"')], BODY),
+        ([ranged(BODY, etag='W/"one"', cut=CUT)], BODY),
+        ([ranged(BODY, etag=None, cut=CUT)], BODY),
+    ],
+    ids=["changed", "range ignored", "416", "wrong range", "other object", "weak etag", "no etag"],
+)
+def test_begins_again(
+    make: Callable[..., Downloader],
+    cdn: Cdn,
+    storage: Storage,
+    script: list[Answer],
+    body: bytes,
+) -> None:
+    """Where the rest is not to be had the writer begins again; two objects are never mixed."""
+    etag = '"two"' if body == OTHER else '"one"'
+    cdn.answers(*script, ranged(body, etag=etag))
+    done = make().fetch(cdn.url(), put(storage))
+    assert body == storage.read("clip")
+    assert hashlib.sha256(body).hexdigest() == done.sha256
+    assert len(body) == done.size
+
+
+@pytest.mark.parametrize("etag", ['"one"', None])
+def test_tries_end(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, etag: str | None
+) -> None:
+    """A connection that is always cut uses up its tries, with growing pauses, and fails."""
+    pauses: list[float] = []
+    cdn.answers(*(ranged(BODY, etag=etag, cut=CUT + n) for n in range(9)))
+    failure = refused(make(tries=4, pause=1, sleep=pauses.append), cdn, storage)
+    assert (Transient, "download_cut") == (type(failure), failure.reason)
+    assert 4 == len(cdn.requests)
+    assert [1, 2, 4] == pauses
+
+
+def without_length(request: Request) -> None:
+    """The beginning of a chunked body, cut."""
+    request.head(200, {"Transfer-Encoding": "chunked", "ETag": '"one"'})
+    request.send(b"%x\r\n%s\r\n" % (CUT, BODY[:CUT]))
+
+
+@pytest.mark.parametrize("start", [without_length, ranged(BODY, cut=CUT)])
+def test_short_part(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, start: Answer
+) -> None:
+    """A part that ends before the length it named is a cut, also where no length came before."""
+    cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
+    assert 2 == make().fetch(cdn.url(), put(storage)).resumed
+    assert BODY == storage.read("clip")
+
+
+def endless(request: Request) -> None:
+    """A body without length or end."""
+    request.head(200, {"Transfer-Encoding": "chunked"})
+    for start in (b"\0\0\0\x18ftypisom", *(b"x" * 65536 for _ in range(1000))):
+        request.send(b"%x\r\n%s\r\n" % (len(start), start))
+
+
+@pytest.mark.parametrize(
+    "head", [b"RIFF\0\0\0\0AVI LIST", (b"\x47" + bytes(187)) * 3, b"\0\0\x01\xba\x44"]
+)
+def test_films_that_are_not_read(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, head: bytes
+) -> None:
+    """Whatever begins as a film is paid for, and kept."""
+    body = head + bytes(1000)
+    cdn.answers(plain(200, body))
+    make().fetch(cdn.url(), put(storage), expect="media")
+    assert body == storage.read("clip")
+
+
+def short_of_announced(request: Request) -> None:
+    request.head(200, {"Content-Length": 10_000_000})
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (endless, (Permanent, "download_too_large")),
+        (short_of_announced, (Permanent, "download_too_large")),
+        (
+            plain(200, gzip.compress(bytes(9_000_000)), Content_Encoding="gzip"),
+            (Permanent, "download_refused"),
+        ),
+        (
+            plain(200, b"<html>sorry</html>", Content_Type="text/html"),
+            (Permanent, "download_not_media"),
+        ),
+        (plain(200, b""), (Permanent, "download_not_media")),
+        (plain(200, b"\0\0\0\x18fty"), (Permanent, "download_not_media")),
+        (plain(200, clip(1000), Content_Length=2000), (Transient, "download_cut")),
+        (plain(206, clip(1000), Content_Range="bytes 0-999/1000"), (Permanent, "download_refused")),
+        (plain(204), (Permanent, "download_refused")),
+        (plain(302, Location="https://127.0.0.1/secret"), (Permanent, "download_refused")),
+        (plain(307, Location="/files/clip.mp4"), (Permanent, "download_refused")),
+        (plain(404), (Permanent, "download_gone")),
+        (plain(403), (Permanent, "download_gone")),
+        (plain(410), (Permanent, "download_gone")),
+        (plain(401), (Permanent, "download_refused")),
+        (plain(408), (Transient, "download_unavailable")),
+        (plain(500), (Transient, "download_unavailable")),
+        (lambda request: None, (Transient, "download_unavailable")),
+    ],
+)
+def test_refusals(
+    make: Callable[..., Downloader],
+    cdn: Cdn,
+    storage: Storage,
+    answer: Answer,
+    outcome: tuple[type[Failure], str],
+) -> None:
+    """Whatever else the CDN sends ends with a reason, nothing stored, and no redirect followed."""
+    cdn.answers(*[answer] * 2)
+    caught = refused(make(tries=2), cdn, storage, expect="media")
+    assert outcome == (type(caught), caught.reason)
+    assert (2 if caught.reason == "download_cut" else 1) == len(cdn.requests)
+
+
+@pytest.mark.parametrize("head", [b"\x1a\x45\xdf\xa3\x9f", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
+def test_other_media(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, head: bytes
+) -> None:
+    """A video that comes in another container than was told is not lost."""
+    body = head + bytes(1000)
+    cdn.answers(plain(200, body))
+    make().fetch(cdn.url(), put(storage), expect="media")
+    assert body == storage.read("clip")
+
+
+@pytest.mark.parametrize("limit", [len(BODY), len(BODY) - 1])
+def test_size_limit(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, limit: int
+) -> None:
+    """Exactly max_bytes pass; one byte more does not, with or without a Content-Length."""
+    cdn.answers(ranged(BODY), plain(200, BODY, Content_Length=None))
+    for _ in range(2):
+        if limit == len(BODY):
+            assert limit == make(max_bytes=limit).fetch(cdn.url(), put(storage)).size
+        else:
+            assert "download_too_large" == refused(make(max_bytes=limit), cdn, storage).reason
+
+
+@pytest.mark.parametrize(
+    ("value", "after"),
+    [
+        ("7", 7.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00", None),
+        ("soon", None),
+    ],
+)
+def test_retry_after(
+    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, value: str, after: float | None
+) -> None:
+    """The wait that the CDN asks for is handed on, in seconds."""
+    cdn.answers(plain(429, Retry_After=value))
+    failure = refused(make(), cdn, storage)
+    assert isinstance(failure, Transient)
+    assert ("download_unavailable", after) == (failure.reason, failure.after)
+
+
+def trickle(request: Request) -> None:
+    """A byte now and then."""
+    request.head(200, {"Content-Length": 100_000})
+    for byte in BODY:
+        request.send(bytes([byte]))
+        if request.stopped.wait(0.01):
+            return
+
+
+def test_trickle(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+    """A body that comes slower than the rate, or not by the deadline, is given up."""
+    cdn.answers(trickle, trickle)
+    slow = refused(make(min_rate=1e6, window=0.1), cdn, storage)
+    assert (Transient, "download_slow") == (type(slow), slow.reason)
+    late = refused(make(deadline=10, clock=count().__next__), cdn, storage)
+    assert (Transient, "download_slow") == (type(late), late.reason)
+    assert "within 10 s" in late.sentence
+
+
+def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: Cdn) -> None:
+    """Only waiting for the CDN counts against its rate, not what the writer takes."""
+    now = [0.0]
+
+    def write(chunks: Iterator[bytes]) -> None:
+        for _ in chunks:
+            now[0] += 10
+
+    cdn.answers(ranged(BODY))
+    downloader = make(min_rate=1e9, window=0.001, clock=lambda: now[0], deadline=1e9)
+    assert len(BODY) == downloader.fetch(cdn.url(), write).size
+
+
+def test_failing_writer(make: Callable[..., Downloader], cdn: Cdn) -> None:
+    """The writer's own failure comes out as it is; one that stops early is a defect."""
+
+    def full(chunks: Iterator[bytes]) -> None:
+        next(chunks)
+        raise Transient("storage_full", "full")
+
+    cdn.answers(ranged(BODY), ranged(BODY))
+    with pytest.raises(Transient, match="storage_full"):
+        make().fetch(cdn.url(), full)
+    with pytest.raises(RuntimeError, match="before the end"):
+        make().fetch(cdn.url(), next)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "fe80::1%eth0"])
+def test_name_that_leads_inside(make: Callable[..., Downloader], cdn: Cdn, address: str) -> None:
+    """A public name that resolves to a private address, if only among others, is not asked."""
+    hosts = AllowedHosts.parse(f"cdn.example:{cdn.port}")
+    downloader = make(hosts=hosts, resolve=lambda *_: ["1.1.1.1", address])
+    with pytest.raises(Permanent, match=r"download_refused: .* is not public"):
+        downloader.fetch(cdn.url(host="cdn.example"), list)
+    assert [] == cdn.requests
+
+
+def test_name_that_changes_after_the_look_up(
+    make: Callable[..., Downloader], cdn: Cdn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that turns to a private address after our look-up is refused before any byte."""
+    cdn.answers(ranged(BODY))
+    connect = __import__("socket").create_connection
+
+    def rebound(address: tuple[str, int], *args: object, **options: object) -> object:
+        return connect(("127.0.0.1", address[1]), *args, **options)
+
+    monkeypatch.setattr("socket.create_connection", rebound)
+    written: list[bytes] = []
+    downloader = make(
+        hosts=AllowedHosts.parse(f"cdn.example:{cdn.port}"), resolve=lambda *_: ["1.1.1.1"]
+    )
+    with pytest.raises(Permanent, match=r"leads to 127\.0\.0\.1"):
+        downloader.fetch(cdn.url(host="cdn.example"), written.extend)
+    assert [] == written
+
+
+def test_unreachable(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+    """No name, no listener and a certificate nobody trusts may all pass."""
+
+    def unknown(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    assert "download_unavailable" == refused(make(resolve=unknown), cdn, storage).reason
+    with httpx.Client(trust_env=False) as stranger:
+        failure = refused(make(client=stranger), cdn, storage)
+    assert (Transient, "download_unavailable") == (type(failure), failure.reason)
+    assert "CERTIFICATE_VERIFY_FAILED" in failure.sentence
+
+
+def test_logs_hold_no_url(
+    make: Callable[..., Downloader],
+    cdn: Cdn,
+    storage: Storage,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody's log line holds the query of a signed URL."""
+    caplog.set_level(logging.DEBUG)
+    cdn.answers(ranged(BODY))
+    make().fetch(cdn.url(), put(storage))
+    assert "hunter2" not in caplog.text
+
+
+def test_cookies_are_not_kept(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+    """One download's cookie does not go out with the next."""
+    cdn.answers(plain(200, BODY, Set_Cookie="a=b; Path=/"), ranged(BODY))
+    make().fetch(cdn.url(), put(storage))
+    make().fetch(cdn.url(), put(storage))
+    assert "Cookie" not in cdn.requests[1].headers
+
+
+LARGE = """
+import resource, sys
+from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.storage import Storage
+
+storage = Storage.open(sys.argv[2])
+storage.put("warm", iter([bytes(6_000_000)]), content_type="video/mp4")
+downloader = Downloader(
+    hosts=AllowedHosts.parse("localhost"), max_bytes=200_000_000, client=http_client()
+)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+done = downloader.fetch(
+    sys.argv[1], lambda chunks: storage.put("clip", chunks, content_type="video/mp4")
+)
+print(done.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_memory_stays_flat(cdn: Cdn, tmp_path: Path) -> None:
+    """100 MB pass through a process that grows by less than a third of that."""
+    cdn.answers(ranged(clip(100_000_000)))
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, cdn.url(), str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=os.environ,
+    )
+    size, grown_kib = map(int, done.stdout.split())
+    assert 100_000_000 == size
+    assert grown_kib < 32 * 1024
+    assert 100_000_000 == (tmp_path / "store/clip").stat().st_size
+
+
+FAL = AllowedHosts.parse(
+    "*.fal.media, fal.media,storage.googleapis.com/falserverless/,localhost:8443,[::1],a.b:444/x/"
+)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://v3b.fal.media/files/b/zebra/clip.mp4?sig=a",
+        "https://a.b.fal.media/",
+        "HTTPS://FAL.media:443/x",
+        "https://storage.googleapis.com/falserverless/a..b/x.mp4",
+        "https://localhost:8443/x",
+        "https://[::1]:9/x",
+        "https://a.b:444/x/y",
+    ],
+)
+def test_allowed(url: str) -> None:
+    """fal's own hosts, and those that the operator names, pass."""
+    FAL.check(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "clip.mp4",
+        "http://fal.media/x",
+        "file:///etc/passwd",
+        "//fal.media/x",
+        "https:fal.media/x",
+        "https:///x",
+        "https://fal.media.evil.example/x",
+        "https://evilfal.media/x",
+        "https://fal.media./x",
+        "https://me@fal.media/x",
+        "https://@fal.media/x",
+        "https://fal.media@evil.example/x",
+        "https://evil.example\\@fal.media/x",
+        "https://evil.example#@fal.media/x",
+        "https://fal.media:444/x",
+        "https://fal.media:99999/x",
+        "https://fal.media:x/x",
+        "https://localhost/x",
+        "https://localhost:8444/x",
+        "https://a.b/x/y",
+        "https://a.b:444/y",
+        "https://127.0.0.1/x",
+        "https://127.1/x",
+        "https://2130706433/x",
+        "https://0x7f000001/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://[fe80::1%25eth0]/x",
+        "https://storage.googleapis.com/falserverless",
+        "https://storage.googleapis.com/other/x",
+        "https://storage.googleapis.com/falserverless/../other/x",
+        "https://storage.googleapis.com/falserverless/%2e%2e/other/x",
+        "https://storage.googleapis.com/falserverless/.%2E/other/x",
+        "https://storage.googleapis.com/falserverless/%252e%252e/other/x",
+        "https://storage.googleapis.com/falserverless/..%2fother/x",
+        "https://storage.googleapis.com/falserverless/..%5cother/x",
+        "https://fal.media/x y",
+        "https://fal.media/\r\nX: y",
+        "https://f\u0430l.media/x",
+        "https://fal.media/" + "x" * 9000,
+    ],
+)
+def test_not_allowed(url: str) -> None:
+    """What is not plain https to an allowed host, port and prefix is refused for good."""
+    with pytest.raises(Permanent, match="download_refused"):
+        FAL.check(url)
+
+
+def outcome(url: str) -> str:
+    try:
+        FAL.check(url)
+    except Permanent as failure:
+        return failure.reason
+    return "allowed"
+
+
+AUTHORITIES = st.sampled_from(["fal.media", "storage.googleapis.com", "localhost:8443", "a.b:444"])
+ODD = st.text(alphabet="ab.:@[]%/\\#?0", max_size=4)
+
+
+@given(
+    authority=st.builds("{}{}{}".format, ODD, AUTHORITIES, ODD),
+    prefix=st.sampled_from(["/", "/falserverless/", "/x/"]),
+    path=st.text(alphabet="ab./%2eE5cf\\?#@:", max_size=20),
+)
+def test_what_passes_is_inside(authority: str, prefix: str, path: str) -> None:
+    """Whatever the URL, what passes is sent to an allowed host and port, below its prefix."""
+    url = f"https://{authority}{prefix}{path}"
+    if outcome(url) == "download_refused":
+        return
+    sent = httpx.Request("GET", url).url
+    target = sent.raw_path.partition(b"?")[0]
+    inside = {
+        "localhost": sent.port == 8443,
+        "a.b": sent.port == 444 and target.startswith(b"/x/"),
+        "storage.googleapis.com": sent.port is None and target.startswith(b"/falserverless/"),
+    }
+    assert inside.get(sent.host, f".{sent.host}".endswith(".fal.media") and sent.port is None)
+    assert b".." not in target.split(b"/")
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_is_refused_or_allowed(before: str, after: str) -> None:
+    """No text makes the check raise anything but its refusal."""
+    for url in (before, f"https://{before}", f"https://fal.media{before}", f"{before}://{after}"):
+        assert outcome(url) in {"allowed", "download_refused"}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "",
+        "fal.media,",
+        "*",
+        "*.media",
+        "a.*.b",
+        "https://fal.media",
+        "fal.media:0",
+        "fal.media:65536",
+        "fal.media/x",
+        "fal.media/../",
+        "me@fal.media",
+        "fal media",
+        "[::1",
+    ],
+)
+def test_bad_setting(setting: str) -> None:
+    """An entry that could not mean what it says is refused, with the setting and the value."""
+    with pytest.raises(ValueError, match="FALHOOK_DOWNLOAD_HOSTS: '"):
+        AllowedHosts.parse(setting)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("1.1.1.1", True),
+        ("2606:4700::1111", True),
+        ("64:ff9b::101:101", True),
+        ("127.0.0.1", False),
+        ("0.0.0.0", False),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("192.168.0.1", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("ff0e::1", False),
+    ],
+)
+def test_addresses(address: str, public: bool) -> None:
+    """Only public addresses for public names; a loopback entry adds the loopback, no more."""
+    assert public == AllowedHost.parse("fal.media").allows_address(address)
+    loopback = address in {
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+    }
+    assert (public or loopback) == AllowedHost.parse("localhost").allows_address(address)

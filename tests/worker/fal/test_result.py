@@ -1,0 +1,197 @@
+"""The files of any result are found by walking it, and published as fal made them."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories.input_files import MP3, PNG
+from worker.errors import Permanent
+from worker.fal.download import Downloaded, Downloader
+from worker.fal.result import files_of, named
+from worker.jobs.job import Job, JobState, Json
+from worker.steps.passthrough import AsIs, delivered, extras
+from worker.steps.result import video_address
+from worker.storage import Storage
+from worker.storage.layout import work_key
+
+ON = "https://v3b.fal.media/files/b"
+DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("payload", "names"),
+    [
+        ({"images": [{"url": f"{ON}/1"}, {"url": f"{ON}/2"}]}, ["image-1.png", "image-2.png"]),
+        ({"image": {"url": f"{ON}/x.webp"}}, ["image-1.webp"]),
+        ({"audio": {"url": f"{ON}/a", "content_type": "audio/wav"}}, ["audio-1.wav"]),
+        ({"audio": {"url": f"{ON}/a.bin", "file_name": "a.mp3"}}, ["audio-1.mp3"]),
+        ({"a": {"b": [{"c": {"url": f"{ON}/deep.jpg"}}]}}, ["image-1.jpg"]),
+        ({"mesh": {"url": f"{ON}/m.glb"}}, ["file-1.bin"]),
+        ({"image": {"url": f"{ON}/e.png", "content_type": "text/html"}}, ["file-1.bin"]),
+        ({"images": [{"url": DATA}]}, ["image-1.png"]),
+        ({"image": {"url": f"{ON}/1"}, "again": {"url": f"{ON}/1"}}, ["image-1.png"]),
+        ({"voice_id": "v", "seed": 7, "url": None, "x": {"url": ""}}, []),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_files_are_found_wherever_they_stand(payload: Json, names: list[str]) -> None:
+    """Named by what the result says of them; a page is never published as a picture."""
+    assert names == list(named(files_of(payload)))
+
+
+@pytest.mark.parametrize(
+    ("payload", "address"),
+    [
+        ({"video": {"url": f"{ON}/v"}}, f"{ON}/v"),
+        ({"out": [{"url": f"{ON}/i.png"}, {"url": f"{ON}/v.mp4"}]}, f"{ON}/v.mp4"),
+        ({"videos": [{"url": f"{ON}/1"}]}, f"{ON}/1"),
+        ({"images": [{"url": f"{ON}/1"}]}, None),
+        ({"clip": {"url": f"{ON}/v.webm"}}, None),
+        ({"video": {"url": f"{ON}/v.mov"}}, f"{ON}/v.mov"),
+        ({"video": {"url": f"{ON}/v", "content_type": "video/x-odd"}}, f"{ON}/v"),
+        ({"video": {"url": f"{ON}/v.webm"}}, None),
+        ({"video": {"url": f"{ON}/v", "content_type": "video/webm"}}, None),
+        ({"video": {"url": f"{ON}/v", "content_type": "image/gif"}}, None),
+        ({"video": {"url": f"{ON}/v", "file_name": "v.gif"}, "b": {"url": f"{ON}/b.mp4"}}, None),
+    ],
+)
+def test_a_video_goes_the_way_of_videos(payload: Json, address: str | None) -> None:
+    """Kling's own first, then the first MP4 found; WebM, GIF and others stay as they are."""
+    assert address == video_address(payload)
+
+
+def test_a_result_that_is_too_deep_is_not_followed() -> None:
+    """Whoever answers in fal's place cannot break the walk by depth."""
+    payload: Json = {"url": f"{ON}/v.mp4"}
+    for _ in range(5000):
+        payload = [payload]
+    assert () == files_of(payload)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.just("https://a.b/c.mp4"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["url", "video", "content_type", "file_name"]) | st.text(), inner
+        )
+    ),
+)
+
+
+@given(JSON)
+def test_no_result_breaks_the_walk(payload: Any) -> None:
+    """Results come from outside: whatever they hold ends in names or in none."""
+    for name, file in named(files_of(payload)).items():
+        assert "/" not in name
+        assert file.address
+
+
+class _Cdn:
+    """Stands in for the downloader at its one seam: bytes by address."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def fetch(self, url: str, write: Callable[[Any], object], **_: object) -> Downloaded:
+        data = self.files[url]
+        write(iter([data]))
+        digest = hashlib.sha256(data).hexdigest()
+        return Downloaded(size=len(data), sha256=digest, content_type=None, resumed=0)
+
+
+def as_is(files: dict[str, bytes], tmp_path: Path) -> AsIs:
+    """Files that the CDN has, and storage in a directory of the test."""
+    downloader = cast(Downloader, _Cdn(files))
+    return AsIs(downloader=downloader, storage=Storage.open(str(tmp_path)))
+
+
+def rendered(payload: Json) -> Job:
+    """A job that brought this result."""
+    return Job(id="j1", endpoint="acme/x", arguments={}, payload=payload)
+
+
+def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
+    """To the byte, under names that follow from the result, with type, size and hash."""
+    payload: Json = {
+        "images": [{"url": f"{ON}/1", "content_type": "image/png"}, {"url": DATA}],
+        "audio": {"url": f"{ON}/a.mp3"},
+    }
+    publication = as_is({f"{ON}/1": PNG, f"{ON}/a.mp3": MP3}, tmp_path)
+    outcome = publication.download(rendered(payload), lambda _done, _total: None)
+    assert JobState.DOWNLOADED is outcome.to
+    source = cast(dict[str, Any], outcome.set["source"])
+    expected = {
+        "bytes": len(MP3),
+        "sha256": hashlib.sha256(MP3).hexdigest(),
+        "content_type": "audio/mpeg",
+        "output": "audio",
+    }
+    assert ["image-1.png", "image-2.png", "audio-1.mp3"] == list(source["files"])
+    assert expected == source["files"]["audio-1.mp3"]
+    kept = [publication.storage.read(work_key("j1", name)) for name in source["files"]]
+    assert [PNG, PNG, MP3] == kept
+    tagged = delivered(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
+    assert {"method": "as_is", "files": source["files"]} == tagged
+
+
+def test_what_stands_beside_a_video_is_published_with_it(tmp_path: Path) -> None:
+    """Its soundtrack and stills too; what cannot be had is told, and costs no video."""
+    payload: Json = {
+        "video": {"url": f"{ON}/v.mp4"},
+        "audio": {"url": f"{ON}/a.mp3"},
+        "broken": {"url": "data:image/png;base64,!!"},
+    }
+    publication = as_is({f"{ON}/a.mp3": MP3}, tmp_path)
+    found = publication.beside(rendered(payload), f"{ON}/v.mp4", lambda _done, _total: None)
+    expected = {"image-1.png": {"output": "broken", "reason": "bad_data_uri"}}
+    assert expected == found["skipped"]
+    assert MP3 == publication.storage.read(work_key("j1", "audio-1.mp3"))
+    job = Job(id="j1", endpoint="a/x", arguments={}, source={"sha256": "…", **found})
+    assert delivered(job) is None
+    assert ["audio-1.mp3"] == list(extras(job))
+
+
+def test_most_results_hold_their_video_alone(tmp_path: Path) -> None:
+    """Then nothing is written down beside it."""
+    payload: Json = {"video": {"url": f"{ON}/v.mp4"}, "seed": 7}
+    found = as_is({}, tmp_path).beside(rendered(payload), f"{ON}/v.mp4", lambda _a, _b: None)
+    assert {} == found
+
+
+def test_a_video_is_not_delivered_as_it_is() -> None:
+    """Its source is one file, which the media step takes."""
+    job = Job(id="j1", endpoint="acme/x", arguments={}, source={"bytes": 3, "sha256": "…"})
+    assert delivered(job) is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ({"images": [{"url": f"{ON}/{n}"} for n in range(65)]}, "too_many_files"),
+        ({"image": {"url": "data:image/png;base64,!!"}}, "bad_data_uri"),
+    ],
+)
+def test_what_cannot_be_published_is_said(tmp_path: Path, payload: Any, reason: str) -> None:
+    """A bound on files, and broken data URIs, end the job in a sentence."""
+    with pytest.raises(Permanent) as caught:
+        as_is({}, tmp_path).download(rendered(payload), lambda _done, _total: None)
+    assert reason == caught.value.reason
+
+
+def test_a_result_without_files_is_delivered_itself(tmp_path: Path) -> None:
+    """A voice's id, a text: nothing is fetched, and the manifest is to hold the result."""
+    job = rendered({"voice_id": "v-829"})
+    outcome = as_is({}, tmp_path).download(job, lambda _done, _total: None)
+    source = cast(dict[str, Any], outcome.set["source"])
+    assert (JobState.DOWNLOADED, {"files": {}}) == (outcome.to, source)
+    expected = {"method": "result", "files": {}, "result": {"voice_id": "v-829"}}
+    assert expected == delivered(replace(job, source=source))

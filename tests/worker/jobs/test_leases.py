@@ -1,0 +1,82 @@
+"""Leases on a real Redis: a living worker keeps its job, whatever a renewal meets."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.factories.world import ENDPOINT, Clock
+from worker.jobs import leases
+from worker.jobs.change import Change
+from worker.jobs.job import Job, JobState
+from worker.jobs.leases import LEASE, Leases
+from worker.jobs.store import Records, connect
+
+S = JobState
+
+
+class Watched(Records):
+    """Records that say when a lease was renewed, and fail on demand."""
+
+    faults: list[Exception]
+    renewed: threading.Event
+
+    def change(self, job_id: str, expected: object, change: Change) -> bool:
+        """Fail as told, else renew and say so."""
+        if self.faults:
+            raise self.faults.pop(0)
+        done = super().change(job_id, expected, change)  # type: ignore[arg-type]
+        if done:
+            self.renewed.set()
+        return done
+
+
+@pytest.fixture
+def records(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """Records with one job in RENDERED, leased by `me`; renewals come fast."""
+    monkeypatch.setattr(leases, "RENEWAL", 0.01)
+    with connect(redis_url) as redis:
+        found = Watched(redis, clock=Clock())
+        found.faults, found.renewed = [], threading.Event()
+        job = Job(id="job1", endpoint=ENDPOINT, arguments={}, state=S.RENDERED)
+        found.add(job, due=1.0, event={"name": "created"})
+        lease = Change(set={"lease_owner": "me", "lease_until": 1.0})
+        Records.change(found, "job1", [S.RENDERED], lease)
+        yield found
+
+
+def held(records: Records) -> Job:
+    """The job as it stands."""
+    job = records.get("job1")
+    assert job is not None
+    return job
+
+
+@pytest.mark.parametrize("faults", [[], [RedisConnectionError()], [ValueError(), ValueError()]])
+def test_a_held_lease_is_renewed(records: Watched, faults: list[Exception]) -> None:
+    """While the block runs lease and timer move on, whatever single renewals meet."""
+    records.faults = list(faults)
+    with Leases(records).hold(held(records), S.RENDERED):
+        assert records.renewed.wait(5)
+    job = held(records)
+    until = records.clock() + LEASE
+    assert (until, until) == (job.lease_until, job.due_at)
+
+
+def test_a_lease_of_another_is_not_touched(records: Watched) -> None:
+    """A worker that lost its lease renews nothing."""
+    job = held(records)
+    Records.change(records, "job1", [S.RENDERED], Change(set={"lease_owner": "other"}))
+    with Leases(records).hold(job, S.RENDERED):
+        assert not records.renewed.wait(0.1)
+    assert 1.0 == held(records).lease_until
+
+
+def test_a_lease_ends_with_its_block(records: Watched) -> None:
+    """After the block nothing is renewed any more."""
+    kept = Leases(records)
+    with kept.hold(held(records), S.RENDERED):
+        assert records.renewed.wait(5)
+    records.renewed.clear()
+    assert not records.renewed.wait(0.1)

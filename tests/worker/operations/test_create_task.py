@@ -1,0 +1,177 @@
+"""falhook.create through a real Celery worker: what comes twice, late, or while Redis is full."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from redis import Redis
+
+from tests.factories.input_files import PNG
+from webhook.contract import Queue, Task
+from webhook.settings import Connections
+from worker.broker.client import client
+from worker.catalogue.catalogue import Catalogue
+from worker.errors import Transient
+from worker.jobs.job import JobState
+from worker.jobs.store import Records
+from worker.operations import create_task
+from worker.operations.create import Creator
+from worker.operations.create_message import Intake
+from worker.operations.create_task import CreateTask
+from worker.operations.request import Draft, Order
+from worker.operations.staging import Staging
+from worker.operations.validation import Checks
+from worker.storage import Storage
+
+TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
+IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
+MESSAGE = "3a3f3ec8-7e1c-4b0e-9e4f-0d2a5c6b7d80"
+PATIENCE, TRIES = 30.0, create_task.PATIENCE
+
+
+class Office:
+    """An application that takes messages in; it tells each job that is woken and each wait."""
+
+    def __init__(self, redis_url: str, records: Records, directory: Path) -> None:
+        (directory / "cat.png").write_bytes(PNG)
+        storage = Storage.open(str(directory / "storage"))
+        self.woken, self.waited = threading.Semaphore(0), threading.Semaphore(0)
+        self.asked: list[int] = []
+        self.pause: Callable[[], object] = lambda: None
+        self.made: Callable[[], object] = lambda: None
+        self.app = client(Connections.from_env({"REDIS_URL": redis_url}))
+        creator = Creator(
+            records=records,
+            checks=Checks(
+                catalogue=Catalogue.load(),
+                staging=Staging(storage=lambda: storage, directory=directory),
+            ),
+            wake=self._wake,
+        )
+        CreateTask(
+            intake=Intake(creator=creator), wait=self._wait, pause=lambda _seconds: self.pause()
+        ).register(self.app)
+        self.app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
+
+    def _wake(self, _task: Task, _job_id: str) -> None:
+        self.made()
+        self.woken.release()
+
+    def _wait(self, tries: int) -> float:
+        self.asked.append(tries)
+        self.waited.release()
+        return 0.1
+
+    def send(self, task_id: str = MESSAGE, **fields: Any) -> None:
+        """A message, as any Celery client sends it."""
+        kwargs = {"endpoint": TEXT, "arguments": {"prompt": "a fox"}} | fields
+        self.app.send_task(Task.CREATE, kwargs=kwargs, queue=Queue.SUBMIT, task_id=task_id)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A worker takes messages until the block ends."""
+        with start_worker(
+            self.app, pool="threads", perform_ping_check=False, queues=[Queue.SUBMIT]
+        ):
+            yield
+
+
+@pytest.fixture
+def office(redis_url: str, records: Records, tmp_path: Path) -> Iterator[Office]:
+    """An office on an empty Redis."""
+    found = Office(redis_url, records, tmp_path)
+    yield found
+    found.app.close()
+
+
+@pytest.fixture
+def full(redis_url: str) -> Iterator[Callable[[bool], None]]:
+    """Makes Redis full, and has it take writes again."""
+    with Redis.from_url(redis_url) as redis:
+        yield lambda yes: redis.config_set("maxmemory", int(yes))
+        redis.config_set("maxmemory", 0)
+
+
+def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: Records) -> None:
+    """As after a worker was killed, or an acknowledgement was lost: its id is that of its task."""
+    for _ in range(2):
+        office.send()
+    with office.working():
+        assert all(office.woken.acquire(timeout=PATIENCE) for _ in range(2))
+    assert [MESSAGE] == [job.id for job in records.list()]
+
+
+def test_a_message_waits_for_storage(
+    office: Office, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again until its files can be stored, each time later, and is one job then."""
+    put, tries = Storage.put, []
+
+    def away(*arguments: Any, **named: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 6:
+            raise Transient("storage_unavailable", "no answer")
+        return put(*arguments, **named)
+
+    monkeypatch.setattr(Storage, "put", away)
+    office.send(endpoint=IMAGE, arguments={"prompt": "a", "image_url": "file:cat.png"})
+    with office.working():
+        assert office.woken.acquire(timeout=PATIENCE)
+    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in records.list()]
+    assert [1, 2, 3, 4, 5] == office.asked
+
+
+def test_a_message_waits_for_a_full_redis(
+    office: Office, records: Records, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither job nor message can be written then: the worker keeps the message meanwhile."""
+    draft = Checks.draft
+
+    def fill(checks: Checks, order: Order) -> Draft:
+        monkeypatch.undo()
+        full(True)
+        return draft(checks, order)
+
+    monkeypatch.setattr(Checks, "draft", fill)
+    office.pause = lambda: full(False)
+    office.send()
+    with office.working():
+        assert office.woken.acquire(timeout=PATIENCE)
+    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in records.list()]
+
+
+def test_a_redis_that_gets_full_ends_no_worker(
+    office: Office, records: Records, full: Callable[[bool], None]
+) -> None:
+    """One message cannot be acknowledged, the next is taken and cannot be noted: both are jobs."""
+    office.send("first")
+    office.send("second")
+    office.made = lambda: full(True)
+    office.pause = lambda: full(False)
+    with office.working():
+        assert all(office.woken.acquire(timeout=PATIENCE) for _ in range(2))
+    assert {"first", "second"} == {job.id for job in records.list()}
+    assert [1] == office.asked[:1]
+
+
+def test_a_message_that_nobody_takes_back_stays_with_the_broker(
+    office: Office, records: Records, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker gives up in the end, so that it can stop; another one finds the message."""
+    draft = Checks.draft
+
+    def fill(checks: Checks, order: Order) -> Draft:
+        full(True)
+        return draft(checks, order)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checks, "draft", fill)
+        office.send()
+        with office.working():
+            assert all(office.waited.acquire(timeout=PATIENCE) for _ in range(2 * TRIES))
+    full(False)
+    assert 1 == records.redis.hlen("unacked") + records.redis.llen(Queue.SUBMIT)

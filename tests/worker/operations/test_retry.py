@@ -1,0 +1,305 @@
+"""Replay on a real Redis: free wherever something is stored, never a silent second payment."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
+from webhook.contract import Task
+from worker.cli.main import cli
+from worker.errors import Permanent
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Outcome
+from worker.jobs.store import Records
+from worker.operations.retry import NotReplayed, Replay
+
+S = JobState
+
+
+def broken(_job: Job) -> Outcome:
+    """Work that fails for good."""
+    raise Permanent("storage_full", "no room")
+
+
+def failed_at(world: World, task: Task) -> Job:
+    """A job that failed for good in this step."""
+    world.add_submitted()
+    world.deliver(callback())
+    world.work[task] = broken
+    world.follow_wakes()
+    del world.work[task]
+    return world.job()
+
+
+def sweep(world: World) -> None:
+    """Let the sweep wake what is due, and do it."""
+    world.clock.forward(1)
+    world.sweep.run()
+    world.follow_wakes()
+
+
+@pytest.mark.parametrize(
+    ("task", "to"),
+    [
+        (Task.DOWNLOAD, S.RENDERED),
+        (Task.TRANSCODE_TAG, S.DOWNLOADED),
+        (Task.PUBLISH, S.TAGGED),
+    ],
+)
+def test_goes_on_where_it_failed(world: World, fal: ScriptedFal, task: Task, to: JobState) -> None:
+    """A job that failed after its render goes on with the failed step, and nothing is posted."""
+    job = failed_at(world, task)
+    assert (S.FAILED, to) == (job.state, Replay(records=world.records).retry(job))
+    sweep(world)
+    assert (S.PUBLISHED, 1, "") == (world.state(), fal.count("POST"), world.job().reason)
+
+
+def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: ScriptedFal) -> None:
+    """What was paid for is the voice's id, for one; it is on the record."""
+    world.work[Task.DOWNLOAD] = broken
+    world.add(needs_file=0)
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback(payload={"voice_id": "v-829"}))
+    world.follow_wakes()
+    world.work.clear()
+    assert S.RENDERED is Replay(records=world.records).retry(world.job())
+    sweep(world)
+    assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
+
+
+def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> None:
+    """A refused job has cost nothing: its retry may post it."""
+    fal.answers = [answer(403, {"detail": "locked"})]
+    world.add_submitted()
+    assert S.QUEUED is Replay(records=world.records).retry(world.job())
+    sweep(world)
+    assert (S.SUBMITTED, 2) == (world.state(), fal.count("POST"))
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_failed_render_is_not_posted_by_itself(
+    world: World, fal: ScriptedFal, lost: bool
+) -> None:
+    """Where fal has worked, a retry refuses and names what another render takes."""
+    if lost:
+        world.add()
+        fal.before_answer = lambda: world.deliver(callback(status="ERROR", error="boom"))
+        world.pipeline.run(Task.SUBMIT, "job1")
+    else:
+        world.add_submitted()
+        world.deliver(callback(status="ERROR", error="boom"))
+    with pytest.raises(NotReplayed, match="--resubmit"):
+        Replay(records=world.records).retry(world.job())
+    assert S.FAILED is world.state()
+
+
+def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -> None:
+    """Retrying an expired job costs one GET, which may bring the result."""
+    world.add_submitted()
+    world.clock.forward(DEADLINE + 1)
+    sweep(world)
+    assert S.EXPIRED is world.state()
+    fal.answers = [answer(200, VIDEO)]
+    Replay(records=world.records).retry(world.job())
+    sweep(world)
+    assert (S.PUBLISHED, 1, 2) == (world.state(), fal.count("POST"), fal.count("GET"))
+
+
+def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal) -> None:
+    """A result that came after a job was cancelled is there for the asking."""
+    world.add_submitted()
+    world.records.redis.hset("falhook:job:job1", "state", "CANCELLED")
+    world.deliver(callback())
+    assert S.CANCELLED is world.state()
+    Replay(records=world.records).retry(world.job())
+    sweep(world)
+    assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
+
+
+def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
+    """A resubmitted job is posted once more under an address of its own; the old one is spent."""
+    world.add_submitted()
+    world.deliver(callback(status="ERROR", error="boom"))
+    Replay(records=world.records).resubmit(world.job())
+    sweep(world)
+    job = world.job()
+    assert (S.SUBMITTED, 2, 2) == (job.state, job.attempt, fal.count("POST"))
+    world.deliver(callback(attempt=1))
+    assert (S.SUBMITTED, "conflict") == (world.state(), world.names()[-1])
+    world.deliver(callback(attempt=2, request_id=job.request_id))
+    world.follow_wakes()
+    assert S.PUBLISHED is world.state()
+
+
+def test_resubmit_refuses_what_is_stored(world: World) -> None:
+    """A job whose result is stored is not paid for a second time, even if asked to."""
+    job = failed_at(world, Task.DOWNLOAD)
+    with pytest.raises(NotReplayed, match="without a new payment"):
+        Replay(records=world.records).resubmit(job)
+
+
+@pytest.mark.parametrize("way", ["retry", "resubmit"])
+def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
+    """Neither way touches a job that has not ended, or is published."""
+    job = world.add_submitted()
+    with pytest.raises(NotReplayed, match="on its way"):
+        getattr(Replay(records=world.records), way)(job)
+    world.deliver(callback())
+    world.follow_wakes()
+    with pytest.raises(NotReplayed, match="PUBLISHED"):
+        getattr(Replay(records=world.records), way)(world.job())
+
+
+def test_of_two_retries_one_counts(world: World) -> None:
+    """Two people at once bring a job back once."""
+    job = failed_at(world, Task.DOWNLOAD)
+    Replay(records=world.records).retry(job)
+    with pytest.raises(NotReplayed, match="faster"):
+        Replay(records=world.records).retry(job)
+
+
+def add_refused(world: World, job_id: str = "job1") -> Job:
+    """A creation that was refused: there are no inputs to post."""
+    told = {"step": Task.CREATE, "reason": "invalid_arguments", "sentence": "…"}
+    return world.add(job_id, arguments={}, state=S.FAILED, **told)
+
+
+@pytest.mark.parametrize("way", ["retry", "resubmit"])
+def test_what_was_refused_when_it_was_made_is_not_posted(
+    world: World, fal: ScriptedFal, way: str
+) -> None:
+    """There is nothing to post; who wants the job sends a corrected order."""
+    job = add_refused(world)
+    with pytest.raises(NotReplayed, match=r"job1 was refused .*send it again corrected"):
+        getattr(Replay(records=world.records), way)(job)
+    sweep(world)
+    assert (S.FAILED, 0) == (world.state(), fal.count("POST"))
+
+
+@pytest.fixture
+def falhook(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> "Falhook":
+    """The command line on this Redis."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    return Falhook()
+
+
+class Falhook:
+    """Runs `falhook` in this process."""
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Result:
+        """What the command printed, and its exit code."""
+        return CliRunner().invoke(cli, arguments, input=stdin)
+
+
+def test_retry_of_all_failed_with_a_reason(world: World, falhook: Falhook) -> None:
+    """`--failed --reason` brings back the jobs that fit and no other."""
+    failed_at(world, Task.DOWNLOAD)
+    world.add("other", state=S.FAILED)
+    done = falhook("retry", "--failed", "--reason", "storage_full", "--since", "7d", "--json")
+    world.clock.forward(1)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [] == told, "the world's clock stands in 2023: nothing is that young"
+    done = falhook("retry", "--failed", "--reason", "storage_full", "--json")
+    assert (0, [{"id": "job1", "state": "RENDERED", "was": "FAILED"}]) == (
+        done.exit_code,
+        [json.loads(line) for line in done.stdout.splitlines()],
+    )
+    assert (S.RENDERED, S.FAILED) == (world.state(), world.state("other"))
+
+
+@pytest.mark.parametrize("resubmit", [(), ("--resubmit", "--yes")])
+def test_all_failed_leaves_out_what_was_refused(
+    world: World, falhook: Falhook, resubmit: tuple[str, ...]
+) -> None:
+    """Their number is told, and they are no failure of the command; named, one is."""
+    failed_at(world, Task.DOWNLOAD) if not resubmit else world.add(state=S.FAILED)
+    add_refused(world, "bad1")
+    add_refused(world, "bad2")
+    done = falhook("retry", "--failed", "--json", *resubmit)
+    assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    assert "2 refused orders were skipped: send corrected ones" in done.stderr
+    assert S.FAILED is world.state("bad1")
+    named = falhook("retry", "bad1", *resubmit)
+    assert (1, True) == (named.exit_code, "holds no inputs" in named.stderr)
+
+
+def test_resubmit_tells_the_price_and_asks(
+    world: World, falhook: Falhook, fal: ScriptedFal
+) -> None:
+    """Nothing is resubmitted before somebody who saw the price said yes."""
+    world.add(estimate={"usd": "1.40"})
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback(status="ERROR", error="boom"))
+    refused = falhook("retry", "job1", "--resubmit", stdin="n\n")
+    assert ("$1.40" in refused.output, S.FAILED) == (True, world.state())
+    agreed = falhook("retry", "job1", "--resubmit", stdin="y\n")
+    assert (0, S.QUEUED, 1) == (agreed.exit_code, world.state(), fal.count("POST"))
+
+
+def test_resubmit_where_nobody_can_be_asked(
+    world: World, falhook: Falhook, fal: ScriptedFal
+) -> None:
+    """A script learns in a sentence what to give, and nothing is paid."""
+    world.add(estimate={"usd": "1.40"})
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback(status="ERROR", error="boom"))
+    done = falhook("retry", "job1", "--resubmit")
+    assert (2, S.FAILED, 1) == (done.exit_code, world.state(), fal.count("POST"))
+    assert "fal will render 1 job again" in done.output
+    assert "give --yes" in done.output
+
+
+def test_exit_code_1_if_a_job_stayed(world: World, falhook: Falhook) -> None:
+    """A script sees that a job could not be brought back, and why."""
+    world.add_submitted()
+    done = falhook("retry", "job1")
+    assert (1, True) == (done.exit_code, "on its way" in done.output)
+
+
+def test_a_retry_that_was_not_answered_is_told(
+    world: World, falhook: Falhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job may go on already; run again, the command leaves it alone."""
+    failed_at(world, Task.DOWNLOAD)
+    change = Records.change
+
+    def silent(*arguments: Any, **named: Any) -> bool:
+        change(*arguments, **named)
+        raise RedisTimeoutError("Timeout reading from socket")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "change", silent)
+        done = falhook("retry", "job1")
+    assert 2 == done.exit_code
+    assert "did not answer in time: Timeout reading from socket. job1 may go on al" in done.stderr
+    assert (1, S.RENDERED) == (falhook("retry", "job1").exit_code, world.state())
+
+
+@pytest.mark.parametrize("arguments", [(), ("job1", "--failed")])
+def test_retry_says_what_it_needs(world: World, falhook: Falhook, arguments: tuple[str]) -> None:
+    """Neither nothing nor everything at once can be asked for."""
+    assert 2 == falhook("retry", *arguments).exit_code
+
+
+def test_dead_letters_are_listed_by_reason(world: World, falhook: Falhook) -> None:
+    """`list --state FAILED --reason` shows those jobs alone."""
+    failed_at(world, Task.DOWNLOAD)
+    world.add("other", state=S.FAILED)
+    done = falhook("list", "--state", "FAILED", "--reason", "storage_full", "--json")
+    assert ["job1"] == [json.loads(line)["id"] for line in done.stdout.splitlines()]
+
+
+def test_show_tells_the_whole_history(world: World, falhook: Falhook) -> None:
+    """`show` has every state, attempt, byte count and time of the job."""
+    world.add_submitted()
+    world.deliver(callback())
+    world.follow_wakes()
+    told = json.loads(falhook("show", "job1", "--json").stdout)
+    assert list(world.history()) == told["history"]
+    assert ({"bytes": 3}, 1, request()) == (told["source"], told["attempt"], told["request_id"])
+    shown = falhook("show", "job1").output
+    for state in ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "PUBLISHED"):
+        assert state in shown

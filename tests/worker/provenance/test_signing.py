@@ -1,0 +1,475 @@
+"""worker.provenance: what is signed, of what, and that it validates."""
+
+import errno
+import importlib.util
+import io
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
+from worker.cli.provenance import provenance
+from worker.errors import Permanent, Transient
+from worker.formats.images import read_tags as picture_tags
+from worker.formats.mp4 import probe, read_tags
+from worker.formats.mp4.probe import C2PA
+from worker.formats.mp4.rewrite import XMP
+from worker.formats.tags import AI_ORIGIN
+from worker.formats.xmp import packet
+from worker.provenance import Credentials, ProvenanceUnusable, signing
+from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+from worker.provenance.reader import Claim, show
+from worker.steps.media_config import recorded
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.profiles import ORIGINAL, Profile
+from worker.transcode.result import Delivery
+from worker.transcode.transcoder import deliver
+from worker.transcode.workspace import UNTOUCHED
+
+LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
+EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")
+with_sdk = pytest.mark.skipif(
+    importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A development chain: certificates, key and root."""
+    return make_chain(tmp_path_factory.mktemp("chain") / "made")
+
+
+@pytest.fixture(scope="module")
+def credentials(chain: dict[str, Path]) -> Credentials:
+    """Its key, from a file, validated against its root."""
+    return loaded(chain)
+
+
+def loaded(chain: dict[str, Path], *, now: datetime | None = None, **changes: str) -> Credentials:
+    given = {"command": "", "tsa": "", "anchors": str(chain[ROOT])} | changes
+    key = None if given["command"] else chain[KEY]
+    return Credentials.load(chain[CHAIN], key=key, now=now, **given)
+
+
+def delivered(
+    source: Path, into: Path, credentials: Credentials | None, profile: Profile = ORIGINAL
+) -> Delivery:
+    program = Ffmpeg.find(None)
+    return deliver(source, into, tags(), ffmpeg=program, profile=profile, credentials=credentials)
+
+
+@pytest.fixture(scope="module")
+def signed(credentials: Credentials, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    """A signed delivery with outputs of every kind."""
+    return delivered(clip("tall"), tmp_path_factory.mktemp("signed"), credentials, EVERYTHING)
+
+
+def claims(path: Path, anchors: Path) -> tuple[str, list[Claim]]:
+    shown = show(path, anchors.read_text())
+    assert shown is not None
+    return shown.state, list(shown.claims)
+
+
+@with_sdk
+def test_the_video_was_created(signed: Delivery, chain: dict[str, Path]) -> None:
+    """The video says that a model made it, which one, when, and who says so."""
+    state, (claim,) = claims(signed.video, chain[ROOT])
+    assert "Trusted" == state == signed.signed
+    assert ("c2pa.created", AI_ORIGIN) == (claim.actions[0], claim.source_type)
+    assert "2026-03-04T05:06:07Z" == claim.when
+    assert "falhook development signer, falhook development" == claim.signer
+    assert claim.program.startswith("falhook ")
+    assert "A fox in the snow" == claim.title
+
+
+@with_sdk
+def test_every_other_file_was_made_of_it(signed: Delivery, chain: dict[str, Path]) -> None:
+    """Each rendition and picture opened the video, and carries its claim along."""
+    others = [path for path in signed.files[1:] if path.suffix in {".mp4", ".jpg", ".webp"}]
+    assert 5 == len(others)
+    for path in others:
+        state, (own, parent) = claims(path, chain[ROOT])
+        assert "Trusted" == state
+        assert "c2pa.opened" == own.actions[0]
+        assert parent.source_type == AI_ORIGIN
+        assert own.when is not None
+        assert parent.when is not None
+        assert parent.when < own.when
+
+
+@with_sdk
+def test_signing_leaves_the_rest_as_it_was(signed: Delivery) -> None:
+    """A signed file can be streamed, has its tags and its packets."""
+    assert packets(clip("tall"), "v:0") == packets(signed.video, "v:0")
+    assert (True, True) == (signed.probe.faststart, signed.probe.has_c2pa)
+    assert "job-1" == read_tags(signed.video)["falhook.job_id"]
+    assert probe(signed.video) == signed.probe
+    assert [] == [path for path in signed.video.parent.iterdir() if path not in signed.files]
+
+
+@with_sdk
+@pytest.mark.parametrize("name", ["video.mp4", "poster.jpg"])
+def test_a_changed_file_is_invalid(
+    name: str, signed: Delivery, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """One bit of the picture is enough."""
+    data = bytearray(signed.video.with_name(name).read_bytes())
+    data[-20] ^= 1
+    (tmp_path / name).write_bytes(data)
+    shown = show(tmp_path / name, chain[ROOT].read_text())
+    assert shown is not None
+    assert "Invalid" == shown.state
+    assert any("mismatch" in failure for failure in shown.failures)
+
+
+@pytest.fixture(scope="module")
+def vendors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip that its vendor signed with a certificate of its own."""
+    directory = tmp_path_factory.mktemp("vendor")
+    theirs = loaded(make_chain(directory / "chain"))
+    made = delivered(clip("high"), directory / "into", theirs)
+    return made.video.rename(directory / "theirs.mp4")
+
+
+@with_sdk
+def test_the_vendors_credentials_are_the_parent(
+    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """Of a source with credentials the video is opened, not created; both claims are there."""
+    made = delivered(vendors, tmp_path, credentials)
+    state, (own, parent) = claims(made.video, chain[ROOT])
+    assert "Trusted" == state
+    assert "c2pa.opened" == own.actions[0]
+    assert "c2pa.created" not in own.actions
+    assert "c2pa.created" == parent.actions[0]
+    assert {
+        "state": "signed",
+        "validation": "Trusted",
+        "vendor": "parent",
+        "vendor_validation": "Valid",
+    } == recorded(made, {})["provenance"]
+
+
+def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
+    """A copy of the vendor's clip with zeros near the first place where it says `part`."""
+    data = bytearray(vendors.read_bytes())
+    begin = data.index(part) + at
+    data[begin : begin + size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+@with_sdk
+def test_vendors_credentials_that_do_not_validate(
+    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """They are the parent all the same, and it is said that they do not hold."""
+    source = spoiled(vendors, tmp_path / "changed.mp4", b"A fox in", 0, 1)
+    made = delivered(source, tmp_path / "into", credentials)
+    state, (own, parent) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.opened") == (state, own.actions[0])
+    assert "c2pa.created" == parent.actions[0]
+    assert made.vendor is not None
+    assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.vendor.record()
+    assert (False, True) == tuple("claimSignature.mismatch" in one.faults for one in (own, parent))
+    printed = CliRunner().invoke(provenance, ["show", str(made.video)]).output
+    assert "claimSignature.mismatch" in " ".join(printed.split())
+
+
+@with_sdk
+@pytest.mark.parametrize("where", [(60, 340), (-4, 3000)])
+def test_vendors_credentials_that_cannot_be_read(
+    where: tuple[int, int],
+    vendors: Path,
+    credentials: Credentials,
+    chain: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    """The clip is delivered: ours say how it was made, and the source lies beside it untouched."""
+    source = spoiled(vendors, tmp_path / "broken.mp4", b"jumb", *where)
+    made = delivered(source, tmp_path / "into", credentials)
+    state, (own,) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.created") == (state, own.actions[0])
+    assert source.read_bytes() == made.files[-1].read_bytes()
+    assert UNTOUCHED == made.files[-1].name
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+        made, {}
+    )["provenance"]
+
+
+# Reads the credentials of a file; tells what became of them, and by how much the process grew.
+READER = """
+import json, sys
+from pathlib import Path
+from worker.formats.mp4 import credentials_of
+from worker.provenance import Vendor
+
+def grown():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+begin, source = grown(), Path(sys.argv[1])
+print(json.dumps([Vendor.of(source, credentials_of(source), "").kept, grown() - begin]))
+"""
+
+
+def grown_credentials(path: Path, content: bytes, size: int) -> Path:
+    """A clip with a box of credentials that begins so, the rest of it a hole in the file."""
+    data = clip("high").read_bytes()
+    label = bytes.fromhex("63327061001100108000 00AA00389B71".replace(" ", "")) + b"\3c2pa\0"
+    store = numbers(size) + b"jumb" + box(b"jumd", label) + content
+    head = C2PA + bytes(4) + b"manifest\0" + bytes(8)
+    path.write_bytes(data + numbers(8 + len(head) + size) + b"uuid" + head + store)
+    with path.open("r+b") as file:
+        file.truncate(len(data) + 8 + len(head) + size)
+    return path
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [(numbers(0) + b"free", 400 << 20), (box(b"brob", b"json" + bytes(99)), 1000)],
+)
+def test_credentials_that_would_fill_the_memory(content: bytes, size: int, tmp_path: Path) -> None:
+    """Huge ones, and those that the SDK would unpack without bound, are never given to it."""
+    source = grown_credentials(tmp_path / "huge.mp4", content, size)
+    command = [sys.executable, "-c", READER, str(source)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    kept, grown = json.loads(done.stdout)
+    assert "unreadable" == kept
+    assert grown < 100 << 20
+
+
+@with_sdk
+def test_credentials_elsewhere(
+    credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+) -> None:
+    """Nobody fetches them: they count as unreadable, the source lies beside, and the link stays."""
+    source = tmp_path / "linked.mp4"
+    link = packet([("dcterms:provenance", "https://vendor.example/1.c2pa")])
+    source.write_bytes(clip("high").read_bytes() + box(b"uuid", XMP, link))
+    made = delivered(source, tmp_path / "into", credentials)
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+        made, {}
+    )["provenance"]
+    assert "https://vendor.example/1.c2pa" == read_tags(made.video)["dcterms:provenance"]
+    assert {} == picture_tags(made.poster)
+    assert (source.read_bytes(), UNTOUCHED) == (made.files[-1].read_bytes(), made.files[-1].name)
+    state, (own,) = claims(made.video, chain[ROOT])
+    assert ("Trusted", "c2pa.created") == (state, own.actions[0])
+
+
+@with_sdk
+def test_without_ours_the_vendors_stay(vendors: Path, tmp_path: Path) -> None:
+    """Where we cannot sign, the source itself is delivered beside what was made of it."""
+    made = delivered(vendors, tmp_path, None)
+    assert vendors.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
+    assert UNTOUCHED == made.files[-1].name
+    assert not made.probe.has_c2pa
+    assert {"state": "unsigned", "vendor": UNTOUCHED} == recorded(made, {})["provenance"]
+
+
+def test_without_a_certificate_all_else_works(tmp_path: Path) -> None:
+    """Nothing is signed, nothing is missing, and the manifest says so."""
+    made = delivered(clip("high"), tmp_path, None)
+    assert made.signed is None
+    assert ["video.mp4", "poster.jpg"] == [path.name for path in made.files]
+    assert {"state": "unsigned"} == recorded(made, {})["provenance"]
+
+
+@with_sdk
+def test_a_command_that_fails(chain: dict[str, Path], tmp_path: Path) -> None:
+    """What its failure says reaches the job, and no half-signed file is left."""
+    command = str(script(tmp_path / "sign", "exit 3"))
+    with pytest.raises(Transient, match="ended with exit code 3"):
+        delivered(clip("high"), tmp_path / "into", loaded(chain, command=command))
+    assert [] == list((tmp_path / "into").glob("signed-*"))
+
+
+class FullOnce(io.FileIO):
+    """A file on a disk without room, where some is made right afterwards."""
+
+    is_full = True
+
+    def write(self, data: object) -> int:
+        if self.is_full:
+            self.is_full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)  # type: ignore[arg-type]
+
+
+@with_sdk
+def test_a_full_disk_is_no_refusal(
+    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Want of room is told as what it is: the SDK gives it another name, and closing none."""
+    path = Path(shutil.copy(clip("high"), tmp_path / "video.mp4"))
+    monkeypatch.setattr("worker.provenance.signing.io.FileIO", FullOnce)
+    with pytest.raises(OSError, match="No space left"):
+        signing.sign(path, {"title": "A fox"}, credentials)
+    assert [path] == list(tmp_path.iterdir())
+
+
+@with_sdk
+def test_a_certificate_that_ends_while_the_worker_runs(tmp_path: Path) -> None:
+    """A signature that would not validate is not published."""
+    begins = datetime(2024, 1, 1, tzinfo=UTC)
+    old = make_chain(tmp_path / "old", now=begins)
+    with pytest.raises(Permanent, match=r"signing_refused.*FALHOOK_C2PA_CERT"):
+        delivered(clip("high"), tmp_path / "into", loaded(old, now=begins))
+    assert [] == list((tmp_path / "into").glob("signed-*"))
+
+
+@with_sdk
+def test_a_foreign_root_is_refused(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Where roots are configured, a signature that does not lead to them is not published."""
+    other = make_chain(tmp_path / "other")
+    with pytest.raises(Permanent, match="leads to none of FALHOOK_C2PA_ANCHORS"):
+        delivered(clip("high"), tmp_path / "into", loaded(chain, anchors=str(other[ROOT])))
+
+
+@with_sdk
+def test_without_roots_valid_is_enough(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Whom the public trusts is not ours to say: without roots a good signature will do."""
+    made = delivered(clip("high"), tmp_path, loaded(chain, anchors=""))
+    assert "Valid" == made.signed
+
+
+def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Credentials:
+    return loaded(chain | {KEY: other[KEY]})
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (_wrong_key, "not the key of FALHOOK_C2PA_CERT"),
+        (lambda chain, _: loaded(chain | {CHAIN: chain[KEY]}), "holds no PEM certificate"),
+        (lambda chain, _: loaded(chain | {CHAIN: Path("missing")}), "CERT names no PEM file"),
+        (lambda chain, _: loaded(chain | {KEY: Path("missing")}), "KEY names no unlocked PEM"),
+        (lambda chain, _: loaded(chain, anchors="missing"), "ANCHORS names no PEM"),
+        (lambda chain, _: loaded(chain, anchors=str(chain[KEY])), "without PEM certificates"),
+        (lambda chain, _: loaded(chain, tsa="ftp://a.test"), "FALHOOK_C2PA_TSA is no URL"),
+        (lambda chain, _: loaded(chain, tsa="http://["), "FALHOOK_C2PA_TSA is no URL"),
+        (lambda chain, _: loaded(chain, command="kms 'x"), "COMMAND cannot be split"),
+        (lambda chain, _: loaded(chain, command=" "), "COMMAND names no program"),
+        (lambda chain, _: loaded(chain, command="/no/such"), "program.*started: /no/such"),
+        (lambda chain, _: loaded(chain, now=LATER), "that ended on .*: renew it"),
+        (lambda chain, _: loaded(chain, now=EARLIER), "that begins on .*clock"),
+        (
+            lambda chain, _: Credentials.load(
+                chain[CHAIN], key=None, command="", tsa="", anchors=""
+            ),
+            "either FALHOOK_C2PA_KEY or FALHOOK_C2PA_COMMAND",
+        ),
+    ],
+)
+def test_unusable_credentials(
+    load: Callable[[dict[str, Path], dict[str, Path]], Credentials],
+    words: str,
+    chain: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    """What cannot sign is refused when the process starts, by the name of its setting."""
+    with pytest.raises(ProvenanceUnusable, match=words):
+        load(chain, make_chain(tmp_path / "other"))
+
+
+def test_the_package_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without c2pa-python a configured certificate is refused with the cure."""
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    with pytest.raises(ProvenanceUnusable, match=r"pip install 'falhook\[provenance\]'"):
+        Credentials.load(tmp_path, key=None, command="", tsa="", anchors="")
+
+
+@with_sdk
+def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
+    """`provenance cert` writes a chain once; its key is for its owner alone."""
+    made = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
+    settings = dict(line.split("=", 1) for line in made.stdout.splitlines())
+    assert {"FALHOOK_C2PA_CERT", "FALHOOK_C2PA_KEY", "FALHOOK_C2PA_ANCHORS"} == set(settings)
+    assert 0o600 == stat.S_IMODE(Path(settings["FALHOOK_C2PA_KEY"]).stat().st_mode)
+    other = CliRunner().invoke(provenance, ["cert", str(tmp_path / "other"), "--json"])
+    assert settings == {
+        name: path.replace("/other/", "/pki/") for name, path in json.loads(other.stdout).items()
+    }
+    again = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
+    assert (2, True) == (again.exit_code, "is there already" in again.output)
+
+
+@with_sdk
+@pytest.mark.parametrize("name", [CHAIN, KEY, ROOT])
+def test_cert_writes_all_or_nothing(name: str, tmp_path: Path) -> None:
+    """Where one of the files is there already, it stays, and no other is written."""
+    (tmp_path / name).write_text("mine")
+    made = CliRunner().invoke(provenance, ["cert", str(tmp_path)])
+    assert (2, True) == (made.exit_code, f"{name} is there already" in made.output)
+    assert [(name, "mine")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
+
+
+@with_sdk
+@pytest.mark.parametrize("data", [b"\xff\xfe\0", b"no certificate"])
+def test_show_with_anchors_that_are_none(data: bytes, signed: Delivery, tmp_path: Path) -> None:
+    """What is no file of PEM certificates is refused in a sentence that names the option."""
+    (tmp_path / "anchors").write_bytes(data)
+    arguments = ["show", "--anchors", str(tmp_path / "anchors"), str(signed.video)]
+    done = CliRunner().invoke(provenance, arguments)
+    assert (2, True) == (done.exit_code, "--anchors names" in done.output)
+    assert "PEM" in done.output
+
+
+@with_sdk
+def test_show(signed: Delivery, chain: dict[str, Path], tmp_path: Path) -> None:
+    """`provenance show` tells who, what, when and whether it holds; 1 where it does not."""
+    anchored = ["show", "--anchors", str(chain[ROOT])]
+    good = CliRunner().invoke(provenance, [*anchored, str(signed.poster)])
+    for words in ("Trusted", "falhook development signer", "2026-03-04", "c2pa.opened", AI_ORIGIN):
+        assert words in good.output
+    assert 0 == good.exit_code
+    listed = CliRunner().invoke(provenance, [*anchored, "--json", str(signed.poster)])
+    assert ("Trusted", 2) == (
+        json.loads(listed.output)["state"],
+        len(json.loads(listed.output)["claims"]),
+    )
+    bare = CliRunner().invoke(provenance, [*anchored, str(clip("high"))])
+    assert (1, True) == (bare.exit_code, "no content credentials" in bare.output)
+    (tmp_path / "text.txt").write_text("no media")
+    assert 2 == CliRunner().invoke(provenance, ["show", str(tmp_path / "text.txt")]).exit_code
+
+
+@with_sdk
+@pytest.mark.skipif(sys.platform != "linux", reason="strace")
+def test_signing_calls_nobody(chain: dict[str, Path], tmp_path: Path) -> None:
+    """Without a time stamp authority no socket is opened to sign or to validate."""
+    paths = {name: str(path) for name, path in chain.items()}
+    body = f"""
+from pathlib import Path
+from tests.worker.provenance.test_signing import clip, delivered, loaded
+chain = {{name: Path(path) for name, path in {paths!r}.items()}}
+print(delivered(clip("high"), Path({str(tmp_path / "into")!r}), loaded(chain)).signed)
+"""
+    trace = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=socket,connect"]
+    try:
+        done = subprocess.run(
+            [*trace, sys.executable, "-c", body], check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        pytest.skip("strace is not installed")
+    assert "Trusted" == done.stdout.strip()
+    assert "AF_INET" not in (tmp_path / "trace").read_text()
+
+
+@with_sdk
+def test_a_remux_loses_them(signed: Delivery, tmp_path: Path) -> None:
+    """Why signing comes last: any pass of ffmpeg drops the credentials without a word."""
+    ffmpeg("-i", str(signed.video), "-c", "copy", str(tmp_path / "remuxed.mp4"))
+    assert show(tmp_path / "remuxed.mp4") is None

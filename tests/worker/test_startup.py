@@ -1,0 +1,50 @@
+"""No worker of the real fal takes simulated jobs."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.local.redis import external
+from tests.factories.worker_process import started
+from worker.jobs.store import connect
+from worker.simulated import MARKER, Simulated, require_real_jobs
+
+
+def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
+    """Neither part imports the other."""
+    assert external.MARKER == MARKER
+
+
+@pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])
+def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: str) -> None:
+    """The sentence names the mark and the cure."""
+    external.claim(redis_url)
+    with (
+        connect(redis_url) as redis,
+        pytest.raises(Simulated, match=r"falhook:simulated.*another database"),
+    ):
+        require_real_jobs(redis, host)
+
+
+@pytest.mark.parametrize(
+    ("marked", "host"), [(False, "queue.fal.run"), (True, "localhost:8443"), (False, "localhost")]
+)
+def test_other_workers_start(redis_url: str, host: str, marked: bool) -> None:
+    """Those of the real fal on a Redis without the mark, and those of the simulated one."""
+    if marked:
+        external.claim(redis_url)
+    with connect(redis_url) as redis:
+        require_real_jobs(redis, host)
+
+
+def test_a_redis_that_is_away_is_waited_for() -> None:
+    """A worker may start before its Redis."""
+    with connect("redis://127.0.0.1:1/0") as redis:
+        require_real_jobs(redis, "queue.fal.run")
+
+
+def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:
+    """The process says why in one sentence, and exits 2."""
+    external.claim(redis_url)
+    done = started(redis_url, tmp_path, "-Q", "submit")
+    assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)
