@@ -26,7 +26,7 @@ demo: $(READY) ## run three jobs end to end: simulated fal, embedded Redis, no k
 local: $(READY) ## bring up the whole stack with the simulated fal and leave it running
 	@exec $(BIN)/python -m infra.local up
 
-test: $(READY) ## run all tests, several at a time [TESTS=tests/test_x.py]
+test: $(READY) ## run all tests, several at a time [TESTS=tests/worker/jobs]
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 faults: $(READY) ## run jobs while everything breaks at random [SEED= JOBS= MINUTES=]

@@ -11,6 +11,7 @@ from redis import Redis
 
 from infra.local.fal_process import Simulation, simulation
 from infra.local.redis.server import RedisServer
+from tests import ROOT
 from tests.factories.cli import Run, furnished, runner
 from tests.factories.world import ScriptedFal, World, world_on
 from worker.jobs.store import Records, connect
@@ -77,7 +78,7 @@ def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def media_cache() -> Path:
     """Clips that the simulated fal rendered once for all runs."""
-    return Path(__file__).parents[1] / "var" / "media-cache"
+    return ROOT / "var" / "media-cache"
 
 
 @contextmanager

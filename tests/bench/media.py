@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests import ROOT
 from tests.bench.media_bars import table
 from tests.bench.media_clips import OFTEN, conforming, padded
 from tests.bench.media_rivals import apart, by_hand
@@ -25,7 +26,7 @@ from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
 from worker.transcode.transcoder import deliver
 
-RESULTS = Path(__file__).parents[2] / "bench.json"
+RESULTS = ROOT / "bench.json"
 OUTPUTS = Profile.parse("original+720p+360p+webp+preview+storyboard")
 ROUNDS = 5
 

@@ -13,12 +13,12 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import Lifetime
+from tests import ROOT
 from tests.factories.callbacks import FAL_KEY, SECRET, USER_ID
 
 # As in the Procfile.
 WORKER = "worker -Q callbacks -n bench@%h -P threads -c 4 --without-gossip --without-mingle"
 BEAT = "beat --scheduler celery.beat:Scheduler --pidfile="
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 

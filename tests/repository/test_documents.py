@@ -3,13 +3,12 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from worker.cli.settings import env_example, markdown
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "infra/README.md")
 

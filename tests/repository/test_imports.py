@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 OURS = ("webhook", "worker", "infra", "tests")
 
 # What files below a folder may import of ours; the longest matching folder counts.

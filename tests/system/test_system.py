@@ -23,7 +23,8 @@ import psutil
 import pytest
 from celery import Celery
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 KLING = "fal-ai/kling-video"
 TEXT = f"{KLING}/v2.1/master/text-to-video"
 

@@ -6,17 +6,16 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import ROOT
 from webhook.contract import callback_url
 from webhook.log import setup as logs
 
-ROOT = Path(__file__).parents[1]
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 

@@ -7,9 +7,9 @@ record keeps a second worker from the step, but each such message occupies one f
 
 from collections.abc import Mapping
 
-# What one start of a step may take at most, in seconds: a download has 600 (worker/download/),
-# and a transcode one run of ffmpeg of 7200 (worker/transcode/ffmpeg/limits.py) and a few that only copy, with
-# what they read and write in storage.
+# What one start of a step may take at most, in seconds: a download has 600 (worker/fal/download/),
+# and a transcode one run of ffmpeg of 7200 (worker/transcode/ffmpeg/limits.py) and a few that only
+# copy, with what they read and write in storage.
 LONGEST_STEP = 9000.0
 
 

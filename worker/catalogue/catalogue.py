@@ -49,7 +49,7 @@ __all__ = [
     "sheet_with",
 ]
 
-_PACKAGED = Path(__file__).parent / "catalogue"
+_PACKAGED = Path(__file__).parent / "data"
 _GUESSES = 2
 # What can be pasted as it is, and is not in every other id.
 _WORD = re.compile(r"[A-Za-z0-9][\w./-]{2,99}", re.ASCII)

@@ -17,7 +17,7 @@ UNTRIED = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What should become of a record; see worker/jobs/transition.lua for the meaning of each part."""
+    """What should become of a record; transition.lua has the meaning of each part."""
 
     to: JobState | None = None
     set: Mapping[str, object] | None = None

@@ -80,7 +80,7 @@ class Job:
     endpoint: str
     arguments: Mapping[str, Json]
     metadata: Mapping[str, Json] = field(default_factory=dict)
-    # What fal is asked beside the inputs (worker/catalogue/options.py), and what the job should cost.
+    # What fal is asked beside the inputs (catalogue/options.py), and what the job should cost.
     options: Mapping[str, Json] = field(default_factory=dict)
     estimate: Mapping[str, Json] = field(default_factory=dict)
     # 1: a result without a file is a failure; 0: any result is what was asked for.

@@ -65,7 +65,7 @@ class Records:
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:
         self.redis = redis
         self.clock = clock
-        script = resources.files("worker").joinpath("move.lua").read_text()
+        script = resources.files("worker.jobs").joinpath("transition.lua").read_text()
         self._move = redis.register_script(script)
 
     def add(self, job: Job, *, due: float, event: Event) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.local.redis.binary import RedisNotStarted
 
-REDIS_CONF = Path(__file__).parents[1] / "redis.conf"
+REDIS_CONF = Path(__file__).parents[2] / "redis.conf"
 
 _LOG_LINES = 10
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from infra.local.environment import MAKING, forget_deployment
+from tests import ROOT
 from worker.settings import Settings
 
-ENV_EXAMPLE = Path(__file__).parents[2] / "infra" / "env.example"
+ENV_EXAMPLE = ROOT / "infra" / "env.example"
 BEYOND_SETTINGS = {
     "FAL_RUN_HOST",
     "FAL_QUEUE_RUN_HOST",

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from infra.local.redis.server import RedisServer
+from tests import ROOT
 from tests.bench.programs import environment
 from webhook.settings import Connections
 from worker.broker.client import client
 from worker.broker.heartbeats import consumed
 
-ROOT = Path(__file__).parents[1]
 WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
 QUEUES = frozenset({"submit", "media"})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from webhook.settings import Connections
 from worker.jobs.store import Records
 from worker.settings import Settings
@@ -16,7 +17,6 @@ from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 PLAIN = {"NO_COLOR": "1"}
-ROOT = Path(__file__).parents[1]
 
 
 def run(

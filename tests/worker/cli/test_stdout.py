@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from worker.cli.stdout import CLOSED
 from worker.jobs.store import Records
 
-ROOT = Path(__file__).parents[1]
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 FULL = Path("/dev/full")
 COMMANDS = [["models"], ["models", "show", TEXT], ["settings"], ["--help"], ["settings", "--json"]]

@@ -1,7 +1,7 @@
 """The one door to fal: the real fal-client over TLS against the simulated fal, POSTs counted.
 
-This is the contract test of worker.fal.client with fal-client: if an upgrade changes how it sends or
-repeats its POST, these counts change.
+This is the contract test of worker.fal.client with fal-client: if an upgrade changes how it sends
+or repeats its POST, these counts change.
 """
 
 import json

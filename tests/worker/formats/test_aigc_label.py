@@ -1,4 +1,4 @@
-"""worker.formats.aigc_label: a producer's AIGC label is passed on from wherever a file carries it."""
+"""A producer's AIGC label is passed on from wherever a file carries it."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""worker.formats.images.image_file and sounds: no file of many small parts takes the worker's memory."""
+"""No file of many small parts takes the memory of the worker."""
 
 import json
 import struct

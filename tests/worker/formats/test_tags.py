@@ -1,4 +1,4 @@
-"""worker.formats.tags, marks and xmp: what files say of themselves, to every reader of such tags."""
+"""What tags, marks and XMP say of a file, to every reader of such tags."""
 
 import hashlib
 import json

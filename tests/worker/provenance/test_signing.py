@@ -1,4 +1,4 @@
-"""worker.provenance: what is signed, of what, and that it validates."""
+"""What is signed, of what, and that it validates."""
 
 import errno
 import importlib.util

@@ -1,4 +1,4 @@
-"""worker.provenance.signing_command: a signature from a program, which may do anything but sign."""
+"""A signature from a program, which may do anything but sign."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""worker.steps.media_config: settings and jobs decide together what is made."""
+"""Settings and jobs decide together what is made."""
 
 import pytest
 

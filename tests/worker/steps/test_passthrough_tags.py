@@ -1,4 +1,4 @@
-"""worker.steps.passthrough_tags: pictures and sounds say what they are; nothing else is touched."""
+"""Pictures and sounds say what they are; nothing else is touched."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""worker.steps.transcode_tag: what transcode-tag leaves in storage, and what the manifest says of it."""
+"""What transcode-tag leaves in storage, and what the manifest says of it."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""worker.storage.scratch: nothing is left of a killed worker, and a full disk is told as one."""
+"""Nothing is left of a killed worker, and a full disk is told as one."""
 
 import os
 import signal
@@ -14,7 +14,6 @@ from worker.errors import Transient
 from worker.formats.copy_range import copy_range
 from worker.storage.scratch import PREFIX, scratch, sweep
 
-ROOT = Path(__file__).parents[1]
 # Works in a scratch directory until it is killed.
 CHILD = """
 import sys

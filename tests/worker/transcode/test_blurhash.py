@@ -1,4 +1,4 @@
-"""worker.transcode.blurhash: the same hashes as the reference implementation."""
+"""The same hashes as the reference implementation."""
 
 import pytest
 from hypothesis import given

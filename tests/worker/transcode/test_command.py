@@ -1,4 +1,4 @@
-"""worker.transcode.command: every output of every profile, from clips of all kinds, in one run of ffmpeg."""
+"""Every output of every profile, from clips of all kinds, in one run of ffmpeg."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""worker.transcode.command: what a clip's edit lists show is what is delivered, and when it is shown."""
+"""What a clip's edit lists show is what is delivered, and when it is shown."""
 
 from pathlib import Path
 

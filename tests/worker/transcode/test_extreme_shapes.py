@@ -1,4 +1,4 @@
-"""worker.transcode.filter_graph: clips of extreme shapes have all outputs that others have."""
+"""Clips of extreme shapes have all outputs that others have."""
 
 from pathlib import Path
 

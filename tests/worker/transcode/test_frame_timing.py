@@ -1,4 +1,4 @@
-"""worker.transcode.command: frames at uneven distances keep their times, and the last one its end."""
+"""Frames at uneven distances keep their times, and the last one its end."""
 
 import re
 from pathlib import Path

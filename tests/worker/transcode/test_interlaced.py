@@ -1,4 +1,4 @@
-"""worker.transcode.filter_graph: of pictures that are two fields, frames are made wherever they are encoded."""
+"""Of pictures that are two fields, frames are made wherever they are encoded."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""worker.transcode.metering: what work costs is measured, by part and in all."""
+"""What work costs is measured, by part and in all."""
 
 import pytest
 from hypothesis import given

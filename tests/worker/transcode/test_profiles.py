@@ -1,4 +1,4 @@
-"""worker.transcode.profiles: what a profile's text means."""
+"""What a profile's text means."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""worker.transcode.storyboard: a sprite of frames that cost the run no sign of life."""
+"""A sprite of frames that cost the run no sign of life."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""worker.transcode.tone_mapping: HDR becomes SDR in everything that is made of it, and is told so."""
+"""HDR becomes SDR in everything that is made of it, and is told so."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""worker.transcode.transcoder: one MP4 that plays everywhere and its poster, proven before they are used."""
+"""One MP4 that plays everywhere and its poster, proven before they are used."""
 
 import shutil
 from dataclasses import replace

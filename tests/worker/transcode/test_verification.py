@@ -1,4 +1,4 @@
-"""worker.transcode.verification: an output that is not what was asked for is told apart."""
+"""An output that is not what was asked for is told apart."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -42,7 +42,7 @@ def platform_options(command: F) -> F:
 
 
 def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
-    """Takes the platform options out of a command's flags, as worker.catalogue.options reads them."""
+    """Takes the platform options out of a command's flags, as catalogue/options.py reads them."""
     options = json_object(flags["options"], "--options")
     lifetime: str | None = flags["object_lifetime"]
     given = {

@@ -85,7 +85,7 @@ class Ffmpeg:
         seek: float = 0.0,
         progress: Callable[[Advance], None] | None = None,
     ) -> Used:
-        """Read `source`, an MP4 that `worker.formats.mp4.probe` let pass, and write what `outputs` ask.
+        """Read `source`, an MP4 that `formats.mp4.probe` let pass, and write what `outputs` ask.
 
         `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`. Frames
         before `seek` seconds need not be decoded; those from the last keyframe before it on keep

@@ -14,7 +14,7 @@ from infra.local.fal.mishaps import Mishaps, UnknownMishap, parse
 def test_every_mishap_is_exercised_by_a_test() -> None:
     """Each name in the table stands in a test that runs the simulation."""
     own = Path(__file__)
-    files = [path for path in own.parent.glob("test_fal_*.py") if path != own]
+    files = [path for path in own.parent.rglob("test_*.py") if path != own]
     words = set(re.findall(r"[\w-]+", " ".join(path.read_text() for path in files)))
     assert set() == set(MISHAPS) - words
 

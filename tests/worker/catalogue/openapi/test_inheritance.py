@@ -1,11 +1,11 @@
 """What the catalogue knew of an endpoint's inputs holds where its description says nothing."""
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import ROOT
 from tests.factories.catalogue import CATALOGUE, Arguments, kling
 from tests.factories.openapi import ENDPOINT, taking
 from worker.catalogue.catalogue import sheet_with
@@ -17,7 +17,7 @@ from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import Inheritance, inherit
 
 # A directory without files adds nothing.
-PACKAGED = sheet_with(Path(__file__).parent / "local" / "none")
+PACKAGED = sheet_with(ROOT / "none")
 URL, TEXT = {"type": "string", "format": "uri"}, {"type": "string"}
 URLS = {"type": "array", "items": URL}
 NUMBER = {"type": "number"}

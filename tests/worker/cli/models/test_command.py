@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests import ROOT
 from tests.factories.catalogue import CATALOGUE, CHECKED
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Status
@@ -18,7 +19,7 @@ from worker.catalogue.openapi import description
 from worker.cli.main import cli
 
 ENDPOINT = "acme/dolly/video"
-EXAMPLE = Path(__file__).parent / "openapi_example.json"
+EXAMPLE = ROOT / "tests/factories/openapi_example.json"
 IMAGE = "fal-ai/kling-video/v2.6/pro/image-to-video"
 Run = Callable[..., Result]
 

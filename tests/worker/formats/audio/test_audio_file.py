@@ -1,4 +1,4 @@
-"""worker.formats.audio.audio_file: sounds say what they are to every reader, and sound as they did."""
+"""Sounds say what they are to every reader, and sound as they did."""
 
 import json
 import shutil

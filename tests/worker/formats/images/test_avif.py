@@ -1,4 +1,4 @@
-"""worker.formats.images.avif: whatever lies beside the picture, it is told of, and says no prompt."""
+"""Whatever lies beside the picture, it is told of, and says no prompt."""
 
 import json
 import shutil

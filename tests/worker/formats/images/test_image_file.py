@@ -1,4 +1,4 @@
-"""worker.formats.images.image_file: size and tags of JPEG, PNG, WebP, GIF and AVIF, without decoding them."""
+"""Size and tags of JPEG, PNG, WebP, GIF and AVIF, without decoding them."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""worker.formats.images.image_file: of what a picture said of itself its label stays, and what it looks like."""
+"""Of what a picture said of itself its label stays, and what it looks like."""
 
 import json
 import shutil

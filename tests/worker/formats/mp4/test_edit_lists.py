@@ -1,4 +1,4 @@
-"""worker.formats.mp4: what edit lists show of a clip, and when, as ffprobe and ffmpeg tell it."""
+"""What edit lists show of a clip, and when, as ffprobe and ffmpeg tell it."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""worker.formats.mp4: that the packets of an H.264 track are whole, without decoding one."""
+"""That the packets of an H.264 track are whole, without decoding one."""
 
 from pathlib import Path
 

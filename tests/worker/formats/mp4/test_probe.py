@@ -1,4 +1,4 @@
-"""worker.formats.mp4: the headers of an MP4, read without a decoder and without trust."""
+"""The headers of an MP4, read without a decoder and without trust."""
 
 import tracemalloc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""worker.formats.mp4.rewrite: another header around the same packets."""
+"""Another header around the same packets."""
 
 import hashlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""worker.formats.mp4.tracks: of several sounds the one that a player would choose is delivered."""
+"""Of several sounds the one that a player would choose is delivered."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""worker.formats.mp4: honest clips of unusual shapes are handled, and not taken for attacks."""
+"""Honest clips of unusual shapes are handled, and not taken for attacks."""
 
 import tracemalloc
 from pathlib import Path

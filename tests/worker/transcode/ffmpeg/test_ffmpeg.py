@@ -1,4 +1,4 @@
-"""worker.transcode.ffmpeg: ffmpeg sees one file, is held to its limits, and leaves nothing behind."""
+"""Ffmpeg sees one file, is held to its limits, and leaves nothing behind."""
 
 import os
 import resource

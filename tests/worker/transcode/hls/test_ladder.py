@@ -1,4 +1,4 @@
-"""worker.transcode.hls: a ladder of the renditions, segment by segment their own packets."""
+"""A ladder of the renditions, segment by segment their own packets."""
 
 import random
 import re

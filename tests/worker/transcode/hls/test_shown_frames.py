@@ -1,4 +1,4 @@
-"""worker.transcode.hls: segments hold what is shown, picture and sound, when it is, and nothing else."""
+"""Segments hold what is shown, picture and sound, when it is, and nothing else."""
 
 import re
 import struct
