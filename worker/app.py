@@ -20,7 +20,7 @@ from worker.composition import Tools, compose
 from worker.errors import Permanent
 from worker.jobs.store import connect
 from worker.settings import Settings
-from worker.simulated import Simulated, require_real_jobs
+from worker.startup import Simulated, require_real_jobs
 from worker.steps.sweep import INTERVAL
 from worker.storage import Storage, require_usable, scratch
 

@@ -2,14 +2,22 @@
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
+from redis import Redis
+from redis.exceptions import RedisError
+
+from webhook.log import get_logger
 from webhook.settings import SettingsError
 from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.transcode.ffmpeg import FfmpegUnusable
 
 T = TypeVar("T")
+# `make demo` and `make local` set it: infra/local/redis/external.py.
+MARKER = "falhook:simulated"
+_REAL = ("fal.run", "falrun.com")
+log = get_logger()
 
 
 def or_exit(build: Callable[[], T]) -> T:
@@ -21,3 +29,27 @@ def or_exit(build: Callable[[], T]) -> T:
     except Failure as failure:
         sys.stderr.write(f"{failure.sentence}\n")
     raise SystemExit(2)
+
+
+class Simulated(Exception):
+    """This Redis holds simulated jobs, and fal is the real one; the message names the cure."""
+
+
+def require_real_jobs(redis: Redis, queue_host: str) -> None:
+    """Return where no simulated job can come to the real fal.
+
+    A Redis that does not answer is waited for, as ever. Raises Simulated.
+    """
+    if not queue_host.partition(":")[0].endswith(_REAL):
+        return
+    try:
+        since = cast(str | None, redis.get(MARKER))
+    except RedisError as error:
+        log.warning("redis.unreachable", error=type(error).__name__)
+        return
+    if since is not None:
+        raise Simulated(
+            f"REDIS_URL names a Redis that `make demo` or `make local` has used ({MARKER},"
+            f" {since}): real fal would be paid for its simulated jobs. Name another database in"
+            " REDIS_URL; or, if nothing in this one is needed, empty it with FLUSHDB."
+        )

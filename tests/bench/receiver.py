@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import median
 
 from infra.local.supervisor.process_guard import Lifetime
+from tests import ROOT
 from tests.bench.fastapi_venv import path_with_fastapi
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result
 from tests.bench.programs import (
-    ROOT,
     WORKER,
     BenchFailed,
     celery,

@@ -12,8 +12,7 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Model, Status
 from worker.catalogue.errors import InvalidArguments, Problem
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.validation.rules_of_inputs import ExactlyOne, Needs
-from worker.catalogue.validation.rules_of_lists import AtMost, SomeOf
+from worker.catalogue.validation.rules import AtMost, ExactlyOne, Needs, SomeOf
 
 Arguments = dict[str, Any]
 

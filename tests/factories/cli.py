@@ -11,7 +11,7 @@ from tests.factories.batches import TEXT
 from tests.factories.input_files import MP3, MP4, PNG
 from worker.cli.main import cli
 from worker.storage import Storage
-from worker.storage.marker import NAME
+from worker.storage.local_directory import NAME
 
 FOX = [TEXT, "--prompt", "A fox"]
 Run = Callable[..., Result]

@@ -7,7 +7,7 @@ import pytest
 from infra.local.redis import external
 from tests.factories.worker_process import started
 from worker.jobs.store import connect
-from worker.simulated import MARKER, Simulated, require_real_jobs
+from worker.startup import MARKER, Simulated, require_real_jobs
 
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:

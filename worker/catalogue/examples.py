@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.validation.arguments import schema
-from worker.catalogue.validation.rules import Rule
-from worker.catalogue.validation.rules_of_inputs import ExactlyOne
+from worker.catalogue.validation.rules import ExactlyOne, Rule
 
 _SAMPLES: Mapping[Kind, object] = {
     Kind.TEXT: "A lighthouse at dusk, waves rolling in.",

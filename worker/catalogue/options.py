@@ -11,13 +11,14 @@ from typing import Annotated, Literal, Self, Union, get_args, get_origin
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from worker.catalogue.object_lifecycle import Form, ObjectLifecycle
 from worker.catalogue.option_errors import InvalidOptions, problem
 from worker.catalogue.option_types import (
     JOB_TAG,
     LONGEST_JOB_TAG,
     LONGEST_TAGS,
     MOST_TAGS,
+    Form,
+    ObjectLifecycle,
     hint,
     tag_key,
     tag_value,

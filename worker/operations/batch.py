@@ -16,8 +16,7 @@ from worker.catalogue.errors import Refusal
 from worker.jobs.job import hashed_id
 from worker.operations import batch_file
 from worker.operations.batch_row import order_of
-from worker.operations.content import plain
-from worker.operations.request import Draft, JobRefused, Order
+from worker.operations.request import Draft, JobRefused, Order, plain
 from worker.operations.validation import Checks
 from worker.text import visible
 

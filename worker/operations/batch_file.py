@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from worker import json_text
 from worker.catalogue.errors import Problem
 from worker.catalogue.validation.text_values import boolean
-from worker.text import visible
+from worker.text import InvalidJson, parse_json, visible
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
@@ -76,8 +75,8 @@ def _json_lines(text: str) -> Rows:
 
 def _json(content: str) -> Mapping[str, Any]:
     try:
-        row = json_text.read(content)
-    except json_text.NotJson as error:
+        row = parse_json(content)
+    except InvalidJson as error:
         raise BadRow(f"is {error}") from None
     if not isinstance(row, dict):
         raise BadRow('must be an object such as {"arguments": {"prompt": "…"}}')

@@ -12,10 +12,10 @@ from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import Problem, shown
 from worker.catalogue.options import Options, merged
 from worker.catalogue.validation.paths import path
-from worker.json_text import UnusableJson
 from worker.operations.batch_file import BadRow, Cell
 from worker.operations.request import Order
 from worker.operations.validation import Checks
+from worker.text import UnusableJson
 
 
 class _Row(BaseModel):

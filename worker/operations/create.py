@@ -8,8 +8,7 @@ from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import WAKE_GRACE
 from worker.jobs.store import Records
-from worker.operations.content import plain
-from worker.operations.request import Draft, JobRefused, Order
+from worker.operations.request import Draft, JobRefused, Order, plain
 from worker.operations.validation import Checks
 
 log = get_logger()

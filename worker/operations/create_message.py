@@ -14,7 +14,7 @@ from worker.jobs.job import Job, JobState, Json, hashed_id
 from worker.operations.create import Creator
 from worker.operations.request import JobRefused, Order, checked_id
 from worker.operations.validation import checked_metadata
-from worker.told import LONGEST_ENDPOINT, cut, in_short
+from worker.text import LONGEST_ENDPOINT, cut, in_short
 
 log = get_logger()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from worker.jobs.change import UNTRIED, Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import Records
-from worker.steps.result import publishable
+from worker.steps.callbacks import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
 

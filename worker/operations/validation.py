@@ -17,7 +17,7 @@ from worker.jobs.job import Job, Json
 from worker.operations.request import Draft, InvalidOrder, JobRefused, Order, checked_id
 from worker.operations.staged_files import Staged
 from worker.operations.staging import Staging
-from worker.told import LONGEST_ENDPOINT, in_short
+from worker.text import LONGEST_ENDPOINT, in_short
 from worker.transcode.profiles import PROFILE_KEY, asked_profile
 
 T = TypeVar("T")

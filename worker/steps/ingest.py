@@ -11,10 +11,9 @@ from worker.jobs.change import Change
 from worker.jobs.job import AWAITING, Job, JobState
 from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
-from worker.steps.callbacks import read, same_request
+from worker.steps.callbacks import read, rendered, same_request, unrendered
 from worker.steps.inbox import Inbox
 from worker.steps.lookup import LookUp
-from worker.steps.result import rendered, unrendered
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
 # Ended without a callback: one that comes all the same is kept for `falhook retry`.

@@ -14,7 +14,7 @@ from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
-from worker.steps.result import rendered, unrendered
+from worker.steps.callbacks import rendered, unrendered
 
 WAITS = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 # GETs that may go unanswered, and seconds until the next one; longer than one GET may take.

@@ -14,7 +14,7 @@ from worker.fal.result import OTHER, File, files_of, named
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome
-from worker.steps.result import video_address
+from worker.steps.callbacks import video_address
 from worker.storage import Storage
 from worker.storage.layout import work_key
 

@@ -13,11 +13,11 @@ from worker.formats.mp4 import Unhandled
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome, Step
 from worker.provenance import UNSIGNED
+from worker.steps.callbacks import video_address
 from worker.steps.media_config import Delivering, recorded
 from worker.steps.passthrough import METHOD, AsIs, delivered, extras, kept
 from worker.steps.passthrough_tags import FileTags
 from worker.steps.progress import Progress
-from worker.steps.result import video_address
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.storage.scratch import scratch

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from obstore.exceptions import BaseError as StoreError
 from obstore.store import LocalStore, MemoryStore, from_url
 
-from worker.storage import marker
+from worker.storage import local_directory
 from worker.storage.errors import first_line
 from worker.storage.location import Place, credentials
 
@@ -54,7 +54,7 @@ def _local(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
     try:
         if make:
             # The parent of an absolute path may be what a volume has to be mounted on.
-            marker.make(root, parents=not path.is_absolute())
+            local_directory.make(root, parents=not path.is_absolute())
         place.require()
         return place, LocalStore(root, automatic_cleanup=True)
     except (OSError, StoreError) as error:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 STAGING = re.compile(r"#\d+$")
 ABANDONED_AFTER = 600.0  # seconds without a write: its writer was killed
+NAME = ".falhook"
+_SAYS = "falhook keeps its files here; its workers write nothing where this file is missing.\n"
 
 
 def same(source: Path, target: Path) -> bool:
@@ -64,3 +66,15 @@ def sweep(root: Path, path: Path) -> None:
             break
         with suppress(OSError):  # not empty, or gone already
             directory.rmdir()
+
+
+def make(root: Path, *, parents: bool) -> None:
+    """The directory is there, and marked. Raises OSError; `parents` makes those as well."""
+    root.mkdir(parents=parents, exist_ok=True)
+    with suppress(FileExistsError), (root / NAME).open("x", encoding="utf-8") as file:
+        file.write(_SAYS)
+
+
+def is_there(root: Path) -> bool:
+    """Whether this is the directory that was made; one stat."""
+    return os.path.exists(f"{root}/{NAME}")  # noqa: PTH110  # False for whatever goes wrong

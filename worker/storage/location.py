@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from worker.errors import Permanent, Transient
-from worker.storage import marker
+from worker.storage import local_directory
+from worker.storage.local_directory import STAGING
 
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another provider, "
@@ -37,12 +38,13 @@ class Place:
 
         Raises Transient("storage_unwritable") while it is gone: it may only be not mounted.
         """
-        if self.root is not None and not marker.is_there(self.root):
+        if self.root is not None and not local_directory.is_there(self.root):
+            marker = self.root / local_directory.NAME
             raise Transient(
                 "storage_unwritable",
-                f"FALHOOK_STORAGE_URL={self.url}: {self.root / marker.NAME} is missing, so that "
-                "this is not (or not yet) the storage of the workers; mount or put it back, or "
-                "start a worker, which makes a new one",
+                f"FALHOOK_STORAGE_URL={self.url}: {marker} is missing, so that this is not (or not "
+                "yet) the storage of the workers; mount or put it back, or start a worker, which "
+                "makes a new one",
             )
 
     def unwritable(self, detail: str) -> Permanent:
@@ -54,3 +56,13 @@ class Place:
             "storage_unwritable",
             f"FALHOOK_STORAGE_URL={self.url} cannot be written to ({detail}); {cure}",
         )
+
+
+def checked(key: str) -> str:
+    """`key` itself. Raises ValueError where the kinds of stores would not agree on its meaning."""
+    segments = key.split("/")
+    if any(part in {"", ".", ".."} or STAGING.search(part) for part in segments):
+        raise ValueError(f"{key!r} is no key: relative, no empty or dotted part, no #number ending")
+    if not key.isprintable() or "\\" in key:
+        raise ValueError(f"{key!r} is no key: it holds a control character or a backslash")
+    return key

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
+from obstore.store import ObjectStore
 
 from worker.storage import local_directory
 from worker.storage.backends import store_at
-from worker.storage.contents import Contents
 from worker.storage.errors import calls
-from worker.storage.keys import checked
+from worker.storage.location import Place, checked
 
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
+READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Storage(Contents):
+class Storage:
     """One place that holds objects; immutable, safe to share between threads.
 
     Not across a fork: obstore's threads do not survive one, and a call in the child would wait
@@ -29,6 +30,9 @@ class Storage(Contents):
     Transient("storage_full") and Permanent("storage_unwritable") when it refuses us, and
     Transient("storage_unwritable") while a directory is gone that was there.
     """
+
+    place: Place
+    store: ObjectStore
 
     @classmethod
     def open(cls, url: str) -> "Storage":
@@ -48,6 +52,11 @@ class Storage(Contents):
         """
         place, store = store_at(url, make=False)
         return cls(place=place, store=store)
+
+    @property
+    def root(self) -> Path | None:
+        """The directory that objects are files of; None for a store elsewhere."""
+        return self.place.root
 
     def put(
         self,
@@ -108,3 +117,47 @@ class Storage(Contents):
                     obstore.delete(self.store, key)
         if self.root is not None:
             local_directory.sweep(self.root, self.root / prefix)
+
+    def get(self, key: str, into: Path) -> int:
+        """`into` is a whole copy of the object; returns its bytes.
+
+        Raises Permanent("storage_missing") when there is none.
+        """
+        part = into.with_name(f"{into.name}.part")
+        with calls(self.place, key, missing="storage_missing"):
+            result = obstore.get(self.store, checked(key))
+            try:
+                with part.open("wb") as file:
+                    for chunk in result.stream(min_chunk_size=READ_BYTES):
+                        file.write(chunk)
+                    size = file.tell()
+                part.replace(into)
+            finally:
+                part.unlink(missing_ok=True)
+        return size
+
+    def read(self, key: str) -> bytes | None:
+        """The object's bytes, all in memory; None when there is none."""
+        with calls(self.place, key), suppress(FileNotFoundError):
+            return bytes(obstore.get(self.store, checked(key)).bytes())
+        return None
+
+    def size(self, key: str) -> int | None:
+        """The object's bytes by count; None when there is none."""
+        with calls(self.place, key), suppress(FileNotFoundError):
+            return obstore.head(self.store, checked(key))["size"]
+        return None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys under `prefix/`, in no order; whole segments: `a` does not list `ab/c`."""
+        with calls(self.place, prefix):
+            for batch in obstore.list(self.store, prefix=checked(prefix)):
+                for entry in batch:
+                    yield entry["path"]
+
+    def address(self, key: str) -> str:
+        """Where a person finds the object: a file's path, or a URL without credentials.
+
+        An empty key is the place itself.
+        """
+        return self.place.address(checked(key) if key else key)

@@ -2,10 +2,19 @@
 
 from worker.formats.mp4 import Probe
 from worker.transcode.conformance import audio_reasons
-from worker.transcode.encodings import H264
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.filter_graph import graph
-from worker.transcode.outputs import VIDEO, Blur, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.outputs import (
+    H264,
+    VIDEO,
+    Blur,
+    Hls,
+    Output,
+    Preview,
+    Rendition,
+    Still,
+    Storyboard,
+)
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import FRAMES, LOSSLESS
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Self
 
 from worker.jobs.job import Json
-from worker.transcode.encodings import AV1
 from worker.transcode.outputs import (
+    AV1,
     AVIF,
     JPEG,
     WEBP,

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.errors import Permanent
+from worker.formats.mp4 import Probe
 from worker.transcode.command import command
 from worker.transcode.failed_extras import is_of_the_clip
 from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.metering import Cost
 from worker.transcode.outputs import Hls, Output
 from worker.transcode.plan import Plan
+from worker.transcode.profiles import Profile
 from worker.transcode.storyboard import sprite
+from worker.transcode.tone_mapping import FILTERS
 from worker.transcode.workspace import Making
 
 
@@ -73,3 +76,24 @@ def _only(plan: Plan, outputs: list[Output]) -> Plan:
     """The plan with no other outputs; a ladder stays, for whose sake there are keyframes."""
     ladder = [output for output in plan.outputs if isinstance(output, Hls)]
     return replace(plan, outputs=(*outputs, *ladder))
+
+
+def require(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:
+    """Return if the program has what the profile and the source need.
+
+    Raises `Permanent` (media_unsupported), which names what is lacking and the setting.
+    """
+    needed = {
+        f"encoder {name}": f"the delivery profile {profile.name}" for name in profile.encoders
+    }
+    if beyond := held.colour.beyond_sdr:
+        needed |= {f"filter {name}": f"a source in {beyond}" for name in FILTERS}
+    if held.interlaced:
+        needed["filter bwdif"] = "an interlaced source"
+    for what, why in sorted(needed.items()):
+        if what.split()[1] in ffmpeg.lacks:
+            raise Permanent(
+                "media_unsupported",
+                f"{ffmpeg.path} has no {what}, which {why} needs; set FALHOOK_FFMPEG to one that"
+                " has it" + (", or another FALHOOK_PROFILE" if what.startswith("encoder") else ""),
+            )

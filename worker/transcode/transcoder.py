@@ -15,11 +15,10 @@ from worker.transcode import verification
 from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.hls import ladder
 from worker.transcode.metering import Meter
-from worker.transcode.needs import require
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import Delivery
-from worker.transcode.runner import Runs
+from worker.transcode.runner import Runs, require
 from worker.transcode.tone_mapping import told
 from worker.transcode.workspace import UNTOUCHED, Making
 

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from infra.local.redis.external import MARKER
-from tests.factories.processes import ROOT
+from tests import ROOT
 from tests.infra.local.test_environment import deployment
 from worker.jobs.job import Job
 from worker.jobs.store import Records

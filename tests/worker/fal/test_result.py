@@ -16,8 +16,8 @@ from worker.errors import Permanent
 from worker.fal.download import Downloaded, Downloader
 from worker.fal.result import files_of, named
 from worker.jobs.job import Job, JobState, Json
+from worker.steps.callbacks import video_address
 from worker.steps.passthrough import AsIs, delivered, extras
-from worker.steps.result import video_address
 from worker.storage import Storage
 from worker.storage.layout import work_key
 

@@ -1,4 +1,4 @@
-"""worker.provenance with a time stamp authority: signatures that outlive their certificate."""
+"""Signatures that outlive their certificate, by a time stamp authority."""
 
 import importlib.util
 import shutil

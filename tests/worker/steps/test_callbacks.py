@@ -5,7 +5,7 @@ import pytest
 from tests.factories.world import ENDPOINT, VIDEO
 from worker.errors import Permanent
 from worker.jobs.job import Job, JobState, Json
-from worker.steps.result import rendered, unrendered, video_address
+from worker.steps.callbacks import rendered, unrendered, video_address
 
 
 def test_the_address_of_a_video() -> None:

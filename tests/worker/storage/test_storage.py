@@ -18,8 +18,7 @@ from worker.errors import Permanent, Transient
 from worker.storage import Storage, require_usable
 from worker.storage.backends import RETRY
 from worker.storage.health import probe
-from worker.storage.local_directory import ABANDONED_AFTER
-from worker.storage.marker import NAME
+from worker.storage.local_directory import ABANDONED_AFTER, NAME
 
 MP4 = "video/mp4"
 PART = 5 * 1024 * 1024

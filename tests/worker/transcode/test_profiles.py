@@ -3,7 +3,7 @@
 import pytest
 
 from worker.jobs.job import Json
-from worker.transcode.encodings import H264
+from worker.transcode.outputs import H264
 from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
 
 

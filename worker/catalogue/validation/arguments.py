@@ -17,9 +17,17 @@ from pydantic import (
 )
 
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.validation.objects import Closed, Open
 from worker.catalogue.validation.urls import fetchable
-from worker.catalogue.validation.values import INT64, as_json, as_seconds, encodable, filled, one_of
+from worker.catalogue.validation.values import (
+    INT64,
+    Closed,
+    Open,
+    as_json,
+    as_seconds,
+    encodable,
+    filled,
+    one_of,
+)
 
 
 @lru_cache(maxsize=1024)

@@ -2,10 +2,10 @@
 
 import re
 
-from worker import json_text
 from worker.catalogue.errors import Problem, Refusal
 from worker.catalogue.inputs import Input, Kind
 from worker.catalogue.validation.paths import path
+from worker.text import InvalidJson, UnusableJson, parse_json
 
 _WORDS = re.compile(r"(.*_)?(prompt|text|script|lyrics|caption)")
 # What fal's endpoints call words and nothing else: JSON in them is a way to write a prompt.
@@ -27,7 +27,7 @@ def typed(item: Input | None, name: str, text: str) -> object:
     """
     try:
         return _read(item, name, text)
-    except json_text.UnusableJson as unusable:
+    except UnusableJson as unusable:
         problem = Problem(path=path((name,)), value="", message=f"is {unusable}")
         refusal = Refusal("bad_json", str(problem))
         refusal.problems = (problem,)
@@ -70,8 +70,8 @@ def boolean(text: str) -> object:
 def json_or_text(text: str) -> object:
     """The value of JSON, else the text. Raises UnusableJson."""
     try:
-        return json_text.read(text)
-    except json_text.UnusableJson:
+        return parse_json(text)
+    except UnusableJson:
         raise
-    except json_text.NotJson:
+    except InvalidJson:
         return text

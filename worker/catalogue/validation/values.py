@@ -2,7 +2,9 @@
 
 import json
 import re
+from typing import Annotated, Self
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 INT64 = 2**63
@@ -65,3 +67,22 @@ def one_of(choices: tuple[object, ...], value: object) -> object:
     if value not in choices:
         raise PydanticCustomError("not_chosen", "must be one of the choices")
     return value
+
+
+class Closed(BaseModel):
+    """Takes what is declared alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Open(BaseModel):
+    """Takes any others as well, with names and values that JSON can carry."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[object, AfterValidator(as_json)]]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for name in self.__pydantic_extra__:
+            encodable(name)
+        return self

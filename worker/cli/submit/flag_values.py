@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from worker import json_text
 from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import shown
 from worker.catalogue.inputs import Input, Kind
 from worker.cli.errors import Problem
-from worker.text import visible
+from worker.text import InvalidJson, parse_json, visible
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -101,8 +100,8 @@ def json_object(text: str | None, flag: str) -> dict[str, object]:
     elif text.startswith("@"):
         text = file_text(Path(text[1:]), flag)
     try:
-        content = json_text.read(text)
-    except json_text.NotJson as error:
+        content = parse_json(text)
+    except InvalidJson as error:
         raise Problem(f"{flag} is {error}.") from None
     if not isinstance(content, dict):
         raise Problem(f'{flag} must be a JSON object, such as \'{{"name": "value"}}\'.')

@@ -3,27 +3,52 @@
 Frames of the source that do not say what ours say are kept: only their heads are made anew.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from worker.formats.aigc_label import told
-from worker.formats.audio.id3_frames import (
-    HEAD,
-    VERSIONS,
-    XMP,
-    Frame,
-    frames_of,
-    number,
-    synchsafe,
-    user_text,
-)
-from worker.formats.audio.rewrite import NotTaggable, names, read_at
+from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names, read_at
 from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
 
 MARK = b"ID3"
+HEAD = 10  # bytes of the head of a tag, and of one of a frame
+VERSIONS = (3, 4)
+XMP = b"XMP\0"  # XMP Specification Part 3, 1.2 (MP3): owner of a PRIV frame
 _UTF8 = b"\x03"
+_ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
+_STATUS = 0xFF00  # flags that say what becomes of a frame when others are changed
+# Dates of 2.3, of which 2.4 made TDRC (id3v2.4.0-changes); and where ffmpeg writes comments.
+_SAME = {"TYER": "TDRC", "TDAT": "TDRC", "TIME": "TDRC", "TXXX:comment": "COMM:"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One statement: four letters, what follows its head, and its flags as of 2.4."""
+
+    kind: str
+    body: bytes
+    flags: int = 0
+
+    @property
+    def says(self) -> str:
+        """What it speaks of: frames that say the same are one too many."""
+        about = self.kind
+        match self.kind:
+            case "TXXX":
+                about += f":{user_text(self.body)[0]}"
+            case "PRIV":
+                about += f":{self.body.partition(bytes(1))[0].decode('latin-1')}"
+            case "COMM":
+                about += f":{_decoded(self.body[:1], self.body[4:]).partition(chr(0))[0]}"
+        return _SAME.get(about, about)
+
+    def bytes(self) -> bytes:
+        """The frame of a tag of version 2.4."""
+        head = self.kind.encode("latin-1") + synchsafe(len(self.body))
+        return head + struct.pack(">H", self.flags) + self.body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +120,49 @@ def _head(head: bytes) -> tuple[int, int, int]:
     if len(head) < HEAD:
         raise NotTaggable("its ID3 tag is cut short")
     return head[3], head[5], number(head[6:10])
+
+
+def frames_of(data: bytes, version: int) -> Iterator[Frame]:
+    """The frames that fill a tag of this version. Raises NotTaggable where they do not."""
+    at = 0
+    for _ in range(MAX_PARTS):
+        if len(data) - at < HEAD or not data[at]:
+            if data.count(0, at) < len(data) - at:
+                raise NotTaggable("its ID3 tag is broken")
+            return
+        kind, flags = data[at : at + 4], int.from_bytes(data[at + 8 : at + HEAD])
+        held = data[at + 4 : at + 8]
+        end = at + HEAD + (number(held) if version == VERSIONS[1] else int.from_bytes(held))
+        if not (kind.isalnum() and kind.upper() == kind) or end > len(data) or end == at + HEAD:
+            raise NotTaggable("its ID3 tag is broken")
+        if version == VERSIONS[0] and flags & ~_STATUS:
+            raise NotTaggable("its ID3 tag has a form that is not taken apart")
+        kept = flags if version == VERSIONS[1] else 0
+        yield Frame(kind.decode("latin-1"), data[at + HEAD : end], kept)
+        at = end
+    raise NotTaggable(f"its ID3 tag has more than {MAX_PARTS} frames")
+
+
+def user_text(body: bytes) -> tuple[str, str]:
+    """Name and value of a TXXX frame."""
+    name, _, value = _decoded(body[:1], body[1:]).partition("\0")
+    return name, value.removeprefix("\ufeff").rstrip("\0")
+
+
+def _decoded(encoding: bytes, text: bytes) -> str:
+    number = encoding[0] if encoding else 0
+    return text.decode(_ENCODINGS[number] if number < len(_ENCODINGS) else "latin-1", "replace")
+
+
+def number(held: bytes) -> int:
+    """A number of 7 bits to the byte (id3v2.4.0-structure, 6.2)."""
+    if any(byte & 0x80 for byte in held):
+        raise NotTaggable("its ID3 tag is broken")
+    return sum(byte << shift for byte, shift in zip(held, (21, 14, 7, 0), strict=True))
+
+
+def synchsafe(size: int) -> bytes:
+    """The same of a number. Raises NotTaggable where it has not room."""
+    if size >= 1 << 28:
+        raise NotTaggable("its ID3 tag would be too large")
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from worker.formats.audio import id3
-from worker.formats.audio.id3_frames import HEAD
+from worker.formats.audio.id3 import HEAD
 from worker.formats.audio.rewrite import NotTaggable, Retagged, Span
 from worker.formats.tags import Tags
 

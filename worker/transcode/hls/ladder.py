@@ -12,13 +12,12 @@ from worker.errors import Permanent
 from worker.formats.mp4 import Probe, Stamp, probe
 from worker.transcode import verification
 from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
-from worker.transcode.encodings import H264
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.hls.playlist import Rung, master_playlist, media_playlist
 from worker.transcode.hls.segments import Segmented, segmented
 from worker.transcode.hls.tagging import tag
 from worker.transcode.metering import Cost
-from worker.transcode.outputs import Hls
+from worker.transcode.outputs import H264, Hls
 
 _MADE = "fragments.mp4"
 _PRIMING = 0.1  # seconds before the sound that a decoder of AAC wants, and that are not heard

@@ -8,7 +8,7 @@ from tests.factories.catalogue import kling
 from worker.catalogue.endpoint import Model
 from worker.catalogue.errors import InvalidArguments, Problem
 from worker.catalogue.inputs import Input, Kind
-from worker.catalogue.validation.rules_of_inputs import Needs
+from worker.catalogue.validation.rules import Needs
 
 PROMPT = "一只红色的狐狸在大雪覆盖的森林里奔跑然后跳过小溪"
 TEXT = Input(name="prompt", kind=Kind.TEXT, required=True)
