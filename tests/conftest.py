@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from infra.local.fal_process import Simulation, simulation
+from infra.local.fal_process import FalProcess, simulation
 from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.factories.cli import Run, furnished, runner
 from tests.factories.world import ScriptedFal, World, world_on
-from worker.jobs.store import Records, connect
+from worker.jobs.store import JobStore, connect
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -41,10 +41,10 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-def records(redis_url: str) -> Iterator[Records]:
+def records(redis_url: str) -> Iterator[JobStore]:
     """The job records of an empty Redis."""
     redis = connect(redis_url)
-    yield Records(redis)
+    yield JobStore(redis)
     redis.close()
 
 
@@ -82,11 +82,11 @@ def media_cache() -> Path:
 
 
 @contextmanager
-def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., Simulation]]:
+def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., FalProcess]]:
     with ExitStack() as running:
         numbers = itertools.count()
 
-        def start(*options: str) -> Simulation:
+        def start(*options: str) -> FalProcess:
             options = ("--media-cache", str(media_cache), *options)
             block = simulation(directory / f"fal{next(numbers)}", lambda _n, _l: None, *options)
             found = running.enter_context(block)
@@ -96,12 +96,12 @@ def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., S
         yield start
 
 
-def _never_polled(fal: Simulation) -> None:
+def _never_polled(fal: FalProcess) -> None:
     assert 0 == fal.counts()["total"].get("status", 0), "a status address was asked"
 
 
 @pytest.fixture
-def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., Simulation]]:
+def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., FalProcess]]:
     """Starts a simulated fal with the given options; it ends with the test."""
     with _simulations(tmp_path, media_cache) as start:
         yield start
@@ -110,7 +110,7 @@ def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., Simul
 @pytest.fixture(scope="module")
 def module_fal(
     tmp_path_factory: pytest.TempPathFactory, media_cache: Path
-) -> Iterator[Callable[..., Simulation]]:
+) -> Iterator[Callable[..., FalProcess]]:
     """The same for one that serves all tests of a module."""
     with _simulations(tmp_path_factory.mktemp("fal"), media_cache) as start:
         yield start

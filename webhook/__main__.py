@@ -7,16 +7,16 @@ import uvicorn
 
 from webhook.app import create_app
 from webhook.server.config import configuration
-from webhook.server.sockets import NotListening, listen
-from webhook.settings import Settings, SettingsError
+from webhook.server.sockets import BindError, listen
+from webhook.settings import ReceiverSettings, SettingsError
 
 
 def main() -> int:
     """Serve until SIGTERM; 2 if the settings do not hold, or nobody can listen where they say."""
     try:
-        settings = Settings.from_env()
+        settings = ReceiverSettings.from_env()
         listeners = listen(settings.host, settings.port)
-    except (SettingsError, NotListening) as error:
+    except (SettingsError, BindError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     server = uvicorn.Server(configuration(create_app(settings)))

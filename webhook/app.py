@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from webhook.composition import Tools, compose
 from webhook.log import setup as logs
-from webhook.log.buffered_stream import Lines
+from webhook.log.buffered_stream import BufferedStream
 from webhook.receiver import Receiver
-from webhook.settings import Settings
+from webhook.settings import ReceiverSettings
 
 # The route below in the shape that needs no router.
 CALLBACK = re.compile(r"/webhooks/fal/(?P<job_id>[^/]+)/(?P<token>[^/]+)")
@@ -26,14 +26,16 @@ log = logs.get_logger()
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Callable[[], float] = time.time
+    settings: ReceiverSettings | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
     """The receiver as an ASGI application; settings come from the environment where not given.
 
     Raises SettingsError if they are incomplete.
     """
-    settings = settings or Settings.from_env()
-    logs.configure(level=settings.log_level, form=settings.log_format, stream=Lines(sys.stderr))
+    settings = settings or ReceiverSettings.from_env()
+    logs.configure(
+        level=settings.log_level, form=settings.log_format, stream=BufferedStream(sys.stderr)
+    )
     tools = compose(settings, clock)
 
     @asynccontextmanager

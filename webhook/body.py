@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from starlette.types import Receive
 
-from webhook.capacity import Overloaded, Room
+from webhook.capacity import Capacity, Overloaded
 from webhook.verification.signature import Rejected
 
 # Results are about 0.5 KB; no bound is documented, and models may return inline data.
@@ -17,7 +17,7 @@ BODY_TIMEOUT = 10.0
 async def read(
     receive: Receive,
     headers: Iterable[tuple[bytes, bytes]],
-    room: Room,
+    room: Capacity,
     *,
     seconds: float = BODY_TIMEOUT,
 ) -> bytes:
@@ -50,7 +50,7 @@ def _check_announced(headers: Iterable[tuple[bytes, bytes]]) -> None:
             raise Rejected("too_large")
 
 
-async def _receive(receive: Receive, body: bytearray, room: Room) -> bool:
+async def _receive(receive: Receive, body: bytearray, room: Capacity) -> bool:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Rejected("slow_body")

@@ -11,7 +11,7 @@ class Overloaded(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Room:
+class Capacity:
     """Callbacks under way, and the bytes of their bodies in memory."""
 
     max_requests: int = MAX_REQUESTS

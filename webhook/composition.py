@@ -11,17 +11,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
-from webhook.capacity import Room
+from webhook.capacity import Capacity
 from webhook.health import Health
 from webhook.inbox import Inbox
 from webhook.log import get_logger
 from webhook.metrics import Metrics
-from webhook.publisher import Waker, publisher
+from webhook.publisher import WakePublisher, publisher
 from webhook.receiver import Receiver
-from webhook.settings import Settings
+from webhook.settings import ReceiverSettings
 from webhook.verification.fetch import fetcher
-from webhook.verification.jwks import Keys
-from webhook.verification.source_addresses import Sources
+from webhook.verification.jwks import KeySet
+from webhook.verification.source_addresses import SourceAddresses
 
 log = get_logger()
 
@@ -31,9 +31,9 @@ class Tools:
     """What the routes and the life of the application are made of."""
 
     redis: Redis
-    keys: Keys
-    sources: Sources | None
-    waker: Waker
+    keys: KeySet
+    sources: SourceAddresses | None
+    waker: WakePublisher
     inbox: Inbox
     metrics: Metrics
     receiver: Receiver
@@ -62,15 +62,15 @@ class Tools:
             log.warning("redis.unreachable", error=type(error).__name__)
 
 
-def compose(settings: Settings, clock: Callable[[], float]) -> Tools:
+def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
     """The tools of one process; `clock` is Unix seconds. Nothing is connected yet."""
     redis = _redis(settings.redis_url)
     celery = publisher(settings.broker_url)
-    keys = Keys(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
+    keys = KeySet(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
     sources = _sources(settings)
-    room = Room()
+    room = Capacity()
     metrics = Metrics(keys, room)
-    waker = Waker(celery, count=metrics.woke)
+    waker = WakePublisher(celery, count=metrics.woke)
     inbox = Inbox(redis, waker, observe=metrics.batches.observe)
     receiver = Receiver(
         settings=settings,
@@ -105,8 +105,8 @@ def _redis(url: str) -> Redis:
     )
 
 
-def _sources(settings: Settings) -> Sources | None:
+def _sources(settings: ReceiverSettings) -> SourceAddresses | None:
     if not settings.meta_url:
         return None
     host = urlsplit(settings.meta_url).netloc
-    return Sources(fetcher(settings.meta_url), trusted=settings.proxies, host=host)
+    return SourceAddresses(fetcher(settings.meta_url), trusted=settings.proxies, host=host)

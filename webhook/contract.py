@@ -23,7 +23,7 @@ JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}")
 INBOX = "falhook:inbox"
 # The sweep leaves a fresh callback to the receiver's own wake for this long, in seconds.
-WAKE_GRACE = 10.0
+INGEST_GRACE = 10.0
 
 
 class Queue(StrEnum):

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 # A check that hangs counts as failed after this many seconds.
 CHECK_TIMEOUT = 3.0
@@ -23,7 +23,7 @@ class Health:
     def __init__(
         self,
         *,
-        keys: Keys,
+        keys: KeySet,
         redis: Redis,
         celery: Celery,
         clock: Callable[[], float] = time.monotonic,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from webhook.contract import INBOX, WAKE_GRACE, Callback
+from webhook.contract import INBOX, INGEST_GRACE, Callback
 from webhook.log import get_logger
 
 MAX_BATCH = 256
@@ -116,7 +116,7 @@ class Inbox:
         self._wake([entry.job_id for entry in batch])
 
     async def _store(self, batch: Sequence[_Entry]) -> None:
-        due = batch[-1].callback.received_at + WAKE_GRACE
+        due = batch[-1].callback.received_at + INGEST_GRACE
         arguments: list[str | bytes | float] = [due]
         for entry in batch:
             callback = entry.callback

@@ -9,15 +9,15 @@ from prometheus_client import (
     generate_latest,
 )
 
-from webhook.capacity import Room
+from webhook.capacity import Capacity
 from webhook.responses import STATUS
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 
 class Metrics:
     """The receiver's metrics, in a registry of their own."""
 
-    def __init__(self, keys: Keys, room: Room) -> None:
+    def __init__(self, keys: KeySet, room: Capacity) -> None:
         self._registry = registry = CollectorRegistry()
         callbacks = Counter(
             "falhook_callbacks", "Callbacks answered, by outcome.", ["outcome"], registry=registry
@@ -60,7 +60,7 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def _gauges(registry: CollectorRegistry, keys: Keys, room: Room) -> None:
+def _gauges(registry: CollectorRegistry, keys: KeySet, room: Capacity) -> None:
     count = Gauge("falhook_keys", "Public keys of fal that are known.", registry=registry)
     count.set_function(lambda: keys.count)
     age = Gauge(

@@ -45,7 +45,7 @@ def publisher(broker_url: str) -> Celery:
     return celery
 
 
-class Waker:
+class WakePublisher:
     """Sends `falhook.ingest` for job ids handed over from the event loop."""
 
     def __init__(

@@ -9,23 +9,23 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from webhook.body import read, request_id_of
-from webhook.capacity import Overloaded, Room
+from webhook.capacity import Capacity, Overloaded
 from webhook.contract import Callback, attempt_of
 from webhook.inbox import Inbox, InboxUnavailable
 from webhook.log import get_logger
 from webhook.metrics import Metrics
 from webhook.responses import answer
-from webhook.settings import Settings
-from webhook.verification.jwks import Keys, KeysUnavailable
+from webhook.settings import ReceiverSettings
+from webhook.verification.jwks import KeySet, KeysUnavailable
 from webhook.verification.signature import (
-    Claim,
     Rejected,
+    SignedClaim,
     check_account,
     check_time,
     read_claim,
     verify,
 )
-from webhook.verification.source_addresses import Sources
+from webhook.verification.source_addresses import SourceAddresses
 
 log = get_logger()
 
@@ -39,12 +39,12 @@ class Receiver:
     def __init__(
         self,
         *,
-        settings: Settings,
-        keys: Keys,
+        settings: ReceiverSettings,
+        keys: KeySet,
         inbox: Inbox,
         metrics: Metrics,
-        room: Room,
-        sources: Sources | None,
+        room: Capacity,
+        sources: SourceAddresses | None,
         clock: Callable[[], float],
     ) -> None:
         self._secrets = settings.secrets
@@ -108,7 +108,7 @@ class Receiver:
         finally:
             self._room.release(len(body))
 
-    def _check_account(self, claim: Claim, job_id: str) -> None:
+    def _check_account(self, claim: SignedClaim, job_id: str) -> None:
         try:
             check_account(claim, self._user_ids)
         except Rejected:
@@ -116,7 +116,7 @@ class Receiver:
             log.warning("callback.foreign_account", job=job_id, account=claim.user_id)
             raise
 
-    async def _verify(self, claim: Claim, body: bytes) -> None:
+    async def _verify(self, claim: SignedClaim, body: bytes) -> None:
         keys = await self._keys.current()
         try:
             verify(claim, body, keys)

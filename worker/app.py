@@ -15,12 +15,12 @@ from webhook.contract import Task
 from webhook.log import setup as logs
 from worker.broker import time_limits
 from worker.broker.client import client
-from worker.broker.heartbeats import announce
-from worker.composition import Tools, compose
+from worker.broker.heartbeats import announce_queues
+from worker.composition import Components, compose
 from worker.errors import Permanent
 from worker.jobs.store import connect
 from worker.settings import Settings
-from worker.startup import Simulated, require_real_jobs
+from worker.startup import SimulatedJobsFound, refuse_simulated_jobs
 from worker.steps.sweep import INTERVAL
 from worker.storage import Storage, require_usable, scratch
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Celery:
     worker_init.connect(partial(_check_storage, storage), weak=False)
     worker_init.connect(partial(_check_jobs, settings.redis_url), weak=False)
     worker_init.connect(_check_limits, weak=False)
-    celeryd_after_setup.connect(announce, weak=False)
+    celeryd_after_setup.connect(announce_queues, weak=False)
     celeryd_after_setup.connect(_pass_over, weak=False)
     _register(app, compose(settings, app, storage))
     return app
@@ -85,8 +85,8 @@ def _check_storage(storage: Storage, **_: object) -> None:
 def _check_jobs(redis_url: str, **_: object) -> None:
     try:
         with connect(redis_url) as redis:
-            require_real_jobs(redis, FAL_QUEUE_RUN_HOST)
-    except Simulated as simulated:
+            refuse_simulated_jobs(redis, FAL_QUEUE_RUN_HOST)
+    except SimulatedJobsFound as simulated:
         sys.stderr.write(f"{simulated}\n")
         raise SystemExit(2) from None
 
@@ -109,12 +109,12 @@ def _check_limits(sender: WorkController, **_: object) -> None:
     }
     try:
         time_limits.check(conf.broker_transport_options, given)
-    except time_limits.Unsafe as unsafe:
+    except time_limits.UnsafeTimeLimits as unsafe:
         sys.stderr.write(f"{unsafe}\n")
         raise SystemExit(2) from None
 
 
-def _register(app: Celery, tools: Tools) -> None:
+def _register(app: Celery, tools: Components) -> None:
     def ingest(job_ids: Sequence[str]) -> None:
         """Bring the pending callbacks of these jobs to their records."""
         tools.ingest.run(job_ids)
@@ -130,7 +130,7 @@ def _register(app: Celery, tools: Tools) -> None:
         app.task(name=task)(_step(tools, task))
 
 
-def _step(tools: Tools, task: Task) -> Callable[[str], None]:
+def _step(tools: Components, task: Task) -> Callable[[str], None]:
     def step(job_id: str) -> None:
         """Take the job through this step, if it may."""
         tools.pipeline.run(task, job_id)

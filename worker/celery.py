@@ -2,7 +2,7 @@
 
 from worker.app import create_app
 from worker.settings import Settings, unknown
-from worker.startup import or_exit
+from worker.startup import exit_on_error
 
-app = or_exit(lambda: create_app(Settings.from_env()))
+app = exit_on_error(lambda: create_app(Settings.from_env()))
 unknown.warn()

@@ -9,33 +9,33 @@ from webhook.contract import Task
 from worker.broker.client import send, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.cdn import Cdn
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.jobs.leases import Leases
 from worker.jobs.step import Step
-from worker.jobs.store import Records, connect
-from worker.operations.create import Creator
+from worker.jobs.store import JobStore, connect
+from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.pipeline import Pipeline
 from worker.settings import Settings
-from worker.steps.inbox import Inbox
+from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
-from worker.steps.media_config import Delivering, found_ffmpeg
+from worker.steps.media_config import MediaConfig, found_ffmpeg
 from worker.steps.progress import Progress
 from worker.steps.publish import Publish
 from worker.steps.submit import Submit
 from worker.steps.sweep import Sweep
 from worker.steps.transcode_tag import Download, TranscodeTag
-from worker.steps.uploads import Uploads
+from worker.steps.uploads import InputUploads
 from worker.storage import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Components:
     """What the tasks are made of."""
 
     pipeline: Pipeline
@@ -44,10 +44,10 @@ class Tools:
     create: CreateTask
 
 
-def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
+def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
     """The tools of one process; connections are made when they are first used."""
-    records = Records(connect(settings.redis_url))
-    inbox = Inbox(
+    records = JobStore(connect(settings.redis_url))
+    inbox = InboxReader(
         Redis.from_url(
             settings.redis_url,
             socket_timeout=5,
@@ -55,16 +55,16 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
             health_check_interval=5,
         )
     )
-    fal = Fal(settings.fal_key.get_secret_value())
+    fal = FalClient(settings.fal_key.get_secret_value())
     wake = waker(app)
     steps = _steps(settings, records, fal, storage)
     pipeline = Pipeline(records, steps, wake, leases=Leases(records))
     deadline = settings.callback_deadline
-    checks = Checks(
+    checks = Validator(
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=lambda: storage, directory=settings.input_directory),
     )
-    return Tools(
+    return Components(
         pipeline=pipeline,
         ingest=Ingest(
             pipeline=pipeline,
@@ -78,14 +78,16 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Tools:
             deadline=deadline,
         ),
         create=CreateTask(
-            intake=Intake(creator=Creator(records=records, checks=checks, wake=wake))
+            intake=Intake(creator=JobCreator(records=records, checks=checks, wake=wake))
         ),
     )
 
 
-def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> tuple[Step, ...]:
+def _steps(
+    settings: Settings, records: JobStore, fal: FalClient, storage: Storage
+) -> tuple[Step, ...]:
     progress = Progress(records)
-    uploads = Uploads(
+    uploads = InputUploads(
         cdn=Cdn(settings.fal_key.get_secret_value(), rest_host=settings.fal_rest_host),
         redis=records.redis,
         storage=storage,
@@ -112,7 +114,7 @@ def _steps(settings: Settings, records: Records, fal: Fal, storage: Storage) -> 
             storage=storage,
             ffmpeg=ffmpeg,
             progress=progress,
-            delivering=Delivering.of(settings),
+            delivering=MediaConfig.of(settings),
         ).step(),
         Publish(storage=storage, records=records).step(),
     )

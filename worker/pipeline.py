@@ -17,25 +17,25 @@ from worker.errors import Failure, Permanent, Transient
 from worker.jobs.change import Change
 from worker.jobs.job import Job
 from worker.jobs.leases import LEASE, Leases
-from worker.jobs.step import WAITS, WAKE_GRACE, Outcome, Step, wait
-from worker.jobs.store import Records
-from worker.jobs.transitions import Mover, failed
+from worker.jobs.step import LOST_WAKE_AFTER, MAX_WAITS, Outcome, Step, backoff
+from worker.jobs.store import JobStore
+from worker.jobs.transitions import Transitions, failed
 
-__all__ = ["WAKE_GRACE", "Outcome", "Pipeline", "Step"]
+__all__ = ["LOST_WAKE_AFTER", "Outcome", "Pipeline", "Step"]
 
 # Times that an outcome is written before it is given up. One time takes the Redis client 5 s
 # or so, since it tries again itself: a Redis that is back within a minute costs nothing.
-PATIENCE = 10
+OUTCOME_WRITES = 10
 
 log = get_logger()
 
 
-class Pipeline(Mover):
+class Pipeline(Transitions):
     """Takes jobs through steps. `wake` sends the Celery message of a task for a job."""
 
     def __init__(
         self,
-        records: Records,
+        records: JobStore,
         steps: Iterable[Step],
         wake: Callable[[Task, str], None],
         *,
@@ -55,26 +55,26 @@ class Pipeline(Mover):
         step = self.steps[task]
         job = self._claim(step, job_id)
         if job is None:
-            self.pass_on(job_id)
+            self.wake_next(job_id)
             return
         log.info("step.started", job=job.id, step=step.task, attempt=job.attempt, tries=job.tries)
         try:
             with self._leases.hold(job, step.during[0]):
                 outcome = self._work(step, job)
         except Permanent as failure:
-            self._end(step, job, failed(step.task, failure, step.undone))
+            self._finish(step, job, failed(step.task, failure, step.on_failure))
         except Transient as failure:
-            self._again(step, job, failure)
+            self._retry_later(step, job, failure)
         else:
-            self._end(step, job, outcome)
+            self._finish(step, job, outcome)
 
     def _claim(self, step: Step, job_id: str) -> Job | None:
         now = self.records.clock()
         owner = uuid.uuid4().hex
         change = Change(
-            to=step.claims,
+            to=step.works_in,
             set={"lease_owner": owner, "lease_until": now + LEASE, "wakes": 0},
-            bump=step.bumps,
+            bump=step.counts,
             due=now + LEASE,
             unleased_at=now,
             event={"name": "started", "step": step.task},
@@ -99,11 +99,11 @@ class Pipeline(Mover):
                 return step.on_crash(job)
             raise Transient("crashed", f"{step.task}: {type(error).__name__}") from error
 
-    def _end(self, step: Step, job: Job, outcome: Outcome) -> None:
+    def _finish(self, step: Step, job: Job, outcome: Outcome) -> None:
         """Write the outcome down, if need be once Redis is back: fal's request id, which nobody
         else has, may be in it.
         """
-        for left in reversed(range(PATIENCE)):
+        for left in reversed(range(OUTCOME_WRITES)):
             try:
                 self.move(step.task, job, outcome, expected=step.during, guard=step.guard(job))
             except RedisError as error:
@@ -114,19 +114,19 @@ class Pipeline(Mover):
             else:
                 return
 
-    def _again(self, step: Step, job: Job, failure: Transient) -> None:
-        away = failure.reason in step.needs
-        count, most = (job.waits + 1, WAITS) if away else (job.tries, step.tries)
+    def _retry_later(self, step: Step, job: Job, failure: Transient) -> None:
+        away = failure.reason in step.waits_for
+        count, most = (job.waits + 1, MAX_WAITS) if away else (job.tries, step.tries)
         if count >= most:
-            self._end(step, job, failed(step.task, failure, step.undone))
+            self._finish(step, job, failed(step.task, failure, step.on_failure))
             return
         counted = {"tries": job.tries - 1, "waits": count} if away else {}
-        seconds = wait(count, failure.after, self._rng)
+        seconds = backoff(count, failure.after, self._rng)
         until = self.records.clock() + seconds
         event = {"name": "retried", "step": step.task, "reason": failure.reason}
         change = Change(
             to=step.takes,
-            set={"lease_owner": "", "lease_until": until, **counted, **step.undone},
+            set={"lease_owner": "", "lease_until": until, **counted, **step.on_failure},
             guard=step.guard(job),
             due=until,
             event={**event, "wait": f"{seconds:.1f}"},

@@ -20,7 +20,7 @@ _REAL = ("fal.run", "falrun.com")
 log = get_logger()
 
 
-def or_exit(build: Callable[[], T]) -> T:
+def exit_on_error(build: Callable[[], T]) -> T:
     """What `build` makes; on a fault of the settings its sentences are printed and it exits."""
     try:
         return build()
@@ -31,11 +31,11 @@ def or_exit(build: Callable[[], T]) -> T:
     raise SystemExit(2)
 
 
-class Simulated(Exception):
+class SimulatedJobsFound(Exception):
     """This Redis holds simulated jobs, and fal is the real one; the message names the cure."""
 
 
-def require_real_jobs(redis: Redis, queue_host: str) -> None:
+def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
     """Return where no simulated job can come to the real fal.
 
     A Redis that does not answer is waited for, as ever. Raises Simulated.
@@ -48,7 +48,7 @@ def require_real_jobs(redis: Redis, queue_host: str) -> None:
         log.warning("redis.unreachable", error=type(error).__name__)
         return
     if since is not None:
-        raise Simulated(
+        raise SimulatedJobsFound(
             f"REDIS_URL names a Redis that `make demo` or `make local` has used ({MARKER},"
             f" {since}): real fal would be paid for its simulated jobs. Name another database in"
             " REDIS_URL; or, if nothing in this one is needed, empty it with FLUSHDB."

@@ -14,7 +14,7 @@ LINES, LONGEST_LINE = 50, 400
 LONGEST_ENDPOINT = 200
 
 
-def visible(text: str, *, lines: bool = False) -> str:
+def printable(text: str, *, lines: bool = False) -> str:
     """The text, what a terminal does not show as JSON would escape it; with `lines` they stay."""
     unseen = _UNSEEN_IN_LINES if lines else _UNSEEN
     return unseen.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -29,7 +29,7 @@ class UnusableJson(InvalidJson):
 
 
 def parse_json(text: str) -> object:
-    """Parse JSON strictly. Raises InvalidJson, also for what Python's reader would accept or drop."""
+    """Parse JSON strictly. Raises InvalidJson, also where Python's own reader drops something."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
@@ -47,7 +47,7 @@ def parse_json(text: str) -> object:
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in pairs:
-        told = f'"{visible(name[:_LONGEST])}{"…" * (len(name) > _LONGEST)}"'
+        told = f'"{printable(name[:_LONGEST])}{"…" * (len(name) > _LONGEST)}"'
         if name in found:
             # https://www.rfc-editor.org/rfc/rfc8259#section-4 : readers take one of them.
             raise UnusableJson(f"JSON that holds {told} twice in one object; leave one out")
@@ -57,18 +57,18 @@ def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def in_short(sentence: str) -> str:
+def shorten_lines(sentence: str) -> str:
     """The first LINES lines and the number of the others, each of LONGEST_LINE characters at most.
 
     Afterwards Redis, JSON and terminals can take it: see `visible`.
     """
     lines = sentence.split("\n")
-    told = [cut(line, LONGEST_LINE) for line in lines[:LINES]]
+    told = [shorten(line, LONGEST_LINE) for line in lines[:LINES]]
     beyond = len(lines) - LINES
     return "\n".join([*told, f"  and {beyond:,} more"] if beyond > 0 else told)
 
 
-def cut(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """The text as it can be shown, at most the first `longest` characters and an ellipsis."""
-    told = visible(text)
+    told = printable(text)
     return told[:longest] + "…" * (len(told) > longest)

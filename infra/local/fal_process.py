@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 
 _STOP_SECONDS = 5.0
 
@@ -23,7 +23,7 @@ class SimulationNotStarted(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Simulation:
+class FalProcess:
     """A simulated fal that accepts connections; `environment` points a process of ours at it."""
 
     url: str
@@ -43,13 +43,13 @@ class Simulation:
 @contextmanager
 def simulation(
     directory: Path, output: Callable[[str, bytes], None], *options: str
-) -> Iterator[Simulation]:
+) -> Iterator[FalProcess]:
     """Run the simulated fal on a free port until the block ends.
 
     Raises SimulationNotStarted.
     """
     command = (sys.executable, "-m", "infra.local.fal", "--directory", str(directory), *options)
-    lifetime = Lifetime()
+    lifetime = ProcessGuard()
     process = lifetime.spawn(command, output=subprocess.PIPE)
     try:
         yield _ready(process, output)
@@ -63,14 +63,14 @@ def simulation(
         lifetime.close()
 
 
-def _ready(process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]) -> Simulation:
+def _ready(process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]) -> FalProcess:
     assert process.stdout is not None
     said: list[str] = []
     for line in process.stdout:
         if line.startswith(b'{"environment"'):
             threading.Thread(target=_pass_on, args=(process, output), daemon=True).start()
             told = json.loads(line)
-            return Simulation(
+            return FalProcess(
                 url=told["url"], ca_file=Path(told["ca_file"]), environment=told["environment"]
             )
         output("fal", line)

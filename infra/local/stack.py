@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.fal_process import Simulation, simulation
+from infra.local.fal_process import FalProcess, simulation
 from infra.local.ports import ports_to_try
 from infra.local.redis.supervised import redis_for
 from infra.local.run_directory import made
@@ -54,7 +54,7 @@ class Stack:
     directory: Path
     environ: Mapping[str, str]
     settings: Mapping[str, str]
-    fal: Simulation
+    fal: FalProcess
     supervisor: Supervisor
 
 

@@ -11,7 +11,7 @@ from tests.bench.programs import BenchFailed
 from tests.bench.worker_notes import STARTED
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records, connect
+from worker.jobs.store import JobStore, connect
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 # Without progress for this long the worker has stalled; seconds.
@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self, redis_url: str) -> None:
         self.redis = Redis.from_url(redis_url)
-        self.records = Records(connect(redis_url))
+        self.records = JobStore(connect(redis_url))
         self.accepted = 0
         self.ingested = 0
 

@@ -24,7 +24,7 @@ from worker.formats.mp4 import probe, read_tags, rewrite
 from worker.transcode.conformance import video_reasons
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 RESULTS = ROOT / "bench.json"
 OUTPUTS = Profile.parse("original+720p+360p+webp+preview+storyboard")
@@ -74,8 +74,8 @@ def copying(clip: Path, keyed: Path, here: Path) -> Mapping[str, float]:
     program = Ffmpeg.find(None)
     whole = interleaved(
         {
-            "clip": lambda target: deliver(clip, target, tags(), ffmpeg=program),
-            "keyed": lambda target: deliver(keyed, target, tags(), ffmpeg=program),
+            "clip": lambda target: transcode(clip, target, tags(), ffmpeg=program),
+            "keyed": lambda target: transcode(keyed, target, tags(), ffmpeg=program),
         },
         here,
         rounds=ROUNDS,
@@ -97,7 +97,7 @@ def one_run(clip: Path, here: Path) -> Mapping[str, float]:
     program = Ffmpeg.find(None)
     cpu = interleaved(
         {
-            "deliver": lambda target: deliver(
+            "deliver": lambda target: transcode(
                 clip, target, tags(), ffmpeg=program, profile=OUTPUTS
             ),
             "apart": lambda target: apart(program.path, clip, target),

@@ -18,7 +18,7 @@ from tests.bench.media_timing import Rival, interleaved, only_on, processor_seco
 from tests.media_factories import tags
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 JOBS = 4
 ROUNDS = 3
@@ -84,4 +84,4 @@ def _clips(work: Work, places: Sequence[frozenset[int]]) -> Rival:
 
 
 def _ours(clip: Path, program: Ffmpeg, profile: Profile, into: Path) -> object:
-    return deliver(clip, into, tags(), ffmpeg=program, profile=profile)
+    return transcode(clip, into, tags(), ffmpeg=program, profile=profile)

@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 
 from infra.local.redis.server import RedisServer
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.factories.callbacks import FAL_KEY, SECRET, USER_ID
 
@@ -61,7 +61,7 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    lifetime: Lifetime, command: list[str], environ: Mapping[str, str], log: Path
+    lifetime: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
 ) -> Iterator[int]:
     """The port on which `python -m command…` answers until the block ends."""
     port = free_port()
@@ -78,7 +78,7 @@ def server(
 
 @contextmanager
 def celery(
-    lifetime: Lifetime, command: str, environ: Mapping[str, str], log: Path
+    lifetime: ProcessGuard, command: str, environ: Mapping[str, str], log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of the real Celery application, with the probe of this bench."""
     argv = [sys.executable, "-m", "celery", "-A", "tests.bench.worker", *command.split()]
@@ -90,7 +90,7 @@ def celery(
         _end(lifetime, process)
 
 
-def _end(lifetime: Lifetime, process: "subprocess.Popen[bytes]") -> None:
+def _end(lifetime: ProcessGuard, process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
         process.wait(20)

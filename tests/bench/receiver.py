@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.bench.fastapi_venv import path_with_fastapi
 from tests.bench.jobs import Ledger
@@ -49,7 +49,7 @@ class Bench:
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self.stack = stack
         self.directory = directory
-        self.lifetime = Lifetime()
+        self.lifetime = ProcessGuard()
         stack.callback(self.lifetime.close)
         jwks_url = stack.enter_context(host()).url
         self.environs = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.redis.server import RedisServer
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan, Result, Run
 from tests.bench.programs import BEAT, WORKER, celery, environment, server
@@ -23,7 +23,7 @@ LIFE = 4.0
 
 
 def _kill_workers(environ: Mapping[str, str], log: Path, ended: threading.Event) -> None:
-    lifetime = Lifetime()
+    lifetime = ProcessGuard()
     while not ended.is_set():
         with celery(lifetime, WORKER, environ, log) as process:
             ended.wait(LIFE)
@@ -58,7 +58,7 @@ def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> 
         ledger = Ledger(records.url)
         stack.callback(ledger.close)
         ledger.add(plan)
-        lifetime = Lifetime()
+        lifetime = ProcessGuard()
         stack.callback(lifetime.close)
         port = stack.enter_context(server(lifetime, ["webhook"], environ, tmp_path / "web.log"))
         ended = threading.Event()

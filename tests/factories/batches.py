@@ -8,15 +8,15 @@ from typing import Any
 from tests.factories.input_files import PNG
 from worker.catalogue.catalogue import Catalogue
 from worker.operations import batch
-from worker.operations.batch import Bulk
-from worker.operations.request import Order
+from worker.operations.batch import Batch
+from worker.operations.request import JobRequest
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
-Read = Callable[..., Bulk]
+Read = Callable[..., Batch]
 
 
 def reader(directory: Path) -> Read:
@@ -27,13 +27,13 @@ def reader(directory: Path) -> Read:
     (directory / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(directory / "storage"))
     staging = Staging(storage=lambda: storage, directory=directory, anywhere=True)
-    checks = Checks(catalogue=Catalogue.load(), staging=staging)
+    checks = Validator(catalogue=Catalogue.load(), staging=staging)
 
-    def read(text: str | bytes | None, name: str = "jobs.jsonl", **order: Any) -> Bulk:
+    def read(text: str | bytes | None, name: str = "jobs.jsonl", **order: Any) -> Batch:
         path = directory / name
         if text is not None:
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return batch.read(path, checks, Order(**{"endpoint": TEXT, "arguments": {}} | order))
+        return batch.read(path, checks, JobRequest(**{"endpoint": TEXT, "arguments": {}} | order))
 
     return read
 
@@ -48,7 +48,7 @@ def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
     return {"arguments": {"prompt": prompt}, **changes}
 
 
-def ids(found: Bulk) -> list[str]:
+def ids(found: Batch) -> list[str]:
     """The ids of all jobs, which were all good."""
     assert {} == found.refused
     return [draft.job.id for draft in found.drafts.values()]

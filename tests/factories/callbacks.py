@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 
 from webhook.contract import mint_token
 from webhook.server.config import configuration
-from webhook.server.http_protocol import Limits
-from webhook.settings import Settings
+from webhook.server.http_protocol import HttpLimits
+from webhook.settings import ReceiverSettings
 
 SECRET = "a-secret-of-the-tests-0123456789"
 USER_ID = "user-demo-0001"
@@ -190,14 +190,14 @@ def receiver_environment(redis_url: str, jwks_url: str, **changes: str) -> dict[
     }
 
 
-def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> Settings:
+def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> ReceiverSettings:
     """The settings of a receiver."""
-    return Settings.from_env(receiver_environment(redis_url, jwks_url, **changes))
+    return ReceiverSettings.from_env(receiver_environment(redis_url, jwks_url, **changes))
 
 
 @contextmanager
 def serving(
-    app: Starlette, limits: Limits | None = None, **options: object
+    app: Starlette, limits: HttpLimits | None = None, **options: object
 ) -> Iterator[httpx.Client]:
     """A client of `app`, which the product's own server serves on loopback until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import strategies as st
 
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.endpoint import Model, Status
-from worker.catalogue.errors import InvalidArguments, Problem
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.endpoint import Endpoint, Status
+from worker.catalogue.errors import InputProblem, InvalidArguments
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.rules import AtMost, ExactlyOne, Needs, SomeOf
 
 Arguments = dict[str, Any]
@@ -26,7 +26,7 @@ PUBLISHED = json.loads((Path(__file__).parent / "catalogue_examples.json").read_
 KLING = "fal-ai/kling-video"
 
 
-def kling(path: str) -> Model:
+def kling(path: str) -> Endpoint:
     """The model of that path below Kling's usual prefix."""
     return CATALOGUE.find(f"{KLING}/{path}")
 
@@ -41,22 +41,22 @@ DATA_URIS = st.from_regex(r"data:image/png;base64,[A-Za-z0-9+/]{4,20}=?", fullma
 
 
 def _single(item: Input) -> st.SearchStrategy[Any]:
-    if item.kind is Kind.SECONDS:
+    if item.kind is InputType.SECONDS:
         strings = st.sampled_from(item.choices)
         return strings | strings.map(int) | strings.map(float)
     if item.choices:
         return st.sampled_from(item.choices)
     least, most = item.minimum, item.maximum
-    of_kind: Mapping[Kind, Callable[[], st.SearchStrategy[Any]]] = {
-        Kind.TEXT: lambda: WORDS,
-        Kind.STRING: lambda: WORDS,
-        Kind.URL: lambda: URLS | DATA_URIS,
-        Kind.INTEGER: lambda: st.integers(
+    of_kind: Mapping[InputType, Callable[[], st.SearchStrategy[Any]]] = {
+        InputType.TEXT: lambda: WORDS,
+        InputType.STRING: lambda: WORDS,
+        InputType.URL: lambda: URLS | DATA_URIS,
+        InputType.INTEGER: lambda: st.integers(
             -(10**6) if least is None else int(least), 10**6 if most is None else int(most)
         ),
-        Kind.NUMBER: lambda: st.floats(least, most, allow_nan=False, allow_infinity=False),
-        Kind.BOOLEAN: st.booleans,
-        Kind.OBJECT: lambda: objects(item.nested),
+        InputType.NUMBER: lambda: st.floats(least, most, allow_nan=False, allow_infinity=False),
+        InputType.BOOLEAN: st.booleans,
+        InputType.OBJECT: lambda: objects(item.nested),
     }
     return of_kind[item.kind]()
 
@@ -78,7 +78,7 @@ def objects(inputs: tuple[Input, ...]) -> st.SearchStrategy[Arguments]:
 
 
 @st.composite
-def arguments(draw: st.DrawFn, model: Model) -> Arguments:
+def arguments(draw: st.DrawFn, model: Endpoint) -> Arguments:
     """Arguments that the model takes, its rules kept."""
     drawn = draw(objects(model.inputs))
     inputs = {item.name: item for item in model.inputs}
@@ -119,13 +119,13 @@ def as_sent(inputs: tuple[Input, ...], given: Arguments) -> Arguments:
 def _sent(item: Input, value: Any) -> Any:
     if isinstance(value, list):
         return [_sent(item, single) for single in value]
-    if item.kind is Kind.SECONDS:
+    if item.kind is InputType.SECONDS:
         return str(int(value))
     return as_sent(item.nested, value) if item.nested else value
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, model: Model) -> tuple[Arguments, str]:
+def spoilt(draw: st.DrawFn, model: Endpoint) -> tuple[Arguments, str]:
     """Arguments with one thing wrong, and the path that has to be named."""
     given = draw(arguments(model))
     item = draw(st.sampled_from([item for item in model.inputs if item.name in given]))
@@ -157,20 +157,22 @@ def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
         value, below = draw(_wrong(member))
         return draw(_single(item)) | {member.name: value}, f".{member.name}{below}"
     bad: list[Any] = [None, {1, 2}, [[]]]
-    bad += [True, "yes", 0.25] if item.kind is Kind.INTEGER else []
-    bad += [True, "0.5", float("nan"), float("inf")] if item.kind is Kind.NUMBER else []
-    bad += [0, 1, "true"] if item.kind is Kind.BOOLEAN else []
-    bad += [7, True, "\ud800", "a\x00b"] if item.kind in {Kind.TEXT, Kind.STRING} else []
-    bad += ["", "cat.jpg", "/tmp/cat.jpg", "file:///cat.jpg", 7] if item.kind is Kind.URL else []
-    bad += [True, 2.5, 99, "99", "5s", ""] if item.kind is Kind.SECONDS else []
+    bad += [True, "yes", 0.25] if item.kind is InputType.INTEGER else []
+    bad += [True, "0.5", float("nan"), float("inf")] if item.kind is InputType.NUMBER else []
+    bad += [0, 1, "true"] if item.kind is InputType.BOOLEAN else []
+    bad += [7, True, "\ud800", "a\x00b"] if item.kind in {InputType.TEXT, InputType.STRING} else []
+    bad += (
+        ["", "cat.jpg", "/tmp/cat.jpg", "file:///cat.jpg", 7] if item.kind is InputType.URL else []
+    )
+    bad += [True, 2.5, 99, "99", "5s", ""] if item.kind is InputType.SECONDS else []
     bad += [f"{item.choices[0]}x"] if item.choices else []
     bad += [] if item.minimum is None else [item.minimum - 1]
     bad += [] if item.maximum is None else [item.maximum + 1]
-    bad += ["x" * (item.max_length + 1)] if item.max_length and item.kind is Kind.TEXT else []
+    bad += ["x" * (item.max_length + 1)] if item.max_length and item.kind is InputType.TEXT else []
     return draw(st.sampled_from(bad)), ""
 
 
-def refused(model: Model, given: Arguments) -> dict[str, Problem]:
+def refused(model: Endpoint, given: Arguments) -> dict[str, InputProblem]:
     """The problems by path."""
     with pytest.raises(InvalidArguments) as caught:
         model.check(given)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.openapi import description
 
 ENDPOINT = "acme/dolly/video"
@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parent / "openapi_example.json"
 DOCUMENT = json.loads(EXAMPLE.read_text())
 
 
-def read(directory: Path, document: Any = DOCUMENT) -> Model:
+def read(directory: Path, document: Any = DOCUMENT) -> Endpoint:
     """The model as every process reads it."""
     entry = description.entry(ENDPOINT, document, source="a test")
     (directory / "own.json").write_text(json.dumps(entry))
@@ -37,6 +37,6 @@ def _with(schema: str, properties: Any, keywords: Any) -> Any:
     return document
 
 
-def of(directory: Path, **properties: object) -> Model:
+def of(directory: Path, **properties: object) -> Endpoint:
     """An endpoint whose one input has these keywords."""
     return read(directory, taking({"given": properties}, required=["given"]))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 MISSING = f"{PROGRAM} is not there (Debian: apt-get install rabbitmq-server)"
@@ -42,7 +42,7 @@ def rabbitmq_server(directory: Path) -> Iterator[str]:
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(directory / "none"),
     }
-    lifetime = Lifetime()
+    lifetime = ProcessGuard()
     # Erlang's name server would otherwise be started as a daemon that nobody ends.
     names_server = lifetime.spawn(
         ("epmd", "-port", str(names)), output=subprocess.DEVNULL, environ=environ

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 import httpx
 from redis import Redis
 
-from infra.local.fal_process import Simulation
+from infra.local.fal_process import FalProcess
 from webhook.contract import INBOX, Callback, Task, inbox_key
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.change import Event
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.leases import Leases
 from worker.jobs.step import Outcome, Step
-from worker.jobs.store import Records, connect
+from worker.jobs.store import JobStore, connect
 from worker.pipeline import Pipeline
-from worker.steps.inbox import Inbox
+from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
 from worker.steps.submit import Submit
@@ -58,7 +58,7 @@ class ScriptedFal:
         self.asked: list[httpx.Request] = []
         self.answers: list[httpx.Response | Exception] = []
         self.before_answer: Callable[[], object] = lambda: None
-        self.fal = Fal("id:secret", transport=httpx.MockTransport(self._handle))
+        self.fal = FalClient("id:secret", transport=httpx.MockTransport(self._handle))
 
     def count(self, method: str) -> int:
         """How many requests of this method arrived."""
@@ -105,7 +105,7 @@ class ToSimulation(httpx.BaseTransport):
     fal-client fixes its host at import; the address on the wire is the simulated one.
     """
 
-    def __init__(self, fal: Simulation) -> None:
+    def __init__(self, fal: FalProcess) -> None:
         self._base = httpx.URL(fal.url)
         context = ssl.create_default_context(cafile=fal.ca_file)
         self._inner = httpx.HTTPTransport(verify=context)
@@ -130,7 +130,7 @@ class ToSimulation(httpx.BaseTransport):
 
 
 @contextmanager
-def world_on(redis_url: str, fal: Fal) -> Iterator["World"]:
+def world_on(redis_url: str, fal: FalClient) -> Iterator["World"]:
     """A pipeline on that Redis, for as long as the block."""
     with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
         yield World(redis, raw, fal)
@@ -161,14 +161,14 @@ class World:
     `work` holds what the steps after the render do; unasked they succeed.
     """
 
-    def __init__(self, redis: Redis, raw: Redis, fal: Fal) -> None:
+    def __init__(self, redis: Redis, raw: Redis, fal: FalClient) -> None:
         self.clock = Clock()
         self.raw = raw
         self.wakes: list[tuple[Task, str]] = []
         self.ingest_wakes: list[Sequence[str]] = []
         self.work: dict[Task, Callable[[Job], Outcome]] = {}
         self.published: list[str] = []
-        self.records = Records(redis, clock=self.clock)
+        self.records = JobStore(redis, clock=self.clock)
         self.submit = Submit(
             fal=fal,
             records=self.records,
@@ -177,7 +177,7 @@ class World:
             deadline=DEADLINE,
         )
         self.pipeline = self.another_worker()
-        self.inbox = Inbox(raw, clock=self.clock)
+        self.inbox = InboxReader(raw, clock=self.clock)
         look_up = LookUp(pipeline=self.pipeline, fal=fal, deadline=DEADLINE)
         self.ingest = Ingest(pipeline=self.pipeline, inbox=self.inbox, look_up=look_up)
         self.sweep = Sweep(
@@ -206,7 +206,11 @@ class World:
 
     def _step(self, task: Task, takes: JobState, to: JobState) -> Step:
         return Step(
-            task=task, takes=takes, work=lambda job: self._do(task, job, to), tries=3, needs=NEEDS
+            task=task,
+            takes=takes,
+            work=lambda job: self._do(task, job, to),
+            tries=3,
+            waits_for=NEEDS,
         )
 
     def _do(self, task: Task, job: Job, to: JobState) -> Outcome:

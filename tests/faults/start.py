@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.system import System
 from webhook.settings import Connections
 from worker.broker.client import client, send
-from worker.jobs.store import Records, connect
+from worker.jobs.store import JobStore, connect
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def system(
             broker=broker,
             proxy=proxy,
             stack=running,
-            records=Records(client_redis),
+            records=JobStore(client_redis),
             raw=raw,
             wake=lambda task, argument: send(app, task, argument),
             directory=directory,

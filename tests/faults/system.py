@@ -22,7 +22,7 @@ from tests.faults.waiting import until
 from webhook.contract import Task
 from worker.jobs.events import history
 from worker.jobs.job import FINAL, Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 WORKERS = ("submit", "callbacks", "media", "publish")
@@ -36,7 +36,7 @@ class System:
     broker: RedisServer
     proxy: Proxy
     stack: Stack
-    records: Records
+    records: JobStore
     raw: Redis
     wake: Callable[[Task, object], None]
     directory: Path

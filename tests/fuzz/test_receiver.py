@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 from starlette.types import Message
 
 from tests.factories.callbacks import FAL_KEY, SECRET, content, jwks, receiver_settings, signed
-from webhook.capacity import Room
+from webhook.capacity import Capacity
 from webhook.contract import mint_token
 from webhook.inbox import Inbox
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
 from webhook.responses import STATUS
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 EXAMPLES = int(os.environ.get("FALHOOK_FUZZ_EXAMPLES", "300"))
 NOW = 1_763_640_000.0
@@ -119,7 +119,7 @@ class Door:
         self.loop = loop
         self.redis = Redis.from_url(redis_url)
         inbox = Inbox(self.redis, lambda _ids: None)
-        keys, self.room = Keys(self._document, clock=lambda: 0.0), Room()
+        keys, self.room = KeySet(self._document, clock=lambda: 0.0), Capacity()
         self.receiver = Receiver(
             settings=receiver_settings(redis_url, "https://rest.fal.ai/jwks.json"),
             keys=keys,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive
 
 from webhook.body import MAX_BODY, read, request_id_of
-from webhook.capacity import Overloaded, Room
+from webhook.capacity import Capacity, Overloaded
 from webhook.verification.signature import Rejected
 
 pytestmark = pytest.mark.anyio
@@ -50,12 +50,12 @@ def messages(*chunks: bytes, ends: bool = True) -> Receive:
 @given(st.lists(st.binary(max_size=50), max_size=8))
 def test_the_pieces_are_the_body(chunks: list[bytes]) -> None:
     """However it is cut up, and held in the room to the byte."""
-    room = Room()
+    room = Capacity()
     assert b"".join(chunks) == asyncio.run(read(messages(*chunks), [], room))
     assert sum(map(len, chunks)) == room.held
 
 
-async def refusal(receive: Receive, room: Room, length: bytes = b"5") -> str:
+async def refusal(receive: Receive, room: Capacity, length: bytes = b"5") -> str:
     """The word with which reading ends; nothing stays in the room."""
     with pytest.raises(Rejected) as rejected:
         await read(receive, [(b"content-length", length)], room, seconds=0.05)
@@ -66,9 +66,9 @@ async def refusal(receive: Receive, room: Room, length: bytes = b"5") -> str:
 async def test_the_cap_holds_whatever_was_announced() -> None:
     """Announced too large: refused unread. Announced small: refused once it is too large."""
     half = b"x" * (MAX_BODY // 2)
-    assert "too_large" == await refusal(messages(), Room(), str(MAX_BODY + 1).encode())
-    assert "too_large" == await refusal(messages(), Room(), b"9" * 30)
-    assert "too_large" == await refusal(messages(half, half, b"x"), Room())
+    assert "too_large" == await refusal(messages(), Capacity(), str(MAX_BODY + 1).encode())
+    assert "too_large" == await refusal(messages(), Capacity(), b"9" * 30)
+    assert "too_large" == await refusal(messages(half, half, b"x"), Capacity())
 
 
 async def test_a_body_that_stalls_is_slow() -> None:
@@ -77,13 +77,13 @@ async def test_a_body_that_stalls_is_slow() -> None:
     async def gone() -> Message:
         return {"type": "http.disconnect"}
 
-    assert "slow_body" == await refusal(messages(b"begun", ends=False), Room())
-    assert "slow_body" == await refusal(gone, Room())
+    assert "slow_body" == await refusal(messages(b"begun", ends=False), Capacity())
+    assert "slow_body" == await refusal(gone, Capacity())
 
 
 async def test_a_full_room_takes_no_more() -> None:
     """Overloaded before memory grows; what was held for it is free again."""
-    room = Room(max_bytes=100)
+    room = Capacity(max_bytes=100)
     room.hold(60)
     with pytest.raises(Overloaded):
         await read(messages(b"x" * 30, b"x" * 30), [], room)
@@ -92,7 +92,7 @@ async def test_a_full_room_takes_no_more() -> None:
 
 def test_a_room_has_places() -> None:
     """As many as it has, and again after somebody left."""
-    room = Room(max_requests=1)
+    room = Capacity(max_requests=1)
     room.enter()
     with pytest.raises(Overloaded):
         room.enter()

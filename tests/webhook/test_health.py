@@ -10,7 +10,7 @@ from starlette.requests import Request
 from tests.factories.callbacks import FAL_KEY, jwks
 from webhook.health import HOLDS, Health
 from webhook.publisher import publisher
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 pytestmark = pytest.mark.anyio
 REQUEST = Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []})
@@ -46,7 +46,7 @@ async def test_readiness_names_what_cannot_be_had(redis_url: str, away: str) -> 
     """200 if all work; else 503, and only the one that is away is unavailable."""
     celery = publisher(NOBODY if away == "broker" else redis_url)
     async with Redis.from_url(NOBODY if away == "redis" else redis_url) as redis:
-        health = Health(keys=Keys(Door(known=away != "keys")), redis=redis, celery=celery)
+        health = Health(keys=KeySet(Door(known=away != "keys")), redis=redis, celery=celery)
         names = ("redis", "broker", "keys")
         expected = {name: "unavailable" if name == away else "ok" for name in names}
         assert (503 if away else 200, expected) == await words(health)
@@ -55,7 +55,7 @@ async def test_readiness_names_what_cannot_be_had(redis_url: str, away: str) -> 
 async def test_the_process_lives_whatever_is_away() -> None:
     """Liveness asks nobody: a restart would not bring Redis back."""
     async with Redis.from_url(NOBODY) as redis:
-        health = Health(keys=Keys(Door(known=False)), redis=redis, celery=publisher(NOBODY))
+        health = Health(keys=KeySet(Door(known=False)), redis=redis, celery=publisher(NOBODY))
         assert 200 == (await health.healthz(REQUEST)).status_code
 
 
@@ -64,7 +64,7 @@ async def test_readiness_is_asked_of_others_once_a_second(redis_url: str) -> Non
     now = [100.0]
     async with Redis.from_url(redis_url) as redis:
         health = Health(
-            keys=Keys(Door()), redis=redis, celery=publisher(redis_url), clock=lambda: now[0]
+            keys=KeySet(Door()), redis=redis, celery=publisher(redis_url), clock=lambda: now[0]
         )
         await redis.config_resetstat()
         await asyncio.gather(*(health.readyz(REQUEST) for _ in range(100)))

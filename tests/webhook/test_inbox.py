@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from infra.local.redis.server import RedisServer
-from webhook.contract import INBOX, WAKE_GRACE, Callback, inbox_key
+from webhook.contract import INBOX, INGEST_GRACE, Callback, inbox_key
 from webhook.inbox import MAX_BATCH, MAX_BATCH_BYTES, Inbox, InboxUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +68,9 @@ async def test_put_returns_once_the_callback_stands_in_redis(redis_url: str) -> 
     async with inbox_at(redis_url) as (inbox, observed, redis):
         await inbox.put("job-1", callback())
         assert [callback()] == await stored(redis, "job-1")
-        assert [(b"job-1", 100.0 + WAKE_GRACE)] == await redis.zrange(INBOX, 0, -1, withscores=True)
+        assert [(b"job-1", 100.0 + INGEST_GRACE)] == await redis.zrange(
+            INBOX, 0, -1, withscores=True
+        )
         assert [["job-1"]] == observed.wakes
 
 
@@ -117,7 +119,7 @@ async def test_a_repeat_does_not_put_the_sweep_off(redis_url: str) -> None:
     async with inbox_at(redis_url) as (inbox, _, redis):
         await inbox.put("job-1", callback(received_at=100.0))
         await inbox.put("job-1", callback(received_at=500.0))
-        assert 100.0 + WAKE_GRACE == await redis.zscore(INBOX, "job-1")
+        assert 100.0 + INGEST_GRACE == await redis.zscore(INBOX, "job-1")
 
 
 async def test_the_script_survives_a_redis_that_forgot_it(redis_url: str) -> None:

@@ -5,10 +5,10 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.factories.callbacks import FAL_KEY, jwks
-from webhook.capacity import Room
+from webhook.capacity import Capacity
 from webhook.metrics import Metrics
 from webhook.responses import STATUS
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 
 async def _document() -> bytes:
@@ -29,7 +29,7 @@ def rendered(metrics: Metrics) -> dict[str, dict[str, float]]:
 
 def test_every_metric_has_a_sentence() -> None:
     """HELP stands above each of ours."""
-    text = Metrics(Keys(_document), Room()).render().decode()
+    text = Metrics(KeySet(_document), Capacity()).render().decode()
     lines = [line.split(maxsplit=3) for line in text.splitlines() if line.startswith("# HELP")]
     helped = {name: sentence for _, _, name, sentence in lines}
     ours = {name: sentence for name, sentence in helped.items() if name.startswith("falhook_")}
@@ -39,7 +39,7 @@ def test_every_metric_has_a_sentence() -> None:
 
 def test_every_outcome_is_there_from_the_start() -> None:
     """A counter that appears with its first event cannot be alerted on."""
-    samples = rendered(Metrics(Keys(_document), Room()))["falhook_callbacks"]
+    samples = rendered(Metrics(KeySet(_document), Capacity()))["falhook_callbacks"]
     assert {f"_total{outcome}": 0.0 for outcome in STATUS} == {
         name: value for name, value in samples.items() if name.startswith("_total")
     }
@@ -47,7 +47,7 @@ def test_every_outcome_is_there_from_the_start() -> None:
 
 def test_answers_wakes_and_batches_are_counted() -> None:
     """Each under its own word, with the seconds it took."""
-    metrics = Metrics(Keys(_document), Room())
+    metrics = Metrics(KeySet(_document), Capacity())
     metrics.answered("accepted", 0.004)
     metrics.answered("stale_timestamp", 0.001)
     metrics.batches.observe(3)
@@ -66,7 +66,7 @@ def test_answers_wakes_and_batches_are_counted() -> None:
 def test_keys_and_room_are_shown_as_they_are() -> None:
     """Gauges read the things themselves, so that they cannot lag behind."""
     now = [100.0]
-    keys, room = Keys(_document, clock=lambda: now[0]), Room()
+    keys, room = KeySet(_document, clock=lambda: now[0]), Capacity()
     metrics = Metrics(keys, room)
     assert float("inf") == rendered(metrics)["falhook_keys_age_seconds"][""]
     asyncio.run(keys.refresh())
@@ -87,4 +87,4 @@ def test_keys_and_room_are_shown_as_they_are() -> None:
 
 def test_memory_is_shown() -> None:
     """Flat memory under load is something to be watched."""
-    assert rendered(Metrics(Keys(_document), Room()))["process_resident_memory_bytes"][""] > 0
+    assert rendered(Metrics(KeySet(_document), Capacity()))["process_resident_memory_bytes"][""] > 0

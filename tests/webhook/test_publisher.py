@@ -14,7 +14,7 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from webhook.contract import Queue, Task
-from webhook.publisher import MAX_IDS, MAX_WAITING, Waker, publisher
+from webhook.publisher import MAX_IDS, MAX_WAITING, WakePublisher, publisher
 
 
 class Counted:
@@ -49,7 +49,7 @@ def woken(url: str) -> list[str]:
 
 def test_a_wake_is_one_message_with_job_ids_alone(redis_url: str, counted: Counted) -> None:
     """A batch is one falhook.ingest for the whole of it, in the queue for callbacks."""
-    waker = Waker(publisher(redis_url), count=counted)
+    waker = WakePublisher(publisher(redis_url), count=counted)
     waker.start()
     waker(["job-1", "job-2", "job-1"])
     assert counted.results.get(timeout=10)
@@ -59,7 +59,7 @@ def test_a_wake_is_one_message_with_job_ids_alone(redis_url: str, counted: Count
 
 def test_what_was_handed_over_is_sent_before_the_end(redis_url: str) -> None:
     """stop waits for the last wakes, several messages of them."""
-    waker = Waker(publisher(redis_url))
+    waker = WakePublisher(publisher(redis_url))
     ids = [f"job-{n}" for n in range(MAX_IDS * 2 + 1)]
     waker(ids)
     waker.start()
@@ -70,7 +70,7 @@ def test_what_was_handed_over_is_sent_before_the_end(redis_url: str) -> None:
 
 def test_wakes_that_come_together_share_messages(redis_url: str, counted: Counted) -> None:
     """Fifty batches handed over at a time are one message, not fifty."""
-    waker = Waker(publisher(redis_url), count=counted)
+    waker = WakePublisher(publisher(redis_url), count=counted)
     for number in range(50):
         waker([f"job-{number}"])
     waker.start()
@@ -85,7 +85,7 @@ def test_a_broker_that_is_away_costs_wakes_and_nothing_else(
 ) -> None:
     """Refused connections are counted and logged; once it is back, wakes go out again."""
     with RedisServer.start(tmp_path) as server:
-        waker = Waker(publisher(server.url), count=counted)
+        waker = WakePublisher(publisher(server.url), count=counted)
         waker.start()
         waker(["before"])
         assert counted.results.get(timeout=10)
@@ -102,7 +102,7 @@ def test_a_broker_that_is_away_costs_wakes_and_nothing_else(
 def test_a_broker_that_hangs_holds_nobody_up(tmp_path: Path, counted: Counted) -> None:
     """Neither those who hand over nor the shutdown wait; the send itself gives up in seconds."""
     with RedisServer.start(tmp_path) as server:
-        waker = Waker(publisher(server.url), count=counted)
+        waker = WakePublisher(publisher(server.url), count=counted)
         waker.start()
         waker(["before"])
         assert counted.results.get(timeout=10)
@@ -120,7 +120,7 @@ def test_a_broker_that_hangs_holds_nobody_up(tmp_path: Path, counted: Counted) -
 
 def test_more_wakes_than_may_wait_are_dropped(redis_url: str, counted: Counted) -> None:
     """A broker that is away for long fills no memory: the sweep finds what was dropped."""
-    waker = Waker(publisher(redis_url), count=counted)
+    waker = WakePublisher(publisher(redis_url), count=counted)
     for number in range(MAX_WAITING + 5):
         waker([f"job-{number}"])
     assert [False] * 5 == [counted.results.get_nowait() for _ in range(5)]

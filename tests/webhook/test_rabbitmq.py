@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.jobs import Ledger
 from tests.bench.load import Plan
 from tests.bench.programs import WORKER, celery, environment
@@ -16,7 +16,7 @@ from tests.factories.callbacks import Host, host, receiver_settings, serving, si
 from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
 from webhook.app import create_app
 from webhook.contract import Queue, Task
-from webhook.publisher import Waker, publisher
+from webhook.publisher import WakePublisher, publisher
 
 COUNT = 20
 
@@ -41,7 +41,7 @@ def test_a_wake_is_the_same_message(rabbitmq: str) -> None:
     """In the same queue, which the worker declares as the publisher does."""
     sent: queue.Queue[bool] = queue.Queue()
     app = publisher(rabbitmq)
-    waker = Waker(app, count=sent.put)
+    waker = WakePublisher(app, count=sent.put)
     waker.start()
     waker(["job-1", "job-2"])
     assert sent.get(timeout=10)
@@ -67,7 +67,7 @@ def test_a_real_worker_ingests_what_it_wakes_for(
     environ = environment(redis_url, key_host.url, tmp_path)
     ledger, plan = Ledger(redis_url), Plan(port=0, prefix="job", count=COUNT)
     ledger.add(plan)
-    lifetime, log = Lifetime(), tmp_path / "worker.log"
+    lifetime, log = ProcessGuard(), tmp_path / "worker.log"
     with (
         serving(create_app(settings)) as client,
         celery(lifetime, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),

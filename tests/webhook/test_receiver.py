@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from starlette.types import Message, Scope
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.load import PROMPT, Plan, Run
 from tests.bench.programs import environment, server
 from tests.factories.callbacks import (
@@ -26,13 +26,13 @@ from tests.factories.callbacks import (
     signed,
 )
 from tests.webhook.test_app import REFUSED
-from webhook.capacity import Room
+from webhook.capacity import Capacity
 from webhook.contract import INBOX
 from webhook.inbox import Inbox
 from webhook.log import EVENTS
 from webhook.metrics import Metrics
 from webhook.receiver import Receiver
-from webhook.verification.jwks import Keys
+from webhook.verification.jwks import KeySet
 
 pytestmark = pytest.mark.anyio
 SECRET_PART = re.compile(r"\.([A-Za-z0-9_-]{43})")
@@ -54,13 +54,13 @@ class _Unreachable(Inbox):
         raise AssertionError(f"{job_id} came to the inbox")
 
 
-async def answer(delivery: Delivery, room: Room) -> tuple[int, dict[bytes, bytes], object]:
+async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, bytes], object]:
     """What a receiver with this room answers."""
 
     async def document() -> bytes:
         return jwks(FAL_KEY)
 
-    keys = Keys(document)
+    keys = KeySet(document)
     receiver = Receiver(
         settings=receiver_settings("redis://127.0.0.1:1/0", "https://rest.fal.ai/jwks.json"),
         keys=keys,
@@ -90,8 +90,8 @@ async def answer(delivery: Delivery, room: Room) -> tuple[int, dict[bytes, bytes
     return start["status"], dict(start["headers"]), json.loads(body["body"])
 
 
-@pytest.mark.parametrize("room", [Room(max_requests=0), Room(max_bytes=100)], ids=str)
-async def test_a_full_room_is_told_to_fal(room: Room) -> None:
+@pytest.mark.parametrize("room", [Capacity(max_requests=0), Capacity(max_bytes=100)], ids=str)
+async def test_a_full_room_is_told_to_fal(room: Capacity) -> None:
     """No place, or no memory for the body: 503 with Retry-After, and nothing stays behind."""
     status, headers, body = await answer(signed(), room)
     assert (503, b"5", {"outcome": "overloaded"}) == (status, headers[b"retry-after"], body)
@@ -114,7 +114,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(redis_url: str, key_host: Host, log: Path) -> Iterator[httpx.Client]:
     """`python -m webhook`, a process of its own."""
-    lifetime = Lifetime()
+    lifetime = ProcessGuard()
     environ = environment(redis_url, key_host.url, log.parent)
     with (
         server(lifetime, ["webhook"], environ, log) as port,

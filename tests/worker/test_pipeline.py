@@ -11,7 +11,7 @@ from worker.errors import Permanent, Transient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.step import LONGEST_ASKED, LONGEST_WAIT, Outcome
+from worker.jobs.step import MAX_BACKOFF, MAX_RETRY_AFTER, Outcome
 
 S = JobState
 
@@ -204,7 +204,7 @@ def raising(failure: Exception) -> Callable[[Job], Outcome]:
     return work
 
 
-@pytest.mark.parametrize(("asked", "wanted"), [(7.0, 7.0), (1e9, LONGEST_ASKED)])
+@pytest.mark.parametrize(("asked", "wanted"), [(7.0, 7.0), (1e9, MAX_RETRY_AFTER)])
 def test_a_wait_that_was_asked_for_is_honoured(world: World, asked: float, wanted: float) -> None:
     """Retry-After is the least wait, up to an hour."""
     world.add_submitted()
@@ -223,7 +223,7 @@ def test_tries_are_bounded_and_waits_grow(world: World) -> None:
     while world.state() is S.RENDERED:
         world.pipeline.run(Task.DOWNLOAD, "job1")
         waits.append(world.job().lease_until - world.clock())
-        world.clock.forward(LONGEST_WAIT * 2)
+        world.clock.forward(MAX_BACKOFF * 2)
     assert (S.FAILED, "cdn_500", 3) == (world.state(), world.job().reason, len(waits))
     assert waits[0] < waits[1]
 

@@ -7,7 +7,7 @@ import pytest
 from infra.local.redis import external
 from tests.factories.worker_process import started
 from worker.jobs.store import connect
-from worker.startup import MARKER, Simulated, require_real_jobs
+from worker.startup import MARKER, SimulatedJobsFound, refuse_simulated_jobs
 
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
@@ -21,9 +21,9 @@ def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: st
     external.claim(redis_url)
     with (
         connect(redis_url) as redis,
-        pytest.raises(Simulated, match=r"falhook:simulated.*another database"),
+        pytest.raises(SimulatedJobsFound, match=r"falhook:simulated.*another database"),
     ):
-        require_real_jobs(redis, host)
+        refuse_simulated_jobs(redis, host)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_other_workers_start(redis_url: str, host: str, marked: bool) -> None:
     if marked:
         external.claim(redis_url)
     with connect(redis_url) as redis:
-        require_real_jobs(redis, host)
+        refuse_simulated_jobs(redis, host)
 
 
 def test_a_redis_that_is_away_is_waited_for() -> None:
     """A worker may start before its Redis."""
     with connect("redis://127.0.0.1:1/0") as redis:
-        require_real_jobs(redis, "queue.fal.run")
+        refuse_simulated_jobs(redis, "queue.fal.run")
 
 
 def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ from redis import Redis
 from tests.factories.world import VIDEO, World, accepted, answer, callback
 from webhook.contract import Task, attempt_of
 from worker.errors import Permanent, Transient
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import FINAL, Job, JobState
 from worker.jobs.step import Outcome
 from worker.jobs.store import JOBS, TIMERS, connect
-from worker.operations.cancel import Cancellation, NotCancelled
-from worker.operations.retry import NotReplayed, Replay
+from worker.operations.cancel import Cancellation, NotCancellable
+from worker.operations.retry import NotRetryable, Retry
 
 S = JobState
 STEPS = (Task.SUBMIT, Task.DOWNLOAD, Task.TRANSCODE_TAG, Task.PUBLISH)
@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
         self.redis = connect(redis_url)
         self.raw = Redis.from_url(redis_url)
         self.raw.flushall()
-        self.fal = Fal("id:secret", transport=httpx.MockTransport(self._fal))
+        self.fal = FalClient("id:secret", transport=httpx.MockTransport(self._fal))
         self.world = World(self.redis, self.raw, self.fal)
         self.next_post, self.next_get, self.next_work = "accept", "nothing", "done"
         self.numbers = itertools.count(1)
@@ -182,14 +182,14 @@ class Machine(RuleBasedStateMachine):
     @rule(job_id=jobs, again=st.booleans())
     def retry(self, job_id: str, again: bool) -> None:
         """A person brings a job back, for free or for money."""
-        replay = Replay(records=self.world.records)
+        replay = Retry(records=self.world.records)
         try:
             if again:
                 replay.resubmit(self.world.job(job_id))
                 self.resubmits[job_id] += 1
             else:
                 replay.retry(self.world.job(job_id))
-        except NotReplayed:
+        except NotRetryable:
             return
 
     @rule(job_id=jobs)
@@ -197,7 +197,7 @@ class Machine(RuleBasedStateMachine):
         """A person cancels a job."""
         try:
             Cancellation(records=self.world.records, fal=self.fal).cancel(self.world.job(job_id))
-        except NotCancelled:
+        except NotCancellable:
             return
 
     # What always holds

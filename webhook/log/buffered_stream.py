@@ -4,7 +4,7 @@ import asyncio
 from typing import TextIO
 
 
-class Lines:
+class BufferedStream:
     """What `log.configure` takes for a stream. A crash may lose the lines of the last turn."""
 
     def __init__(self, stream: TextIO) -> None:

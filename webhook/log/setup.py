@@ -13,7 +13,7 @@ from typing import Literal, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from webhook.log.buffered_stream import Lines
+from webhook.log.buffered_stream import BufferedStream
 
 EVENTS: dict[str, str] = {
     "callback.received": "A callback arrived and was answered; `outcome` is the one word for how.",
@@ -99,7 +99,9 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _renderer(form: Literal["auto", "json", "console"], stream: TextIO | Lines) -> Processor:
+def _renderer(
+    form: Literal["auto", "json", "console"], stream: TextIO | BufferedStream
+) -> Processor:
     if form == "console" or (form == "auto" and stream.isatty()):
         return structlog.dev.ConsoleRenderer()
     # An encoder made once: json.dumps with `default` would make one for every line.
@@ -111,7 +113,7 @@ def configure(
     *,
     level: str = "INFO",
     form: Literal["auto", "json", "console"] = "auto",
-    stream: TextIO | Lines | None = None,
+    stream: TextIO | BufferedStream | None = None,
 ) -> None:
     """Afterwards every line of this process, ours or a library's, has the one shape."""
     out = stream or sys.stderr

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-class GatheredWrites(asyncio.Transport):
+class CoalescedWrites(asyncio.Transport):
     """A transport whose writes of one turn of the event loop leave together at its end.
 
     A write is a tenth of what a callback costs the receiver, and a packet as much to its reader.

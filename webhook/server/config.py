@@ -5,7 +5,7 @@ import resource
 import uvicorn
 from starlette.applications import Starlette
 
-from webhook.server.http_protocol import Limits, bounded_by
+from webhook.server.http_protocol import HttpLimits, bounded_by
 from webhook.server.sockets import BACKLOG
 
 # File descriptors beside the connections of callers: listener, Redis, broker, logs.
@@ -13,14 +13,14 @@ _OWN_FILES = 64
 _MOST_FILES = 65_536
 
 
-def configuration(app: Starlette, limits: Limits | None = None) -> uvicorn.Config:
+def configuration(app: Starlette, limits: HttpLimits | None = None) -> uvicorn.Config:
     """How uvicorn serves `app`: access log off, nothing believed that a peer says of itself.
 
     It listens on the sockets that its server is run with.
     """
     return uvicorn.Config(
         app,
-        http=bounded_by(limits or Limits(connections=_connections())),
+        http=bounded_by(limits or HttpLimits(connections=_connections())),
         ws="none",
         access_log=False,
         log_config=None,
@@ -40,5 +40,5 @@ def _connections() -> int:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    most = Limits().connections
+    most = HttpLimits().connections
     return most if soft == resource.RLIM_INFINITY else min(most, soft - _OWN_FILES)

@@ -11,11 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from webhook.body import MAX_BODY
 from webhook.responses import RETRY_AFTER
-from webhook.server.coalesced_writes import GatheredWrites
+from webhook.server.coalesced_writes import CoalescedWrites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class HttpLimits:
     """What one connection may take, in bytes and seconds."""
 
     connections: int = 4_096
@@ -44,7 +44,7 @@ class _HeadTooLarge(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection; a peer beyond a limit is answered where it can be, and cut off."""
 
-    limits = Limits()
+    limits = HttpLimits()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._request_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(GatheredWrites(transport, self.loop))
+        super().connection_made(CoalescedWrites(transport, self.loop))
         if len(self.connections) > self.limits.connections:
             transport.write(_FULL)
             transport.close()
@@ -146,6 +146,6 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.limits.body_seconds if self._receiving else self.limits.answer_seconds
 
 
-def bounded_by(limits: Limits) -> type[BoundedProtocol]:
+def bounded_by(limits: HttpLimits) -> type[BoundedProtocol]:
     """The protocol with these limits."""
     return type("BoundedProtocol", (BoundedProtocol,), {"limits": limits})

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 BACKLOG = 2048
 
 
-class NotListening(Exception):
+class BindError(Exception):
     """The receiver cannot listen where its settings say; the text names them and the cure."""
 
 
@@ -19,7 +19,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise NotListening(
+        raise BindError(
             f"FALHOOK_HOST {host!r} is no address ({error}); write one of this machine, "
             "or 0.0.0.0 for all"
         ) from None
@@ -27,7 +27,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         try:
             listeners = [opened.enter_context(_listener(*entry)) for entry in dict.fromkeys(found)]
         except OSError as error:
-            raise NotListening(_sentence(host, port, error)) from None
+            raise BindError(_sentence(host, port, error)) from None
         opened.pop_all()
     return listeners
 

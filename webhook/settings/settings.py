@@ -12,7 +12,7 @@ __all__ = [
     "Addresses",
     "Connections",
     "Environment",
-    "Settings",
+    "ReceiverSettings",
     "SettingsError",
     "separated",
     "shown",
@@ -76,7 +76,7 @@ class Addresses(Connections):
         return separated(self.secret.get_secret_value())
 
 
-class Settings(Addresses):
+class ReceiverSettings(Addresses):
     """What the receiver needs."""
 
     fal_user_ids: Annotated[str, AfterValidator(validators.words)] = Field(

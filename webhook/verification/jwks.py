@@ -59,7 +59,7 @@ def _key(entry: object) -> VerifyKey | None:
     return None
 
 
-class Keys:
+class KeySet:
     """The keys to verify with. One instance per process; `clock` is monotonic seconds.
 
     `host`, where they are fetched from, is for the log.

@@ -39,7 +39,7 @@ class Rejected(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class SignedClaim:
     """What the headers say, well-formed but not yet proven."""
 
     request_id: str
@@ -48,7 +48,7 @@ class Claim:
     signature: bytes
 
 
-def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
+def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> SignedClaim:
     """The claim of a request's raw headers (lower-case names).
 
     Raises Rejected("bad_headers") unless each of the four stands there exactly once, in its
@@ -61,7 +61,7 @@ def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
     for name, value in found:
         if _HEADERS[name].fullmatch(value) is None:
             raise Rejected("bad_headers")
-    return Claim(
+    return SignedClaim(
         request_id=claimed[_REQUEST_ID].decode(),
         user_id=claimed[_USER_ID].decode(),
         timestamp=claimed[_TIMESTAMP].decode(),
@@ -69,13 +69,13 @@ def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> Claim:
     )
 
 
-def check_time(claim: Claim, now: float) -> None:
+def check_time(claim: SignedClaim, now: float) -> None:
     """Raises Rejected("stale_timestamp") beyond TOLERANCE of `now` (Unix seconds)."""
     if abs(now - int(claim.timestamp)) > TOLERANCE:
         raise Rejected("stale_timestamp")
 
 
-def check_account(claim: Claim, user_ids: Iterable[str]) -> None:
+def check_account(claim: SignedClaim, user_ids: Iterable[str]) -> None:
     """Raises Rejected("foreign_account") unless the claim names one of our accounts."""
     theirs = claim.user_id.encode()
     matches = [hmac.compare_digest(ours.encode(), theirs) for ours in user_ids]
@@ -83,7 +83,7 @@ def check_account(claim: Claim, user_ids: Iterable[str]) -> None:
         raise Rejected("foreign_account")
 
 
-def verify(claim: Claim, body: bytes, keys: Sequence[VerifyKey]) -> None:
+def verify(claim: SignedClaim, body: bytes, keys: Sequence[VerifyKey]) -> None:
     """Raises Rejected("bad_signature") unless one of `keys` signed claim and raw body."""
     digest = hashlib.sha256(body).hexdigest()
     message = "\n".join((claim.request_id, claim.user_id, claim.timestamp, digest)).encode()

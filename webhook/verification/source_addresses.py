@@ -69,7 +69,7 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-class Sources:
+class SourceAddresses:
     """fal's published addresses; `clock` is monotonic seconds, `host` is for the log."""
 
     def __init__(

@@ -18,13 +18,13 @@ FIELD = "queues"
 LISTEN = 2.5
 
 
-def announce(instance: WorkController, **_: object) -> None:
+def announce_queues(instance: WorkController, **_: object) -> None:
     """Afterwards the heartbeats of this worker name its queues; for celeryd_after_setup."""
     # Celery sends all of it with each heartbeat.
     SOFTWARE_INFO[FIELD] = ",".join(instance.app.amqp.queues.consume_from)
 
 
-def consumed(app: Celery, wanted: frozenset[str], *, seconds: float = LISTEN) -> set[str]:
+def queues_served(app: Celery, wanted: frozenset[str], *, seconds: float = LISTEN) -> set[str]:
     """Those of `wanted` that a worker takes from, heard within so many seconds; blocks for them.
 
     Raises the broker's own errors.

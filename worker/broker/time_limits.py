@@ -13,7 +13,7 @@ from collections.abc import Mapping
 LONGEST_STEP = 9000.0
 
 
-class Unsafe(Exception):
+class UnsafeTimeLimits(Exception):
     """A combination under which messages of running tasks would be delivered again."""
 
 
@@ -30,7 +30,7 @@ def check(transport_options: Mapping[str, object], limits: Mapping[str, float | 
     known = {"the longest step": LONGEST_STEP, **limits}
     for name, limit in known.items():
         if limit and limit >= timeout:
-            raise Unsafe(
+            raise UnsafeTimeLimits(
                 f"visibility_timeout is {timeout:g} s, but {name} is {limit:g} s: Redis would "
                 "deliver the messages of running tasks again. Set the limit below it "
                 "(VISIBILITY_TIMEOUT in worker/broker/client.py is the other end)."

@@ -12,21 +12,21 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from worker.catalogue.endpoint import Model, Status
+from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import (
     BrokenCatalogue,
+    InputProblem,
     InvalidArguments,
-    Problem,
-    Refusal,
+    RequestRejected,
     UnknownEndpoint,
     UnknownSchema,
     WithdrawnEndpoint,
 )
 from worker.catalogue.examples import Row, rows
 from worker.catalogue.files import build, reader
-from worker.catalogue.files.forms import Sheet
-from worker.catalogue.input_index import Names
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.files.forms import CatalogueFile
+from worker.catalogue.input_index import InputIndex
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.prices import Estimate, Price
 
 __all__ = [
@@ -35,11 +35,11 @@ __all__ = [
     "Estimate",
     "Input",
     "InvalidArguments",
-    "Kind",
-    "Model",
+    "InputType",
+    "Endpoint",
     "Price",
-    "Problem",
-    "Refusal",
+    "InputProblem",
+    "RequestRejected",
     "Row",
     "Status",
     "UnknownEndpoint",
@@ -59,10 +59,10 @@ _PREFIXES = ("https://queue.fal.run/", "https://fal.run/", "https://fal.ai/model
 class Catalogue:
     """Endpoints by their id; does not change once made."""
 
-    def __init__(self, models: Iterable[Model]) -> None:
+    def __init__(self, models: Iterable[Endpoint]) -> None:
         all_of_them = tuple(models)
         served = [model for model in all_of_them if model.status is not Status.WITHDRAWN]
-        names = Names({model.endpoint: model.inputs for model in served})
+        names = InputIndex({model.endpoint: model.inputs for model in served})
         self._models = MappingProxyType(
             {model.endpoint: replace(model, names=names) for model in all_of_them}
         )
@@ -75,7 +75,7 @@ class Catalogue:
         """
         return _packaged() if extra is None else cls(build.models(sheet_with(extra)))
 
-    def find(self, endpoint: str) -> Model:
+    def find(self, endpoint: str) -> Endpoint:
         """The model of that id. Raises UnknownEndpoint with the ids most like it."""
         if endpoint not in self._models:
             if ending := self._ending(endpoint):
@@ -84,7 +84,7 @@ class Catalogue:
             raise UnknownEndpoint(endpoint, self._nearest(endpoint), len(holding))
         return self._models[endpoint]
 
-    def search(self, pattern: str = "") -> tuple[Model, ...]:
+    def search(self, pattern: str = "") -> tuple[Endpoint, ...]:
         """The models that hold every word of `pattern` in their id or request type, by id."""
         words = pattern.casefold().split()
         found = [model for model in self._models.values() if _holds(model, words)]
@@ -107,7 +107,7 @@ def _id(asked: str) -> str:
     return wanted.strip("/")
 
 
-def _holds(model: Model, words: list[str]) -> bool:
+def _holds(model: Endpoint, words: list[str]) -> bool:
     text = f"{model.endpoint} {model.request_type}".casefold()
     return all(word in text for word in words)
 
@@ -117,6 +117,6 @@ def _packaged() -> Catalogue:
     return Catalogue(build.models(reader.read([_PACKAGED])))
 
 
-def sheet_with(extra: Path) -> Sheet:
+def sheet_with(extra: Path) -> CatalogueFile:
     """The rows of this package with a directory's own over them. Raises BrokenCatalogue."""
     return reader.read([_PACKAGED, extra])

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from worker.catalogue import billing
 from worker.catalogue.errors import (
+    InputProblem,
     InvalidArguments,
-    Problem,
     UnknownSchema,
     WithdrawnEndpoint,
     shown,
 )
 from worker.catalogue.examples import example
-from worker.catalogue.input_index import Names
+from worker.catalogue.input_index import InputIndex
 from worker.catalogue.inputs import Input
 from worker.catalogue.outputs import certain_file
 from worker.catalogue.prices import Basis, Estimate, Price
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Endpoint:
     """An endpoint. `outputs` maps the names in a callback's payload to their types, see outputs.py;
     `sources` say where its row was read; `unchecked` are the keywords of its schema about all
     inputs together that nothing here checks; with `additional` it takes inputs of other names
@@ -57,7 +57,7 @@ class Model:
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
     unchecked: tuple[str, ...] = ()
     additional: bool = False
-    names: Names = field(default_factory=Names, repr=False, compare=False)
+    names: InputIndex = field(default_factory=InputIndex, repr=False, compare=False)
 
     @property
     def needs_file(self) -> bool:
@@ -65,7 +65,7 @@ class Model:
         return certain_file(self.outputs)
 
     def check(
-        self, arguments: Mapping[str, object], *, problems: Sequence[Problem] = ()
+        self, arguments: Mapping[str, object], *, problems: Sequence[InputProblem] = ()
     ) -> dict[str, object]:
         """The arguments to POST: what was given, a numeric duration as a string, no default added.
 
@@ -75,7 +75,9 @@ class Model:
         self._refuse_unserved()
         whatever: object = arguments
         if not isinstance(whatever, Mapping):
-            whole = Problem(path="arguments", value=shown(whatever), message="must be an object")
+            whole = InputProblem(
+                path="arguments", value=shown(whatever), message="must be an object"
+            )
             raise InvalidArguments(self.endpoint, [whole])
         given = {str(name): value for name, value in arguments.items()}
         found = list(problems)
@@ -84,7 +86,7 @@ class Model:
             checked = dumped(form.model_validate(given), given)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            taker = partial(self.names.taker, asking=self.endpoint)
+            taker = partial(self.names.endpoint_for, asking=self.endpoint)
             found += [problem(error, self.inputs, taker) for error in errors]
         found += [broken for rule in self.rules for broken in rule.problems(given)]
         if self.additional:
@@ -122,7 +124,7 @@ class Model:
         """The rate as a table shows it, or that it is not known."""
         if self.price is None:
             return "price not known"
-        return self.price.told(billing.soundtracks(self.inputs))
+        return self.price.describe(billing.soundtracks(self.inputs))
 
     def cost_sentence(self, arguments: Mapping[str, object]) -> str:
         """What a job with these arguments should cost, or why nobody can tell."""

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from worker.errors import Permanent
 
 
-class Refusal(Permanent):
+class RequestRejected(Permanent):
     """The catalogue says no; `str()` is what a person reads, without the reason's word.
 
     `problems` are the single things that are wrong, where there are such.
     """
 
-    problems: tuple["Problem", ...] = ()
+    problems: tuple["InputProblem", ...] = ()
 
     def __str__(self) -> str:
         return self.sentence
 
 
-class UnknownEndpoint(Refusal):
+class UnknownEndpoint(RequestRejected):
     """No such endpoint; `nearest` are the ids most like it, best first.
 
     Where it is a part of so many ids that none is meant, `holding` is their number.
@@ -45,7 +45,7 @@ class UnknownEndpoint(Refusal):
         self.nearest = tuple(nearest)
 
 
-class WithdrawnEndpoint(Refusal):
+class WithdrawnEndpoint(RequestRejected):
     """fal serves it no more; `replaced_by` takes its place, where one does."""
 
     def __init__(self, endpoint: str, replaced_by: str) -> None:
@@ -53,14 +53,14 @@ class WithdrawnEndpoint(Refusal):
         super().__init__("withdrawn_endpoint", f"{endpoint} was withdrawn by fal: {cure}")
 
 
-class UnknownSchema(Refusal):
+class UnknownSchema(RequestRejected):
     """The endpoint is announced, but its inputs are not known, so nothing can be checked."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__("unknown_schema", f"{endpoint} is announced, but no schema is known yet")
 
 
-class BrokenCatalogue(Refusal):
+class BrokenCatalogue(RequestRejected):
     """A file of the catalogue does not hold together; the sentence names file and key."""
 
     def __init__(self, sentence: str) -> None:
@@ -68,7 +68,7 @@ class BrokenCatalogue(Refusal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class InputProblem:
     """One thing wrong with the arguments.
 
     `path` is where (`multi_prompt[0].duration`), `value` what stood there, shortened and never
@@ -88,10 +88,10 @@ class Problem:
 _PROBLEMS_TOLD = 40
 
 
-class InvalidArguments(Refusal):
+class InvalidArguments(RequestRejected):
     """The arguments do not fit the endpoint; `problems` holds all that is wrong with them."""
 
-    def __init__(self, endpoint: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, endpoint: str, problems: Sequence[InputProblem]) -> None:
         lines = "".join(f"\n  {problem}" for problem in problems[:_PROBLEMS_TOLD])
         beyond = len(problems) - _PROBLEMS_TOLD
         lines += f"\n  and {beyond:,} more" if beyond > 0 else ""

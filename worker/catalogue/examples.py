@@ -7,18 +7,18 @@ from typing import TypedDict
 
 from pydantic import ValidationError
 
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.arguments import schema
 from worker.catalogue.validation.rules import ExactlyOne, Rule
 
-_SAMPLES: Mapping[Kind, object] = {
-    Kind.TEXT: "A lighthouse at dusk, waves rolling in.",
-    Kind.STRING: "example",
-    Kind.SECONDS: "5",
-    Kind.INTEGER: 1,
-    Kind.NUMBER: 1.0,
-    Kind.BOOLEAN: True,
-    Kind.ANY: {},
+_SAMPLES: Mapping[InputType, object] = {
+    InputType.TEXT: "A lighthouse at dusk, waves rolling in.",
+    InputType.STRING: "example",
+    InputType.SECONDS: "5",
+    InputType.INTEGER: 1,
+    InputType.NUMBER: 1.0,
+    InputType.BOOLEAN: True,
+    InputType.ANY: {},
 }
 
 
@@ -38,7 +38,7 @@ def example(
     chosen = {
         item.name: _sample(item)
         for item in inputs
-        if item.required or item.name in first or item.kind is Kind.SECONDS
+        if item.required or item.name in first or item.kind is InputType.SECONDS
     }
     return chosen | dict(given)
 
@@ -66,11 +66,13 @@ def _single(item: Input) -> object:
         return item.default
     if item.choices:
         return item.choices[0]
-    if item.kind is Kind.URL:
+    if item.kind is InputType.URL:
         return next(url for family, url in _FILES.items() if family in item.families)
-    if item.kind in {Kind.TEXT, Kind.STRING}:
+    if item.kind in {InputType.TEXT, InputType.STRING}:
         return _words(item, str(_SAMPLES[item.kind]))
-    return _number(item) if item.kind in {Kind.INTEGER, Kind.NUMBER} else _SAMPLES[item.kind]
+    return (
+        _number(item) if item.kind in {InputType.INTEGER, InputType.NUMBER} else _SAMPLES[item.kind]
+    )
 
 
 def _words(item: Input, sample: str) -> str:
@@ -88,7 +90,7 @@ def _number(item: Input) -> object:
         return low + 1 if low + 1 < high else (low + high) / 2
     tops = [item.maximum] if item.maximum is not None else []
     tops += [high - 1] if high is not None else []
-    return min([1 if item.kind is Kind.INTEGER else 1.0, *tops])
+    return min([1 if item.kind is InputType.INTEGER else 1.0, *tops])
 
 
 class Row(TypedDict):

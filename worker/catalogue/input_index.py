@@ -8,7 +8,7 @@ from itertools import takewhile
 from worker.catalogue.inputs import Input, paths
 
 
-class Names:
+class InputIndex:
     """The inputs of a whole catalogue by their path, such as `elements[].video_url`."""
 
     def __init__(self, inputs: Mapping[str, tuple[Input, ...]] | None = None) -> None:
@@ -17,7 +17,7 @@ class Names:
             for path in paths(declared):
                 self._takers[path].append(endpoint)
 
-    def taker(self, path: str, asking: str) -> str:
+    def endpoint_for(self, path: str, asking: str) -> str:
         """The endpoint most like `asking` that takes an input of that path; "" if none does."""
         takers = self._takers.get(path, ())
         return max(takers, key=lambda taker: _likeness(taker, asking), default="")

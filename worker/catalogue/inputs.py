@@ -23,7 +23,7 @@ _FAMILIES: Mapping[str, frozenset[str]] = {
 _ID = re.compile(r"(.*_)?ids?")
 
 
-class Kind(StrEnum):
+class InputType(StrEnum):
     """The types that fal's schemas come down to."""
 
     TEXT = "text"
@@ -53,7 +53,7 @@ class Input:
     """
 
     name: str
-    kind: Kind
+    kind: InputType
     many: bool = False
     required: bool = False
     default: str | float | bool | None = None
@@ -104,15 +104,15 @@ class Input:
         bounds = reach(self.minimum, self.exclusive_minimum, self.maximum, self.exclusive_maximum)
         formats = f" ({', '.join(self.formats)})" if self.formats else ""
         phrases = {
-            Kind.TEXT: f"text{self._length()}",
-            Kind.STRING: f"a string{self._length()}",
-            Kind.URL: f"an http(s) URL, a local file{formats} or a data URI{most}",
-            Kind.SECONDS: "a whole number of seconds",
-            Kind.INTEGER: f"a whole number{bounds}",
-            Kind.NUMBER: f"a finite number{bounds}",
-            Kind.BOOLEAN: "true or false",
-            Kind.OBJECT: f"an object with {self._members()}",
-            Kind.ANY: "anything that JSON can carry",
+            InputType.TEXT: f"text{self._length()}",
+            InputType.STRING: f"a string{self._length()}",
+            InputType.URL: f"an http(s) URL, a local file{formats} or a data URI{most}",
+            InputType.SECONDS: "a whole number of seconds",
+            InputType.INTEGER: f"a whole number{bounds}",
+            InputType.NUMBER: f"a finite number{bounds}",
+            InputType.BOOLEAN: "true or false",
+            InputType.OBJECT: f"an object with {self._members()}",
+            InputType.ANY: "anything that JSON can carry",
         }
         return phrases[self.kind]
 

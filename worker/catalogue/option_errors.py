@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
-from worker.catalogue.errors import Problem, Refusal, shown
+from worker.catalogue.errors import InputProblem, RequestRejected, shown
 from worker.catalogue.validation.paths import path
 
 _AN_OBJECT = "must be an object"
@@ -18,22 +18,22 @@ _TYPES = {
 }
 
 
-class InvalidOptions(Refusal):
+class InvalidOptions(RequestRejected):
     """The options are none that fal knows; `problems` holds all that is wrong with them."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[InputProblem]) -> None:
         lines = "".join(f"\n  {problem}" for problem in problems)
         super().__init__("invalid_options", f"these options cannot be passed to fal:{lines}")
         self.problems = tuple(problems)
 
 
-def problem(error: ErrorDetails, known: Sequence[str]) -> Problem:
+def problem(error: ErrorDetails, known: Sequence[str]) -> InputProblem:
     """One of pydantic's errors; `known` are the names of all options."""
     loc = [step for step in error["loc"] if step != "[key]"]
     if error["type"] == "extra_forbidden":
         hint = f"the options are {', '.join(known)}" if len(loc) == 1 else ""
-        return Problem(path=path(loc), value="", message="is no option", hint=hint)
+        return InputProblem(path=path(loc), value="", message="is no option", hint=hint)
     words = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     message = _TYPES.get(error["type"], words)
     value = shown(error["input"]) if loc else ""
-    return Problem(path=path(loc) or "options", value=value, message=message)
+    return InputProblem(path=path(loc) or "options", value=value, message=message)

@@ -68,7 +68,7 @@ class Price:
     source: str
     note: str = ""
 
-    def told(self, soundtracks: frozenset[Soundtrack]) -> str:
+    def describe(self, soundtracks: frozenset[Soundtrack]) -> str:
         """The rate as a table shows it, for an endpoint that can make these soundtracks."""
         first = f"${self.first} for {self.first_seconds} s, then " if self.first else ""
         unit = "" if self.basis is Basis.OUTPUT else f" of {self.basis}"

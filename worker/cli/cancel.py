@@ -4,16 +4,16 @@ import sys
 
 import click
 
-from worker.cli.errors import job_of, json_option, plainly, print_json, records
-from worker.fal.client import Fal
-from worker.operations.cancel import Cancellation, NotCancelled
-from worker.settings import FalKey
+from worker.cli.errors import handle_errors, job_of, json_option, print_json, records
+from worker.fal.client import FalClient
+from worker.operations.cancel import Cancellation, NotCancellable
+from worker.settings import FalSettings
 
 
 @click.command()
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB...")
 @json_option
-@plainly
+@handle_errors
 def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     """Cancel JOBs that are not rendered yet.
 
@@ -21,13 +21,13 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     `falhook retry` publishes it. Exit code 1 if a job goes on.
     """
     found = records()
-    fal = Fal(FalKey.from_env().fal_key.get_secret_value())
+    fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
     cancellation = Cancellation(records=found, fal=fal)
     going_on = 0
     for job in [job_of(found, job_id) for job_id in job_ids]:
         try:
             sentence, done = cancellation.cancel(job), True
-        except NotCancelled as why:
+        except NotCancellable as why:
             sentence, done = str(why), False
             going_on += 1
         if as_json:

@@ -6,16 +6,16 @@ from pathlib import Path
 from webhook.log import setup as logs
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
-from worker.cli.errors import Problem
-from worker.jobs.store import Records, connect
-from worker.operations.create import Creator
+from worker.cli.errors import CliError
+from worker.jobs.store import JobStore, connect
+from worker.operations.create import JobCreator
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
-from worker.settings import Making, MakingJobs
+from worker.operations.validation import Validator
+from worker.settings import CreationSettings, CreationWithRedis
 from worker.storage import Storage
 
 
-def checks_of(settings: Making) -> Checks:
+def checks_of(settings: CreationSettings) -> Validator:
     """The checks of orders typed at this machine; nothing is connected."""
 
     @cache
@@ -23,17 +23,17 @@ def checks_of(settings: Making) -> Checks:
         try:
             return Storage.existing(settings.storage_url)
         except ValueError as error:
-            raise Problem(f"{error}.") from None
+            raise CliError(f"{error}.") from None
 
-    return Checks(
+    return Validator(
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=storage, directory=Path.cwd(), anywhere=True),
     )
 
 
-def creator_of(settings: MakingJobs) -> Creator:
+def creator_of(settings: CreationWithRedis) -> JobCreator:
     """A creator of jobs, Redis surely reachable."""
     logs.configure(level="WARNING", form=settings.log_format)
-    records = Records(connect(settings.redis_url))
+    records = JobStore(connect(settings.redis_url))
     records.redis.ping()
-    return Creator(records=records, checks=checks_of(settings), wake=waker(client(settings)))
+    return JobCreator(records=records, checks=checks_of(settings), wake=waker(client(settings)))

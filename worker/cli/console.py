@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.jobs.job import Job, JobState
-from worker.text import visible
+from worker.text import printable
 
 S = JobState
 
@@ -63,7 +63,7 @@ def print_table(
     for name in heads:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 
@@ -72,7 +72,7 @@ def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
 
     What a terminal would take for a command stands escaped.
     """
-    texts = [[visible(str(cell)) for cell in row] for row in rows]
+    texts = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -100,5 +100,5 @@ def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
             return
     for job in jobs:
         console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
-        told = visible(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
+        told = printable(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
         console.print(f"  {told}", soft_wrap=True)

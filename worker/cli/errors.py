@@ -15,12 +15,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from webhook.log import scrub
 from webhook.log import setup as logs
 from webhook.settings import Connections, SettingsError
-from worker.catalogue.errors import Refusal
+from worker.catalogue.errors import RequestRejected
 from worker.errors import Failure
 from worker.jobs.job import Job
-from worker.jobs.store import Records, connect
-from worker.operations.request import JobRefused
-from worker.text import visible
+from worker.jobs.store import JobStore, connect
+from worker.operations.request import InvalidJobId
+from worker.text import printable
 from worker.transcode.ffmpeg import FfmpegUnusable
 
 P = ParamSpec("P")
@@ -29,7 +29,7 @@ T = TypeVar("T")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
-class Problem(click.ClickException):
+class CliError(click.ClickException):
     """One clear sentence and exit code 2; nothing was half done.
 
     With `as_json` it is told as one line of JSON: {"error": {"reason", "sentence", "problems"}},
@@ -45,7 +45,7 @@ class Problem(click.ClickException):
         reason: str = "bad_usage",
         problems: Sequence[Mapping[str, object]] = (),
     ) -> None:
-        super().__init__(visible(message, lines=True))
+        super().__init__(printable(message, lines=True))
         self.reason, self.problems = reason, problems
         self.as_json = False
 
@@ -58,7 +58,7 @@ class Problem(click.ClickException):
         click.echo(_json({"error": told}), err=True)
 
 
-def plainly(command: Callable[P, T]) -> Callable[P, T]:
+def handle_errors(command: Callable[P, T]) -> Callable[P, T]:
     """The command, its expected faults told in a sentence instead of a traceback."""
 
     @wraps(command)
@@ -66,7 +66,7 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
         try:
             with _told():
                 return command(*args, **kwargs)
-        except Problem as problem:
+        except CliError as problem:
             problem.as_json = bool(kwargs.get("as_json"))
             raise
 
@@ -77,20 +77,20 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
 def _told() -> Iterator[None]:
     try:
         yield
-    except (Refusal, JobRefused) as refused:
+    except (RequestRejected, InvalidJobId) as refused:
         problems = [asdict(problem) for problem in refused.problems]
-        raise Problem(str(refused), reason=refused.reason, problems=problems) from None
+        raise CliError(str(refused), reason=refused.reason, problems=problems) from None
     except SettingsError as error:
-        raise Problem(str(error), reason="bad_settings") from None
+        raise CliError(str(error), reason="bad_settings") from None
     except FfmpegUnusable as error:
-        raise Problem(str(error), reason="ffmpeg_unusable") from None
+        raise CliError(str(error), reason="ffmpeg_unusable") from None
     except Failure as failure:
-        raise Problem(failure.sentence, reason=failure.reason) from None
+        raise CliError(failure.sentence, reason=failure.reason) from None
     except RedisError as error:
         raise redis_problem(error) from None
 
 
-def redis_problem(error: RedisError, doubt: str = "") -> Problem:
+def redis_problem(error: RedisError, doubt: str = "") -> CliError:
     """What became of a call of Redis; `doubt` says what it may have done all the same."""
     said = scrub(str(error)).rstrip(".")
     match error:
@@ -104,7 +104,7 @@ def redis_problem(error: RedisError, doubt: str = "") -> Problem:
             reason, told = "redis_timeout", f"Redis at REDIS_URL did not answer in time: {said}."
         case _:
             reason, told = "redis_refused", f"Redis at REDIS_URL refused: {said}."
-    return Problem(f"{told} {doubt}".rstrip(), reason=reason)
+    return CliError(f"{told} {doubt}".rstrip(), reason=reason)
 
 
 def connections() -> Connections:
@@ -114,18 +114,18 @@ def connections() -> Connections:
     return settings
 
 
-def records() -> Records:
+def records() -> JobStore:
     """The job records, surely reachable."""
-    found = Records(connect(connections().redis_url))
+    found = JobStore(connect(connections().redis_url))
     found.redis.ping()
     return found
 
 
-def job_of(found: Records, job_id: str) -> Job:
+def job_of(found: JobStore, job_id: str) -> Job:
     """The job, or a Problem that names what was asked for."""
     job = found.get(job_id)
     if job is None:
-        raise Problem(f"There is no job {job_id}. `falhook list` shows the newest ones.")
+        raise CliError(f"There is no job {job_id}. `falhook list` shows the newest ones.")
     return job
 
 
@@ -141,7 +141,7 @@ def print_json(value: object) -> None:
 
 def _json(value: object) -> str:
     # JSON leaves DEL and the C1 control characters as they are.
-    return visible(json.dumps(value, ensure_ascii=False))
+    return printable(json.dumps(value, ensure_ascii=False))
 
 
 def as_data(job: Job) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -31,7 +31,7 @@ SINCE = Since()
 
 
 def select(
-    records: Records,
+    records: JobStore,
     *,
     state: str | None = None,
     reason: str | None = None,

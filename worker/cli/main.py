@@ -6,7 +6,7 @@ import click
 
 from worker.cli.cancel import cancel
 from worker.cli.check.command import check
-from worker.cli.errors import Problem
+from worker.cli.errors import CliError
 from worker.cli.models.command import models
 from worker.cli.provenance import provenance
 from worker.cli.retry import retry
@@ -40,7 +40,7 @@ def run() -> int:
         give_up()
         if unwritable.closed:
             return CLOSED
-        return _told(Problem(str(unwritable), reason="output_unwritable"))
+        return _told(CliError(str(unwritable), reason="output_unwritable"))
     return code
 
 
@@ -58,7 +58,7 @@ def _code() -> int:
 def _told(error: click.ClickException) -> int:
     # What click itself refuses says nothing of --json but by the flag's standing there.
     if "--json" in sys.argv[1:]:
-        error = error if isinstance(error, Problem) else Problem(error.format_message())
+        error = error if isinstance(error, CliError) else CliError(error.format_message())
         error.as_json = True
     error.show()
     return error.exit_code

@@ -7,10 +7,10 @@ import click
 from rich.text import Text
 
 from worker.cli.console import plain_console
-from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.errors import CliError, handle_errors, json_option, print_json
 from worker.provenance import ProvenanceUnusable
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reader import Shown, show
+from worker.provenance.reader import CredentialsReport, show
 from worker.provenance.signer import roots
 
 _COLOURS = {"Trusted": "green", "Valid": "yellow", "Invalid": "red"}
@@ -24,15 +24,15 @@ def provenance() -> None:
 @provenance.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @json_option
-@plainly
+@handle_errors
 def cert(directory: Path, as_json: bool) -> None:
     """Write a chain, its key and its root into DIRECTORY, and print the settings to use them."""
     try:
         made = make_chain(directory)
     except FileExistsError as error:
-        raise Problem(f"{error.filename} is there already; name another directory") from None
+        raise CliError(f"{error.filename} is there already; name another directory") from None
     except ProvenanceUnusable as error:
-        raise Problem(str(error)) from None
+        raise CliError(str(error)) from None
     names = {"CERT": CHAIN, "KEY": KEY, "ANCHORS": ROOT}
     told = {f"FALHOOK_C2PA_{name}": str(made[file].resolve()) for name, file in names.items()}
     if as_json:
@@ -52,7 +52,7 @@ def cert(directory: Path, as_json: bool) -> None:
     help="PEM file of roots to trust.",
 )
 @json_option
-@plainly
+@handle_errors
 def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
     """Print who signed FILE, what was done, when, and whether it validates.
 
@@ -61,7 +61,7 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
     try:
         shown = show(file, roots(anchors, "--anchors") if anchors else "")
     except (ProvenanceUnusable, ValueError) as error:
-        raise Problem(str(error)) from None
+        raise CliError(str(error)) from None
     if as_json:
         print_json(asdict(shown) if shown else None)
     elif shown is None:
@@ -72,7 +72,7 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print(shown: Shown) -> None:
+def _print(shown: CredentialsReport) -> None:
     console = plain_console()
     colour = _COLOURS.get(shown.state, "red")
     console.print(Text(str(shown.state), style=colour), ", ".join(shown.failures))

@@ -8,19 +8,19 @@ import click
 from redis.exceptions import RedisError
 
 from worker.cli.errors import (
-    Problem,
+    CliError,
     counted,
+    handle_errors,
     job_of,
     json_option,
-    plainly,
     print_json,
     records,
     redis_problem,
 )
 from worker.cli.job_filters import SINCE, select
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
-from worker.operations.retry import NotReplayed, Replay
+from worker.jobs.store import JobStore
+from worker.operations.retry import NotRetryable, Retry
 
 
 @click.command()
@@ -32,7 +32,7 @@ from worker.operations.retry import NotReplayed, Replay
 @click.option("--resubmit", is_flag=True, help="Send them to fal again, WHICH COSTS AGAIN.")
 @click.option("--yes", is_flag=True, help="Do not ask before --resubmit.")
 @json_option
-@plainly
+@handle_errors
 def retry(
     *,
     job_ids: tuple[str, ...],
@@ -49,7 +49,7 @@ def retry(
     --failed leaves out those that were refused when they were made: they hold no inputs.
     """
     if bool(job_ids) == bool(state):
-        raise Problem("Name jobs, or --failed or --expired, and not both.")
+        raise CliError("Name jobs, or --failed or --expired, and not both.")
     found = records()
     jobs = [job_of(found, job_id) for job_id in job_ids] or _made(
         list(select(found, state=state, reason=reason, since=since))
@@ -83,14 +83,14 @@ def _ask(jobs: Sequence[Job]) -> None:
         if sys.stdin.isatty():
             raise
         click.echo(err=True)
-        raise Problem("Nothing was sent to fal, since nobody said yes: give --yes.") from None
+        raise CliError("Nothing was sent to fal, since nobody said yes: give --yes.") from None
 
 
-def _one(found: Records, job: Job, *, resubmit: bool, as_json: bool) -> bool:
-    replay = Replay(records=found)
+def _one(found: JobStore, job: Job, *, resubmit: bool, as_json: bool) -> bool:
+    replay = Retry(records=found)
     try:
         to = (replay.resubmit if resubmit else replay.retry)(job)
-    except NotReplayed as why:
+    except NotRetryable as why:
         if as_json:
             print_json({"id": job.id, "state": job.state, "why": str(why)})
         else:

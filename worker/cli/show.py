@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from worker.cli.console import clock_text, plain_console, print_jobs, print_table, state_text
-from worker.cli.errors import as_data, job_of, json_option, plainly, print_json, records
+from worker.cli.errors import as_data, handle_errors, job_of, json_option, print_json, records
 from worker.cli.job_filters import SINCE, select
 from worker.cli.stdout import json_lines_option
 from worker.jobs.change import Event
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
-from worker.text import visible
+from worker.text import printable
 
 # Columns before what is known of a job.
 INDENT = 12
@@ -26,7 +26,7 @@ INDENT = 12
 @click.command()
 @click.argument("job_id", metavar="JOB")
 @json_option
-@plainly
+@handle_errors
 def show(job_id: str, as_json: bool) -> None:
     """Tell all that is known of JOB: its record and its whole history."""
     found = records()
@@ -48,7 +48,7 @@ def show(job_id: str, as_json: bool) -> None:
 @click.option("--since", type=SINCE, help="Only jobs of that age at most: 90s, 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @json_lines_option
-@plainly
+@handle_errors
 def list_jobs(
     *,
     state: str | None,
@@ -91,7 +91,7 @@ def _print_facts(console: Console, job: Job, due: float | None) -> None:
     for name, value in facts.items():
         if value:
             # The terminal wraps: what is copied from it, a path say, is then whole.
-            shown = visible(value, lines=True) if isinstance(value, str) else value
+            shown = printable(value, lines=True) if isinstance(value, str) else value
             console.print(Text.assemble(f"{name:<{INDENT}}", shown), soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from worker.cli.console import COLOURS, ROOMY, TABULAR, short, state_text
 from worker.jobs.change import Event
 from worker.jobs.job import FINAL, JobState
-from worker.text import visible
+from worker.text import printable
 
 S = JobState
 
@@ -40,7 +40,7 @@ DOING: Mapping[JobState, str] = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Way:
+class Timeline:
     """What events told of one job so far."""
 
     job_id: str
@@ -93,7 +93,7 @@ class Way:
         return DOING.get(self.state, self.reason) + (f", {left:.0f} s left" if self.ends else "")
 
 
-def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
+def live_table(ways: Sequence[Timeline], now: float, *, width: int) -> Table:
     """One line a job: its bar, its state, the seconds since it was made, and what it does.
 
     Of these, what `width`, the terminal's columns, leaves no room for is left out; ids are whole.
@@ -110,7 +110,7 @@ def live_table(ways: Sequence[Way], now: float, *, width: int) -> Table:
             cells[1:1] = [Text(short(way.endpoint)), bar]
             cells.append(Text(f"{way.total(now):5.1f} s"))
         if width >= ROOMY:
-            cells.append(Text(visible(way.doing(now))))
+            cells.append(Text(printable(way.doing(now))))
         table.add_row(*cells)
     for column in table.columns:
         column.no_wrap, column.overflow = True, "ellipsis"

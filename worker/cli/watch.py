@@ -9,25 +9,25 @@ from rich.console import Console
 from rich.live import Live
 
 from worker.cli.console import plain_console
-from worker.cli.errors import job_of, plainly, print_json, records
+from worker.cli.errors import handle_errors, job_of, print_json, records
 from worker.cli.stdout import json_lines_option
-from worker.cli.timeline import Way, live_table
+from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.events import follow
 from worker.jobs.job import JobState
-from worker.jobs.store import Records
-from worker.text import visible
+from worker.jobs.store import JobStore
+from worker.text import printable
 
 # How often the picture is drawn anew, in frames a second.
 FRAMES = 8
 # Seconds without Redis until watching ends.
-PATIENCE = 60.0
+QUIET_TIMEOUT = 60.0
 
 
 @click.command()
 @click.argument("job_ids", nargs=-1, metavar="[JOB]...")
 @json_lines_option
-@plainly
+@handle_errors
 def watch(job_ids: tuple[str, ...], as_json: bool) -> None:
     """Follow JOBs until all have ended; without any, every event until Ctrl-C.
 
@@ -36,11 +36,11 @@ def watch(job_ids: tuple[str, ...], as_json: bool) -> None:
     sys.exit(watch_jobs(records(), job_ids, as_json=as_json))
 
 
-def watch_jobs(found: Records, job_ids: Sequence[str], *, as_json: bool) -> int:
+def watch_jobs(found: JobStore, job_ids: Sequence[str], *, as_json: bool) -> int:
     """Show the way of these jobs until all have ended; the exit code."""
     ways = {job_id: _way(found, job_id) for job_id in job_ids}
     since = "0" if ways else "$"
-    events = follow(found.redis, job_ids, since=since, patience=PATIENCE, away=_tell_away)
+    events = follow(found.redis, job_ids, since=since, patience=QUIET_TIMEOUT, away=_tell_away)
     console = plain_console()
     if as_json or not ways or not console.is_terminal:
         _lines(events, ways, as_json=as_json)
@@ -50,23 +50,23 @@ def watch_jobs(found: Records, job_ids: Sequence[str], *, as_json: bool) -> int:
 
 
 def _tell_away(error: Exception) -> None:
-    again = f"asked again for {PATIENCE:.0f} s, jobs go on meanwhile"
+    again = f"asked again for {QUIET_TIMEOUT:.0f} s, jobs go on meanwhile"
     click.echo(f"Redis at REDIS_URL went away ({type(error).__name__}); {again}.", err=True)
 
 
-def _way(found: Records, job_id: str) -> Way:
+def _way(found: JobStore, job_id: str) -> Timeline:
     job = job_of(found, job_id)
-    return Way(job_id=job.id, endpoint=job.endpoint)
+    return Timeline(job_id=job.id, endpoint=job.endpoint)
 
 
-def _ended(ways: dict[str, Way]) -> bool:
+def _ended(ways: dict[str, Timeline]) -> bool:
     return bool(ways) and all(way.final for way in ways.values())
 
 
-def _lines(events: Iterator[Event | None], ways: dict[str, Way], *, as_json: bool) -> None:
+def _lines(events: Iterator[Event | None], ways: dict[str, Timeline], *, as_json: bool) -> None:
     for event in events:
         if event is not None:
-            print_json(event) if as_json else click.echo(visible(_line(event)))
+            print_json(event) if as_json else click.echo(printable(_line(event)))
             if event["job"] in ways:
                 ways[event["job"]].take(event)
         if _ended(ways):
@@ -83,7 +83,7 @@ def _line(event: Event) -> str:
     )
 
 
-def _picture(events: Iterator[Event | None], ways: dict[str, Way], console: Console) -> None:
+def _picture(events: Iterator[Event | None], ways: dict[str, Timeline], console: Console) -> None:
     def draw() -> object:
         return live_table(list(ways.values()), time.time(), width=console.width)
 

@@ -11,7 +11,7 @@ from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHand
 
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import words
-from worker.fal.single_post import Accepted, OnePost, salvaged
+from worker.fal.single_post import Accepted, SinglePostTransport, salvaged
 from worker.jobs.job import Json
 
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
@@ -36,7 +36,7 @@ class _Client(SyncClient):
         )
 
 
-class Fal:
+class FalClient:
     """fal's queue, for one key; safe to share between threads."""
 
     def __init__(self, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -52,7 +52,7 @@ class Fal:
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
         """POST the job once, with fal's own `headers`. Raises NotAccepted, Refused or Unknown."""
-        post = OnePost(self._transport)
+        post = SinglePostTransport(self._transport)
         client = _Client(key=self._key, transport=post)
         try:
             handle = client.submit(

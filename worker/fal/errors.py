@@ -36,7 +36,7 @@ RETRYABLE = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RenderError:
     """Why fal did not render: one word, one sentence, and whether rendering again may help."""
 
     reason: str
@@ -44,7 +44,7 @@ class Refusal:
     retryable: bool
 
 
-def read_error(error: str | None, payload: Json) -> Refusal:
+def read_error(error: str | None, payload: Json) -> RenderError:
     """The refusal of an ERROR callback or error body, whatever shape it has."""
     match payload:
         case {"detail": list(details)} if details:
@@ -57,7 +57,7 @@ def read_error(error: str | None, payload: Json) -> Refusal:
             kind, sentence = "render_failed", detail
         case _:
             kind, sentence = "render_failed", error or "fal gave no reason"
-    return Refusal(reason=kind, sentence=_short(sentence), retryable=kind in RETRYABLE)
+    return RenderError(reason=kind, sentence=_short(sentence), retryable=kind in RETRYABLE)
 
 
 def words(response: httpx.Response) -> str:

@@ -28,7 +28,7 @@ _BY_KEY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class ResultFile:
     """One file of a result: where it stands in it, where it is fetched, what it is said to be."""
 
     path: str
@@ -36,20 +36,20 @@ class File:
     media: MediaType
 
 
-def files_of(payload: Json) -> tuple[File, ...]:
+def files_of(payload: Json) -> tuple[ResultFile, ...]:
     """Every File of the result, in its order; an address that comes again counts once."""
-    found: dict[str, File] = {}
+    found: dict[str, ResultFile] = {}
     for file in _walk(payload, "", 0):
         found.setdefault(file.address, file)
     return tuple(found.values())
 
 
-def _walk(value: Json, path: str, depth: int) -> Iterator[File]:
+def _walk(value: Json, path: str, depth: int) -> Iterator[ResultFile]:
     if depth > _DEEPEST:
         return
     match value:
         case dict() if isinstance(address := value.get("url"), str) and address:
-            yield File(path=path, address=address, media=_media(value, address, path))
+            yield ResultFile(path=path, address=address, media=_media(value, address, path))
         case dict():
             for name, member in value.items():
                 yield from _walk(member, f"{path}.{name}".removeprefix("."), depth + 1)
@@ -83,9 +83,9 @@ def _name(address: str) -> str:
         return ""
 
 
-def named(files: tuple[File, ...]) -> dict[str, File]:
+def named(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
     """A name for each file that is published as it is: image-1.png, image-2.png, audio-1.mp3."""
-    count, names = Counter[str](), dict[str, File]()
+    count, names = Counter[str](), dict[str, ResultFile]()
     for file in files:
         family = "file" if file.media is OTHER else file.media.family
         count[family] += 1

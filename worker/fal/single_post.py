@@ -25,11 +25,11 @@ class NotAccepted(Transient):
     """fal surely has no job of this POST."""
 
 
-class Refused(Permanent):
+class SubmitRejected(Permanent):
     """fal answered that it will not take this job."""
 
 
-class Unknown(Failure):
+class AnswerLost(Failure):
     """The POST went out and no answer told what became of it."""
 
 
@@ -42,7 +42,7 @@ class Accepted:
     cancel_url: str
 
 
-class OnePost(httpx.BaseTransport):
+class SinglePostTransport(httpx.BaseTransport):
     """Lets exactly one request out; every outcome but a 2xx leaves as one of our exceptions."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
@@ -53,7 +53,7 @@ class OnePost(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answers a 2xx, its body read; raises NotAccepted, Refused or Unknown otherwise."""
         if self.sent:
-            raise Unknown("second_post", "fal-client tried to POST again; it was not let out")
+            raise AnswerLost("second_post", "fal-client tried to POST again; it was not let out")
         self.sent = True
         try:
             response = self._inner.handle_request(request)
@@ -65,7 +65,7 @@ class OnePost(httpx.BaseTransport):
             raise NotAccepted("fal_unreachable", sentence, host=host) from error
         except httpx.HTTPError as error:
             sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
-            raise Unknown("answer_lost", sentence) from error
+            raise AnswerLost("answer_lost", sentence) from error
         _judge(response)
         self.answer = response
         return response
@@ -79,15 +79,15 @@ def _judge(response: httpx.Response) -> None:
         after = retry_after(response.headers)
         raise NotAccepted("fal_busy", f"fal answered 429: {words(response)}", after=after)
     if response.is_client_error and status not in AMBIGUOUS:
-        raise Refused(f"fal_{status}", f"fal answered {status}: {words(response)}")
-    raise Unknown(f"fal_{status}", f"fal answered {status}, which tells nothing about the job")
+        raise SubmitRejected(f"fal_{status}", f"fal answered {status}: {words(response)}")
+    raise AnswerLost(f"fal_{status}", f"fal answered {status}, which tells nothing about the job")
 
 
-def salvaged(post: OnePost, error: Exception) -> Accepted:
+def salvaged(post: SinglePostTransport, error: Exception) -> Accepted:
     """What fal-client could not read: only the request id of an answer is needed."""
     if not post.sent:
         sentence = f"the request could not be made ({type(error).__name__}); nothing was sent"
-        raise Refused("unsendable", sentence) from error
+        raise SubmitRejected("unsendable", sentence) from error
     try:
         content: Json = post.answer.json() if post.answer else None
     except ValueError:
@@ -100,4 +100,6 @@ def salvaged(post: OnePost, error: Exception) -> Accepted:
             response_url=told.get("response_url", ""),
             cancel_url=told.get("cancel_url", ""),
         )
-    raise Unknown("answer_unreadable", f"fal's answer could not be read ({type(error).__name__})")
+    raise AnswerLost(
+        "answer_unreadable", f"fal's answer could not be read ({type(error).__name__})"
+    )

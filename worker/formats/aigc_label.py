@@ -26,7 +26,7 @@ def carried(label: str) -> str:
     return label
 
 
-def told(packet: bytes, label: str = "") -> dict[str, str]:
+def carried_over(packet: bytes, label: str = "") -> dict[str, str]:
     """What is passed on of a file with this XMP packet, by its name.
 
     Its producer's label, `label` where that stands elsewhere in the file, and the address of its

@@ -10,9 +10,7 @@ from worker.jobs.job import JobState
 Event: TypeAlias = Mapping[str, str]
 
 # What stands on the record of a job that nobody is at, and no step of which has begun.
-UNTRIED = MappingProxyType(
-    {"lease_owner": "", "lease_until": 0, "tries": 0, "waits": 0, "wakes": 0}
-)
+RESET = MappingProxyType({"lease_owner": "", "lease_until": 0, "tries": 0, "waits": 0, "wakes": 0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from webhook.log import get_logger
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 # In seconds. Below the time in which README promises that a killed step is taken up again.
 LEASE = 20.0
@@ -30,7 +30,7 @@ class _Held:
 class Leases:
     """The leases that this process holds, renewed by one thread, which ends when none is left."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: JobStore) -> None:
         self._records = records
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()

@@ -25,7 +25,7 @@ from webhook.contract import Task
 from worker.jobs.change import Change, Event
 from worker.jobs.job import MOVES, Job, JobState, encode
 
-__all__ = ["Change", "Event", "Records", "connect", "history_key", "job_key"]
+__all__ = ["Change", "Event", "JobStore", "connect", "history_key", "job_key"]
 
 EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
@@ -56,7 +56,7 @@ def history_key(job_id: str) -> str:
     return f"{job_key(job_id)}:events"
 
 
-class Records:
+class JobStore:
     """The job records of one Redis, which must decode responses; safe to share between threads.
 
     `clock` is Unix seconds.

@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable, Mapping
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure
-from worker.jobs.change import UNTRIED, Change
+from worker.jobs.change import RESET, Change
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import WAKE_GRACE, Outcome
-from worker.jobs.store import Records
+from worker.jobs.step import LOST_WAKE_AFTER, Outcome
+from worker.jobs.store import JobStore
 
 log = get_logger()
 
 
-class Mover:
+class Transitions:
     """Moves jobs on their records. `following` names the task that each state calls for."""
 
     def __init__(
         self,
-        records: Records,
+        records: JobStore,
         following: Mapping[JobState, Task],
         wake: Callable[[Task, str], None],
     ) -> None:
@@ -41,7 +41,7 @@ class Mover:
         """
         change = Change(
             to=outcome.to,
-            set={**UNTRIED, **outcome.set},
+            set={**RESET, **outcome.set},
             guard={"attempt": job.attempt} if guard is None else guard,
             due=self._due(outcome),
             event={"name": "moved", "step": task, **outcome.event},
@@ -50,14 +50,14 @@ class Mover:
         if moved:
             reason = outcome.event.get("reason")
             log.info("job.moved", job=job.id, step=task, state=outcome.to, reason=reason)
-        self.pass_on(job.id)
+        self.wake_next(job.id)
         return moved
 
     def fail(self, task: Task, job: Job, failure: Failure, *, expected: Iterable[JobState]) -> bool:
         """End the job as FAILED with the step and the reason."""
         return self.move(task, job, failed(task, failure), expected=expected)
 
-    def pass_on(self, job_id: str) -> None:
+    def wake_next(self, job_id: str) -> None:
         """Wake the step that the job's state calls for, unless a worker is at it or it waits."""
         job = self.records.get(job_id)
         if job is None:
@@ -71,7 +71,7 @@ class Mover:
         now = self.records.clock()
         if outcome.due is not None:
             return now + outcome.due
-        return now + WAKE_GRACE if outcome.to in self._next else 0.0
+        return now + LOST_WAKE_AFTER if outcome.to in self._next else 0.0
 
 
 def failed(task: Task, failure: Failure, also: Mapping[str, object] | None = None) -> Outcome:

@@ -14,27 +14,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from worker.catalogue.errors import Problem
+from worker.catalogue.errors import InputProblem
 from worker.catalogue.validation.text_values import boolean
-from worker.text import InvalidJson, parse_json, visible
+from worker.text import InvalidJson, parse_json, printable
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
 _OWN = frozenset({"id", "endpoint"})
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The file as a whole cannot be read as jobs; the message is a sentence."""
 
 
-class BadRow(Exception):
+class InvalidRow(Exception):
     """This row is no job, for these reasons; one in words alone is a problem without a place."""
 
     reason = "bad_row"
 
-    def __init__(self, *reasons: Problem | str) -> None:
+    def __init__(self, *reasons: InputProblem | str) -> None:
         super().__init__("\n".join(map(str, reasons)))
-        self.problems = tuple(one for one in reasons if isinstance(one, Problem))
+        self.problems = tuple(one for one in reasons if isinstance(one, InputProblem))
 
 
 class Cell(str):
@@ -45,25 +45,25 @@ class Cell(str):
 
 def read(path: Path) -> Rows:
     """Each row's line, and a call that reads it, which may raise BadRow. Raises Unreadable."""
-    told = visible(str(path))
+    told = printable(str(path))
     form = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}.get(path.suffix.lower())
     if form is None:
-        raise Unreadable(f"{told} must end in .jsonl or .csv, which says what is in it")
+        raise UnreadableFile(f"{told} must end in .jsonl or .csv, which says what is in it")
     try:
         # Nobody may ever write to a pipe, and what came out of one cannot be read again.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise Unreadable(
+            raise UnreadableFile(
                 f"{told} is no regular file: write the jobs to one, so that the same command can "
                 "go on where it was interrupted"
             )
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Unreadable(f"{told} cannot be read: {error.strerror}") from None
+        raise UnreadableFile(f"{told} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         text = "\0"
     # UTF-16 without a mark decodes, to text in which every other character is a null.
     if "\0" in text:
-        raise Unreadable(f"{told} is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
+        raise UnreadableFile(f"{told} is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
     return form(text)
 
 
@@ -77,9 +77,9 @@ def _json(content: str) -> Mapping[str, Any]:
     try:
         row = parse_json(content)
     except InvalidJson as error:
-        raise BadRow(f"is {error}") from None
+        raise InvalidRow(f"is {error}") from None
     if not isinstance(row, dict):
-        raise BadRow('must be an object such as {"arguments": {"prompt": "…"}}')
+        raise InvalidRow('must be an object such as {"arguments": {"prompt": "…"}}')
     return row
 
 
@@ -93,13 +93,13 @@ def _csv(text: str) -> Rows:
         names = [name.strip() for name in next(reader, [])]
         line = before + reader.line_num + 1
         if "" in names or len(set(names)) < len(names):
-            raise Unreadable(f"line {line - 1}: every column needs a name of its own")
+            raise UnreadableFile(f"line {line - 1}: every column needs a name of its own")
         for cells in reader:
             if any(map(str.strip, cells)):
                 yield line, lambda cells=cells: _cells(names, cells)  # type: ignore[misc]
             line = before + reader.line_num + 1
     except csv.Error as error:
-        raise Unreadable(f"line {before + reader.line_num}: not CSV: {error}") from None
+        raise UnreadableFile(f"line {before + reader.line_num}: not CSV: {error}") from None
 
 
 def _preamble(lines: Sequence[str]) -> tuple[int, str]:
@@ -120,10 +120,10 @@ def _blank(lines: Sequence[str], at: int) -> int:
 
 def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any]:
     if len(cells) > len(names):
-        raise BadRow(f"has {len(cells)} cells for {len(names)} columns")
+        raise InvalidRow(f"has {len(cells)} cells for {len(names)} columns")
     if len(cells) < len(names):
         # What is left of a file that was not written to its end must not be paid for.
-        raise BadRow(
+        raise InvalidRow(
             f"has {len(cells)} of {len(names)} cells: it is cut short, or its empty "
             "cells at the end are missing"
         )

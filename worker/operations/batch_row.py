@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from worker.catalogue.endpoint import Model
-from worker.catalogue.errors import Problem, shown
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.options import Options, merged
 from worker.catalogue.validation.paths import path
-from worker.operations.batch_file import BadRow, Cell
-from worker.operations.request import Order
-from worker.operations.validation import Checks
+from worker.operations.batch_file import Cell, InvalidRow
+from worker.operations.request import JobRequest
+from worker.operations.validation import Validator
 from worker.text import UnusableJson
 
 
@@ -38,15 +38,15 @@ _TYPES = {
 }
 
 
-def order_of(row: Mapping[str, Any], order: Order, checks: Checks) -> Order:
+def order_of(row: Mapping[str, Any], order: JobRequest, checks: Validator) -> JobRequest:
     """The order of this row; `order` holds what it leaves out. Raises BadRow or a Refusal."""
     try:
         given = _Row.model_validate(dict(row))
     except ValidationError as invalid:
-        raise BadRow(*_problems(invalid.errors(include_url=False))) from None
+        raise InvalidRow(*_problems(invalid.errors(include_url=False))) from None
     endpoint = given.endpoint or order.endpoint
     if not endpoint:
-        raise BadRow("names no endpoint, and the command line names none for all")
+        raise InvalidRow("names no endpoint, and the command line names none for all")
     unchecked = given.unchecked or order.unchecked
     model = checks.find(endpoint, unchecked=unchecked)
     return replace(
@@ -60,7 +60,7 @@ def order_of(row: Mapping[str, Any], order: Order, checks: Checks) -> Order:
     )
 
 
-def _typed(model: Model, name: str, value: object) -> object:
+def _typed(model: Endpoint, name: str, value: object) -> object:
     return model.typed(name, str(value)) if isinstance(value, Cell) else value
 
 
@@ -71,11 +71,11 @@ def _options(given: Mapping[str, object]) -> dict[str, object]:
             found[name] = Options.typed(name, str(value)) if isinstance(value, Cell) else value
         except UnusableJson as unusable:
             place = path(("options", name))
-            raise BadRow(Problem(path=place, value="", message=f"is {unusable}")) from None
+            raise InvalidRow(InputProblem(path=place, value="", message=f"is {unusable}")) from None
     return found
 
 
-def _problems(errors: Sequence[ErrorDetails]) -> list[Problem]:
+def _problems(errors: Sequence[ErrorDetails]) -> list[InputProblem]:
     unknown = [error for error in errors if error["type"] == "extra_forbidden"]
     guesses = {_guess(error) for error in unknown}
     missing = {"missing"} if "arguments" in guesses else set()
@@ -88,19 +88,19 @@ def _guess(error: ErrorDetails) -> str:
     return next(iter(get_close_matches(str(error["loc"][0])[:100], _KNOWN, n=1)), "")
 
 
-def _flat(unknown: Sequence[ErrorDetails]) -> Problem:
+def _flat(unknown: Sequence[ErrorDetails]) -> InputProblem:
     """A row that holds its inputs themselves, or none."""
     names = ", ".join(shown(error["loc"][0]) for error in unknown)
     hint = f"put {names} under it: {_EXAMPLE}" if names else f"a job looks like {_EXAMPLE}"
-    return Problem(path="arguments", value="", message="is missing", hint=hint)
+    return InputProblem(path="arguments", value="", message="is missing", hint=hint)
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails) -> InputProblem:
     place = path(error["loc"])
     value = shown(error["input"], words=True)
     if error["type"] == "extra_forbidden":
         guess, known = _guess(error), ", ".join(_KNOWN)
         hint = f"did you mean {guess}?" if guess else f"a job has {known}; inputs go in arguments"
-        return Problem(path=place, value=value, message="is no field of a job", hint=hint)
+        return InputProblem(path=place, value=value, message="is no field of a job", hint=hint)
     message = _TYPES.get(error["type"], error["msg"])
-    return Problem(path=place, value=value, message=message)
+    return InputProblem(path=place, value=value, message=message)

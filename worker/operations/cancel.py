@@ -7,15 +7,15 @@ fal's cancel is a wish: a running job may be rendered, called back and billed al
 from dataclasses import dataclass
 
 from worker.errors import Transient
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 OPEN = frozenset({JobState.QUEUED, JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 
 
-class NotCancelled(Exception):
+class NotCancellable(Exception):
     """The job goes on; the message says why."""
 
 
@@ -23,15 +23,17 @@ class NotCancelled(Exception):
 class Cancellation:
     """Ends jobs before their render; fal is asked once at most."""
 
-    records: Records
-    fal: Fal
+    records: JobStore
+    fal: FalClient
 
     def cancel(self, job: Job) -> str:
         """The job is CANCELLED; the sentence says what fal made of it. Raises NotCancelled."""
         if job.state is JobState.SUBMITTING:
-            raise NotCancelled(f"{job.id} is being sent to fal this moment; try again in a minute")
+            raise NotCancellable(
+                f"{job.id} is being sent to fal this moment; try again in a minute"
+            )
         if job.state not in OPEN:
-            raise NotCancelled(f"{job.id} is {job.state}: fal has no work on it any more")
+            raise NotCancellable(f"{job.id} is {job.state}: fal has no work on it any more")
         # The record first: whoever moves it is the one who asks fal, and the only one.
         why = {"step": "cancel", "reason": "cancelled", "sentence": "cancelled by `falhook cancel`"}
         change = Change(
@@ -42,7 +44,7 @@ class Cancellation:
             event={"name": "moved", **why},
         )
         if not self.records.change(job.id, [job.state], change):
-            raise NotCancelled(f"{job.id} is no longer {job.state}; look at it and try again")
+            raise NotCancellable(f"{job.id} is no longer {job.state}; look at it and try again")
         if job.state is JobState.QUEUED:
             return f"{job.id} is cancelled before it reached fal; it costs nothing"
         return self._ask(job)

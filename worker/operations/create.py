@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import WAKE_GRACE
-from worker.jobs.store import Records
-from worker.operations.request import Draft, JobRefused, Order, plain
-from worker.operations.validation import Checks
+from worker.jobs.step import LOST_WAKE_AFTER
+from worker.jobs.store import JobStore
+from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
+from worker.operations.validation import Validator
 
 log = get_logger()
 
@@ -23,21 +23,21 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Creator:
+class JobCreator:
     """Makes jobs. `wake` sends the Celery message of a task for a job."""
 
-    records: Records
-    checks: Checks
+    records: JobStore
+    checks: Validator
     wake: Callable[[Task, str], None]
 
-    def create(self, order: Order) -> Job:
+    def create(self, order: JobRequest) -> Job:
         """The job, QUEUED and its submit step woken; the same id again is the same job.
 
         Raises as `Checks.draft` and `add` do.
         """
-        return self.add(self.checks.draft(order)).job
+        return self.add(self.checks.validate(order)).job
 
-    def standing(self, job: Job) -> Job | None:
+    def existing(self, job: Job) -> Job | None:
         """The job that has this id already; a refused creation is none.
 
         Raises JobRefused if its contents are others.
@@ -46,13 +46,13 @@ class Creator:
         if found is None or found.refused:
             return None
         if _asked(found) != _asked(job):
-            raise JobRefused(
+            raise InvalidJobId(
                 f"job id {job.id} belongs to another job of {found.endpoint}; "
                 "give this one an id of its own, or none"
             )
         return found
 
-    def add(self, draft: Draft) -> Created:
+    def add(self, draft: DraftJob) -> Created:
         """The job, written down and woken, its local files in storage before.
 
         Raises JobRefused for an id that belongs to a job with other contents, a Refusal for files
@@ -60,15 +60,15 @@ class Creator:
         """
         job = draft.job
         self.checks.staging.put(draft.staged)
-        due = self.records.clock() + WAKE_GRACE
+        due = self.records.clock() + LOST_WAKE_AFTER
         new = self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
-        standing = self.standing(job) or job
+        standing = self.existing(job) or job
         if standing.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return Created(job=standing, new=new)
 
 
 def _asked(job: Job) -> tuple[str, object]:
-    return job.endpoint, plain(job.arguments)
+    return job.endpoint, canonical(job.arguments)

@@ -8,13 +8,13 @@ from redis.exceptions import RedisError
 
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
-from worker.catalogue.errors import Refusal
+from worker.catalogue.errors import RequestRejected
 from worker.errors import Failure
 from worker.jobs.job import Job, JobState, Json, hashed_id
-from worker.operations.create import Creator
-from worker.operations.request import JobRefused, Order, checked_id
+from worker.operations.create import JobCreator
+from worker.operations.request import InvalidJobId, JobRequest, checked_id
 from worker.operations.validation import checked_metadata
-from worker.text import LONGEST_ENDPOINT, cut, in_short
+from worker.text import LONGEST_ENDPOINT, shorten, shorten_lines
 
 log = get_logger()
 
@@ -23,9 +23,9 @@ log = get_logger()
 class Intake:
     """Makes jobs of messages, which come from any codebase and may come twice."""
 
-    creator: Creator
+    creator: JobCreator
 
-    def receive(self, order: Order, message_id: str | None) -> None:
+    def receive(self, order: JobRequest, message_id: str | None) -> None:
         """Afterwards there is the job, or a FAILED one that tells its sender why.
 
         The same message is the same job: without an id of its own it has that of its message. One
@@ -36,20 +36,20 @@ class Intake:
             order = replace(order, job_id=_derived(message_id))
         try:
             job_id = checked_id(order.job_id)
-        except JobRefused:
+        except InvalidJobId:
             log.warning("job.refused", reason="bad_job", **_shape(order.job_id))
             return
         try:
             self._create(replace(order, job_id=job_id))
-        except JobRefused as refused:
+        except InvalidJobId as refused:
             log.warning("job.refused", job=job_id, reason="bad_job", sentence=str(refused))
 
-    def _create(self, order: Order) -> None:
+    def _create(self, order: JobRequest) -> None:
         try:
             self.creator.create(order)
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             self._refuse(order, refusal)
-        except (JobRefused, Failure, RedisError):
+        except (InvalidJobId, Failure, RedisError):
             raise
         except Exception as error:  # noqa: BLE001  # told in record and log, whatever it was
             # A check that breaks on a message would break on it again.
@@ -58,18 +58,18 @@ class Intake:
             told = {"error": type(error).__name__, "where": where}
             log.error("create.crashed", job=order.job_id, **told)  # noqa: TRY400
             sentence = f"falhook broke on this message ({type(error).__name__}); see its log"
-            self._refuse(order, Refusal("crashed", sentence))
+            self._refuse(order, RequestRejected("crashed", sentence))
 
-    def _refuse(self, order: Order, refusal: Refusal) -> None:
+    def _refuse(self, order: JobRequest, refusal: RequestRejected) -> None:
         job = Job(
             id=checked_id(order.job_id),
-            endpoint=cut(str(order.endpoint), LONGEST_ENDPOINT),
+            endpoint=shorten(str(order.endpoint), LONGEST_ENDPOINT),
             arguments={},
             metadata=_fit(order.metadata),
             state=JobState.FAILED,
             step=Task.CREATE,
             reason=refusal.reason,
-            sentence=in_short(str(refusal)),
+            sentence=shorten_lines(str(refusal)),
         )
         log.warning("job.refused", job=job.id, reason=job.reason)
         standing = self.creator.records.get(job.id)
@@ -88,7 +88,7 @@ def _fit(metadata: object) -> Mapping[str, Json]:
     """The metadata, if a record can hold them."""
     try:
         return checked_metadata(metadata) if isinstance(metadata, Mapping) else {}
-    except Refusal:
+    except RequestRejected:
         return {}
 
 

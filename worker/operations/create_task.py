@@ -15,14 +15,14 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure
 from worker.jobs.job import Json
-from worker.jobs.step import wait
+from worker.jobs.step import backoff
 from worker.operations.create_message import Intake
-from worker.operations.request import Order
+from worker.operations.request import JobRequest
 
 # Times that a message is tried while the broker takes none back: after that it goes back
 # unacknowledged, so that a worker can end. On Redis it then comes again after the visibility
 # timeout.
-PATIENCE = 20
+MESSAGE_TRIES = 20
 LONGEST_PAUSE = 30.0
 # More make a wait no longer.
 _DOUBLINGS = 20
@@ -32,7 +32,7 @@ _JITTER = random.Random()  # noqa: S311  # no secret
 
 
 def _wait(tries: int) -> float:
-    return wait(tries, None, _JITTER)
+    return backoff(tries, None, _JITTER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class CreateTask:
         ) -> None:
             """Make a job, for any Celery client; the same job_id again is the same job."""
             named = [name for name, value in unknown.items() if value is not None]
-            order = Order(
+            order = JobRequest(
                 endpoint=endpoint,
                 arguments=arguments,
                 metadata=metadata or {},
@@ -76,13 +76,13 @@ class CreateTask:
         # Without a bound: what a message waits for, Redis or storage, may be away for days.
         app.task(name=Task.CREATE, bind=True, shared=False, max_retries=None)(create)
 
-    def run(self, task: "CeleryTask[..., None]", order: Order) -> None:
+    def run(self, task: "CeleryTask[..., None]", order: JobRequest) -> None:
         """Take the order in. Raises Retry once the broker has the message for later.
 
         While the broker takes none the message waits here, unacknowledged; in the end it is
         rejected, which leaves it with the broker.
         """
-        for tries in range(1, PATIENCE + 1):
+        for tries in range(1, MESSAGE_TRIES + 1):
             try:
                 self.intake.receive(order, task.request.id)
             except (Failure, RedisError) as failure:

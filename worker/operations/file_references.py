@@ -2,12 +2,12 @@
 
 import re
 
-from worker.catalogue.inputs import MAX_MEGABYTES, Input, Kind
+from worker.catalogue.inputs import MAX_MEGABYTES, Input, InputType
 from worker.catalogue.validation.text_values import is_words
 from worker.catalogue.validation.values import STAGED
 
 # Whatever no schema describes: any file, of at most so many bytes.
-UNKNOWN = Input(name="file", kind=Kind.URL)
+UNKNOWN = Input(name="file", kind=InputType.URL)
 
 _MEDIA = frozenset(MAX_MEGABYTES)
 _DATA = re.compile(r"data:", re.IGNORECASE)
@@ -22,18 +22,18 @@ def file_input(item: Input, name: str) -> Input | None:
     UNKNOWN where the schema does not say: `name`, the nearest above the text, may do so.
     """
     match item.kind:
-        case Kind.URL if item is not UNKNOWN:
+        case InputType.URL if item is not UNKNOWN:
             return item
-        case Kind.STRING if item.choices:
+        case InputType.STRING if item.choices:
             return None
-        case Kind.URL | Kind.STRING | Kind.ANY:
+        case InputType.URL | InputType.STRING | InputType.ANY:
             return None if _holds_words(name) else UNKNOWN
     return None
 
 
 def _holds_words(name: str) -> bool:
     # An image_prompt may be words or a picture: what looks like a file is taken for one.
-    return is_words(name) and Input(name=name, kind=Kind.ANY).families == _MEDIA
+    return is_words(name) and Input(name=name, kind=InputType.ANY).families == _MEDIA
 
 
 def is_embedded(item: Input, value: str) -> bool:

@@ -10,12 +10,12 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
 from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guessed, sniff
-from worker.text import visible
+from worker.text import printable
 
 _ARCHIVES = frozenset({"archive", "data", "zip"})
 
 
-class Unusable(Exception):
+class UnusableFile(Exception):
     """This file cannot become an input; the message completes the path and the value."""
 
 
@@ -24,14 +24,14 @@ def embedded(item: Input, value: str) -> bytes:
     head, _, body = value.partition(",")
     # Base64 has 4 characters for 3 bytes; percent-encoding at most 3 for one.
     if len(body) > 3 * item.max_bytes:
-        raise Unusable(_too_large(item))
+        raise UnusableFile(_too_large(item))
     try:
         if head.lower().endswith(";base64"):
             # Programs break its lines: https://www.rfc-editor.org/rfc/rfc2045#section-6.8
             return base64.b64decode("".join(unquote(body).split()), validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
-        raise Unusable("must be a data URI whose base64 can be decoded") from None
+        raise UnusableFile("must be a data URI whose base64 can be decoded") from None
 
 
 def path_of(value: str) -> Path:
@@ -43,7 +43,7 @@ def path_of(value: str) -> Path:
             rest = "/" + rest[2:].partition("/")[2]
         value = unquote(rest)
     if "\0" in value:
-        raise Unusable("must be a path without null characters")
+        raise UnusableFile("must be a path without null characters")
     # A Path forgets the ./ of ./~cat.png.
     return Path(value).expanduser() if value.startswith("~") else Path(value)
 
@@ -53,31 +53,31 @@ def read(path: Path, item: Input) -> bytes:
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
-            raise Unusable("must be a regular file")
+            raise UnusableFile("must be a regular file")
         if about.st_size > item.max_bytes:
-            raise Unusable(_too_large(item))
+            raise UnusableFile(_too_large(item))
         with path.open("rb") as file:
             return file.read(item.max_bytes + 1)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise Unusable(
-            f"cannot be read: {reason or type(error).__name__} ({visible(str(path))})"
+        raise UnusableFile(
+            f"cannot be read: {reason or type(error).__name__} ({printable(str(path))})"
         ) from None
 
 
 def checked_name(item: Input, data: bytes) -> str:
     """The name of these bytes, where they are what the input takes."""
     if not data:
-        raise Unusable("is empty")
+        raise UnusableFile("is empty")
     if len(data) > item.max_bytes:
-        raise Unusable(_too_large(item))
+        raise UnusableFile(_too_large(item))
     head = data[:HEAD_BYTES]
     if not _takes(item, sniff(head)):
         wanted = " or ".join(
             f"{'a' if one == 'video' else 'an'} {one}" for one in sorted(item.families)
         )
         endings = ", ".join(item.formats) or formats(item.families)
-        raise Unusable(f"must be {wanted} ({endings}); it is {described(head)}")
+        raise UnusableFile(f"must be {wanted} ({endings}); it is {described(head)}")
     return name_of(data)
 
 

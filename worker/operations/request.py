@@ -4,30 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from webhook.contract import JOB_ID
-from worker.catalogue.endpoint import Model
-from worker.catalogue.errors import Problem, Refusal
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.errors import InputProblem, RequestRejected
 from worker.catalogue.prices import Estimate
 from worker.jobs.job import Job, Json, new_job_id
-from worker.operations.staged_files import Staged
+from worker.operations.staged_files import StagedFiles
 
 
-class JobRefused(Exception):
+class InvalidJobId(Exception):
     """There can be no job under this id; the message is a sentence with the cure."""
 
     reason = "bad_job"
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[InputProblem, ...] = ()
 
 
-class InvalidOrder(Refusal):
+class InvalidRequest(RequestRejected):
     """Several parts of an order are wrong: all of them are told; the first gives the reason."""
 
-    def __init__(self, refused: Sequence[Refusal | JobRefused]) -> None:
+    def __init__(self, refused: Sequence[RequestRejected | InvalidJobId]) -> None:
         super().__init__(refused[0].reason, "\n".join(map(str, refused)))
         self.problems = tuple(problem for one in refused for problem in one.problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class JobRequest:
     """What a job is asked to be; nothing of it is checked yet.
 
     `unchecked` takes any endpoint of fal and any inputs. `unknown` are fields that the sender
@@ -44,12 +44,12 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class DraftJob:
     """A job that was checked and not written down yet, and the local files it needs."""
 
     job: Job
-    staged: Staged
-    model: Model
+    staged: StagedFiles
+    model: Endpoint
 
     @property
     def estimate(self) -> Estimate | None:
@@ -62,14 +62,14 @@ def checked_id(job_id: str | None) -> str:
     if job_id is None:
         return new_job_id()
     if not isinstance(job_id, str) or JOB_ID.fullmatch(job_id) is None:
-        raise JobRefused(
+        raise InvalidJobId(
             f"job id {str(job_id)[:80]!r} is malformed: use 1 to 64 letters, digits, - and _, "
             "beginning with a letter or digit"
         )
     return job_id
 
 
-def plain(value: object) -> object:
+def canonical(value: object) -> object:
     """The value, every number as text: fal takes 5, 5.0 and "5" for the same length.
 
     So a file that is read again with checks or without, as a table or as JSON, is the same jobs.
@@ -82,7 +82,7 @@ def plain(value: object) -> object:
         case int() | float():
             return str(value)
         case list():
-            return [plain(one) for one in value]
+            return [canonical(one) for one in value]
         case Mapping():
-            return {name: plain(one) for name, one in value.items()}
+            return {name: canonical(one) for name, one in value.items()}
     return value

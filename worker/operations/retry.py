@@ -7,9 +7,9 @@ attempts; wherever fal may have rendered, a new POST is somebody's own decision 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.jobs.change import UNTRIED, Change
+from worker.jobs.change import RESET, Change
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.steps.callbacks import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
@@ -29,11 +29,11 @@ FRESH: Mapping[str, object] = {
 }
 
 
-class NotReplayed(Exception):
+class NotRetryable(Exception):
     """The job stays as it is; the message says why, and what can be done."""
 
 
-def resumes_at(job: Job) -> JobState | None:
+def resume_state(job: Job) -> JobState | None:
     """The state from which an ended job can go on without a payment; None if there is none."""
     if job.outputs:
         return JobState.TAGGED
@@ -49,17 +49,17 @@ def resumes_at(job: Job) -> JobState | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
+class Retry:
     """Brings ended jobs back, due at once: the next sweep wakes their step, within seconds."""
 
-    records: Records
+    records: JobStore
 
     def retry(self, job: Job) -> JobState:
         """The state the job goes on from. Raises NotReplayed if it cannot go on for free."""
         _require_ended(job)
-        to = resumes_at(job)
+        to = resume_state(job)
         if to is None:
-            raise NotReplayed(
+            raise NotRetryable(
                 f"{job.id} has nothing stored to go on from ({job.state}: {job.reason}). "
                 "`falhook retry --resubmit` sends it to fal again, which costs again"
             )
@@ -72,8 +72,8 @@ class Replay:
         whose result is stored already.
         """
         _require_ended(job)
-        if resumes_at(job) not in {None, JobState.QUEUED, JobState.SUBMITTED}:
-            raise NotReplayed(
+        if resume_state(job) not in {None, JobState.QUEUED, JobState.SUBMITTED}:
+            raise NotRetryable(
                 f"{job.id} has its result stored and goes on without a new payment: "
                 "leave --resubmit out"
             )
@@ -82,25 +82,25 @@ class Replay:
     def _move(self, job: Job, to: JobState, also: Mapping[str, object]) -> JobState:
         change = Change(
             to=to,
-            set={**UNTRIED, "step": "", "reason": "", "sentence": "", **also},
+            set={**RESET, "step": "", "reason": "", "sentence": "", **also},
             guard={"attempt": job.attempt},
             due=self.records.clock(),
             event={"name": "replayed", "reason": job.reason, "attempt": str(job.attempt)},
         )
         if not self.records.change(job.id, [job.state], change):
-            raise NotReplayed(f"{job.id} is no longer {job.state}: somebody else was faster")
+            raise NotRetryable(f"{job.id} is no longer {job.state}: somebody else was faster")
         return to
 
 
 def _require_ended(job: Job) -> None:
     if job.refused:
-        raise NotReplayed(
+        raise NotRetryable(
             f"{job.id} was refused before it became a job ({job.reason}) and holds no inputs: "
             "send it again corrected, under the same id if you like"
         )
     if job.state is JobState.PUBLISHED:
-        raise NotReplayed(f"{job.id} is PUBLISHED; there is nothing to do again")
+        raise NotRetryable(f"{job.id} is PUBLISHED; there is nothing to do again")
     if job.state not in ENDED:
-        raise NotReplayed(
+        raise NotRetryable(
             f"{job.id} is {job.state} and on its way; `falhook watch {job.id}` follows it"
         )

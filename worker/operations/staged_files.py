@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from worker.catalogue.errors import Problem, Refusal
-from worker.operations.local_file import Unusable, name_of
+from worker.catalogue.errors import InputProblem, RequestRejected
+from worker.operations.local_file import UnusableFile, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,19 +22,19 @@ class Local:
         """The bytes, still those of that name. Raises Refusal("input_changed")."""
         try:
             data = self.read()
-        except Unusable as unusable:
+        except UnusableFile as unusable:
             raise self._changed(f"{unusable}, although it could be a moment ago") from unusable
         if name_of(data) != name:
             raise self._changed("changed while its job was made; make the job once more")
         return data
 
-    def _changed(self, message: str) -> Refusal:
-        problem = Problem(path=self.path, value=self.value, message=message)
-        return Refusal("input_changed", str(problem))
+    def _changed(self, message: str) -> RequestRejected:
+        problem = InputProblem(path=self.path, value=self.value, message=message)
+        return RequestRejected("input_changed", str(problem))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class StagedFiles:
     """Arguments without local references, the files that stand behind them, and what is wrong.
 
     `files` maps the name under uploads/ to the file of that content.
@@ -42,4 +42,4 @@ class Staged:
 
     arguments: dict[str, object]
     files: dict[str, Local] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[InputProblem] = field(default_factory=list)

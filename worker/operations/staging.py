@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from worker.catalogue.errors import Problem, shown
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.errors import InputProblem, shown
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.paths import path as place
 from worker.formats.media_types import HEAD_BYTES, guessed
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
-from worker.operations.local_file import Unusable, checked_name, embedded, path_of, read
-from worker.operations.staged_files import Local, Staged
+from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
+from worker.operations.staged_files import Local, StagedFiles
 from worker.storage import Storage
-from worker.text import visible
+from worker.text import printable
 
 Loc = tuple[str | int, ...]
 
@@ -40,21 +40,23 @@ class Staging:
     # The command line reads whatever its user may read.
     anywhere: bool = False
 
-    def stage(self, inputs: tuple[Input, ...] | None, given: Mapping[str, object]) -> Staged:
+    def stage(self, inputs: tuple[Input, ...] | None, given: Mapping[str, object]) -> StagedFiles:
         """The arguments with upload:// in place of files; None for inputs that nobody knows.
 
         Nothing is written: see `put`. A file that cannot be used is told among the problems and
         replaced as well, so that the catalogue does not tell of it once more.
         """
-        staged = Staged(arguments={})
+        staged = StagedFiles(arguments={})
         members = None if inputs is None else {item.name: item for item in inputs}
         try:
             staged.arguments.update(self._members(staged, members, given, ()))
         except RecursionError:
-            staged.problems.append(Problem(path="arguments", value="", message="nest too deeply"))
+            staged.problems.append(
+                InputProblem(path="arguments", value="", message="nest too deeply")
+            )
         return staged
 
-    def put(self, staged: Staged) -> None:
+    def put(self, staged: StagedFiles) -> None:
         """Every file is whole in storage. Raises Permanent("input_changed") for a changed file."""
         for name, file in staged.files.items():
             storage, key = self.storage(), storage_key(name)
@@ -64,7 +66,7 @@ class Staging:
 
     def _members(
         self,
-        staged: Staged,
+        staged: StagedFiles,
         members: Mapping[str, Input] | None,
         given: Mapping[str, object],
         above: Loc,
@@ -79,7 +81,7 @@ class Staging:
                 found[name] = self._value(staged, item, value, (*above, str(name)))
         return found
 
-    def _value(self, staged: Staged, item: Input, value: object, loc: Loc) -> object:
+    def _value(self, staged: StagedFiles, item: Input, value: object, loc: Loc) -> object:
         match value:
             case str():
                 name = next(str(step) for step in reversed(loc) if isinstance(step, str))
@@ -89,11 +91,11 @@ class Staging:
                 return [self._value(staged, item, one, (*loc, at)) for at, one in enumerate(value)]
             case Mapping():
                 members = {one.name: one for one in item.nested}
-                anything = item is UNKNOWN or item.kind is Kind.ANY
+                anything = item is UNKNOWN or item.kind is InputType.ANY
                 return self._members(staged, None if anything else members, value, loc)
         return value
 
-    def _text(self, staged: Staged, item: Input, value: str, path: str) -> str:
+    def _text(self, staged: StagedFiles, item: Input, value: str, path: str) -> str:
         inside = is_embedded(item, value)
         if not inside and not is_local(item, value, typed=self.anywhere):
             return value
@@ -101,22 +103,22 @@ class Staging:
         try:
             bytes_of = _embedded(item, value) if inside else self._local(item, value)
             name = checked_name(item, bytes_of())
-        except Unusable as unusable:
-            staged.problems.append(Problem(path=path, value=told, message=str(unusable)))
+        except UnusableFile as unusable:
+            staged.problems.append(InputProblem(path=path, value=told, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
         staged.files[name] = Local(path=path, value=told, read=bytes_of)
         return f"upload://{name}"
 
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:
         if self.directory is None:
-            raise Unusable("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
+            raise UnusableFile("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
         try:
             path = (self.directory / path_of(value)).resolve()
         except (OSError, RuntimeError) as error:
             # Python 3.11 and 3.12 raise RuntimeError for links in a circle and an unknown ~user.
-            raise Unusable(f"cannot be read: {visible(str(error).rstrip('.'))}") from None
+            raise UnusableFile(f"cannot be read: {printable(str(error).rstrip('.'))}") from None
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
-            raise Unusable(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
+            raise UnusableFile(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
         return partial(read, path, item)
 
 

@@ -2,15 +2,15 @@
 
 from worker.provenance.manifests import UNSIGNED, sign_delivery
 from worker.provenance.sdk import ProvenanceUnusable
-from worker.provenance.signer import Credentials
-from worker.provenance.source_credentials import Vendor, may_be_read
+from worker.provenance.signer import Signer
+from worker.provenance.source_credentials import SourceCredentials, may_be_read
 from worker.provenance.trial_signature import try_signing
 
 __all__ = [
     "UNSIGNED",
-    "Credentials",
+    "Signer",
     "ProvenanceUnusable",
-    "Vendor",
+    "SourceCredentials",
     "may_be_read",
     "sign_delivery",
     "try_signing",

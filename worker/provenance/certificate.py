@@ -16,7 +16,7 @@ _WEAK_RSA = 2047
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
+class Certificate:
     """A certificate that signs; `algorithm` is the SDK's name of its kind of key."""
 
     algorithm: str

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from worker.formats.tags import AI_ORIGIN, Tags
-from worker.provenance.signer import Credentials
+from worker.provenance.signer import Signer
 from worker.provenance.signing import PARENT, sign
 from worker.storage.layout import CONTENT_TYPES
 
@@ -26,7 +26,7 @@ UNSIGNED = {
 def sign_delivery(
     files: Sequence[Path],
     tags: Tags,
-    credentials: Credentials,
+    credentials: Signer,
     *,
     vendor: Path | None,
     copied: bool,

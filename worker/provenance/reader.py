@@ -17,7 +17,7 @@ class Elsewhere(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ManifestClaim:
     """One manifest of a file: who signed it, when, with what program, and what was done.
 
     `when` is the time stamp's where it is `stamped`, else what the actions say of themselves; None
@@ -35,7 +35,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class CredentialsReport:
     """All claims of a file, the newest first, and how they validate.
 
     `state`: Trusted, Valid (but nobody vouches for the signer) or Invalid; `failures` say why, by
@@ -43,12 +43,12 @@ class Shown:
     """
 
     state: str
-    claims: tuple[Claim, ...]
+    claims: tuple[ManifestClaim, ...]
     failures: tuple[str, ...]
     remarks: tuple[str, ...] = ()
 
 
-def show(path: Path, anchors: str = "") -> Shown | None:
+def show(path: Path, anchors: str = "") -> CredentialsReport | None:
     """The credentials of the file at `path`; None where it has none.
 
     Nothing is fetched. `anchors`: PEM certificates to trust. Raises ProvenanceUnusable without
@@ -69,7 +69,7 @@ def show(path: Path, anchors: str = "") -> Shown | None:
         if str(error).startswith(_REMOTE):
             raise Elsewhere(f"the credentials of {path.name} are not in it") from error
         raise ValueError(f"the credentials of {path.name} cannot be read: {error}") from error
-    return Shown(
+    return CredentialsReport(
         state=state,
         claims=_claims(held),
         failures=_codes(held, "failure"),
@@ -77,7 +77,7 @@ def show(path: Path, anchors: str = "") -> Shown | None:
     )
 
 
-def _claims(held: Mapping[str, Json]) -> tuple[Claim, ...]:
+def _claims(held: Mapping[str, Json]) -> tuple[ManifestClaim, ...]:
     match held:
         case {"active_manifest": str(active), "manifests": dict(manifests)}:
             order = [active, *(label for label in manifests if label != active)]
@@ -90,14 +90,14 @@ def _claims(held: Mapping[str, Json]) -> tuple[Claim, ...]:
     return ()
 
 
-def _claim(manifest: Json, faults: tuple[str, ...]) -> Claim:
+def _claim(manifest: Json, faults: tuple[str, ...]) -> ManifestClaim:
     held = manifest if isinstance(manifest, dict) else {}
     signature = held.get("signature_info")
     signed = signature if isinstance(signature, dict) else {}
     actions = list(_actions(held))
     stamp = signed.get("time")
     issuer, name = signed.get("issuer"), signed.get("common_name")
-    return Claim(
+    return ManifestClaim(
         title=str(held.get("title") or ""),
         signer=", ".join(str(part) for part in (name, issuer) if part) or "unknown",
         when=_first([stamp, *(action.get("when") for action in actions)]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from worker.provenance.certificate import Leaf
+from worker.provenance.certificate import Certificate
 from worker.provenance.sdk import ProvenanceUnusable, cryptography, sdk
 from worker.provenance.signing_command import SigningCommand
 
@@ -20,7 +20,7 @@ _PURPOSES = "1.3.6.1.4.1.62558.2.1\n1.3.6.1.5.5.7.3.4\n1.3.6.1.5.5.7.3.36"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Signer:
     """What files are signed with.
 
     `chain`: PEM certificates from the leaf to the last intermediate. `sign` makes a signature of
@@ -29,7 +29,7 @@ class Credentials:
     """
 
     chain: str
-    leaf: Leaf
+    leaf: Certificate
     sign: Callable[[bytes], bytes]
     tsa: str | None = None
     anchors: str = ""
@@ -52,7 +52,7 @@ class Credentials:
         """
         sdk()
         pem = _text(chain, "FALHOOK_C2PA_CERT")
-        leaf = Leaf.parse(pem)
+        leaf = Certificate.parse(pem)
         leaf.require_valid(now)
         if (key is None) == (not command):
             raise ProvenanceUnusable(
@@ -114,7 +114,7 @@ def _address(tsa: str) -> str | None:
     return tsa or None
 
 
-def _by_key(path: Path, leaf: Leaf) -> Callable[[bytes], bytes]:
+def _by_key(path: Path, leaf: Certificate) -> Callable[[bytes], bytes]:
     serialization = cryptography("hazmat.primitives.serialization")
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from worker.errors import Failure, Permanent, Transient
-from worker.provenance.reader import Shown, show
+from worker.provenance.reader import CredentialsReport, show
 from worker.provenance.sdk import sdk
-from worker.provenance.signer import Credentials
+from worker.provenance.signer import Signer
 from worker.storage.layout import CONTENT_TYPES
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ _SIGNED = "signed-"  # prefix of a file that is being signed
 def sign(
     path: Path,
     manifest: Mapping[str, object],
-    credentials: Credentials,
+    credentials: Signer,
     *,
     parent: Path | None = None,
-) -> Shown:
+) -> CredentialsReport:
     """Sign the file at `path` with this manifest; returns how it reads back.
 
     `parent`: the file that was opened, if the manifest says that one was. The credentials are
@@ -75,7 +75,7 @@ def _write(
     path: Path,
     signed: Path,
     manifest: Mapping[str, object],
-    credentials: Credentials,
+    credentials: Signer,
     parent: Path | None,
 ) -> None:
     c2pa, failures = sdk(), list[Failure]()
@@ -98,7 +98,7 @@ def _write(
         raise next(iter(failures), _unsigned(path, credentials, str(error))) from error
 
 
-def _signer(c2pa: Any, credentials: Credentials, fail: Callable[[Failure], None]) -> Any:
+def _signer(c2pa: Any, credentials: Signer, fail: Callable[[Failure], None]) -> Any:
     """The SDK's signer; of an exception in it the SDK tells only that there was one."""
 
     def sign_bytes(data: bytes) -> bytes:
@@ -118,7 +118,7 @@ def _add(builder: Any, parent: Path) -> None:
         builder.add_ingredient(json.dumps(ingredient), CONTENT_TYPES[parent.suffix], stream)
 
 
-def _proven(path: Path, signed: Path, credentials: Credentials) -> Shown:
+def _proven(path: Path, signed: Path, credentials: Signer) -> CredentialsReport:
     try:
         shown = show(signed, credentials.anchors)
     except ValueError as error:
@@ -136,7 +136,7 @@ def _proven(path: Path, signed: Path, credentials: Credentials) -> Shown:
     return shown
 
 
-def _unsigned(path: Path, credentials: Credentials, words: str) -> Failure:
+def _unsigned(path: Path, credentials: Signer, words: str) -> Failure:
     """What an error of the SDK means, which tells no failed time stamp apart from others."""
     if credentials.tsa and words.startswith(_NO_STAMP):
         # The address may hold a password.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Self
 
 from worker.errors import Failure, Permanent, Transient
-from worker.provenance.certificate import Leaf
+from worker.provenance.certificate import Certificate
 from worker.provenance.sdk import ProvenanceUnusable
 
 SECONDS = 30.0  # that it may take: one call of a key service
@@ -31,11 +31,11 @@ class SigningCommand:
     """
 
     words: tuple[str, ...]
-    leaf: Leaf
+    leaf: Certificate
     seconds: float = SECONDS
 
     @classmethod
-    def parse(cls, text: str, leaf: Leaf) -> Self:
+    def parse(cls, text: str, leaf: Certificate) -> Self:
         """Of the setting's text. Raises ProvenanceUnusable where no program can be started."""
         try:
             words = tuple(shlex.split(text))

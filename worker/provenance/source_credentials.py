@@ -15,7 +15,7 @@ _PARENT = "parent"
 
 
 @dataclass(frozen=True, slots=True)
-class Vendor:
+class SourceCredentials:
     """What became of the credentials that a source had.
 
     `kept` says where: they are the `parent` of ours; or nobody can read them (`unreadable`), and
@@ -27,7 +27,7 @@ class Vendor:
     state: str | None = None
 
     @classmethod
-    def of(cls, source: Path, places: Sequence[range], anchors: str) -> "Vendor":
+    def of(cls, source: Path, places: Sequence[range], anchors: str) -> "SourceCredentials":
         """Of a source that has credentials, in these bytes, whether or not they can be read."""
         if not may_be_read(source, places):
             return cls(_UNREADABLE)

@@ -5,8 +5,8 @@ import zlib
 from pathlib import Path
 
 from worker.provenance.manifests import manifest
-from worker.provenance.reader import Shown
-from worker.provenance.signer import Credentials
+from worker.provenance.reader import CredentialsReport
+from worker.provenance.signer import Signer
 from worker.provenance.signing import sign
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : made by an algorithm, not by a trained model.
@@ -15,7 +15,7 @@ _CREATED = {"action": "c2pa.created", "digitalSourceType": _ORIGIN}
 _HEADER = bytes((0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0))  # one by one, 8 bits, grey
 
 
-def try_signing(credentials: Credentials) -> Shown:
+def try_signing(credentials: Signer) -> CredentialsReport:
     """How a picture reads back that was signed with them, by command and authority as any file.
 
     Nothing of it is left. Raises what `sign` does.

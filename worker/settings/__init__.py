@@ -3,21 +3,21 @@
 from worker.settings.settings import (
     FAL_KEEPS,
     REST_HOST,
+    CatalogueSettings,
+    CreationSettings,
+    CreationWithRedis,
     FalHosts,
-    FalKey,
-    Lookup,
-    Making,
-    MakingJobs,
+    FalSettings,
     Settings,
 )
 
 __all__ = [
     "FAL_KEEPS",
     "FalHosts",
-    "FalKey",
-    "Lookup",
-    "Making",
-    "MakingJobs",
+    "FalSettings",
+    "CatalogueSettings",
+    "CreationSettings",
+    "CreationWithRedis",
     "REST_HOST",
     "Settings",
 ]

@@ -14,7 +14,7 @@ from worker.transcode.profiles import EXTRAS, MASTERS
 T = TypeVar("T")
 
 
-class DeliverySettings(Environment):
+class MediaSettings(Environment):
     """What files are made of a clip, and what they say of themselves."""
 
     profile: Annotated[str, AfterValidator(validators.profile)] = Field(

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.settings import Connections, Environment
-from webhook.settings import Settings as ReceiverSettings
+from webhook.settings import ReceiverSettings as ReceiverSettings
 from worker.settings import validators
-from worker.settings.media import DeliverySettings
+from worker.settings.media import MediaSettings
 
 # fal-client's own name of the host; importing it for this would slow the command line down.
 REST_HOST = "rest.fal.ai"
@@ -16,7 +16,7 @@ REST_HOST = "rest.fal.ai"
 FAL_KEEPS = 3600
 
 
-class Lookup(Environment):
+class CatalogueSettings(Environment):
     """What looking up an endpoint needs."""
 
     catalogue: Annotated[Path | None, AfterValidator(validators.directory)] = Field(
@@ -27,7 +27,7 @@ class Lookup(Environment):
     )
 
 
-class Making(Lookup):
+class CreationSettings(CatalogueSettings):
     """What making a job needs, beside the connections."""
 
     storage_url: str = Field(
@@ -39,7 +39,7 @@ class Making(Lookup):
     )
 
 
-class MakingJobs(Making, Connections):
+class CreationWithRedis(CreationSettings, Connections):
     """What the command line needs to make jobs."""
 
 
@@ -64,7 +64,7 @@ class FalHosts(Environment):
         return f"https://{self.queue_run_host or f'queue.{self.run_host}'}"
 
 
-class FalKey(FalHosts):
+class FalSettings(FalHosts):
     """What talking to fal needs."""
 
     fal_key: Annotated[SecretStr, AfterValidator(validators.keyed)] = Field(
@@ -73,7 +73,7 @@ class FalKey(FalHosts):
     )
 
 
-class Settings(FalKey, Making, DeliverySettings, ReceiverSettings):
+class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
     """What the Celery workers need."""
 
     fal_rest_host: Annotated[str, AfterValidator(validators.host)] = Field(

@@ -14,7 +14,7 @@ _OTHERS = ("FALHOOK_TEST_", "FALHOOK_FUZZ_")
 log = get_logger()
 
 
-def misspelt(names: Iterable[str]) -> Mapping[str, str]:
+def unknown_settings(names: Iterable[str]) -> Mapping[str, str]:
     """Each name that begins as ours do and is no setting, with the one most like it, or ""."""
     known = Settings.names()
     unknown = sorted(n for n in names if n.startswith(PREFIX) and not n.startswith(_OTHERS))
@@ -25,16 +25,16 @@ def misspelt(names: Iterable[str]) -> Mapping[str, str]:
     }
 
 
-def sentences(names: Iterable[str] = os.environ) -> list[str]:
+def messages(names: Iterable[str] = os.environ) -> list[str]:
     """One for each of them, with the cure."""
     return [
         f"{name} is no setting and does nothing"
         + (f": did you mean {nearest}?" if nearest else "; `falhook settings` lists all.")
-        for name, nearest in misspelt(names).items()
+        for name, nearest in unknown_settings(names).items()
     ]
 
 
 def warn(names: Iterable[str] = os.environ) -> None:
     """Afterwards each of them stands in the log."""
-    for name, nearest in misspelt(names).items():
+    for name, nearest in unknown_settings(names).items():
         log.warning("setting.unknown", setting=name, nearest=nearest)

@@ -20,7 +20,7 @@ if redis.call('HLEN', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) en
 """
 
 
-class Inbox:
+class InboxReader:
     """The pending callbacks in Redis, whose client must not decode responses."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:

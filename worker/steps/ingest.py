@@ -12,7 +12,7 @@ from worker.jobs.job import AWAITING, Job, JobState
 from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
 from worker.steps.callbacks import read, rendered, same_request, unrendered
-from worker.steps.inbox import Inbox
+from worker.steps.inbox import InboxReader
 from worker.steps.lookup import LookUp
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
@@ -27,7 +27,7 @@ class Ingest:
     """Brings callbacks from the inbox to the records."""
 
     pipeline: Pipeline
-    inbox: Inbox
+    inbox: InboxReader
     look_up: LookUp
 
     def run(self, job_ids: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ class Ingest:
             log.info("callback.duplicate", job=job.id, state=job.state)
             self._note(job, "duplicate", callback)
             # The wake that followed the first one may have been lost.
-            self.pipeline.pass_on(job.id)
+            self.pipeline.wake_next(job.id)
         elif not self._keep(job, callback):
             log.warning("callback.conflict", job=job.id, state=job.state)
             self._note(job, "conflict", callback)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Permanent, Transient
-from worker.fal.client import Fal, NoResult
+from worker.fal.client import FalClient, NoResult
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
 from worker.steps.callbacks import rendered, unrendered
 
-WAITS = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
+AWAITING_RESULT = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 # GETs that may go unanswered, and seconds until the next one; longer than one GET may take.
 MAX_LOOK_UPS = 5
 LOOK_UP_TIME = 120.0
@@ -29,7 +29,7 @@ class LookUp:
     """Asks fal for results that no callback brought; `deadline` is the seconds one may take."""
 
     pipeline: Pipeline
-    fal: Fal
+    fal: FalClient
     deadline: float
 
     def run(self, job_id: str) -> None:
@@ -37,7 +37,7 @@ class LookUp:
         again in LOOK_UP_TIME; any other is as it was.
         """
         job = self.pipeline.records.get(job_id)
-        if job is None or job.state not in WAITS:
+        if job is None or job.state not in AWAITING_RESULT:
             return
         if job.callback:
             self._ask(job, "payload_null", "the callback brought no result")
@@ -84,4 +84,4 @@ class LookUp:
         self._move(job, Outcome(to=JobState.EXPIRED, set=why, event=why))
 
     def _move(self, job: Job, outcome: Outcome) -> None:
-        self.pipeline.move(Task.INGEST, job, outcome, expected=WAITS)
+        self.pipeline.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)

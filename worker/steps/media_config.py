@@ -9,24 +9,24 @@ from worker.errors import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs.job import Job, Json
-from worker.provenance import Credentials
-from worker.settings.media import DeliverySettings
+from worker.provenance import Signer
+from worker.settings.media import MediaSettings
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
-from worker.transcode.result import Delivery
+from worker.transcode.result import TranscodeResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivering:
+class MediaConfig:
     """What settings say of deliveries, and jobs may say for themselves."""
 
     profile: Profile = ORIGINAL
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
-    credentials: Credentials | None = None
+    credentials: Signer | None = None
 
     @classmethod
-    def of(cls, settings: DeliverySettings) -> Self:
+    def of(cls, settings: MediaSettings) -> Self:
         """As the settings say. Raises ProvenanceUnusable where nothing can be signed with them."""
         return cls(
             profile=Profile.parse(settings.profile),
@@ -58,11 +58,11 @@ class Delivering:
         )
 
 
-def credentials(settings: DeliverySettings) -> Credentials | None:
+def credentials(settings: MediaSettings) -> Signer | None:
     """What the settings say files are signed with; None where no certificate is configured."""
     if settings.c2pa_cert is None:
         return None
-    return Credentials.load(
+    return Signer.load(
         settings.c2pa_cert,
         key=settings.c2pa_key,
         command=settings.c2pa_command,
@@ -71,13 +71,13 @@ def credentials(settings: DeliverySettings) -> Credentials | None:
     )
 
 
-def found_ffmpeg(configured: str, settings: DeliverySettings) -> Ffmpeg:
+def found_ffmpeg(configured: str, settings: MediaSettings) -> Ffmpeg:
     """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
     isolation = None if settings.isolation == "auto" else Isolation(settings.isolation)
     return Ffmpeg.find(configured or None, isolation)
 
 
-def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
+def recorded(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
     """What the job's record and the manifest hold of a delivery."""
     video = made.probe
     record: dict[str, Json] = {
@@ -105,7 +105,7 @@ def recorded(made: Delivery, files: Mapping[str, Json]) -> dict[str, Json]:
     return record
 
 
-def _provenance(made: Delivery) -> Json:
+def _provenance(made: TranscodeResult) -> Json:
     """Whether files are signed, and what became of credentials that the source had."""
     theirs = made.vendor.record() if made.vendor else {}
     if made.signed:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from worker.errors import Permanent
 from worker.fal.download import Downloader
-from worker.fal.result import OTHER, File, files_of, named
+from worker.fal.result import OTHER, ResultFile, files_of, named
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome
@@ -24,7 +24,7 @@ MOST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AsIs:
+class Passthrough:
     """fal's files to our storage, whatever they are."""
 
     downloader: Downloader
@@ -62,7 +62,7 @@ class AsIs:
         return {name: value for name, value in found.items() if value}
 
     def _keep(
-        self, job: Job, name: str, file: File, progress: Callable[[int, int | None], None]
+        self, job: Job, name: str, file: ResultFile, progress: Callable[[int, int | None], None]
     ) -> Json:
         key, content_type = work_key(job.id, name), file.media.name
         about: dict[str, Json] = {"content_type": content_type, "output": file.path}
@@ -78,7 +78,7 @@ class AsIs:
         return {"bytes": got.size, "sha256": got.sha256, **about}
 
 
-def _embedded(file: File) -> bytes:
+def _embedded(file: ResultFile) -> bytes:
     # https://fal.ai/docs : with sync_mode a result holds data URIs.
     head, _, body = file.address.partition(",")
     try:

@@ -12,9 +12,9 @@ from worker.formats.media_types import HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
 from worker.jobs.job import Job, Json
-from worker.provenance import Vendor, may_be_read, sign_delivery
+from worker.provenance import SourceCredentials, may_be_read, sign_delivery
 from worker.provenance.reader import Elsewhere, show
-from worker.steps.media_config import Delivering
+from worker.steps.media_config import MediaConfig
 from worker.storage import Storage
 from worker.storage.layout import CONTENT_TYPES, work_key
 from worker.storage.scratch import scratch
@@ -30,7 +30,7 @@ class FileTags:
     """Tags the pictures, sounds and videos of a job that are published as they are, in storage."""
 
     storage: Storage
-    delivering: Delivering
+    delivering: MediaConfig
 
     def tagged(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
         """What the record holds of these files, once those that can be are tagged.
@@ -83,7 +83,7 @@ class FileTags:
             if theirs:
                 raise NotTaggable(_BROKEN_CREDENTIALS)
             return made | {"unsigned": unsigned}
-        held = Vendor.of(vendor, places, credentials.anchors) if theirs else None
+        held = SourceCredentials.of(vendor, places, credentials.anchors) if theirs else None
         parent = vendor if held and held.is_parent else None
         signed = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
         return made | (held.record() if held else {}) | {"signed": signed}

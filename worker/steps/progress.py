@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from worker.jobs.change import Change
 from worker.jobs.job import Job
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.transcode.ffmpeg import Advance
 
 # Seconds between two tellings, and before the first: short steps tell nothing.
@@ -15,7 +15,7 @@ INTERVAL = 2.0
 class Progress:
     """Tells how far steps are. `clock` is monotonic seconds."""
 
-    def __init__(self, records: Records, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, records: JobStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._records = records
         self._clock = clock
 

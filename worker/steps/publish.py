@@ -11,7 +11,7 @@ from worker.errors import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome, Step
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.transcode.metering import Cost, Meter
@@ -24,7 +24,7 @@ class Publish:
     """Storage's work area to its published one."""
 
     storage: Storage
-    records: Records
+    records: JobStore
 
     def step(self) -> Step:
         """The row of the pipeline's table."""

@@ -10,12 +10,12 @@ from webhook.contract import Task, callback_url
 from webhook.log import get_logger
 from worker.catalogue.options import Options
 from worker.errors import Transient
-from worker.fal.client import Fal
-from worker.fal.single_post import Accepted, Unknown
+from worker.fal.client import FalClient
+from worker.fal.single_post import Accepted, AnswerLost
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome, Step
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 log = get_logger()
 
@@ -24,8 +24,8 @@ log = get_logger()
 class Submit:
     """Posts jobs to fal. `deadline` is the seconds a callback may take."""
 
-    fal: Fal
-    records: Records
+    fal: FalClient
+    records: JobStore
     public_url: str
     secret: str
     deadline: float
@@ -37,12 +37,12 @@ class Submit:
         return Step(
             task=Task.SUBMIT,
             takes=JobState.QUEUED,
-            claims=JobState.SUBMITTING,
-            bumps=("tries", "attempt"),
-            late=(JobState.SUBMIT_UNKNOWN,),
+            works_in=JobState.SUBMITTING,
+            counts=("tries", "attempt"),
+            also_from=(JobState.SUBMIT_UNKNOWN,),
             work=self.work,
             # Every failure that leaves `work` says that fal surely has no job of this attempt.
-            undone={"posted": 0},
+            on_failure={"posted": 0},
             on_crash=self.crashed,
         )
 
@@ -58,7 +58,7 @@ class Submit:
         try:
             headers = options.headers(job.id)
             accepted = self.fal.submit(job.endpoint, arguments, address, headers=headers)
-        except Unknown as unknown:
+        except AnswerLost as unknown:
             return self.unknown(job, unknown.reason)
         self._keep(job, accepted)
         return Outcome(

@@ -14,9 +14,9 @@ from webhook.log import get_logger
 from worker.errors import Permanent
 from worker.jobs.change import Change
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
-from worker.jobs.step import WAKE_GRACE, Outcome
+from worker.jobs.step import LOST_WAKE_AFTER, Outcome
 from worker.pipeline import Pipeline
-from worker.steps.inbox import Inbox
+from worker.steps.inbox import InboxReader
 
 # Seconds between sweeps, and how many jobs each looks at.
 INTERVAL = 5.0
@@ -25,7 +25,7 @@ LIMIT = 1_000
 CHUNK = 100
 # A wake may be waiting in a long queue rather than lost, so that waits between wakes double up to
 # this many seconds; after MAX_WAKES, about a day, the job fails.
-LONGEST_WAIT = 600.0
+MAX_WAKE_INTERVAL = 600.0
 MAX_WAKES = 150
 # Seconds until the look-up of a job, whose wake may be lost, is woken again.
 LOOK_UP_WAKE = 60.0
@@ -38,7 +38,7 @@ class Sweep:
     """Wakes what is overdue. `wake_ingest` sends one message for many jobs."""
 
     pipeline: Pipeline
-    inbox: Inbox
+    inbox: InboxReader
     wake_ingest: Callable[[Sequence[str]], None]
     deadline: float
 
@@ -60,7 +60,7 @@ class Sweep:
             raise
         except Exception:  # a record that cannot be read must not keep the others from their turn
             log.exception("step.crashed", job=job_id, step=Task.SWEEP)
-            self.pipeline.records.delay_timer(job_id, LONGEST_WAIT)
+            self.pipeline.records.delay_timer(job_id, MAX_WAKE_INTERVAL)
 
     def _stir(self, job_id: str) -> None:
         job = self.pipeline.records.get(job_id)
@@ -107,8 +107,8 @@ class Sweep:
             failure = Permanent("stalled", sentence)
             self.pipeline.fail(Task.SWEEP, job, failure, expected=[job.state])
             return
-        self._postpone(job, min(WAKE_GRACE * 2**job.wakes, LONGEST_WAIT))
-        self.pipeline.pass_on(job.id)
+        self._postpone(job, min(LOST_WAKE_AFTER * 2**job.wakes, MAX_WAKE_INTERVAL))
+        self.pipeline.wake_next(job.id)
 
     def _postpone(self, job: Job, seconds: float) -> None:
         due = self.pipeline.records.clock() + seconds

@@ -14,8 +14,8 @@ from worker.jobs.job import Job, JobState, Json
 from worker.jobs.step import Outcome, Step
 from worker.provenance import UNSIGNED
 from worker.steps.callbacks import video_address
-from worker.steps.media_config import Delivering, recorded
-from worker.steps.passthrough import METHOD, AsIs, delivered, extras, kept
+from worker.steps.media_config import MediaConfig, recorded
+from worker.steps.passthrough import METHOD, Passthrough, delivered, extras, kept
 from worker.steps.passthrough_tags import FileTags
 from worker.steps.progress import Progress
 from worker.storage import Storage
@@ -23,7 +23,7 @@ from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
 from worker.storage.scratch import scratch
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.metering import Meter
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 # What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.
 NEEDS = frozenset(
@@ -53,7 +53,7 @@ class Download:
     def work(self, job: Job) -> Outcome:
         """DOWNLOADED: the source is whole in storage, its size and SHA-256 on the record."""
         key, address = work_key(job.id, SOURCE), video_address(job.payload)
-        others = AsIs(downloader=self.downloader, storage=self.storage)
+        others = Passthrough(downloader=self.downloader, storage=self.storage)
         if address is None:
             return others.download(job, self.progress.bytes(job, Task.DOWNLOAD))
         with Meter().measure("download") as cost:
@@ -81,7 +81,7 @@ class TranscodeTag:
     storage: Storage
     ffmpeg: Ffmpeg
     progress: Progress
-    delivering: Delivering = field(default_factory=Delivering)
+    delivering: MediaConfig = field(default_factory=MediaConfig)
 
     def step(self) -> Step:
         """The row of the pipeline's table; few tries, since a clip that kills ffmpeg stays so."""
@@ -90,7 +90,7 @@ class TranscodeTag:
             takes=JobState.DOWNLOADED,
             work=self.work,
             tries=4,
-            needs=NEEDS,
+            waits_for=NEEDS,
         )
 
     def work(self, job: Job) -> Outcome:
@@ -107,7 +107,7 @@ class TranscodeTag:
                 self.storage.get(work_key(job.id, SOURCE), source)
                 cost.bytes_in = cost.bytes_out = source.stat().st_size
             try:
-                made = deliver(
+                made = transcode(
                     source,
                     into,
                     self.delivering.tags(job),

@@ -24,7 +24,7 @@ log = get_logger()
 
 # Seconds: the longest that a dead worker keeps others from an upload, and that these wait.
 LOCKED = 600.0
-PATIENCE = 120.0
+UPLOAD_TIMEOUT = 120.0
 # A job may wait in fal's queue: an address is not given out in the last part of its life.
 _SPARED = 86_400
 
@@ -35,7 +35,7 @@ def usable(lifetime: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Uploads:
+class InputUploads:
     """Uploads what jobs refer to; `lifetime` is how long fal keeps it, in seconds."""
 
     cdn: Cdn
@@ -75,7 +75,7 @@ class Uploads:
         key = f"falhook:upload:{name}"
         if known := self._known(key):
             return known
-        lock = self.redis.lock(f"{key}:lock", timeout=LOCKED, blocking_timeout=PATIENCE)
+        lock = self.redis.lock(f"{key}:lock", timeout=LOCKED, blocking_timeout=UPLOAD_TIMEOUT)
         if not lock.acquire():
             raise Transient("upload_busy", "another worker is still uploading the same input")
         try:

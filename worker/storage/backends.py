@@ -10,7 +10,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 
 from worker.storage import local_directory
 from worker.storage.errors import first_line
-from worker.storage.location import Place, credentials
+from worker.storage.location import Location, credentials
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig
@@ -23,7 +23,7 @@ FORMS = "file:///directory, a path, s3://bucket/prefix, gs://bucket/prefix or az
 RETRY: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 
 
-def store_at(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
+def store_at(url: str, *, make: bool) -> "tuple[Location, ObjectStore]":
     """The store that `url` names and where it is; with `make` a local directory is there then.
 
     Raises ValueError with one sentence that names the value and the cure, and without `make`
@@ -38,19 +38,19 @@ def store_at(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
     if "://" not in url or parts.scheme == "file":
         return _local(url, make=make)
     if parts.scheme == "memory":
-        return Place(url=url), MemoryStore()
+        return Location(url=url), MemoryStore()
     if parts.scheme not in REMOTE_SCHEMES or not parts.netloc:
         raise ValueError(f"FALHOOK_STORAGE_URL={url!r} is no storage; write {FORMS}")
-    return Place(url=url.rstrip("/")), _remote(url)
+    return Location(url=url.rstrip("/")), _remote(url)
 
 
-def _local(url: str, *, make: bool) -> "tuple[Place, ObjectStore]":
+def _local(url: str, *, make: bool) -> "tuple[Location, ObjectStore]":
     parts = urlsplit(url)
     is_url = "://" in url
     if not url or (is_url and (parts.netloc or not parts.path)):
         raise ValueError(f"FALHOOK_STORAGE_URL={url!r} names no directory; write {FORMS}")
     path = Path(unquote(parts.path)) if is_url else Path(url).expanduser()
-    place = Place(url=url, root=(root := path.absolute()))
+    place = Location(url=url, root=(root := path.absolute()))
     try:
         if make:
             # The parent of an absolute path may be what a volume has to be mounted on.

@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError as StoreError
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
 from worker.errors import Failure, Permanent, Transient
-from worker.storage.location import Place
+from worker.storage.location import Location
 
 _FULL = re.compile(rf"os error ({errno.ENOSPC}|{errno.EDQUOT})\b|status code: 507")
 _DENIED = re.compile(
@@ -22,7 +22,7 @@ _owner: int | None = None
 
 
 @contextmanager
-def calls(place: Place, key: str, *, missing: str = "storage_unwritable") -> Iterator[None]:
+def calls(place: Location, key: str, *, missing: str = "storage_unwritable") -> Iterator[None]:
     """The store is called inside; whatever it raises comes out as one of our failures.
 
     `missing="storage_missing"` takes an absent object for just that. Raises RuntimeError where
@@ -55,7 +55,7 @@ def _claim() -> None:
         )
 
 
-def _failure(place: Place, error: Exception) -> Failure:
+def _failure(place: Location, error: Exception) -> Failure:
     told, where = str(error), place.root or place.url
     if isinstance(error, OSError) and error.errno is not None:
         told = f"{error.strerror} (os error {error.errno})"

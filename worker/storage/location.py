@@ -22,7 +22,7 @@ def credentials(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Location:
     """What FALHOOK_STORAGE_URL names; `root` where that is a directory of this machine."""
 
     url: str

@@ -12,7 +12,7 @@ from obstore.store import ObjectStore
 from worker.storage import local_directory
 from worker.storage.backends import store_at
 from worker.storage.errors import calls
-from worker.storage.location import Place, checked
+from worker.storage.location import Location, checked
 
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
 READ_BYTES = 1024 * 1024
@@ -31,7 +31,7 @@ class Storage:
     Transient("storage_unwritable") while a directory is gone that was there.
     """
 
-    place: Place
+    place: Location
     store: ObjectStore
 
     @classmethod

@@ -1,13 +1,13 @@
 """The one ffmpeg command that makes every output of a clip: its frames are decoded once."""
 
-from worker.formats.mp4 import Probe
+from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import audio_reasons
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.filter_graph import graph
 from worker.transcode.outputs import (
     H264,
     VIDEO,
-    Blur,
+    BlurHash,
     Hls,
     Output,
     Preview,
@@ -79,7 +79,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *_BARE, "-frames:v", "1", *_picture(output, ffmpeg)]
         case Storyboard():
             return [*mapped, *LOSSLESS, *_AS_TIMED, *bounds, "-f", "mp4", FRAMES]
-        case Blur():
+        case BlurHash():
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]
         case Hls():
@@ -93,12 +93,12 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
     return [*encoder, "-update", "1", "-f", "image2", still.file]
 
 
-def as_timed(source: Probe) -> list[str]:
+def as_timed(source: ProbeResult) -> list[str]:
     """The options that keep the times of frames which are encoded, and the end of the last."""
     return [*_AS_TIMED, *_CLOCK, *last_end(source)]
 
 
-def last_end(source: Probe) -> list[str]:
+def last_end(source: ProbeResult) -> list[str]:
     """The options that let the last frame end when it does in the source.
 
     ffmpeg takes a frame to last until the next one that is decoded; of frames in another order,
@@ -122,7 +122,7 @@ def _sound(plan: Plan) -> list[str]:
     return ["-map", f"0:a:{plan.source.audio_track}?", *kept, *said_language(plan.source)]
 
 
-def said_language(source: Probe) -> list[str]:
+def said_language(source: ProbeResult) -> list[str]:
     """The options that keep the language of its sound: no metadata of a source are taken over."""
     return ["-metadata:s:a:0", f"language={source.language}"] if source.language else []
 

@@ -5,13 +5,13 @@ Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, SDR, with AAC or n
 
 from collections.abc import Mapping
 
-from worker.formats.mp4 import Probe
+from worker.formats.mp4 import ProbeResult
 
 _PROFILES = frozenset({"Baseline", "Main", "High"})
 _AUDIO = frozenset({"AAC", "HE-AAC"})
 
 
-def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
+def video_reasons(held: ProbeResult, lines: int | None = None) -> tuple[str, ...]:
     """Why the video cannot be copied; empty where it conforms.
 
     With a bound of `lines` it is for the web, whose players show interlaced pictures as they are.
@@ -35,7 +35,7 @@ def video_reasons(held: Probe, lines: int | None = None) -> tuple[str, ...]:
     return _those(wrong)
 
 
-def audio_reasons(held: Probe) -> tuple[str, ...]:
+def audio_reasons(held: ProbeResult) -> tuple[str, ...]:
     """Why the audio cannot be copied; empty where it conforms, or there is none."""
     wrong = {
         f"the audio is {held.audio}, not AAC": held.audio not in _AUDIO,

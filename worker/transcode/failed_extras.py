@@ -19,14 +19,14 @@ def is_of_the_clip(failure: Permanent) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
+class FailedExtras:
     """Which extras of a profile are lost, by their files' names, and why."""
 
     profile: Profile
     why: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def unless_extra(self, output: Output) -> Iterator[None]:
+    def allow_failure(self, output: Output) -> Iterator[None]:
         """What fails for good inside is the loss of this output; of what is no extra, a failure."""
         try:
             yield
@@ -40,7 +40,7 @@ class Losses:
         self.why[output.file] = failure.sentence
         log.warning("extra.lost", file=output.file, reason=failure.reason, why=failure.sentence)
 
-    def left(self, plan: Plan) -> Plan:
+    def without_failed(self, plan: Plan) -> Plan:
         """The plan without what is lost."""
         return replace(
             plan, outputs=tuple(each for each in plan.outputs if each.file not in self.why)

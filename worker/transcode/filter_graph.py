@@ -7,9 +7,9 @@ down from that rendition, and each frame is scaled as few times as the profile a
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from worker.formats.mp4 import Probe
+from worker.formats.mp4 import ProbeResult
 from worker.formats.mp4.video_track import MIN_SIDE
-from worker.transcode.outputs import VIDEO, Blur, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.outputs import VIDEO, BlurHash, Output, Preview, Rendition, Still, Storyboard
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import sampled
 from worker.transcode.tone_mapping import assumed, sdr
@@ -65,7 +65,7 @@ def _tree(plan: Plan) -> _Node:
         parent = node
     for output in plan.outputs:
         node = _Node(_filters(output, plan), label=output.file)
-        if isinstance(output, Still | Blur):
+        if isinstance(output, Still | BlurHash):
             root.children.append(node)
         elif isinstance(output, Preview | Storyboard):
             parent.children.append(node)
@@ -77,7 +77,7 @@ def _filters(output: Output, plan: Plan) -> str:
     match output:
         case Still():
             return f"{_frame(plan, output)},{_narrowed(output.width)}:{_COLOURS[output.encoder]}"
-        case Blur():
+        case BlurHash():
             return f"{_frame(plan, output)},scale={output.side}:{output.side},format=rgb24"
         case Preview():
             # fps before trim: the other way round a gap between frames is filled first. Rounded
@@ -125,13 +125,13 @@ def _height(width: int) -> str:
     return f"clip(trunc(ow*ih/(iw*sar)/2)*2,{MIN_SIDE},{_TALLEST * width})"
 
 
-def _frame(plan: Plan, still: Still | Blur) -> str:
+def _frame(plan: Plan, still: Still | BlurHash) -> str:
     """The frame that is shown at the still's moment, for however long; each clip has one."""
     if not (moment := plan.moment(still)):
         return "select=eq(n\\,0)"
     return f"fps=1/{moment:.6f}:start_time=0:round=up,select=eq(n\\,1)"
 
 
-def _tile(source: Probe, board: Storyboard) -> str:
+def _tile(source: ProbeResult, board: Storyboard) -> str:
     fit = f"scale=w={board.width}:h='{_height(board.width)}':{_COLOURS['mjpeg']}"
     return f"{sampled(board, source.ends)},{fit}"

@@ -77,7 +77,7 @@ class Storyboard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blur:
+class BlurHash:
     """A BlurHash of the poster, for the manifest."""
 
     file: str = "blur.rgb"
@@ -93,7 +93,7 @@ class Hls:
     seconds: float = 2.0
 
 
-Output = Rendition | Still | Preview | Storyboard | Blur | Hls
+Output = Rendition | Still | Preview | Storyboard | BlurHash | Hls
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))
 # A third of WebP's bytes, for 30 ms more of processor time.

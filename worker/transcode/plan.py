@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.formats.mp4 import Probe
-from worker.transcode.outputs import Blur, Hls, Output, Still, Storyboard
+from worker.formats.mp4 import ProbeResult
+from worker.transcode.outputs import BlurHash, Hls, Output, Still, Storyboard
 
 Method = Literal["copy", "transcode"]
 
@@ -13,7 +13,7 @@ Method = Literal["copy", "transcode"]
 class Plan:
     """What ffmpeg is to make: `master` is None where video.mp4 is made without it."""
 
-    source: Probe
+    source: ProbeResult
     master: Method | None
     lines: int | None
     outputs: tuple[Output, ...]
@@ -32,11 +32,13 @@ class Plan:
     def seek(self) -> float:
         """Seconds that no output needs: those before the stills, where nothing else is made."""
         outputs = [output for output in self.outputs if not isinstance(output, Hls)]
-        moments = [self.moment(output) for output in outputs if isinstance(output, Still | Blur)]
+        moments = [
+            self.moment(output) for output in outputs if isinstance(output, Still | BlurHash)
+        ]
         if self.master or not outputs or len(moments) < len(outputs):
             return 0.0
         return min(moments)
 
-    def moment(self, still: Still | Blur) -> float:
+    def moment(self, still: Still | BlurHash) -> float:
         """When the still's frame is shown, in seconds: the middle of a clip that is too short."""
         return max(0.0, self.source.lead) + min(still.at, self.source.duration / 2)

@@ -16,7 +16,7 @@ from worker.transcode.outputs import (
     AVIF,
     JPEG,
     WEBP,
-    Blur,
+    BlurHash,
     Hls,
     Output,
     Preview,
@@ -38,7 +38,7 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
         "avif": AVIF,
         "preview": Preview(),
         "storyboard": Storyboard(),
-        "blurhash": Blur(),
+        "blurhash": BlurHash(),
         "hls": Hls(),
     }
 )

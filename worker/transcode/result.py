@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.formats.mp4 import Probe
-from worker.provenance import Vendor
+from worker.formats.mp4 import ProbeResult
+from worker.provenance import SourceCredentials
 from worker.transcode.metering import Cost
 from worker.transcode.outputs import POSTER
 from worker.transcode.plan import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class TranscodeResult:
     """What was made and proven.
 
     `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
@@ -26,14 +26,14 @@ class Delivery:
     files: tuple[Path, ...]
     method: Method
     profile: str
-    probe: Probe
-    source: Probe
+    probe: ProbeResult
+    source: ProbeResult
     reasons: tuple[str, ...]
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
     blurhash: str | None
     signed: str | None
-    vendor: Vendor | None
+    vendor: SourceCredentials | None
     cost: Mapping[str, Cost]
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.errors import Permanent
-from worker.formats.mp4 import Probe
+from worker.formats.mp4 import ProbeResult
 from worker.transcode.command import command
 from worker.transcode.failed_extras import is_of_the_clip
 from worker.transcode.ffmpeg import Advance, Ffmpeg
@@ -14,14 +14,14 @@ from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
 from worker.transcode.storyboard import sprite
 from worker.transcode.tone_mapping import FILTERS
-from worker.transcode.workspace import Making
+from worker.transcode.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
     """Runs that make outputs in the scratch directory of a clip's making, and what they cost."""
 
-    work: Making
+    work: Workspace
     ffmpeg: Ffmpeg
     cost: Cost
     progress: Callable[[Advance], None] | None = None
@@ -32,10 +32,10 @@ class Runs:
         Raises what `Ffmpeg.run` raises.
         """
         self._whole(plan, self.progress)
-        if rest := self.work.missed(self.work.losses.left(plan)):
+        if rest := self.work.missed(self.work.losses.without_failed(plan)):
             self._whole(rest, None)
-        for board in self.work.losses.left(plan).boards:
-            with self.work.losses.unless_extra(board):
+        for board in self.work.losses.without_failed(plan).boards:
+            with self.work.losses.allow_failure(board):
                 held = self.work.held
                 self.cost.child(sprite(board, self.work.scratch, held.ends, self.ffmpeg))
 
@@ -51,7 +51,7 @@ class Runs:
             if needed.master or _made(needed):
                 self._run(needed, progress)
             for output in extras:
-                with self.work.losses.unless_extra(output):
+                with self.work.losses.allow_failure(output):
                     self._run(replace(_only(plan, [output]), master=None), None)
 
     def _run(self, plan: Plan, progress: Callable[[Advance], None] | None) -> None:
@@ -78,7 +78,7 @@ def _only(plan: Plan, outputs: list[Output]) -> Plan:
     return replace(plan, outputs=(*outputs, *ladder))
 
 
-def require(ffmpeg: Ffmpeg, profile: Profile, held: Probe) -> None:
+def require_capabilities(ffmpeg: Ffmpeg, profile: Profile, held: ProbeResult) -> None:
     """Return if the program has what the profile and the source need.
 
     Raises `Permanent` (media_unsupported), which names what is lacking and the setting.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from worker.transcode.ffmpeg import Ffmpeg, Used
 from worker.transcode.outputs import Storyboard
-from worker.transcode.verification import unproven
+from worker.transcode.verification import verification_failed
 
 FRAMES = "frames.mp4"  # what the first run writes, and the second reads
 LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-threads", "1")
@@ -34,7 +34,7 @@ def sprite(board: Storyboard, directory: Path, duration: float, ffmpeg: Ffmpeg) 
     """
     frames, each = directory / FRAMES, _each(board, duration)
     if not frames.is_file():
-        raise unproven("the frames of the storyboard are missing")
+        raise verification_failed("the frames of the storyboard are missing")
     middle, tiles = (each + 1) // 2, board.columns * board.rows
     chosen = f"select=gte(n\\,{middle})*not(mod(n-{middle}\\,{each}))"
     # Of a clip that ends before its time the last tiles repeat.

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from worker.formats.mp4 import Colour, Probe, container_colour
+from worker.formats.mp4 import Colour, ProbeResult, container_colour
 from worker.formats.mp4.colour import BT709, BT2020, RGB, UNSPECIFIED
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.metering import Cost
@@ -29,7 +29,7 @@ _SD_CODES = ("bt601", "smpte170m")
 _HD = 720  # lines from which players take BT.709 where nothing is told, BT.601 below
 
 
-def assumed(source: Probe) -> str:
+def assumed(source: ProbeResult) -> str:
     """The filters that name the colours of HD that are not told, as players assume them.
 
     ffmpeg would take BT.601 for pictures, and tell nothing of what it encodes: a rendition of
@@ -64,7 +64,7 @@ def _known(code: int, otherwise: int) -> int:
     return otherwise if code == UNSPECIFIED else code
 
 
-def told(held: Probe, source: Path, ffmpeg: Ffmpeg, cost: Cost) -> Probe:
+def with_stream_colours(held: ProbeResult, source: Path, ffmpeg: Ffmpeg, cost: Cost) -> ProbeResult:
     """The probe with the colours that the stream tells itself, over those of the container.
 
     Many encoders write them into the stream alone, of which H.264's is read with the headers.

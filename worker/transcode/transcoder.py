@@ -10,32 +10,32 @@ from pathlib import Path
 
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import Tags
-from worker.provenance import Credentials
+from worker.provenance import Signer
 from worker.transcode import verification
 from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.hls import ladder
 from worker.transcode.metering import Meter
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import ORIGINAL, Profile
-from worker.transcode.result import Delivery
-from worker.transcode.runner import Runs, require
-from worker.transcode.tone_mapping import told
-from worker.transcode.workspace import UNTOUCHED, Making
+from worker.transcode.result import TranscodeResult
+from worker.transcode.runner import Runs, require_capabilities
+from worker.transcode.tone_mapping import with_stream_colours
+from worker.transcode.workspace import UNTOUCHED, Workspace
 
-__all__ = ["UNTOUCHED", "Delivery", "Tags", "deliver"]
+__all__ = ["UNTOUCHED", "TranscodeResult", "Tags", "transcode"]
 
 
-def deliver(
+def transcode(
     source: Path,
     into: Path,
     tags: Tags,
     *,
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
-    credentials: Credentials | None = None,
+    credentials: Signer | None = None,
     progress: Callable[[Advance], None] | None = None,
     meter: Meter | None = None,
-) -> Delivery:
+) -> TranscodeResult:
     """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
 
     Afterwards the files lie there complete, tagged, of the source's length, but for extras that
@@ -48,10 +48,10 @@ def deliver(
     """
     meter = meter or Meter()
     with meter.measure("preflight") as cost:
-        held = told(probe(source), source, ffmpeg, cost)
+        held = with_stream_colours(probe(source), source, ffmpeg, cost)
         stamp = tags.stamp(theirs := read_tags(source))
-    require(ffmpeg, profile, held)
-    work = Making(source, into, held, profile, stamp)
+    require_capabilities(ffmpeg, profile, held)
+    work = Workspace(source, into, held, profile, stamp)
     plan = _made(work, ffmpeg, progress, meter)
     files = _finished(work, plan, ffmpeg, meter)
     with meter.measure("verify tags"):
@@ -62,7 +62,7 @@ def deliver(
         cost.bytes_out = _bytes(into)
     if progress:
         progress(Advance(fraction=1.0, frames=held.frames))
-    return Delivery(
+    return TranscodeResult(
         files=files,
         method="transcode" if work.reasons else "copy",
         profile=profile.name,
@@ -79,7 +79,7 @@ def deliver(
 
 
 def _made(
-    work: Making, ffmpeg: Ffmpeg, progress: Callable[[Advance], None] | None, meter: Meter
+    work: Workspace, ffmpeg: Ffmpeg, progress: Callable[[Advance], None] | None, meter: Meter
 ) -> Plan:
     """What was made of the plan, once all of it lies verified in the scratch directory."""
     with meter.measure("copy", bytes_in=work.held.size) as cost:
@@ -90,17 +90,17 @@ def _made(
         cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
     with meter.measure("verify"):
         work.verify(plan)
-    return work.losses.left(plan)
+    return work.losses.without_failed(plan)
 
 
-def _finished(work: Making, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[Path, ...]:
+def _finished(work: Workspace, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[Path, ...]:
     """The tagged files in their place, and the ladder of them."""
     with meter.measure("tag", bytes_in=_bytes(work.scratch)) as cost:
         files = work.finish(plan)
         cost.bytes_out = _bytes(work.into)
     if asked := work.profile.hls:
-        with meter.measure("ladder") as cost, work.losses.unless_extra(asked):
-            rungs, stamp = work.rungs(work.losses.left(plan)), work.others
+        with meter.measure("ladder") as cost, work.losses.allow_failure(asked):
+            rungs, stamp = work.rungs(work.losses.without_failed(plan)), work.others
             files += ladder(rungs, asked, work.into, ffmpeg, stamp=stamp, cost=cost)
     return files
 
@@ -111,11 +111,13 @@ def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
         if path.suffix in {".mp4", ".m4s"}:
             found = read_tags(path)
             if any(found.get(key) != value for key, value in pairs.items()):
-                raise verification.unproven(f"the tags of {path.name} do not read back")
+                raise verification.verification_failed(f"the tags of {path.name} do not read back")
         if path.suffix == ".mp4":
             made = probe(path)
             if not made.faststart or made.fragmented:
-                raise verification.unproven(f"the header of {path.name} does not come first")
+                raise verification.verification_failed(
+                    f"the header of {path.name} does not come first"
+                )
 
 
 def _bytes(directory: Path) -> int:

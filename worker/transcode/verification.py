@@ -4,19 +4,21 @@ from pathlib import Path
 
 from worker.errors import Permanent
 from worker.formats.images import size_of
-from worker.formats.mp4 import Probe, intact, probe
+from worker.formats.mp4 import ProbeResult, intact, probe
 from worker.transcode.conformance import audio_reasons, video_reasons
-from worker.transcode.outputs import Blur, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.outputs import BlurHash, Hls, Output, Preview, Rendition, Still, Storyboard
 
 _LONGEST_EDGE = 1.0  # seconds
 
 
-def unproven(sentence: str) -> Permanent:
+def verification_failed(sentence: str) -> Permanent:
     """The failure of an output that is wrong although ffmpeg ended well."""
     return Permanent("media_invalid", f"ffmpeg ended well, but what it made is wrong: {sentence}")
 
 
-def video(path: Path, source: Probe, *, copied: bool, lines: int | None) -> Probe:
+def verify_video(
+    path: Path, source: ProbeResult, *, copied: bool, lines: int | None
+) -> ProbeResult:
     """The facts of the master at `path`, made of `source` with at most `lines` lines."""
     made = _probed(path)
     _require(
@@ -33,7 +35,7 @@ def video(path: Path, source: Probe, *, copied: bool, lines: int | None) -> Prob
     return made
 
 
-def output(path: Path, asked: Output, source: Probe) -> None:
+def verify_output(path: Path, asked: Output, source: ProbeResult) -> None:
     """Return if the file at `path` is this output of `source`."""
     match asked:
         case Rendition():
@@ -48,14 +50,14 @@ def output(path: Path, asked: Output, source: Probe) -> None:
             width, height = _size(path)
             fits = width == asked.columns * asked.width and height >= asked.rows
             _require({f"{asked.file} is no picture of the right size": fits})
-        case Blur():
+        case BlurHash():
             fits = path.is_file() and path.stat().st_size == 3 * asked.side**2
             _require({"the picture for the hash is missing": fits})
         case Hls():
             pass  # made, and proven, of finished renditions
 
 
-def _rendition(made: Probe, asked: Rendition, source: Probe) -> None:
+def _rendition(made: ProbeResult, asked: Rendition, source: ProbeResult) -> None:
     lines = min(asked.lines, source.lines // 2 * 2)
     _require(
         {
@@ -68,7 +70,7 @@ def _rendition(made: Probe, asked: Rendition, source: Probe) -> None:
     )
 
 
-def _preview(made: Probe, asked: Preview, source: Probe) -> None:
+def _preview(made: ProbeResult, asked: Preview, source: ProbeResult) -> None:
     lasting = min(asked.seconds, source.duration)
     _require(
         {
@@ -83,11 +85,11 @@ def _preview(made: Probe, asked: Preview, source: Probe) -> None:
     )
 
 
-def _light(made: Probe, name: str) -> dict[str, bool]:
+def _light(made: ProbeResult, name: str) -> dict[str, bool]:
     return {f"the colours of {name} are {made.colour.beyond_sdr}": not made.colour.beyond_sdr}
 
 
-def _whole(made: Probe, source: Probe) -> dict[str, bool]:
+def _whole(made: ProbeResult, source: ProbeResult) -> dict[str, bool]:
     edge = _edge(source)
     sound, heard = made.audio_seconds or 0.0, source.audio_seconds or 0.0
     return {
@@ -102,7 +104,7 @@ def _whole(made: Probe, source: Probe) -> dict[str, bool]:
     }
 
 
-def _edge(source: Probe) -> float:
+def _edge(source: ProbeResult) -> float:
     """Seconds that may miss: ffmpeg shows a frame of which an edit shows a part whole, or not."""
     return min(source.longest, _LONGEST_EDGE)
 
@@ -111,22 +113,22 @@ def _near(made: float, source: float, edge: float = 0.0) -> bool:
     return abs(made - source) <= max(0.2, 0.02 * source, edge)
 
 
-def _probed(path: Path) -> Probe:
+def _probed(path: Path) -> ProbeResult:
     if not path.is_file():
-        raise unproven("an output is missing")
+        raise verification_failed("an output is missing")
     try:
         return probe(path)
     except Permanent as failure:
-        raise unproven(failure.sentence) from failure
+        raise verification_failed(failure.sentence) from failure
 
 
 def _size(path: Path) -> tuple[int, int]:
     if not path.is_file():
-        raise unproven("an output is missing")
+        raise verification_failed("an output is missing")
     return size_of(path)
 
 
 def _require(proofs: dict[str, bool]) -> None:
     for sentence, holds in proofs.items():
         if not holds:
-            raise unproven(sentence)
+            raise verification_failed(sentence)

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from worker.formats.images import size_of, tag
-from worker.formats.mp4 import NotRewritable, Probe, Stamp, credentials_of, read_tags, rewrite
+from worker.formats.mp4 import NotRewritable, ProbeResult, Stamp, credentials_of, read_tags, rewrite
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK, without
-from worker.provenance import Credentials, Vendor, sign_delivery
+from worker.provenance import Signer, SourceCredentials, sign_delivery
 from worker.transcode import storyboard, verification
 from worker.transcode.blurhash import blurhash
 from worker.transcode.conformance import audio_reasons, video_reasons
-from worker.transcode.failed_extras import Losses
-from worker.transcode.outputs import VIDEO, Blur, Hls, Output, Rendition, Still, Storyboard
+from worker.transcode.failed_extras import FailedExtras
+from worker.transcode.outputs import VIDEO, BlurHash, Hls, Output, Rendition, Still, Storyboard
 from worker.transcode.plan import Method, Plan
 from worker.transcode.profiles import Profile
 
@@ -21,11 +21,11 @@ UNTOUCHED = "original.mp4"  # the source itself, where its credentials would be 
 _SCRATCH = ".made"  # where outputs lie until they are verified
 
 
-class Making:
+class Workspace:
     """The making of one clip's outputs, in a scratch directory from which they are finished."""
 
     def __init__(
-        self, source: Path, into: Path, held: Probe, profile: Profile, stamp: Stamp
+        self, source: Path, into: Path, held: ProbeResult, profile: Profile, stamp: Stamp
     ) -> None:
         self.source = source
         self.into = into
@@ -36,7 +36,7 @@ class Making:
         self.others = replace(stamp, xmp=without(stamp.xmp, LINK))
         self.video_reasons = video_reasons(held, profile.lines)
         self.reasons = (*self.video_reasons, *audio_reasons(held))
-        self.losses = Losses(profile)
+        self.losses = FailedExtras(profile)
         self.skipped: tuple[str, ...] = ()
         self.blurhash: str | None = None
         self.scratch = into / _SCRATCH
@@ -67,13 +67,13 @@ class Making:
 
         Its edit list may show fewer than it holds.
         """
-        stills = [output for output in plan.outputs if isinstance(output, Still | Blur)]
+        stills = [output for output in plan.outputs if isinstance(output, Still | BlurHash)]
         lost = tuple(replace(still, at=0.0) for still in stills if not self._has_frame(still))
         return replace(plan, master=None, outputs=lost) if lost else None
 
-    def _has_frame(self, still: Still | Blur) -> bool:
+    def _has_frame(self, still: Still | BlurHash) -> bool:
         path = self.scratch / still.file
-        if isinstance(still, Blur) or not path.is_file():
+        if isinstance(still, BlurHash) or not path.is_file():
             return path.is_file() and path.stat().st_size > 0
         return any(size_of(path))
 
@@ -81,10 +81,10 @@ class Making:
         """Return if each output in the scratch directory is what was asked for, or a loss."""
         copied = plan.master != "transcode"
         master = self.scratch / VIDEO
-        verification.video(master, self.held, copied=copied, lines=self.profile.lines)
-        for output in self.losses.left(plan).outputs:
-            with self.losses.unless_extra(output):
-                verification.output(self.scratch / output.file, output, self.held)
+        verification.verify_video(master, self.held, copied=copied, lines=self.profile.lines)
+        for output in self.losses.without_failed(plan).outputs:
+            with self.losses.allow_failure(output):
+                verification.verify_output(self.scratch / output.file, output, self.held)
 
     def finish(self, plan: Plan) -> tuple[Path, ...]:
         """Tag every output on its way to where it belongs; the video first."""
@@ -92,11 +92,11 @@ class Making:
         for output in plan.outputs:
             if isinstance(output, Hls):
                 continue
-            if isinstance(output, Blur):
+            if isinstance(output, BlurHash):
                 pixels = (self.scratch / output.file).read_bytes()
                 self.blurhash = blurhash(pixels, output.side, output.side)
                 continue
-            with self.losses.unless_extra(output):
+            with self.losses.allow_failure(output):
                 files.append(self._finished(output.file))
                 if isinstance(output, Storyboard):
                     files.append(self._index(output))
@@ -110,21 +110,21 @@ class Making:
         made = dict.fromkeys(output.file if output in plan.outputs else VIDEO for output in h264)
         return [self.into / name for name in made or [VIDEO]]
 
-    def vendor(self, credentials: Credentials | None) -> Vendor | None:
+    def vendor(self, credentials: Signer | None) -> SourceCredentials | None:
         """What becomes of the credentials of the source, if it has some."""
         places = credentials_of(self.source)
         if not places and LINK not in read_tags(self.source):
             return None
         if not credentials:
-            return Vendor(UNTOUCHED)
-        return Vendor.of(self.source, places, credentials.anchors)
+            return SourceCredentials(UNTOUCHED)
+        return SourceCredentials.of(self.source, places, credentials.anchors)
 
     def sign(
         self,
         files: tuple[Path, ...],
         tags: Tags,
-        credentials: Credentials | None,
-        vendor: Vendor | None,
+        credentials: Signer | None,
+        vendor: SourceCredentials | None,
     ) -> tuple[str | None, tuple[Path, ...]]:
         """How the video validates, and the files; a vendor's credentials are never dropped."""
         signed = None
@@ -143,7 +143,7 @@ class Making:
             try:
                 rewrite(made, place, self.stamp if name == VIDEO else self.others)
             except NotRewritable as refused:
-                raise verification.unproven(str(refused)) from refused
+                raise verification.verification_failed(str(refused)) from refused
             return place
         if made.suffix != ".mp4":
             tag(made, self.others.xmp)

@@ -16,7 +16,7 @@ from infra.local.fal.request_counts import Kind
 from infra.local.fal.routes import control, uploads
 from infra.local.fal.routes.refusals import problem, unauthorised
 from infra.local.fal.routes.submit import submit
-from infra.local.fal.simulator import Simulation, simulation_of
+from infra.local.fal.simulator import Simulator, simulation_of
 
 _HELP = f"""A simulated fal.
 
@@ -30,7 +30,7 @@ Controls:
 """
 
 
-def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulation]]) -> Starlette:
+def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulator]]) -> Starlette:
     """Return the application; it runs the simulation that `simulate` makes while it lives."""
 
     @asynccontextmanager
@@ -79,7 +79,7 @@ async def _file(request: Request) -> Response:
     return await simulation_of(request).files.serve(request)
 
 
-_Answer = Callable[[Job, Simulation], Response]
+_Answer = Callable[[Job, Simulator], Response]
 
 
 def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -106,7 +106,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
     return route
 
 
-def _status(job: Job, simulation: Simulation) -> Response:
+def _status(job: Job, simulation: Simulator) -> Response:
     content: dict[str, Any] = job.described(simulation.url)
     match job.state:
         case State.IN_QUEUE:
@@ -121,7 +121,7 @@ def _status(job: Job, simulation: Simulation) -> Response:
     return JSONResponse(content)
 
 
-def _result(job: Job, simulation: Simulation) -> Response:
+def _result(job: Job, simulation: Simulator) -> Response:
     if job.state is not State.COMPLETED:
         return problem(400, "Request is still in progress")
     if "result-404" in job.mishaps or not simulation.queue.stored(job):
@@ -130,7 +130,7 @@ def _result(job: Job, simulation: Simulation) -> Response:
     return JSONResponse(job.result.payload, job.result.status, headers=headers)
 
 
-def _cancel(job: Job, simulation: Simulation) -> Response:
+def _cancel(job: Job, simulation: Simulator) -> Response:
     if simulation.queue.cancel(job):
         return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
     return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)

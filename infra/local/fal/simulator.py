@@ -14,7 +14,7 @@ from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.callbacks.signing import KeyRing
 from infra.local.fal.cdn.files import Files
 from infra.local.fal.cdn.outputs import Outputs
-from infra.local.fal.cdn.uploads import Uploads
+from infra.local.fal.cdn.uploads import UploadStore
 from infra.local.fal.clock import Clock
 from infra.local.fal.media.clips import Media
 from infra.local.fal.models import KLING_APPS
@@ -49,7 +49,7 @@ class Timing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Simulation:
+class Simulator:
     """Everything that the routes need; `url` is the origin, without a trailing slash."""
 
     url: str
@@ -58,7 +58,7 @@ class Simulation:
     counts: Counts
     files: Files
     queue: Queue
-    uploads: Uploads
+    uploads: UploadStore
     jwks_status: int = field(default=200)
 
     async def reset(self) -> None:
@@ -69,9 +69,9 @@ class Simulation:
         self.jwks_status = 200
 
 
-def simulation_of(request: Request) -> Simulation:
+def simulation_of(request: Request) -> Simulator:
     """Return the simulation that the request came to."""
-    simulation: Simulation = request.app.state.simulation
+    simulation: Simulator = request.app.state.simulation
     return simulation
 
 
@@ -84,7 +84,7 @@ async def simulate(
     account: Account,
     timing: Timing,
     certificates: Certificates,
-) -> AsyncIterator[Simulation]:
+) -> AsyncIterator[Simulator]:
     """Build a simulation inside a running event loop; every delivery ends with the context."""
     counts, keys, clock = Counts(), KeyRing(), Clock(speed=timing.speed)
     files = Files(url=url, counts=counts)
@@ -97,14 +97,14 @@ async def simulate(
         slots=asyncio.Semaphore(account.concurrency),
     )
     queue = Queue(clock=clock, counts=counts, renders=renders)
-    simulation = Simulation(
+    simulation = Simulator(
         url=url,
         account=account,
         keys=keys,
         counts=counts,
         files=files,
         queue=queue,
-        uploads=Uploads(url=url, key=account.key),
+        uploads=UploadStore(url=url, key=account.key),
     )
     async with _client(certificates, timing) as client:
         queue.deliveries = _deliveries(simulation, client, clock, timing)
@@ -115,7 +115,7 @@ async def simulate(
 
 
 def _deliveries(
-    simulation: Simulation, client: httpx.AsyncClient, clock: Clock, timing: Timing
+    simulation: Simulator, client: httpx.AsyncClient, clock: Clock, timing: Timing
 ) -> Deliveries:
     return Deliveries(
         client=client,

@@ -18,7 +18,7 @@ from infra.local.ports import ports_to_try
 from infra.local.redis.binary import RedisNotStarted, find_binary
 from infra.local.redis.directory import RedisDirectory
 from infra.local.redis.readiness import answers
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 
 __all__ = ("RedisNotStarted", "RedisServer")
 
@@ -41,7 +41,7 @@ class RedisServer:
         self._password = secrets.token_hex(16)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._lifetime = Lifetime()
+        self._lifetime = ProcessGuard()
 
     @classmethod
     def start(

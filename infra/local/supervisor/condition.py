@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 
-class Changes:
+class Condition:
     """Where one thread announces that it changed something and others wait for it."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from infra.local.supervisor.launcher import Launcher
 from infra.local.supervisor.process import Program
-from infra.local.supervisor.registry import Runs
+from infra.local.supervisor.registry import ProcessRegistry
 from infra.local.supervisor.restart_policy import REFUSALS, Backoff, ProcessRefused, ending
 
 
@@ -21,7 +21,7 @@ class Keeper:
         command: str,
         *,
         launcher: Launcher,
-        runs: Runs,
+        runs: ProcessRegistry,
         backoff: Backoff,
         output: Callable[[str, bytes], None],
     ) -> None:

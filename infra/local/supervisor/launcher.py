@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from infra.local.supervisor.process import Program
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 
 
 class Launcher:
@@ -22,7 +22,7 @@ class Launcher:
         self._environ = {"PYTHONUNBUFFERED": "1", **environ}
         self._cwd = cwd
         self._output = output
-        self._lifetime = Lifetime()
+        self._lifetime = ProcessGuard()
         self._lock = threading.Lock()
 
     def launch(

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 
 _LAST_LINES = 20
 _OUTPUT_SECONDS = 1.0
@@ -21,7 +21,7 @@ class Program:
         self,
         command: str,
         *,
-        lifetime: Lifetime,
+        lifetime: ProcessGuard,
         environ: Mapping[str, str],
         cwd: Path,
         output: Callable[[bytes], None],

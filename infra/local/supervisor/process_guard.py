@@ -34,7 +34,7 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-class Lifetime:
+class ProcessGuard:
     """Starts processes, each leading a session of its own, that all end when the owner does.
 
     Not safe for threads: an owner with several calls it under one lock of its own.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from infra.local.supervisor.condition import Changes
+from infra.local.supervisor.condition import Condition
 from infra.local.supervisor.process import Program
 
 
-class Runs:
+class ProcessRegistry:
     """What the threads of one supervisor know of each other's programs.
 
     Nobody takes a lock (see Changes): single items are read and written.
@@ -16,7 +16,7 @@ class Runs:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Begin with nothing started under these names."""
-        self.changes = Changes()
+        self.changes = Condition()
         self._running: dict[str, Program] = {}
         self._starts = dict.fromkeys(names, 0)
         self._stopping = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.local.supervisor.keeper import Keeper
 from infra.local.supervisor.launcher import Launcher
 from infra.local.supervisor.process_guard import kill_group
-from infra.local.supervisor.registry import Runs
+from infra.local.supervisor.registry import ProcessRegistry
 from infra.local.supervisor.restart_policy import Backoff
 
 _GRACE_SECONDS = 10.0
@@ -41,7 +41,7 @@ class Supervisor:
         That a process ended and is started again is told there too, under its name.
         """
         self._launcher = Launcher(environ=environ, cwd=cwd, output=output)
-        self._runs = Runs(processes)
+        self._runs = ProcessRegistry(processes)
         self._keepers = [
             Keeper(
                 name,

@@ -19,7 +19,7 @@ from infra.local.redis.external import MARKER
 from tests import ROOT
 from tests.infra.local.test_environment import deployment
 from worker.jobs.job import Job
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.settings import Settings
 
 READY = re.compile("The stack runs|Ready after")
@@ -158,7 +158,7 @@ def test_a_second_signal_cuts_nothing_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["up", "demo"])
 def test_a_deployments_jobs_are_left_alone(
-    verb: str, tmp_path: Path, redis_url: str, records: Records
+    verb: str, tmp_path: Path, redis_url: str, records: JobStore
 ) -> None:
     """Where REDIS_URL holds a job, one sentence says so, with exit code 2, and the job waits on."""
     job = Job(id="paid-1", endpoint="fal-ai/any", arguments={})

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from webhook.server.coalesced_writes import GatheredWrites
+from webhook.server.coalesced_writes import CoalescedWrites
 
 
 class Recording(asyncio.Transport):
@@ -27,13 +27,13 @@ class Recording(asyncio.Transport):
         self.ended = True
 
 
-def written(*turns: Callable[[GatheredWrites, Recording], None]) -> list[bytes]:
+def written(*turns: Callable[[CoalescedWrites, Recording], None]) -> list[bytes]:
     """What reached the transport when each function was called in a turn of its own."""
 
     async def run() -> list[bytes]:
         loop = asyncio.get_running_loop()
         transport = Recording()
-        gathered = GatheredWrites(transport, loop)
+        gathered = CoalescedWrites(transport, loop)
         for turn in turns:
             turn(gathered, transport)
             over = loop.create_future()
@@ -44,7 +44,7 @@ def written(*turns: Callable[[GatheredWrites, Recording], None]) -> list[bytes]:
     return asyncio.run(run())
 
 
-def two(gathered: GatheredWrites, _transport: Recording) -> None:
+def two(gathered: CoalescedWrites, _transport: Recording) -> None:
     gathered.write(b"head ")
     gathered.write(b"body")
 
@@ -57,7 +57,7 @@ def test_the_writes_of_a_turn_leave_as_one() -> None:
 def test_what_waits_is_sent_before_the_end() -> None:
     """An answer after which the connection is closed arrives whole."""
 
-    def last(gathered: GatheredWrites, transport: Recording) -> None:
+    def last(gathered: CoalescedWrites, transport: Recording) -> None:
         two(gathered, transport)
         gathered.close()
 
@@ -67,11 +67,11 @@ def test_what_waits_is_sent_before_the_end() -> None:
 def test_nothing_is_written_to_a_connection_that_ended() -> None:
     """A peer that hangs up, or is cut off, before its answer gets none."""
 
-    def gone(gathered: GatheredWrites, transport: Recording) -> None:
+    def gone(gathered: CoalescedWrites, transport: Recording) -> None:
         two(gathered, transport)
         transport.ended = True
 
-    def cut(gathered: GatheredWrites, transport: Recording) -> None:
+    def cut(gathered: CoalescedWrites, transport: Recording) -> None:
         two(gathered, transport)
         gathered.abort()
 

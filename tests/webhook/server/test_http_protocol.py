@@ -12,7 +12,7 @@ from tests.factories.callbacks import Delivery, host, receiver_settings, serving
 from webhook.app import create_app
 from webhook.body import MAX_BODY
 from webhook.contract import INBOX
-from webhook.server.http_protocol import Limits
+from webhook.server.http_protocol import HttpLimits
 
 Start = Callable[..., httpx.Client]
 
@@ -23,7 +23,7 @@ def start(redis_url: str) -> Iterator[Start]:
     with ExitStack() as running:
         jwks_url = running.enter_context(host()).url
 
-        def start(limits: Limits | None = None, **options: object) -> httpx.Client:
+        def start(limits: HttpLimits | None = None, **options: object) -> httpx.Client:
             settings = receiver_settings(redis_url, jwks_url)
             app = create_app(settings)
             return running.enter_context(serving(app, limits, **options))
@@ -74,7 +74,7 @@ def count(client: httpx.Client, outcome: str) -> int:
 )
 def test_a_head_that_does_not_end_is_cut_off(start: Start, sent: bytes) -> None:
     """A silent, half-open or dribbling peer has its time and no more."""
-    client = start(Limits(head_seconds=0.3))
+    client = start(HttpLimits(head_seconds=0.3))
     with connected(client) as peer:
         peer.sendall(sent)
         assert b"" == rest(peer)
@@ -83,14 +83,14 @@ def test_a_head_that_does_not_end_is_cut_off(start: Start, sent: bytes) -> None:
 
 def test_a_second_request_has_the_same_time(start: Start) -> None:
     """A peer that was answered once cannot hold its connection with half a request after it."""
-    with connected(start(Limits(head_seconds=0.3))) as peer:
+    with connected(start(HttpLimits(head_seconds=0.3))) as peer:
         peer.sendall(signed().wire() + b"POST /web")
         assert 1 == rest(peer).count(b"HTTP/1.1 200")
 
 
 def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
     """Announced and never sent: the connection ends, and the callback counts as slow."""
-    client = start(Limits(head_seconds=0.5, body_seconds=0.5))
+    client = start(HttpLimits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(signed().wire()[:-100])
         assert b"" == rest(peer)
@@ -99,7 +99,7 @@ def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
 
 def test_an_answered_peer_cannot_send_for_ever(start: Start) -> None:
     """Refused at once; what it goes on sending is read away only until its time is over."""
-    client = start(Limits(head_seconds=0.5, body_seconds=0.5))
+    client = start(HttpLimits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(head(signed(secret="another-secret-0000"), "Content-Length: 100000"))
         assert rest(peer).startswith(b"HTTP/1.1 404")
@@ -154,7 +154,7 @@ def test_a_chunked_body_without_length_is_taken(start: Start, size: int) -> None
 
 def test_a_chunked_body_has_the_same_cap(start: Start) -> None:
     """What no length announced is counted as it comes: 413 at the cap, then the door."""
-    client = start(Limits(head_seconds=2.0, body_seconds=2.0))
+    client = start(HttpLimits(head_seconds=2.0, body_seconds=2.0))
     with connected(client) as peer:
         peer.sendall(head(signed(), "Transfer-Encoding: chunked"))
         for _ in range(80):
@@ -204,7 +204,7 @@ def test_endless_pipelining_is_cut_off(start: Start) -> None:
 
 def test_more_connections_than_allowed_are_told_to_come_back(start: Start) -> None:
     """503 with Retry-After before a single byte is read; room again once others have left."""
-    client = start(Limits(connections=3))
+    client = start(HttpLimits(connections=3))
     with ExitStack() as others:
         held = [others.enter_context(connected(client)) for _ in range(2)]
         for peer in held:

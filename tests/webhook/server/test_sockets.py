@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.supervisor.process_guard import Lifetime
+from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.programs import environment, free_port, server
 from tests.factories.callbacks import Host, host
-from webhook.server.sockets import NotListening, listen
+from webhook.server.sockets import BindError, listen
 
 Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
 
@@ -30,7 +30,7 @@ def key_host() -> Iterator[Host]:
 @pytest.fixture
 def start(redis_url: str, key_host: Host, tmp_path: Path) -> Iterator[Started]:
     """Starts `python -m webhook`: a client of it, and what reads its log."""
-    lifetime, log = Lifetime(), tmp_path / "receiver.log"
+    lifetime, log = ProcessGuard(), tmp_path / "receiver.log"
 
     with ExitStack() as running:
 
@@ -82,7 +82,7 @@ def test_a_host_that_is_not_this_machine(environ: dict[str, str], wrong: str) ->
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may listen anywhere")
 def test_a_port_of_the_system() -> None:
     """The cure is another one than for a port that is taken."""
-    with pytest.raises(NotListening, match=r"PORT 1 .*above 1023"):
+    with pytest.raises(BindError, match=r"PORT 1 .*above 1023"):
         listen("127.0.0.1", 1)
 
 

@@ -15,7 +15,7 @@ from webhook.verification.jwks import (
     MAX_KEYS,
     MIN_INTERVAL,
     REFRESH_EVERY,
-    Keys,
+    KeySet,
     KeysUnavailable,
     parse,
 )
@@ -62,10 +62,10 @@ class Source:
         return self.answer
 
 
-def keys_of(source: Source) -> tuple[Keys, Clock]:
+def keys_of(source: Source) -> tuple[KeySet, Clock]:
     """Keys with a clock of their own."""
     clock = Clock()
-    return Keys(source, clock=clock), clock
+    return KeySet(source, clock=clock), clock
 
 
 @pytest.mark.parametrize("padded", [True, False])

@@ -10,8 +10,8 @@ from nacl.signing import SigningKey, VerifyKey
 
 from tests.factories.callbacks import FAL_KEY, USER_ID, Delivery, signed
 from webhook.verification.signature import (
-    Claim,
     Rejected,
+    SignedClaim,
     check_account,
     check_time,
     read_claim,
@@ -88,7 +88,7 @@ def test_every_bit_of_the_signature_counts(position: int) -> None:
     claim = read_claim(VECTOR_HEADERS)
     signature = bytearray(claim.signature)
     signature[position // 8] ^= 1 << position % 8
-    bent = Claim(
+    bent = SignedClaim(
         request_id=claim.request_id,
         user_id=claim.user_id,
         timestamp=claim.timestamp,

@@ -14,7 +14,7 @@ from webhook.app import create_app
 from webhook.verification.source_addresses import (
     MAX_AGE,
     REFRESH_EVERY,
-    Sources,
+    SourceAddresses,
     client_address,
     parse_ranges,
 )
@@ -95,7 +95,7 @@ def test_a_document_of_another_shape_is_refused(broken: bytes) -> None:
 
 async def test_only_published_addresses_pass() -> None:
     """Those of fal's networks, and no others."""
-    sources = Sources(Fal(document("203.0.113.7/32", "2001:db8::/32")), trusted=())
+    sources = SourceAddresses(Fal(document("203.0.113.7/32", "2001:db8::/32")), trusted=())
     await sources.refresh()
     expected = {"203.0.113.7": True, "203.0.113.8": False, "2001:db8::1": True, "::1": False}
     assert expected == {peer: sources.admit(peer, []) for peer in expected}
@@ -106,7 +106,7 @@ async def test_everybody_passes_while_the_addresses_are_unknown(fault: Exception
     """Never had, or older than a day: the signature decides. Until then the known ones stand."""
     now = [0.0]
     fal = Fal(fault)
-    sources = Sources(fal, trusted=(), clock=lambda: now[0])
+    sources = SourceAddresses(fal, trusted=(), clock=lambda: now[0])
     await sources.refresh()
     assert sources.admit("198.51.100.1", [])
     fal.answer = document("203.0.113.7/32")
@@ -121,7 +121,7 @@ async def test_everybody_passes_while_the_addresses_are_unknown(fault: Exception
 
 async def test_a_caller_who_cannot_be_told_passes() -> None:
     """Behind a proxy that names nobody, the signature decides."""
-    sources = Sources(Fal(document("203.0.113.7/32")), trusted=PROXIES)
+    sources = SourceAddresses(Fal(document("203.0.113.7/32")), trusted=PROXIES)
     await sources.refresh()
     assert sources.admit("10.0.0.1", [])
     assert not sources.admit("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.1")])
@@ -137,7 +137,7 @@ async def test_addresses_are_kept_fresh() -> None:
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Sources(Fal(OSError("away")), trusted=()).run(sleep=sleep)
+        await SourceAddresses(Fal(OSError("away")), trusted=()).run(sleep=sleep)
     assert [REFRESH_EVERY] * 2 == pauses
 
 

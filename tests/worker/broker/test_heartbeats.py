@@ -13,7 +13,7 @@ from tests import ROOT
 from tests.bench.programs import environment
 from webhook.settings import Connections
 from worker.broker.client import client
-from worker.broker.heartbeats import consumed
+from worker.broker.heartbeats import queues_served
 
 WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
 QUEUES = frozenset({"submit", "media"})
@@ -49,7 +49,7 @@ def start(tmp_path: Path, log: Path) -> Iterator[Start]:
 def heard(redis: RedisServer, wanted: frozenset[str], seconds: float) -> set[str]:
     """The queues among these that are taken from."""
     app = client(Connections.from_env({"REDIS_URL": redis.url}))
-    return consumed(app, wanted, seconds=seconds)
+    return queues_served(app, wanted, seconds=seconds)
 
 
 def test_workers_tell_their_queues(redis_server: RedisServer, start: Start) -> None:

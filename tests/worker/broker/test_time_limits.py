@@ -19,13 +19,15 @@ def test_safe_limits_pass(limit: float | None) -> None:
 @pytest.mark.parametrize("limit", [10_800, 86_400])
 def test_an_unsafe_limit_is_named(limit: float) -> None:
     """A limit at the visibility timeout or above is refused, with both values and the cure."""
-    with pytest.raises(time_limits.Unsafe, match=f"10800 s.*--time-limit is {limit} s.*below"):
+    with pytest.raises(
+        time_limits.UnsafeTimeLimits, match=f"10800 s.*--time-limit is {limit} s.*below"
+    ):
         time_limits.check(TRANSPORT, {"--time-limit": limit})
 
 
 def test_a_visibility_timeout_below_a_step_is_refused() -> None:
     """The steps' own bounds count, too."""
-    with pytest.raises(time_limits.Unsafe, match="the longest step"):
+    with pytest.raises(time_limits.UnsafeTimeLimits, match="the longest step"):
         time_limits.check({"visibility_timeout": 600}, {})
 
 

@@ -21,10 +21,10 @@ from tests.factories.catalogue import (
     refused,
     spoilt,
 )
-from worker.catalogue.endpoint import Model, Status
+from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.examples import rows
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 IMAGE = "https://example.com/cat.png"
@@ -33,7 +33,7 @@ every_model = pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.
 
 
 @every_model
-def test_valid_arguments_pass_unchanged_but_for_durations(model: Model) -> None:
+def test_valid_arguments_pass_unchanged_but_for_durations(model: Endpoint) -> None:
     """Whatever a model declares to take is taken, nothing is added, and JSON can carry it."""
 
     @FEW
@@ -48,7 +48,7 @@ def test_valid_arguments_pass_unchanged_but_for_durations(model: Model) -> None:
 
 
 @every_model
-def test_one_thing_wrong_is_refused_by_its_path(model: Model) -> None:
+def test_one_thing_wrong_is_refused_by_its_path(model: Endpoint) -> None:
     """A missing, unknown, mistyped or out-of-range input is named where it stands."""
 
     @FEW
@@ -61,7 +61,7 @@ def test_one_thing_wrong_is_refused_by_its_path(model: Model) -> None:
 
 
 @every_model
-def test_example_is_valid(model: Model) -> None:
+def test_example_is_valid(model: Endpoint) -> None:
     """The example of every endpoint passes its own check."""
     assert model.example() == model.check(model.example())
 
@@ -70,13 +70,13 @@ ENDINGS = {"jpeg": "image", "webp": "image", "mp4": "video", "mp3": "audio", "wa
 
 
 @every_model
-def test_an_example_can_be_rendered(model: Model) -> None:
+def test_an_example_can_be_rendered(model: Endpoint) -> None:
     """Its files are fal's own and of the family that the input takes; references are given."""
     inputs = {item.name: item for item in model.inputs}
     given = model.example()
     for name, value in given.items():
         addresses = value if isinstance(value, list) else [value]
-        for address in map(str, addresses if inputs[name].kind is Kind.URL else []):
+        for address in map(str, addresses if inputs[name].kind is InputType.URL else []):
             host = urlsplit(address).hostname or ""
             assert host == "storage.googleapis.com" or host.endswith("fal.media"), name
             assert ENDINGS[address.rpartition(".")[2]] in inputs[name].families, name
@@ -98,7 +98,7 @@ NAMES = sorted({item.name for model in CHECKED for item in model.inputs})
     st.sampled_from(CHECKED),
     st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters()), ANYTHING, max_size=6),
 )
-def test_anything_ends_in_json_or_in_a_printable_refusal(model: Model, given: Any) -> None:
+def test_anything_ends_in_json_or_in_a_printable_refusal(model: Endpoint, given: Any) -> None:
     """No input makes JSON encoding fail later, and none makes the refusal unprintable."""
     told = ""
     try:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from worker.catalogue.inputs import Input, Kind
 )
 def test_families_by_name(name: str, families: set[str]) -> None:
     """A mask is a picture, unless its name says of what else it is one."""
-    assert families == Input(name=name, kind=Kind.URL).families
+    assert families == Input(name=name, kind=InputType.URL).families
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,9 @@ def test_a_file_in_storage_is_of_a_kind_that_the_input_takes(
     name: str, endings: tuple[str, ...], ending: str, message: str
 ) -> None:
     """Its ending follows from its content; one that could not be read was told of before."""
-    model = Model(endpoint="a/b", inputs=(Input(name=name, kind=Kind.URL, formats=endings),))
+    model = Endpoint(
+        endpoint="a/b", inputs=(Input(name=name, kind=InputType.URL, formats=endings),)
+    )
     given = {name: f"upload://{'0' * 64}.{ending}"}
     if not message:
         assert given == model.check(given)
@@ -52,6 +54,6 @@ def test_a_file_in_storage_is_of_a_kind_that_the_input_takes(
 
 def test_of_a_file_that_nobody_read_nothing_is_known() -> None:
     """A hash that somebody made up has no kind."""
-    model = Model(endpoint="a/b", inputs=(Input(name="image_url", kind=Kind.URL),))
+    model = Endpoint(endpoint="a/b", inputs=(Input(name="image_url", kind=InputType.URL),))
     with pytest.raises(InvalidArguments, match="must be a file in storage of the kind jpg"):
         model.check({"image_url": f"upload://{'1' * 64}.none"})

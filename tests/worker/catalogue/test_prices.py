@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.factories.catalogue import CATALOGUE, CHECKED, KLING, kling
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 
 IMAGE = "https://example.com/cat.png"
 VOICED = [{"frontal_image_url": IMAGE, "voice_id": "voice_1"}]
@@ -143,7 +143,9 @@ def test_kling_4_has_a_price_but_no_estimate() -> None:
 @pytest.mark.parametrize(
     "unchecked", [{"duration": object()}, {"duration": "x"}, {"multi_prompt": [1]}, {"elements": 1}]
 )
-def test_arguments_nobody_checked_do_not_break_the_estimate(model: Model, unchecked: Any) -> None:
+def test_arguments_nobody_checked_do_not_break_the_estimate(
+    model: Endpoint, unchecked: Any
+) -> None:
     """The estimate is None or a price above nothing, whatever stands in the arguments."""
     estimate = model.estimate(unchecked)
     assert estimate is None or estimate.usd > 0

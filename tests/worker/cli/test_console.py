@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from worker.cli.console import ROOMY, print_jobs
-from worker.cli.timeline import Way, live_table
+from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
 
@@ -26,7 +26,7 @@ def progress(at: JobState, after: float, **more: str) -> Event:
 
 def seen(*events: Event, after: float, width: int = ROOMY) -> str:
     """The line of a job in a terminal, that long after it was made."""
-    way = Way(job_id="job1", endpoint="acme/dolly")
+    way = Timeline(job_id="job1", endpoint="acme/dolly")
     for event in events:
         way.take(event)
     console = Console(file=io.StringIO(), width=width)
@@ -109,7 +109,7 @@ def test_an_endpoint_can_be_pasted(width: int) -> None:
 def test_an_id_on_its_way_is_whole_too() -> None:
     """In a terminal of 40 columns the state stands beside it, and little else."""
     console = Console(file=io.StringIO(), width=40)
-    way = Way(job_id="order-4711-of-a-shop-in-1", endpoint=ENDPOINT)
+    way = Timeline(job_id="order-4711-of-a-shop-in-1", endpoint=ENDPOINT)
     console.print(live_table([way], START, width=40))
     assert isinstance(console.file, io.StringIO)
     assert "order-4711-of-a-shop-in-1 QUEUED" == console.file.getvalue().rstrip()

@@ -11,7 +11,7 @@ import pytest
 
 from tests import ROOT
 from webhook.settings import Connections
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.settings import Settings
 from worker.storage import Storage
 
@@ -49,7 +49,7 @@ BAD_INPUT = {
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input(records: Records, redis_url: str, name: str) -> None:
+def test_bad_input(records: JobStore, redis_url: str, name: str) -> None:
     """Bad input is told in words that name it, and no job is made."""
     arguments, words = BAD_INPUT[name]
     done = run("submit", *arguments, environ={"REDIS_URL": redis_url})
@@ -69,7 +69,7 @@ def test_a_flag_that_is_none_is_data_for_machines_too() -> None:
     assert "'high' is not one of" in error["sentence"]
 
 
-def test_the_same_id_with_other_contents(records: Records, redis_url: str) -> None:
+def test_the_same_id_with_other_contents(records: JobStore, redis_url: str) -> None:
     """An id that belongs to another job is refused, and that job stays as it was."""
     environ = {"REDIS_URL": redis_url}
     first = run("submit", TEXT, "prompt=A fox", "--id", "a1", environ=environ)
@@ -167,7 +167,7 @@ def test_a_worker_refuses_an_unusable_setting(
     )
 
 
-def test_show_json(records: Records, redis_url: str) -> None:
+def test_show_json(records: JobStore, redis_url: str) -> None:
     """`show --json` has the record and its history, of which the last state is the record's."""
     environ = {"REDIS_URL": redis_url}
     made = run("submit", TEXT, "prompt=A fox", "--json", environ=environ)
@@ -180,7 +180,7 @@ def test_show_json(records: Records, redis_url: str) -> None:
     )
 
 
-def test_a_prompt_is_shown_as_it_is(records: Records, redis_url: str) -> None:
+def test_a_prompt_is_shown_as_it_is(records: JobStore, redis_url: str) -> None:
     """What looks like markup in a prompt is text to `show`."""
     environ = {"REDIS_URL": redis_url, "COLUMNS": "200"}
     run("submit", TEXT, "prompt=A [bold]fox[/bold]", "--id", "a1", environ=environ)
@@ -240,7 +240,7 @@ def test_help_tells_of_json_lines(command: list[str]) -> None:
     assert "JSON Lines" in run(*command, "--help", environ={}).stdout
 
 
-def test_show_tells_when_a_job_is_due(records: Records, redis_url: str) -> None:
+def test_show_tells_when_a_job_is_due(records: JobStore, redis_url: str) -> None:
     """By then it has moved, or somebody looks after it; a pipe gets each fact whole."""
     environ = {"REDIS_URL": redis_url}
     prompt = "A fox, " * 100
@@ -271,7 +271,7 @@ def test_a_dry_run_tells_the_address_that_would_be_asked() -> None:
     assert f"POST https://127.0.0.1:4711/{TEXT}?fal_webhook=" in done.stdout
 
 
-def test_a_job_steers_no_terminal(records: Records, redis_url: str) -> None:
+def test_a_job_steers_no_terminal(records: JobStore, redis_url: str) -> None:
     """Whoever may make jobs may write into their arguments and metadata."""
     environ, evil = {"REDIS_URL": redis_url}, "\x1b]0;x\x07\x9b31m"
     run("submit", TEXT, "prompt=A", "--metadata", f"a={evil}", "--id", "a1", environ=environ)

@@ -11,7 +11,7 @@ import pytest
 
 from tests import ROOT
 from worker.cli.stdout import CLOSED
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 FULL = Path("/dev/full")
@@ -71,7 +71,7 @@ def test_a_full_disk_is_a_sentence(command: list[str]) -> None:
     assert (2, True) == (done.returncode, "No space left on device" in line)
 
 
-def test_a_job_that_was_made_is_told_all_the_same(records: Records, redis_url: str) -> None:
+def test_a_job_that_was_made_is_told_all_the_same(records: JobStore, redis_url: str) -> None:
     """What could not be written holds its id."""
     with FULL.open("wb") as full:
         done = run(["submit", TEXT, "prompt=A fox"], full.fileno(), {"REDIS_URL": redis_url})

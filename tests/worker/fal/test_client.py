@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from infra.local.fal_process import Simulation
-from worker.fal.client import Fal
-from worker.fal.single_post import Accepted, OnePost, Refused, Unknown
+from infra.local.fal_process import FalProcess
+from worker.fal.client import FalClient
+from worker.fal.single_post import Accepted, AnswerLost, SinglePostTransport, SubmitRejected
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 
@@ -40,7 +40,7 @@ except Failure as failure:
 class Door:
     """Submits through worker.fal.client in a process that sees only the simulated fal."""
 
-    def __init__(self, fal: Simulation) -> None:
+    def __init__(self, fal: FalProcess) -> None:
         self.fal = fal
         self.submits = 0
 
@@ -73,13 +73,13 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def simulated(module_fal: Callable[..., Simulation]) -> Simulation:
+def simulated(module_fal: Callable[..., FalProcess]) -> FalProcess:
     """One simulated fal for all submits of this module."""
     return module_fal("--speed", "1000")
 
 
 @pytest.fixture
-def door(simulated: Simulation) -> Door:
+def door(simulated: FalProcess) -> Door:
     """A door to a simulated fal that has counted nothing yet."""
     request = httpx.Request("POST", f"{simulated.url}/_sim/reset")
     trusted = ssl.create_default_context(cafile=simulated.ca_file)
@@ -164,8 +164,8 @@ def answer(status: int, **more: object) -> httpx.Response:
 def test_a_redirect_is_no_second_post(status: int) -> None:
     """A redirected POST counts as unknown rather than being sent anew."""
     inner = httpx.MockTransport(lambda _request: answer(status, headers={"location": "/again"}))
-    with pytest.raises(Unknown):
-        OnePost(inner).handle_request(httpx.Request("POST", "https://queue.fal.run/x"))
+    with pytest.raises(AnswerLost):
+        SinglePostTransport(inner).handle_request(httpx.Request("POST", "https://queue.fal.run/x"))
 
 
 def test_a_transport_is_spent_after_one_request() -> None:
@@ -176,10 +176,10 @@ def test_a_transport_is_spent_after_one_request() -> None:
         seen.append(request)
         return answer(200, json={})
 
-    transport = OnePost(httpx.MockTransport(handle))
+    transport = SinglePostTransport(httpx.MockTransport(handle))
     request = httpx.Request("POST", "https://queue.fal.run/x")
     transport.handle_request(request)
-    with pytest.raises(Unknown):
+    with pytest.raises(AnswerLost):
         transport.handle_request(request)
     assert 1 == len(seen)
 
@@ -193,13 +193,13 @@ def test_a_body_that_breaks_off_is_unknown() -> None:
             raise httpx.ReadError("gone")
 
     inner = httpx.MockTransport(lambda _request: answer(200, stream=Broken()))
-    with pytest.raises(Unknown):
-        OnePost(inner).handle_request(httpx.Request("POST", "https://queue.fal.run/x"))
+    with pytest.raises(AnswerLost):
+        SinglePostTransport(inner).handle_request(httpx.Request("POST", "https://queue.fal.run/x"))
 
 
 def submitted(handler: Callable[[httpx.Request], httpx.Response], **arguments: object) -> Accepted:
     """What worker.fal.client makes of fal-client's submit over a transport of the test."""
-    fal = Fal("id:secret", transport=httpx.MockTransport(handler))
+    fal = FalClient("id:secret", transport=httpx.MockTransport(handler))
     return fal.submit(ENDPOINT, arguments, "https://hooks.example.com/w")  # type: ignore[arg-type]
 
 
@@ -212,11 +212,11 @@ def test_only_the_request_id_of_an_answer_is_needed() -> None:
 @pytest.mark.parametrize("content", [b"{}", b"not JSON", b'{"request_id": 7}', b"[]"])
 def test_an_answer_without_a_request_id_is_unknown(content: bytes) -> None:
     """Fal may have taken the job of a 200 that says nothing."""
-    with pytest.raises(Unknown):
+    with pytest.raises(AnswerLost):
         submitted(lambda _request: answer(200, content=content), prompt="A fox")
 
 
 def test_what_cannot_be_sent_is_refused() -> None:
     """Arguments that no JSON can hold never leave, so that nobody waits for their callback."""
-    with pytest.raises(Refused):
+    with pytest.raises(SubmitRejected):
         submitted(lambda _request: answer(200, json={}), prompt=object())

@@ -17,7 +17,7 @@ from worker.fal.download import Downloaded, Downloader
 from worker.fal.result import files_of, named
 from worker.jobs.job import Job, JobState, Json
 from worker.steps.callbacks import video_address
-from worker.steps.passthrough import AsIs, delivered, extras
+from worker.steps.passthrough import Passthrough, delivered, extras
 from worker.storage import Storage
 from worker.storage.layout import work_key
 
@@ -108,10 +108,10 @@ class _Cdn:
         return Downloaded(size=len(data), sha256=digest, content_type=None, resumed=0)
 
 
-def as_is(files: dict[str, bytes], tmp_path: Path) -> AsIs:
+def as_is(files: dict[str, bytes], tmp_path: Path) -> Passthrough:
     """Files that the CDN has, and storage in a directory of the test."""
     downloader = cast(Downloader, _Cdn(files))
-    return AsIs(downloader=downloader, storage=Storage.open(str(tmp_path)))
+    return Passthrough(downloader=downloader, storage=Storage.open(str(tmp_path)))
 
 
 def rendered(payload: Json) -> Job:

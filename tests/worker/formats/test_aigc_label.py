@@ -19,7 +19,7 @@ from worker.formats.mp4 import Unhandled, read_tags
 from worker.formats.mp4.rewrite import XMP as XMP_BOX
 from worker.formats.xmp import packet
 from worker.transcode.ffmpeg import Ffmpeg
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 THEIRS = {"Label": "1", "ContentProducer": "kling", "ProduceID": "k-1"}
 LABEL = json.dumps(THEIRS)
@@ -119,7 +119,7 @@ def test_in_the_xmp_of_a_video(marks: object, tmp_path: Path) -> None:
     """It stands in the tags of the video that is made, and in its XMP, with the mark or without."""
     source = tmp_path / "source.mp4"
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp()))
-    made = deliver(source, tmp_path / "into", marks, ffmpeg=Ffmpeg.find(None))  # type: ignore[arg-type]
+    made = transcode(source, tmp_path / "into", marks, ffmpeg=Ffmpeg.find(None))  # type: ignore[arg-type]
     assert THEIRS == theirs_of(read_tags(made.video)[AIGC])
     assert THEIRS == theirs_of(image_file.read_tags(made.poster)[AIGC])
 
@@ -168,7 +168,7 @@ def test_a_video_whose_label_is_too_long_stays(tmp_path: Path) -> None:
     source = tmp_path / "source.mp4"
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp(TOO_LONG)))
     with pytest.raises(Unhandled, match="AIGC label takes more than"):
-        deliver(source, tmp_path / "into", CN, ffmpeg=Ffmpeg.find(None))
+        transcode(source, tmp_path / "into", CN, ffmpeg=Ffmpeg.find(None))
 
 
 def test_a_picture_whose_label_is_too_long_stays(tmp_path: Path) -> None:

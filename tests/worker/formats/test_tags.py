@@ -19,8 +19,8 @@ from worker.formats.tags import AI_ORIGIN, PromptTag, Tags
 from worker.formats.xmp import NAMESPACES
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 BOTH = Marks(places=frozenset(Mark), provider="Acme 影业")
@@ -175,12 +175,12 @@ def test_marks_that_cannot_be(text: str, provider: str, words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+def delivery(tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """A delivery with every mark and the prompt, one video copied and one encoded."""
     made = marked(marks=BOTH, prompt=PROMPT, prompt_tag=PromptTag.TEXT)
     into = tmp_path_factory.mktemp("tagged")
     profile = Profile.parse("web+360p")
-    return deliver(clip("tall"), into, made, ffmpeg=Ffmpeg.find(None), profile=profile)
+    return transcode(clip("tall"), into, made, ffmpeg=Ffmpeg.find(None), profile=profile)
 
 
 def told(program: str, *arguments: str) -> str:
@@ -191,7 +191,7 @@ def told(program: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "video-360p.mp4"])
-def test_ffprobe_reads_it(name: str, delivery: Delivery) -> None:
+def test_ffprobe_reads_it(name: str, delivery: TranscodeResult) -> None:
     """ffprobe shows standard tags and ours."""
     path = str(delivery.video.with_name(name))
     shown = json.loads(told("ffprobe", "-v", "error", "-show_format", "-of", "json", path))
@@ -204,7 +204,7 @@ def test_ffprobe_reads_it(name: str, delivery: Delivery) -> None:
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "video-360p.mp4", "poster.jpg", "poster.webp"])
-def test_exiftool_reads_it(name: str, delivery: Delivery) -> None:
+def test_exiftool_reads_it(name: str, delivery: TranscodeResult) -> None:
     """exiftool shows the XMP of videos and pictures alike, and finds no fault with the file."""
     path = str(delivery.video.with_name(name))
     (found,) = json.loads(told("exiftool", "-json", "-G1", "-a", path))
@@ -216,7 +216,7 @@ def test_exiftool_reads_it(name: str, delivery: Delivery) -> None:
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "video-360p.mp4"])
-def test_mediainfo_reads_it(name: str, delivery: Delivery) -> None:
+def test_mediainfo_reads_it(name: str, delivery: TranscodeResult) -> None:
     """mediainfo shows standard tags and ours."""
     path = str(delivery.video.with_name(name))
     shown = told("mediainfo", path)

@@ -11,12 +11,12 @@ from worker.jobs import leases
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE, Leases
-from worker.jobs.store import Records, connect
+from worker.jobs.store import JobStore, connect
 
 S = JobState
 
 
-class Watched(Records):
+class Watched(JobStore):
     """Records that say when a lease was renewed, and fail on demand."""
 
     faults: list[Exception]
@@ -42,11 +42,11 @@ def records(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
         job = Job(id="job1", endpoint=ENDPOINT, arguments={}, state=S.RENDERED)
         found.add(job, due=1.0, event={"name": "created"})
         lease = Change(set={"lease_owner": "me", "lease_until": 1.0})
-        Records.change(found, "job1", [S.RENDERED], lease)
+        JobStore.change(found, "job1", [S.RENDERED], lease)
         yield found
 
 
-def held(records: Records) -> Job:
+def held(records: JobStore) -> Job:
     """The job as it stands."""
     job = records.get("job1")
     assert job is not None
@@ -67,7 +67,7 @@ def test_a_held_lease_is_renewed(records: Watched, faults: list[Exception]) -> N
 def test_a_lease_of_another_is_not_touched(records: Watched) -> None:
     """A worker that lost its lease renews nothing."""
     job = held(records)
-    Records.change(records, "job1", [S.RENDERED], Change(set={"lease_owner": "other"}))
+    JobStore.change(records, "job1", [S.RENDERED], Change(set={"lease_owner": "other"}))
     with Leases(records).hold(job, S.RENDERED):
         assert not records.renewed.wait(0.1)
     assert 1.0 == held(records).lease_until

@@ -9,7 +9,7 @@ from tests.factories.world import ENDPOINT, Clock
 from worker.jobs.change import Change
 from worker.jobs.events import follow, history
 from worker.jobs.job import FINAL, MOVES, Job, JobState, encode
-from worker.jobs.store import EVENTS, TIMERS, Records, connect, history_key, job_key
+from worker.jobs.store import EVENTS, TIMERS, JobStore, connect, history_key, job_key
 
 S = JobState
 
@@ -21,20 +21,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def records(redis_url: str, clock: Clock) -> Iterator[Records]:
+def records(redis_url: str, clock: Clock) -> Iterator[JobStore]:
     """Records on an empty Redis."""
     with connect(redis_url) as redis:
-        yield Records(redis, clock=clock)
+        yield JobStore(redis, clock=clock)
 
 
-def add(records: Records, job_id: str = "job1", **changes: object) -> bool:
+def add(records: JobStore, job_id: str = "job1", **changes: object) -> bool:
     """Write a job down."""
     fields: dict[str, object] = {"arguments": {"prompt": "é\n", "n": [1, None]}, **changes}
     job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
     return records.add(job, due=records.clock() + 20, event={"name": "created"})
 
 
-def everything(records: Records) -> dict[str, object]:
+def everything(records: JobStore) -> dict[str, object]:
     """All that stands in Redis."""
     redis = records.redis
     readers: dict[str, Callable[[str], object]] = {
@@ -46,7 +46,7 @@ def everything(records: Records) -> dict[str, object]:
     return {key: readers[str(redis.type(key))](key) for key in keys}
 
 
-def test_a_new_job_reads_back(records: Records, clock: Clock) -> None:
+def test_a_new_job_reads_back(records: JobStore, clock: Clock) -> None:
     """What was written down is what is read, to the last character."""
     assert add(records)
     job = records.get("job1")
@@ -63,7 +63,7 @@ def test_a_new_job_reads_back(records: Records, clock: Clock) -> None:
     )
 
 
-def test_the_same_id_again_changes_nothing(records: Records) -> None:
+def test_the_same_id_again_changes_nothing(records: JobStore) -> None:
     """A second add of an id is refused, and the first record stays."""
     add(records)
     before = everything(records)
@@ -80,7 +80,7 @@ def test_the_same_id_again_changes_nothing(records: Records) -> None:
         Change(to=S.RENDERED, unleased_at=5.0),
     ],
 )
-def test_a_refused_change_leaves_no_trace(records: Records, change: Change) -> None:
+def test_a_refused_change_leaves_no_trace(records: JobStore, change: Change) -> None:
     """A guard that fails, a lease that holds or a move off the table leaves Redis as it was."""
     add(records)
     records.redis.hset(job_key("job1"), "lease_until", "10.0")
@@ -89,7 +89,7 @@ def test_a_refused_change_leaves_no_trace(records: Records, change: Change) -> N
     assert before == everything(records)
 
 
-def test_a_change_of_no_job_makes_none(records: Records) -> None:
+def test_a_change_of_no_job_makes_none(records: JobStore) -> None:
     """A change never creates a record."""
     assert not records.change("nobody", S, Change(set={"tries": 1}, event={"name": "x"}))
     assert {} == everything(records)
@@ -97,7 +97,7 @@ def test_a_change_of_no_job_makes_none(records: Records) -> None:
 
 @pytest.mark.parametrize("start", sorted(S))
 @pytest.mark.parametrize("end", sorted(S))
-def test_the_table_alone_says_who_may_move(records: Records, start: S, end: S) -> None:
+def test_the_table_alone_says_who_may_move(records: JobStore, start: S, end: S) -> None:
     """Of all pairs of states exactly those in MOVES can be moved between."""
     add(records, state=start)
     if start is end:
@@ -118,7 +118,7 @@ def test_published_is_the_end() -> None:
     assert set(S) == ends
 
 
-def test_a_move_keeps_indexes_timer_and_history_together(records: Records, clock: Clock) -> None:
+def test_a_move_keeps_indexes_timer_and_history_together(records: JobStore, clock: Clock) -> None:
     """After a move the state's index, the timer, the history and the record say the same."""
     add(records)
     clock.forward(5)
@@ -141,14 +141,14 @@ def test_a_move_keeps_indexes_timer_and_history_together(records: Records, clock
     assert (S.QUEUED, S.SUBMITTING, "started") == (last["from"], last["to"], last["name"])
 
 
-def test_both_streams_tell_the_same(records: Records) -> None:
+def test_both_streams_tell_the_same(records: JobStore) -> None:
     """The job's own history and the stream of all jobs have the same events and ids."""
     add(records)
     records.change("job1", [S.QUEUED], Change(to=S.FAILED, due=0, event={"name": "moved"}))
     assert records.redis.xrange(EVENTS) == records.redis.xrange(history_key("job1"))
 
 
-def test_no_timer_means_none(records: Records) -> None:
+def test_no_timer_means_none(records: JobStore) -> None:
     """A due of 0 takes the timer away, None leaves it."""
     add(records)
     records.change("job1", [S.QUEUED], Change(set={"tries": 1}))
@@ -157,7 +157,7 @@ def test_no_timer_means_none(records: Records) -> None:
     assert None is records.redis.zscore(TIMERS, "job1")
 
 
-def test_of_many_claims_at_once_one_wins(records: Records, redis_url: str) -> None:
+def test_of_many_claims_at_once_one_wins(records: JobStore, redis_url: str) -> None:
     """Sixteen clients that claim the same job at once: one of them gets it."""
     add(records)
     won: list[int] = []
@@ -165,7 +165,7 @@ def test_of_many_claims_at_once_one_wins(records: Records, redis_url: str) -> No
     def claim(number: int) -> None:
         with connect(redis_url) as redis:
             change = Change(to=S.SUBMITTING, set={"lease_owner": str(number)})
-            if Records(redis).change("job1", [S.QUEUED], change):
+            if JobStore(redis).change("job1", [S.QUEUED], change):
                 won.append(number)
 
     threads = [threading.Thread(target=claim, args=(number,)) for number in range(16)]
@@ -178,7 +178,7 @@ def test_of_many_claims_at_once_one_wins(records: Records, redis_url: str) -> No
     assert [job.lease_owner] == [str(number) for number in won]
 
 
-def test_due_comes_in_order_and_bounded(records: Records, clock: Clock) -> None:
+def test_due_comes_in_order_and_bounded(records: JobStore, clock: Clock) -> None:
     """The most overdue jobs come first, no more than asked for, and none that has time left."""
     for number in (3, 1, 2):
         add(records, f"job{number}")
@@ -189,7 +189,7 @@ def test_due_comes_in_order_and_bounded(records: Records, clock: Clock) -> None:
     assert ["job1", "job2", "job3"] == list(records.due(10))
 
 
-def test_following_starts_where_asked(records: Records) -> None:
+def test_following_starts_where_asked(records: JobStore) -> None:
     """A follower from the start sees what came before it; None says that nothing more came."""
     add(records)
     events = follow(records.redis, ["job1"], since="0")
@@ -198,7 +198,7 @@ def test_following_starts_where_asked(records: Records) -> None:
     assert ("created", None) == (first["name"], next(events))
 
 
-def test_encode_and_decode_are_inverse(records: Records) -> None:
+def test_encode_and_decode_are_inverse(records: JobStore) -> None:
     """Each field of a job comes back as it was given, whatever its type."""
     add(records)
     given = {

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.factories.batches import IMAGE, TEXT, Read, ids, lines, reader, row
 from tests.factories.input_files import png
 from worker.catalogue.catalogue import Catalogue
-from worker.jobs.store import Records
-from worker.operations.batch_file import Unreadable
-from worker.operations.create import Creator
+from worker.jobs.store import JobStore
+from worker.operations.batch_file import UnreadableFile
+from worker.operations.create import JobCreator
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.storage import Storage
 
 
@@ -125,12 +125,14 @@ def test_true_is_no_number(read: Read) -> None:
 @READ_OFTEN
 @given(PROMPTS, st.data())
 def test_a_resumed_run_makes_exactly_the_missing_jobs(
-    read: Read, records: Records, prompts: list[str], data: st.DataObject
+    read: Read, records: JobStore, prompts: list[str], data: st.DataObject
 ) -> None:
     """Wherever the first run was killed, and in whatever order its rows come the second time."""
     records.redis.flushall()
-    checks = Checks(catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None))
-    creator = Creator(records=records, checks=checks, wake=lambda _task, _job: None)
+    checks = Validator(
+        catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None)
+    )
+    creator = JobCreator(records=records, checks=checks, wake=lambda _task, _job: None)
     first = list(read(lines(*(row(prompt) for prompt in prompts))).drafts.values())
     done = data.draw(st.integers(0, len(prompts)))
     assert [True] * done == [creator.add(draft).new for draft in first[:done]]
@@ -232,7 +234,7 @@ def test_a_row_that_is_no_job(read: Read, text: str, told: str) -> None:
 def test_a_pipe_is_refused_unread(read: Read, tmp_path: Path, name: str) -> None:
     """Nobody might ever write to it, and a run that was interrupted could not read it again."""
     os.mkfifo(tmp_path / name) if "pipe" in name else (tmp_path / name).mkdir()
-    with pytest.raises(Unreadable, match="is no regular file: write the jobs to one"):
+    with pytest.raises(UnreadableFile, match="is no regular file: write the jobs to one"):
         read(None, name)
 
 
@@ -259,5 +261,5 @@ def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
 )
 def test_a_file_that_is_none_of_jobs(read: Read, text: Any, name: str, told: str) -> None:
     """One sentence about the whole file."""
-    with pytest.raises(Unreadable, match=told):
+    with pytest.raises(UnreadableFile, match=told):
         read(text, name)

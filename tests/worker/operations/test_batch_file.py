@@ -8,7 +8,7 @@ import pytest
 from tests.factories.batches import IMAGE, TEXT, Read, reader
 from tests.factories.input_files import PNG, named, png
 from worker.catalogue.catalogue import Catalogue
-from worker.operations.batch_file import Unreadable
+from worker.operations.batch_file import UnreadableFile
 
 
 @pytest.fixture
@@ -120,14 +120,14 @@ def test_what_spreadsheets_write_before_the_table(read: Read, before: str, mark:
     found = read(f"{before}prompt{mark}duration\nfox{mark}10\n", "jobs.csv")
     line = before.count("\n") + 2
     assert {"prompt": "fox", "duration": "10"} == found.drafts[line].job.arguments
-    with pytest.raises(Unreadable, match=f"line {line - 1}: every column needs a name"):
+    with pytest.raises(UnreadableFile, match=f"line {line - 1}: every column needs a name"):
         read(f"{before}prompt{mark}prompt\nfox{mark}10\n", "jobs.csv")
 
 
 @pytest.mark.parametrize("text", ["\n\n", "sep=;", "sep=;\n\n", ",,\n"])
 def test_a_table_of_nothing(read: Read, text: str) -> None:
     """It holds no job."""
-    with pytest.raises(Unreadable, match="holds no job"):
+    with pytest.raises(UnreadableFile, match="holds no job"):
         read(text, "jobs.csv")
 
 

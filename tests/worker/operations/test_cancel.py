@@ -6,7 +6,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from infra.local.fal_process import Simulation
+from infra.local.fal_process import FalProcess
 from tests.factories.world import (
     VIDEO,
     ScriptedFal,
@@ -18,9 +18,9 @@ from tests.factories.world import (
 )
 from webhook.contract import Task
 from worker.cli.main import cli
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.job import JobState
-from worker.operations.cancel import Cancellation, NotCancelled
+from worker.operations.cancel import Cancellation, NotCancellable
 
 S = JobState
 
@@ -57,7 +57,7 @@ def test_fal_is_asked_once(
     world.add_submitted()
     fal.answers = [said]
     sentence = cancellation(world, fal).cancel(world.job())
-    with pytest.raises(NotCancelled):
+    with pytest.raises(NotCancellable):
         cancellation(world, fal).cancel(world.job())
     puts = [asked for asked in fal.asked if asked.method == "PUT"]
     assert ([world.job().cancel_url], True) == ([str(put.url) for put in puts], words in sentence)
@@ -86,7 +86,7 @@ def test_a_job_in_doubt_can_be_cancelled(world: World, fal: ScriptedFal) -> None
 def test_what_cannot_be_cancelled_goes_on(world: World, fal: ScriptedFal, state: JobState) -> None:
     """A job that is being posted, rendered or over is left as it is."""
     job = world.add(state=state)
-    with pytest.raises(NotCancelled):
+    with pytest.raises(NotCancellable):
         cancellation(world, fal).cancel(job)
     assert (state, []) == (world.state(), fal.asked)
 
@@ -95,18 +95,18 @@ def test_a_job_that_moved_meanwhile_is_not_cancelled(world: World, fal: Scripted
     """Whoever was faster wins: the record decides."""
     job = world.add()
     world.pipeline.run(Task.SUBMIT, "job1")
-    with pytest.raises(NotCancelled, match="no longer"):
+    with pytest.raises(NotCancellable, match="no longer"):
         cancellation(world, fal).cancel(job)
     assert S.SUBMITTED is world.state()
 
 
 def test_the_simulated_fal_takes_the_put(
-    redis_url: str, start_fal: Callable[..., Simulation]
+    redis_url: str, start_fal: Callable[..., FalProcess]
 ) -> None:
     """Over TLS, fal's own client and fal's own address: one PUT arrives, a waiting job ends."""
     simulated = start_fal("--render-seconds", "60")
     transport = ToSimulation(simulated)
-    fal = Fal(simulated.environment["FAL_KEY"], transport=transport)
+    fal = FalClient(simulated.environment["FAL_KEY"], transport=transport)
     with transport, world_on(redis_url, fal) as world:
         world.add_submitted()
         said = Cancellation(records=world.records, fal=fal).cancel(world.job())

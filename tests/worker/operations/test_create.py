@@ -8,13 +8,13 @@ import pytest
 from tests.factories.input_files import PNG, named
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.errors import InvalidArguments, Refusal, UnknownEndpoint
+from worker.catalogue.errors import InvalidArguments, RequestRejected, UnknownEndpoint
 from worker.catalogue.option_errors import InvalidOptions
-from worker.jobs.store import Records
-from worker.operations.create import Creator
-from worker.operations.request import JobRefused, Order
+from worker.jobs.store import JobStore
+from worker.operations.create import JobCreator
+from worker.operations.request import InvalidJobId, JobRequest
 from worker.operations.staging import Staging, storage_key
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
@@ -35,23 +35,25 @@ def wakes() -> list[tuple[Task, str]]:
 
 @pytest.fixture
 def creator(
-    records: Records, storage: Storage, tmp_path: Path, wakes: list[tuple[Task, str]]
-) -> Creator:
+    records: JobStore, storage: Storage, tmp_path: Path, wakes: list[tuple[Task, str]]
+) -> JobCreator:
     """A creator whose files lie in a directory of the test."""
     (tmp_path / "cat.png").write_bytes(PNG)
     staging = Staging(storage=lambda: storage, directory=tmp_path)
-    checks = Checks(catalogue=Catalogue.load(), staging=staging)
-    return Creator(records=records, checks=checks, wake=lambda task, job: wakes.append((task, job)))
+    checks = Validator(catalogue=Catalogue.load(), staging=staging)
+    return JobCreator(
+        records=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
+    )
 
 
-def order(endpoint: Any = TEXT, **changes: Any) -> Order:
+def order(endpoint: Any = TEXT, **changes: Any) -> JobRequest:
     """An order; by default a good one."""
     given = {"arguments": {"prompt": "a fox", "duration": 10}} | changes
-    return Order(endpoint=endpoint, **given)
+    return JobRequest(endpoint=endpoint, **given)
 
 
 def test_a_job_is_on_record_with_its_options_and_its_cost(
-    creator: Creator, records: Records, wakes: list[tuple[Task, str]]
+    creator: JobCreator, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
     """What was asked, what it should cost with the source of that figure, and one wake."""
     made = creator.create(order(options={"priority": "low"}, metadata={"title": "Fox"}))
@@ -67,16 +69,16 @@ def test_a_job_is_on_record_with_its_options_and_its_cost(
     assert [(Task.SUBMIT, made.id)] == wakes
 
 
-def test_the_same_id_is_the_same_job(creator: Creator, records: Records) -> None:
+def test_the_same_id_is_the_same_job(creator: JobCreator, records: JobStore) -> None:
     """Again it changes nothing; with other contents it is refused."""
     first = creator.create(order(job_id="a1"))
     assert first.created_at == creator.create(order(job_id="a1")).created_at
-    with pytest.raises(JobRefused, match="a1 belongs to another job"):
+    with pytest.raises(InvalidJobId, match="a1 belongs to another job"):
         creator.create(order(job_id="a1", arguments={"prompt": "a cat"}))
     assert 1 == len(records.list())
 
 
-def test_the_same_job_may_be_spelt_otherwise(creator: Creator, records: Records) -> None:
+def test_the_same_job_may_be_spelt_otherwise(creator: JobCreator, records: JobStore) -> None:
     """A sender that skips the checks the second time, or writes a number as text, asks the same."""
     for duration, unchecked in [(10, False), ("10", True), (10.0, True)]:
         creator.create(
@@ -90,11 +92,11 @@ def test_the_same_job_may_be_spelt_otherwise(creator: Creator, records: Records)
 
 
 def test_files_lie_in_storage_before_the_job_is_woken(
-    creator: Creator, records: Records, storage: Storage
+    creator: JobCreator, records: JobStore, storage: Storage
 ) -> None:
     """A worker that takes the job at once finds its inputs."""
     found: list[bytes | None] = []
-    seen = Creator(
+    seen = JobCreator(
         records=records,
         checks=creator.checks,
         wake=lambda _task, _job: found.append(storage.read(storage_key(named(PNG)))),
@@ -119,25 +121,29 @@ def _deep() -> object:
         (order(arguments=[]), InvalidArguments),
         (order(IMAGE, arguments={"prompt": "a", "image_url": "file:no.png"}), InvalidArguments),
         (order(options={"priority": "high"}), InvalidOptions),
-        (order(job_id="no spaces"), JobRefused),
-        (order("acme", unchecked=True), Refusal),
-        (order("acme/x?a=b", unchecked=True), Refusal),
+        (order(job_id="no spaces"), InvalidJobId),
+        (order("acme", unchecked=True), RequestRejected),
+        (order("acme/x?a=b", unchecked=True), RequestRejected),
         (order("acme/x", unchecked=True, arguments={"a": float("nan")}), InvalidArguments),
         (order("acme/x", unchecked=True, arguments={"a": "\ud800"}), InvalidArguments),
-        (order(["a/b"]), Refusal),
-        (order(metadata=[1]), Refusal),
-        (order(metadata={"title": "\ud83d"}), Refusal),
-        (order(metadata={"\ud83d": "Fox"}), Refusal),
-        (order(metadata={"deep": [{"a": float("nan")}]}), Refusal),
-        (order(metadata={"a": _deep()}), Refusal),
-        (order("/".join(["a" * 100] * 3), unchecked=True), Refusal),
-        (order(job_id=7), JobRefused),
+        (order(["a/b"]), RequestRejected),
+        (order(metadata=[1]), RequestRejected),
+        (order(metadata={"title": "\ud83d"}), RequestRejected),
+        (order(metadata={"\ud83d": "Fox"}), RequestRejected),
+        (order(metadata={"deep": [{"a": float("nan")}]}), RequestRejected),
+        (order(metadata={"a": _deep()}), RequestRejected),
+        (order("/".join(["a" * 100] * 3), unchecked=True), RequestRejected),
+        (order(job_id=7), InvalidJobId),
         (order("acme/x", unchecked=True, arguments={"a": _deep()}), InvalidArguments),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_is_refused_leaves_nothing(
-    creator: Creator, records: Records, storage: Storage, asked: Order, refusal: type[Exception]
+    creator: JobCreator,
+    records: JobStore,
+    storage: Storage,
+    asked: JobRequest,
+    refusal: type[Exception],
 ) -> None:
     """No record, no file, no wake."""
     with pytest.raises(refusal):
@@ -145,7 +151,7 @@ def test_what_is_refused_leaves_nothing(
     assert ([], []) == (list(records.list()), list(storage.list("uploads")))
 
 
-def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
+def test_all_that_is_wrong_is_refused_together(creator: JobCreator) -> None:
     """Inputs, options, metadata and the id are told at once, and each as data."""
     asked = order(
         arguments={"promt": "a"},
@@ -153,7 +159,7 @@ def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
         metadata={"falhook.profile": "8k"},
         job_id="no spaces",
     )
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestRejected) as caught:
         creator.create(asked)
     assert "invalid_arguments" == caught.value.reason
     told = str(caught.value)
@@ -163,10 +169,10 @@ def test_all_that_is_wrong_is_refused_together(creator: Creator) -> None:
     assert paths == [problem.path for problem in caught.value.problems]
 
 
-def test_metadata_that_json_cannot_carry_are_told_by_name(creator: Creator) -> None:
+def test_metadata_that_json_cannot_carry_are_told_by_name(creator: JobCreator) -> None:
     """All of them, with the cure; words of a person by their length alone."""
     given = {"title": "a fox \ud83d", "number": float("nan"), "good": {"a": [1, None]}}
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestRejected) as caught:
         creator.create(order(metadata=given))
     assert "bad_metadata" == caught.value.reason
     told = [(problem.path, problem.value) for problem in caught.value.problems]
@@ -174,7 +180,7 @@ def test_metadata_that_json_cannot_carry_are_told_by_name(creator: Creator) -> N
     assert "leave out NaN, Infinity and what is no UTF-8" in str(caught.value)
 
 
-def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Creator) -> None:
+def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: JobCreator) -> None:
     """The arguments go as they are; only JSON has to be able to carry them."""
     given = {"prompt": "a", "duration": 7, "nested": {"x": [1, None]}}
     job = creator.create(order("acme/dolly/x", arguments=given, unchecked=True))
@@ -191,7 +197,7 @@ def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: Crea
     ],
 )
 def test_a_job_knows_whether_a_result_has_to_hold_a_file(
-    creator: Creator, records: Records, asked: Order, needs_file: int
+    creator: JobCreator, records: JobStore, asked: JobRequest, needs_file: int
 ) -> None:
     """The catalogue says so; of an endpoint that it does not know, any result will do."""
     job = records.get(creator.create(asked).id)
@@ -199,13 +205,13 @@ def test_a_job_knows_whether_a_result_has_to_hold_a_file(
     assert needs_file == job.needs_file
 
 
-def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: Creator) -> None:
+def test_unchecked_overrules_the_catalogue_but_keeps_its_price(creator: JobCreator) -> None:
     """For an endpoint that changed before the catalogue did."""
     job = creator.create(order(arguments={"prompt": "a", "zoom": 3}, unchecked=True))
     assert (3, "1.40") == (job.arguments["zoom"], job.estimate["usd"])
 
 
-def test_an_unchecked_of_null_checks(creator: Creator) -> None:
+def test_an_unchecked_of_null_checks(creator: JobCreator) -> None:
     """As other fields of a message, it may be null, which is no leave to skip a check."""
     with pytest.raises(InvalidArguments):
         creator.create(order(arguments={"prompt": "a", "duration": 99}, unchecked=None))

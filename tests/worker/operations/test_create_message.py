@@ -18,17 +18,17 @@ from tests.factories.input_files import PNG, png
 from tests.factories.world import Clock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.errors import Failure, Permanent, Transient
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JOBS, Records
-from worker.operations.create import Creator
+from worker.jobs.store import JOBS, JobStore
+from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
-from worker.operations.request import Order
-from worker.operations.staged_files import Staged
+from worker.operations.request import JobRequest
+from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
@@ -44,13 +44,13 @@ def wakes() -> list[tuple[Task, str]]:
 
 
 @pytest.fixture
-def intake(records: Records, tmp_path: Path, wakes: list[tuple[Task, str]]) -> Intake:
+def intake(records: JobStore, tmp_path: Path, wakes: list[tuple[Task, str]]) -> Intake:
     """An intake whose files lie in a directory of the test."""
     (tmp_path / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(tmp_path / "storage"))
     staging = Staging(storage=lambda: storage, directory=tmp_path)
-    checks = Checks(catalogue=Catalogue.load(), staging=staging)
-    creator = Creator(
+    checks = Validator(catalogue=Catalogue.load(), staging=staging)
+    creator = JobCreator(
         records=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
     )
     return Intake(creator=creator)
@@ -65,12 +65,12 @@ def receive(intake: Intake) -> Receive:
 
     def receive(*, message_id: str | None = MESSAGE, **changes: Any) -> None:
         given = {"endpoint": TEXT, "arguments": {"prompt": "a fox"}, "job_id": "m1"} | changes
-        intake.receive(Order(**given), message_id)
+        intake.receive(JobRequest(**given), message_id)
 
     return receive
 
 
-def job(records: Records, job_id: str = "m1") -> Job:
+def job(records: JobStore, job_id: str = "m1") -> Job:
     """The job as it stands."""
     found = records.get(job_id)
     assert found is not None
@@ -126,7 +126,7 @@ def test_any_message_id_gives_a_good_one(intake: Intake, receive: Receive, messa
     ],
 )
 def test_a_refused_message_is_a_failed_job(
-    receive: Receive, records: Records, changes: dict[str, Any], reason: str
+    receive: Receive, records: JobStore, changes: dict[str, Any], reason: str
 ) -> None:
     """Whoever sent it finds the reason under the id that it gave."""
     receive(**changes)
@@ -140,7 +140,7 @@ def test_a_refused_message_is_a_failed_job(
 
 
 def test_a_message_without_an_id_that_is_refused_is_written_down_too(
-    receive: Receive, records: Records
+    receive: Receive, records: JobStore
 ) -> None:
     """Once, under the id of the message, however often it comes."""
     for _ in range(2):
@@ -150,7 +150,7 @@ def test_a_message_without_an_id_that_is_refused_is_written_down_too(
 
 @pytest.mark.parametrize("value", ["file:loop.png", "file:~nobody-of-that-name/cat.png"])
 def test_a_message_with_a_path_that_leads_nowhere_is_a_failed_job(
-    receive: Receive, records: Records, tmp_path: Path, value: str
+    receive: Receive, records: JobStore, tmp_path: Path, value: str
 ) -> None:
     """Links in a circle and unknown users are told as any other path that cannot be read."""
     (tmp_path / "loop.png").symlink_to("loop.png")
@@ -160,7 +160,7 @@ def test_a_message_with_a_path_that_leads_nowhere_is_a_failed_job(
 
 @pytest.mark.parametrize("kind", [Transient, Permanent])
 def test_a_message_whose_files_cannot_be_stored_stays_one(
-    receive: Receive, records: Records, monkeypatch: pytest.MonkeyPatch, kind: type[Failure]
+    receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch, kind: type[Failure]
 ) -> None:
     """Storage that is away or full is no fault of the message: it may become a job later."""
 
@@ -178,12 +178,12 @@ def test_a_message_whose_files_cannot_be_stored_stays_one(
 
 
 def test_a_message_whose_file_changes_is_a_failed_job(
-    intake: Intake, receive: Receive, records: Records, monkeypatch: pytest.MonkeyPatch
+    intake: Intake, receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was checked is gone: its sender finds out."""
     put = Staging.put
 
-    def change_first(staging: Staging, staged: Staged) -> None:
+    def change_first(staging: Staging, staged: StagedFiles) -> None:
         staging.directory.joinpath("cat.png").write_bytes(png(padding=3))  # type: ignore[union-attr]
         put(staging, staged)
 
@@ -193,7 +193,7 @@ def test_a_message_whose_file_changes_is_a_failed_job(
 
 
 def test_a_redis_that_refuses_leaves_the_message(
-    receive: Receive, records: Records, redis_server: RedisServer
+    receive: Receive, records: JobStore, redis_server: RedisServer
 ) -> None:
     """A full Redis takes neither the job nor its refusal: the message is to come again."""
     with Redis.from_url(redis_server.url) as redis:
@@ -209,7 +209,7 @@ def test_a_redis_that_refuses_leaves_the_message(
 
 @pytest.mark.parametrize("job_id", ["A red fox in the snow", 7, ["A red fox"], ""])
 def test_a_message_with_a_bad_id_makes_no_job(
-    receive: Receive, records: Records, job_id: object
+    receive: Receive, records: JobStore, job_id: object
 ) -> None:
     """There is no id under which it could be kept; the log tells its shape, and no word."""
     with capture_logs() as lines:
@@ -222,7 +222,7 @@ def test_a_message_with_a_bad_id_makes_no_job(
     assert "fox" not in str(lines)
 
 
-def test_a_field_that_no_order_has_is_told(receive: Receive, records: Records) -> None:
+def test_a_field_that_no_order_has_is_told(receive: Receive, records: JobStore) -> None:
     """A message that asks for more than there is becomes a FAILED job that says so."""
     receive(unknown=("notify_url",))
     assert (JobState.FAILED, True) == (job(records).state, "notify_url" in job(records).sentence)
@@ -251,7 +251,7 @@ def test_a_field_that_no_order_has_is_told(receive: Receive, records: Records) -
     ids=ascii,
 )
 def test_whatever_a_message_holds_its_refusal_is_written_down(
-    receive: Receive, records: Records, changes: dict[str, Any]
+    receive: Receive, records: JobStore, changes: dict[str, Any]
 ) -> None:
     """As a record that JSON in UTF-8 can carry, so that every command can show it."""
     receive(**changes)
@@ -261,14 +261,14 @@ def test_whatever_a_message_holds_its_refusal_is_written_down(
 
 
 def test_a_message_that_breaks_a_check_is_written_down(
-    receive: Receive, records: Records, monkeypatch: pytest.MonkeyPatch
+    receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its words reach neither record nor log; where it broke does."""
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError(" ".join(["a", "red", "fox"]))
 
-    monkeypatch.setattr(Model, "check", broken)
+    monkeypatch.setattr(Endpoint, "check", broken)
     with capture_logs() as lines:
         receive()
     assert ("crashed", True) == (job(records).reason, "KeyError" in job(records).sentence)
@@ -293,7 +293,7 @@ def test_a_message_that_breaks_a_check_is_written_down(
     ids=lambda changes: next(iter(changes)),
 )
 def test_a_refusal_is_short_however_much_is_wrong(
-    receive: Receive, records: Records, changes: dict[str, Any]
+    receive: Receive, records: JobStore, changes: dict[str, Any]
 ) -> None:
     """Record and event hold a few thousand characters of what a message can bring megabytes of."""
     receive(**changes)
@@ -303,7 +303,7 @@ def test_a_refusal_is_short_however_much_is_wrong(
     assert len(found.endpoint) <= 201
 
 
-def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records: Records) -> None:
+def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records: JobStore) -> None:
     """Of 5,000 inputs that are none, and of 5,000 tags."""
     receive(arguments={"prompt": "a"} | {f"x{number}": 1 for number in range(5_000)})
     assert "and 4,960 more" == job(records).sentence.split("\n")[-1].strip()
@@ -315,7 +315,7 @@ def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records:
 
 
 def test_a_corrected_message_takes_the_place_of_the_refused_one(
-    receive: Receive, records: Records, wakes: list[tuple[Task, str]]
+    receive: Receive, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
     """Under the same id; what was told of the first stays in the history alone."""
     clock = records.clock = Clock()
@@ -334,7 +334,7 @@ def test_a_corrected_message_takes_the_place_of_the_refused_one(
 
 
 def test_a_message_that_is_still_wrong_tells_the_newest_reason(
-    receive: Receive, records: Records
+    receive: Receive, records: JobStore
 ) -> None:
     """Whoever mends one mistake of two reads of the other."""
     receive(arguments={"promt": "a"})
@@ -342,7 +342,7 @@ def test_a_message_that_is_still_wrong_tells_the_newest_reason(
     assert "invalid_options" == job(records).reason
 
 
-def test_an_old_refusal_that_comes_again_harms_no_job(receive: Receive, records: Records) -> None:
+def test_an_old_refusal_that_comes_again_harms_no_job(receive: Receive, records: JobStore) -> None:
     """Messages come late and in any order: a job that was made stays."""
     receive(arguments={})
     receive()
@@ -352,7 +352,7 @@ def test_an_old_refusal_that_comes_again_harms_no_job(receive: Receive, records:
 
 @pytest.mark.parametrize("ended", [{"step": "submit"}, {"attempt": 1}, {"posted": 1}])
 def test_no_other_failed_job_is_replaced(
-    receive: Receive, records: Records, ended: dict[Any, Any]
+    receive: Receive, records: JobStore, ended: dict[Any, Any]
 ) -> None:
     """A job that was claimed once may have been paid for."""
     receive(arguments={})
@@ -362,7 +362,7 @@ def test_no_other_failed_job_is_replaced(
 
 
 def test_of_corrected_messages_at_once_one_makes_the_job(
-    intake: Intake, records: Records, wakes: list[tuple[Task, str]]
+    intake: Intake, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
     """Whatever comes at the same time, and in whatever order: one job, of one order."""
     rivals = [{"prompt": "a"}, {"prompt": "a"}, {"prompt": "b"}, {}]
@@ -370,12 +370,12 @@ def test_of_corrected_messages_at_once_one_makes_the_job(
 
     def rival(number: int, arguments: dict[str, Any]) -> None:
         barrier.wait(timeout=30)
-        order = Order(endpoint=TEXT, arguments=arguments, job_id=f"m{number}")
+        order = JobRequest(endpoint=TEXT, arguments=arguments, job_id=f"m{number}")
         intake.receive(order, None)
 
     with ThreadPoolExecutor(len(rivals)) as pool:
         for number in range(30):
-            intake.receive(Order(endpoint=TEXT, arguments={}, job_id=f"m{number}"), None)
+            intake.receive(JobRequest(endpoint=TEXT, arguments={}, job_id=f"m{number}"), None)
             list(pool.map(rival, [number] * len(rivals), rivals))
             names = [event["to"] for event in history(records.redis, f"m{number}")]
             assert 1 == names.count(JobState.QUEUED)

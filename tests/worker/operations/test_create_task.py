@@ -17,26 +17,26 @@ from worker.broker.client import client
 from worker.catalogue.catalogue import Catalogue
 from worker.errors import Transient
 from worker.jobs.job import JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.operations import create_task
-from worker.operations.create import Creator
+from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
-from worker.operations.request import Draft, Order
+from worker.operations.request import DraftJob, JobRequest
 from worker.operations.staging import Staging
-from worker.operations.validation import Checks
+from worker.operations.validation import Validator
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
 MESSAGE = "3a3f3ec8-7e1c-4b0e-9e4f-0d2a5c6b7d80"
-PATIENCE, TRIES = 30.0, create_task.PATIENCE
+PATIENCE, TRIES = 30.0, create_task.MESSAGE_TRIES
 
 
 class Office:
     """An application that takes messages in; it tells each job that is woken and each wait."""
 
-    def __init__(self, redis_url: str, records: Records, directory: Path) -> None:
+    def __init__(self, redis_url: str, records: JobStore, directory: Path) -> None:
         (directory / "cat.png").write_bytes(PNG)
         storage = Storage.open(str(directory / "storage"))
         self.woken, self.waited = threading.Semaphore(0), threading.Semaphore(0)
@@ -44,9 +44,9 @@ class Office:
         self.pause: Callable[[], object] = lambda: None
         self.made: Callable[[], object] = lambda: None
         self.app = client(Connections.from_env({"REDIS_URL": redis_url}))
-        creator = Creator(
+        creator = JobCreator(
             records=records,
-            checks=Checks(
+            checks=Validator(
                 catalogue=Catalogue.load(),
                 staging=Staging(storage=lambda: storage, directory=directory),
             ),
@@ -81,7 +81,7 @@ class Office:
 
 
 @pytest.fixture
-def office(redis_url: str, records: Records, tmp_path: Path) -> Iterator[Office]:
+def office(redis_url: str, records: JobStore, tmp_path: Path) -> Iterator[Office]:
     """An office on an empty Redis."""
     found = Office(redis_url, records, tmp_path)
     yield found
@@ -96,7 +96,7 @@ def full(redis_url: str) -> Iterator[Callable[[bool], None]]:
         redis.config_set("maxmemory", 0)
 
 
-def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: Records) -> None:
+def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: JobStore) -> None:
     """As after a worker was killed, or an acknowledgement was lost: its id is that of its task."""
     for _ in range(2):
         office.send()
@@ -106,7 +106,7 @@ def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: R
 
 
 def test_a_message_waits_for_storage(
-    office: Office, records: Records, monkeypatch: pytest.MonkeyPatch
+    office: Office, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes again until its files can be stored, each time later, and is one job then."""
     put, tries = Storage.put, []
@@ -126,17 +126,17 @@ def test_a_message_waits_for_storage(
 
 
 def test_a_message_waits_for_a_full_redis(
-    office: Office, records: Records, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+    office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither job nor message can be written then: the worker keeps the message meanwhile."""
-    draft = Checks.draft
+    draft = Validator.validate
 
-    def fill(checks: Checks, order: Order) -> Draft:
+    def fill(checks: Validator, order: JobRequest) -> DraftJob:
         monkeypatch.undo()
         full(True)
         return draft(checks, order)
 
-    monkeypatch.setattr(Checks, "draft", fill)
+    monkeypatch.setattr(Validator, "draft", fill)
     office.pause = lambda: full(False)
     office.send()
     with office.working():
@@ -145,7 +145,7 @@ def test_a_message_waits_for_a_full_redis(
 
 
 def test_a_redis_that_gets_full_ends_no_worker(
-    office: Office, records: Records, full: Callable[[bool], None]
+    office: Office, records: JobStore, full: Callable[[bool], None]
 ) -> None:
     """One message cannot be acknowledged, the next is taken and cannot be noted: both are jobs."""
     office.send("first")
@@ -159,17 +159,17 @@ def test_a_redis_that_gets_full_ends_no_worker(
 
 
 def test_a_message_that_nobody_takes_back_stays_with_the_broker(
-    office: Office, records: Records, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+    office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker gives up in the end, so that it can stop; another one finds the message."""
-    draft = Checks.draft
+    draft = Validator.validate
 
-    def fill(checks: Checks, order: Order) -> Draft:
+    def fill(checks: Validator, order: JobRequest) -> DraftJob:
         full(True)
         return draft(checks, order)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Checks, "draft", fill)
+        patched.setattr(Validator, "draft", fill)
         office.send()
         with office.working():
             assert all(office.waited.acquire(timeout=PATIENCE) for _ in range(2 * TRIES))

@@ -4,17 +4,17 @@ import pytest
 
 from tests.factories.catalogue import CHECKED, kling
 from tests.factories.input_files import MP3, MP4, PNG, named
-from worker.catalogue.endpoint import Model
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.inputs import Input, InputType
 from worker.formats.media_types import BY_EXTENSION, described, guessed, of_name
-from worker.operations.local_file import Unusable, checked_name
+from worker.operations.local_file import UnusableFile, checked_name
 
 GIF, WEBM = b"GIF89a" + b"\x00" * 64, b"\x1a\x45\xdf\xa3" + b"\x00" * 64
 MOV, OGG = b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 64, b"OggS" + b"\x00" * 64
 JPEG = b"\xff\xd8\xff\xe0" + b"\x00" * 64
 
 
-def of(model: Model, name: str) -> Input:
+def of(model: Endpoint, name: str) -> Input:
     """That input."""
     return next(item for item in model.inputs if item.name == name)
 
@@ -43,7 +43,7 @@ def test_the_documented_formats_hold(
     item = of(kling(path), name)
     for data in taken:
         assert checked_name(item, data).startswith(named(data).partition(".")[0])
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(UnusableFile) as caught:
         checked_name(item, refused)
     assert f"must be {told}" in str(caught.value)
 
@@ -109,9 +109,9 @@ def test_any_file_has_a_type(head: bytes, ending: str, name: str) -> None:
 def test_an_input_of_no_stated_medium_takes_any_file(name: str) -> None:
     """An archive of pictures is none; nothing says what it has to be."""
     zipped = b"PK\x03\x04" + b"\x00" * 64
-    item = Input(name=name, kind=Kind.URL)
+    item = Input(name=name, kind=InputType.URL)
     assert named(zipped, "zip") == checked_name(item, zipped)
-    with pytest.raises(Unusable, match="it is a ZIP archive"):
-        checked_name(Input(name=name, kind=Kind.URL, formats=("png",)), zipped)
-    with pytest.raises(Unusable, match="is empty"):
+    with pytest.raises(UnusableFile, match="it is a ZIP archive"):
+        checked_name(Input(name=name, kind=InputType.URL, formats=("png",)), zipped)
+    with pytest.raises(UnusableFile, match="is empty"):
         checked_name(item, b"")

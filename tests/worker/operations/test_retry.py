@@ -13,8 +13,8 @@ from worker.cli.main import cli
 from worker.errors import Permanent
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Outcome
-from worker.jobs.store import Records
-from worker.operations.retry import NotReplayed, Replay
+from worker.jobs.store import JobStore
+from worker.operations.retry import NotRetryable, Retry
 
 S = JobState
 
@@ -52,7 +52,7 @@ def sweep(world: World) -> None:
 def test_goes_on_where_it_failed(world: World, fal: ScriptedFal, task: Task, to: JobState) -> None:
     """A job that failed after its render goes on with the failed step, and nothing is posted."""
     job = failed_at(world, task)
-    assert (S.FAILED, to) == (job.state, Replay(records=world.records).retry(job))
+    assert (S.FAILED, to) == (job.state, Retry(records=world.records).retry(job))
     sweep(world)
     assert (S.PUBLISHED, 1, "") == (world.state(), fal.count("POST"), world.job().reason)
 
@@ -65,7 +65,7 @@ def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: Scripted
     world.deliver(callback(payload={"voice_id": "v-829"}))
     world.follow_wakes()
     world.work.clear()
-    assert S.RENDERED is Replay(records=world.records).retry(world.job())
+    assert S.RENDERED is Retry(records=world.records).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
 
@@ -74,7 +74,7 @@ def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> 
     """A refused job has cost nothing: its retry may post it."""
     fal.answers = [answer(403, {"detail": "locked"})]
     world.add_submitted()
-    assert S.QUEUED is Replay(records=world.records).retry(world.job())
+    assert S.QUEUED is Retry(records=world.records).retry(world.job())
     sweep(world)
     assert (S.SUBMITTED, 2) == (world.state(), fal.count("POST"))
 
@@ -91,8 +91,8 @@ def test_a_failed_render_is_not_posted_by_itself(
     else:
         world.add_submitted()
         world.deliver(callback(status="ERROR", error="boom"))
-    with pytest.raises(NotReplayed, match="--resubmit"):
-        Replay(records=world.records).retry(world.job())
+    with pytest.raises(NotRetryable, match="--resubmit"):
+        Retry(records=world.records).retry(world.job())
     assert S.FAILED is world.state()
 
 
@@ -103,7 +103,7 @@ def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -
     sweep(world)
     assert S.EXPIRED is world.state()
     fal.answers = [answer(200, VIDEO)]
-    Replay(records=world.records).retry(world.job())
+    Retry(records=world.records).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1, 2) == (world.state(), fal.count("POST"), fal.count("GET"))
 
@@ -114,7 +114,7 @@ def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal)
     world.records.redis.hset("falhook:job:job1", "state", "CANCELLED")
     world.deliver(callback())
     assert S.CANCELLED is world.state()
-    Replay(records=world.records).retry(world.job())
+    Retry(records=world.records).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
 
@@ -123,7 +123,7 @@ def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
     """A resubmitted job is posted once more under an address of its own; the old one is spent."""
     world.add_submitted()
     world.deliver(callback(status="ERROR", error="boom"))
-    Replay(records=world.records).resubmit(world.job())
+    Retry(records=world.records).resubmit(world.job())
     sweep(world)
     job = world.job()
     assert (S.SUBMITTED, 2, 2) == (job.state, job.attempt, fal.count("POST"))
@@ -137,28 +137,28 @@ def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
 def test_resubmit_refuses_what_is_stored(world: World) -> None:
     """A job whose result is stored is not paid for a second time, even if asked to."""
     job = failed_at(world, Task.DOWNLOAD)
-    with pytest.raises(NotReplayed, match="without a new payment"):
-        Replay(records=world.records).resubmit(job)
+    with pytest.raises(NotRetryable, match="without a new payment"):
+        Retry(records=world.records).resubmit(job)
 
 
 @pytest.mark.parametrize("way", ["retry", "resubmit"])
 def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
     """Neither way touches a job that has not ended, or is published."""
     job = world.add_submitted()
-    with pytest.raises(NotReplayed, match="on its way"):
-        getattr(Replay(records=world.records), way)(job)
+    with pytest.raises(NotRetryable, match="on its way"):
+        getattr(Retry(records=world.records), way)(job)
     world.deliver(callback())
     world.follow_wakes()
-    with pytest.raises(NotReplayed, match="PUBLISHED"):
-        getattr(Replay(records=world.records), way)(world.job())
+    with pytest.raises(NotRetryable, match="PUBLISHED"):
+        getattr(Retry(records=world.records), way)(world.job())
 
 
 def test_of_two_retries_one_counts(world: World) -> None:
     """Two people at once bring a job back once."""
     job = failed_at(world, Task.DOWNLOAD)
-    Replay(records=world.records).retry(job)
-    with pytest.raises(NotReplayed, match="faster"):
-        Replay(records=world.records).retry(job)
+    Retry(records=world.records).retry(job)
+    with pytest.raises(NotRetryable, match="faster"):
+        Retry(records=world.records).retry(job)
 
 
 def add_refused(world: World, job_id: str = "job1") -> Job:
@@ -173,8 +173,8 @@ def test_what_was_refused_when_it_was_made_is_not_posted(
 ) -> None:
     """There is nothing to post; who wants the job sends a corrected order."""
     job = add_refused(world)
-    with pytest.raises(NotReplayed, match=r"job1 was refused .*send it again corrected"):
-        getattr(Replay(records=world.records), way)(job)
+    with pytest.raises(NotRetryable, match=r"job1 was refused .*send it again corrected"):
+        getattr(Retry(records=world.records), way)(job)
     sweep(world)
     assert (S.FAILED, 0) == (world.state(), fal.count("POST"))
 
@@ -264,14 +264,14 @@ def test_a_retry_that_was_not_answered_is_told(
 ) -> None:
     """The job may go on already; run again, the command leaves it alone."""
     failed_at(world, Task.DOWNLOAD)
-    change = Records.change
+    change = JobStore.change
 
     def silent(*arguments: Any, **named: Any) -> bool:
         change(*arguments, **named)
         raise RedisTimeoutError("Timeout reading from socket")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Records, "change", silent)
+        patched.setattr(JobStore, "change", silent)
         done = falhook("retry", "job1")
     assert 2 == done.exit_code
     assert "did not answer in time: Timeout reading from socket. job1 may go on al" in done.stderr

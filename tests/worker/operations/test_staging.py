@@ -9,11 +9,11 @@ import pytest
 
 from tests.factories.catalogue import kling
 from tests.factories.input_files import MP3, MP4, PNG, named, png
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 from worker.errors import Permanent
-from worker.operations.staged_files import Staged
+from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging, storage_key
 from worker.storage import Storage
 
@@ -51,7 +51,7 @@ def typed(home: Path, storage: Storage) -> Staging:
     return Staging(storage=lambda: storage, directory=home, anywhere=True)
 
 
-def stage(staging: Staging, model: Any = MODEL, **arguments: object) -> Staged:
+def stage(staging: Staging, model: Any = MODEL, **arguments: object) -> StagedFiles:
     """The staged arguments of that model."""
     return staging.stage(model and model.inputs, arguments)
 
@@ -232,9 +232,9 @@ def test_words_by_their_name_hold_for_the_text_itself(
     assert (path or "multi_prompt[0].image_url", '"file:dog.png"') == (found.path, found.value)
 
 
-def of(kind: Kind, name: str = "reference", **more: Any) -> Model:
+def of(kind: InputType, name: str = "reference", **more: Any) -> Endpoint:
     """An endpoint of the user's catalogue that takes such an input."""
-    return Model(endpoint="acme/x", inputs=(Input(name=name, kind=kind, **more),))
+    return Endpoint(endpoint="acme/x", inputs=(Input(name=name, kind=kind, **more),))
 
 
 def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
@@ -242,20 +242,20 @@ def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
 
     A bare path is a text, since nothing says that it is none.
     """
-    cases: list[tuple[Model, object, object]] = [
-        (of(Kind.STRING), "file:cat.png", REF),
-        (of(Kind.STRING, many=True), ["file:cat.png", "cat.png"], [REF, "cat.png"]),
-        (of(Kind.ANY), "file:cat.png", REF),
-        (of(Kind.ANY), {"a": [{"prompt": "file:a", "url": "file:cat.png"}]}, None),
-        (of(Kind.STRING, choices=("file:a",)), "file:cat.png", "file:cat.png"),
-        (of(Kind.TEXT), "file:cat.png", "file:cat.png"),
+    cases: list[tuple[Endpoint, object, object]] = [
+        (of(InputType.STRING), "file:cat.png", REF),
+        (of(InputType.STRING, many=True), ["file:cat.png", "cat.png"], [REF, "cat.png"]),
+        (of(InputType.ANY), "file:cat.png", REF),
+        (of(InputType.ANY), {"a": [{"prompt": "file:a", "url": "file:cat.png"}]}, None),
+        (of(InputType.STRING, choices=("file:a",)), "file:cat.png", "file:cat.png"),
+        (of(InputType.TEXT), "file:cat.png", "file:cat.png"),
     ]
     for model, given, expected in cases:
         staged = stage(typed, model, reference=given)
         deep = {"a": [{"prompt": "file:a", "url": REF}]}
         assert {"reference": expected or deep} == staged.arguments
         assert [] == staged.problems
-    for kind in (Kind.STRING, Kind.ANY):
+    for kind in (InputType.STRING, InputType.ANY):
         assert "No such file" in problem(typed, of(kind), reference="file:dog.png")
         words = stage(typed, of(kind, "caption"), caption="file:dog.png")
         assert ({"caption": "file:dog.png"}, []) == (words.arguments, words.problems)

@@ -25,14 +25,14 @@ from worker.formats.mp4.probe import C2PA
 from worker.formats.mp4.rewrite import XMP
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
-from worker.provenance import Credentials, ProvenanceUnusable, signing
+from worker.provenance import ProvenanceUnusable, Signer, signing
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reader import Claim, show
+from worker.provenance.reader import ManifestClaim, show
 from worker.steps.media_config import recorded
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import ORIGINAL, Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 from worker.transcode.workspace import UNTOUCHED
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
@@ -49,38 +49,38 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def credentials(chain: dict[str, Path]) -> Credentials:
+def credentials(chain: dict[str, Path]) -> Signer:
     """Its key, from a file, validated against its root."""
     return loaded(chain)
 
 
-def loaded(chain: dict[str, Path], *, now: datetime | None = None, **changes: str) -> Credentials:
+def loaded(chain: dict[str, Path], *, now: datetime | None = None, **changes: str) -> Signer:
     given = {"command": "", "tsa": "", "anchors": str(chain[ROOT])} | changes
     key = None if given["command"] else chain[KEY]
-    return Credentials.load(chain[CHAIN], key=key, now=now, **given)
+    return Signer.load(chain[CHAIN], key=key, now=now, **given)
 
 
 def delivered(
-    source: Path, into: Path, credentials: Credentials | None, profile: Profile = ORIGINAL
-) -> Delivery:
+    source: Path, into: Path, credentials: Signer | None, profile: Profile = ORIGINAL
+) -> TranscodeResult:
     program = Ffmpeg.find(None)
-    return deliver(source, into, tags(), ffmpeg=program, profile=profile, credentials=credentials)
+    return transcode(source, into, tags(), ffmpeg=program, profile=profile, credentials=credentials)
 
 
 @pytest.fixture(scope="module")
-def signed(credentials: Credentials, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+def signed(credentials: Signer, tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """A signed delivery with outputs of every kind."""
     return delivered(clip("tall"), tmp_path_factory.mktemp("signed"), credentials, EVERYTHING)
 
 
-def claims(path: Path, anchors: Path) -> tuple[str, list[Claim]]:
+def claims(path: Path, anchors: Path) -> tuple[str, list[ManifestClaim]]:
     shown = show(path, anchors.read_text())
     assert shown is not None
     return shown.state, list(shown.claims)
 
 
 @with_sdk
-def test_the_video_was_created(signed: Delivery, chain: dict[str, Path]) -> None:
+def test_the_video_was_created(signed: TranscodeResult, chain: dict[str, Path]) -> None:
     """The video says that a model made it, which one, when, and who says so."""
     state, (claim,) = claims(signed.video, chain[ROOT])
     assert "Trusted" == state == signed.signed
@@ -92,7 +92,7 @@ def test_the_video_was_created(signed: Delivery, chain: dict[str, Path]) -> None
 
 
 @with_sdk
-def test_every_other_file_was_made_of_it(signed: Delivery, chain: dict[str, Path]) -> None:
+def test_every_other_file_was_made_of_it(signed: TranscodeResult, chain: dict[str, Path]) -> None:
     """Each rendition and picture opened the video, and carries its claim along."""
     others = [path for path in signed.files[1:] if path.suffix in {".mp4", ".jpg", ".webp"}]
     assert 5 == len(others)
@@ -107,7 +107,7 @@ def test_every_other_file_was_made_of_it(signed: Delivery, chain: dict[str, Path
 
 
 @with_sdk
-def test_signing_leaves_the_rest_as_it_was(signed: Delivery) -> None:
+def test_signing_leaves_the_rest_as_it_was(signed: TranscodeResult) -> None:
     """A signed file can be streamed, has its tags and its packets."""
     assert packets(clip("tall"), "v:0") == packets(signed.video, "v:0")
     assert (True, True) == (signed.probe.faststart, signed.probe.has_c2pa)
@@ -119,7 +119,7 @@ def test_signing_leaves_the_rest_as_it_was(signed: Delivery) -> None:
 @with_sdk
 @pytest.mark.parametrize("name", ["video.mp4", "poster.jpg"])
 def test_a_changed_file_is_invalid(
-    name: str, signed: Delivery, chain: dict[str, Path], tmp_path: Path
+    name: str, signed: TranscodeResult, chain: dict[str, Path], tmp_path: Path
 ) -> None:
     """One bit of the picture is enough."""
     data = bytearray(signed.video.with_name(name).read_bytes())
@@ -142,7 +142,7 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @with_sdk
 def test_the_vendors_credentials_are_the_parent(
-    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+    vendors: Path, credentials: Signer, chain: dict[str, Path], tmp_path: Path
 ) -> None:
     """Of a source with credentials the video is opened, not created; both claims are there."""
     made = delivered(vendors, tmp_path, credentials)
@@ -170,7 +170,7 @@ def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
 
 @with_sdk
 def test_vendors_credentials_that_do_not_validate(
-    vendors: Path, credentials: Credentials, chain: dict[str, Path], tmp_path: Path
+    vendors: Path, credentials: Signer, chain: dict[str, Path], tmp_path: Path
 ) -> None:
     """They are the parent all the same, and it is said that they do not hold."""
     source = spoiled(vendors, tmp_path / "changed.mp4", b"A fox in", 0, 1)
@@ -190,7 +190,7 @@ def test_vendors_credentials_that_do_not_validate(
 def test_vendors_credentials_that_cannot_be_read(
     where: tuple[int, int],
     vendors: Path,
-    credentials: Credentials,
+    credentials: Signer,
     chain: dict[str, Path],
     tmp_path: Path,
 ) -> None:
@@ -250,9 +250,7 @@ def test_credentials_that_would_fill_the_memory(content: bytes, size: int, tmp_p
 
 
 @with_sdk
-def test_credentials_elsewhere(
-    credentials: Credentials, chain: dict[str, Path], tmp_path: Path
-) -> None:
+def test_credentials_elsewhere(credentials: Signer, chain: dict[str, Path], tmp_path: Path) -> None:
     """Nobody fetches them: they count as unreadable, the source lies beside, and the link stays."""
     source = tmp_path / "linked.mp4"
     link = packet([("dcterms:provenance", "https://vendor.example/1.c2pa")])
@@ -309,7 +307,7 @@ class FullOnce(io.FileIO):
 
 @with_sdk
 def test_a_full_disk_is_no_refusal(
-    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    credentials: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Want of room is told as what it is: the SDK gives it another name, and closing none."""
     path = Path(shutil.copy(clip("high"), tmp_path / "video.mp4"))
@@ -344,7 +342,7 @@ def test_without_roots_valid_is_enough(chain: dict[str, Path], tmp_path: Path) -
     assert "Valid" == made.signed
 
 
-def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Credentials:
+def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Signer:
     return loaded(chain | {KEY: other[KEY]})
 
 
@@ -366,15 +364,13 @@ def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Credentials:
         (lambda chain, _: loaded(chain, now=LATER), "that ended on .*: renew it"),
         (lambda chain, _: loaded(chain, now=EARLIER), "that begins on .*clock"),
         (
-            lambda chain, _: Credentials.load(
-                chain[CHAIN], key=None, command="", tsa="", anchors=""
-            ),
+            lambda chain, _: Signer.load(chain[CHAIN], key=None, command="", tsa="", anchors=""),
             "either FALHOOK_C2PA_KEY or FALHOOK_C2PA_COMMAND",
         ),
     ],
 )
 def test_unusable_credentials(
-    load: Callable[[dict[str, Path], dict[str, Path]], Credentials],
+    load: Callable[[dict[str, Path], dict[str, Path]], Signer],
     words: str,
     chain: dict[str, Path],
     tmp_path: Path,
@@ -388,7 +384,7 @@ def test_the_package_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """Without c2pa-python a configured certificate is refused with the cure."""
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(ProvenanceUnusable, match=r"pip install 'falhook\[provenance\]'"):
-        Credentials.load(tmp_path, key=None, command="", tsa="", anchors="")
+        Signer.load(tmp_path, key=None, command="", tsa="", anchors="")
 
 
 @with_sdk
@@ -418,7 +414,9 @@ def test_cert_writes_all_or_nothing(name: str, tmp_path: Path) -> None:
 
 @with_sdk
 @pytest.mark.parametrize("data", [b"\xff\xfe\0", b"no certificate"])
-def test_show_with_anchors_that_are_none(data: bytes, signed: Delivery, tmp_path: Path) -> None:
+def test_show_with_anchors_that_are_none(
+    data: bytes, signed: TranscodeResult, tmp_path: Path
+) -> None:
     """What is no file of PEM certificates is refused in a sentence that names the option."""
     (tmp_path / "anchors").write_bytes(data)
     arguments = ["show", "--anchors", str(tmp_path / "anchors"), str(signed.video)]
@@ -428,7 +426,7 @@ def test_show_with_anchors_that_are_none(data: bytes, signed: Delivery, tmp_path
 
 
 @with_sdk
-def test_show(signed: Delivery, chain: dict[str, Path], tmp_path: Path) -> None:
+def test_show(signed: TranscodeResult, chain: dict[str, Path], tmp_path: Path) -> None:
     """`provenance show` tells who, what, when and whether it holds; 1 where it does not."""
     anchored = ["show", "--anchors", str(chain[ROOT])]
     good = CliRunner().invoke(provenance, [*anchored, str(signed.poster)])
@@ -469,7 +467,7 @@ print(delivered(clip("high"), Path({str(tmp_path / "into")!r}), loaded(chain)).s
 
 
 @with_sdk
-def test_a_remux_loses_them(signed: Delivery, tmp_path: Path) -> None:
+def test_a_remux_loses_them(signed: TranscodeResult, tmp_path: Path) -> None:
     """Why signing comes last: any pass of ffmpeg drops the credentials without a word."""
     ffmpeg("-i", str(signed.video), "-c", "copy", str(tmp_path / "remuxed.mp4"))
     assert show(tmp_path / "remuxed.mp4") is None

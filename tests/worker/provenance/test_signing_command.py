@@ -14,7 +14,7 @@ import pytest
 
 from tests.media_factories import script
 from worker.errors import Permanent, Transient
-from worker.provenance.certificate import Leaf
+from worker.provenance.certificate import Certificate
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.provenance.sdk import cryptography
 from worker.provenance.signing_command import SIGNATURE_BYTES, SigningCommand
@@ -39,9 +39,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def leaf(chain: dict[str, Path]) -> Leaf:
+def leaf(chain: dict[str, Path]) -> Certificate:
     """Its certificate."""
-    return Leaf.parse(chain[CHAIN].read_text())
+    return Certificate.parse(chain[CHAIN].read_text())
 
 
 def service(directory: Path, key: Path) -> str:
@@ -50,13 +50,13 @@ def service(directory: Path, key: Path) -> str:
     return shlex.join([sys.executable, str(directory / "service.py"), str(key)])
 
 
-def test_a_command_signs(chain: dict[str, Path], leaf: Leaf, tmp_path: Path) -> None:
+def test_a_command_signs(chain: dict[str, Path], leaf: Certificate, tmp_path: Path) -> None:
     """The key may lie elsewhere: a command gets the bytes and gives the signature."""
     signature = SigningCommand.parse(service(tmp_path, chain[KEY]), leaf)(DATA)
     assert leaf.has_signed(DATA, signature)
 
 
-def test_another_key_is_found_out(leaf: Leaf, tmp_path: Path) -> None:
+def test_another_key_is_found_out(leaf: Certificate, tmp_path: Path) -> None:
     """A signature that is none of the certificate's is not taken, and says so."""
     other = make_chain(tmp_path / "other")
     command = SigningCommand.parse(service(tmp_path, other[KEY]), leaf)
@@ -76,7 +76,7 @@ def test_another_key_is_found_out(leaf: Leaf, tmp_path: Path) -> None:
         ("exec 1>&-; exec sleep 600", "took more than 0.2 s"),
     ],
 )
-def test_a_command_that_fails(body: str, words: str, leaf: Leaf, tmp_path: Path) -> None:
+def test_a_command_that_fails(body: str, words: str, leaf: Certificate, tmp_path: Path) -> None:
     """The job may be tried again: a key service that is away will be back."""
     command = SigningCommand.parse(str(script(tmp_path / "sign", body)), leaf)
     with pytest.raises(Transient, match=f"signing_failed.*{words}"):
@@ -84,7 +84,7 @@ def test_a_command_that_fails(body: str, words: str, leaf: Leaf, tmp_path: Path)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o755])
-def test_a_program_that_is_gone(mode: int, leaf: Leaf, tmp_path: Path) -> None:
+def test_a_program_that_is_gone(mode: int, leaf: Certificate, tmp_path: Path) -> None:
     """A program that was there when the worker was started, and is no program now."""
     path = script(tmp_path / "sign", "true")
     command = SigningCommand.parse(str(path), leaf)
@@ -94,7 +94,7 @@ def test_a_program_that_is_gone(mode: int, leaf: Leaf, tmp_path: Path) -> None:
         command(DATA)
 
 
-def test_endless_output_is_not_read(leaf: Leaf, tmp_path: Path) -> None:
+def test_endless_output_is_not_read(leaf: Certificate, tmp_path: Path) -> None:
     """The command and its children are killed as soon as it wrote more than a signature."""
     os.mkfifo(fifo := tmp_path / "fifo")
     body = f"exec 3> {fifo}; echo started >&3; sleep 600 & exec yes"
@@ -138,7 +138,7 @@ def test_signatures_of_every_kind_of_key(algorithm: str) -> None:
     """What a key signed is known again, of elliptic curves as raw numbers too; all else is not."""
     key = KEYS[algorithm]()
     time = datetime(2026, 1, 1, tzinfo=UTC)
-    leaf = Leaf(
+    leaf = Certificate(
         algorithm=algorithm, subject="", public_key=key.public_key(), begins=time, ends=time
     )
     signature = leaf.signing(key)(DATA)

@@ -11,25 +11,25 @@ from tests.factories.timestamp_authority import Authority, serving
 from tests.media_factories import clip, tags
 from worker.cli.provenance import provenance
 from worker.errors import Transient
-from worker.provenance import Credentials
+from worker.provenance import Signer
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show
 from worker.transcode.ffmpeg import Ffmpeg
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
 )
 
 
-def stamped(chain: dict[str, Path], url: str, anchors: Path, into: Path) -> Delivery:
+def stamped(chain: dict[str, Path], url: str, anchors: Path, into: Path) -> TranscodeResult:
     """A delivery that was signed with a time stamp from `url`."""
-    credentials = Credentials.load(
+    credentials = Signer.load(
         chain[CHAIN], key=chain[KEY], command="", tsa=url, anchors=str(anchors)
     )
     program = Ffmpeg.find(None)
-    return deliver(clip("high"), into, tags(), ffmpeg=program, credentials=credentials)
+    return transcode(clip("high"), into, tags(), ffmpeg=program, credentials=credentials)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")

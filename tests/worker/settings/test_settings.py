@@ -5,18 +5,18 @@ from typing import get_args
 import pytest
 
 from tests.factories.callbacks import SECRET, receiver_environment
-from webhook.settings import Connections, Settings, SettingsError
+from webhook.settings import Connections, ReceiverSettings, SettingsError
 from worker.settings import Settings as WorkerSettings
-from worker.settings.unknown import misspelt, sentences
+from worker.settings.unknown import messages, unknown_settings
 from worker.transcode.ffmpeg import Isolation
 
 COMPLETE = receiver_environment("redis://127.0.0.1:6379/0", "https://rest.fal.ai/jwks.json")
 REQUIRED = ("REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_USER_IDS")
 
 
-def settings(**changes: str) -> Settings:
+def settings(**changes: str) -> ReceiverSettings:
     """Complete settings with these changes."""
-    return Settings.from_env({**COMPLETE, **changes})
+    return ReceiverSettings.from_env({**COMPLETE, **changes})
 
 
 def problem(**changes: str) -> str:
@@ -29,7 +29,7 @@ def problem(**changes: str) -> str:
 
 def test_defaults_are_fals_own_addresses() -> None:
     """Only what nobody can guess has to be set."""
-    found = Settings.from_env({name: COMPLETE[name] for name in REQUIRED})
+    found = ReceiverSettings.from_env({name: COMPLETE[name] for name in REQUIRED})
     assert "https://rest.fal.ai/.well-known/jwks.json" == found.jwks_url
     assert found.redis_url == found.broker_url
     assert 8000 == found.port
@@ -46,7 +46,7 @@ def test_each_required_setting_is_named_when_it_is_missing(name: str) -> None:
 def test_all_problems_are_told_at_once() -> None:
     """Nobody has to start five times to learn five things."""
     with pytest.raises(SettingsError) as error:
-        Settings.from_env({})
+        ReceiverSettings.from_env({})
     assert list(REQUIRED) == [sentence.split()[0] for sentence in error.value.problems]
 
 
@@ -184,6 +184,6 @@ def test_a_misspelt_setting_is_told_with_the_nearest() -> None:
     """Ours alone: what begins otherwise is somebody else's."""
     names = [*WORKER, "FALHOOK_TAG_PROMT", "FALHOOK_COLOUR", "FAL_KEYS", "FALHOOK_TEST_S3_URL"]
     found = {"FALHOOK_COLOUR": "", "FALHOOK_TAG_PROMT": "FALHOOK_TAG_PROMPT"}
-    assert found == misspelt(names)
-    told = sentences(names)
+    assert found == unknown_settings(names)
+    told = messages(names)
     assert "FALHOOK_TAG_PROMT is no setting and does nothing: did you mean" in told[1]

@@ -7,7 +7,7 @@ from redis import Redis
 
 from tests.factories.world import Clock, callback
 from webhook.contract import INBOX, inbox_key
-from worker.steps.inbox import WAKE_AGAIN, Inbox
+from worker.steps.inbox import WAKE_AGAIN, InboxReader
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(raw: Redis, clock: Clock) -> Inbox:
+def inbox(raw: Redis, clock: Clock) -> InboxReader:
     """The inbox of an empty Redis."""
-    return Inbox(raw, clock=clock)
+    return InboxReader(raw, clock=clock)
 
 
 def put(raw: Redis, clock: Clock, *numbers: int) -> None:
@@ -37,7 +37,9 @@ def put(raw: Redis, clock: Clock, *numbers: int) -> None:
         raw.zadd(INBOX, {"job1": clock()}, nx=True)
 
 
-def test_callbacks_come_oldest_first_and_whole(inbox: Inbox, raw: Redis, clock: Clock) -> None:
+def test_callbacks_come_oldest_first_and_whole(
+    inbox: InboxReader, raw: Redis, clock: Clock
+) -> None:
     """Each callback is what the receiver wrote, in the order of arrival."""
     put(raw, clock, 1, 2, 3)
     assert [3, 2, 1] == [each.attempt for each in inbox.callbacks("job1")]
@@ -45,7 +47,7 @@ def test_callbacks_come_oldest_first_and_whole(inbox: Inbox, raw: Redis, clock: 
 
 
 def test_the_job_stays_pending_until_its_last_callback_left(
-    inbox: Inbox, raw: Redis, clock: Clock
+    inbox: InboxReader, raw: Redis, clock: Clock
 ) -> None:
     """A callback that came meanwhile keeps the job in the set of pending ones."""
     put(raw, clock, 1, 2)
@@ -56,7 +58,7 @@ def test_the_job_stays_pending_until_its_last_callback_left(
     assert ([], 0) == (raw.zrange(INBOX, 0, -1), raw.exists(inbox_key("job1")))
 
 
-def test_what_was_woken_is_due_again_later(inbox: Inbox, raw: Redis, clock: Clock) -> None:
+def test_what_was_woken_is_due_again_later(inbox: InboxReader, raw: Redis, clock: Clock) -> None:
     """A pending callback is woken again and again until somebody takes it, with time between."""
     put(raw, clock, 1)
     assert ["job1"] == inbox.overdue(10)
@@ -65,7 +67,7 @@ def test_what_was_woken_is_due_again_later(inbox: Inbox, raw: Redis, clock: Cloc
     assert ["job1"] == inbox.overdue(10)
 
 
-def test_waking_does_not_bring_back_what_left(inbox: Inbox, raw: Redis, clock: Clock) -> None:
+def test_waking_does_not_bring_back_what_left(inbox: InboxReader, raw: Redis, clock: Clock) -> None:
     """A job that is done between the look and the postponement is not pending again."""
     put(raw, clock, 1)
     inbox.remove("job1", inbox.callbacks("job1")[0])

@@ -8,8 +8,8 @@ from worker.errors import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
 from worker.jobs.job import Job, Json
-from worker.settings.media import DeliverySettings
-from worker.steps.media_config import Delivering
+from worker.settings.media import MediaSettings
+from worker.steps.media_config import MediaConfig
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 
 
@@ -27,8 +27,8 @@ def job(**metadata: Json) -> Job:
 
 def test_defaults() -> None:
     """Without settings: the video, its poster, the mark of the EU, and nothing of the prompt."""
-    made = Delivering.of(DeliverySettings.from_env({}))
-    assert Delivering() == made
+    made = MediaConfig.of(MediaSettings.from_env({}))
+    assert MediaConfig() == made
     assert (ORIGINAL, frozenset({Mark.EU}), PromptTag.OFF) == (
         made.profile,
         made.marks.places,
@@ -44,7 +44,7 @@ def test_settings_are_read() -> None:
         "FALHOOK_AIGC_PROVIDER": "acme",
         "FALHOOK_TAG_PROMPT": "hash",
     }
-    made = Delivering.of(DeliverySettings.from_env(environ))
+    made = MediaConfig.of(MediaSettings.from_env(environ))
     assert "web+preview" == made.profile.name
     assert (frozenset({Mark.CN}), "acme") == (made.marks.places, made.marks.provider)
     assert PromptTag.HASH is made.tags(job()).prompt_tag
@@ -62,12 +62,12 @@ def test_settings_are_read() -> None:
 def test_settings_that_cannot_be(name: str, value: str, words: str) -> None:
     """A setting that names what is not is refused by name when the process starts."""
     with pytest.raises(SettingsError, match=words):
-        DeliverySettings.from_env({name: value})
+        MediaSettings.from_env({name: value})
 
 
 def test_a_job_may_ask_for_another_profile() -> None:
     """Its metadata goes before the setting; what it should not have got past is permanent."""
-    house = Delivering(profile=Profile.parse("web"))
+    house = MediaConfig(profile=Profile.parse("web"))
     assert "web" == house.profile_of(job()).name
     assert "original+720p" == house.profile_of(job(**{PROFILE_KEY: "original+720p"})).name
     with pytest.raises(Permanent, match=r"unknown_profile.*falhook\.profile knows no"):
@@ -76,7 +76,7 @@ def test_a_job_may_ask_for_another_profile() -> None:
 
 def test_tags_are_the_jobs() -> None:
     """Title, ids and date come from the job; the prompt only goes where a setting says so."""
-    made = Delivering().tags(job(title="A fox in the snow"))
+    made = MediaConfig().tags(job(title="A fox in the snow"))
     expected = tags(comment=made.comment).pairs({})
     assert expected == made.pairs({})
-    assert "A fox in the snow" != Delivering().tags(job(title=7)).title
+    assert "A fox in the snow" != MediaConfig().tags(job(title=7)).title

@@ -10,7 +10,7 @@ from tests.factories.world import VIDEO
 from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.formats.media_types import film
 from worker.jobs.job import Job, JobState, Json
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.steps.progress import Progress
 from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
@@ -23,7 +23,7 @@ _LARGE = ("-vf", "scale=4608:2592", "-frames:v", "1", "-c:v", "libx264", "-prese
 _BARE = ("-map", "0:v", "-f", "mov", "-c:v")
 
 
-def transcoded(source: Path, storage: Storage, records: Records) -> dict[str, Json]:
+def transcoded(source: Path, storage: Storage, records: JobStore) -> dict[str, Json]:
     """The outputs of a job whose result was this video, and a text beside it."""
     job_id = tags().job_id
     storage.put(work_key(job_id, SOURCE), source, content_type="video/mp4")
@@ -62,7 +62,7 @@ def transcoded(source: Path, storage: Storage, records: Records) -> dict[str, Js
     ],
 )
 def test_it_is_published(
-    encoded: tuple[str, ...], expected: tuple[str, str, str], records: Records, tmp_path: Path
+    encoded: tuple[str, ...], expected: tuple[str, str, str], records: JobStore, tmp_path: Path
 ) -> None:
     """Under a name of its kind, with the reason, its hash, and what else the result held."""
     name, kind, words = expected
@@ -79,7 +79,7 @@ def test_it_is_published(
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
-def test_whatever_is_not_handled(name: str, records: Records, tmp_path: Path) -> None:
+def test_whatever_is_not_handled(name: str, records: JobStore, tmp_path: Path) -> None:
     """All that the preflight lets be is published, whatever else is wrong with it."""
     make, words = UNSUPPORTED[name]
     source, storage = tmp_path / "source", Storage.open(str(tmp_path / "storage"))

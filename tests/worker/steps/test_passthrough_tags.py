@@ -20,12 +20,12 @@ from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
 from worker.jobs.job import Job, JobState, Json
-from worker.jobs.store import Records
-from worker.provenance import Credentials, source_credentials
+from worker.jobs.store import JobStore
+from worker.provenance import Signer, source_credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import show
 from worker.steps import passthrough_tags
-from worker.steps.media_config import Delivering
+from worker.steps.media_config import MediaConfig
 from worker.steps.passthrough_tags import FileTags
 from worker.steps.progress import Progress
 from worker.steps.publish import Publish
@@ -95,9 +95,9 @@ def stored(storage: Storage, name: str, tmp_path: Path) -> Path:
 
 
 def tagged(
-    storage: Storage, files: dict[str, Json], credentials: Credentials | None = None
+    storage: Storage, files: dict[str, Json], credentials: Signer | None = None
 ) -> dict[str, Json]:
-    delivering = Delivering(credentials=credentials)
+    delivering = MediaConfig(credentials=credentials)
     found = FileTags(storage=storage, delivering=delivering).tagged(job(), files)
     return cast(dict[str, Json], next(iter(found.values())))
 
@@ -202,18 +202,16 @@ def test_a_huge_picture_is_not_read(storage: Storage) -> None:
 
 
 @pytest.fixture
-def credentials(tmp_path: Path) -> Credentials:
+def credentials(tmp_path: Path) -> Signer:
     """A development certificate."""
     made = make_chain(tmp_path / "chain")
     anchors = str(made[ROOT])
-    return Credentials.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors=anchors)
+    return Signer.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors=anchors)
 
 
 @with_sdk
 @pytest.mark.parametrize("name", KINDS)
-def test_files_are_signed(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
-) -> None:
+def test_files_are_signed(name: str, storage: Storage, credentials: Signer, tmp_path: Path) -> None:
     """With credentials the file was created; signed once more, its first claim is the parent."""
     files = kept(storage, name, made(name, tmp_path), KINDS[name])
     about = tagged(storage, files, credentials)
@@ -240,7 +238,7 @@ def test_files_are_signed(
 @with_sdk
 @pytest.mark.parametrize("name", SIGNED_SOUNDS)
 def test_signed_sounds_sound_the_same(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+    name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
     """Credentials change no packet, and the tags are read beside them."""
     tagged(storage, kept(storage, name, made(name, tmp_path), KINDS[name]), credentials)
@@ -252,7 +250,7 @@ def test_signed_sounds_sound_the_same(
 @with_sdk
 @pytest.mark.parametrize("name", [*UNSIGNED_SOUNDS, "rf64.wav"])
 def test_what_cannot_be_signed_is_tagged(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+    name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
     """A sound of which the SDK knows no signing is published with tags, and says so."""
     kind = UNSIGNED_SOUNDS.get(name, "audio/wav")
@@ -264,7 +262,7 @@ def test_what_cannot_be_signed_is_tagged(
 @with_sdk
 def test_what_is_too_large_is_not_signed(
     storage: Storage,
-    credentials: Credentials,
+    credentials: Signer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -277,7 +275,7 @@ def test_what_is_too_large_is_not_signed(
 @with_sdk
 @pytest.mark.parametrize("name", ["image-1.jpg", "told.mp3", "told.wav", "told.m4a"])
 def test_the_vendors_credentials_are_not_broken(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+    name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
     """Without credentials of ours a signed file is published to the byte."""
     files = kept(storage, name, made(name, tmp_path), KINDS[name])
@@ -306,7 +304,7 @@ def linked(name: str, tmp_path: Path) -> bytes:
 @with_sdk
 @pytest.mark.parametrize("name", ["image-1.jpg", "image-2.png", "plain.wav"])
 def test_credentials_elsewhere(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+    name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
     """They count as unreadable and the link stays; where we sign nothing the file stays as well."""
     kind = (KINDS | {"plain.wav": "audio/wav"})[name]
@@ -322,7 +320,7 @@ def test_credentials_elsewhere(
 @with_sdk
 @pytest.mark.parametrize("name", ["told.wav", "image-2.png"])
 def test_huge_credentials_are_not_read(
-    name: str, storage: Storage, credentials: Credentials, tmp_path: Path
+    name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
     """The file stays as it came: what is in it is never given to the SDK."""
     data, store = made(name, tmp_path), box(b"jumb", b"c2pa", bytes(source_credentials.MAX_READ))
@@ -336,7 +334,7 @@ def test_huge_credentials_are_not_read(
     assert files[name] == about
 
 
-def test_the_manifest_tells_of_sounds(storage: Storage, records: Records, tmp_path: Path) -> None:
+def test_the_manifest_tells_of_sounds(storage: Storage, records: JobStore, tmp_path: Path) -> None:
     """A result of sounds is published tagged; of one that is broken the manifest says why not."""
     broken = b"RIFF\0\0\0\0WAVEfmt "
     files = kept(storage, "audio-1.mp3", made("told.mp3", tmp_path), "audio/mpeg")

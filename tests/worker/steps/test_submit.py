@@ -7,7 +7,7 @@ import pytest
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from infra.local.fal_process import Simulation
+from infra.local.fal_process import FalProcess
 from tests.factories.world import (
     DEADLINE,
     ScriptedFal,
@@ -20,7 +20,7 @@ from tests.factories.world import (
     world_on,
 )
 from webhook.contract import Task, attempt_of
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
@@ -29,21 +29,21 @@ S = JobState
 
 
 @pytest.fixture(scope="module")
-def simulated(module_fal: Callable[..., Simulation]) -> Simulation:
+def simulated(module_fal: Callable[..., FalProcess]) -> FalProcess:
     """One simulated fal for this module; no callback arrives anywhere."""
     return module_fal("--speed", "1000")
 
 
 @pytest.fixture
-def real(redis_url: str, simulated: Simulation) -> Iterator[World]:
+def real(redis_url: str, simulated: FalProcess) -> Iterator[World]:
     """A pipeline that posts to the simulated fal over TLS."""
     transport = ToSimulation(simulated)
-    fal = Fal(simulated.environment["FAL_KEY"], transport=transport)
+    fal = FalClient(simulated.environment["FAL_KEY"], transport=transport)
     with transport, world_on(redis_url, fal) as world:
         yield world
 
 
-def posts(simulated: Simulation, job_id: str) -> int:
+def posts(simulated: FalProcess, job_id: str) -> int:
     """How many POSTs arrived that name this job in their callback address."""
     webhooks = simulated.counts()["webhooks"].items()
     return sum(
@@ -65,7 +65,7 @@ def posts(simulated: Simulation, job_id: str) -> int:
     ],
 )
 def test_one_post_whatever_becomes_of_it(
-    real: World, simulated: Simulation, mishap: str, state: JobState, reason: str
+    real: World, simulated: FalProcess, mishap: str, state: JobState, reason: str
 ) -> None:
     """Each way a POST can end leads to its state, and wakes that come again send no second one."""
     job_id = f"job-{mishap.partition('=')[0]}"
@@ -76,7 +76,7 @@ def test_one_post_whatever_becomes_of_it(
     assert (state, reason, 1) == (real.state(job_id), told["reason"], posts(simulated, job_id))
 
 
-def test_accepted_by_fal(real: World, simulated: Simulation) -> None:
+def test_accepted_by_fal(real: World, simulated: FalProcess) -> None:
     """An accepted job has fal's request id and addresses, and is due at its deadline."""
     real.add("job-fine")
     real.pipeline.run(Task.SUBMIT, "job-fine")
@@ -332,7 +332,7 @@ def test_a_network_that_is_gone(redis_url: str, place: str) -> None:
 
     with (
         Gone() as transport,
-        world_on(redis_url, Fal("id:secret", transport=transport)) as world,
+        world_on(redis_url, FalClient("id:secret", transport=transport)) as world,
     ):
         world.add_submitted()
         assert (S.QUEUED, "fal_unreachable", 0) == (

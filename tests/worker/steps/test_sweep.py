@@ -8,7 +8,7 @@ from tests.factories.world import DEADLINE, ScriptedFal, World, callback, reques
 from webhook.contract import INBOX, Task
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.step import WAKE_GRACE
+from worker.jobs.step import LOST_WAKE_AFTER
 from worker.jobs.store import TIMERS, job_key
 from worker.steps.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
@@ -18,7 +18,7 @@ S = JobState
 def test_a_lost_wake_is_found(world: World) -> None:
     """A job whose message was lost is woken once its grace is over, and not before."""
     world.add()
-    world.clock.forward(WAKE_GRACE - 1)
+    world.clock.forward(LOST_WAKE_AFTER - 1)
     world.sweep.run()
     assert [] == world.wakes
     world.clock.forward(2)
@@ -28,7 +28,7 @@ def test_a_lost_wake_is_found(world: World) -> None:
 
 def test_the_promised_times() -> None:
     """A lost wake is found, and a killed step taken up, within 30 seconds."""
-    assert max(WAKE_GRACE, LEASE) + INTERVAL <= 30
+    assert max(LOST_WAKE_AFTER, LEASE) + INTERVAL <= 30
 
 
 def test_a_lost_ingest_is_found(world: World) -> None:
@@ -68,7 +68,7 @@ def test_nobody_starves_behind_the_limit(world: World) -> None:
     """More overdue jobs than one sweep looks at are all woken by the next ones."""
     for number in range(LIMIT + 50):
         world.add(f"job{number}")
-    world.clock.forward(WAKE_GRACE + 1)
+    world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     world.sweep.run()
     assert LIMIT + 50 == len({job_id for _, job_id in world.wakes})
@@ -87,7 +87,7 @@ def test_a_record_that_cannot_be_read_starves_nobody(world: World) -> None:
     world.add("job1")
     world.records.redis.hset(job_key("broken"), "state", "NONSENSE")
     world.records.redis.zadd(TIMERS, {"nobody": 1.0})
-    world.clock.forward(WAKE_GRACE + 1)
+    world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     assert [(Task.SUBMIT, "job1")] == world.wakes
     timers = dict(world.records.redis.zrange(TIMERS, 0, -1, withscores=True))  # type: ignore[arg-type]
@@ -97,13 +97,13 @@ def test_a_record_that_cannot_be_read_starves_nobody(world: World) -> None:
 def test_two_sweeps_at_once_are_harmless(world: World, fal: ScriptedFal) -> None:
     """Whatever two beats wake twice happens once."""
     world.add()
-    world.clock.forward(WAKE_GRACE + 1)
+    world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     world.sweep.run()
     world.wakes.extend(world.wakes)
     world.follow_wakes()
     world.deliver(callback())
-    world.clock.forward(WAKE_GRACE + 1)
+    world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     world.sweep.run()
     world.follow_wakes()

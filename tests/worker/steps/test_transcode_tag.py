@@ -15,11 +15,11 @@ from worker.errors import Permanent
 from worker.formats.mp4 import read_tags
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState, Json
-from worker.jobs.store import Records
-from worker.provenance import Credentials
+from worker.jobs.store import JobStore
+from worker.provenance import Signer
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.provenance.reader import show
-from worker.steps.media_config import Delivering
+from worker.steps.media_config import MediaConfig
 from worker.steps.progress import INTERVAL, Progress
 from worker.steps.publish import Publish
 from worker.steps.transcode_tag import TranscodeTag
@@ -52,7 +52,7 @@ def downloaded(storage: Storage, **metadata: Json) -> Job:
     )
 
 
-def step(storage: Storage, records: Records, delivering: Delivering) -> TranscodeTag:
+def step(storage: Storage, records: JobStore, delivering: MediaConfig) -> TranscodeTag:
     return TranscodeTag(
         storage=storage,
         ffmpeg=Ffmpeg.find(None),
@@ -62,7 +62,7 @@ def step(storage: Storage, records: Records, delivering: Delivering) -> Transcod
 
 
 def manifest(
-    job: Job, storage: Storage, records: Records, delivering: Delivering
+    job: Job, storage: Storage, records: JobStore, delivering: MediaConfig
 ) -> dict[str, Json]:
     """What is published of the job."""
     outcome = step(storage, records, delivering).work(job)
@@ -73,9 +73,9 @@ def manifest(
     return found
 
 
-def test_the_manifest_tells_all(storage: Storage, records: Records, tmp_path: Path) -> None:
+def test_the_manifest_tells_all(storage: Storage, records: JobStore, tmp_path: Path) -> None:
     """Profile, files with their hashes, blurhash, provenance, and the cost of each step."""
-    delivering = Delivering(profile=Profile.parse("web+720p+preview+storyboard+blurhash"))
+    delivering = MediaConfig(profile=Profile.parse("web+720p+preview+storyboard+blurhash"))
     found = manifest(downloaded(storage), storage, records, delivering)
     assert ("copy", "web+720p+preview+storyboard+blurhash") == (found["method"], found["profile"])
     assert (["video-720p.mp4"], {"state": "unsigned"}) == (found["skipped"], found["provenance"])
@@ -91,12 +91,12 @@ def test_the_manifest_tells_all(storage: Storage, records: Records, tmp_path: Pa
 
 
 @pytest.mark.skipif(importlib.util.find_spec("c2pa") is None, reason="c2pa-python is missing")
-def test_what_is_not_signed_is_told(storage: Storage, records: Records, tmp_path: Path) -> None:
+def test_what_is_not_signed_is_told(storage: Storage, records: JobStore, tmp_path: Path) -> None:
     """Fragments, playlists and texts of a signed delivery have no credentials, and say why."""
     made = make_chain(tmp_path / "chain")
-    credentials = Credentials.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors="")
+    credentials = Signer.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors="")
     profile = Profile.parse("original+360p+storyboard+hls")
-    delivering = Delivering(profile=profile, credentials=credentials)
+    delivering = MediaConfig(profile=profile, credentials=credentials)
     found = manifest(downloaded(storage), storage, records, delivering)
     assert "signed" == cast(dict[str, Json], found["provenance"])["state"]
     files = cast(dict[str, dict[str, Json]], found["files"])
@@ -110,9 +110,9 @@ def test_what_is_not_signed_is_told(storage: Storage, records: Records, tmp_path
         assert ("unsigned" in about) == (Path(name).suffix in told)
 
 
-def test_the_cost_of_each_step(storage: Storage, records: Records) -> None:
+def test_the_cost_of_each_step(storage: Storage, records: JobStore) -> None:
     """Seconds, memory and bytes in and out of download, transcode-tag with its parts, publish."""
-    found = manifest(downloaded(storage), storage, records, Delivering())
+    found = manifest(downloaded(storage), storage, records, MediaConfig())
     cost = cast(dict[str, dict[str, Json]], found["cost"])
     assert ["download", "transcode_tag", "publish"] == list(cost)
     assert {"cpu", "wall", "memory", "bytes_in", "bytes_out"} <= set(cost["transcode_tag"])
@@ -126,23 +126,25 @@ def test_the_cost_of_each_step(storage: Storage, records: Records) -> None:
     assert "cost" not in cast(dict[str, Json], found["source"])
 
 
-def test_a_job_asks_for_its_own_profile(storage: Storage, records: Records, tmp_path: Path) -> None:
+def test_a_job_asks_for_its_own_profile(
+    storage: Storage, records: JobStore, tmp_path: Path
+) -> None:
     """Its metadata goes before the setting; the tags are the job's."""
     job = downloaded(storage, **{PROFILE_KEY: "original+webp", "title": "Snow"})
-    found = manifest(job, storage, records, Delivering(profile=Profile.parse("web+preview")))
+    found = manifest(job, storage, records, MediaConfig(profile=Profile.parse("web+preview")))
     assert ["video.mp4", "poster.jpg", "poster.webp"] == list(cast(dict[str, Json], found["files"]))
     place = tmp_path / "storage" / "published" / "job-1"
     assert "Snow" == read_tags(place / "video.mp4")["title"]
 
 
-def test_an_unknown_profile_is_permanent(storage: Storage, records: Records) -> None:
+def test_an_unknown_profile_is_permanent(storage: Storage, records: JobStore) -> None:
     """A job that got past the check with a profile that is not fails for good, with the list."""
     job = downloaded(storage, **{PROFILE_KEY: "hd"})
     with pytest.raises(Permanent, match="unknown_profile"):
-        step(storage, records, Delivering()).work(job)
+        step(storage, records, MediaConfig()).work(job)
 
 
-def test_progress_is_on_the_event_stream(records: Records) -> None:
+def test_progress_is_on_the_event_stream(records: JobStore) -> None:
     """Fraction, frames, their rate and the seconds left are told, at a sane rate."""
     made = tags()
     job = Job(id=made.job_id, endpoint=made.endpoint, arguments={})
@@ -157,7 +159,7 @@ def test_progress_is_on_the_event_stream(records: Records) -> None:
     assert float(told[0]["fraction"]) == pytest.approx(int(told[0]["frames"]) / 50, abs=0.01)
 
 
-def test_a_download_tells_what_is_left(records: Records) -> None:
+def test_a_download_tells_what_is_left(records: JobStore) -> None:
     """By the rate so far; nothing where the size is not known."""
     made, now = tags(), Clock(0.0)
     job = Job(id=made.job_id, endpoint=made.endpoint, arguments={})

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from infra.local.fal_process import Simulation, simulation
+from infra.local.fal_process import FalProcess, simulation
 from tests.factories.input_files import PNG, named, png
 from tests.factories.world import ScriptedFal, world_on
 from webhook.contract import Task
@@ -23,7 +23,7 @@ from worker.fal.cdn import Cdn
 from worker.jobs.job import JobState, Json
 from worker.jobs.leases import LEASE
 from worker.operations.staging import storage_key
-from worker.steps.uploads import Uploads, usable
+from worker.steps.uploads import InputUploads, usable
 from worker.storage import Storage
 
 WEEK = 604_800
@@ -31,7 +31,7 @@ Get = Callable[[str], bytes]
 
 
 @pytest.fixture(scope="module")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalProcess]:
     """One simulated fal for the module."""
     directory = tmp_path_factory.mktemp("fal")
     with simulation(directory, lambda _name, _line: None) as running:
@@ -39,7 +39,7 @@ def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
 
 
 @pytest.fixture
-def ask(fal: Simulation) -> Callable[..., bytes]:
+def ask(fal: FalProcess) -> Callable[..., bytes]:
     """Asks the simulated fal, which has forgotten earlier tests; POSTs with `post`."""
     context = ssl.create_default_context(cafile=fal.ca_file)
 
@@ -54,7 +54,7 @@ def ask(fal: Simulation) -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def cdn(fal: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cdn]:
+def cdn(fal: FalProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cdn]:
     """The product's door to the CDN, over TLS to the simulated fal."""
     # fal-client asks for tokens by a client of its own, which trusts what the environment names.
     monkeypatch.setenv("SSL_CERT_FILE", fal.environment["SSL_CERT_FILE"])
@@ -71,10 +71,10 @@ def storage(tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-def uploads(cdn: Cdn, redis_url: str, storage: Storage) -> Iterator[Uploads]:
+def uploads(cdn: Cdn, redis_url: str, storage: Storage) -> Iterator[InputUploads]:
     """Uploads as the submit worker makes them."""
     with Redis.from_url(redis_url) as redis:
-        yield Uploads(cdn=cdn, redis=redis, storage=storage, lifetime=WEEK)
+        yield InputUploads(cdn=cdn, redis=redis, storage=storage, lifetime=WEEK)
 
 
 def uploaded(ask: Get) -> list[Mapping[str, Any]]:
@@ -89,7 +89,7 @@ def kept(storage: Storage, data: bytes) -> str:
 
 
 def test_an_input_goes_up_once_and_its_address_is_sent(
-    uploads: Uploads, storage: Storage, ask: Get
+    uploads: InputUploads, storage: Storage, ask: Get
 ) -> None:
     """Every mention of one content becomes one address, which serves it; the rest stays."""
     ref = kept(storage, PNG)
@@ -115,7 +115,9 @@ def test_an_input_goes_up_once_and_its_address_is_sent(
     assert expected_upload == (only["content_type"], only["way"], json.loads(only["lifecycle"]))
 
 
-def test_an_archive_goes_up_as_what_it_is(uploads: Uploads, storage: Storage, ask: Get) -> None:
+def test_an_archive_goes_up_as_what_it_is(
+    uploads: InputUploads, storage: Storage, ask: Get
+) -> None:
     """The type by which fal knows a file is the one that its name was made of."""
     zipped = b"PK\x03\x04" + b"\x00" * 64
     name = named(zipped, "zip")
@@ -125,7 +127,7 @@ def test_an_archive_goes_up_as_what_it_is(uploads: Uploads, storage: Storage, as
     assert ["application/zip"] == [one["content_type"] for one in uploaded(ask)]
 
 
-def test_workers_at_once_make_one_upload(uploads: Uploads, storage: Storage, ask: Get) -> None:
+def test_workers_at_once_make_one_upload(uploads: InputUploads, storage: Storage, ask: Get) -> None:
     """Of many workers with the same input one uploads it and the others take its address."""
     ref, found = kept(storage, PNG), []
 
@@ -143,7 +145,7 @@ def test_workers_at_once_make_one_upload(uploads: Uploads, storage: Storage, ask
 
 
 def test_an_address_is_given_out_only_while_it_has_life_left(
-    uploads: Uploads, storage: Storage, redis_url: str
+    uploads: InputUploads, storage: Storage, redis_url: str
 ) -> None:
     """The record ends a day before the file does, or half-way for short-lived ones."""
     ref = kept(storage, PNG)
@@ -155,7 +157,7 @@ def test_an_address_is_given_out_only_while_it_has_life_left(
 
 
 def test_the_bucket_takes_what_the_cdn_does_not(
-    uploads: Uploads, storage: Storage, ask: Callable[..., bytes]
+    uploads: InputUploads, storage: Storage, ask: Callable[..., bytes]
 ) -> None:
     """fal-client's fallback works, with the same lifetime."""
     ask("/_sim/uploads?way=cdn&status=503", post=True)
@@ -177,7 +179,7 @@ def test_the_bucket_takes_what_the_cdn_does_not(
     ],
 )
 def test_a_failed_upload_says_whether_to_try_again(
-    uploads: Uploads,
+    uploads: InputUploads,
     storage: Storage,
     ask: Callable[..., bytes],
     ways: list[str],
@@ -195,7 +197,7 @@ def test_a_failed_upload_says_whether_to_try_again(
     assert str(uploads.addressed({"image_url": ref})["image_url"]).startswith("https://")
 
 
-def test_a_wrong_key_is_refused_for_good(fal: Simulation, cdn: Cdn) -> None:
+def test_a_wrong_key_is_refused_for_good(fal: FalProcess, cdn: Cdn) -> None:
     """fal's own 401 ends the job: no other try can succeed with this key."""
     stranger = Cdn("someone:else", rest_host=fal.environment["FAL_REST_HOST"])
     with pytest.raises(Permanent) as caught:
@@ -227,7 +229,7 @@ class _Silent(httpx.BaseTransport):
         raise httpx.ReadTimeout("silence", request=request)
 
 
-def test_a_silent_cdn_is_asked_once(fal: Simulation, cdn: Cdn) -> None:
+def test_a_silent_cdn_is_asked_once(fal: FalProcess, cdn: Cdn) -> None:
     """fal-client's ten repeats are cut off: one request to the CDN, one to the bucket."""
     silent = _Silent()
     host = fal.environment["FAL_REST_HOST"]
@@ -239,7 +241,7 @@ def test_a_silent_cdn_is_asked_once(fal: Simulation, cdn: Cdn) -> None:
 
 
 def test_large_files_go_in_parts(
-    fal: Simulation, cdn: Cdn, ask: Get, monkeypatch: pytest.MonkeyPatch
+    fal: FalProcess, cdn: Cdn, ask: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above fal-client's threshold the parts come together again at fal, each within a time."""
     heard = _Heard(cdn._client.transport)
@@ -257,7 +259,7 @@ def test_large_files_go_in_parts(
     assert [60.0] * (2 + math.ceil(len(data) / 400)) == waits
 
 
-def test_a_file_that_storage_does_not_hold_fails_for_good(uploads: Uploads) -> None:
+def test_a_file_that_storage_does_not_hold_fails_for_good(uploads: InputUploads) -> None:
     """The sentence names the setting that two machines have to share."""
     with pytest.raises(Permanent) as caught:
         uploads.addressed({"image_url": f"upload://{named(PNG)}"})
@@ -265,7 +267,7 @@ def test_a_file_that_storage_does_not_hold_fails_for_good(uploads: Uploads) -> N
     assert "FALHOOK_STORAGE_URL" in caught.value.sentence
 
 
-def test_an_unforeseen_fault_is_tried_again(uploads: Uploads, storage: Storage) -> None:
+def test_an_unforeseen_fault_is_tried_again(uploads: InputUploads, storage: Storage) -> None:
     """Nothing that happens before the POST leaves a job in doubt."""
     ref = kept(storage, PNG)
     uploads.redis.set(f"falhook:upload:{named(PNG)}", b"\xff")

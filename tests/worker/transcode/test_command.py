@@ -10,20 +10,20 @@ import pytest
 from tests.media_factories import clip, described, ffmpeg, packets, script, tags
 from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
-from worker.formats.mp4 import Probe, probe, read_tags
+from worker.formats.mp4 import ProbeResult, probe, read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.steps.media_config import recorded
 from worker.transcode.command import command
-from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, Limits, Used
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Used
 from worker.transcode.ffmpeg.exit_status import failure
-from worker.transcode.ffmpeg.sandbox import Ended
+from worker.transcode.ffmpeg.sandbox import ProcessResult
 from worker.transcode.outputs import AVIF
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
-from worker.transcode.verification import output
-from worker.transcode.workspace import Making
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
+from worker.transcode.verification import verify_output
+from worker.transcode.workspace import Workspace
 
 ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 
@@ -35,25 +35,25 @@ def real() -> Ffmpeg:
 
 
 @pytest.fixture(scope="module")
-def everything(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+def everything(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """All outputs of a clip of 480x640 pixels."""
     into = tmp_path_factory.mktemp("everything")
-    return deliver(clip("tall"), into, tags(), ffmpeg=real, profile=Profile.parse(ALL))
+    return transcode(clip("tall"), into, tags(), ffmpeg=real, profile=Profile.parse(ALL))
 
 
-def named(made: Delivery, name: str) -> Path:
+def named(made: TranscodeResult, name: str) -> Path:
     return made.video.with_name(name)
 
 
-def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> Delivery:
-    return deliver(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
+def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> TranscodeResult:
+    return transcode(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
 
 
-def shape(found: Probe) -> tuple[str, int, int, int]:
+def shape(found: ProbeResult) -> tuple[str, int, int, int]:
     return found.fourcc, found.width, found.height, found.frames
 
 
-def test_every_output_is_made(everything: Delivery) -> None:
+def test_every_output_is_made(everything: TranscodeResult) -> None:
     """Each output of the profile lies there, but for renditions no smaller than the clip."""
     expected = [
         "video.mp4",
@@ -90,7 +90,7 @@ def test_the_frames_that_are_told_are_those_of_a_whole_video(real: Ffmpeg) -> No
     assert ["poster.jpg", "poster.webp"] == files[-2:]
 
 
-def test_a_conforming_master_is_still_copied(everything: Delivery) -> None:
+def test_a_conforming_master_is_still_copied(everything: TranscodeResult) -> None:
     """Other outputs are no reason to encode the video itself."""
     assert "copy" == everything.method
     assert packets(clip("tall"), "v:0") == packets(everything.video, "v:0")
@@ -104,7 +104,9 @@ def test_a_conforming_master_is_still_copied(everything: Delivery) -> None:
         ("preview.mp4", ("avc1", 320, 426, 20)),
     ],
 )
-def test_videos(name: str, expected: tuple[str, int, int, int], everything: Delivery) -> None:
+def test_videos(
+    name: str, expected: tuple[str, int, int, int], everything: TranscodeResult
+) -> None:
     """Codec, size either way up, and number of frames of each video; all can be streamed."""
     found = probe(named(everything, name))
     assert expected == shape(found)
@@ -112,7 +114,7 @@ def test_videos(name: str, expected: tuple[str, int, int, int], everything: Deli
     assert pytest.approx(2.0, abs=0.05) == found.duration
 
 
-def test_sound(everything: Delivery) -> None:
+def test_sound(everything: TranscodeResult) -> None:
     """Renditions have the source's sound, packet for packet; the preview has none."""
     for name in ("video-360p.mp4", "video-av1.mp4"):
         assert packets(clip("tall"), "a:0") == packets(named(everything, name), "a:0")
@@ -128,14 +130,14 @@ def test_sound(everything: Delivery) -> None:
         ("storyboard.jpg", (800, 1060)),
     ],
 )
-def test_pictures(name: str, size: tuple[int, int], everything: Delivery) -> None:
+def test_pictures(name: str, size: tuple[int, int], everything: TranscodeResult) -> None:
     """Each picture has its size, and decodes."""
     path = named(everything, name)
     assert size == size_of(path)
     ffmpeg("-xerror", "-i", str(path), "-f", "null", "-")
 
 
-def test_storyboard_shows_the_clip_in_order(everything: Delivery, tmp_path: Path) -> None:
+def test_storyboard_shows_the_clip_in_order(everything: TranscodeResult, tmp_path: Path) -> None:
     """Each cue's tile is the clip at that time: the brightest likeness is on the diagonal."""
     cues = named(everything, "storyboard.vtt").read_text().split("\n\n")[1:]
     assert 25 == len(cues)
@@ -166,21 +168,21 @@ def _distance(one: bytes, other: bytes) -> int:
     return sum(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
-def test_blurhash_is_of_the_poster(everything: Delivery) -> None:
+def test_blurhash_is_of_the_poster(everything: TranscodeResult) -> None:
     """The hash is one of 4x3 waves, 28 characters, and not that of a black picture."""
     assert everything.blurhash is not None
     assert ("L", 28) == (everything.blurhash[0], len(everything.blurhash))
     assert "00000f" not in everything.blurhash
 
 
-def test_every_video_is_tagged(everything: Delivery) -> None:
+def test_every_video_is_tagged(everything: TranscodeResult) -> None:
     """Renditions say what they are as the master does."""
     for path in everything.files:
         if path.suffix == ".mp4":
             assert "job-1" == read_tags(path)["falhook.job_id"]
 
 
-def test_every_picture_is_tagged(everything: Delivery) -> None:
+def test_every_picture_is_tagged(everything: TranscodeResult) -> None:
     """Pictures say that a model made them."""
     pictures = [path for path in everything.files if path.suffix in {".jpg", ".webp", ".avif"}]
     assert 4 == len(pictures)
@@ -189,20 +191,22 @@ def test_every_picture_is_tagged(everything: Delivery) -> None:
 
 
 @pytest.mark.parametrize("was", [b"iloc\0", b"ispe", b"iinf\0"])
-def test_a_picture_that_cannot_be_tagged(was: bytes, everything: Delivery, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_tagged(
+    was: bytes, everything: TranscodeResult, tmp_path: Path
+) -> None:
     """An AVIF that another encoder lays out in another way is not delivered without its tags."""
     poster = tmp_path / "poster.avif"
     poster.write_bytes(
         named(everything, "poster.avif").read_bytes().replace(was, b"free\0"[: len(was)])
     )
     with pytest.raises(Permanent, match=r"poster\.avif is no picture"):
-        output(poster, AVIF, everything.source)
+        verify_output(poster, AVIF, everything.source)
 
 
 def test_web_limits_the_lines(real: Ffmpeg, tmp_path: Path) -> None:
     """A conforming clip with more lines than the profile allows is scaled down, and says why."""
     profile = replace(Profile.parse("web"), lines=240)
-    made = deliver(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=profile)
+    made = transcode(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=profile)
     assert ("transcode", ("it has 480 lines, more than 240",)) == (made.method, made.reasons)
     assert ("avc1", 240, 320, 48) == shape(made.probe)
 
@@ -290,7 +294,7 @@ def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path
 def test_what_is_passed_over(name: str, profile: str, seek: float, tmp_path: Path) -> None:
     """Only where no other output needs the frames before the stills, the video among them."""
     held = probe(clip(name))
-    work = Making(clip(name), tmp_path, held, Profile.parse(profile), tags().stamp({}))
+    work = Workspace(clip(name), tmp_path, held, Profile.parse(profile), tags().stamp({}))
     assert seek == work.plan().seek
 
 
@@ -360,7 +364,7 @@ def test_4k_within_the_limits(program: str | None, tmp_path: Path) -> None:
 def test_want_of_memory_is_not_the_clips_fault(code: int, said: str) -> None:
     """What failed for want of memory is tried again."""
     used = Used(cpu=0.0, wall=0.0, memory=0)
-    found = failure(Ended(code=code, cut=None, stderr=said, used=used), Limits())
+    found = failure(ProcessResult(code=code, cut=None, stderr=said, used=used), ResourceLimits())
     assert isinstance(found, Transient)
     assert "memory" in found.sentence
 
@@ -372,7 +376,7 @@ def test_a_missing_encoder_is_named(real: Ffmpeg, tmp_path: Path) -> None:
         delivered("high", tmp_path / "into", poor, "web")
 
 
-def wrong(name: str, everything: Delivery, real: Ffmpeg, directory: Path) -> Ffmpeg:
+def wrong(name: str, everything: TranscodeResult, real: Ffmpeg, directory: Path) -> Ffmpeg:
     """A program that makes every output well but one, and ends well."""
     spoilt = clip("high" if name.endswith("mp4") else "short")
     copies = [
@@ -387,7 +391,7 @@ def wrong(name: str, everything: Delivery, real: Ffmpeg, directory: Path) -> Ffm
 
 @pytest.mark.parametrize("name", ["poster.jpg", "poster.webp"])
 def test_each_output_is_verified(
-    name: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
+    name: str, everything: TranscodeResult, real: Ffmpeg, tmp_path: Path
 ) -> None:
     """One output of those that always come is enough for a refusal."""
     liar = wrong(name, everything, real, tmp_path)
@@ -397,7 +401,7 @@ def test_each_output_is_verified(
 
 @pytest.mark.parametrize("name", ["video-360p.mp4", "preview.mp4", "storyboard.jpg"])
 def test_an_extra_that_is_wrong_is_left_out(
-    name: str, everything: Delivery, real: Ffmpeg, tmp_path: Path
+    name: str, everything: TranscodeResult, real: Ffmpeg, tmp_path: Path
 ) -> None:
     """The video was paid for: it is delivered with all else that was made, and the reason."""
     made = delivered("tall", tmp_path / "into", wrong(name, everything, real, tmp_path), ALL)
@@ -439,12 +443,12 @@ def test_what_has_to_be_made_fails_the_clip(real: Ffmpeg, tmp_path: Path) -> Non
 def test_want_of_time_is_no_loss(real: Ffmpeg, tmp_path: Path) -> None:
     """An overloaded machine may have the time later: the job fails, and can be taken up again."""
     slow = without("libsvtav1", real, tmp_path, "exec sleep 30")
-    program = replace(slow, limits=Limits(wall=0.5, stall=30.0))
+    program = replace(slow, limits=ResourceLimits(wall=0.5, stall=30.0))
     with pytest.raises(Permanent, match="media_timeout"):
         delivered("high", tmp_path / "into", program, "original+avif")
 
 
-def test_cost_is_told(everything: Delivery) -> None:
+def test_cost_is_told(everything: TranscodeResult) -> None:
     """Each part of the work has its seconds and bytes; ffmpeg's memory is its own."""
     cost = everything.cost
     assert [

@@ -6,13 +6,13 @@ import pytest
 
 from tests.media_factories import clip, ffmpeg, tags
 from worker.errors import Permanent
-from worker.formats.mp4 import Probe, probe
+from worker.formats.mp4 import ProbeResult, probe
 from worker.transcode import verification
 from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable
 from worker.transcode.outputs import Rendition
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 CODECS = ("high", "hevc")
 CLIPS = [
@@ -29,11 +29,11 @@ def real() -> Ffmpeg:
     return Ffmpeg.find(None)
 
 
-def delivered(name: str, into: Path, program: Ffmpeg, profile: str = ALL) -> Delivery:
-    return deliver(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
+def delivered(name: str, into: Path, program: Ffmpeg, profile: str = ALL) -> TranscodeResult:
+    return transcode(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
 
 
-def times(found: Probe) -> tuple[float | None, ...]:
+def times(found: ProbeResult) -> tuple[float | None, ...]:
     """How long after the sound the picture begins, and how long both last."""
     return found.lead, found.duration, found.audio_seconds
 
@@ -87,7 +87,7 @@ def test_other_times_are_no_proof(source: str, made: str, words: str) -> None:
     """Sound that is cut, or shifted against the picture, is not delivered."""
     held = probe(clip(source))
     with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
-        verification.output(clip(made), Rendition(file="small.mp4", lines=180), held)
+        verification.verify_output(clip(made), Rendition(file="small.mp4", lines=180), held)
 
 
 @pytest.mark.parametrize("name", ["hidden_hevc", "later_hevc", "sound_longer_high"])

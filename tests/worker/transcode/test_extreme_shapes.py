@@ -9,8 +9,8 @@ from worker.formats.images import size_of
 from worker.formats.mp4 import probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 ALL = "original+720p+360p+av1+webp+avif+preview+storyboard+blurhash+hls"
 
@@ -21,14 +21,14 @@ def real() -> Ffmpeg:
     return Ffmpeg.find(None)
 
 
-def delivered(picture: str, directory: Path, program: Ffmpeg, asked: str = ALL) -> Delivery:
+def delivered(picture: str, directory: Path, program: Ffmpeg, asked: str = ALL) -> TranscodeResult:
     """The outputs of a few frames of such a size, and pixels of such a shape."""
     size, _, shape = picture.partition(" ")
     source = directory / "source.mp4"
     frames = ("-f", "lavfi", "-i", f"testsrc2=s={size}:r=12:d=0.5", "-vf", f"setsar={shape or 1}")
     ffmpeg(*frames, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(source))
     profile = Profile.parse(asked)
-    made = deliver(source, directory / "into", tags(), ffmpeg=program, profile=profile)
+    made = transcode(source, directory / "into", tags(), ffmpeg=program, profile=profile)
     assert {} == made.failed
     return made
 

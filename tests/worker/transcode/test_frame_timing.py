@@ -9,7 +9,7 @@ from tests.media_factories import ffmpeg, tags
 from worker.formats.mp4 import probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 
 def uneven(path: Path, rate: int, together: int) -> Path:
@@ -35,7 +35,7 @@ def test_the_last_frame_ends_when_it_did(rate: int, together: int, tmp_path: Pat
     """However few frames there are, and in whatever order: times and length are the source's."""
     source = uneven(tmp_path / "source.mp4", rate, together)
     profile = Profile.parse("original+av1+hls")
-    made = deliver(source, tmp_path / "into", tags(), ffmpeg=Ffmpeg.find(None), profile=profile)
+    made = transcode(source, tmp_path / "into", tags(), ffmpeg=Ffmpeg.find(None), profile=profile)
     for path in (made.video, made.video.with_name("video-av1.mp4")):
         assert probe(source).duration == pytest.approx(probe(path).duration, abs=0.01), path.name
         assert times(source) == pytest.approx(times(path), abs=0.001), path.name

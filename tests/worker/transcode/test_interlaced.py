@@ -11,8 +11,8 @@ from worker.formats.mp4 import probe
 from worker.transcode.conformance import video_reasons
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 WIDTH = 320
 
@@ -23,8 +23,8 @@ def real() -> Ffmpeg:
     return Ffmpeg.find(None)
 
 
-def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> Delivery:
-    return deliver(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
+def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> TranscodeResult:
+    return transcode(clip(name), into, tags(), ffmpeg=program, profile=Profile.parse(profile))
 
 
 def combing(path: Path, scratch: Path) -> float:

@@ -8,11 +8,11 @@ import pytest
 from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
 from worker.errors import Permanent
 from worker.formats.images import size_of
-from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation, Limits
+from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation, ResourceLimits
 from worker.transcode.outputs import Storyboard
 from worker.transcode.profiles import Profile
 from worker.transcode.storyboard import FRAMES, sampled, sprite
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 BOARD = Storyboard()
 PROFILE = Profile.parse("original+storyboard")
@@ -29,9 +29,9 @@ def test_a_run_longer_than_a_standstill_may_be(real: Ffmpeg, tmp_path: Path) -> 
     told: list[Advance] = []
     rate = 'case "$*" in *"-filter_complex ["*) rate="-readrate 0.4";; esac'
     slow = script(tmp_path / "slow", f'{rate}; exec {ffmpeg_program()} $rate "$@"')
-    limits = Limits(stall=3.0)
+    limits = ResourceLimits(stall=3.0)
     program = replace(real, path=slow, isolation=Isolation.NONE, limits=limits)
-    made = deliver(
+    made = transcode(
         clip("high"),
         tmp_path / "into",
         tags(),

@@ -13,10 +13,10 @@ from worker.transcode.conformance import video_reasons
 from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable
 from worker.transcode.outputs import Preview, Rendition
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
+from worker.transcode.result import TranscodeResult
 from worker.transcode.tone_mapping import FILTERS, sdr
-from worker.transcode.transcoder import deliver
-from worker.transcode.verification import output
+from worker.transcode.transcoder import transcode
+from worker.transcode.verification import verify_output
 
 ALL = Profile.parse("web+av1+preview+storyboard+blurhash")
 HDR = {
@@ -47,8 +47,8 @@ def real() -> Ffmpeg:
     return Ffmpeg.find(None)
 
 
-def delivered(name: str, into: Path, program: Ffmpeg, profile: Profile = ALL) -> Delivery:
-    return deliver(clip(name), into, tags(), ffmpeg=program, profile=profile)
+def delivered(name: str, into: Path, program: Ffmpeg, profile: Profile = ALL) -> TranscodeResult:
+    return transcode(clip(name), into, tags(), ffmpeg=program, profile=profile)
 
 
 def halves(path: Path, scratch: Path, *before: str) -> list[int]:
@@ -135,7 +135,7 @@ def test_hdr_is_no_output(asked: Rendition | Preview) -> None:
     """An output in HDR is refused, whatever made it."""
     source = probe(clip("pq_8_bits"))
     with pytest.raises(Permanent, match=rf"colours of {asked.file} are HDR"):
-        output(clip("pq_8_bits"), asked, source)
+        verify_output(clip("pq_8_bits"), asked, source)
 
 
 def test_the_systems_ffmpeg_makes_the_same(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from worker.formats.images import size_of
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 CONFORMING = [
     "high",
@@ -48,8 +48,8 @@ def unstartable(tmp_path: Path) -> Ffmpeg:
     return Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
 
 
-def delivered(name: str, into: Path, program: Ffmpeg) -> Delivery:
-    return deliver(clip(name), into, tags(), ffmpeg=program)
+def delivered(name: str, into: Path, program: Ffmpeg) -> TranscodeResult:
+    return transcode(clip(name), into, tags(), ffmpeg=program)
 
 
 @pytest.mark.parametrize("name", CONFORMING)
@@ -179,7 +179,7 @@ def test_tags_read_back(name: str, real: Ffmpeg, tmp_path: Path) -> None:
 def test_tags_of_any_text(real: Ffmpeg, tmp_path: Path) -> None:
     """Line breaks, NUL, lone surrogates and sheer length cannot break the command or the file."""
     nasty = tags(title="a\0b\ud800\n=;#" + "ü" * 5000, comment="", request_id="")
-    made = deliver(clip("high"), tmp_path, nasty, ffmpeg=real)
+    made = transcode(clip("high"), tmp_path, nasty, ffmpeg=real)
     found = read_tags(made.video)
     assert ("a b  =;#" + "ü" * 5000)[: len(found["title"])] == found["title"]
     assert 1000 <= len(found["title"]) < 1200
@@ -193,7 +193,7 @@ def test_providers_label_is_kept_and_nothing_else(real: Ffmpeg, tmp_path: Path) 
     said = ("-metadata", "AIGC=label", "-metadata", "description=prompt")
     flags = ("-movflags", "use_metadata_tags", "-f", "mp4")
     ffmpeg("-i", str(clip("high")), "-c", "copy", *said, *flags, str(source))
-    found = read_tags(deliver(source, tmp_path, tags(), ffmpeg=real).video)
+    found = read_tags(transcode(source, tmp_path, tags(), ffmpeg=real).video)
     assert "label" == found["AIGC"]
     assert "prompt" not in "".join(found.values())
 
@@ -203,7 +203,7 @@ def test_progress_grows_to_one(by_descriptor: bool, real: Ffmpeg, tmp_path: Path
     """Fractions grow and end with 1, which is told once, when all is checked."""
     told: list[Advance] = []
     program = replace(real, by_descriptor=by_descriptor)
-    deliver(clip("hevc"), tmp_path, tags(), ffmpeg=program, progress=told.append)
+    transcode(clip("hevc"), tmp_path, tags(), ffmpeg=program, progress=told.append)
     fractions = [advance.fraction for advance in told]
     assert sorted(fractions) == fractions
     assert (1.0, 1) == (fractions[-1], fractions.count(1.0))
@@ -222,7 +222,7 @@ def test_hostile_never_reaches_ffmpeg(name: str, unstartable: Ffmpeg, tmp_path: 
     make, words = (HOSTILE | UNSUPPORTED)[name]
     (tmp_path / "source").write_bytes(make())
     with pytest.raises(Permanent) as refused:
-        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
+        transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
     assert words in refused.value.sentence
     assert not (tmp_path / "into").exists()
 
@@ -242,7 +242,7 @@ def test_a_stream_that_does_not_decode(name: str, real: Ffmpeg, tmp_path: Path) 
     data[begin:end] = b"\xff" * (end - begin)
     (tmp_path / "source").write_bytes(data)
     with pytest.raises(Permanent, match="media_invalid"):
-        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=real)
+        transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=real)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.media_factories import clip, ffmpeg, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import probe, rewrite
 from worker.transcode import verification
-from worker.transcode.outputs import JPEG, Blur, Output, Preview, Rendition, Storyboard
+from worker.transcode.outputs import JPEG, BlurHash, Output, Preview, Rendition, Storyboard
 from worker.transcode.transcoder import _require_tags
 
 SOURCE = probe(clip("tall"))
@@ -42,17 +42,17 @@ def test_videos(name: str, asked: Output, words: str, tmp_path: Path) -> None:
     """Each wrong video is refused for what is wrong with it."""
     path = tmp_path / "none" if name == "none" else clip(name)
     with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
-        verification.output(path, asked, SOURCE)
+        verification.verify_output(path, asked, SOURCE)
 
 
 @pytest.mark.parametrize(
     ("size", "asked"),
-    [("1300x40", JPEG), ("640x640", Storyboard()), ("800x4", Storyboard()), ("32x32", Blur())],
+    [("1300x40", JPEG), ("640x640", Storyboard()), ("800x4", Storyboard()), ("32x32", BlurHash())],
 )
 def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
     """Pictures of another size are refused, and a file that is none where bytes were asked for."""
     with pytest.raises(Permanent, match=r"right size|is missing"):
-        verification.output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
+        verification.verify_output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
 )
 def test_good_videos_pass(name: str, asked: Output) -> None:
     """What is as asked is taken: the tests above can fail."""
-    verification.output(clip(name), asked, SOURCE)
+    verification.verify_output(clip(name), asked, SOURCE)
 
 
 def test_tags_that_do_not_read_back(tmp_path: Path) -> None:

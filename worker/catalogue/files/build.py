@@ -5,17 +5,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.files.errors import did_you_mean, fault
-from worker.catalogue.files.forms import FamilyForm, FieldForm, ModelForm, Sheet
-from worker.catalogue.inputs import Input, Kind, paths
+from worker.catalogue.files.forms import CatalogueFile, FamilyForm, FieldForm, ModelForm
+from worker.catalogue.inputs import Input, InputType, paths
 from worker.catalogue.validation.rules import Rule
 
 T = TypeVar("T")
 
 
-def models(sheet: Sheet) -> Iterator[Model]:
+def models(sheet: CatalogueFile) -> Iterator[Endpoint]:
     """Every endpoint of the sheet. Raises BrokenCatalogue where a name leads nowhere."""
     for endpoint, form in sheet.models.items():
         try:
@@ -25,7 +25,7 @@ def models(sheet: Sheet) -> Iterator[Model]:
             raise BrokenCatalogue(f"{where} {broken}") from None
 
 
-def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
+def _model(sheet: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
     family = _named(sheet.families, form.family, "families") if form.family else FamilyForm()
     sources = form.source or tuple(sheet.sources)[:1]
     fields = dict(_fields(sheet, family, form))
@@ -33,7 +33,7 @@ def _model(sheet: Sheet, endpoint: str, form: ModelForm) -> Model:
     examples = family.example | form.example
     for name in () if form.additional else examples:
         _require(name, list(fields), f"example.{name}")
-    return Model(
+    return Endpoint(
         endpoint=endpoint,
         request_type=form.request_type,
         inputs=inputs,
@@ -62,7 +62,9 @@ def _rules(inputs: tuple[Input, ...], forms: Iterable[FamilyForm | FieldForm]) -
     return rules
 
 
-def _fields(sheet: Sheet, family: FamilyForm, form: ModelForm) -> Iterator[tuple[str, FieldForm]]:
+def _fields(
+    sheet: CatalogueFile, family: FamilyForm, form: ModelForm
+) -> Iterator[tuple[str, FieldForm]]:
     keys = [(key, True) for key in family.required + form.required]
     keys += [(key, False) for key in family.optional + form.optional]
     found = [(_named(sheet.fields, key, "fields"), key, required) for key, required in keys]
@@ -84,10 +86,10 @@ def _changed(name: str, merged: Mapping[str, Any]) -> FieldForm:
         raise _Broken(f"is wrong at {told}") from invalid
 
 
-def _input(sheet: Sheet, name: str, form: FieldForm, above: tuple[str, ...] = ()) -> Input:
+def _input(sheet: CatalogueFile, name: str, form: FieldForm, above: tuple[str, ...] = ()) -> Input:
     """The input; `above` are the types within which it stands."""
     nested: tuple[Input, ...] = ()
-    plain = form.type in set(Kind)
+    plain = form.type in set(InputType)
     if not plain:
         members = _named(sheet.types, form.type, "types")
         if form.type in above:
@@ -99,7 +101,7 @@ def _input(sheet: Sheet, name: str, form: FieldForm, above: tuple[str, ...] = ()
     return Input(
         **bounds,
         name=name,
-        kind=Kind(form.type) if plain else Kind.OBJECT,
+        kind=InputType(form.type) if plain else InputType.OBJECT,
         choices=_named(sheet.choices, choices, "choices") if isinstance(choices, str) else choices,
         # A list that has to be given has to hold something.
         min_items=form.min_items or (1 if form.many and form.required else None),
@@ -110,7 +112,7 @@ def _input(sheet: Sheet, name: str, form: FieldForm, above: tuple[str, ...] = ()
     )
 
 
-def _drifted(sheet: Sheet, name: str) -> Iterator[str]:
+def _drifted(sheet: CatalogueFile, name: str) -> Iterator[str]:
     for group in sheet.drift.names:
         if name in group:
             yield from (other for other in group if other != name)

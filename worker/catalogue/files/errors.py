@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import shown
-from worker.catalogue.files.forms import DriftForm, FamilyForm, FieldForm, ModelForm, Sheet
+from worker.catalogue.files.forms import CatalogueFile, DriftForm, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.prices import Price
 
 _KEYS: Mapping[str, Collection[str]] = {
@@ -53,5 +53,5 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 def _known(steps: list[str | int]) -> Collection[str]:
     """The keys that there are beside the last step."""
     if len(steps) == 1:
-        return Sheet.model_fields
+        return CatalogueFile.model_fields
     return () if _RULES in steps[2:] else _KEYS.get(str(steps[0]), ())

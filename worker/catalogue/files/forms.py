@@ -94,7 +94,7 @@ def _charged(price: Price) -> Price:
     return price
 
 
-class Sheet(_Form):
+class CatalogueFile(_Form):
     """All files of the catalogue as one."""
 
     sources: dict[str, str] = {}

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.files.errors import fault
-from worker.catalogue.files.forms import Sheet
+from worker.catalogue.files.forms import CatalogueFile
 
 
-def read(directories: Iterable[Path]) -> Sheet:
+def read(directories: Iterable[Path]) -> CatalogueFile:
     """The files of all directories as one sheet; of two entries of one name the later holds.
 
     Hidden files are none of them: editors lay such ones beside. Raises BrokenCatalogue, naming
@@ -26,7 +26,7 @@ def read(directories: Iterable[Path]) -> Sheet:
         for table, entries in _parse(file).items():
             merged[table].update(entries)
             origins |= {(table, key): file for key in entries}
-    return Sheet.model_validate(merged).read_from(origins)
+    return CatalogueFile.model_validate(merged).read_from(origins)
 
 
 def _files(directory: Path) -> list[Path]:
@@ -50,10 +50,10 @@ def _parse(file: Path) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def checked(tables: Mapping[str, Any], source: str) -> Sheet:
+def checked(tables: Mapping[str, Any], source: str) -> CatalogueFile:
     """The tables as a sheet. Raises BrokenCatalogue, naming their source, the key and the value."""
     try:
-        return Sheet.model_validate(tables)
+        return CatalogueFile.model_validate(tables)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
         raise BrokenCatalogue(f"{source} is wrong at {fault(first)}") from invalid

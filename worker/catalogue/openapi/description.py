@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from typing import Literal
 
 from worker.catalogue import outputs
-from worker.catalogue.errors import Refusal
+from worker.catalogue.errors import RequestRejected
 from worker.catalogue.openapi import keywords
 from worker.catalogue.openapi.fields import Fields
 from worker.catalogue.openapi.keywords import Form, Json
@@ -18,7 +18,7 @@ from worker.catalogue.openapi.schemas import Schemas, ordered
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 
 
-class UnreadableDescription(Refusal):
+class UnreadableDescription(RequestRejected):
     """This is no description of that endpoint; the sentence says what is missing."""
 
     def __init__(self, endpoint: str, sentence: str) -> None:

@@ -7,7 +7,7 @@ keywords beyond a type's own are named as unchecked.
 from collections.abc import Iterable
 from itertools import count
 
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import keywords
 from worker.catalogue.openapi.keywords import Form, Json
 from worker.catalogue.openapi.schemas import Schemas, ordered
@@ -31,7 +31,7 @@ class Fields:
         if schema.get("type") == "array" and "items" in schema:
             item = self._schemas.resolved(schema["items"])
             if item.get("type") == "array":
-                return keywords.described(schema, {"type": Kind.ANY.value})
+                return keywords.described(schema, {"type": InputType.ANY.value})
             bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
             single = self._typed(name, item, depth)
             left = keywords.unchecked(schema, {"minItems", "maxItems"})
@@ -50,13 +50,13 @@ class Fields:
                 form = {"type": self._nested(schema, members, depth)}
                 form |= keywords.additional(schema)
                 return form | {"unchecked": keywords.unchecked(schema, frozenset())}
-        return {"type": Kind.ANY.value}
+        return {"type": InputType.ANY.value}
 
     def _nested(self, schema: Json, members: Iterable[object], depth: int) -> str:
         named = schema.get("$id") or schema.get("title")
         key = self._key(schema, str(named or "Object of " + ", ".join(map(str, members))))
         if key in self._unfinished:
-            return Kind.ANY.value  # a type within itself
+            return InputType.ANY.value  # a type within itself
         if key not in self.types:
             self._unfinished.add(key)
             required = set(schema.get("required", ()))

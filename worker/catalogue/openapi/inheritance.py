@@ -2,12 +2,12 @@
 
 from dataclasses import asdict, dataclass
 
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.files import build
-from worker.catalogue.files.forms import Sheet
+from worker.catalogue.files.forms import CatalogueFile
 from worker.catalogue.files.reader import checked
 from worker.catalogue.inputs import paths
-from worker.catalogue.openapi.inherited_limits import Described
+from worker.catalogue.openapi.inherited_limits import DescribedInputs
 from worker.catalogue.openapi.keywords import Form
 from worker.catalogue.validation.rules import Rule
 
@@ -21,7 +21,9 @@ class Inheritance:
     lost: tuple[str, ...] = ()
 
 
-def inherit(entry: Form, endpoint: str, sheet: Sheet, packaged: Model | None) -> Inheritance:
+def inherit(
+    entry: Form, endpoint: str, sheet: CatalogueFile, packaged: Endpoint | None
+) -> Inheritance:
     """The entry with what `sheet` says of its endpoint beyond a description.
 
     A rule that speaks of an input which the entry has not is lost. The price is taken over by its
@@ -38,7 +40,7 @@ def inherit(entry: Form, endpoint: str, sheet: Sheet, packaged: Model | None) ->
     row = entry["models"][endpoint]
     row |= _row(before, added, [*rules, *added.rules], sheet.models[endpoint].price)
     fields = {field["name"]: field for field in entry["fields"].values()}
-    described = Described(inputs=added.inputs, fields=fields, types=entry["types"])
+    described = DescribedInputs(inputs=added.inputs, fields=fields, types=entry["types"])
     older = set(row["source"]) & set(sheet.models[endpoint].source)
     limiting = packaged if older else before
     limits = [
@@ -59,7 +61,7 @@ def _same(one: Rule, other: Rule) -> bool:
     return type(one) is type(other) and set(one.names) == set(other.names)
 
 
-def _row(before: Model, added: Model, rules: list[Rule], price: str) -> Form:
+def _row(before: Endpoint, added: Endpoint, rules: list[Rule], price: str) -> Form:
     names = {item.name for item in added.inputs}
     row = {
         "price": price,

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.openapi.keywords import Form
 from worker.catalogue.phrases import reach, span
 
-_WORDS = frozenset({Kind.TEXT, Kind.STRING})
-_NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
+_WORDS = frozenset({InputType.TEXT, InputType.STRING})
+_NUMBERS = frozenset({InputType.INTEGER, InputType.NUMBER})
 _LOW, _HIGH = ("minimum", "exclusive_minimum"), ("maximum", "exclusive_maximum")
 _Limits = Iterator[tuple[dict[str, Any], str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class DescribedInputs:
     """A description's inputs, with their forms by name, which are changed, and its types."""
 
     inputs: tuple[Input, ...]
@@ -44,7 +44,7 @@ class Described:
                 field |= bounds
                 yield f"{above}{item.name} {words.strip()}"
             members = self.types.get(field["type"], {})
-            below = Described(inputs=newer.nested, fields=members, types=self.types)
+            below = DescribedInputs(inputs=newer.nested, fields=members, types=self.types)
             step = f"{above}{item.name}[]." if newer.many else f"{above}{item.name}."
             yield from below._keep(item.nested, limits, step)
 
@@ -62,7 +62,7 @@ def _of_values(item: Input, newer: Input) -> _Limits:
     if item.many != newer.many or newer.choices:
         return
     kinds = {item.kind, newer.kind}
-    if kinds <= _WORDS or kinds == {Kind.URL}:
+    if kinds <= _WORDS or kinds == {InputType.URL}:
         if found := _unstated(item, newer, ["min_length"], ["max_length"]):
             yield found, span(found.get("min_length"), found.get("max_length"), " character")
     elif kinds <= _NUMBERS and (found := _unstated(item, newer, _LOW, _HIGH)):

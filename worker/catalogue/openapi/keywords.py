@@ -9,12 +9,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 
 Json = Mapping[str, Any]
 Form = dict[str, Any]
 
-_PLAIN = {"integer": Kind.INTEGER, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
+_PLAIN = {"integer": InputType.INTEGER, "number": InputType.NUMBER, "boolean": InputType.BOOLEAN}
 _WORDS = frozenset({"prompt", "text", "lyrics", "script"})
 # Every keyword that restricts a value: what is not in here says something about it, no more.
 RESTRICTING = (
@@ -34,14 +34,18 @@ def string(name: str, schema: Json) -> Form:
     """A string: one of a few, an address, a length in seconds, words, or any."""
     if choices := _choices(schema, str):
         seconds = name.endswith("duration") and all(value.isdecimal() for value in choices)
-        kind = Kind.SECONDS if seconds else Kind.STRING
+        kind = InputType.SECONDS if seconds else InputType.STRING
         left = unchecked(schema, {"enum", "const", "minLength", "maxLength"})
         return {"type": kind.value, "choices": choices, "unchecked": left}
     words = name.lower().split("_")
     if schema.get("format") == "uri" or words[-1] in {"url", "urls", "uri"}:
         left = unchecked(schema, {"maxLength", "format"})
-        return {"type": Kind.URL.value, "max_length": schema.get("maxLength"), "unchecked": left}
-    kind = Kind.TEXT if _WORDS & set(words) else Kind.STRING
+        return {
+            "type": InputType.URL.value,
+            "max_length": schema.get("maxLength"),
+            "unchecked": left,
+        }
+    kind = InputType.TEXT if _WORDS & set(words) else InputType.STRING
     lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
     left = unchecked(schema, {"minLength", "maxLength"})
     return {"type": kind.value, **lengths, "unchecked": left}
@@ -50,16 +54,16 @@ def string(name: str, schema: Json) -> Form:
 def plain(schema: Json) -> Form:
     """An integer, a number or a boolean with its bounds."""
     kind = _PLAIN[schema["type"]]
-    if kind is Kind.BOOLEAN:
+    if kind is InputType.BOOLEAN:
         return {"type": kind.value, "unchecked": unchecked(schema, set())}
-    numbers: tuple[type, ...] = (int,) if kind is Kind.INTEGER else (int, float)
+    numbers: tuple[type, ...] = (int,) if kind is InputType.INTEGER else (int, float)
     choices = _choices(schema, *numbers)
     checked = _BOUNDS | ({"enum", "const"} if choices else set())
     checked |= {"format"} if schema.get("format") in _SIZES else set()
     bounds = {**_bound(schema, "minimum"), **_bound(schema, "maximum")}
     return {
         "type": kind.value,
-        **(_whole(bounds) if kind is Kind.INTEGER else bounds),
+        **(_whole(bounds) if kind is InputType.INTEGER else bounds),
         "choices": choices or None,
         "unchecked": unchecked(schema, checked),
     }
@@ -68,7 +72,7 @@ def plain(schema: Json) -> Form:
 def described(schema: Json, form: Form) -> Form:
     """The field with its default, an example and a description; without what is not known."""
     default = schema.get("default")
-    textual = form["type"] in {Kind.SECONDS, Kind.STRING, Kind.TEXT}
+    textual = form["type"] in {InputType.SECONDS, InputType.STRING, InputType.TEXT}
     if isinstance(default, int | float) and textual and not isinstance(default, bool):
         default = str(default)  # seen in fal's descriptions: 5 as the default of a string
     if not isinstance(default, str | int | float | bool) or form.get("many"):

@@ -16,7 +16,7 @@ from pydantic import (
     create_model,
 )
 
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.urls import fetchable
 from worker.catalogue.validation.values import (
     INT64,
@@ -57,7 +57,7 @@ def _listed(item: Input) -> object:
 
 
 def _single(item: Input) -> object:
-    if item.choices and item.kind is Kind.STRING:
+    if item.choices and item.kind is InputType.STRING:
         return Literal[item.choices]
     return _ANNOTATIONS[item.kind](item)
 
@@ -120,16 +120,16 @@ def _unchanged(value: object, validate: ValidatorFunctionWrapHandler) -> object:
     return value
 
 
-_ANNOTATIONS: Mapping[Kind, Callable[[Input], object]] = {
-    Kind.TEXT: _words,
-    Kind.STRING: _words,
-    Kind.URL: _url,
-    Kind.SECONDS: _seconds,
-    Kind.INTEGER: _integer,
-    Kind.NUMBER: _number,
-    Kind.BOOLEAN: _boolean,
-    Kind.OBJECT: _object,
-    Kind.ANY: _anything,
+_ANNOTATIONS: Mapping[InputType, Callable[[Input], object]] = {
+    InputType.TEXT: _words,
+    InputType.STRING: _words,
+    InputType.URL: _url,
+    InputType.SECONDS: _seconds,
+    InputType.INTEGER: _integer,
+    InputType.NUMBER: _number,
+    InputType.BOOLEAN: _boolean,
+    InputType.OBJECT: _object,
+    InputType.ANY: _anything,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from worker.catalogue.errors import Problem, shown
+from worker.catalogue.errors import InputProblem, shown
 
 _KEYS = ("exactly_one", "needs", "at_most", "some_of")
 _EACH = "[]."
@@ -34,18 +34,20 @@ class ExactlyOne:
         """The inputs that it speaks of."""
         return self.exactly_one
 
-    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
         """What breaks this rule in the arguments."""
         given = [name for name in self.exactly_one if arguments.get(name) is not None]
         names = " or ".join(self.exactly_one)
         match given:
             case []:
-                yield Problem(path=self.exactly_one[0], value="", message=f"{names} is required")
+                yield InputProblem(
+                    path=self.exactly_one[0], value="", message=f"{names} is required"
+                )
             case [name]:
                 if isinstance(words := arguments[name], str) and not words.strip():
-                    yield Problem(path=name, value="", message="must not be empty")
+                    yield InputProblem(path=name, value="", message="must not be empty")
             case _:
-                yield Problem(path=given[-1], value="", message=f"give {names}, not both")
+                yield InputProblem(path=given[-1], value="", message=f"give {names}, not both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +70,12 @@ class Needs:
         """The inputs that it speaks of."""
         return self.input, self.needs
 
-    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
         """What breaks this rule in the arguments."""
         given = arguments.get(self.input)
         if given is not None and arguments.get(self.needs) != self.equal:
             message = f'is only taken with {self.needs} "{self.equal}"'
-            yield Problem(path=self.input, value=shown(given, words=True), message=message)
+            yield InputProblem(path=self.input, value=shown(given, words=True), message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ class AtMost:
         """The inputs that it speaks of."""
         return (*self.of, self.when) if self.when else self.of
 
-    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
         """What breaks this rule in the arguments."""
         if self.when and not values(arguments, self.when):
             return
@@ -107,7 +109,7 @@ class AtMost:
         if count > self.at_most:
             first = next(path for path, given in found.items() if given)
             message = f"{self.sentence}, not {count:,}"
-            yield Problem(path=first.partition(_EACH)[0], value="", message=message)
+            yield InputProblem(path=first.partition(_EACH)[0], value="", message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +136,12 @@ class SomeOf:
         """The inputs that it speaks of."""
         return tuple(f"{self.each}{_EACH}{member}" for member in self.some_of)
 
-    def problems(self, arguments: Mapping[str, object]) -> Iterator[Problem]:
+    def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
         """What breaks this rule in the arguments."""
         for place, single in enumerate(values(arguments, self.each)):
             if isinstance(single, Mapping) and not any(single.get(name) for name in self.some_of):
                 path = f"{self.each}[{place}]"
-                yield Problem(path=path, value="", message=f"{self._members} is required")
+                yield InputProblem(path=path, value="", message=f"{self._members} is required")
 
 
 def _key(rule: object) -> str | None:

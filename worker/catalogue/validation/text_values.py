@@ -2,8 +2,8 @@
 
 import re
 
-from worker.catalogue.errors import Problem, Refusal
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.errors import InputProblem, RequestRejected
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.paths import path
 from worker.text import InvalidJson, UnusableJson, parse_json
 
@@ -28,8 +28,8 @@ def typed(item: Input | None, name: str, text: str) -> object:
     try:
         return _read(item, name, text)
     except UnusableJson as unusable:
-        problem = Problem(path=path((name,)), value="", message=f"is {unusable}")
-        refusal = Refusal("bad_json", str(problem))
+        problem = InputProblem(path=path((name,)), value="", message=f"is {unusable}")
+        refusal = RequestRejected("bad_json", str(problem))
         refusal.problems = (problem,)
         raise refusal from None
 
@@ -51,13 +51,13 @@ def _worded(name: str, text: str) -> object:
 
 def _single(item: Input, text: str) -> object:
     match item.kind:
-        case Kind.SECONDS:
+        case InputType.SECONDS:
             return _WHOLE.sub(r"\1", text.strip())
-        case Kind.STRING if item.choices:
+        case InputType.STRING if item.choices:
             return text.strip()
-        case Kind.TEXT | Kind.STRING | Kind.URL:
+        case InputType.TEXT | InputType.STRING | InputType.URL:
             return text
-        case Kind.BOOLEAN:
+        case InputType.BOOLEAN:
             return boolean(text)
     return json_or_text(text)
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from worker.catalogue.errors import Problem, shown
+from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input
 from worker.catalogue.validation.paths import path
 from worker.catalogue.validation.values import encodable
@@ -28,11 +28,11 @@ def unknown(
     value: object,
     inputs: tuple[Input, ...],
     taker: Callable[[str], str],
-) -> Problem:
+) -> InputProblem:
     """A name that none of these inputs has; `taker` knows an endpoint that takes it."""
     name = str(loc[-1])
     known = taker("".join("[]" if isinstance(step, int) else f".{step}" for step in loc)[1:])
-    return Problem(
+    return InputProblem(
         path=path(loc),
         value=shown(value, words=True),
         message=_UNKNOWN,
@@ -52,15 +52,15 @@ def _right_name(name: str, inputs: tuple[Input, ...], taker: str) -> str:
     return f"it takes {', '.join(names)}"
 
 
-def misplaced(given: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[Problem]:
+def misplaced(given: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[InputProblem]:
     """Callback addresses among the inputs of an endpoint that takes any; fal would ignore them."""
     known = {item.name for item in inputs}
     for name in given:
         if _RESERVED.get(name) == _MINTED and name not in known:
-            yield Problem(path=name, value="", message=_UNKNOWN, hint=_MINTED)
+            yield InputProblem(path=name, value="", message=_UNKNOWN, hint=_MINTED)
 
 
-def unusable(error: ErrorDetails) -> Problem:
+def unusable(error: ErrorDetails) -> InputProblem:
     """A name that JSON cannot carry; pydantic tells of it where the object stands."""
     name = error["input"]
     message = "must be a text, since it is the name of an input"
@@ -71,4 +71,4 @@ def unusable(error: ErrorDetails) -> Problem:
             message = bad.message()
     above = [step for step in error["loc"] if step != "[key]"]
     inside = path(above if isinstance(name, str) else above[:-1])
-    return Problem(path=f"{inside}.{shown(name)}".removeprefix("."), value="", message=message)
+    return InputProblem(path=f"{inside}.{shown(name)}".removeprefix("."), value="", message=message)

@@ -12,14 +12,14 @@ from webhook.log import scrub
 from worker.cli.check.local import PROBES
 from worker.cli.check.network import Doubt
 from worker.cli.console import plain_console
-from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.errors import CliError, handle_errors, json_option, print_json
 from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.settings import Settings
 from worker.transcode.ffmpeg import FfmpegUnusable
 
 
-class Word(StrEnum):
+class CheckStatus(StrEnum):
     """What came of a probe."""
 
     OK = "ok"
@@ -27,25 +27,29 @@ class Word(StrEnum):
     FAILS = "fails"
 
 
-COLOURS: Mapping[Word, str] = {Word.OK: "green", Word.WARNS: "yellow", Word.FAILS: "red"}
+COLOURS: Mapping[CheckStatus, str] = {
+    CheckStatus.OK: "green",
+    CheckStatus.WARNS: "yellow",
+    CheckStatus.FAILS: "red",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What came of a probe, and what it tells."""
 
-    word: Word
+    word: CheckStatus
     detail: str
 
     def as_data(self) -> Mapping[str, object]:
         """As JSON has it: a warning is ok."""
-        ok, warns = self.word is not Word.FAILS, self.word is Word.WARNS
+        ok, warns = self.word is not CheckStatus.FAILS, self.word is CheckStatus.WARNS
         return {"ok": ok, "warns": warns, "detail": self.detail}
 
 
 @click.command()
 @json_option
-@plainly
+@handle_errors
 def check(as_json: bool) -> None:
     """Try what jobs need: settings, Redis, broker, workers, storage, ffmpeg, the receiver.
 
@@ -61,19 +65,19 @@ def check(as_json: bool) -> None:
             word = (f"{finding.word:<5}", COLOURS[finding.word])
             told = Text.assemble(word, f"  {name:<10} {finding.detail}")
             console.print(told, soft_wrap=True)
-    sys.exit(1 if Word.FAILS in {finding.word for finding in found.values()} else 0)
+    sys.exit(1 if CheckStatus.FAILS in {finding.word for finding in found.values()} else 0)
 
 
 def _tried(probe: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
-        return Finding(Word.OK, probe(settings))
+        return Finding(CheckStatus.OK, probe(settings))
     except Doubt as doubt:
-        return Finding(Word.WARNS, str(doubt))
+        return Finding(CheckStatus.WARNS, str(doubt))
     except Failure as failure:
-        return Finding(Word.FAILS, failure.sentence)
-    except Problem as problem:
-        return Finding(Word.FAILS, problem.message)
+        return Finding(CheckStatus.FAILS, failure.sentence)
+    except CliError as problem:
+        return Finding(CheckStatus.FAILS, problem.message)
     except (FfmpegUnusable, ProvenanceUnusable, ValueError) as error:
-        return Finding(Word.FAILS, str(error))
+        return Finding(CheckStatus.FAILS, str(error))
     except Exception as error:  # noqa: BLE001  # each library raises its own; the text is the answer
-        return Finding(Word.FAILS, scrub(f"{type(error).__name__}: {error}"))
+        return Finding(CheckStatus.FAILS, scrub(f"{type(error).__name__}: {error}"))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from worker.cli.check import network
 from worker.provenance import try_signing
 from worker.settings import Settings
-from worker.settings.unknown import sentences
+from worker.settings.unknown import messages
 from worker.steps.media_config import credentials, found_ffmpeg
 from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
@@ -47,7 +47,7 @@ def _account(settings: Settings) -> str:
 
 
 def _settings(_settings: Settings) -> str:
-    if told := sentences():
+    if told := messages():
         raise network.Doubt(". ".join(told))
     return "none that is unknown"
 

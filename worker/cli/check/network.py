@@ -10,8 +10,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from webhook.contract import Queue
 from webhook.settings import shown
 from worker.broker.client import client
-from worker.broker.heartbeats import consumed
-from worker.cli.errors import Problem
+from worker.broker.heartbeats import queues_served
+from worker.cli.errors import CliError
 from worker.jobs.store import connect
 from worker.settings import Settings
 
@@ -31,17 +31,17 @@ def redis(settings: Settings) -> str:
     try:
         return _persistence(connect(settings.redis_url))
     except AuthenticationError as error:
-        raise Problem(f"{at} has not the password that Redis wants: {error}") from error
+        raise CliError(f"{at} has not the password that Redis wants: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:
         cure = "start Redis, or correct REDIS_URL"
-        raise Problem(f"{at} cannot be reached: {error}; {cure}") from error
+        raise CliError(f"{at} cannot be reached: {error}; {cure}") from error
     except RedisError as error:
-        raise Problem(f"{at}: Redis refuses: {error}") from error
+        raise CliError(f"{at}: Redis refuses: {error}") from error
 
 
 def _persistence(found: Redis) -> str:
     if not found.info("persistence").get("aof_enabled"):
-        raise Problem(
+        raise CliError(
             "appendonly is off at REDIS_URL: a restart of Redis would lose paid callbacks; "
             "start it with the settings of infra/redis.conf"
         )
@@ -62,7 +62,7 @@ def broker(settings: Settings) -> str:
             connection.ensure_connection(max_retries=1, timeout=TIMEOUT)
         except (OperationalError, OSError) as error:
             name = "FALHOOK_BROKER_URL (REDIS_URL where it is not set)"
-            raise Problem(
+            raise CliError(
                 f"{name}={shown(settings.broker_url)} cannot be reached: {error}; "
                 "start the broker, or correct the setting"
             ) from error
@@ -73,7 +73,7 @@ def workers(settings: Settings) -> str:
     """That each queue has a worker that takes from it."""
     queues = frozenset(map(str, Queue))
     try:
-        found = consumed(client(settings), queues)
+        found = queues_served(client(settings), queues)
     except Exception as error:  # kombu raises each transport's own errors
         told = type(error).__name__
         raise Doubt(f"the workers could not be listened for at the broker ({told})") from error
@@ -89,13 +89,13 @@ def receiver(settings: Settings) -> str:
     try:
         answer = httpx.get(url, timeout=TIMEOUT)
     except httpx.HTTPError as error:
-        raise Problem(
+        raise CliError(
             f"FALHOOK_PUBLIC_URL={settings.public_url} cannot be reached from here "
             f"({type(error).__name__}: {error}); start the receiver (web), or see what leads to it"
             f"{near and f'. {near}'}"
         ) from error
     if _json(answer) != {"status": "ok"}:
-        raise Problem(
+        raise CliError(
             f"{url} answered {answer.status_code}, and not as ours does: "
             "is FALHOOK_PUBLIC_URL the receiver?"
         )
@@ -123,7 +123,7 @@ def _readiness(settings: Settings) -> str:
     cure = "see the rows above"
     if keys != "ok":
         cure = f"it must reach FALHOOK_JWKS_URL={settings.jwks_url} for fal's keys"
-    raise Problem(f"the receiver at {url} is not ready: {told}; {cure}")
+    raise CliError(f"the receiver at {url} is not ready: {told}; {cure}")
 
 
 def _json(answer: httpx.Response) -> object:

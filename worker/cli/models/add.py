@@ -8,19 +8,19 @@ import click
 import httpx
 
 from worker.catalogue.catalogue import Catalogue, sheet_with
-from worker.catalogue.endpoint import Model
-from worker.catalogue.errors import Refusal, UnknownEndpoint
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.errors import RequestRejected, UnknownEndpoint
 from worker.catalogue.examples import Row, rows
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
-from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.errors import CliError, handle_errors, json_option, print_json
 from worker.cli.models.added_files import make_room
 from worker.cli.models.endpoint_text import summary
 from worker.cli.submit.flag_values import file_text
 from worker.operations.validation import ENDPOINT
-from worker.settings import Lookup
+from worker.settings import CatalogueSettings
 
 MAX_BYTES = 4 * 1024 * 1024
 TIMEOUT = 20.0
@@ -35,17 +35,17 @@ TIMEOUT = 20.0
     help="Its OpenAPI description; fal.ai's own where not given.",
 )
 @json_option
-@plainly
+@handle_errors
 def add(endpoint: str, source: str | None, as_json: bool) -> None:
     """Add fal's description of ENDPOINT to your own catalogue, the directory FALHOOK_CATALOGUE.
 
     Workers that are running read it when they start again.
     """
-    directory = Lookup.from_env().catalogue
+    directory = CatalogueSettings.from_env().catalogue
     if directory is None:
-        raise Problem("FALHOOK_CATALOGUE is not set: name a directory for your own endpoints.")
+        raise CliError("FALHOOK_CATALOGUE is not set: name a directory for your own endpoints.")
     if ENDPOINT.fullmatch(endpoint) is None:
-        raise Problem(f"{endpoint!r} is no endpoint id: write owner/app/….")
+        raise CliError(f"{endpoint!r} is no endpoint id: write owner/app/….")
     source = source or description.URL.format(endpoint=endpoint)
     described = description.entry(endpoint, _description(source), source=source)
     heir = inherit(described, endpoint, sheet_with(directory), _packaged(endpoint))
@@ -64,7 +64,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     click.echo(f"See it: falhook models show {endpoint}", err=True)
 
 
-def _packaged(endpoint: str) -> Model | None:
+def _packaged(endpoint: str) -> Endpoint | None:
     try:
         return Catalogue.load().find(endpoint)
     except UnknownEndpoint:
@@ -73,7 +73,7 @@ def _packaged(endpoint: str) -> Model | None:
 
 def _unchecked(row: Row) -> str:
     """The input, if any JSON gets through, or with the keywords of its schema that do not count."""
-    if Kind.ANY.value in row["type"]:
+    if InputType.ANY.value in row["type"]:
         return row["input"]
     return f"{row['input']} ({', '.join(row['unchecked'])})" if row["unchecked"] else ""
 
@@ -83,7 +83,7 @@ def _tell(what: str, of: Sequence[str]) -> None:
         click.echo(f"{what}: {'; '.join(of)}")
 
 
-def _added(directory: Path, file: Path, entry: Form, endpoint: str) -> Model:
+def _added(directory: Path, file: Path, entry: Form, endpoint: str) -> Endpoint:
     """The model as every process will read it; a file that is no good is not left behind."""
     aside = file.with_suffix(".new")
     try:
@@ -91,10 +91,10 @@ def _added(directory: Path, file: Path, entry: Form, endpoint: str) -> Model:
         before = file.read_bytes() if file.exists() else None
         aside.replace(file)
     except OSError as error:
-        raise Problem(f"{file} cannot be written: {error.strerror}.") from None
+        raise CliError(f"{file} cannot be written: {error.strerror}.") from None
     try:
         return Catalogue.load(directory).find(endpoint)
-    except Refusal:
+    except RequestRejected:
         file.unlink() if before is None else file.write_bytes(before)
         raise
 
@@ -105,7 +105,7 @@ def _description(source: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Problem(f"{source} holds no JSON.") from None
+        raise CliError(f"{source} holds no JSON.") from None
 
 
 def _fetched(url: str) -> str:
@@ -116,9 +116,9 @@ def _fetched(url: str) -> str:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_BYTES:
-                    raise Problem(f"{url} holds more than {MAX_BYTES:,} bytes.")
+                    raise CliError(f"{url} holds more than {MAX_BYTES:,} bytes.")
     except httpx.HTTPStatusError as error:
-        raise Problem(f"{url} answered {error.response.status_code}.") from None
+        raise CliError(f"{url} answered {error.response.status_code}.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Problem(f"{url} cannot be read ({type(error).__name__}); try --from FILE.") from None
+        raise CliError(f"{url} cannot be read ({type(error).__name__}); try --from FILE.") from None
     return body.decode("utf-8", errors="replace")

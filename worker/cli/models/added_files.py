@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from worker.cli.errors import Problem
+from worker.cli.errors import CliError
 
 _ENDING = ".json"
 
@@ -32,7 +32,7 @@ def make_room(directory: Path, endpoint: str) -> Path:
         try:
             older.replace(proper)
         except OSError as error:
-            raise Problem(f"{older} cannot be renamed to {proper}: {error.strerror}.") from None
+            raise CliError(f"{older} cannot be renamed to {proper}: {error.strerror}.") from None
     return file
 
 
@@ -48,4 +48,4 @@ def _proper(older: Path, endpoint: str) -> Path:
     if len(held) == len(others) == 1 and not others[0].exists():
         return others[0]
     holds = ", ".join(held) or "no endpoint"
-    raise Problem(f"{older} holds {holds}: move what is yours into a file of another name.")
+    raise CliError(f"{older} holds {holds}: move what is yours into a file of another name.")

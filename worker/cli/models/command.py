@@ -8,15 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.endpoint import Model, Status
-from worker.catalogue.errors import Refusal
+from worker.catalogue.endpoint import Endpoint, Status
+from worker.catalogue.errors import RequestRejected
 from worker.catalogue.examples import rows
 from worker.cli.console import plain_console
-from worker.cli.errors import Problem, json_option, plainly, print_json
+from worker.cli.errors import CliError, handle_errors, json_option, print_json
 from worker.cli.models.add import add
 from worker.cli.models.endpoint_text import command, facts, summary
 from worker.cli.stdout import json_lines_option
-from worker.settings import Lookup
+from worker.settings import CatalogueSettings
 
 # A narrower terminal has no room beside an id: it gets a line for each endpoint, as a pipe does.
 _TABLE_COLUMNS = 120
@@ -43,14 +43,14 @@ def models() -> None:
 
 
 def _catalogue() -> Catalogue:
-    return Catalogue.load(Lookup.from_env().catalogue)
+    return Catalogue.load(CatalogueSettings.from_env().catalogue)
 
 
 @models.command("list")
 @click.argument("pattern", nargs=-1)
 @click.option("--search", default="", metavar="WORDS", help="The same as PATTERN.")
 @json_lines_option
-@plainly
+@handle_errors
 def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
     """List the endpoints whose id holds every word of PATTERN, with inputs and price."""
     words = " ".join([*pattern, search])
@@ -60,7 +60,7 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
             print_json(summary(model))
         return
     if not found:
-        raise Problem(f"No endpoint has all of {words.strip()!r} in its id.")
+        raise CliError(f"No endpoint has all of {words.strip()!r} in its id.")
     console = plain_console()
     if console.is_terminal and console.width >= _TABLE_COLUMNS:
         console.print(_endpoints(found))
@@ -69,7 +69,7 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
         click.echo("\t".join(_cells(model)))
 
 
-def _endpoints(found: Sequence[Model]) -> Table:
+def _endpoints(found: Sequence[Endpoint]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     # An id that is cut in two cannot be copied.
     table.add_column("endpoint", no_wrap=True)
@@ -80,7 +80,7 @@ def _endpoints(found: Sequence[Model]) -> Table:
     return table
 
 
-def _cells(model: Model) -> tuple[str, str, str]:
+def _cells(model: Endpoint) -> tuple[str, str, str]:
     status = "" if model.status is Status.LISTED else f" ({model.status})"
     inputs = ", ".join(item.name + "*" * item.required for item in model.inputs)
     return f"{model.endpoint}{status}", inputs, model.price_sentence
@@ -89,13 +89,13 @@ def _cells(model: Model) -> tuple[str, str, str]:
 @models.command()
 @click.argument("endpoint")
 @json_option
-@plainly
+@handle_errors
 def show(endpoint: str, as_json: bool) -> None:
     """Tell what ENDPOINT takes, gives and costs, with a command to try it."""
     model = _catalogue().find(endpoint)
     try:
         example, refusal = model.example(), ""
-    except Refusal as refused:
+    except RequestRejected as refused:
         example, refusal = {}, str(refused)
     if as_json:
         price = model.price
@@ -107,7 +107,7 @@ def show(endpoint: str, as_json: bool) -> None:
     click.echo(f"\n{refusal or command(model)}")
 
 
-def _print(model: Model) -> None:
+def _print(model: Endpoint) -> None:
     console = plain_console()
     console.print(Text(model.endpoint, style="bold"), model.request_type)
     for name, text in facts(model).items():
@@ -116,7 +116,7 @@ def _print(model: Model) -> None:
     console.print(_inputs(model, roomy=console.width >= _TABLE_COLUMNS))
 
 
-def _inputs(model: Model, *, roomy: bool) -> Table:
+def _inputs(model: Endpoint, *, roomy: bool) -> Table:
     """One row an input; what is allowed tells the type too, which a narrow table leaves out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("input", no_wrap=True)

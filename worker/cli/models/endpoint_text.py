@@ -4,14 +4,14 @@ import json
 import shlex
 from collections.abc import Iterator
 
-from worker.catalogue.endpoint import Model
-from worker.catalogue.inputs import MAX_MEGABYTES, Kind
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.inputs import MAX_MEGABYTES, InputType
 from worker.cli.submit.flag_values import fitting
 
-_TEXTUAL = frozenset({Kind.TEXT, Kind.STRING, Kind.URL, Kind.SECONDS})
+_TEXTUAL = frozenset({InputType.TEXT, InputType.STRING, InputType.URL, InputType.SECONDS})
 
 
-def summary(model: Model) -> dict[str, object]:
+def summary(model: Endpoint) -> dict[str, object]:
     """The endpoint in short, as JSON has it."""
     return {
         "endpoint": model.endpoint,
@@ -26,7 +26,7 @@ def summary(model: Model) -> dict[str, object]:
     }
 
 
-def facts(model: Model) -> dict[str, str]:
+def facts(model: Endpoint) -> dict[str, str]:
     """What it gives, costs, is, and takes beyond each input on its own, for a person."""
     price = model.price
     about = f" (confidence {price.confidence}, from {price.source})" if price else ""
@@ -40,13 +40,13 @@ def facts(model: Model) -> dict[str, str]:
     return told | ({"flags": flags} if flags else {})
 
 
-def _flags(model: Model) -> Iterator[str]:
+def _flags(model: Endpoint) -> Iterator[str]:
     for family in MAX_MEGABYTES:
         if len(found := fitting(model, family)) == 1:
             yield f"--{family} fills {found[0].name}"
 
 
-def command(model: Model) -> str:
+def command(model: Endpoint) -> str:
     """A command line that makes a job of the model's example."""
     kinds = {item.name: item.kind for item in model.inputs if not item.many}
     words = ["falhook", "submit", model.endpoint]

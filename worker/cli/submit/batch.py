@@ -12,17 +12,17 @@ from redis.exceptions import RedisError
 from webhook.settings import SettingsError
 from worker.catalogue.options import Options
 from worker.cli.composition import checks_of, creator_of
-from worker.cli.errors import Problem, counted
+from worker.cli.errors import CliError, counted
 from worker.cli.submit.batch_report import print_rows, refusal, tell_cost
 from worker.cli.submit.batch_run import BulkRun
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of
 from worker.jobs.job import Job
 from worker.operations import batch
-from worker.operations.batch_file import Unreadable
-from worker.operations.request import Draft, JobRefused, Order
-from worker.operations.validation import Checks
-from worker.settings import Making, MakingJobs
+from worker.operations.batch_file import UnreadableFile
+from worker.operations.request import DraftJob, InvalidJobId, JobRequest
+from worker.operations.validation import Validator
+from worker.settings import CreationSettings, CreationWithRedis
 
 Standing = Callable[[Job], Job | None]
 
@@ -32,7 +32,7 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
     options = options_of(flags)
     # Told here once rather than for every line.
     Options.read(options)
-    order = Order(
+    order = JobRequest(
         endpoint=endpoint or "",
         arguments={},
         metadata=pairs(flags["metadata"], "--metadata"),
@@ -40,16 +40,16 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
         unchecked=flags["unchecked"],
     )
     if flags["dry_run"]:
-        checks = checks_of(Making.from_env())
+        checks = checks_of(CreationSettings.from_env())
         standing, note = _standing()
         drafts, there = _read(source, order, checks, standing)
         print_rows(drafts, there, as_json=flags["as_json"])
         tell_cost(drafts, there)
         click.echo(f"{note}Nothing was sent and nothing written.", err=True)
         return
-    creator = creator_of(MakingJobs.from_env())
+    creator = creator_of(CreationWithRedis.from_env())
     with _nothing_made():
-        drafts, there = _read(source, order, creator.checks, creator.standing)
+        drafts, there = _read(source, order, creator.checks, creator.existing)
         tell_cost(drafts, there)
         if len(drafts) > len(there) and not flags["yes"]:
             _ask(len(drafts) - len(there))
@@ -59,7 +59,7 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
 def _standing() -> tuple[Standing, str]:
     """Looks up whether a job is there, or finds none and says why no record can be read."""
     try:
-        return creator_of(MakingJobs.from_env()).standing, ""
+        return creator_of(CreationWithRedis.from_env()).existing, ""
     except SettingsError as error:
         reason = str(error).partition(". ")[0]
     except RedisError:
@@ -68,18 +68,18 @@ def _standing() -> tuple[Standing, str]:
 
 
 def _read(
-    source: str, order: Order, checks: Checks, standing: Standing
-) -> tuple[dict[int, Draft], dict[int, Job]]:
+    source: str, order: JobRequest, checks: Validator, standing: Standing
+) -> tuple[dict[int, DraftJob], dict[int, Job]]:
     """The jobs of the file by line, and those of them that are there already."""
     try:
         found = batch.read(Path(source), checks, order)
-    except Unreadable as unreadable:
-        raise Problem(f"--from: {unreadable}.") from None
+    except UnreadableFile as unreadable:
+        raise CliError(f"--from: {unreadable}.") from None
     refused, there = dict(found.refused), dict[int, Job]()
     for line, draft in found.drafts.items():
         try:
             job = standing(draft.job)
-        except JobRefused as error:
+        except InvalidJobId as error:
             refused[line] = error
         else:
             there |= {line: job} if job else {}
@@ -91,7 +91,7 @@ def _read(
 def _ask(count: int) -> None:
     jobs = counted(count, "job")
     if not _stdin_is_a_person():
-        raise Problem(f"Nobody can be asked whether to make {jobs}: give --yes.")
+        raise CliError(f"Nobody can be asked whether to make {jobs}: give --yes.")
     click.confirm(f"Make {jobs}?", abort=True, err=True)
 
 

@@ -8,23 +8,23 @@ from typing import Any
 
 import click
 
-from worker.catalogue.errors import Problem as Wrong
-from worker.catalogue.errors import Refusal
-from worker.cli.errors import Problem, counted, print_json
+from worker.catalogue.errors import InputProblem as Wrong
+from worker.catalogue.errors import RequestRejected
+from worker.cli.errors import CliError, counted, print_json
 from worker.errors import Failure
 from worker.jobs.job import Job
 from worker.operations.batch import Refused
-from worker.operations.request import Draft, JobRefused
-from worker.text import visible
+from worker.operations.request import DraftJob, InvalidJobId
+from worker.text import printable
 
 _PROBLEMS_TOLD = 40
 _SPANS_TOLD = 6
 
-Drafts = Mapping[int, Draft]
+Drafts = Mapping[int, DraftJob]
 Known = Mapping[int, Job]
 
 
-def refusal(source: str, refused: Mapping[int, Refused]) -> Problem:
+def refusal(source: str, refused: Mapping[int, Refused]) -> CliError:
     """All that is wrong; the same mistake of many rows, such as a column's name, is told once."""
     wrong = [(line, one) for line in sorted(refused) for one in _wrongs(refused[line])]
     alike: dict[Wrong, list[tuple[int, Wrong]]] = {}
@@ -34,20 +34,20 @@ def refusal(source: str, refused: Mapping[int, Refused]) -> Problem:
     beyond = len(lines) - _PROBLEMS_TOLD
     more = [f"and {beyond:,} more"] if beyond > 0 else []
     count = f"{len(refused):,} of its jobs cannot be made, so none was"
-    return Problem(
-        "\n".join([f"{visible(source)}: {count}.", *lines[:_PROBLEMS_TOLD], *more]),
+    return CliError(
+        "\n".join([f"{printable(source)}: {count}.", *lines[:_PROBLEMS_TOLD], *more]),
         reason="bad_rows",
         problems=[{"line": line, **asdict(one)} for line, one in wrong],
     )
 
 
-def stopped(source: str, line: int, refused: Failure | JobRefused) -> Problem:
+def stopped(source: str, line: int, refused: Failure | InvalidJobId) -> CliError:
     """The job of this line cannot be made after all."""
-    if not isinstance(refused, Refusal | JobRefused):
+    if not isinstance(refused, RequestRejected | InvalidJobId):
         # Storage's own: away or full, whatever the row says.
-        refused = Refusal(refused.reason, refused.sentence)
-    return Problem(
-        f"{visible(source)} line {line}: {refused}.",
+        refused = RequestRejected(refused.reason, refused.sentence)
+    return CliError(
+        f"{printable(source)} line {line}: {refused}.",
         reason=refused.reason,
         problems=[{"line": line, **asdict(one)} for one in _wrongs(refused)],
     )
@@ -107,13 +107,13 @@ def print_rows(drafts: Drafts, there: Known, *, as_json: bool) -> None:
         print_json({"total": total})
 
 
-def _row(line: int, draft: Draft, *, new: bool) -> dict[str, Any]:
+def _row(line: int, draft: DraftJob, *, new: bool) -> dict[str, Any]:
     job = draft.job
     told = {"id": job.id, "endpoint": job.endpoint, "arguments": job.arguments}
     return {"line": line, **told, "estimate": job.estimate, "new": new}
 
 
-def _cost(draft: Draft, there: Job | None) -> str:
+def _cost(draft: DraftJob, there: Job | None) -> str:
     if there:
         return f"there already as {there.id}, {there.state}"
     estimate = draft.estimate

@@ -11,14 +11,14 @@ from worker.cli.errors import counted, print_json
 from worker.cli.interrupts import interrupts_held
 from worker.cli.submit.batch_report import Drafts, Known, stopped
 from worker.errors import Failure
-from worker.operations.create import Created, Creator
-from worker.operations.request import JobRefused
+from worker.operations.create import Created, JobCreator
+from worker.operations.request import InvalidJobId
 
 
 class BulkRun:
     """One run through the jobs of a file."""
 
-    def __init__(self, creator: Creator, source: str, drafts: Drafts, there: Known) -> None:
+    def __init__(self, creator: JobCreator, source: str, drafts: Drafts, there: Known) -> None:
         self._creator, self._source = creator, source
         self._drafts, self._there = drafts, there
         self._made = 0
@@ -59,7 +59,7 @@ class BulkRun:
             return Created(job=known, new=False)
         try:
             return self._creator.add(self._drafts[line])
-        except (Failure, JobRefused) as refused:
+        except (Failure, InvalidJobId) as refused:
             raise stopped(self._source, line, refused) from None
         except RedisError:
             self._doubt = f", and perhaps that of line {line}"

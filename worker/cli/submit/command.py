@@ -7,17 +7,24 @@ import click
 from redis.exceptions import RedisError
 
 from worker.cli.composition import checks_of, creator_of
-from worker.cli.errors import Problem, as_data, json_option, plainly, print_json, redis_problem
+from worker.cli.errors import (
+    CliError,
+    as_data,
+    handle_errors,
+    json_option,
+    print_json,
+    redis_problem,
+)
 from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.batch import submit_file
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of, platform_options
 from worker.cli.submit.request_text import already_there, cost, print_request
 from worker.cli.watch import watch_jobs
-from worker.operations.create import Created, Creator
-from worker.operations.request import Draft, Order
-from worker.operations.validation import Checks
-from worker.settings import Making, MakingJobs
+from worker.operations.create import Created, JobCreator
+from worker.operations.request import DraftJob, JobRequest
+from worker.operations.validation import Validator
+from worker.settings import CreationSettings, CreationWithRedis
 
 IMAGE = "A local file or URL for the endpoint's {} input; `falhook models show` says which it is."
 
@@ -49,7 +56,7 @@ IMAGE = "A local file or URL for the endpoint's {} input; `falhook models show` 
 @click.option("--watch", "follow", is_flag=True, help="Stay until the job has ended.")
 @platform_options
 @json_option
-@plainly
+@handle_errors
 def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     """Make a job of ENDPOINT from its inputs, and wake the submit worker.
 
@@ -72,14 +79,14 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
         submit_file(source, endpoint, flags)
         return
     if endpoint is None:
-        raise Problem(
+        raise CliError(
             "Name an ENDPOINT, or a file of jobs with --from; `falhook models` lists them."
         )
     if flags["dry_run"]:
-        draft = _draft(checks_of(Making.from_env()), endpoint, flags)
+        draft = _draft(checks_of(CreationSettings.from_env()), endpoint, flags)
         print_request(draft, as_json=flags["as_json"])
         return
-    creator = creator_of(MakingJobs.from_env())
+    creator = creator_of(CreationWithRedis.from_env())
     draft = _draft(creator.checks, endpoint, flags)
     created = _added(creator, draft)
     _print(created, draft, as_json=flags["as_json"])
@@ -92,12 +99,12 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
 def _refuse_inputs(flags: dict[str, Any]) -> None:
     names = ["inputs", "prompt", "image", "video", "audio", "arguments", "job_id", "follow"]
     if given := [name for name in names if flags[name]]:
-        raise Problem(f"--from takes the jobs from its file; leave out: {', '.join(given)}.")
+        raise CliError(f"--from takes the jobs from its file; leave out: {', '.join(given)}.")
 
 
-def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
+def _draft(checks: Validator, endpoint: str, flags: dict[str, Any]) -> DraftJob:
     model = checks.find(endpoint, unchecked=flags["unchecked"])
-    order = Order(
+    order = JobRequest(
         endpoint=endpoint,
         arguments=arguments_of(model, flags),
         metadata=pairs(flags["metadata"], "--metadata"),
@@ -105,10 +112,10 @@ def _draft(checks: Checks, endpoint: str, flags: dict[str, Any]) -> Draft:
         options=options_of(flags),
         unchecked=flags["unchecked"],
     )
-    return checks.draft(order)
+    return checks.validate(order)
 
 
-def _added(creator: Creator, draft: Draft) -> Created:
+def _added(creator: JobCreator, draft: DraftJob) -> Created:
     try:
         return creator.add(draft)
     except RedisError as error:
@@ -121,7 +128,7 @@ def _added(creator: Creator, draft: Draft) -> Created:
         ) from None
 
 
-def _print(created: Created, draft: Draft, *, as_json: bool) -> None:
+def _print(created: Created, draft: DraftJob, *, as_json: bool) -> None:
     job = created.job
     if as_json:
         print_json({**as_data(job), "new": created.new})

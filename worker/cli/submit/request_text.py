@@ -9,19 +9,19 @@ from worker.catalogue.options import Options
 from worker.cli.console import clock_text
 from worker.cli.errors import print_json
 from worker.jobs.job import Job
-from worker.operations.request import Draft
+from worker.operations.request import DraftJob
 from worker.settings import FalHosts
-from worker.text import visible
+from worker.text import printable
 
 MINTED = "(the submit worker mints it)"
 
 
-def cost(draft: Draft) -> str:
+def cost(draft: DraftJob) -> str:
     """What the job should cost, or how that will follow."""
     return draft.model.cost_sentence(draft.job.arguments)
 
 
-def already_there(job: Job, draft: Draft) -> str:
+def already_there(job: Job, draft: DraftJob) -> str:
     """That nothing was made and nothing is to be paid, and what of this call holds no more."""
     asked = {"metadata": draft.job.metadata, "options": draft.job.options}
     stands = {"metadata": job.metadata, "options": job.options}
@@ -30,7 +30,7 @@ def already_there(job: Job, draft: Draft) -> str:
     return f"It was there already, made {clock_text(job.created_at)} UTC; nothing was made.{kept}"
 
 
-def print_request(draft: Draft, *, as_json: bool) -> None:
+def print_request(draft: DraftJob, *, as_json: bool) -> None:
     """The request as the submit worker would make it, and its cost; nothing is sent."""
     job = draft.job
     headers = Options.read(job.options).headers(job.id)
@@ -50,7 +50,7 @@ def print_request(draft: Draft, *, as_json: bool) -> None:
     for name, value in headers.items():
         click.echo(f"{name}: {value}")
     body = json.dumps(job.arguments, ensure_ascii=False, indent=2)
-    click.echo(f"\n{visible(body, lines=True)}\n")
+    click.echo(f"\n{printable(body, lines=True)}\n")
     if draft.staged.files:
         click.echo("The submit worker uploads each upload:// to fal and sends its address instead.")
     click.echo(cost(draft))

@@ -9,7 +9,7 @@ from typing import Literal
 import httpx
 
 from worker.fal.download.allowed_hosts import AllowedHosts
-from worker.fal.download.fetch import Attempt
+from worker.fal.download.fetch import Fetch
 from worker.fal.download.http import resolve
 from worker.fal.download.transfer import Progress, Restart, Transfer
 
@@ -67,7 +67,7 @@ class Downloader:
         "download_cut" (tries used up), "download_slow" (deadline or rate).
         """
         entry = self.hosts.check(url)
-        attempt = Attempt(downloader=self, url=httpx.URL(url), entry=entry, expect=expect)
+        attempt = Fetch(downloader=self, url=httpx.URL(url), entry=entry, expect=expect)
         while True:
             transfer = Transfer(attempt=attempt, progress=progress)
             try:

@@ -19,7 +19,7 @@ class Cut(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Attempt:
+class Fetch:
     """One fetch: its connections, the time and the tries that are left to it."""
 
     downloader: "Downloader"

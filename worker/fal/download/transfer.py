@@ -9,7 +9,7 @@ import httpx
 
 from worker.errors import Permanent, Transient
 from worker.fal.download import response as answer
-from worker.fal.download.fetch import Attempt, Cut
+from worker.fal.download.fetch import Cut, Fetch
 from worker.formats.media_types import FILM_BYTES, film, sniff
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -25,7 +25,7 @@ class Restart(Exception):
 class Transfer:
     """One body on its way into one writer, over as many connections as it takes."""
 
-    attempt: Attempt
+    attempt: Fetch
     progress: Progress | None
     size: int = 0
     total: int | None = None

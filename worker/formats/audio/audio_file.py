@@ -6,13 +6,13 @@ from typing import BinaryIO
 
 from worker.formats.aigc_label import NotCarried
 from worker.formats.audio import flac, m4a, mp3, ogg, wav
-from worker.formats.audio.rewrite import NotTaggable, Retagged
+from worker.formats.audio.rewrite import NotTaggable, RewrittenFile
 from worker.formats.tags import Tags
 
 __all__ = ["NotTaggable", "credentials_of", "has_credentials", "read_tags", "tag"]
 
 _Begins = Callable[[bytes], bool]
-_Retag = Callable[[BinaryIO, int, Tags], Retagged]
+_Retag = Callable[[BinaryIO, int, Tags], RewrittenFile]
 _FORMATS: tuple[tuple[_Begins, _Retag], ...] = (
     (mp3.begins, mp3.retagged),
     (wav.begins, wav.retagged),
@@ -41,7 +41,7 @@ def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
     raise NotTaggable("it is no MP3, WAV, M4A, FLAC or Ogg file")
 
 
-def _retagged(retag: _Retag, file: BinaryIO, length: int, tags: Tags) -> Retagged:
+def _retagged(retag: _Retag, file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     try:
         return retag(file, length, tags)
     except NotCarried as reason:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, Retagged, Span, read_at
+from worker.formats.audio.rewrite import MAX_PARTS, ByteRange, NotTaggable, RewrittenFile, read_at
 from worker.formats.audio.vorbis_comment import Comments
 from worker.formats.tags import Tags
 
@@ -18,7 +18,7 @@ def begins(head: bytes) -> bool:
     return head.startswith(MARK)
 
 
-def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     """All blocks and frames as they are but for the comments. Raises NotTaggable."""
     blocks = list(_blocks(file, length))
     end = blocks[-1][1].start + blocks[-1][1].size
@@ -31,15 +31,15 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     if len(made) > _MAX_BLOCK:
         raise NotTaggable("its comments would be too large")
     info, *others = [(kind, span) for kind, span in blocks if kind != _COMMENT]
-    blocks_made: list[tuple[int, Span | bytes]] = [info, (_COMMENT, made), *others]
-    pieces: list[Span | bytes] = [MARK]
+    blocks_made: list[tuple[int, ByteRange | bytes]] = [info, (_COMMENT, made), *others]
+    pieces: list[ByteRange | bytes] = [MARK]
     for number, (kind, held) in enumerate(blocks_made, start=1):
         last = _LAST if number == len(blocks_made) else 0
         pieces += [bytes((kind | last,)) + len(held).to_bytes(3), held]
-    return Retagged(pieces=(*pieces, Span(end, length - end)), replaced=replaced)
+    return RewrittenFile(pieces=(*pieces, ByteRange(end, length - end)), replaced=replaced)
 
 
-def _blocks(file: BinaryIO, length: int) -> Iterator[tuple[int, Span]]:
+def _blocks(file: BinaryIO, length: int) -> Iterator[tuple[int, ByteRange]]:
     """Type and content of each block."""
     at = len(MARK)
     for _ in range(MAX_PARTS):
@@ -47,7 +47,7 @@ def _blocks(file: BinaryIO, length: int) -> Iterator[tuple[int, Span]]:
         size = int.from_bytes(head[1:])
         if at + _HEAD + size > length:
             raise NotTaggable("it is no whole FLAC: it is cut short")
-        yield head[0] & ~_LAST, Span(at + _HEAD, size)
+        yield head[0] & ~_LAST, ByteRange(at + _HEAD, size)
         if head[0] & _LAST:
             return
         at += _HEAD + size

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
-from worker.formats.aigc_label import told
+from worker.formats.aigc_label import carried_over
 from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names, read_at
 from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
@@ -75,7 +75,7 @@ class Tag:
         return cls(frames=tuple(frames_of(data, version)), size=HEAD + size)
 
     @property
-    def told(self) -> dict[str, str]:
+    def source_tags(self) -> dict[str, str]:
         """What is passed on of it, by its name: its producer's label among it.
 
         Raises NotCarried where there is one that ours could not hold.
@@ -83,7 +83,7 @@ class Tag:
         texts = (user_text(frame.body) for frame in self.frames if frame.kind == "TXXX")
         packets = (frame.body for frame in self.frames if frame.kind == "PRIV")
         packet = next((body for body in packets if body.startswith(XMP)), XMP)
-        return told(packet[len(XMP) :], dict(texts).get(AIGC, ""))
+        return carried_over(packet[len(XMP) :], dict(texts).get(AIGC, ""))
 
     def with_ours(self, tags: Tags, label: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """A tag of our frames and of theirs that say other things; and what ours replaced."""

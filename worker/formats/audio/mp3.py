@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from worker.formats.audio import id3
 from worker.formats.audio.id3 import HEAD
-from worker.formats.audio.rewrite import NotTaggable, Retagged, Span
+from worker.formats.audio.rewrite import ByteRange, NotTaggable, RewrittenFile
 from worker.formats.tags import Tags
 
 _FRAME, _LAYER_3 = 0xFFE6, 0xFFE2  # a frame's sync and its layer
@@ -16,19 +16,19 @@ def begins(head: bytes) -> bool:
     return head.startswith(id3.MARK) or _is_frame(head)
 
 
-def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     """The frames as they are, after an ID3v2.4 tag with ours. Raises NotTaggable."""
     tag = id3.Tag.read(file)
     file.seek(tag.size)
     if not _is_frame(file.read(2)):
         raise NotTaggable("its ID3 tag is not followed by an MP3 frame")
-    made, replaced = tag.with_ours(tags, tag.told)
-    return Retagged(pieces=(made, Span(tag.size, length - tag.size)), replaced=replaced)
+    made, replaced = tag.with_ours(tags, tag.source_tags)
+    return RewrittenFile(pieces=(made, ByteRange(tag.size, length - tag.size)), replaced=replaced)
 
 
 def told(file: BinaryIO, _: int) -> dict[str, str]:
     """What is passed on of its tag. Raises NotTaggable, NotCarried."""
-    return id3.Tag.read(file).told
+    return id3.Tag.read(file).source_tags
 
 
 def credentials_of(file: BinaryIO, length: int) -> Iterator[range]:

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Self
 
-from worker.formats.audio.rewrite import NotTaggable, Retagged, Span, read_at
+from worker.formats.audio.rewrite import ByteRange, NotTaggable, RewrittenFile, read_at
 from worker.formats.audio.vorbis_comment import Comments
 from worker.formats.tags import Tags
 
@@ -27,7 +27,7 @@ def begins(head: bytes) -> bool:
     return head.startswith(MARK)
 
 
-def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     """All pages as they are but those of the comments. Raises NotTaggable."""
     first = _Page.read(file, 0)
     found = (codec for codec in _CODECS if first.body.startswith(codec[0]))
@@ -41,8 +41,8 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     held, replaced = Comments.parse(comments[len(mark) :]).with_ours(tags)
     end = pages[-1].end
     made = _paged([mark + held, *others], pages)
-    pieces = (Span(0, first.end), made, Span(end, length - end))
-    return Retagged(pieces=pieces, replaced=replaced)
+    pieces = (ByteRange(0, first.end), made, ByteRange(end, length - end))
+    return RewrittenFile(pieces=pieces, replaced=replaced)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class NotTaggable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteRange:
     """Bytes of the source that stay as they are."""
 
     start: int
@@ -27,17 +27,17 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retagged:
+class RewrittenFile:
     """What is written, in order, and which tags of the source are replaced by ours."""
 
-    pieces: tuple[bytes | Span, ...]
+    pieces: tuple[bytes | ByteRange, ...]
     replaced: tuple[str, ...] = ()
 
     def write(self, source: BinaryIO, target: Path) -> None:
         """`target` holds the pieces; what the source holds is never in memory."""
         with target.open("wb") as out:
             for piece in self.pieces:
-                if isinstance(piece, Span):
+                if isinstance(piece, ByteRange):
                     out.flush()
                     copy_range(source, out, piece.start, piece.size)
                 else:

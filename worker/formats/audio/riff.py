@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, Span, read_at
+from worker.formats.audio.rewrite import MAX_PARTS, ByteRange, NotTaggable, read_at
 
 WAVE = re.compile(rb"(RIFF|RF64|BW64)....WAVE", re.DOTALL)
 HEAD = 8  # bytes of a chunk's type and size
@@ -21,7 +21,7 @@ _MAX_DS64 = 4096  # bytes of that chunk, its table included
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class RiffChunk:
     """A chunk of a file: its type and its size as they shall stand, and where its content is."""
 
     head: bytes
@@ -33,9 +33,9 @@ class Chunk:
         """Its type: four letters."""
         return self.head[:4]
 
-    def pieces(self) -> tuple[bytes | Span, ...]:
+    def pieces(self) -> tuple[bytes | ByteRange, ...]:
         """The whole chunk, padded."""
-        return self.head, Span(self.start, self.size), bytes(self.size % 2)
+        return self.head, ByteRange(self.start, self.size), bytes(self.size % 2)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -43,7 +43,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack("<4sI", kind, len(content)) + content + bytes(len(content) % 2)
 
 
-def is_info(file: BinaryIO, chunk: Chunk) -> bool:
+def is_info(file: BinaryIO, chunk: RiffChunk) -> bool:
     """Whether a LIST is one of tags."""
     file.seek(chunk.start)
     return chunk.size >= len(b"INFO") and file.read(4) == b"INFO"
@@ -62,7 +62,7 @@ def inside(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def chunks(file: BinaryIO, length: int) -> Iterator[Chunk]:
+def chunks(file: BinaryIO, length: int) -> Iterator[RiffChunk]:
     """The chunks, which fill the file. Raises NotTaggable where they do not."""
     at, wide = _FIRST, None
     for _ in range(MAX_PARTS):
@@ -82,12 +82,12 @@ def chunks(file: BinaryIO, length: int) -> Iterator[Chunk]:
             raise NotTaggable("it is no whole WAV: it is cut short")
         if kind == b"ds64" and size >= _DS64.size:
             wide = _DS64.unpack(read_at(file, at + HEAD, _DS64.size, "its size"))[1]
-        yield Chunk(head, at + HEAD, size)
+        yield RiffChunk(head, at + HEAD, size)
         at += HEAD + size + size % 2
     raise NotTaggable(f"it has more than {MAX_PARTS} chunks")
 
 
-def whole(file: BinaryIO, kept: Iterable[Chunk], added: bytes) -> tuple[bytes | Span, ...]:
+def whole(file: BinaryIO, kept: Iterable[RiffChunk], added: bytes) -> tuple[bytes | ByteRange, ...]:
     """The file of these chunks and of those added, with the size that it then has."""
     mark = read_at(file, 0, _FIRST, "its head")[:4]
     first, *others = kept

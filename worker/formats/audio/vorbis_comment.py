@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker.formats.aigc_label import told
+from worker.formats.aigc_label import carried_over
 from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names
 from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
@@ -51,7 +51,7 @@ class Comments:
     def _label(self) -> dict[str, str]:
         for comment in self.said:
             if _name(comment) == AIGC:
-                return told(b"", comment.partition(b"=")[2].decode("utf-8", "replace"))
+                return carried_over(b"", comment.partition(b"=")[2].decode("utf-8", "replace"))
         return {}
 
 

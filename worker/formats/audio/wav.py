@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 
 from worker.formats import aigc_label as label
 from worker.formats.audio import id3, riff
-from worker.formats.audio.rewrite import MAX_TAGS, NotTaggable, Retagged, names, read_at
+from worker.formats.audio.rewrite import MAX_TAGS, NotTaggable, RewrittenFile, names, read_at
 from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
 
@@ -25,7 +25,7 @@ def begins(head: bytes) -> bool:
     return riff.WAVE.match(head) is not None
 
 
-def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
+def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     """All chunks as they are, then ours. Raises NotTaggable."""
     chunks = tuple(riff.chunks(file, length))
     kinds = [chunk.kind for chunk in chunks]
@@ -39,7 +39,7 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> Retagged:
     kept = (chunk for chunk in chunks if chunk not in told.chunks)
     replaced = [kind for kind, value in told.info if info.get(kind, value) != value]
     replaced += [_XMP] if told.xmp not in (b"", xmp) else []
-    return Retagged(
+    return RewrittenFile(
         pieces=riff.whole(file, kept, added), replaced=names(kind.decode() for kind in replaced)
     )
 
@@ -63,11 +63,11 @@ class _Told:
     info: list[tuple[bytes, bytes]] = field(default_factory=list)
     label: dict[str, str] = field(default_factory=dict)
     xmp: bytes = b""
-    chunks: set[riff.Chunk] = field(default_factory=set)
+    chunks: set[riff.RiffChunk] = field(default_factory=set)
     size: int = 0
 
     @classmethod
-    def read(cls, file: BinaryIO, chunks: Iterable[riff.Chunk]) -> Self:
+    def read(cls, file: BinaryIO, chunks: Iterable[riff.RiffChunk]) -> Self:
         found = cls()
         for chunk in chunks:
             if chunk.kind == _XMP:
@@ -75,12 +75,12 @@ class _Told:
             elif chunk.kind == b"LIST" and riff.is_info(file, chunk):
                 found.info += riff.inside(found._content(file, chunk)[4:])
             elif chunk.kind in _ID3:
-                found.label |= id3.Tag.read(file, chunk.start).told
+                found.label |= id3.Tag.read(file, chunk.start).source_tags
         said = dict(found.info).get(AIGC.encode(), b"").rstrip(b"\0")
-        found.label |= label.told(found.xmp, said.decode("utf-8", "replace"))
+        found.label |= label.carried_over(found.xmp, said.decode("utf-8", "replace"))
         return found
 
-    def _content(self, file: BinaryIO, chunk: riff.Chunk) -> bytes:
+    def _content(self, file: BinaryIO, chunk: riff.RiffChunk) -> bytes:
         self.chunks.add(chunk)
         self.size += chunk.size
         if self.size > MAX_TAGS:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from worker.formats.images.byte_ranges import MAX_SAID, Piece, joined
 from worker.formats.images.heif import sequences
-from worker.formats.images.heif.item_locations import IN_FILE, Place
+from worker.formats.images.heif.item_locations import IN_FILE, ItemLocation
 from worker.formats.images.heif.items import HEAD, Item, Part, box, parts
 from worker.formats.images.heif.meta_box import Heif
 from worker.formats.mp4.probe import C2PA
@@ -60,7 +60,7 @@ def tagged(data: bytes, xmp: bytes) -> bytes:
     number = 1 + max(kept.numbers)
     kept = kept.with_item(Item(number, b"mime", _XMP, bytes(3)))
     # As long as it will be, whatever it says is where.
-    made = kept.meta({**kept.places, number: Place(IN_FILE, (range(len(xmp)),))})
+    made = kept.meta({**kept.places, number: ItemLocation(IN_FILE, (range(len(xmp)),))})
     movie = sequences.plain(data, held.boxes)
     head = [data[held.boxes[0].start : held.boxes[0].end]]
     head += [data[part.start : part.end] for part in held.boxes if _is_c2pa(data, part)]
@@ -68,7 +68,7 @@ def tagged(data: bytes, xmp: bytes) -> bytes:
     moves = sequences.moves(media, at)
     last = at + sum(HEAD + len(move) for move, _ in moves)
     moved = {item: place.moved(moves) for item, place in kept.places.items()}
-    moved[number] = Place(IN_FILE, (range(last + HEAD, last + HEAD + len(xmp)),))
+    moved[number] = ItemLocation(IN_FILE, (range(last + HEAD, last + HEAD + len(xmp)),))
     blank = bytearray(data)
     for place in lost:
         for lies in place.ranges if place.method == IN_FILE else ():
@@ -88,7 +88,7 @@ def _first(data: bytes, held: Heif, found: list[Item]) -> bytes:
     return b"".join(said)[:MAX_SAID]
 
 
-def _is_lost(media: Part, lost: list[Place]) -> bool:
+def _is_lost(media: Part, lost: list[ItemLocation]) -> bool:
     """Whether a box holds nothing but one thing that goes: we put our packets into such."""
     return any(place.ranges == (range(media.body, media.end),) for place in lost)
 

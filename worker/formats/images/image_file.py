@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from worker.formats.aigc_label import MAX_LABEL, in_comment, told
+from worker.formats.aigc_label import MAX_LABEL, carried_over, in_comment
 from worker.formats.images import avif, gif, jpeg, png, webp
 from worker.formats.images.exif import user_comment
 from worker.formats.marks import AIGC
@@ -31,7 +31,7 @@ def read_tags(path: Path) -> dict[str, str]:
     data = _read(path)
     for form in _FORMATS:
         if form.begins(data):
-            return told(form.xmp_of(data), _label(form.exif_of(data), data))
+            return carried_over(form.xmp_of(data), _label(form.exif_of(data), data))
     return {}
 
 

@@ -5,7 +5,7 @@ from worker.formats.mp4.boxes import Unhandled
 from worker.formats.mp4.colour import Colour, container_colour
 from worker.formats.mp4.media_data import NotRewritable
 from worker.formats.mp4.nal_units import intact
-from worker.formats.mp4.probe import Probe, has_c2pa, probe
+from worker.formats.mp4.probe import ProbeResult, has_c2pa, probe
 from worker.formats.mp4.rewrite import Stamp, rewrite
 from worker.formats.mp4.tags import others as other_tags
 from worker.formats.mp4.tags import read as read_tags
@@ -18,7 +18,7 @@ __all__ = [
     "MAX_SECONDS",
     "Colour",
     "NotRewritable",
-    "Probe",
+    "ProbeResult",
     "Stamp",
     "Unhandled",
     "container_colour",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from worker.formats.mp4.boxes import Box, Walk, invalid, unhandled
 from worker.formats.mp4.colour import Colour, colour
-from worker.formats.mp4.sps import CHROMA, Facts, facts
+from worker.formats.mp4.sps import CHROMA, SequenceParameters, facts
 
 _HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
 _PRORES = {
@@ -63,7 +63,7 @@ def video(entry: Box, walk: Walk) -> Video:
     config = inside.find(configuration) if configuration else None
     if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
         raise invalid(f"its {codec} track lacks the decoder's configuration")
-    found = read(config.body) if config else Facts(profile=_PRORES.get(entry.kind))
+    found = read(config.body) if config else SequenceParameters(profile=_PRORES.get(entry.kind))
     fields = inside.find("fiel")
     return Video(
         fourcc=entry.kind,
@@ -113,27 +113,31 @@ def descriptor(data: bytes, at: int, tag: int) -> int:
     return at + 1
 
 
-def _hevc(config: memoryview) -> Facts:
-    return Facts(_HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3])
+def _hevc(config: memoryview) -> SequenceParameters:
+    return SequenceParameters(
+        _HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3]
+    )
 
 
-def _vp9(config: memoryview) -> Facts:
-    return Facts(f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)])
+def _vp9(config: memoryview) -> SequenceParameters:
+    return SequenceParameters(
+        f"Profile {config[4]}", config[6] >> 4, CHROMA[max(1, config[6] >> 1 & 3)]
+    )
 
 
-def _av1(config: memoryview) -> Facts:
+def _av1(config: memoryview) -> SequenceParameters:
     flags = config[2]
     depth = 12 if flags & 0x20 else 10 if flags & 0x40 else 8
     chroma = 0 if flags & 0x10 else {0b11: 1, 0b10: 2}.get(flags >> 2 & 3, 3)
     profile = {0: "Main", 1: "High", 2: "Professional"}.get(config[1] >> 5)
-    return Facts(profile, depth, CHROMA[chroma])
+    return SequenceParameters(profile, depth, CHROMA[chroma])
 
 
-def _none(_: memoryview) -> Facts:
-    return Facts()
+def _none(_: memoryview) -> SequenceParameters:
+    return SequenceParameters()
 
 
-_VIDEO: dict[str, tuple[str, str, Callable[[memoryview], Facts]]] = {
+_VIDEO: dict[str, tuple[str, str, Callable[[memoryview], SequenceParameters]]] = {
     "avc1": ("H.264", "avcC", facts),
     "avc3": ("H.264", "avcC", facts),
     "hvc1": ("HEVC", "hvcC", _hevc),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from worker.formats.mp4.bounded_numbers import MAX_SECONDS
 from worker.formats.mp4.boxes import invalid, unhandled
-from worker.formats.mp4.edit_lists import Shown
+from worker.formats.mp4.edit_lists import PresentedRange
 from worker.formats.mp4.sample_tables import Samples
 
 _LONGEST = 6 * 3600  # seconds of what may be meant so
@@ -30,7 +30,7 @@ def require_length(held: Samples, timescale: int, claimed: float) -> None:
     raise unhandled(f"it is {lasting:.0f} s long; at most {MAX_SECONDS:g} s are handled")
 
 
-def require_shown(claimed: float, tracks: Iterable[Shown]) -> None:
+def require_shown(claimed: float, tracks: Iterable[PresentedRange]) -> None:
     """Return if the movie claims no more seconds than are handled, and shows no more of any track.
 
     Raises `Permanent` for the one, `Unhandled` for the other, which repeats itself.

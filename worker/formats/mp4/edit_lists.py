@@ -12,7 +12,7 @@ MAX_EDITS = 256  # entries of an edit list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class PresentedRange:
     """What is shown of a track: from when on and how long, in seconds, and how many samples.
 
     `parts`: how many edits show something. `hidden`: samples before the first of them.
@@ -25,7 +25,7 @@ class Shown:
     hidden: int = 0
 
 
-def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
+def shown(trak: Box, clock: int, timescale: int, held: Samples) -> PresentedRange:
     """What the edit list shows of these samples; all of them where there is none.
 
     `clock` ticks for the movie, `timescale` for the track. As demuxers do, a sample counts where
@@ -35,7 +35,7 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
     """
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = held.times[0] / timescale if held.times else 0.0
-        return Shown(start=start, seconds=held.seconds, samples=held.count)
+        return PresentedRange(start=start, seconds=held.seconds, samples=held.count)
     waiting, ticks, samples, parts, hidden = 0, 0, 0, 0, 0
     edits = list(_edits(elst))
     for lasting, begins, rate in edits:
@@ -52,7 +52,7 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> Shown:
         end = begins + round(lasting * timescale / clock) if lasting else held.ends
         samples += bisect_left(held.times, end) - bisect_left(held.times, begins)
         ticks += max(0, min(end, held.ends) - begins)
-    return Shown(
+    return PresentedRange(
         start=within(waiting, clock, "the wait of one of its edits"),
         seconds=seconds(ticks, timescale),
         samples=max(0, samples),

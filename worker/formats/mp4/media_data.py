@@ -20,7 +20,7 @@ class NotRewritable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Relocation:
     """A stretch of media data, and how far it moves."""
 
     begins: int
@@ -39,18 +39,18 @@ class Move:
         copy_range(file, out, self.begins, self.length)
 
 
-def moves_of(media: Sequence[Extent], *, at: int) -> list[Move]:
+def moves_of(media: Sequence[Extent], *, at: int) -> list[Relocation]:
     """How these boxes move when they stand one after the other from the byte `at` on."""
     moves = []
     for extent in media:
         held, begins = extent.size - extent.header, extent.start + extent.header
         head = len(_head(held))
-        moves.append(Move(begins=begins, ends=begins + held, by=at + head - begins))
+        moves.append(Relocation(begins=begins, ends=begins + held, by=at + head - begins))
         at += head + held
     return moves
 
 
-def follow(moov: Box, moves: Sequence[Move]) -> None:
+def update_offsets(moov: Box, moves: Sequence[Relocation]) -> None:
     """Set chunk offsets in place (the boxes' bodies are writable views), to where data moved.
 
     Raises `Permanent` (media_invalid) for one that points nowhere, `NotRewritable` where the
@@ -68,7 +68,7 @@ def follow(moov: Box, moves: Sequence[Move]) -> None:
         held.body[8 : 8 + len(offsets) * offsets.itemsize] = memoryview(offsets).cast("B")
 
 
-def _move(offsets: "array[int]", moves: Sequence[Move]) -> None:
+def _move(offsets: "array[int]", moves: Sequence[Relocation]) -> None:
     """In place: a list of millions would take ten times their bytes."""
     starts = [move.begins for move in moves]
     for at, offset in enumerate(offsets):

@@ -20,7 +20,7 @@ _KINDS = {"vide": "video", "soun": "sound", "sbtl": "subtitles", "tmcd": "time c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class ProbeResult:
     """An MP4's facts: seconds, pixels as stored (before `rotation`, degrees clockwise).
 
     `profile`, `bit_depth` and `chroma` are None where the headers do not say, `audio` where there
@@ -90,7 +90,7 @@ class Probe:
         return min(self.width, self.height)
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path) -> ProbeResult:
     """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
 
     Raises `Permanent` (media_invalid) where the file is broken or hostile, `Unhandled`
@@ -114,7 +114,7 @@ def has_c2pa(path: Path) -> bool:
         return any(_is_c2pa(file, extent) for extent in extents)
 
 
-def _probe(file: BinaryIO, length: int) -> Probe:
+def _probe(file: BinaryIO, length: int) -> ProbeResult:
     head = file.read(512)
     require_mp4(head)
     walk = Walk()
@@ -130,7 +130,7 @@ def _probe(file: BinaryIO, length: int) -> Probe:
     if fragmented and picture.shown.hidden:
         raise unhandled("its edit list hides frames of fragments")  # which ffmpeg shows
     media = [extent.start for extent in extents if extent.kind == "mdat"]
-    return Probe(
+    return ProbeResult(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
         size=length,
         duration=picture.shown.seconds,

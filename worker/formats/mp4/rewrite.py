@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, box, invalid
-from worker.formats.mp4.media_data import NotRewritable, follow, moves_of
+from worker.formats.mp4.media_data import NotRewritable, moves_of, update_offsets
 from worker.formats.mp4.sniff import require_mp4
 
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification Part 3, 1.1.5: ISO base
@@ -63,7 +63,7 @@ def _rewrite(file: BinaryIO, length: int, out: BinaryIO, stamp: Stamp) -> None:
     body = memoryview(moov)[8:]
     inside = Box("moov", body, walk.boxes(body))
     _set_dates(inside, stamp.created)
-    follow(inside, moves)
+    update_offsets(inside, moves)
     out.write(ftyp + bytes(moov) + packet)
     for move in moves:
         move.copy(file, out)

@@ -28,7 +28,7 @@ _SMALL_LISTS = 6  # of them come first
 _ANY_SHAPE = 255  # of pixels: Extended_SAR, whose sides follow
 
 
-class Facts(NamedTuple):
+class SequenceParameters(NamedTuple):
     """What a decoder's configuration tells; `interlaced`: pictures may be coded as two fields."""
 
     profile: str | None = None
@@ -38,7 +38,7 @@ class Facts(NamedTuple):
     colour: Colour = Colour()
 
 
-def facts(config: memoryview) -> Facts:
+def facts(config: memoryview) -> SequenceParameters:
     """Of the first parameter set of an avcC box; `Permanent` where it cannot be read."""
     length = int.from_bytes(config[6:8])
     parameters = bytes(config[8 : 8 + length])
@@ -50,7 +50,9 @@ def facts(config: memoryview) -> Facts:
     depth, chroma = _samples(bits) if profile in _WITH_CHROMA else (8, "4:2:0")
     _pass_counts(bits)
     interlaced = not next(bits, 1)  # frame_mbs_only_flag
-    return Facts(_PROFILES.get(profile), depth, chroma, interlaced, _colour(bits, interlaced))
+    return SequenceParameters(
+        _PROFILES.get(profile), depth, chroma, interlaced, _colour(bits, interlaced)
+    )
 
 
 def _samples(bits: Iterator[int]) -> tuple[int, str | None]:

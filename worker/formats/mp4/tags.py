@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.formats.aigc_label import NotCarried, told
+from worker.formats.aigc_label import NotCarried, carried_over
 from worker.formats.marks import AIGC
 from worker.formats.mp4.boxes import Box, Walk, box, invalid, unhandled
 from worker.formats.mp4.uuid_boxes import xmp_of
@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, str]:
     if any(tag.name == AIGC and tag.text is None for tag in tags):
         raise unhandled("one of its tags has an AIGC label that cannot be read")
     try:
-        return found | told(xmp_of(path), found.get(AIGC, ""))
+        return found | carried_over(xmp_of(path), found.get(AIGC, ""))
     except NotCarried as reason:
         raise unhandled(str(reason)) from reason
 

@@ -10,7 +10,7 @@ from worker.formats.mp4.bounded_numbers import bound, seconds
 from worker.formats.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unhandled
 from worker.formats.mp4.chunks import spans
 from worker.formats.mp4.durations import require_length, require_shown
-from worker.formats.mp4.edit_lists import Shown, shown
+from worker.formats.mp4.edit_lists import PresentedRange, shown
 from worker.formats.mp4.fragments import Fragments
 from worker.formats.mp4.sample_tables import Samples, listed, table
 
@@ -30,7 +30,7 @@ class Track:
     entries: tuple[Box, ...]
     rotation: int
     samples: Samples
-    shown: Shown
+    shown: PresentedRange
     enabled: bool
     language: str | None
 
@@ -102,7 +102,7 @@ def _fragments(
     return fragments
 
 
-def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: Shown) -> Track:
+def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: PresentedRange) -> Track:
     _require_self_contained(trak.find("mdia", "minf", "dinf", "dref"), walk)
     entries = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])
     if not entries:

@@ -4,6 +4,15 @@ from worker.transcode.ffmpeg.discovery import FfmpegUnusable
 from worker.transcode.ffmpeg.exit_status import Advance
 from worker.transcode.ffmpeg.ffmpeg import Ffmpeg
 from worker.transcode.ffmpeg.isolation import MEANING, Isolation
-from worker.transcode.ffmpeg.limits import Limits, Used, Work
+from worker.transcode.ffmpeg.limits import ResourceLimits, Used, Work
 
-__all__ = ["MEANING", "Advance", "Ffmpeg", "FfmpegUnusable", "Isolation", "Limits", "Used", "Work"]
+__all__ = [
+    "MEANING",
+    "Advance",
+    "Ffmpeg",
+    "FfmpegUnusable",
+    "Isolation",
+    "ResourceLimits",
+    "Used",
+    "Work",
+]

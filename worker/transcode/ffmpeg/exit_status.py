@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from worker.errors import Failure, Permanent, Transient
-from worker.transcode.ffmpeg.limits import Limits
-from worker.transcode.ffmpeg.sandbox import Ended
+from worker.transcode.ffmpeg.limits import ResourceLimits
+from worker.transcode.ffmpeg.sandbox import ProcessResult
 
 REPORT = 0.5  # seconds between two calls of a progress callback
 
@@ -42,7 +42,7 @@ class Advance:
     left: float = 0.0
 
 
-class Progress:
+class ProgressParser:
     """Reads `-progress` lines: whether ffmpeg moves, and how far it is."""
 
     def __init__(self, duration: float | None, report: Callable[[Advance], None] | None) -> None:
@@ -86,7 +86,7 @@ class Progress:
             return 0.0
 
 
-def failure(ended: Ended, limits: Limits) -> Failure | None:
+def failure(ended: ProcessResult, limits: ResourceLimits) -> Failure | None:
     """What an end of ffmpeg means, None where it exited with 0.
 
     `Permanent` where it refused the file, or used up the time that was ample for it: another try
@@ -112,7 +112,7 @@ def failure(ended: Ended, limits: Limits) -> Failure | None:
     return found
 
 
-def _overlong(what: str, ended: Ended) -> Permanent:
+def _overlong(what: str, ended: ProcessResult) -> Permanent:
     return Permanent(
         "media_timeout",
         f"{what} ({ended.used.cpu:.0f} s of a processor in {ended.used.wall:.0f} s), several times"

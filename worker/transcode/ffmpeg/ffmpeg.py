@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from worker.formats.mp4 import MAX_PIXELS, Probe
+from worker.formats.mp4 import MAX_PIXELS, ProbeResult
 from worker.transcode.ffmpeg.discovery import FfmpegUnusable, located, missing
-from worker.transcode.ffmpeg.exit_status import REPORT, Advance, Progress, failure
+from worker.transcode.ffmpeg.exit_status import REPORT, Advance, ProgressParser, failure
 from worker.transcode.ffmpeg.isolation import Isolation, strongest, works, wrapper
-from worker.transcode.ffmpeg.limits import Limits, Used, Work
+from worker.transcode.ffmpeg.limits import ResourceLimits, Used, Work
 from worker.transcode.ffmpeg.sandbox import run
 
 REQUIRED = ("libx264", "aac", "mjpeg")
@@ -32,7 +32,7 @@ class Ffmpeg:
     path: Path
     by_descriptor: bool
     threads: int = 1
-    limits: Limits = field(default_factory=Limits)
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
     lacks: frozenset[str] = frozenset()
     isolation: Isolation = Isolation.NONE
 
@@ -64,7 +64,7 @@ class Ffmpeg:
             ),
         )
 
-    def fitted(self, source: Probe, outputs: int) -> Self:
+    def fitted(self, source: ProbeResult, outputs: int) -> Self:
         """The same program, with limits in which it can make this many outputs of the clip."""
         work = Work(
             frames=source.frames,
@@ -98,7 +98,7 @@ class Ffmpeg:
         (media_crashed) where another limit of ours or a crash ended it.
         That this returns does not prove the outputs: ffmpeg exits with 0 after some errors.
         """
-        watch = Progress(duration, progress)
+        watch = ProgressParser(duration, progress)
         with source.open("rb") as file:
             ended = run(
                 self._command(outputs, source, seek),

@@ -59,7 +59,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ResourceLimits:
     """What the program may use.
 
     `memory` (addresses) and `file_size` (of each file it writes) in bytes, `cpu` in seconds of
@@ -106,7 +106,7 @@ class Used:
     memory: int
 
 
-def launcher(limits: Limits) -> list[str]:
+def launcher(limits: ResourceLimits) -> list[str]:
     """The command that goes before a program, and holds it to its limits."""
     blocks, kilobytes = limits.file_size // 512, limits.memory // 1024  # ulimit's units (POSIX)
     numbers = (limits.cpu, blocks, limits.open_files, kilobytes, limits.niceness)

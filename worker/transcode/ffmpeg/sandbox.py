@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from worker.transcode.ffmpeg.limits import PATH, Limits, Used, dies_with_us, launcher
-from worker.transcode.ffmpeg.watchdog import Attendant, Cut
+from worker.transcode.ffmpeg.limits import PATH, ResourceLimits, Used, dies_with_us, launcher
+from worker.transcode.ffmpeg.watchdog import Cut, Watchdog
 
 if TYPE_CHECKING:
     import resource
 
-__all__ = ["Ended", "Limits", "Used", "run"]
+__all__ = ["ProcessResult", "ResourceLimits", "Used", "run"]
 
 # glibc reserves 64 MB of addresses for each thread that allocates, which count as memory.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": PATH, "MALLOC_ARENA_MAX": "2"}
@@ -38,7 +38,7 @@ _FATAL = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ProcessResult:
     """How it ended: exit code (a signal's number, negated), which clock cut it, end of stderr."""
 
     code: int
@@ -51,11 +51,11 @@ def run(
     command: Sequence[str],
     *,
     cwd: Path,
-    limits: Limits,
+    limits: ResourceLimits,
     stdin: IO[bytes] | None = None,
     watch: Callable[[str], bool] = bool,
     wrapper: Sequence[str] = (),
-) -> Ended:
+) -> ProcessResult:
     """Run `command` in its own session, without this environment, until it ends.
 
     `wrapper` is a command that takes another: what walls the program off.
@@ -75,11 +75,11 @@ def run(
     begun = time.monotonic()
     with process:
         try:
-            attendant = Attendant(process, limits, watch, cwd)
+            attendant = Watchdog(process, limits, watch, cwd)
             cut = attendant.attend()
         finally:
             usage = _reap(process)
-    return Ended(
+    return ProcessResult(
         code=_unwrapped(process.returncode) if wrapper else process.returncode,
         cut=cut,
         stderr=attendant.tail.decode("utf-8", "replace"),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from worker.transcode.ffmpeg.limits import Limits
+from worker.transcode.ffmpeg.limits import ResourceLimits
 
 KEPT = 8 << 10  # bytes of the end of stderr
 LINE = 4 << 10  # bytes of one line of stdout; a longer one is dropped
@@ -18,13 +18,13 @@ _TICK = 0.005  # seconds between two looks at a program whose pipes are closed
 Cut = Literal["wall", "stall"]
 
 
-class Attendant:
+class Watchdog:
     """Attends one program, from its start on; `tail` is the end of what it said on stderr."""
 
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
-        limits: Limits,
+        limits: ResourceLimits,
         watch: Callable[[str], bool],
         directory: Path,
     ) -> None:

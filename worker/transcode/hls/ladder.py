@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import Permanent
-from worker.formats.mp4 import Probe, Stamp, probe
+from worker.formats.mp4 import ProbeResult, Stamp, probe
 from worker.transcode import verification
 from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
 from worker.transcode.ffmpeg import Ffmpeg
@@ -52,7 +52,7 @@ def ladder(
     return files
 
 
-def _outputs(held: Probe, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
+def _outputs(held: ProbeResult, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
     # Not by the muxer named hls: after a frame that is shown for long, it shows the next too soon
     # (measured with 9.0 and 5.1: 3 s).
     outputs = ["-map", "0:v:0", *_video(held, asked, ffmpeg), "-map", "0:a:0?", *_audio(held)]
@@ -62,7 +62,7 @@ def _outputs(held: Probe, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
     return [*outputs, "-f", "mp4", _MADE]
 
 
-def _video(held: Probe, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
+def _video(held: ProbeResult, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
     """The packets as they are, where all are shown: players of segments know no edit lists."""
     if held.shown_frames == held.frames:
         return ["-c:v", "copy", *last_end(held)]
@@ -70,14 +70,14 @@ def _video(held: Probe, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
     return [*encoded, *as_timed(held), *keyframes(asked)]
 
 
-def _audio(held: Probe) -> list[str]:
+def _audio(held: ProbeResult) -> list[str]:
     return ["-c:a", "copy"] if held.audio_hidden <= _PRIMING else [*ENCODE_AUDIO]
 
 
-def _tagged(made: Path, media: Path, held: Probe, asked: Hls, stamp: Stamp) -> Segmented:
+def _tagged(made: Path, media: Path, held: ProbeResult, asked: Hls, stamp: Stamp) -> Segmented:
     """What `media` holds, once it is `made`, tagged, and all of the video."""
     if not made.is_file():
-        raise verification.unproven("an output is missing")
+        raise verification.verification_failed("an output is missing")
     try:
         tag(made, media, stamp)
         found, there = segmented(media, asked.seconds, held), probe(media)
@@ -89,7 +89,7 @@ def _tagged(made: Path, media: Path, held: Probe, asked: Hls, stamp: Stamp) -> S
     return found
 
 
-def _proofs(found: Segmented, there: Probe, held: Probe) -> dict[str, bool]:
+def _proofs(found: Segmented, there: ProbeResult, held: ProbeResult) -> dict[str, bool]:
     """What holds of a rung that is the whole video; `there` is what its file says of itself."""
     sound, heard = there.audio_seconds or 0.0, held.audio_seconds or 0.0
     # Their last frame may seem longer: they have no edit list that ends it.
@@ -111,7 +111,9 @@ def _near(made: float, source: float) -> bool:
 
 
 def _broken(media: Path, why: str) -> Permanent:
-    return verification.unproven(f"the segments of {media.name} are not the whole video: {why}")
+    return verification.verification_failed(
+        f"the segments of {media.name} are not the whole video: {why}"
+    )
 
 
 def _written(rungs: Sequence[Rung], into: Path, asked: Hls) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.formats.mp4 import Probe
+from worker.formats.mp4 import ProbeResult
 from worker.formats.mp4.boxes import Extent, Walk, invalid
 from worker.transcode.hls.fragment import Fragment, fragment, is_independent
 from worker.transcode.hls.movie_header import Movie, movie
@@ -52,7 +52,7 @@ class Segmented:
         return sum(segment.seconds for segment in self.segments)
 
 
-def segmented(path: Path, seconds: float, held: Probe) -> Segmented:
+def segmented(path: Path, seconds: float, held: ProbeResult) -> Segmented:
     """What the headers of the file at `path` say, in segments that begin every so many `seconds`.
 
     More exactly with the first fragment from then on: so they begin together in all renditions
@@ -69,7 +69,7 @@ def segmented(path: Path, seconds: float, held: Probe) -> Segmented:
             raise invalid("a box is shorter than the fields it must hold") from error
 
 
-def _segmented(file: BinaryIO, length: int, seconds: float, of: Probe) -> Segmented:
+def _segmented(file: BinaryIO, length: int, seconds: float, of: ProbeResult) -> Segmented:
     walk = Walk()
     extents = list(walk.extents(file, length))
     at = next((at for at, extent in enumerate(extents) if extent.kind == "moov"), None)
@@ -119,7 +119,7 @@ def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
             parts = []
 
 
-def _begins(fragments: Sequence[Fragment], held: Movie, of: Probe) -> list[float]:
+def _begins(fragments: Sequence[Fragment], held: Movie, of: ProbeResult) -> list[float]:
     """Seconds from the start when the keyframe of each is shown, and when all is over.
 
     The first fragment begins with the sound, where that is there before the picture.

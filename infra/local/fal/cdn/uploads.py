@@ -37,7 +37,7 @@ class Upload:
         }
 
 
-class Uploads:
+class UploadStore:
     """Uploaded files by key; `url` is the origin, `key` the account's. `status` spoils answers."""
 
     def __init__(self, *, url: str, key: str) -> None:

@@ -9,7 +9,7 @@ from infra.local.fal.connection_faults import HangUp
 from infra.local.fal.errors import PLATFORM
 from infra.local.fal.job import new_request_id
 from infra.local.fal.mishaps import Mishaps
-from infra.local.fal.simulator import Simulation
+from infra.local.fal.simulator import Simulator
 
 _NGINX = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
@@ -44,7 +44,7 @@ def problem(
     return JSONResponse(content, status, headers=every | typed | (headers or {}))
 
 
-def unauthorised(request: Request, simulation: Simulation) -> Response | None:
+def unauthorised(request: Request, simulation: Simulator) -> Response | None:
     """Return the 401 that a request without the account's key gets, else None."""
     given = request.headers.get("authorization", "").encode()
     if hmac.compare_digest(given, f"Key {simulation.account.key}".encode()):

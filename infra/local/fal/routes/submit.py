@@ -15,7 +15,7 @@ from infra.local.fal.job import Job
 from infra.local.fal.mishaps import Mishaps
 from infra.local.fal.request_counts import Kind
 from infra.local.fal.routes.refusals import Refused, misanswer, problem, unauthorised
-from infra.local.fal.simulator import Simulation, simulation_of
+from infra.local.fal.simulator import Simulator, simulation_of
 
 _BEFORE_ANSWER_SECONDS = 60
 
@@ -45,7 +45,7 @@ async def submit(request: Request) -> Response:
     return answer
 
 
-async def _read(request: Request, simulation: Simulation) -> _Post:
+async def _read(request: Request, simulation: Simulator) -> _Post:
     if refusal := unauthorised(request, simulation):
         raise Refused(refusal)
     endpoint = request.url.path.strip("/")
@@ -83,7 +83,7 @@ def _webhook(request: Request) -> str | None:
     return given
 
 
-async def _handle(post: _Post, simulation: Simulation) -> Response:
+async def _handle(post: _Post, simulation: Simulator) -> Response:
     queue = simulation.queue
     nth = queue.nth_post(post.webhook, post.body)
     mishap = post.mishaps.refusal(nth)
@@ -109,7 +109,7 @@ def _job(post: _Post) -> Job:
     )
 
 
-async def _answer(job: Job, nth: int, simulation: Simulation) -> Response:
+async def _answer(job: Job, nth: int, simulation: Simulator) -> Response:
     if "callback-before-answer" in job.mishaps and job.webhook:
         async with asyncio.timeout(_BEFORE_ANSWER_SECONDS):
             await job.answered.wait()

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from infra.local.fal.cdn.uploads import Uploads
+from infra.local.fal.cdn.uploads import UploadStore
 from infra.local.fal.simulator import simulation_of
 
 
-def _uploads(request: Request) -> Uploads:
+def _uploads(request: Request) -> UploadStore:
     return simulation_of(request).uploads
 
 
-_Answer = Callable[[Request, Uploads], Awaitable[Response]]
+_Answer = Callable[[Request, UploadStore], Awaitable[Response]]
 
 
 def _guarded(way: str, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -30,7 +30,7 @@ def _guarded(way: str, answer: _Answer) -> Callable[[Request], Awaitable[Respons
     return route
 
 
-def _begin(request: Request, uploads: Uploads, way: str) -> str:
+def _begin(request: Request, uploads: UploadStore, way: str) -> str:
     headers = request.headers
     return uploads.begin(
         way,
@@ -40,11 +40,11 @@ def _begin(request: Request, uploads: Uploads, way: str) -> str:
     )
 
 
-async def _token(_request: Request, uploads: Uploads) -> Response:
+async def _token(_request: Request, uploads: UploadStore) -> Response:
     return JSONResponse(uploads.token())
 
 
-async def _whole(request: Request, uploads: Uploads) -> Response:
+async def _whole(request: Request, uploads: UploadStore) -> Response:
     data = await request.body()
     key = _begin(request, uploads, "cdn")
     if file := uploads.file(key):
@@ -52,12 +52,12 @@ async def _whole(request: Request, uploads: Uploads) -> Response:
     return JSONResponse({"access_url": uploads.address(key)})
 
 
-async def _multipart(request: Request, uploads: Uploads) -> Response:
+async def _multipart(request: Request, uploads: UploadStore) -> Response:
     key = _begin(request, uploads, "multipart")
     return JSONResponse({"access_url": uploads.address(key), "uploadId": secrets.token_hex(8)})
 
 
-async def _part(request: Request, uploads: Uploads) -> Response:
+async def _part(request: Request, uploads: UploadStore) -> Response:
     file = uploads.file(request.path_params["key"])
     if file is None:
         return JSONResponse({"detail": "Not found"}, 404)
@@ -66,7 +66,7 @@ async def _part(request: Request, uploads: Uploads) -> Response:
     return Response(headers={"etag": f'"{hashlib.sha256(data).hexdigest()[:32]}"'})
 
 
-async def _complete(request: Request, uploads: Uploads) -> Response:
+async def _complete(request: Request, uploads: UploadStore) -> Response:
     file = uploads.file(request.path_params["key"])
     named = [part["partNumber"] for part in (await request.json())["parts"]]
     if file is None or sorted(named) != sorted(file.parts):
@@ -75,7 +75,7 @@ async def _complete(request: Request, uploads: Uploads) -> Response:
     return JSONResponse({})
 
 
-async def _bucket(request: Request, uploads: Uploads) -> Response:
+async def _bucket(request: Request, uploads: UploadStore) -> Response:
     asked = await request.json()
     key = uploads.begin(
         "bucket",

@@ -12,7 +12,7 @@ from infra.local.redis.binary import RedisNotStarted
 from infra.local.redis.external import MARKER, claim
 from webhook.contract import Queue, Task, celery_app
 from worker.jobs.job import Job
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def add_job(records: Records, job_id: str) -> None:
+def add_job(records: JobStore, job_id: str) -> None:
     """Write a job down as an order does."""
     job = Job(id=job_id, endpoint="fal-ai/any", arguments={})
     records.add(job, due=0.0, event={"name": "created"})
@@ -34,7 +34,7 @@ def everything(client: redis.Redis) -> dict[bytes, bytes | None]:
 
 
 def test_jobs_are_counted_and_left_alone(
-    redis_url: str, records: Records, client: redis.Redis
+    redis_url: str, records: JobStore, client: redis.Redis
 ) -> None:
     """A Redis with jobs is refused in one sentence: how many, whose, the cure; nothing changes."""
     for job_id in ("paid-1", "paid-2"):
@@ -88,7 +88,7 @@ def test_what_is_not_falhooks_does_not_count(redis_url: str, client: redis.Redis
     assert 1 == client.exists(MARKER)
 
 
-def test_a_marked_one_is_used_again(redis_url: str, records: Records, client: redis.Redis) -> None:
+def test_a_marked_one_is_used_again(redis_url: str, records: JobStore, client: redis.Redis) -> None:
     """Jobs below the mark are an earlier stack's: they may be there, and the mark stays."""
     claim(redis_url)
     first = client.get(MARKER)

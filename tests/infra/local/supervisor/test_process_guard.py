@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.supervisor.process_guard import Lifetime, guard
+from infra.local.supervisor.process_guard import ProcessGuard, guard
 from tests.factories.processes import await_end, owner, read_line
 
 OWNER = """
@@ -25,9 +25,9 @@ killed = -signal.SIGKILL
 
 
 @pytest.fixture
-def lifetime() -> Iterator[Lifetime]:
+def lifetime() -> Iterator[ProcessGuard]:
     """A lifetime that is closed at the end."""
-    lifetime = Lifetime()
+    lifetime = ProcessGuard()
     yield lifetime
     lifetime.close()
 
@@ -66,7 +66,7 @@ os.kill(os.getpid(), 9)
             await_end(pid)
 
 
-def test_the_pid_is_the_programs_and_leads_its_own_session(lifetime: Lifetime) -> None:
+def test_the_pid_is_the_programs_and_leads_its_own_session(lifetime: ProcessGuard) -> None:
     """No shell stays in between, and a terminal's Ctrl-C does not reach the child."""
     child = lifetime.spawn(("sh", "-c", "echo $$"), output=subprocess.PIPE)
     assert child.stdout is not None
@@ -100,7 +100,7 @@ sys.stdin.read()
         await_end(second)
 
 
-def test_release_kills_what_an_ended_process_left_behind(lifetime: Lifetime) -> None:
+def test_release_kills_what_an_ended_process_left_behind(lifetime: ProcessGuard) -> None:
     """A grandchild in the group does not outlive its parent's release."""
     child = lifetime.spawn(("sh", "-c", "sleep 600 & echo $!"), output=subprocess.PIPE)
     assert child.stdout is not None

@@ -7,7 +7,7 @@ import pytest
 
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import BrokenCatalogue, InvalidArguments, UnknownEndpoint
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 
 OWN = """
 [models."acme/dolly/text-to-video"]
@@ -24,7 +24,7 @@ def test_a_users_own_endpoint_is_a_few_lines_of_data(tmp_path: Path) -> None:
     assert {"prompt": "a cat"} == model.check({"prompt": "a cat"})
     with pytest.raises(InvalidArguments, match="prompt"):
         model.check({"prompt": "a kitten"})
-    assert Kind.NUMBER is next(item.kind for item in model.inputs if item.name == "cfg_scale")
+    assert InputType.NUMBER is next(item.kind for item in model.inputs if item.name == "cfg_scale")
     with pytest.raises(UnknownEndpoint):
         Catalogue.load().find("acme/dolly/text-to-video")
 

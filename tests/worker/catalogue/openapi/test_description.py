@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.factories.openapi import DOCUMENT, ENDPOINT, of, read
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.errors import InvalidArguments, Refusal
+from worker.catalogue.errors import InvalidArguments, RequestRejected
 from worker.catalogue.examples import rows
 from worker.catalogue.files import build, reader
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 
 FRAMES = [{"image_url": "https://example.com/a.png"}]
@@ -27,16 +27,16 @@ def test_inputs_with_their_types_and_bounds(tmp_path: Path) -> None:
     inputs = {item.name: item for item in model.inputs}
     kinds = {name: item.kind for name, item in inputs.items()}
     expected = {
-        "prompt": Kind.TEXT,
-        "frames": Kind.OBJECT,
-        "duration": Kind.SECONDS,
-        "strength": Kind.NUMBER,
-        "steps": Kind.INTEGER,
-        "seed": Kind.INTEGER,
-        "image_size": Kind.ANY,
-        "audio_url": Kind.URL,
-        "style": Kind.STRING,
-        "loop": Kind.BOOLEAN,
+        "prompt": InputType.TEXT,
+        "frames": InputType.OBJECT,
+        "duration": InputType.SECONDS,
+        "strength": InputType.NUMBER,
+        "steps": InputType.INTEGER,
+        "seed": InputType.INTEGER,
+        "image_size": InputType.ANY,
+        "audio_url": InputType.URL,
+        "style": InputType.STRING,
+        "loop": InputType.BOOLEAN,
     }
     assert expected == kinds
     assert list(expected) == list(kinds)
@@ -197,7 +197,7 @@ def test_any_schema_makes_an_input_or_is_refused(kind: str, keywords: dict[str, 
     document = deepcopy(DOCUMENT)
     taken = document["components"]["schemas"]["DollyVideoInput"]
     taken |= {"properties": {"given": {**keywords, "type": kind}}, "required": ["given"]}
-    with suppress(Refusal):
+    with suppress(RequestRejected):
         entry = description.entry(ENDPOINT, document, source="a test")
         tables = json.loads(json.dumps(entry))
         (model,) = build.models(reader.checked(tables, "a test"))

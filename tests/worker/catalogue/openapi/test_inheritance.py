@@ -9,10 +9,10 @@ from tests import ROOT
 from tests.factories.catalogue import CATALOGUE, Arguments, kling
 from tests.factories.openapi import ENDPOINT, taking
 from worker.catalogue.catalogue import sheet_with
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.files import build, reader
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import Inheritance, inherit
 
@@ -33,13 +33,13 @@ def described(endpoint: str, inputs: Any, **keywords: Any) -> Any:
     return description.entry(endpoint, document, source="a test")
 
 
-def heir_of(before: Model, inputs: Any) -> Inheritance:
+def heir_of(before: Endpoint, inputs: Any) -> Inheritance:
     """What that endpoint of the package becomes, once it is described with these inputs."""
     entry = described(before.endpoint, inputs)
     return inherit(entry, before.endpoint, PACKAGED, before)
 
 
-def model_of(heir: Inheritance) -> Model:
+def model_of(heir: Inheritance) -> Endpoint:
     """The model that it makes, with the prices of the package."""
     prices = PACKAGED.model_dump(include={"prices"})
     (model,) = build.models(reader.checked({**prices, **heir.entry}, "a test"))
@@ -159,7 +159,11 @@ def test_no_endpoint_of_the_package_loses_a_limit() -> None:
 
 
 def _bare(item: Any) -> Any:
-    kinds: Any = {Kind.URL: URL, Kind.INTEGER: {"type": "integer"}, Kind.NUMBER: NUMBER}
+    kinds: Any = {
+        InputType.URL: URL,
+        InputType.INTEGER: {"type": "integer"},
+        InputType.NUMBER: NUMBER,
+    }
     single: Any = kinds.get(item.kind, TEXT)
     if item.nested:
         single = {"type": "object", "properties": {one.name: _bare(one) for one in item.nested}}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.factories.openapi import read, taking
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 
@@ -14,7 +14,7 @@ def titled(title: str, **properties: Any) -> Any:
     return {"title": title, "type": "object", "properties": properties}
 
 
-def types(model: Model) -> dict[str, tuple[str, list[str]]]:
+def types(model: Endpoint) -> dict[str, tuple[str, list[str]]]:
     """Of each input its type and that type's members."""
     return {
         item.name: (item.nested_type, [member.name for member in item.nested])

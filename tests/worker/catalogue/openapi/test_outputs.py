@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.factories.openapi import giving, read
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 
 FILE = {"$ref": "#/components/schemas/File"}
 TEXT = {"type": "string"}
@@ -53,4 +53,4 @@ def test_types_that_are_no_file_are_results_as_well(
     outputs: dict[str, str], needs_file: bool
 ) -> None:
     """So that files of a catalogue which were written before say the same."""
-    assert needs_file == Model(endpoint="a/b", outputs=outputs).needs_file
+    assert needs_file == Endpoint(endpoint="a/b", outputs=outputs).needs_file

@@ -8,7 +8,7 @@ import pytest
 from tests.factories.openapi import ENDPOINT, of, read, taking
 from tests.worker.catalogue.openapi.test_inheritance import PACKAGED, described, model_of
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inputs import Kind
+from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 
@@ -40,20 +40,20 @@ def test_unions_beside_a_type_are_named(tmp_path: Path, schema: Any, unchecked: 
 @pytest.mark.parametrize(
     ("schema", "choices", "kind"),
     [
-        ({"oneOf": [ON, OFF]}, ("on", "off"), Kind.STRING),
-        ({"anyOf": [ON, OFF, {"type": "null"}]}, ("on", "off"), Kind.STRING),
+        ({"oneOf": [ON, OFF]}, ("on", "off"), InputType.STRING),
+        ({"anyOf": [ON, OFF, {"type": "null"}]}, ("on", "off"), InputType.STRING),
         ({"type": "string", "anyOf": [ON, {"enum": ["dim"], "type": "string"}]}, ("on", "dim"),
-         Kind.STRING),
-        ({"oneOf": [{"const": 2}, {"const": 4}]}, (2, 4), Kind.INTEGER),
-        ({"oneOf": [{"const": 0.5}, {"const": 1}]}, (0.5, 1), Kind.NUMBER),
-        ({"type": ["integer", "null"], "enum": [1, None]}, (1,), Kind.INTEGER),
-        ({"enum": ["a", "b"]}, ("a", "b"), Kind.STRING),
-        ({"oneOf": [ON, {"const": 1}]}, (), Kind.ANY),
-        ({"oneOf": [ON, TEXT]}, (), Kind.ANY),
+         InputType.STRING),
+        ({"oneOf": [{"const": 2}, {"const": 4}]}, (2, 4), InputType.INTEGER),
+        ({"oneOf": [{"const": 0.5}, {"const": 1}]}, (0.5, 1), InputType.NUMBER),
+        ({"type": ["integer", "null"], "enum": [1, None]}, (1,), InputType.INTEGER),
+        ({"enum": ["a", "b"]}, ("a", "b"), InputType.STRING),
+        ({"oneOf": [ON, {"const": 1}]}, (), InputType.ANY),
+        ({"oneOf": [ON, TEXT]}, (), InputType.ANY),
     ],
 )  # fmt: skip
 def test_a_union_of_constants_is_a_choice(
-    tmp_path: Path, schema: Any, choices: tuple[Any, ...], kind: Kind
+    tmp_path: Path, schema: Any, choices: tuple[Any, ...], kind: InputType
 ) -> None:
     """Whatever it is written with; constants of two types stay unchecked, and are told as such."""
     item = of(tmp_path, **schema).inputs[0]
@@ -88,7 +88,7 @@ def test_a_place_that_contradicts_its_component_is_told(tmp_path: Path) -> None:
     document = taking({"given": {"$ref": _REF.format("Code"), "maxLength": 3}})
     document["components"]["schemas"]["Code"] = {"type": "string", "maxLength": 2}
     (item,) = read(tmp_path, document).inputs
-    assert (Kind.STRING, 3, ("allOf",)) == (item.kind, item.max_length, item.unchecked)
+    assert (InputType.STRING, 3, ("allOf",)) == (item.kind, item.max_length, item.unchecked)
 
 
 def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:

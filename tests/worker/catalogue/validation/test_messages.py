@@ -5,28 +5,30 @@ import json
 import pytest
 
 from tests.factories.catalogue import kling
-from worker.catalogue.endpoint import Model
-from worker.catalogue.errors import InvalidArguments, Problem
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.errors import InputProblem, InvalidArguments
+from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.rules import Needs
 
 PROMPT = "一只红色的狐狸在大雪覆盖的森林里奔跑然后跳过小溪"
-TEXT = Input(name="prompt", kind=Kind.TEXT, required=True)
-SECONDS = Input(name="duration", kind=Kind.SECONDS)
-SIZES = Input(name="sizes", kind=Kind.INTEGER, many=True, required=True)
-SHOTS = Input(name="shots", kind=Kind.OBJECT, many=True, nested=(TEXT, SECONDS))
+TEXT = Input(name="prompt", kind=InputType.TEXT, required=True)
+SECONDS = Input(name="duration", kind=InputType.SECONDS)
+SIZES = Input(name="sizes", kind=InputType.INTEGER, many=True, required=True)
+SHOTS = Input(name="shots", kind=InputType.OBJECT, many=True, nested=(TEXT, SECONDS))
 
 
-def refused(item: Input, value: object) -> list[Problem]:
+def refused(item: Input, value: object) -> list[InputProblem]:
     """What is wrong with that value for the only input."""
     with pytest.raises(InvalidArguments) as caught:
-        Model(endpoint="a/b", inputs=(item,)).check({item.name: value})
+        Endpoint(endpoint="a/b", inputs=(item,)).check({item.name: value})
     return list(caught.value.problems)
 
 
 def holding(*nested: Input, many: bool = False, additional: bool = False) -> Input:
     """An input that takes objects with these members."""
-    return Input(name="shot", kind=Kind.OBJECT, nested=nested, many=many, additional=additional)
+    return Input(
+        name="shot", kind=InputType.OBJECT, nested=nested, many=many, additional=additional
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,9 @@ def holding(*nested: Input, many: bool = False, additional: bool = False) -> Inp
         (holding(SHOTS), {"shots": [PROMPT]}),
         (holding(SECONDS, holding(TEXT)), PROMPT),
         (holding(SECONDS, additional=True), PROMPT),
-        (Input(name="anything", kind=Kind.ANY), PROMPT + "\ud800"),
-        (Input(name="caption", kind=Kind.STRING, max_length=3), PROMPT),
-        (Input(name="prompts", kind=Kind.TEXT, many=True), PROMPT),
+        (Input(name="anything", kind=InputType.ANY), PROMPT + "\ud800"),
+        (Input(name="caption", kind=InputType.STRING, max_length=3), PROMPT),
+        (Input(name="prompts", kind=InputType.TEXT, many=True), PROMPT),
     ],
 )
 def test_a_prompt_in_the_wrong_place_is_not_told(item: Input, value: object) -> None:
@@ -52,15 +54,17 @@ def test_a_prompt_in_the_wrong_place_is_not_told(item: Input, value: object) -> 
 
 def test_what_cannot_be_words_is_told() -> None:
     """A choice that does not exist and an address are what one has to see to put it right."""
-    masks = Input(name="mask", kind=Kind.OBJECT, nested=(Input(name="x", kind=Kind.INTEGER),))
+    masks = Input(
+        name="mask", kind=InputType.OBJECT, nested=(Input(name="x", kind=InputType.INTEGER),)
+    )
     assert '"nothing"' == refused(masks, "nothing")[0].value
 
 
 def test_a_rule_tells_no_words() -> None:
     """Of a string that is taken only with another input."""
-    note = Input(name="note", kind=Kind.TEXT)
+    note = Input(name="note", kind=InputType.TEXT)
     rule = Needs(input="note", needs="mode", equal="on")
-    model = Model(endpoint="a/b", inputs=(note,), rules=(rule,))
+    model = Endpoint(endpoint="a/b", inputs=(note,), rules=(rule,))
     with pytest.raises(InvalidArguments, match=r"note \(24 characters\): is only taken with"):
         model.check({"note": PROMPT})
 
@@ -71,8 +75,8 @@ def test_a_rule_tells_no_words() -> None:
         (SHOTS, '[{"prompt": "…"}]'),
         (holding(SECONDS, many=True), '[{"duration": "…"}]'),
         (holding(TEXT, SIZES, many=True), '[{"prompt": "…", "sizes": […]}]'),
-        (Input(name="urls", kind=Kind.URL, many=True), '["…"]'),
-        (Input(name="seeds", kind=Kind.INTEGER, many=True), "[…]"),
+        (Input(name="urls", kind=InputType.URL, many=True), '["…"]'),
+        (Input(name="seeds", kind=InputType.INTEGER, many=True), "[…]"),
     ],
 )
 def test_a_single_value_for_a_list_is_met_with_the_form(item: Input, hint: str) -> None:
@@ -113,7 +117,7 @@ def test_a_name_that_json_cannot_carry_is_told_in_our_words(
 @pytest.mark.parametrize("additional", [False, True])
 def test_such_a_name_of_an_input(additional: bool) -> None:
     """There is nothing around it to be told."""
-    model = Model(endpoint="a/b", inputs=(SECONDS,), additional=additional)
+    model = Endpoint(endpoint="a/b", inputs=(SECONDS,), additional=additional)
     with pytest.raises(InvalidArguments) as caught:
         model.check({"a\ud800": 1})
     assert ['"a\\ud800"'] == [problem.path for problem in caught.value.problems]
@@ -121,5 +125,5 @@ def test_such_a_name_of_an_input(additional: bool) -> None:
 
 def test_a_choice_that_json_cannot_carry_is_a_wrong_choice() -> None:
     """The value is told where it stands; it is nobody's name."""
-    (problem,) = refused(Input(name="mode", kind=Kind.STRING, choices=("on", "off")), "\ud800")
+    (problem,) = refused(Input(name="mode", kind=InputType.STRING, choices=("on", "off")), "\ud800")
     assert ("mode", 'must be one of "on", "off"') == (problem.path, problem.message)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 
-MODEL = Model(endpoint="a/b", inputs=(Input(name="image_url", kind=Kind.URL),))
+MODEL = Endpoint(endpoint="a/b", inputs=(Input(name="image_url", kind=InputType.URL),))
 
 
 def told(address: str) -> str:

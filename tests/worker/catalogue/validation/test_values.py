@@ -3,9 +3,9 @@
 import pytest
 
 from tests.factories.catalogue import kling
-from worker.catalogue.endpoint import Model
+from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
-from worker.catalogue.inputs import Input, Kind
+from worker.catalogue.inputs import Input, InputType
 
 IMAGE = "https://example.com/cat.png"
 
@@ -19,7 +19,7 @@ def test_an_empty_voice_is_no_voice() -> None:
     assert ("voice_ids[1]", "must not be empty") == (problem.path, problem.message)
 
 
-@pytest.mark.parametrize("kind", [Kind.STRING, Kind.TEXT])
+@pytest.mark.parametrize("kind", [InputType.STRING, InputType.TEXT])
 @pytest.mark.parametrize(
     ("name", "many", "required", "fits"),
     [
@@ -34,11 +34,11 @@ def test_an_empty_voice_is_no_voice() -> None:
     ],
 )
 def test_only_optional_words_may_be_empty(
-    kind: Kind, name: str, many: bool, required: bool, fits: bool
+    kind: InputType, name: str, many: bool, required: bool, fits: bool
 ) -> None:
     """No required string, no item of a list, no id; and the table of inputs says the same."""
     item = Input(name=name, kind=kind, many=many, required=required, max_length=9)
-    model = Model(endpoint="a/b", inputs=(item,))
+    model = Endpoint(endpoint="a/b", inputs=(item,))
     assert fits == ("of at most 9" in item.allowed)
     for empty in ("", " \n"):
         given = {name: [empty] if many else empty}

@@ -13,13 +13,13 @@ from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, error_of, jobs, refused
 from tests.factories.input_files import png
 from worker.cli.submit import batch, batch_report
-from worker.jobs.store import Records
-from worker.operations.create import Created, Creator
-from worker.operations.request import Draft
+from worker.jobs.store import JobStore
+from worker.operations.create import Created, JobCreator
+from worker.operations.request import DraftJob
 
 
 def test_a_file_is_checked_whole_before_its_first_job(
-    run: Run, home: Path, records: Records
+    run: Run, home: Path, records: JobStore
 ) -> None:
     """One bad line of many makes none, and is told by its number."""
     path = jobs(home, "a", "b", "")
@@ -29,7 +29,7 @@ def test_a_file_is_checked_whole_before_its_first_job(
     assert [] == list(records.list())
 
 
-def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: Records) -> None:
+def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: JobStore) -> None:
     """Without --yes and without anybody to ask nothing is made; a dry run tells the cost."""
     path = jobs(home, "a", "b")
     told = refused(run, "--from", str(path))
@@ -90,15 +90,15 @@ def test_a_run_that_is_interrupted_tells_how_far_it_came(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How many jobs were made, and what makes the others."""
-    made, add = iter("ab"), Creator.add
+    made, add = iter("ab"), JobCreator.add
 
-    def interrupted(creator: Creator, draft: Draft) -> Created:
+    def interrupted(creator: JobCreator, draft: DraftJob) -> Created:
         if not next(made, None):
             raise KeyboardInterrupt
         return add(creator, draft)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Creator, "add", interrupted)
+        patched.setattr(JobCreator, "add", interrupted)
         done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
     assert "2 of 3 jobs made; run the same command again: it makes the others" in done.stderr
     done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
@@ -174,7 +174,7 @@ def test_refused_rows_are_data_for_machines(run: Run, home: Path) -> None:
     )
 
 
-def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: Records) -> None:
+def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: JobStore) -> None:
     """Also after a crash in the middle, and after further lines were written."""
     first = run("submit", "--from", str(jobs(home, "a")), "--yes")
     assert (0, 1) == (first.exit_code, len(first.stdout.splitlines()))
@@ -209,7 +209,7 @@ def test_of_two_runs_at_once_each_tells_what_it_made(
     assert [(1, False), (2, True)] == [(row["line"], row["new"]) for row in told]
 
 
-def test_an_id_of_another_job_is_told_by_its_line(run: Run, home: Path, records: Records) -> None:
+def test_an_id_of_another_job_is_told_by_its_line(run: Run, home: Path, records: JobStore) -> None:
     """It is found before the first job is made."""
     run("submit", *FOX, "--id", "x1")
     path = home / "jobs.csv"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.factories.batches import TEXT, lines
 from worker.cli.interrupts import interrupts_held
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 ROWS = 300
 # Bytes, of which 50 lines fill it: a run whose lines nobody reads stands still there.
@@ -59,7 +59,7 @@ def running(start: Start) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def ids(records: Records) -> list[str]:
+def ids(records: JobStore) -> list[str]:
     """Of all jobs on record."""
     return [job.id for job in records.list(limit=2 * ROWS)]
 
@@ -67,7 +67,7 @@ def ids(records: Records) -> list[str]:
 @pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("after", [1, 60, 170])
 def test_a_run_that_was_ended_is_gone_on_with(
-    start: Start, records: Records, strike: signal.Signals, after: int
+    start: Start, records: JobStore, strike: signal.Signals, after: int
 ) -> None:
     """Wherever it was ended, the second run makes exactly the missing jobs, and none twice."""
     with running(start) as first:

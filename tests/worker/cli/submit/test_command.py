@@ -8,10 +8,10 @@ import pytest
 from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, error_of, refused, stored, submitted
 from tests.factories.input_files import PNG, named
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 
 
-def test_a_submit_shows_what_it_will_cost(run: Run, records: Records) -> None:
+def test_a_submit_shows_what_it_will_cost(run: Run, records: JobStore) -> None:
     """Figure, reckoning, confidence and source; the same is kept on the record."""
     done = run("submit", *FOX, "duration=10")
     assert "about $2.80 for 10 s" in done.stdout
@@ -33,7 +33,7 @@ def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(
-    run: Run, home: Path, records: Records
+    run: Run, home: Path, records: JobStore
 ) -> None:
     """Address, headers, body, cost; no record, no file, and no Redis is needed."""
     flags = ["--image", "cat.png", "--prompt", "A cat", "--priority", "low", "--dry-run"]
@@ -147,7 +147,7 @@ def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason
 
 @pytest.mark.parametrize("value", ['"\\ud83d"', "NaN", "[Infinity]"])
 def test_metadata_of_a_row_that_json_cannot_carry(
-    run: Run, home: Path, records: Records, value: str
+    run: Run, home: Path, records: JobStore, value: str
 ) -> None:
     """Told with the line, before the first job is made."""
     path = home / "jobs.jsonl"

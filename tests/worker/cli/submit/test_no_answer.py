@@ -13,26 +13,26 @@ from tests.factories.cli import FOX, Run, error_of, jobs, refused, submitted
 from webhook.contract import Task
 from worker.errors import Transient
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.storage import Storage
 
 
 def unanswered(patched: pytest.MonkeyPatch, *, numbers: Iterable[int] = (1,)) -> None:
     """Afterwards Redis writes a job down and is silent, at these calls."""
-    add, calls = Records.add, itertools.count(1)
+    add, calls = JobStore.add, itertools.count(1)
 
-    def silent(records: Records, job: Job, **named: Any) -> bool:
+    def silent(records: JobStore, job: Job, **named: Any) -> bool:
         new = add(records, job, **named)
         if next(calls) in numbers:
             raise RedisTimeoutError("Timeout reading from socket")
         return new
 
-    patched.setattr(Records, "add", silent)
+    patched.setattr(JobStore, "add", silent)
 
 
 @pytest.mark.parametrize("own", [(), ("--id", "x1")])
 def test_a_job_whose_making_was_not_answered_is_told_by_its_id(
-    run: Run, records: Records, monkeypatch: pytest.MonkeyPatch, own: tuple[str, ...]
+    run: Run, records: JobStore, monkeypatch: pytest.MonkeyPatch, own: tuple[str, ...]
 ) -> None:
     """It may be there: running the same with that id, as told, makes no second one."""
     with monkeypatch.context() as patched:
@@ -47,7 +47,7 @@ def test_a_job_whose_making_was_not_answered_is_told_by_its_id(
 
 
 def test_a_row_whose_making_was_not_answered_is_told(
-    run: Run, home: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: Path, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The count tells of it, and the same command again makes the others alone."""
     path = jobs(home, "a", "b", "c")
@@ -78,7 +78,7 @@ def test_storage_that_is_away_is_told_with_the_line(
 
 
 def test_a_corrected_order_takes_the_id_of_a_refused_message(
-    run: Run, home: Path, records: Records
+    run: Run, home: Path, records: JobStore
 ) -> None:
     """By hand or from a file: it counts as new, and is one job."""
     for job_id in ("x1", "x2"):

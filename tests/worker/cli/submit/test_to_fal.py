@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.fal_process import Simulation
+from infra.local.fal_process import FalProcess
 from tests.factories.batches import IMAGE
 from tests.factories.catalogue import CHECKED
 from tests.factories.cli import Run, submitted
@@ -18,22 +18,22 @@ from tests.factories.world import ToSimulation
 from webhook.contract import Task
 from worker.cli.models.endpoint_text import command
 from worker.fal.cdn import Cdn
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.jobs.job import JobState
 from worker.jobs.leases import Leases
-from worker.jobs.store import Records
+from worker.jobs.store import JobStore
 from worker.pipeline import Pipeline
 from worker.steps.submit import Submit
-from worker.steps.uploads import Uploads
+from worker.steps.uploads import InputUploads
 from worker.storage import Storage
 
 
 @pytest.fixture
 def fal(
     request: pytest.FixtureRequest,
-    start_fal: Callable[..., Simulation],
+    start_fal: Callable[..., FalProcess],
     monkeypatch: pytest.MonkeyPatch,
-) -> Simulation:
+) -> FalProcess:
     """A simulated fal that takes jobs and, where not asked otherwise, ends no render."""
     seconds = getattr(request, "param", "3600")
     running = start_fal("--render-seconds", seconds, "--app", "acme/dolly")
@@ -43,19 +43,19 @@ def fal(
 
 @pytest.fixture
 def work(
-    fal: Simulation, records: Records, home: Path
+    fal: FalProcess, records: JobStore, home: Path
 ) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Runs the submit step of every waiting job; what the simulated fal was then asked."""
     key, context = fal.environment["FAL_KEY"], ssl.create_default_context(cafile=fal.ca_file)
     queue, cdn = ToSimulation(fal), httpx.HTTPTransport(verify=context)
-    uploads = Uploads(
+    uploads = InputUploads(
         cdn=Cdn(key, rest_host=fal.environment["FAL_REST_HOST"], transport=cdn),
         redis=records.redis,
         storage=Storage.open(str(home / "storage")),
         lifetime=3600,
     )
     submit = Submit(
-        fal=Fal(key, transport=queue),
+        fal=FalClient(key, transport=queue),
         records=records,
         public_url="http://127.0.0.1:9",
         secret="a-secret-of-the-tests",
@@ -78,7 +78,7 @@ def work(
 
 @pytest.mark.parametrize("fal", ["0"], indirect=True)
 def test_every_example_works_when_pasted(
-    run: Run, records: Records, work: Callable[[], list[dict[str, Any]]], fal: Simulation
+    run: Run, records: JobStore, work: Callable[[], list[dict[str, Any]]], fal: FalProcess
 ) -> None:
     """The command of `models show`, for every endpoint: a job is made, fal takes and renders it."""
     for model in CHECKED:
@@ -96,7 +96,7 @@ def test_every_example_works_when_pasted(
 
 
 def test_files_and_options_reach_fal(
-    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: JobStore
 ) -> None:
     """The input is at fal's CDN before the POST, once for two jobs; headers go out with it."""
     for prompt in ("A", "B"):
@@ -112,7 +112,7 @@ def test_files_and_options_reach_fal(
 
 
 def test_an_upload_that_fails_leaves_no_doubt(
-    run: Run, work: Callable[[], list[dict[str, Any]]], records: Records, fal: Simulation
+    run: Run, work: Callable[[], list[dict[str, Any]]], records: JobStore, fal: FalProcess
 ) -> None:
     """fal was never asked for the job, so that it waits to be tried again, unpaid."""
     context = ssl.create_default_context(cafile=fal.ca_file)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.media_factories import Movie, clip, edits, ffmpeg
-from worker.formats.mp4 import Probe, Unhandled, probe
+from worker.formats.mp4 import ProbeResult, Unhandled, probe
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=24:d=6")
 _SOUND = ("-f", "lavfi", "-i", "sine=f=440:d=6")
@@ -47,7 +47,7 @@ def moved(directory: Path, codec: str, name: str) -> Path:
     return path
 
 
-def told(found: Probe) -> tuple[float | None, ...]:
+def told(found: ProbeResult) -> tuple[float | None, ...]:
     """What is asked of each clip."""
     times = (found.start, found.duration, found.shown_frames)
     return (*times, found.audio_start, found.audio_seconds)

@@ -38,9 +38,9 @@ def test_a_torn_copy_is_not_proven(name: str, tmp_path: Path) -> None:
     path = tmp_path / "torn.mp4"
     path.write_bytes(TORN[name]())
     whole = probe(clip("no_audio"))
-    verification.video(clip("no_audio"), whole, copied=True, lines=None)
+    verification.verify_video(clip("no_audio"), whole, copied=True, lines=None)
     with pytest.raises(Permanent, match=r"media_invalid.*packets of its video are not whole"):
-        verification.video(path, whole, copied=True, lines=None)
+        verification.verify_video(path, whole, copied=True, lines=None)
 
 
 def test_no_movie(tmp_path: Path) -> None:

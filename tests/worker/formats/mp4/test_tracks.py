@@ -10,8 +10,8 @@ from worker.formats.mp4 import probe
 from worker.steps.media_config import recorded
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 
 def spoken(path: Path, *default: str, codec: str = "aac") -> Path:
@@ -24,9 +24,11 @@ def spoken(path: Path, *default: str, codec: str = "aac") -> Path:
     return path
 
 
-def delivered(source: Path, profile: str = "original+hls") -> Delivery:
+def delivered(source: Path, profile: str = "original+hls") -> TranscodeResult:
     asked = Profile.parse(profile)
-    return deliver(source, source.parent / "into", tags(), ffmpeg=Ffmpeg.find(None), profile=asked)
+    return transcode(
+        source, source.parent / "into", tags(), ffmpeg=Ffmpeg.find(None), profile=asked
+    )
 
 
 SECOND = ("-disposition:a:0", "0", "-disposition:a:1", "default")

@@ -10,8 +10,8 @@ from worker.errors import Permanent
 from worker.formats.mp4 import Unhandled, intact, probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10")
 _BOTH = (*_X264, "-c:a", "aac")
@@ -29,8 +29,10 @@ def real() -> Ffmpeg:
     return Ffmpeg.find(None)
 
 
-def delivered(source: Path, into: Path, program: Ffmpeg, profile: Profile = _ASIDE) -> Delivery:
-    return deliver(source, into, tags(), ffmpeg=program, profile=profile)
+def delivered(
+    source: Path, into: Path, program: Ffmpeg, profile: Profile = _ASIDE
+) -> TranscodeResult:
+    return transcode(source, into, tags(), ffmpeg=program, profile=profile)
 
 
 def rendered(path: Path, rate: str, seconds: int, *options: str) -> Path:

@@ -14,14 +14,14 @@ import pytest
 
 from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
 from worker.errors import Failure, Permanent, Transient
-from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, Limits, Work
-from worker.transcode.ffmpeg.exit_status import Progress
+from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Work
+from worker.transcode.ffmpeg.exit_status import ProgressParser
 from worker.transcode.ffmpeg.isolation import works, wrapper
 from worker.transcode.ffmpeg.limits import dies_with_us
 from worker.transcode.ffmpeg.sandbox import run
 from worker.transcode.ffmpeg.watchdog import KEPT
 from worker.transcode.profiles import Profile
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 
 COPY = ("-map", "0:V:0", "-c", "copy", "-f", "mp4", "copy.mp4")
 ENCODE = ("-map", "0:V:0", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", "copy.mp4")
@@ -37,7 +37,7 @@ def real() -> Ffmpeg:
 def fake(tmp_path: Path, body: str, **limits: float) -> Ffmpeg:
     """A program in ffmpeg's place, held to these limits."""
     path = script(tmp_path / "fake", body)
-    return Ffmpeg(path=path, by_descriptor=True, limits=replace(Limits(), **limits))  # type: ignore[arg-type]
+    return Ffmpeg(path=path, by_descriptor=True, limits=replace(ResourceLimits(), **limits))  # type: ignore[arg-type]
 
 
 def collect(lines: list[str]) -> Callable[[str], bool]:
@@ -142,7 +142,7 @@ def test_a_broken_stream_is_invalid(real: Ffmpeg, tmp_path: Path) -> None:
 @linux_only
 def test_too_little_memory_is_our_own_limit(real: Ffmpeg, tmp_path: Path) -> None:
     """A memory limit that ffmpeg hits may be lifted: the failure is transient."""
-    poor = replace(real, limits=Limits(memory=90 << 20, wall=20.0))
+    poor = replace(real, limits=ResourceLimits(memory=90 << 20, wall=20.0))
     with pytest.raises(Transient):
         poor.run(ENCODE, source=clip("high"), cwd=tmp_path, duration=2.0)
 
@@ -174,10 +174,14 @@ def test_a_hanging_program_is_ended_with_its_group(
 def test_files_that_grow_are_progress(tmp_path: Path) -> None:
     """A program that says nothing may go on while it writes, and no longer."""
     writing = "for turn in $(seq 15); do echo x >> written; sleep 0.1; done"
-    ended = run([str(script(tmp_path / "fake", writing))], cwd=tmp_path, limits=Limits(stall=0.6))
+    ended = run(
+        [str(script(tmp_path / "fake", writing))], cwd=tmp_path, limits=ResourceLimits(stall=0.6)
+    )
     assert (None, 0) == (ended.cut, ended.code)
     hanging = f"{writing}; exec sleep 600"
-    ended = run([str(script(tmp_path / "fake", hanging))], cwd=tmp_path, limits=Limits(stall=0.6))
+    ended = run(
+        [str(script(tmp_path / "fake", hanging))], cwd=tmp_path, limits=ResourceLimits(stall=0.6)
+    )
     assert "stall" == ended.cut
 
 
@@ -227,7 +231,7 @@ def test_a_flood_of_words_is_bounded(tmp_path: Path) -> None:
     """Of endless stderr the last 8 kB are kept; it counts as no progress."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     flood = script(tmp_path / "flood", "exec yes words-without-end >&2")
-    ended = run([str(flood)], cwd=tmp_path, limits=Limits(stall=0.5))
+    ended = run([str(flood)], cwd=tmp_path, limits=ResourceLimits(stall=0.5))
     assert ("stall", -signal.SIGKILL) == (ended.cut, ended.code)
     assert 0 < len(ended.stderr) <= KEPT
     assert 20 << 10 > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -240,7 +244,7 @@ def test_an_endless_line_is_bounded(tmp_path: Path) -> None:
     ended = run(
         [str(flood)],
         cwd=tmp_path,
-        limits=Limits(stall=0.5),
+        limits=ResourceLimits(stall=0.5),
         watch=collect(seen),
     )
     assert "stall" == ended.cut
@@ -256,7 +260,7 @@ def test_limits_are_hard_and_soft_alike(tmp_path: Path) -> None:
     run(
         [str(script(tmp_path / "ask", f"{asked}; echo nice $(nice)"))],
         cwd=tmp_path,
-        limits=Limits(cpu=7, file_size=2 << 20, open_files=50, memory=512_000_000),
+        limits=ResourceLimits(cpu=7, file_size=2 << 20, open_files=50, memory=512_000_000),
         watch=collect(lines),
     )
     assert [f"{kind} {value} {value}" for kind, value in kinds.items()] == lines[:-1]
@@ -270,7 +274,7 @@ def test_nothing_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     run(
         ["/usr/bin/env"],
         cwd=tmp_path,
-        limits=Limits(),
+        limits=ResourceLimits(),
         watch=collect(lines),
     )
     names = {line.partition("=")[0] for line in lines}
@@ -307,7 +311,7 @@ def test_the_processor_time_of_a_program_behind_a_wall(walled: Ffmpeg, tmp_path:
     """The same holds where the program is another's child."""
     path = script(tmp_path / "fake", "while :; do :; done")
     with pytest.raises(Permanent, match="media_timeout"):
-        replace(walled, path=path, limits=Limits(cpu=1)).run(
+        replace(walled, path=path, limits=ResourceLimits(cpu=1)).run(
             (), source=clip("high"), cwd=tmp_path, duration=2.0
         )
 
@@ -320,7 +324,7 @@ def asked_of(seconds: float, fps: int, size: tuple[int, int], outputs: int) -> W
 
 def test_limits_of_a_small_clip() -> None:
     """What most models render needs no more than the limits are."""
-    assert Limits() == Limits().fitted(asked_of(10.0, 24, (1920, 1080), 4))
+    assert ResourceLimits() == ResourceLimits().fitted(asked_of(10.0, 24, (1920, 1080), 4))
 
 
 @pytest.mark.parametrize(
@@ -335,7 +339,7 @@ def test_limits_grow_with_the_work(
     seconds: float, fps: int, size: tuple[int, int], outputs: int, cpu: float
 ) -> None:
     """Clips within the preflight's bounds have twice the time that they were measured to take."""
-    fitted = Limits().fitted(asked_of(seconds, fps, size, outputs))
+    fitted = ResourceLimits().fitted(asked_of(seconds, fps, size, outputs))
     assert fitted.cpu >= 2 * cpu
     assert fitted.wall >= 2 * cpu
 
@@ -344,15 +348,15 @@ def test_limits_grow_with_the_work(
 def test_memory_grows_with_frames_outputs_and_threads(threads: int, taken: int) -> None:
     """Every output of 4K has half as much again as the addresses it was measured to take, MB."""
     work = replace(asked_of(5.0, 24, (3840, 2160), 9), threads=threads)
-    fitted = Limits().fitted(work)
+    fitted = ResourceLimits().fitted(work)
     assert fitted.memory > 1.5 * (taken << 20)
-    assert 4 * Limits().stall == pytest.approx(fitted.stall)
+    assert 4 * ResourceLimits().stall == pytest.approx(fitted.stall)
 
 
 def test_limits_have_limits() -> None:
     """Whatever a file claims, an end is set to what it may use."""
     claimed = Work(frames=1 << 20, pixels=4096 * 2304, outputs=99, size=1 << 40, threads=64)
-    fitted = Limits().fitted(claimed)
+    fitted = ResourceLimits().fitted(claimed)
     assert (7200, 7200) == (fitted.cpu, fitted.wall)
     assert (6 << 30, 8 << 30) == (fitted.memory, fitted.file_size)
 
@@ -360,14 +364,14 @@ def test_limits_have_limits() -> None:
 def test_a_large_source_may_be_copied() -> None:
     """What is copied may be as large as its source."""
     work = replace(asked_of(10.0, 24, (1920, 1080), 1), size=3 << 30)
-    assert Limits().fitted(work).file_size >= 3 << 30
+    assert ResourceLimits().fitted(work).file_size >= 3 << 30
 
 
 @linux_only
 def test_4k_gets_what_it_needs(real: Ffmpeg, tmp_path: Path) -> None:
     """A delivery of large frames has more than the limits that are enough for small ones."""
-    poor = replace(real, limits=Limits(memory=512 << 20, cpu=1))
-    made = deliver(clip("uhd"), tmp_path, tags(), ffmpeg=poor, profile=Profile.parse("web+360p"))
+    poor = replace(real, limits=ResourceLimits(memory=512 << 20, cpu=1))
+    made = transcode(clip("uhd"), tmp_path, tags(), ffmpeg=poor, profile=Profile.parse("web+360p"))
     assert 1080 == made.probe.lines
     assert made.cost["ffmpeg"].cpu > 1
 
@@ -397,7 +401,7 @@ def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> Non
         "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock) / 10
     )
     told: list[Advance] = []
-    progress = Progress(10.0, told.append)
+    progress = ProgressParser(10.0, told.append)
     moves = [progress.line(f"out_time_us={step * 100_000}") for step in range(100)]
     assert all(moves)
     assert [0.0, 0.05, 0.1] == pytest.approx([advance.fraction for advance in told[:3]])
@@ -413,7 +417,7 @@ def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
         "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: float(next(clock))
     )
     told: list[Advance] = []
-    progress = Progress(10.0, told.append)
+    progress = ProgressParser(10.0, told.append)
     moves = [progress.line(f"out_time_us={step}00000") for step in (20, 60, 50, 70)]
     assert all(moves)
     assert [0.2, 0.6, 0.6, 0.7] == pytest.approx([advance.fraction for advance in told])
@@ -424,7 +428,7 @@ def test_progress_knows_frames_rate_and_time_left(monkeypatch: pytest.MonkeyPatc
     clock = iter([100.0, 106.0])
     monkeypatch.setattr("worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock))
     told: list[Advance] = []
-    progress = Progress(10.0, told.append)
+    progress = ProgressParser(10.0, told.append)
     lines = ("frame=60", "fps=10.00", "out_time_us=N/A", "out_time_us=2500000")
     assert [True, False, True, True] == [progress.line(line) for line in lines]
     assert [Advance(fraction=0.25, frames=60, fps=10.0, left=18.0)] == told
@@ -448,7 +452,7 @@ def asked(program: Ffmpeg, tmp_path: Path, body: str) -> list[str]:
     run(
         [str(path)],
         cwd=tmp_path,
-        limits=Limits(),
+        limits=ResourceLimits(),
         watch=collect(lines),
         wrapper=wrapper(program.isolation, path, tmp_path, ()),
     )
@@ -498,7 +502,7 @@ def test_a_hanging_program_is_ended_behind_the_wall(walled: Ffmpeg, tmp_path: Pa
     """The clocks reach through the wall, and nothing is left behind it."""
     alive = Alive(tmp_path)
     path = script(tmp_path / "fake", "exec 3>alive; printf x >&3; sleep 600 & sleep 600; wait")
-    hanging = replace(walled, path=path, limits=Limits(wall=0.5))
+    hanging = replace(walled, path=path, limits=ResourceLimits(wall=0.5))
     with pytest.raises(Permanent, match="media_timeout"):
         hanging.run((), source=clip("high"), cwd=tmp_path, duration=2.0)
     assert b"x" == alive.read()

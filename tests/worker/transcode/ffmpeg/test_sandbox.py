@@ -19,13 +19,13 @@ from tests.media_factories import clip, ffmpeg_program, script, tags
 from worker.errors import Failure, Permanent
 from worker.formats.mp4 import probe
 from worker.transcode.command import command
-from worker.transcode.ffmpeg import Ffmpeg, Isolation, Limits
-from worker.transcode.ffmpeg.sandbox import Ended, run
+from worker.transcode.ffmpeg import Ffmpeg, Isolation, ResourceLimits
+from worker.transcode.ffmpeg.sandbox import ProcessResult, run
 from worker.transcode.ffmpeg.watchdog import KEPT
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 ALL = Profile.parse("web+720p+360p+preview+storyboard+blurhash")
 # What a program may open beside its own directory: libraries and what the kernel says of itself.
@@ -40,7 +40,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits that onl
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
     """The ffmpeg that the product would find, with clocks for a test."""
-    return replace(Ffmpeg.find(None), limits=Limits(wall=60.0, cpu=60))
+    return replace(Ffmpeg.find(None), limits=ResourceLimits(wall=60.0, cpu=60))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def foreign(trace: Path, *own: Path) -> list[str]:
     return found
 
 
-def everything(source: Path, program: Ffmpeg, cwd: Path) -> Ended:
+def everything(source: Path, program: Ffmpeg, cwd: Path) -> ProcessResult:
     """ffmpeg's end with every output asked of a file that no preflight has seen."""
     held = replace(probe(clip("high")), fourcc="hvc1")
     plan = Plan(source=held, master="transcode", lines=1080, outputs=ALL.outputs)
@@ -125,7 +125,7 @@ def test_no_attack_passes_the_preflight(name: str, here: Path, tmp_path: Path) -
     (tmp_path / "source").write_bytes(ATTACKS[name](here, 9))
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     with pytest.raises(Permanent):
-        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
+        transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
 
 
 @strace
@@ -176,7 +176,7 @@ def test_bombs_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     begun = time.process_time()
     with pytest.raises(Permanent, match="media_invalid"):
-        deliver(tmp_path / "bomb", tmp_path / "into", tags(), ffmpeg=unstartable)
+        transcode(tmp_path / "bomb", tmp_path / "into", tags(), ffmpeg=unstartable)
     assert time.process_time() - begun < 1
 
 
@@ -186,14 +186,14 @@ def test_misplaced_boxes_do_not_pass_the_preflight(name: str, tmp_path: Path) ->
     (tmp_path / "source").write_bytes(MISPLACED[name]())
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     with pytest.raises(Permanent, match=r"media_invalid|samples are encrypted"):
-        deliver(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
+        transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
 
 
 @linux_only
 @pytest.mark.parametrize("megabytes", [256, 320, 384])
 def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path: Path) -> None:
     """Some builds print errors for ever then: a clock ends them, and their words are bounded."""
-    limits = Limits(memory=megabytes << 20, wall=5.0, stall=3.0)
+    limits = ResourceLimits(memory=megabytes << 20, wall=5.0, stall=3.0)
     begun = time.monotonic()
     ended = everything(clip("tall"), replace(real, limits=limits), tmp_path)
     assert time.monotonic() - begun < 7
@@ -234,9 +234,9 @@ def test_the_worker_stays_small(here: Path, tmp_path: Path) -> None:
     assert WORKER_CAP > int(done.stdout) * 1024
 
 
-def outcome(source: Path, into: Path, program: Ffmpeg) -> Delivery | Failure:
+def outcome(source: Path, into: Path, program: Ffmpeg) -> TranscodeResult | Failure:
     try:
-        return deliver(source, into, tags(), ffmpeg=program)
+        return transcode(source, into, tags(), ffmpeg=program)
     except Failure as failure:
         return failure
 

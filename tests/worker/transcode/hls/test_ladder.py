@@ -17,8 +17,8 @@ from worker.transcode.hls.segments import segmented
 from worker.transcode.metering import Cost
 from worker.transcode.outputs import Hls
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 PROFILE = Profile.parse("web+360p+preview+hls")
 SMALL = Profile.parse("original+hls")
@@ -31,28 +31,28 @@ def real() -> Ffmpeg:
 
 
 @pytest.fixture(scope="module")
-def made(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+def made(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """A delivery with a ladder of one rung, whose segments last half a second."""
     outputs = tuple(
         Hls(seconds=0.5) if isinstance(output, Hls) else output for output in PROFILE.outputs
     )
     profile = replace(PROFILE, outputs=outputs)
     into = tmp_path_factory.mktemp("hls")
-    return deliver(clip("tall"), into, tags(), ffmpeg=real, profile=profile)
+    return transcode(clip("tall"), into, tags(), ffmpeg=real, profile=profile)
 
 
-def beside(made: Delivery, name: str) -> Path:
+def beside(made: TranscodeResult, name: str) -> Path:
     return made.video.with_name(name)
 
 
-def test_the_files(made: Delivery) -> None:
+def test_the_files(made: TranscodeResult) -> None:
     """A master playlist, and a playlist and a media file of each rung."""
     names = [path.name for path in made.files]
     assert ["hls.m3u8", "hls-360p.m3u8", "hls-360p.m4s"] == names[-3:]
     assert sorted(names) == sorted(path.name for path in made.video.parent.iterdir())
 
 
-def test_the_master_playlist(made: Delivery) -> None:
+def test_the_master_playlist(made: TranscodeResult) -> None:
     """Rate, size and codecs are those of the rung, as a player needs them to choose."""
     lines = beside(made, "hls.m3u8").read_text().splitlines()
     assert ("#EXTM3U", "hls-360p.m3u8") == (lines[0], lines[-1])
@@ -63,7 +63,7 @@ def test_the_master_playlist(made: Delivery) -> None:
     assert int(found[1]) >= int(found[2]) > 10_000
 
 
-def test_segments_begin_with_keyframes(made: Delivery) -> None:
+def test_segments_begin_with_keyframes(made: TranscodeResult) -> None:
     """Each segment lasts what was asked, since the rendition has its keyframes there."""
     text = beside(made, "hls-360p.m3u8").read_text()
     lengths = [float(length) for length in re.findall(r"#EXTINF:([0-9.]+)", text)]
@@ -71,7 +71,7 @@ def test_segments_begin_with_keyframes(made: Delivery) -> None:
 
 
 @pytest.mark.parametrize("stream", ["v:0", "a:0"])
-def test_packets_are_the_renditions(stream: str, made: Delivery, tmp_path: Path) -> None:
+def test_packets_are_the_renditions(stream: str, made: TranscodeResult, tmp_path: Path) -> None:
     """A player of the playlist gets the rendition's packets: nothing was encoded again."""
     whole = tmp_path / "whole.mp4"
     playlist = str(beside(made, "hls-360p.m3u8"))
@@ -81,7 +81,7 @@ def test_packets_are_the_renditions(stream: str, made: Delivery, tmp_path: Path)
 
 def test_without_a_smaller_rendition(real: Ffmpeg, tmp_path: Path) -> None:
     """Where no rendition is smaller than the clip, the video itself is the ladder."""
-    made = deliver(clip("high"), tmp_path, tags(), ffmpeg=real, profile=PROFILE)
+    made = transcode(clip("high"), tmp_path, tags(), ffmpeg=real, profile=PROFILE)
     assert ["hls.m3u8", "hls-180p.m3u8", "hls-180p.m4s"] == [path.name for path in made.files[-3:]]
     assert packets(clip("high"), "v:0") == packets(made.video, "v:0")
 
@@ -89,7 +89,7 @@ def test_without_a_smaller_rendition(real: Ffmpeg, tmp_path: Path) -> None:
 def test_a_rung_is_smaller_than_the_video(real: Ffmpeg, tmp_path: Path) -> None:
     """Whatever the source's codec, no rendition repeats the video, and no rung another."""
     asked = Profile.parse("original+720p+360p+hls")
-    made = deliver(clip("hevc"), tmp_path, tags(), ffmpeg=real, profile=asked)
+    made = transcode(clip("hevc"), tmp_path, tags(), ffmpeg=real, profile=asked)
     assert ("video-720p.mp4", "video-360p.mp4") == made.skipped
     names = [path.name for path in made.files]
     assert ["video.mp4", "poster.jpg", "hls.m3u8", "hls-180p.m3u8", "hls-180p.m4s"] == names
@@ -99,7 +99,7 @@ def test_a_rung_is_smaller_than_the_video(real: Ffmpeg, tmp_path: Path) -> None:
 def test_the_video_stands_for_a_rendition_it_has_no_lines_for(real: Ffmpeg, tmp_path: Path) -> None:
     """The best rung is no worse than what was asked for, or than the video where that is less."""
     asked = Profile.parse("original+720p+360p+hls")
-    made = deliver(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=asked)
+    made = transcode(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=asked)
     lines = beside(made, "hls.m3u8").read_text().splitlines()
     assert ["hls-480p.m3u8", "hls-360p.m3u8"] == [line for line in lines if line[0] != "#"]
 
@@ -158,7 +158,7 @@ def test_a_ladder_that_cannot_be_made_is_left_out(real: Ffmpeg, tmp_path: Path) 
     """The video is delivered with all else, and the reason."""
     body = f'case "$*" in *fragments.mp4) exit 234;; esac; exec {real.path} "$@"'
     program = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
-    made = deliver(clip("tall"), tmp_path / "into", tags(), ffmpeg=program, profile=PROFILE)
+    made = transcode(clip("tall"), tmp_path / "into", tags(), ffmpeg=program, profile=PROFILE)
     assert {"hls.m3u8": "ffmpeg could not read it (exit code 234)"} == made.failed
     names = [path.name for path in made.files]
     assert ["video.mp4", "poster.jpg", "poster.webp", "video-360p.mp4", "preview.mp4"] == names
@@ -202,7 +202,7 @@ def test_a_frame_that_is_shown_for_long(real: Ffmpeg, tmp_path: Path) -> None:
     held = ("-vf", HELD, "-fps_mode", "vfr", "-c:v", "libx265", "-preset", "ultrafast")
     params = ("-x265-params", "log-level=none", "-tag:v", "hvc1", "-pix_fmt", "yuv420p")
     source = rendered(tmp_path / "held.mp4", *held, *params)
-    made = deliver(source, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
+    made = transcode(source, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
     assert [3.5, 0.5] == pytest.approx(lengths(beside(made, "hls-180p.m3u8")), abs=0.05)
     assert 3.0 < max(times(made.video)) - 0.5
     assert times(made.video) == pytest.approx(times(beside(made, "hls-180p.m3u8")), abs=0.005)
@@ -288,7 +288,7 @@ def test_the_size_is_as_shown(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     assert f"RESOLUTION={expected}," in master.read_text()
 
 
-def test_the_media_are_tagged(made: Delivery) -> None:
+def test_the_media_are_tagged(made: TranscodeResult) -> None:
     """A rung says of itself what the video says, and ffmpeg says nothing."""
     media = beside(made, "hls-360p.m4s")
     assert read_tags(made.video) == read_tags(media)
@@ -296,7 +296,7 @@ def test_the_media_are_tagged(made: Delivery) -> None:
     assert tags().xmp({}) in media.read_bytes()
 
 
-def test_the_cost_is_counted(made: Delivery) -> None:
+def test_the_cost_is_counted(made: TranscodeResult) -> None:
     """The bytes that a ladder was made of, and those that it has, are in its cost."""
     cost = made.cost["ladder"]
     files = [path for path in made.files if path.name.startswith("hls")]

@@ -10,23 +10,23 @@ import pytest
 from tests.media_factories import clip, ffmpeg, packets, tags
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
-from worker.transcode.result import Delivery
-from worker.transcode.transcoder import deliver
+from worker.transcode.result import TranscodeResult
+from worker.transcode.transcoder import transcode
 
 
-def laddered(source: Path, into: Path, extras: str = "") -> Delivery:
+def laddered(source: Path, into: Path, extras: str = "") -> TranscodeResult:
     """The clip with a ladder of one rung."""
     profile = Profile.parse(f"original{extras}+hls")
-    return deliver(source, into, tags(), ffmpeg=Ffmpeg.find(None), profile=profile)
+    return transcode(source, into, tags(), ffmpeg=Ffmpeg.find(None), profile=profile)
 
 
-def playlist(made: Delivery) -> Path:
+def playlist(made: TranscodeResult) -> Path:
     """That of the rung with the most lines."""
     lines = made.video.with_name("hls.m3u8").read_text().splitlines()
     return made.video.with_name(next(line for line in lines if not line.startswith("#")))
 
 
-def lengths(made: Delivery) -> list[float]:
+def lengths(made: TranscodeResult) -> list[float]:
     """The seconds of each segment."""
     return [float(each) for each in re.findall(r"#EXTINF:([0-9.]+)", playlist(made).read_text())]
 

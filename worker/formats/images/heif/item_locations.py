@@ -12,18 +12,18 @@ _MAX_RANGES = 10_000  # in which all items together lie: tiles of a large pictur
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ItemLocation:
     """Where an item's bytes lie: `method` says what the ranges are counted from."""
 
     method: int
     ranges: tuple[range, ...]
 
-    def moved(self, moves: Iterable[tuple[range, int]]) -> "Place":
+    def moved(self, moves: Iterable[tuple[range, int]]) -> "ItemLocation":
         """The same where media data, which these bytes are of, has moved by so much."""
         if self.method != IN_FILE:
             return self
         steps = list(moves)
-        return Place(self.method, tuple(_moved(lies, steps) for lies in self.ranges))
+        return ItemLocation(self.method, tuple(_moved(lies, steps) for lies in self.ranges))
 
 
 def _moved(lies: range, moves: Iterable[tuple[range, int]]) -> range:
@@ -31,7 +31,7 @@ def _moved(lies: range, moves: Iterable[tuple[range, int]]) -> range:
     return range(lies.start + by, lies.stop + by)
 
 
-def places(iloc: bytes) -> dict[int, Place]:
+def places(iloc: bytes) -> dict[int, ItemLocation]:
     """Where each item lies, as an iloc box says. Raises ValueError where it is broken."""
     version, sizes = iloc[HEAD], int.from_bytes(iloc[FULL : FULL + 2])
     offset, length, base, index = (sizes >> shift & 0xF for shift in (12, 8, 4, 0))
@@ -39,7 +39,7 @@ def places(iloc: bytes) -> dict[int, Place]:
         raise ValueError("where its items lie is told in a version that is not known")
     reader = _Reader(iloc, FULL + 2)
     wide = 4 if version == 2 else 2  # noqa: PLR2004
-    found: dict[int, Place] = {}
+    found: dict[int, ItemLocation] = {}
     left = _MAX_RANGES
     for _ in bounded(range(reader.number(wide))):
         number, method = reader.number(wide), reader.number(2) & 0xF if version else IN_FILE
@@ -54,7 +54,7 @@ def places(iloc: bytes) -> dict[int, Place]:
             ranges.append(range(at, at + reader.number(length)))
         if not all(ranges) or number in found:
             raise ValueError("one of its items has no length, or lies in two places")
-        found[number] = Place(method, tuple(ranges))
+        found[number] = ItemLocation(method, tuple(ranges))
     return found
 
 
@@ -73,7 +73,7 @@ class _Reader:
         return int.from_bytes(self._data[self._at - size : self._at])
 
 
-def located(held: Mapping[int, Place]) -> bytes:
+def located(held: Mapping[int, ItemLocation]) -> bytes:
     """An iloc box that says so, of the lowest version that can."""
     wide = any(number >= NARROW for number in held)
     version = 2 if wide else 1 if any(place.method for place in held.values()) else 0

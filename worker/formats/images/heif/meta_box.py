@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from worker.formats.images.heif.item_locations import IN_FILE, Place, located, places
+from worker.formats.images.heif.item_locations import IN_FILE, ItemLocation, located, places
 from worker.formats.images.heif.item_properties import Properties
 from worker.formats.images.heif.item_references import Reference, references, referred
 from worker.formats.images.heif.items import (
@@ -32,7 +32,7 @@ class Heif:
     boxes: tuple[Part, ...]
     parts: Mapping[bytes, bytes]
     items: tuple[Item, ...]
-    places: Mapping[int, Place]
+    places: Mapping[int, ItemLocation]
     references: tuple[Reference, ...]
     properties: Properties
     primary: int
@@ -111,7 +111,7 @@ class Heif:
         describes = Reference(b"cdsc", item.number, (self.primary,))
         return replace(self, items=(*self.items, item), references=(*self.references, describes))
 
-    def meta(self, lie: Mapping[int, Place]) -> bytes:
+    def meta(self, lie: Mapping[int, ItemLocation]) -> bytes:
         """A `meta` box that says so, its items there."""
         made = {
             **self.parts,

@@ -6,7 +6,7 @@ from worker.errors import Permanent
 from worker.formats.images.heif.items import HEAD, Part, box
 from worker.formats.mp4 import NotRewritable
 from worker.formats.mp4.boxes import Box, Walk
-from worker.formats.mp4.media_data import Move, follow
+from worker.formats.mp4.media_data import Relocation, update_offsets
 
 _SAYING = frozenset({"udta", "meta", "uuid", "free", "skip"})
 _MAX_MOVIE = 4 << 20  # bytes of a movie header that is read
@@ -44,9 +44,9 @@ def followed(moov: bytes, moved: Sequence[Moved]) -> bytes:
     made = bytearray(moov)
     body = memoryview(made)[HEAD:]
     try:
-        follow(
+        update_offsets(
             Box("moov", body, _inside(body)),
-            [Move(begins=lies.start, ends=lies.stop, by=by) for lies, by in moved],
+            [Relocation(begins=lies.start, ends=lies.stop, by=by) for lies, by in moved],
         )
     except NotRewritable as error:
         raise ValueError(str(error)) from error
