@@ -21,10 +21,11 @@ from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.pipeline import Pipeline
 from worker.settings import Settings
+from worker.startup import found_ffmpeg
 from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
-from worker.steps.media_config import MediaConfig, found_ffmpeg
+from worker.steps.media_config import MediaConfig
 from worker.steps.progress import Progress
 from worker.steps.publish import Publish
 from worker.steps.submit import Submit

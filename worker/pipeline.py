@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure, Permanent, Transient
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job
 from worker.jobs.leases import LEASE, Leases
-from worker.jobs.step import LOST_WAKE_AFTER, MAX_WAITS, Outcome, Step, backoff
+from worker.jobs.step import MAX_WAITS, Step, backoff
 from worker.jobs.store import JobStore
-from worker.jobs.transitions import Transitions, failed
+from worker.jobs.transitions import LOST_WAKE_AFTER, Transitions, failed
 
 __all__ = ["LOST_WAKE_AFTER", "Outcome", "Pipeline", "Step"]
 

@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 from webhook.log import get_logger
 from webhook.settings import SettingsError
 from worker.errors import Failure
-from worker.provenance import ProvenanceUnusable
-from worker.transcode.ffmpeg import FfmpegUnusable
+from worker.provenance import ProvenanceUnusable, Signer
+from worker.settings.media import MediaSettings
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation
 
 T = TypeVar("T")
 # `make demo` and `make local` set it: infra/local/redis/external.py.
@@ -53,3 +54,22 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
             f" {since}): real fal would be paid for its simulated jobs. Name another database in"
             " REDIS_URL; or, if nothing in this one is needed, empty it with FLUSHDB."
         )
+
+
+def credentials(settings: MediaSettings) -> Signer | None:
+    """What the settings say files are signed with; None where no certificate is configured."""
+    if settings.c2pa_cert is None:
+        return None
+    return Signer.load(
+        settings.c2pa_cert,
+        key=settings.c2pa_key,
+        command=settings.c2pa_command,
+        tsa=settings.c2pa_tsa,
+        anchors=settings.c2pa_anchors,
+    )
+
+
+def found_ffmpeg(configured: str, settings: MediaSettings) -> Ffmpeg:
+    """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
+    isolation = None if settings.isolation == "auto" else Isolation(settings.isolation)
+    return Ffmpeg.find(configured or None, isolation)

@@ -11,7 +11,6 @@ _UNSEEN_IN_LINES = re.compile(_UNSEEN.pattern.replace(r"\x00-\x1f", r"\x00-\x09\
 _LONGEST = 40
 # More lines than a refusal of inputs has, which tells of 40 problems and the number of others.
 LINES, LONGEST_LINE = 50, 400
-LONGEST_ENDPOINT = 200
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import cast
 
 from redis import Redis
 
-from tests.bench.load import Plan, job_ids
+from tests.bench.load import LoadPlan, job_ids
 from tests.bench.programs import BenchFailed
 from tests.bench.worker_notes import STARTED
 from worker.jobs.change import Change
@@ -32,7 +32,7 @@ class Ledger:
         self.redis.close()
         self.records.redis.close()
 
-    def add(self, plan: Plan) -> None:
+    def add(self, plan: LoadPlan) -> None:
         """Records of all jobs of this plan: submitted once, callback not here yet."""
         due = time.time() + 3_600
         for job_id in job_ids(plan):

@@ -23,7 +23,7 @@ PROMPT = "A red fox trots through fresh snow at dawn, low sun behind bare birche
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LoadPlan:
     """What to send; without a `rate` (callbacks/s) as fast as the answers come."""
 
     port: int
@@ -44,7 +44,7 @@ class Result:
     answered_at: dict[str, float]
 
 
-def job_ids(plan: Plan) -> list[str]:
+def job_ids(plan: LoadPlan) -> list[str]:
     """The jobs whose callbacks are sent."""
     return [f"{plan.prefix}-{number}" for number in range(plan.count)]
 
@@ -63,7 +63,7 @@ def request(job_id: str, number: int) -> bytes:
 class Run:
     """One plan on its way: requests due, and when each was sent and answered."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
         self.jobs = job_ids(plan)
         self.requests = [request(job_id, n) for n, job_id in enumerate(self.jobs)]
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
 
 async def _main() -> None:
     gc.disable()
-    plan = Plan(**json.loads(sys.argv[1]))
+    plan = LoadPlan(**json.loads(sys.argv[1]))
     print(json.dumps(asdict(await Run(plan).result())))  # noqa: T201
 
 

@@ -19,7 +19,7 @@ from tests.bench.media_clips import OFTEN, conforming, padded
 from tests.bench.media_rivals import apart, by_hand
 from tests.bench.media_timing import interleaved, processor_seconds
 from tests.bench.media_workers import side_by_side
-from tests.media_factories import tags
+from tests.factories.clips import tags
 from worker.formats.mp4 import probe, read_tags, rewrite
 from worker.transcode.conformance import video_reasons
 from worker.transcode.ffmpeg import Ffmpeg
@@ -117,7 +117,7 @@ def one_run(clip: Path, here: Path) -> Mapping[str, float]:
 WORKER = """
 import resource, sys
 from pathlib import Path
-from tests.media_factories import tags
+from tests.factories.clips import tags
 from worker.transcode.ffmpeg import Ffmpeg, Limits
 from worker.transcode.transcoder import deliver
 program = Ffmpeg.find(None)

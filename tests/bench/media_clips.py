@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from tests.media_factories import ffmpeg
+from tests.factories.clips import ffmpeg
 
 # The buffer of a quarter second keeps frames of like sizes: without it the first 13 of a clip's
 # frames would hold a third of its bytes.

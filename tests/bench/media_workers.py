@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.media_rivals import by_hand
 from tests.bench.media_timing import Rival, interleaved, only_on, processor_seconds
-from tests.media_factories import tags
+from tests.factories.clips import tags
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
 from worker.transcode.transcoder import transcode

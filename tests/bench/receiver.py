@@ -21,7 +21,7 @@ from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.bench.fastapi_venv import path_with_fastapi
 from tests.bench.jobs import Ledger
-from tests.bench.load import Plan, Result
+from tests.bench.load import LoadPlan, Result
 from tests.bench.programs import (
     WORKER,
     BenchFailed,
@@ -72,7 +72,7 @@ class Bench:
 
     def load(self, name: str, prefix: str, count: int, rate: float = 0.0, **more: int) -> Result:
         """Send callbacks to one variant; ours has records of their jobs beforehand."""
-        plan = Plan(port=self.ports[name], prefix=prefix, count=count, rate=rate, **more)
+        plan = LoadPlan(port=self.ports[name], prefix=prefix, count=count, rate=rate, **more)
         ledger = self.ledgers.get(name)
         if ledger is not None:
             ledger.add(plan)

@@ -13,7 +13,7 @@ import pytest
 from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.jobs import Ledger
-from tests.bench.load import Plan, Result, Run
+from tests.bench.load import LoadPlan, Result, Run
 from tests.bench.programs import BEAT, WORKER, celery, environment, server
 from tests.factories.callbacks import host
 
@@ -46,7 +46,7 @@ def _stop(broker: RedisServer, begin: float, seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [10.0, 60.0])
 def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> None:
     """The broker hangs, dies and comes back; workers die every few seconds; the sweep finds all."""
-    plan = Plan(port=0, prefix="storm", count=int(RATE * (seconds + 20)), rate=RATE)
+    plan = LoadPlan(port=0, prefix="storm", count=int(RATE * (seconds + 20)), rate=RATE)
     with ExitStack() as stack:
         records = stack.enter_context(RedisServer.start(tmp_path / "records"))
         broker = stack.enter_context(RedisServer.start(tmp_path / "broker"))
@@ -80,6 +80,6 @@ def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> 
         assert (plan.count, plan.count) == (ledger.accepted, ledger.ingested)
 
 
-def _load(plan: Plan, port: int) -> Result:
-    sent = Plan(port=port, prefix=plan.prefix, count=plan.count, rate=plan.rate)
+def _load(plan: LoadPlan, port: int) -> Result:
+    sent = LoadPlan(port=port, prefix=plan.prefix, count=plan.count, rate=plan.rate)
     return asyncio.run(Run(sent).result())

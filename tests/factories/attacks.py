@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tests.media_factories import CLIPS, HOSTILE, TABLE, Movie, box, clip, ffmpeg, numbers
+from tests.factories.clips import CLIPS, HOSTILE, TABLE, MovieBuilder, box, clip, ffmpeg, numbers
 
 SECRET, OTHER = "secret.txt", "other.mp4"
 Attack = Callable[[Path, int], bytes]  # of the directory with SECRET and OTHER, and a port
@@ -76,10 +76,10 @@ ATTACKS: Mapping[str, Attack] = {
         b'<image x:href="%s"/></svg>' % (here / SECRET).as_uri().encode()
     ),
     "ass_font": lambda _, __: b"[Script Info]\nScriptType: v4.00+\n[Fonts]\nfontname: /etc/hosts\n",
-    "dref_file": lambda here, _: Movie(
+    "dref_file": lambda here, _: MovieBuilder(
         dref_flags=0, dref_location=(here / OTHER).as_uri().encode() + b"\0"
     ).bytes(),
-    "dref_http": lambda _, port: Movie(
+    "dref_http": lambda _, port: MovieBuilder(
         dref_flags=0, dref_location=b"http://127.0.0.1:%d/\0" % port
     ).bytes(),
     "reference_file": lambda here, _: _reference((here / OTHER).as_uri()),
@@ -192,7 +192,9 @@ def _described(extra: bytes) -> bytes:
 def _eight_tracks() -> bytes:
     """A movie whose tracks each have as many samples as all of them may have together."""
     many, clock = 1 << 20, 1 << 20
-    movie = Movie(same_size=1, count=many, timescale=clock, times=((many, 1),), media=bytes(many))
+    movie = MovieBuilder(
+        same_size=1, count=many, timescale=clock, times=((many, 1),), media=bytes(many)
+    )
     return replace(movie, more_tracks=7).bytes()
 
 
@@ -256,7 +258,7 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
         box(b"meta", bytes(4), _HANDLER, box(b"iinf", numbers(1 << 24, 0x0FFFFFFF)))
     ),
     "samples_of_all_tracks": _eight_tracks,
-    "fragments_of_two_tracks": lambda: Movie(
+    "fragments_of_two_tracks": lambda: MovieBuilder(
         mvex=box(b"mvex", box(b"trex", numbers(0, 1, 1, 40, 10, 0))),
         more_tracks=1,
         after=box(b"moof", box(b"mfhd", numbers(0, 1))),

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.media_factories import ffmpeg, packets
+from tests.factories.clips import ffmpeg, packets
 
 SECONDS = 1
 _SAID = ("-metadata", "artist=Fox Band", "-metadata", "title=Old", "-metadata", "comment=Older")

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.media_factories import box
+from tests.factories.clips import box
 
 STILL, ALPHA, EXIF, XMP = 1, 2, 3, 4
 _RDF = b"application/rdf+xml\0"

@@ -20,7 +20,7 @@ def clip(size: int = 300_000, seed: int = 1) -> bytes:
 
 
 @dataclass
-class Request:
+class CdnRequest:
     """One request that came, and how to answer it."""
 
     path: str
@@ -40,7 +40,7 @@ class Request:
         self.handler.wfile.flush()
 
 
-Answer = Callable[[Request], None]
+Answer = Callable[[CdnRequest], None]
 
 
 def plain(status: int, body: bytes = b"", **headers: object) -> Answer:
@@ -49,7 +49,7 @@ def plain(status: int, body: bytes = b"", **headers: object) -> Answer:
     named.setdefault("Content-Length", len(body))
     given = {name: value for name, value in named.items() if value is not None}
 
-    def answer(request: Request) -> None:
+    def answer(request: CdnRequest) -> None:
         request.head(status, given)
         request.send(body)
 
@@ -59,7 +59,7 @@ def plain(status: int, body: bytes = b"", **headers: object) -> Answer:
 def ranged(body: bytes, *, etag: str | None = '"one"', cut: int | None = None) -> Answer:
     """What RFC 9110 wants of Range and If-Range; `cut` ends the connection at that offset."""
 
-    def answer(request: Request) -> None:
+    def answer(request: CdnRequest) -> None:
         tagged = {"ETag": etag} if etag else {}
         wanted = request.headers.get("Range")
         if wanted and request.headers.get("If-Range") == etag:
@@ -75,12 +75,12 @@ def ranged(body: bytes, *, etag: str | None = '"one"', cut: int | None = None) -
 
 
 @dataclass
-class Cdn:
+class FakeCdn:
     """A running CDN: where it is, what it was asked, and what it will answer next."""
 
     port: int
     script: deque[Answer] = field(default_factory=deque)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[CdnRequest] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str = "/files/clip.mp4?sig=hunter2", host: str = "localhost") -> str:
@@ -92,7 +92,7 @@ class Cdn:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    cdn: Cdn
+    cdn: FakeCdn
     context: ssl.SSLContext
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         cdn = self.server.cdn
         headers = {name.title(): value for name, value in self.headers.items()}
-        request = Request(path=self.path, headers=headers, handler=self, stopped=cdn.stopped)
+        request = CdnRequest(path=self.path, headers=headers, handler=self, stopped=cdn.stopped)
         cdn.requests.append(request)
         self.close_connection = True
         cdn.script.popleft()(request)
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_cdn(directory: Path) -> Iterator[Cdn]:
+def running_cdn(directory: Path) -> Iterator[FakeCdn]:
     """A CDN on a free port; its authority's certificate is `directory/ca.pem`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))
@@ -134,7 +134,7 @@ def running_cdn(directory: Path) -> Iterator[Cdn]:
     authority.issue_cert("localhost", "127.0.0.1", "cdn.example").configure_cert(context)
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.context = context
-        server.cdn = Cdn(port=server.server_port)
+        server.cdn = FakeCdn(port=server.server_port)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

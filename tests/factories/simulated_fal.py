@@ -87,7 +87,7 @@ class Mailbox:
             return list(self.received)
 
 
-class Receiver(ThreadingHTTPServer):
+class CallbackReceiver(ThreadingHTTPServer):
     """An HTTP server that keeps every callback, by address."""
 
     daemon_threads = True
@@ -107,7 +107,7 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Receiver
+    server: CallbackReceiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -127,8 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    with Receiver() as receiver:
+def receiving() -> Iterator[CallbackReceiver]:
+    with CallbackReceiver() as receiver:
         thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -141,12 +141,12 @@ def receiving() -> Iterator[Receiver]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fal:
+class FalOverHttp:
     """A running simulation, a client that trusts it, and a receiver for its callbacks."""
 
     environment: dict[str, str]
     http: httpx.Client
-    receiver: Receiver
+    receiver: CallbackReceiver
     process: subprocess.Popen[str]
     log: Path
 
@@ -197,7 +197,7 @@ class Fal:
 
 
 @contextmanager
-def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[Fal]:
+def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[FalOverHttp]:
     """Run a simulation in a process of its own; clips are shared between all of them."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
@@ -221,7 +221,7 @@ def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[
             with httpx.Client(
                 base_url=said["url"], verify=trust, headers=headers, timeout=PATIENCE
             ) as http:
-                yield Fal(
+                yield FalOverHttp(
                     environment=said["environment"],
                     http=http,
                     receiver=receiver,
@@ -233,7 +233,7 @@ def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[
             process.wait(PATIENCE)
 
 
-def run_client(fal: Fal, code: str, *arguments: str) -> str:
+def run_client(fal: FalOverHttp, code: str, *arguments: str) -> str:
     """Run Python `code` in a new process that has fal's environment; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],

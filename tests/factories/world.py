@@ -12,11 +12,11 @@ from redis import Redis
 from infra.local.fal_process import FalProcess
 from webhook.contract import INBOX, Callback, Task, inbox_key
 from worker.fal.client import FalClient
-from worker.jobs.change import Event
+from worker.jobs.change import Event, Outcome
 from worker.jobs.events import history
-from worker.jobs.job import Job, JobState, Json
+from worker.jobs.job import Job, JobState
 from worker.jobs.leases import Leases
-from worker.jobs.step import Outcome, Step
+from worker.jobs.step import Step
 from worker.jobs.store import JobStore, connect
 from worker.pipeline import Pipeline
 from worker.steps.inbox import InboxReader
@@ -24,6 +24,7 @@ from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
 from worker.steps.submit import Submit
 from worker.steps.sweep import Sweep
+from worker.types import Json
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 REQUEST = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
@@ -34,7 +35,7 @@ SECRET = "a-secret-of-the-tests-0123456789"
 NEEDS = frozenset({"storage_away"})
 
 
-class Clock:
+class ManualClock:
     """Unix seconds that pass only when a test says so."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
@@ -162,7 +163,7 @@ class World:
     """
 
     def __init__(self, redis: Redis, raw: Redis, fal: FalClient) -> None:
-        self.clock = Clock()
+        self.clock = ManualClock()
         self.raw = raw
         self.wakes: list[tuple[Task, str]] = []
         self.ingest_wakes: list[Sequence[str]] = []

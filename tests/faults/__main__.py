@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.faults.run import Plan, run
+from tests.faults.run import StormPlan, run
 from tests.faults.table import show
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-faults-"))
     console = Console()
     console.print(f"seed {args.seed}; log of all processes: {directory / 'stack.log'}")
-    plan = Plan(
+    plan = StormPlan(
         seed=args.seed,
         jobs=args.jobs,
         storm=args.minutes * 60,

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.load import Wish, load, prompt
 from tests.faults.start import system
 from tests.faults.strikes import Storm
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 from tests.faults.verdict import Verdict, judge
 from worker.jobs.job import FINAL, JobState
 
@@ -21,7 +21,7 @@ FAL = ("--speed", str(SPEED), "--render-seconds", "10", "--concurrency", "400")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class StormPlan:
     """What to run: `storm` seconds of strikes, at most `calm` apart, then `patience` to settle."""
 
     seed: int
@@ -36,14 +36,14 @@ class Plan:
 class Report:
     """What became of it."""
 
-    plan: Plan
+    plan: StormPlan
     verdict: Verdict
     struck: Counter[str]
     wishes: Mapping[str, Wish]
     seconds: float
 
 
-def run(plan: Plan, directory: Path) -> Report:
+def run(plan: StormPlan, directory: Path) -> Report:
     """Run the plan in `directory`, where the log of all processes stays."""
     wishes = dict(load(plan.seed, plan.jobs))
     began = time.monotonic()
@@ -65,7 +65,7 @@ def run(plan: Plan, directory: Path) -> Report:
     )
 
 
-def _submit(running: System, wishes: Mapping[str, Wish], seconds: float) -> None:
+def _submit(running: StormSystem, wishes: Mapping[str, Wish], seconds: float) -> None:
     """Spread the jobs over the storm, which ends with the last of them."""
     pause = threading.Event()
     began = time.monotonic()
@@ -75,7 +75,7 @@ def _submit(running: System, wishes: Mapping[str, Wish], seconds: float) -> None
     pause.wait(began + seconds - time.monotonic())
 
 
-def _settle(running: System, jobs: int, patience: float) -> None:
+def _settle(running: StormSystem, jobs: int, patience: float) -> None:
     """Wait until all jobs have ended, for so long that no timer can be left."""
     pause = threading.Event()
     ended = time.monotonic() + patience
@@ -85,11 +85,11 @@ def _settle(running: System, jobs: int, patience: float) -> None:
         pause.wait(0.5)
 
 
-def _calm(running: System) -> bool:
+def _calm(running: StormSystem) -> bool:
     """No callback is pending, and none is to come for an expired job."""
     return running.raw.zcard("falhook:inbox") == 0 and not _revivable(running)
 
 
-def _revivable(running: System) -> bool:
+def _revivable(running: StormSystem) -> bool:
     expired = running.records.newest(state=JobState.EXPIRED)
     return any("callback-late" in str(job.arguments) for job in expired)

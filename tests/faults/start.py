@@ -13,7 +13,7 @@ from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack, stack
 from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 from webhook.settings import Connections
 from worker.broker.client import client, send
 from worker.jobs.store import JobStore, connect
@@ -27,7 +27,7 @@ def system(
     fal_options: tuple[str, ...] = (),
     deadline: float = 60.0,
     own_broker: bool = False,
-) -> Iterator[System]:
+) -> Iterator[StormSystem]:
     """Run everything in `directory` until the block ends; logs lie in stack.log there.
 
     With `own_broker` the broker is a Redis of its own, `broker`, beside the one of the records.
@@ -45,7 +45,7 @@ def system(
         urls = {"REDIS_URL": redis.url, "FALHOOK_BROKER_URL": broker.url}
         app = client(Connections.from_env(urls))
         block.callback(app.close)
-        yield System(
+        yield StormSystem(
             redis=redis,
             broker=broker,
             proxy=proxy,

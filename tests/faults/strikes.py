@@ -8,41 +8,41 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 
-Strike = Callable[[System, random.Random], bool]
+Strike = Callable[[StormSystem, random.Random], bool]
 
 
 def _kill(name: str) -> Strike:
     return lambda system, _rng: system.kill(name)
 
 
-def _deploy(system: System, rng: random.Random) -> bool:
+def _deploy(system: StormSystem, rng: random.Random) -> bool:
     return system.kill(rng.choice(("submit", "callbacks", "media", "publish")), signal.SIGTERM)
 
 
-def _redis_killed(system: System, rng: random.Random) -> bool:
+def _redis_killed(system: StormSystem, rng: random.Random) -> bool:
     system.redis.kill()
     _pass(rng.uniform(0.1, 2.0))
     system.redis.restart()
     return True
 
 
-def _redis_frozen(system: System, rng: random.Random) -> bool:
+def _redis_frozen(system: StormSystem, rng: random.Random) -> bool:
     os.kill(system.redis.pid, signal.SIGSTOP)
     _pass(rng.uniform(0.5, 6.0))
     os.kill(system.redis.pid, signal.SIGCONT)
     return True
 
 
-def _keys_away(system: System, rng: random.Random) -> bool:
+def _keys_away(system: StormSystem, rng: random.Random) -> bool:
     system.fal("POST", "/_sim/jwks?status=503")
     _pass(rng.uniform(0.5, 2.0))
     system.fal("POST", "/_sim/jwks?status=200")
     return True
 
 
-def _keys_rotated(system: System, _rng: random.Random) -> bool:
+def _keys_rotated(system: StormSystem, _rng: random.Random) -> bool:
     system.fal("POST", "/_sim/keys/rotate?keep=1")
     return True
 
@@ -74,7 +74,7 @@ STRIKES: dict[str, tuple[int, Strike]] = {
 class Storm:
     """Strikes at random from a seed, a few seconds apart, until told to end."""
 
-    system: System
+    system: StormSystem
     rng: random.Random
     # The most seconds between two strikes.
     calm: float

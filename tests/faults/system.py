@@ -29,7 +29,7 @@ WORKERS = ("submit", "callbacks", "media", "publish")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class System:
+class StormSystem:
     """A running stack behind proxies; `records` reads past them."""
 
     redis: RedisServer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.system import ENDPOINT, System
+from tests.faults.system import ENDPOINT, StormSystem
 from tests.faults.waiting import until
 from webhook.contract import INBOX, Callback, Task, inbox_key
 from worker.jobs.job import Job, JobState
@@ -17,7 +17,7 @@ KILLS = 20
 BATCH = 100
 
 
-def submitted(system: System, number: int) -> str:
+def submitted(system: StormSystem, number: int) -> str:
     """A job that fal has, and that waits for its callback."""
     job_id = f"many{number}"
     job = Job(id=job_id, endpoint=ENDPOINT, arguments={}, state=JobState.SUBMITTED)
@@ -26,7 +26,7 @@ def submitted(system: System, number: int) -> str:
     return job_id
 
 
-def receive(system: System, job_ids: list[str]) -> None:
+def receive(system: StormSystem, job_ids: list[str]) -> None:
     """Write down a callback for each and wake once, as the receiver does for a batch."""
     now = system.records.clock()
     pipe = system.raw.pipeline(transaction=True)
@@ -44,14 +44,14 @@ def receive(system: System, job_ids: list[str]) -> None:
     system.wake(Task.INGEST, job_ids)
 
 
-def settle(system: System, more: int) -> None:
+def settle(system: StormSystem, more: int) -> None:
     """Wait until so many more jobs are settled."""
     count = system.records.count
     settled = count(JobState.FAILED) + more
     until(lambda: count(JobState.FAILED) >= settled, "callbacks go on", 60)
 
 
-def test_none_is_lost(start: Callable[..., System]) -> None:
+def test_none_is_lost(start: Callable[..., StormSystem]) -> None:
     """Each of 20,000 callbacks settles its job, though its worker is killed 20 times meanwhile."""
     system = start()
     job_ids = [submitted(system, number) for number in range(CALLBACKS)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 from tests.faults.waiting import until
 from webhook.contract import Queue, Task
 
@@ -21,24 +21,24 @@ TASKS = {
 }
 
 
-def fill(system: System, queue: Queue, messages: int) -> None:
+def fill(system: StormSystem, queue: Queue, messages: int) -> None:
     """Let this many messages wait that name no job: cheap work that keeps workers busy."""
     argument = ["nobody"] if queue is Queue.CALLBACKS else "nobody"
     for _ in range(messages):
         system.wake(TASKS[queue], argument)
 
 
-def length(system: System, queue: Queue) -> int:
+def length(system: StormSystem, queue: Queue) -> int:
     """How many messages wait in the queue."""
     return int(str(system.raw.llen(queue)))
 
 
-def takes_work(system: System, queue: Queue) -> float:
+def takes_work(system: StormSystem, queue: Queue) -> float:
     """Seconds until the queue's worker has taken everything that waits."""
     return until(lambda: length(system, queue) == 0, f"{queue} is drained", WITHIN)
 
 
-def at_work(start: Callable[..., System]) -> System:
+def at_work(start: Callable[..., StormSystem]) -> StormSystem:
     """A system whose workers have all connected and taken a message."""
     system = start()
     for queue in TASKS:
@@ -49,7 +49,7 @@ def at_work(start: Callable[..., System]) -> System:
 
 
 @pytest.mark.timeout(170)
-def test_killed_eight_times(start: Callable[..., System]) -> None:
+def test_killed_eight_times(start: Callable[..., StormSystem]) -> None:
     """After each of eight kills of Redis under work every worker works again within 15 s."""
     system = at_work(start)
     for _ in range(KILLS):
@@ -65,7 +65,7 @@ def test_killed_eight_times(start: Callable[..., System]) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_connections_that_hang_for_ever(start: Callable[..., System]) -> None:
+def test_connections_that_hang_for_ever(start: Callable[..., StormSystem]) -> None:
     """Every connection to Redis goes half-open at once: workers notice within 15 s."""
     system = at_work(start)
     assert system.proxy.abandon() > 0
@@ -76,7 +76,7 @@ def test_connections_that_hang_for_ever(start: Callable[..., System]) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_redis_frozen(start: Callable[..., System]) -> None:
+def test_redis_frozen(start: Callable[..., StormSystem]) -> None:
     """Redis stops answering for 8 s and goes on: so does every worker."""
     system = at_work(start)
     os.kill(system.redis.pid, signal.SIGSTOP)

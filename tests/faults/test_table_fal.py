@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 from tests.faults.waiting import until
 from worker.jobs.events import history
 from worker.jobs.job import JobState
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]
     ],
 )
 def test_one_payment_and_the_right_end(
-    shared: System, mishap: str, end: JobState, posts: int
+    shared: StormSystem, mishap: str, end: JobState, posts: int
 ) -> None:
     """Whatever fal does to a submit or its callback, the job ends right and is paid for once."""
     job_id = "".join(letter for letter in mishap if letter.isalnum())
@@ -46,7 +46,7 @@ def test_one_payment_and_the_right_end(
     assert 1 >= sum(event == S.PUBLISHED for event in moves(shared, job_id))
 
 
-def moves(system: System, job_id: str) -> list[str]:
+def moves(system: StormSystem, job_id: str) -> list[str]:
     """The states the job went to."""
     events = history(system.records.redis, job_id)
     return [event["to"] for event in events if event["to"] != event["from"]]
@@ -61,7 +61,9 @@ def moves(system: System, job_id: str) -> list[str]:
         ("payload-null, result-404", S.EXPIRED, 1),
     ],
 )
-def test_a_missing_result_is_one_get(shared: System, mishap: str, end: JobState, gets: int) -> None:
+def test_a_missing_result_is_one_get(
+    shared: StormSystem, mishap: str, end: JobState, gets: int
+) -> None:
     """Without a callback, or with an empty one, the result is fetched once, the status never."""
     job_id = "get" + "".join(letter for letter in mishap if letter.isalnum())
     shared.add(job_id, f"A fox [[sim: {mishap}]]")
@@ -85,7 +87,7 @@ def test_a_missing_result_is_one_get(shared: System, mishap: str, end: JobState,
     ],
 )
 def test_a_failure_says_why_and_keeps_the_prompt_secret(
-    shared: System, mishap: str, reason: str | None
+    shared: StormSystem, mishap: str, reason: str | None
 ) -> None:
     """What fal refuses or breaks ends as FAILED with a reason; the log never holds the prompt."""
     job_id = "why" + "".join(letter for letter in mishap if letter.isalnum())
@@ -98,7 +100,7 @@ def test_a_failure_says_why_and_keeps_the_prompt_secret(
 
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])
-def test_worker_killed_around_the_post(shared: System, when: str) -> None:
+def test_worker_killed_around_the_post(shared: StormSystem, when: str) -> None:
     """SIGKILL before, in and after the POST: one payment at most, and the job ends."""
     job_ids = [f"post{when}{number}" for number in range(12)]
     # Late callbacks, so that the sweep, and not they, has to judge what the POST became.

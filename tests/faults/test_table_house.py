@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from infra.local.stack import ROOT
-from tests.faults.system import WORKERS, System
+from tests.faults.system import WORKERS, StormSystem
 from tests.faults.waiting import until
 from webhook.contract import INBOX, Task, inbox_key
 from worker.jobs.events import history
@@ -27,12 +27,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(170)]
 TAKEN_UP_AGAIN = 30.0
 
 
-def add(system: System, job_id: str, mishap: str = "") -> None:
+def add(system: StormSystem, job_id: str, mishap: str = "") -> None:
     """Make a job that asks the simulated fal for a mishap."""
     system.add(job_id, f"A fox [[sim: {mishap}]]" if mishap else "A fox")
 
 
-def starts(system: System, job_id: str, task: Task) -> list[float]:
+def starts(system: StormSystem, job_id: str, task: Task) -> list[float]:
     """When the step was started."""
     events = history(system.records.redis, job_id)
     return [
@@ -42,12 +42,12 @@ def starts(system: System, job_id: str, task: Task) -> list[float]:
     ]
 
 
-def reaches(system: System, job_id: str, state: JobState, seconds: float = 30) -> None:
+def reaches(system: StormSystem, job_id: str, state: JobState, seconds: float = 30) -> None:
     """Wait for the job to come into that state."""
     until(lambda: system.job(job_id).state is state, f"{job_id} is {state}", seconds)
 
 
-def answer(system: System, job_id: str) -> object:
+def answer(system: StormSystem, job_id: str) -> object:
     """What the receiver answers when fal delivers this job's callback once more."""
     path = f"/_sim/redeliver/{system.job(job_id).request_id}"
     return cast("dict[str, object]", system.fal("POST", path))["answer"]
@@ -77,7 +77,7 @@ def ffmpeg(tmp_path: Path) -> Path:
     return program
 
 
-def test_worker_killed_in_a_download(shared: System) -> None:
+def test_worker_killed_in_a_download(shared: StormSystem) -> None:
     """Another start of the download follows within the promised time, and nothing half is seen."""
     add(shared, "download", "cdn-slow=4")
     until(lambda: starts(shared, "download", Task.DOWNLOAD) != [], "the download began", 30)
@@ -91,7 +91,7 @@ def test_worker_killed_in_a_download(shared: System) -> None:
 
 
 def test_worker_and_child_killed_in_a_transcode(
-    start: Callable[..., System],
+    start: Callable[..., StormSystem],
     ffmpeg: Path,
     tmp_path: Path,
 ) -> None:
@@ -114,7 +114,7 @@ def test_worker_and_child_killed_in_a_transcode(
 
 
 def test_ffmpeg_that_always_crashes(
-    start: Callable[..., System], ffmpeg: Path, tmp_path: Path
+    start: Callable[..., StormSystem], ffmpeg: Path, tmp_path: Path
 ) -> None:
     """The job is FAILED with the reason, its worker lives, and a retry publishes the job later."""
     system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
@@ -135,7 +135,7 @@ def test_ffmpeg_that_always_crashes(
     assert (S.PUBLISHED, 1) == (system.ends("crashing"), system.counts("crashing")["submit"])
 
 
-def falhook(system: System, *arguments: str) -> str:
+def falhook(system: StormSystem, *arguments: str) -> str:
     """What the command line prints, as a process of its own."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "worker", *arguments]
     done = subprocess.run(
@@ -144,7 +144,7 @@ def falhook(system: System, *arguments: str) -> str:
     return done.stdout
 
 
-def test_worker_killed_in_publish(shared: System) -> None:
+def test_worker_killed_in_publish(shared: StormSystem) -> None:
     """Killed again and again around the publication, each job is published once, and whole."""
     job_ids = [f"publish{number}" for number in range(20)]
     for job_id in job_ids:
@@ -162,7 +162,7 @@ def test_worker_killed_in_publish(shared: System) -> None:
     assert {S.PUBLISHED} == {shared.ends(job_id, 100) for job_id in job_ids}
 
 
-def test_redis_frozen_the_receiver_says_503(shared: System) -> None:
+def test_redis_frozen_the_receiver_says_503(shared: StormSystem) -> None:
     """With Redis not answering the receiver says 503 within 5 s, and 200 soon after it answers."""
     add(shared, "frozen")
     shared.ends("frozen")
@@ -177,7 +177,7 @@ def test_redis_frozen_the_receiver_says_503(shared: System) -> None:
     until(lambda: answer(shared, "frozen") == 200, "the receiver is well again", 10)
 
 
-def test_redis_full_the_receiver_says_503(shared: System) -> None:
+def test_redis_full_the_receiver_says_503(shared: StormSystem) -> None:
     """A full Redis refuses, so does the receiver; once there is room nothing is missing."""
     add(shared, "full", "callback-late=100")
     reaches(shared, "full", S.SUBMITTED)
@@ -188,7 +188,7 @@ def test_redis_full_the_receiver_says_503(shared: System) -> None:
     assert S.PUBLISHED is shared.ends("full")
 
 
-def test_receiver_killed_before_its_answer(shared: System) -> None:
+def test_receiver_killed_before_its_answer(shared: StormSystem) -> None:
     """Killed with a verified callback in hand: fal's next try brings it, one publication."""
     add(shared, "unanswered", "callback-late=60")
     reaches(shared, "unanswered", S.SUBMITTED)
@@ -201,12 +201,12 @@ def test_receiver_killed_before_its_answer(shared: System) -> None:
     assert 1 == shared.counts("unanswered")["submit"]
 
 
-def release(system: System, job_id: str) -> None:
+def release(system: StormSystem, job_id: str) -> None:
     """Let the render end that fal holds back."""
     system.fal("POST", f"/_sim/release/{system.job(job_id).request_id}")
 
 
-def test_broker_away_records_up(start: Callable[..., System]) -> None:
+def test_broker_away_records_up(start: Callable[..., StormSystem]) -> None:
     """Callbacks are accepted while the broker is dead or hangs, and ingested when it is back."""
     system = start(own_broker=True, deadline=100)
     for job_id in ("dead", "hangs"):
@@ -223,7 +223,7 @@ def test_broker_away_records_up(start: Callable[..., System]) -> None:
     assert S.PUBLISHED is system.ends("hangs")
 
 
-def test_sigterm_under_load(shared: System) -> None:
+def test_sigterm_under_load(shared: StormSystem) -> None:
     """Every worker told to end under load does so within the grace period, and nothing is lost."""
     job_ids = [f"deploy{number}" for number in range(60)]
     for job_id in job_ids:
@@ -240,14 +240,14 @@ def test_sigterm_under_load(shared: System) -> None:
 
 
 @pytest.mark.parametrize("mishap", ["cdn-cut=2", "cdn-500=2"])
-def test_a_broken_cdn_is_tried_again(shared: System, mishap: str) -> None:
+def test_a_broken_cdn_is_tried_again(shared: StormSystem, mishap: str) -> None:
     """A download that breaks is tried again, and the job published."""
     job_id = "cdn" + mishap[4:7]
     add(shared, job_id, mishap)
     assert S.PUBLISHED is shared.ends(job_id)
 
 
-def test_storage_that_goes_and_comes_back(shared: System) -> None:
+def test_storage_that_goes_and_comes_back(shared: StormSystem) -> None:
     """A storage directory that is gone is not made anew: the step waits, and goes on by itself."""
     add(shared, "before")
     assert S.PUBLISHED is shared.ends("before")
@@ -277,7 +277,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_storage_that_refuses(start: Callable[..., System], small_disk: Path) -> None:
+def test_storage_that_refuses(start: Callable[..., StormSystem], small_disk: Path) -> None:
     """Where storage refuses, the job fails with step and reason; `retry` resumes it unpaid."""
     system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
     add(system, "before")
@@ -298,7 +298,7 @@ def remount(place: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
 
 
-def test_disk_full(start: Callable[..., System], small_disk: Path) -> None:
+def test_disk_full(start: Callable[..., StormSystem], small_disk: Path) -> None:
     """On a full disk the step is tried again, and goes on by itself once there is room."""
     system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
     add(system, "before")
@@ -315,7 +315,7 @@ def test_disk_full(start: Callable[..., System], small_disk: Path) -> None:
     assert (S.PUBLISHED, 1) == (system.ends("full"), system.counts("full")["submit"])
 
 
-def test_two_beats(shared: System) -> None:
+def test_two_beats(shared: StormSystem) -> None:
     """A second beat beside the first does no harm."""
     command = [
         str(ROOT / ".venv/bin/celery"),
@@ -341,6 +341,6 @@ def test_two_beats(shared: System) -> None:
         second.wait()
 
 
-def test_nothing_is_left_pending(shared: System) -> None:
+def test_nothing_is_left_pending(shared: StormSystem) -> None:
     """After all of this no callback waits in the inbox."""
     until(lambda: shared.raw.zcard(INBOX) == 0, "the inbox is empty", 40)

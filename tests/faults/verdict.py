@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.faults.load import Wish
-from tests.faults.system import System
+from tests.faults.system import StormSystem
 from worker.jobs.events import history
 from worker.jobs.job import FINAL, Job, JobState
 
@@ -37,7 +37,7 @@ class Verdict:
         }
 
 
-def judge(system: System, wishes: Mapping[str, Wish]) -> Verdict:
+def judge(system: StormSystem, wishes: Mapping[str, Wish]) -> Verdict:
     """Look at every job, at all that fal counted, and at all that lies in storage."""
     counts = system.stack.fal.counts()
     accepted: Counter[str] = Counter()
@@ -60,7 +60,9 @@ def judge(system: System, wishes: Mapping[str, Wish]) -> Verdict:
     return verdict
 
 
-def _judge(system: System, verdict: Verdict, job: Job, wish: Wish, seen: tuple[int, int]) -> None:
+def _judge(
+    system: StormSystem, verdict: Verdict, job: Job, wish: Wish, seen: tuple[int, int]
+) -> None:
     accepted, posted = seen
     events = history(system.records.redis, job.id)
     verdict.counted.update(event["name"] for event in events)

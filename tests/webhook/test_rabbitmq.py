@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.jobs import Ledger
-from tests.bench.load import Plan
+from tests.bench.load import LoadPlan
 from tests.bench.programs import WORKER, celery, environment
 from tests.factories.callbacks import Host, host, receiver_settings, serving, signed
 from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
@@ -53,7 +53,7 @@ def test_a_wake_is_the_same_message(rabbitmq: str) -> None:
     assert [["job-1", "job-2"]] == message.payload[0]
 
 
-def post(client: httpx.Client, plan: Plan) -> None:
+def post(client: httpx.Client, plan: LoadPlan) -> None:
     """The callbacks of a plan, each accepted."""
     for number in range(plan.count):
         assert 200 == signed(f"{plan.prefix}-{number}").post(client).status_code
@@ -65,7 +65,7 @@ def test_a_real_worker_ingests_what_it_wakes_for(
     """Every callback comes to its record, by wakes alone: no sweep runs here."""
     settings = receiver_settings(redis_url, key_host.url, FALHOOK_BROKER_URL=rabbitmq)
     environ = environment(redis_url, key_host.url, tmp_path)
-    ledger, plan = Ledger(redis_url), Plan(port=0, prefix="job", count=COUNT)
+    ledger, plan = Ledger(redis_url), LoadPlan(port=0, prefix="job", count=COUNT)
     ledger.add(plan)
     lifetime, log = ProcessGuard(), tmp_path / "worker.log"
     with (

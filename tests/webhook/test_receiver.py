@@ -13,7 +13,7 @@ from redis import Redis
 from starlette.types import Message, Scope
 
 from infra.local.supervisor.process_guard import ProcessGuard
-from tests.bench.load import PROMPT, Plan, Run
+from tests.bench.load import PROMPT, LoadPlan, Run
 from tests.bench.programs import environment, server
 from tests.factories.callbacks import (
     FAL_KEY,
@@ -172,7 +172,7 @@ def memory(client: httpx.Client) -> float:
 
 def burst(client: httpx.Client, prefix: str, count: int) -> int:
     """How many of `count` callbacks were accepted that came as fast as they could."""
-    plan = Plan(port=client.base_url.port or 80, prefix=prefix, count=count)
+    plan = LoadPlan(port=client.base_url.port or 80, prefix=prefix, count=count)
     return asyncio.run(Run(plan).result()).accepted
 
 

@@ -8,10 +8,10 @@ import pytest
 from tests.factories.world import ScriptedFal, World, callback, request
 from webhook.contract import Task
 from worker.errors import Permanent, Transient
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.step import MAX_BACKOFF, MAX_RETRY_AFTER, Outcome
+from worker.jobs.step import MAX_BACKOFF, MAX_RETRY_AFTER
 
 S = JobState
 

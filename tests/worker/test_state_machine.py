@@ -27,9 +27,8 @@ from tests.factories.world import VIDEO, World, accepted, answer, callback
 from webhook.contract import Task, attempt_of
 from worker.errors import Permanent, Transient
 from worker.fal.client import FalClient
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import FINAL, Job, JobState
-from worker.jobs.step import Outcome
 from worker.jobs.store import JOBS, TIMERS, connect
 from worker.operations.cancel import Cancellation, NotCancellable
 from worker.operations.retry import NotRetryable, Retry

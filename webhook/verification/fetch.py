@@ -10,13 +10,13 @@ MAX_DOCUMENT = 64 * 1024
 TIMEOUT = 5.0
 
 
-class Fetch(Protocol):
+class FetchBytes(Protocol):
     """Gets a document; raises OSError or ValueError when it cannot."""
 
     async def __call__(self) -> bytes: ...
 
 
-def fetcher(url: str) -> Fetch:
+def fetcher(url: str) -> FetchBytes:
     """Gets the document at `url`: at most MAX_DOCUMENT bytes, within TIMEOUT s, no redirects."""
     # Loading the certificates takes milliseconds in which no callback is answered: once will do.
     context = httpx.create_ssl_context()

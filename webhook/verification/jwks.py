@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from nacl.signing import VerifyKey
 
 from webhook.log import get_logger
-from webhook.verification.fetch import MAX_DOCUMENT, Fetch
+from webhook.verification.fetch import MAX_DOCUMENT, FetchBytes
 
 # https://docs.fal.ai/documentation/model-apis/inference/webhooks : cache at most 24 hours.
 MAX_AGE = 24 * 3600.0
@@ -66,7 +66,7 @@ class KeySet:
     """
 
     def __init__(
-        self, fetch: Fetch, *, host: str = "", clock: Callable[[], float] = time.monotonic
+        self, fetch: FetchBytes, *, host: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._fetch = fetch
         self._host = host

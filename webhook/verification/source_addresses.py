@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 
 from webhook.log import get_logger
-from webhook.verification.fetch import Fetch
+from webhook.verification.fetch import FetchBytes
 
 REFRESH_EVERY = 600.0
 MAX_AGE = 24 * 3600.0
@@ -74,7 +74,7 @@ class SourceAddresses:
 
     def __init__(
         self,
-        fetch: Fetch,
+        fetch: FetchBytes,
         *,
         trusted: Sequence[Network],
         host: str = "",

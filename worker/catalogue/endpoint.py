@@ -1,5 +1,6 @@
 """One endpoint of fal: what it takes, gives and costs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -141,3 +142,9 @@ class Endpoint:
             raise WithdrawnEndpoint(self.endpoint, self.replaced_by)
         if self.status is Status.ANNOUNCED:
             raise UnknownSchema(self.endpoint)
+
+
+LONGEST_ENDPOINT = 200
+
+
+ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)

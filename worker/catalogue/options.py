@@ -24,7 +24,7 @@ from worker.catalogue.option_types import (
     tag_value,
 )
 from worker.catalogue.validation.text_values import boolean, json_or_text
-from worker.jobs.job import Json
+from worker.types import Json
 
 
 class Options(Form):

@@ -4,7 +4,9 @@ import sys
 
 import click
 
-from worker.cli.errors import handle_errors, job_of, json_option, print_json, records
+from worker.cli.connections import job_of, records
+from worker.cli.console import json_option, print_json
+from worker.cli.errors import handle_errors
 from worker.fal.client import FalClient
 from worker.operations.cancel import Cancellation, NotCancellable
 from worker.settings import FalSettings

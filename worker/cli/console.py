@@ -1,10 +1,13 @@
 """How jobs look to a person: the console, colours, tables, times."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -102,3 +105,27 @@ def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
         console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
         told = printable(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
         console.print(f"  {told}", soft_wrap=True)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def print_json(value: object) -> None:
+    """One JSON document on a line of standard output."""
+    click.echo(_json(value))
+
+
+def _json(value: object) -> str:
+    # JSON leaves DEL and the C1 control characters as they are.
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def as_data(job: Job) -> Mapping[str, object]:
+    """A job as JSON shows it."""
+    hidden = {"lease_owner", "lease_until", "callback"}
+    return {name: value for name, value in asdict(job).items() if name not in hidden}

@@ -1,6 +1,5 @@
 """What every command shares: how it connects, how it fails, how it prints JSON."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,20 +12,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from webhook.log import scrub
-from webhook.log import setup as logs
-from webhook.settings import Connections, SettingsError
+from webhook.settings import SettingsError
 from worker.catalogue.errors import RequestRejected
+from worker.cli.console import _json
 from worker.errors import Failure
-from worker.jobs.job import Job
-from worker.jobs.store import JobStore, connect
 from worker.operations.request import InvalidJobId
 from worker.text import printable
 from worker.transcode.ffmpeg import FfmpegUnusable
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
 class CliError(click.ClickException):
@@ -105,46 +100,3 @@ def redis_problem(error: RedisError, doubt: str = "") -> CliError:
         case _:
             reason, told = "redis_refused", f"Redis at REDIS_URL refused: {said}."
     return CliError(f"{told} {doubt}".rstrip(), reason=reason)
-
-
-def connections() -> Connections:
-    """The connections that the environment names; raises SettingsError without them."""
-    settings = Connections.from_env()
-    logs.configure(level="WARNING", form=settings.log_format)
-    return settings
-
-
-def records() -> JobStore:
-    """The job records, surely reachable."""
-    found = JobStore(connect(connections().redis_url))
-    found.redis.ping()
-    return found
-
-
-def job_of(found: JobStore, job_id: str) -> Job:
-    """The job, or a Problem that names what was asked for."""
-    job = found.get(job_id)
-    if job is None:
-        raise CliError(f"There is no job {job_id}. `falhook list` shows the newest ones.")
-    return job
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 job`, `2 jobs`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def print_json(value: object) -> None:
-    """One JSON document on a line of standard output."""
-    click.echo(_json(value))
-
-
-def _json(value: object) -> str:
-    # JSON leaves DEL and the C1 control characters as they are.
-    return printable(json.dumps(value, ensure_ascii=False))
-
-
-def as_data(job: Job) -> Mapping[str, object]:
-    """A job as JSON shows it."""
-    hidden = {"lease_owner", "lease_until", "callback"}
-    return {name: value for name, value in asdict(job).items() if name not in hidden}

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from worker.cli.console import plain_console
-from worker.cli.errors import CliError, handle_errors, json_option, print_json
+from worker.cli.console import json_option, plain_console, print_json
+from worker.cli.errors import CliError, handle_errors
 from worker.provenance import ProvenanceUnusable
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import CredentialsReport, show

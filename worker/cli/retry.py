@@ -7,16 +7,9 @@ from decimal import Decimal
 import click
 from redis.exceptions import RedisError
 
-from worker.cli.errors import (
-    CliError,
-    counted,
-    handle_errors,
-    job_of,
-    json_option,
-    print_json,
-    records,
-    redis_problem,
-)
+from worker.cli.connections import job_of, records
+from worker.cli.console import counted, json_option, print_json
+from worker.cli.errors import CliError, handle_errors, redis_problem
 from worker.cli.job_filters import SINCE, select
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore

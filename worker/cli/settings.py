@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 from pydantic.fields import FieldInfo
 
-from worker.cli.errors import json_option, print_json
+from worker.cli.console import json_option, print_json
 from worker.settings import Settings
 
 

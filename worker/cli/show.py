@@ -10,14 +10,25 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from worker.cli.console import clock_text, plain_console, print_jobs, print_table, state_text
-from worker.cli.errors import as_data, handle_errors, job_of, json_option, print_json, records
+from worker.cli.connections import job_of, records
+from worker.cli.console import (
+    as_data,
+    clock_text,
+    json_option,
+    plain_console,
+    print_jobs,
+    print_json,
+    print_table,
+    state_text,
+)
+from worker.cli.errors import handle_errors
 from worker.cli.job_filters import SINCE, select
 from worker.cli.stdout import json_lines_option
 from worker.jobs.change import Event
 from worker.jobs.events import history
-from worker.jobs.job import Job, JobState, Json
+from worker.jobs.job import Job, JobState
 from worker.text import printable
+from worker.types import Json
 
 # Columns before what is known of a job.
 INDENT = 12

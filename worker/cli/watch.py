@@ -8,8 +8,9 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.cli.console import plain_console
-from worker.cli.errors import handle_errors, job_of, print_json, records
+from worker.cli.connections import job_of, records
+from worker.cli.console import plain_console, print_json
+from worker.cli.errors import handle_errors
 from worker.cli.stdout import json_lines_option
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event

@@ -12,7 +12,7 @@ from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHand
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import words
 from worker.fal.single_post import Accepted, SinglePostTransport, salvaged
-from worker.jobs.job import Json
+from worker.types import Json
 
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
 

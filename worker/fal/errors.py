@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from worker.jobs.job import Json
+from worker.types import Json
 
 MAX_WORDS = 300
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from worker.formats.media_types import BY_EXTENSION, MediaType
-from worker.jobs.job import Json
+from worker.types import Json
 
 OTHER = MediaType("application/octet-stream", "bin")
 _DEEPEST = 12
@@ -91,3 +91,28 @@ def named(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
         count[family] += 1
         names[f"{family}-{count[family]}.{file.media.extension}"] = file
     return names
+
+
+# What the media step takes; other containers are published as they are.
+_CLIPS = frozenset({"mp4", "mov"})
+
+
+def video_address(payload: Json) -> str | None:
+    """The address of the rendered video; None in a result of other files, or of none.
+
+    A `video` of a kind that is said to be another, WebM or GIF, is published as it is, and so is
+    all beside it. https://fal.ai/docs : a File has `url` and may lack everything else.
+    """
+    match payload:
+        case {"video": {"url": str(address)} as video} if address:
+            (file,) = files_of({"video": video})
+            return address if file.media.extension in _CLIPS | {OTHER.extension} else None
+    files = files_of(payload)
+    return next((file.address for file in files if file.media.extension in _CLIPS), None)
+
+
+def publishable(payload: Json, *, needs_file: bool) -> bool:
+    """Whether the result holds a file, or, where none is needed, anything at all."""
+    return bool(files_of(payload)) or (
+        not needs_file and isinstance(payload, dict) and payload != {}
+    )

@@ -16,7 +16,7 @@ import httpx
 
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import retry_after, words
-from worker.jobs.job import Json
+from worker.types import Json
 
 AMBIGUOUS = frozenset({408, 409})
 

@@ -7,9 +7,9 @@ import json
 import re
 from xml.sax.saxutils import escape
 
-from worker.formats.marks import AIGC
 from worker.formats.xmp import LINK, text_anywhere, text_of
 
+AIGC = "AIGC"
 MAX_LABEL = 12 << 10  # bytes that it may take in XMP: a JPEG has room for 64 KB of that
 # A property of this name in a packet, as it stands there before it is parsed.
 _PROPERTY = re.compile(rb"[:<\s]AIGC[\s=>/]")
@@ -61,3 +61,7 @@ def in_comment(text: str) -> str:
         raise NotCarried("its EXIF has an AIGC label that cannot be read") from None
     inner = held.get(AIGC, held)
     return carried(inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False))
+
+
+# The label's name, and its fields in order (GB 45438-2025, annex E; TC260-PG-20258A).
+AIGC = "AIGC"

@@ -50,6 +50,12 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], MediaType], ...] = (
     (re.compile(rb"fLaC"), FLAC),
 )
 BY_EXTENSION = {media.extension: media for _, media in _SIGNATURES}
+# The media types of the files that falhook writes, by their suffix.
+CONTENT_TYPES = {f".{extension}": media.name for extension, media in BY_EXTENSION.items()} | {
+    ".vtt": "text/vtt",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/mp4",
+}
 
 
 def sniff(head: bytes) -> MediaType | None:

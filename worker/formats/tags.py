@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
 
-from worker.formats.marks import AIGC, EU_SENTENCE, Mark, Marks
+from worker.formats.aigc_label import AIGC
+from worker.formats.marks import EU_SENTENCE, Mark, Marks
 from worker.formats.mp4 import Stamp, udta
 from worker.formats.xmp import LINK, packet
 

@@ -1,7 +1,7 @@
 """A change of a record: what should become of it, and what must hold for that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -25,3 +25,14 @@ class Change:
     due: float | None = None
     unleased_at: float | None = None
     event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a step achieved: the state to move to, what to write down, and what to tell."""
+
+    to: JobState
+    set: Mapping[str, object] = field(default_factory=dict)
+    event: Event = field(default_factory=dict)
+    # Seconds until the job is due to have moved again; None: until a lost wake counts as lost.
+    due: float | None = None

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Self, TypeAlias
+from typing import Self
 
 from webhook.contract import Task
-
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+from worker.types import Json
 
 
 class JobState(StrEnum):

@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from webhook.contract import Task
-from worker.jobs.change import Event
+from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 
-# A wake that was lost is found by the sweep after this many seconds.
-LOST_WAKE_AFTER = 20.0
 # Waits between tries double from the first to the longest, in seconds, plus up to a quarter.
 FIRST_WAIT = 5.0
 MAX_BACKOFF = 600.0
@@ -17,17 +15,6 @@ MAX_BACKOFF = 600.0
 MAX_WAITS = 14
 # The longest Retry-After that is honoured.
 MAX_RETRY_AFTER = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a step achieved: the state to move to, what to write down, and what to tell."""
-
-    to: JobState
-    set: Mapping[str, object] = field(default_factory=dict)
-    event: Event = field(default_factory=dict)
-    # Seconds until the job is due to have moved again; None: until a lost wake counts as lost.
-    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure
-from worker.jobs.change import RESET, Change
+from worker.jobs.change import RESET, Change, Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import LOST_WAKE_AFTER, Outcome
 from worker.jobs.store import JobStore
+
+# A wake that was lost is found by the sweep after this many seconds.
+LOST_WAKE_AFTER = 20.0
 
 log = get_logger()
 

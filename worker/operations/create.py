@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import LOST_WAKE_AFTER
 from worker.jobs.store import JobStore
+from worker.jobs.transitions import LOST_WAKE_AFTER
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
 

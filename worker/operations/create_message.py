@@ -8,13 +8,15 @@ from redis.exceptions import RedisError
 
 from webhook.contract import JOB_ID, Task
 from webhook.log import get_logger
+from worker.catalogue.endpoint import LONGEST_ENDPOINT
 from worker.catalogue.errors import RequestRejected
 from worker.errors import Failure
-from worker.jobs.job import Job, JobState, Json, hashed_id
+from worker.jobs.job import Job, JobState, hashed_id
 from worker.operations.create import JobCreator
 from worker.operations.request import InvalidJobId, JobRequest, checked_id
 from worker.operations.validation import checked_metadata
-from worker.text import LONGEST_ENDPOINT, shorten, shorten_lines
+from worker.text import shorten, shorten_lines
+from worker.types import Json
 
 log = get_logger()
 

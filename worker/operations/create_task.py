@@ -14,10 +14,10 @@ from redis.exceptions import RedisError
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure
-from worker.jobs.job import Json
 from worker.jobs.step import backoff
 from worker.operations.create_message import Intake
 from worker.operations.request import JobRequest
+from worker.types import Json
 
 # Times that a message is tried while the broker takes none back: after that it goes back
 # unacknowledged, so that a worker can end. On Redis it then comes again after the visibility

@@ -7,8 +7,9 @@ from webhook.contract import JOB_ID
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InputProblem, RequestRejected
 from worker.catalogue.prices import Estimate
-from worker.jobs.job import Job, Json, new_job_id
+from worker.jobs.job import Job, new_job_id
 from worker.operations.staged_files import StagedFiles
+from worker.types import Json
 
 
 class InvalidJobId(Exception):

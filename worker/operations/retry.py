@@ -7,10 +7,10 @@ attempts; wherever fal may have rendered, a new POST is somebody's own decision 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from worker.fal.result import publishable
 from worker.jobs.change import RESET, Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
-from worker.steps.callbacks import publishable
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
 

@@ -8,7 +8,7 @@ from worker.operations.local_file import UnusableFile, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
+class LocalFile:
     """A file that stands behind the argument at `path`, where it was named `value`.
 
     It is read again when it is put, so that many staged jobs do not hold their files in memory.
@@ -41,5 +41,5 @@ class StagedFiles:
     """
 
     arguments: dict[str, object]
-    files: dict[str, Local] = field(default_factory=dict)
+    files: dict[str, LocalFile] = field(default_factory=dict)
     problems: list[InputProblem] = field(default_factory=list)

@@ -16,16 +16,12 @@ from worker.catalogue.validation.paths import path as place
 from worker.formats.media_types import HEAD_BYTES, guessed
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
 from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
-from worker.operations.staged_files import Local, StagedFiles
+from worker.operations.staged_files import LocalFile, StagedFiles
 from worker.storage import Storage
+from worker.storage.layout import storage_key
 from worker.text import printable
 
 Loc = tuple[str | int, ...]
-
-
-def storage_key(name: str) -> str:
-    """Where storage keeps the bytes of `upload://{name}`."""
-    return f"uploads/{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +102,7 @@ class Staging:
         except UnusableFile as unusable:
             staged.problems.append(InputProblem(path=path, value=told, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
-        staged.files[name] = Local(path=path, value=told, read=bytes_of)
+        staged.files[name] = LocalFile(path=path, value=told, read=bytes_of)
         return f"upload://{name}"
 
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:

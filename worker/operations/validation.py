@@ -1,6 +1,5 @@
 """What an order has to pass before anything is written or sent."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TypeVar
@@ -8,7 +7,7 @@ from typing import TypeVar
 from pydantic_core import PydanticCustomError
 
 from worker.catalogue.catalogue import Catalogue
-from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.endpoint import ENDPOINT, LONGEST_ENDPOINT, Endpoint
 from worker.catalogue.errors import (
     InputProblem,
     InvalidArguments,
@@ -19,18 +18,18 @@ from worker.catalogue.errors import (
 from worker.catalogue.options import Options
 from worker.catalogue.prices import Estimate
 from worker.catalogue.validation.values import as_json
-from worker.jobs.job import Job, Json
+from worker.jobs.job import Job
 from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, JobRequest, checked_id
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
-from worker.text import LONGEST_ENDPOINT, shorten_lines
+from worker.text import shorten_lines
 from worker.transcode.profiles import PROFILE_KEY, asked_profile
+from worker.types import Json
 
 T = TypeVar("T")
 _FIELDS_TOLD = 10
 # https://docs.fal.ai : owner/app, with the path of the model below it.
 _ANEW = "leave out NaN, Infinity and what is no UTF-8"
-ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.tags import AI_ORIGIN, Tags
 from worker.provenance.signer import Signer
 from worker.provenance.signing import PARENT, sign
-from worker.storage.layout import CONTENT_TYPES
 
 # Files of a delivery that are not signed, by their ending, and why.
 UNSIGNED = {

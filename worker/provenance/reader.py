@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.jobs.job import Json
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import reading
+from worker.types import Json
 
 _REMOTE = "Remote:"  # how the SDK's error begins, of no class of its own, where it would fetch
 
 
-class Elsewhere(ValueError):
+class RemoteManifest(ValueError):
     """The file names an address where its credentials are; nothing is fetched from there."""
 
 
@@ -67,7 +67,7 @@ def show(path: Path, anchors: str = "") -> CredentialsReport | None:
             state = str(reader.get_validation_state())
     except c2pa.C2paError as error:
         if str(error).startswith(_REMOTE):
-            raise Elsewhere(f"the credentials of {path.name} are not in it") from error
+            raise RemoteManifest(f"the credentials of {path.name} are not in it") from error
         raise ValueError(f"the credentials of {path.name} cannot be read: {error}") from error
     return CredentialsReport(
         state=state,

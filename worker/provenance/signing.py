@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from worker.errors import Failure, Permanent, Transient
+from worker.formats.media_types import CONTENT_TYPES
 from worker.provenance.reader import CredentialsReport, show
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import Signer
-from worker.storage.layout import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

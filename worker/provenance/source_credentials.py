@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.jobs.job import Json
 from worker.provenance.reader import show
+from worker.types import Json
 
 MAX_READ = 8 << 20  # bytes of credentials that the SDK gets: it takes 20 times that, or more
 _COMPRESSED = b"brob"  # a box of JPEG XL, in which the SDK unpacks whatever there is

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from webhook.settings import Connections, Environment
-from webhook.settings import ReceiverSettings as ReceiverSettings
+from webhook.settings import Connections, Environment, ReceiverSettings
 from worker.settings import validators
 from worker.settings.media import MediaSettings
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from webhook.contract import Callback
 from worker.errors import Permanent
 from worker.fal.errors import read_error
-from worker.fal.result import OTHER, files_of
-from worker.jobs.job import Job, JobState, Json
-from worker.jobs.step import Outcome
+from worker.fal.result import publishable
+from worker.jobs.change import Outcome
+from worker.jobs.job import Job, JobState
+from worker.types import Json
 
 
 def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:
@@ -26,31 +27,6 @@ def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | No
 def same_request(job: Job, callback: Callback) -> bool:
     """Whether it belongs to the job's present attempt, and to the request id where one is known."""
     return job.attempt == callback.attempt and job.request_id in {"", callback.request_id}
-
-
-# What the media step takes; other containers are published as they are.
-_CLIPS = frozenset({"mp4", "mov"})
-
-
-def video_address(payload: Json) -> str | None:
-    """The address of the rendered video; None in a result of other files, or of none.
-
-    A `video` of a kind that is said to be another, WebM or GIF, is published as it is, and so is
-    all beside it. https://fal.ai/docs : a File has `url` and may lack everything else.
-    """
-    match payload:
-        case {"video": {"url": str(address)} as video} if address:
-            (file,) = files_of({"video": video})
-            return address if file.media.extension in _CLIPS | {OTHER.extension} else None
-    files = files_of(payload)
-    return next((file.address for file in files if file.media.extension in _CLIPS), None)
-
-
-def publishable(payload: Json, *, needs_file: bool) -> bool:
-    """Whether the result holds a file, or, where none is needed, anything at all."""
-    return bool(files_of(payload)) or (
-        not needs_file and isinstance(payload, dict) and payload != {}
-    )
 
 
 def rendered(job: Job, payload: Json, told: Mapping[str, object]) -> Outcome:

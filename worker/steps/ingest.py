@@ -7,9 +7,8 @@ from redis.exceptions import RedisError
 
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, Job, JobState
-from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
 from worker.steps.callbacks import read, rendered, same_request, unrendered
 from worker.steps.inbox import InboxReader

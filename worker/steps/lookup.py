@@ -10,9 +10,8 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Permanent, Transient
 from worker.fal.client import FalClient, NoResult
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import Outcome
 from worker.pipeline import Pipeline
 from worker.steps.callbacks import rendered, unrendered
 

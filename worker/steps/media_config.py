@@ -1,6 +1,5 @@
 """How this installation delivers: which profile, which marks, what is said of the prompt."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -8,12 +7,11 @@ from typing import Self
 from worker.errors import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
-from worker.jobs.job import Job, Json
+from worker.jobs.job import Job
 from worker.provenance import Signer
 from worker.settings.media import MediaSettings
-from worker.transcode.ffmpeg import Ffmpeg, Isolation
+from worker.startup import credentials
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
-from worker.transcode.result import TranscodeResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,58 +54,3 @@ class MediaConfig:
             prompt_tag=self.prompt_tag,
             marks=self.marks,
         )
-
-
-def credentials(settings: MediaSettings) -> Signer | None:
-    """What the settings say files are signed with; None where no certificate is configured."""
-    if settings.c2pa_cert is None:
-        return None
-    return Signer.load(
-        settings.c2pa_cert,
-        key=settings.c2pa_key,
-        command=settings.c2pa_command,
-        tsa=settings.c2pa_tsa,
-        anchors=settings.c2pa_anchors,
-    )
-
-
-def found_ffmpeg(configured: str, settings: MediaSettings) -> Ffmpeg:
-    """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
-    isolation = None if settings.isolation == "auto" else Isolation(settings.isolation)
-    return Ffmpeg.find(configured or None, isolation)
-
-
-def recorded(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
-    """What the job's record and the manifest hold of a delivery."""
-    video = made.probe
-    record: dict[str, Json] = {
-        "method": made.method,
-        "profile": made.profile,
-        "video": {
-            "width": video.width,
-            "height": video.height,
-            "seconds": round(video.duration, 3),
-            "fps": round(video.fps, 3),
-            "video_codec": video.codec,
-            "audio_codec": video.audio,
-        },
-        "files": dict(files),
-    }
-    if made.source.left_out:
-        record["left_out"] = list(made.source.left_out)
-    record["provenance"] = _provenance(made)
-    if made.skipped:
-        record["skipped"] = list(made.skipped)
-    if made.failed:
-        record["failed"] = dict(made.failed)
-    if made.blurhash:
-        record["blurhash"] = made.blurhash
-    return record
-
-
-def _provenance(made: TranscodeResult) -> Json:
-    """Whether files are signed, and what became of credentials that the source had."""
-    theirs = made.vendor.record() if made.vendor else {}
-    if made.signed:
-        return {"state": "signed", "validation": made.signed, **theirs}
-    return {"state": "unsigned", **theirs}

@@ -10,13 +10,13 @@ from urllib.parse import unquote_to_bytes
 
 from worker.errors import Permanent
 from worker.fal.download import Downloader
-from worker.fal.result import OTHER, ResultFile, files_of, named
+from worker.fal.result import OTHER, ResultFile, files_of, named, video_address
 from worker.formats.media_types import FILM_BYTES, film, sniff
-from worker.jobs.job import Job, JobState, Json
-from worker.jobs.step import Outcome
-from worker.steps.callbacks import video_address
+from worker.jobs.change import Outcome
+from worker.jobs.job import Job, JobState
 from worker.storage import Storage
 from worker.storage.layout import work_key
+from worker.types import Json
 
 METHOD = "as_is"
 RESULT = "result"  # the method of a result without any file

@@ -8,16 +8,17 @@ from pathlib import Path
 
 from worker.formats.audio import NotTaggable, audio_file
 from worker.formats.images import image_file
-from worker.formats.media_types import HEAD_BYTES, MP4, sniff
+from worker.formats.media_types import CONTENT_TYPES, HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
-from worker.jobs.job import Job, Json
+from worker.jobs.job import Job
 from worker.provenance import SourceCredentials, may_be_read, sign_delivery
-from worker.provenance.reader import Elsewhere, show
+from worker.provenance.reader import RemoteManifest, show
 from worker.steps.media_config import MediaConfig
 from worker.storage import Storage
-from worker.storage.layout import CONTENT_TYPES, work_key
+from worker.storage.layout import work_key
 from worker.storage.scratch import scratch
+from worker.types import Json
 
 MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
 # Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
@@ -129,7 +130,7 @@ def _unsigned(path: Path) -> str | None:
         return f"files of more than {MAX_SIGNED} bytes are not signed"
     try:
         show(path)
-    except Elsewhere:
+    except RemoteManifest:
         return None
     except ValueError:
         return "it has a shape that cannot be signed"

@@ -9,12 +9,14 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
-from worker.jobs.job import Job, JobState, Json
-from worker.jobs.step import Outcome, Step
+from worker.jobs.change import Outcome
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Step
 from worker.jobs.store import JobStore
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.transcode.metering import Cost, Meter
+from worker.types import Json
 
 log = get_logger()
 

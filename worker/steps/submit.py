@@ -12,10 +12,11 @@ from worker.catalogue.options import Options
 from worker.errors import Transient
 from worker.fal.client import FalClient
 from worker.fal.single_post import Accepted, AnswerLost
-from worker.jobs.change import Change
-from worker.jobs.job import Job, JobState, Json
-from worker.jobs.step import Outcome, Step
+from worker.jobs.change import Change, Outcome
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Step
 from worker.jobs.store import JobStore
+from worker.types import Json
 
 log = get_logger()
 

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Permanent
-from worker.jobs.change import Change
+from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
-from worker.jobs.step import LOST_WAKE_AFTER, Outcome
+from worker.jobs.transitions import LOST_WAKE_AFTER
 from worker.pipeline import Pipeline
 from worker.steps.inbox import InboxReader
 

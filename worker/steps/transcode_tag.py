@@ -4,26 +4,31 @@ They may run on different machines: each takes the job alone and finds its input
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
 from worker.fal.download import Downloader
+from worker.fal.result import video_address
+from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.mp4 import Unhandled
-from worker.jobs.job import Job, JobState, Json
-from worker.jobs.step import Outcome, Step
+from worker.jobs.change import Outcome
+from worker.jobs.job import Job, JobState
+from worker.jobs.step import Step
 from worker.provenance import UNSIGNED
-from worker.steps.callbacks import video_address
-from worker.steps.media_config import MediaConfig, recorded
+from worker.steps.media_config import MediaConfig
 from worker.steps.passthrough import METHOD, Passthrough, delivered, extras, kept
 from worker.steps.passthrough_tags import FileTags
 from worker.steps.progress import Progress
 from worker.storage import Storage
-from worker.storage.layout import CONTENT_TYPES, SOURCE, work_key
+from worker.storage.layout import SOURCE, work_key
 from worker.storage.scratch import scratch
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.metering import Meter
+from worker.transcode.result import TranscodeResult
 from worker.transcode.transcoder import transcode
+from worker.types import Json
 
 # What transcode-tag needs beside the clip: storage, room on the disk, and for signing others.
 NEEDS = frozenset(
@@ -147,3 +152,39 @@ class TranscodeTag:
         if self.delivering.credentials and path.suffix in UNSIGNED:
             kept["unsigned"] = UNSIGNED[path.suffix]
         return kept
+
+
+def recorded(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
+    """What the job's record and the manifest hold of a delivery."""
+    video = made.probe
+    record: dict[str, Json] = {
+        "method": made.method,
+        "profile": made.profile,
+        "video": {
+            "width": video.width,
+            "height": video.height,
+            "seconds": round(video.duration, 3),
+            "fps": round(video.fps, 3),
+            "video_codec": video.codec,
+            "audio_codec": video.audio,
+        },
+        "files": dict(files),
+    }
+    if made.source.left_out:
+        record["left_out"] = list(made.source.left_out)
+    record["provenance"] = _provenance(made)
+    if made.skipped:
+        record["skipped"] = list(made.skipped)
+    if made.failed:
+        record["failed"] = dict(made.failed)
+    if made.blurhash:
+        record["blurhash"] = made.blurhash
+    return record
+
+
+def _provenance(made: TranscodeResult) -> Json:
+    """Whether files are signed, and what became of credentials that the source had."""
+    theirs = made.vendor.record() if made.vendor else {}
+    if made.signed:
+        return {"state": "signed", "validation": made.signed, **theirs}
+    return {"state": "unsigned", **theirs}

@@ -16,9 +16,9 @@ from worker.catalogue.validation.values import STAGED
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
 from worker.formats.media_types import of_name
-from worker.jobs.job import Json
-from worker.operations.staging import storage_key
 from worker.storage import Storage
+from worker.storage.layout import storage_key
+from worker.types import Json
 
 log = get_logger()
 

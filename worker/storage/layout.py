@@ -9,23 +9,6 @@ published/{job}/…                 the same, put in place, and manifest.json, w
 SOURCE = "source.mp4"
 MANIFEST = "manifest.json"
 
-CONTENT_TYPES = {
-    ".mp4": "video/mp4",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".mp3": "audio/mpeg",
-    ".wav": "audio/wav",
-    ".m4a": "audio/mp4",
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-    ".avif": "image/avif",
-    ".vtt": "text/vtt",
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".m4s": "video/mp4",
-}
-
 
 def work_prefix(job_id: str) -> str:
     """The folder of all intermediate files of a job."""
@@ -40,3 +23,8 @@ def work_key(job_id: str, name: str) -> str:
 def published_key(job_id: str, name: str) -> str:
     """The key of a published file."""
     return f"published/{job_id}/{name}"
+
+
+def storage_key(name: str) -> str:
+    """Where storage keeps the bytes of `upload://{name}`."""
+    return f"uploads/{name}"

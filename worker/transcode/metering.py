@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from worker.jobs.job import Json
 from worker.transcode.ffmpeg import Used
+from worker.types import Json
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2) counts bytes, or kilobytes
 

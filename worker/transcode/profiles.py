@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
-from worker.jobs.job import Json
 from worker.transcode.outputs import (
     AV1,
     AVIF,
@@ -24,6 +23,7 @@ from worker.transcode.outputs import (
     Still,
     Storyboard,
 )
+from worker.types import Json
 
 # The master's most lines (None: as many as its source has), and what always comes with it.
 MASTERS: MappingProxyType[str, tuple[int | None, tuple[Output, ...]]] = MappingProxyType(

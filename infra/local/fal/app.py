@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.local.fal.job import Job, State
+from infra.local.fal.job import RenderJob, State
 from infra.local.fal.mishap_table import help_text
 from infra.local.fal.mishaps import HEADER
 from infra.local.fal.request_counts import Kind
@@ -79,7 +79,7 @@ async def _file(request: Request) -> Response:
     return await simulation_of(request).files.serve(request)
 
 
-_Answer = Callable[[Job, Simulator], Response]
+_Answer = Callable[[RenderJob, Simulator], Response]
 
 
 def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -106,7 +106,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
     return route
 
 
-def _status(job: Job, simulation: Simulator) -> Response:
+def _status(job: RenderJob, simulation: Simulator) -> Response:
     content: dict[str, Any] = job.described(simulation.url)
     match job.state:
         case State.IN_QUEUE:
@@ -121,7 +121,7 @@ def _status(job: Job, simulation: Simulator) -> Response:
     return JSONResponse(content)
 
 
-def _result(job: Job, simulation: Simulator) -> Response:
+def _result(job: RenderJob, simulation: Simulator) -> Response:
     if job.state is not State.COMPLETED:
         return problem(400, "Request is still in progress")
     if "result-404" in job.mishaps or not simulation.queue.stored(job):
@@ -130,7 +130,7 @@ def _result(job: Job, simulation: Simulator) -> Response:
     return JSONResponse(job.result.payload, job.result.status, headers=headers)
 
 
-def _cancel(job: Job, simulation: Simulator) -> Response:
+def _cancel(job: RenderJob, simulation: Simulator) -> Response:
     if simulation.queue.cancel(job):
         return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
     return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)

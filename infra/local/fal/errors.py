@@ -66,7 +66,7 @@ MODEL: Mapping[str, int] = {**_SERVER_SIDE, **dict.fromkeys(_INPUT_SIDE, 422)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RenderResult:
     """How a render ended: the HTTP status and the JSON body of its result."""
 
     status: int
@@ -78,16 +78,16 @@ class Outcome:
         return self.status == 200  # noqa: PLR2004
 
 
-def platform(error_type: str) -> Outcome:
+def platform(error_type: str) -> RenderResult:
     """Return the failure that the platform itself reports, by its `error_type`."""
     status, text = PLATFORM[error_type]
-    return Outcome(status=status, payload={"detail": text, "error_type": error_type})
+    return RenderResult(status=status, payload={"detail": text, "error_type": error_type})
 
 
-def model(details: list[dict[str, Any]]) -> Outcome:
+def model(details: list[dict[str, Any]]) -> RenderResult:
     """Return the failure that a model reports with the error objects `details`."""
     status = MODEL.get(str(details[0]["type"]), 422)
-    return Outcome(status=status, payload={"detail": details})
+    return RenderResult(status=status, payload={"detail": details})
 
 
 def detail(error_type: str, *, field: str | None, message: str, value: object) -> dict[str, Any]:

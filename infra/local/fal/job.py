@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from infra.local.fal.errors import Outcome
+from infra.local.fal.errors import RenderResult
 from infra.local.fal.mishaps import Mishaps
 from infra.local.fal.models import app_of
 
@@ -29,7 +29,7 @@ def new_request_id() -> str:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class RenderJob:
     """A request and what became of it so far; lives as long as the simulation."""
 
     endpoint: str
@@ -39,12 +39,12 @@ class Job:
     headers: dict[str, str] = field(default_factory=dict)
     request_id: str = field(default_factory=new_request_id)
     state: State = State.IN_QUEUE
-    outcome: Outcome | None = None
+    outcome: RenderResult | None = None
     completed_at: float | None = None
     tries: int = 0
     answers: list[int | None] = field(default_factory=list)
     out_of_turn: bool = False
-    partner: "Job | None" = None
+    partner: "RenderJob | None" = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +56,7 @@ class Job:
         return app_of(self.endpoint)
 
     @property
-    def result(self) -> Outcome:
+    def result(self) -> RenderResult:
         """Return the outcome of a completed job."""
         assert self.outcome is not None, "the job is not completed"
         return self.outcome
@@ -72,7 +72,7 @@ class Job:
             "cancel_url": f"{base}/cancel",
         }
 
-    def complete(self, outcome: Outcome, *, now: float) -> None:
+    def complete(self, outcome: RenderResult, *, now: float) -> None:
         """Store `outcome`; `now` is fal's time, from which the result's life is counted."""
         self.outcome, self.completed_at, self.state = outcome, now, State.COMPLETED
         self.ended.set()

@@ -18,7 +18,7 @@ _MAX_URL = 2083
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class SimulatedEndpoint:
     """What one kind of endpoint needs and what it returns.
 
     `required` holds field names, or several alternatives joined by ``|``; `durations` the values
@@ -58,17 +58,17 @@ def app_of(endpoint: str) -> str:
     return "/".join(endpoint.split("/")[:2])
 
 
-def find(endpoint: str) -> Endpoint | None:
+def find(endpoint: str) -> SimulatedEndpoint | None:
     """Return what `endpoint` needs and gives, or None if its app has no such path.
 
     An app that is not Kling's takes anything and returns a video.
     """
     if app_of(endpoint) not in KLING_APPS:
-        return Endpoint(checked=False)
+        return SimulatedEndpoint(checked=False)
     path = endpoint.partition("/")[2]
     for pattern, required, outputs in _SHAPES:
         if re.search(pattern, path):
-            return Endpoint(
+            return SimulatedEndpoint(
                 required=tuple(required.split()),
                 durations=_durations(path),
                 outputs=tuple(outputs.split()),
@@ -82,7 +82,7 @@ def _durations(path: str) -> tuple[str, ...]:
     return tuple(map(str, range(3, last + 1))) if last else _FIVE_OR_TEN
 
 
-def problems(endpoint: Endpoint, arguments: object) -> list[dict[str, Any]]:
+def problems(endpoint: SimulatedEndpoint, arguments: object) -> list[dict[str, Any]]:
     """Return fal's error objects for what is wrong with `arguments`; an empty list if nothing."""
     if not isinstance(arguments, dict):
         message = "Input should be a valid dictionary"
@@ -90,7 +90,7 @@ def problems(endpoint: Endpoint, arguments: object) -> list[dict[str, Any]]:
     return list(_problems(endpoint, arguments)) if endpoint.checked else []
 
 
-def _problems(endpoint: Endpoint, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _problems(endpoint: SimulatedEndpoint, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for names in endpoint.required:
         if not any(arguments.get(name) for name in names.split("|")):
             first = names.split("|")[0]

@@ -13,8 +13,8 @@ from infra.local.fal import errors
 from infra.local.fal.callbacks import schedule
 from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
-from infra.local.fal.errors import Outcome
-from infra.local.fal.job import Job, State
+from infra.local.fal.errors import RenderResult
+from infra.local.fal.job import RenderJob, State
 from infra.local.fal.render import Renders
 from infra.local.fal.request_counts import Counts, Kind, redacted
 
@@ -24,25 +24,25 @@ _LARGE_RESULT = 10 * 1024
 _log = structlog.get_logger()
 
 
-def stored_seconds(outcome: Outcome) -> int:
+def stored_seconds(outcome: RenderResult) -> int:
     """Return how long fal keeps a result, in seconds: less if it is large."""
     large = len(json.dumps(outcome.payload)) >= _LARGE_RESULT
     return LARGE_RESULT_SECONDS if large else RESULT_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)
-class Queue:
+class RenderQueue:
     """All jobs by request id, in the order of their submission."""
 
     clock: Clock
     counts: Counts
     renders: Renders
     deliveries: Deliveries = field(init=False)
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, RenderJob] = field(default_factory=dict)
     _posts: Counter[str] = field(default_factory=Counter)
     _lives: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _waiting: dict[str, Job] = field(default_factory=dict)
-    _out_of_order: Job | None = None
+    _waiting: dict[str, RenderJob] = field(default_factory=dict)
+    _out_of_order: RenderJob | None = None
 
     def nth_post(self, webhook: str | None, body: bytes) -> int:
         """Count a POST and return how many like it there were: same callback job, same body."""
@@ -50,7 +50,7 @@ class Queue:
         self._posts[key] += 1
         return self._posts[key]
 
-    def accept(self, job: Job) -> None:
+    def accept(self, job: RenderJob) -> None:
         """Take `job` into the queue and begin its life; its callback will come by itself."""
         self.jobs[job.request_id] = job
         if self._out_of_order is not None:
@@ -74,18 +74,18 @@ class Queue:
         """Return how many jobs of `endpoint` wait for their render."""
         return sum(job.endpoint == endpoint for job in self._waiting.values())
 
-    def position(self, job: Job) -> int:
+    def position(self, job: RenderJob) -> int:
         """Return how many jobs of the endpoint wait before `job`."""
         before = itertools.takewhile(lambda other: other is not job, self._waiting.values())
         return sum(other.endpoint == job.endpoint for other in before)
 
-    def stored(self, job: Job) -> bool:
+    def stored(self, job: RenderJob) -> bool:
         """Say whether the job's result exists and has not expired."""
         if job.completed_at is None or self.jobs.get(job.request_id) is not job:
             return False
         return self.clock.now() < job.completed_at + stored_seconds(job.result)
 
-    def cancel(self, job: Job) -> bool:
+    def cancel(self, job: RenderJob) -> bool:
         """Ask for the end of `job`; return False if it is completed already.
 
         A job that waits is never rendered and never calls back. A job that runs does as its
@@ -99,7 +99,7 @@ class Queue:
         job.cancelled.set()
         return True
 
-    def release(self, job: Job) -> None:
+    def release(self, job: RenderJob) -> None:
         """Let go of a render or a callback of `job` that is held back."""
         job.released.set()
         self.counts.look_again()
@@ -115,7 +115,7 @@ class Queue:
         self._posts.clear()
         self._out_of_order = None
 
-    async def _life(self, job: Job) -> None:
+    async def _life(self, job: RenderJob) -> None:
         outcome = await self.renders.of(job, begun=lambda: self._begun(job))
         self._complete(job, outcome)
         silent = job.cancelled.is_set() and job.mishaps.asked.get("cancel") == "silent"
@@ -124,16 +124,16 @@ class Queue:
                 job, deliveries=self.deliveries, clock=self.clock, counts=self.counts
             )
 
-    def _buried(self, job: Job, life: asyncio.Task[None]) -> None:
+    def _buried(self, job: RenderJob, life: asyncio.Task[None]) -> None:
         del self._lives[job.request_id]
         if not life.cancelled() and (fault := life.exception()):
             _log.error("job broke", request_id=job.request_id, exc_info=fault)
 
-    def _begun(self, job: Job) -> None:
+    def _begun(self, job: RenderJob) -> None:
         job.state = State.IN_PROGRESS
         self._waiting.pop(job.request_id, None)
 
-    def _complete(self, job: Job, outcome: Outcome) -> None:
+    def _complete(self, job: RenderJob, outcome: RenderResult) -> None:
         self._waiting.pop(job.request_id, None)
         job.complete(outcome, now=self.clock.now())
         self.counts.note(Kind.RENDER, request_id=job.request_id)

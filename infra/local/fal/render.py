@@ -10,8 +10,8 @@ import structlog
 from infra.local.fal import errors, models
 from infra.local.fal.cdn.outputs import Outputs
 from infra.local.fal.clock import Clock
-from infra.local.fal.errors import Outcome
-from infra.local.fal.job import Job
+from infra.local.fal.errors import RenderResult
+from infra.local.fal.job import RenderJob
 from infra.local.fal.media.clips import RenderFailed
 from infra.local.fal.request_counts import Counts, Kind
 
@@ -28,7 +28,7 @@ class Renders:
     seconds: float
     slots: asyncio.Semaphore
 
-    async def of(self, job: Job, *, begun: Callable[[], object]) -> Outcome:
+    async def of(self, job: RenderJob, *, begun: Callable[[], object]) -> RenderResult:
         """Render `job` when a slot is free, which `begun` is told, and return how that ended."""
         if "callback-before-answer" in job.mishaps:
             return await self._outcome(job)
@@ -44,32 +44,32 @@ class Renders:
             return errors.platform("client_cancelled")
         return made.result()
 
-    async def _pass_time(self, job: Job) -> None:
+    async def _pass_time(self, job: RenderJob) -> None:
         seconds = job.mishaps.number("render") or self.seconds
         await _first(self.clock.sleep(seconds), self._given_up(job))
 
-    async def _given_up(self, job: Job) -> None:
+    async def _given_up(self, job: RenderJob) -> None:
         await job.cancelled.wait()
         if job.mishaps.asked.get("cancel", "ignored") == "ignored":
             await asyncio.Event().wait()
 
-    async def _outcome(self, job: Job) -> Outcome:
+    async def _outcome(self, job: RenderJob) -> RenderResult:
         endpoint = models.find(job.endpoint)
         if endpoint is None:
             path = job.endpoint.removeprefix(job.app)
-            return Outcome(status=404, payload={"detail": f"Path {path} not found"})
+            return RenderResult(status=404, payload={"detail": f"Path {path} not found"})
         if wrong := models.problems(endpoint, job.arguments):
             return errors.model(wrong)
         if failure := _asked_failure(job):
             return failure
         try:
-            return Outcome(status=200, payload=await self.outputs.of(job, endpoint))
+            return RenderResult(status=200, payload=await self.outputs.of(job, endpoint))
         except RenderFailed as fault:
             _log.error("render failed", request_id=job.request_id, fault=str(fault))
             return errors.platform("internal_error")
 
 
-def _asked_failure(job: Job) -> Outcome | None:
+def _asked_failure(job: RenderJob) -> RenderResult | None:
     prompt = job.arguments.get("prompt")
     if "error-platform" in job.mishaps:
         return errors.platform(job.mishaps.text("error-platform"))

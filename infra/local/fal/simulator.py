@@ -18,7 +18,7 @@ from infra.local.fal.cdn.uploads import UploadStore
 from infra.local.fal.clock import Clock
 from infra.local.fal.media.clips import Media
 from infra.local.fal.models import KLING_APPS
-from infra.local.fal.queue import Queue
+from infra.local.fal.queue import RenderQueue
 from infra.local.fal.render import Renders
 from infra.local.fal.request_counts import Counts
 from infra.local.fal.tls import Certificates
@@ -57,7 +57,7 @@ class Simulator:
     keys: KeyRing
     counts: Counts
     files: Files
-    queue: Queue
+    queue: RenderQueue
     uploads: UploadStore
     jwks_status: int = field(default=200)
 
@@ -96,7 +96,7 @@ async def simulate(
         seconds=timing.render_seconds,
         slots=asyncio.Semaphore(account.concurrency),
     )
-    queue = Queue(clock=clock, counts=counts, renders=renders)
+    queue = RenderQueue(clock=clock, counts=counts, renders=renders)
     simulation = Simulator(
         url=url,
         account=account,

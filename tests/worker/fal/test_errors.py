@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.fal.errors import MAX_WORDS, RETRYABLE, read_error, retry_after, words
-from worker.jobs.job import Json
+from worker.types import Json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),

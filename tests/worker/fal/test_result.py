@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from tests.factories.input_files import MP3, PNG
 from worker.errors import Permanent
 from worker.fal.download import Downloaded, Downloader
-from worker.fal.result import files_of, named
-from worker.jobs.job import Job, JobState, Json
-from worker.steps.callbacks import video_address
+from worker.fal.result import files_of, named, video_address
+from worker.jobs.job import Job, JobState
 from worker.steps.passthrough import Passthrough, delivered, extras
 from worker.storage import Storage
 from worker.storage.layout import work_key
+from worker.types import Json
 
 ON = "https://v3b.fal.media/files/b"
 DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.factories.audio import sound
-from tests.media_factories import box, clip, ffmpeg, tags
-from worker.formats.aigc_label import MAX_LABEL, NotCarried, carried, in_comment, in_xmp
+from tests.factories.clips import box, clip, ffmpeg, tags
+from worker.formats.aigc_label import AIGC, MAX_LABEL, NotCarried, carried, in_comment, in_xmp
 from worker.formats.audio import audio_file
 from worker.formats.images import image_file
-from worker.formats.marks import AIGC, Mark, Marks
+from worker.formats.marks import Mark, Marks
 from worker.formats.mp4 import Unhandled, read_tags
 from worker.formats.mp4.rewrite import XMP as XMP_BOX
 from worker.formats.xmp import packet

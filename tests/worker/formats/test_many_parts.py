@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.audio import sound
-from tests.media_factories import box, numbers
+from tests.factories.clips import box, numbers
 from worker.formats.audio.rewrite import MAX_TAGS
 from worker.formats.images import MAX_PICTURE
 from worker.formats.images.byte_ranges import MAX_PARTS

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media_factories import clip, tags
-from worker.formats.marks import AIGC, Mark, Marks
+from tests.factories.clips import clip, tags
+from worker.formats.aigc_label import AIGC
+from worker.formats.marks import Mark, Marks
 from worker.formats.mp4 import Stamp
 from worker.formats.tags import AI_ORIGIN, PromptTag, Tags
 from worker.formats.xmp import NAMESPACES

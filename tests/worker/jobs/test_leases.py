@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tests.factories.world import ENDPOINT, Clock
+from tests.factories.world import ENDPOINT, ManualClock
 from worker.jobs import leases
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
@@ -37,7 +37,7 @@ def records(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     """Records with one job in RENDERED, leased by `me`; renewals come fast."""
     monkeypatch.setattr(leases, "RENEWAL", 0.01)
     with connect(redis_url) as redis:
-        found = Watched(redis, clock=Clock())
+        found = Watched(redis, clock=ManualClock())
         found.faults, found.renewed = [], threading.Event()
         job = Job(id="job1", endpoint=ENDPOINT, arguments={}, state=S.RENDERED)
         found.add(job, due=1.0, event={"name": "created"})

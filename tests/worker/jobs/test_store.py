@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.factories.world import ENDPOINT, Clock
+from tests.factories.world import ENDPOINT, ManualClock
 from worker.jobs.change import Change
 from worker.jobs.events import follow, history
 from worker.jobs.job import FINAL, MOVES, Job, JobState, encode
@@ -15,13 +15,13 @@ S = JobState
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> ManualClock:
     """Time that stands."""
-    return Clock()
+    return ManualClock()
 
 
 @pytest.fixture
-def records(redis_url: str, clock: Clock) -> Iterator[JobStore]:
+def records(redis_url: str, clock: ManualClock) -> Iterator[JobStore]:
     """Records on an empty Redis."""
     with connect(redis_url) as redis:
         yield JobStore(redis, clock=clock)
@@ -46,7 +46,7 @@ def everything(records: JobStore) -> dict[str, object]:
     return {key: readers[str(redis.type(key))](key) for key in keys}
 
 
-def test_a_new_job_reads_back(records: JobStore, clock: Clock) -> None:
+def test_a_new_job_reads_back(records: JobStore, clock: ManualClock) -> None:
     """What was written down is what is read, to the last character."""
     assert add(records)
     job = records.get("job1")
@@ -118,7 +118,9 @@ def test_published_is_the_end() -> None:
     assert set(S) == ends
 
 
-def test_a_move_keeps_indexes_timer_and_history_together(records: JobStore, clock: Clock) -> None:
+def test_a_move_keeps_indexes_timer_and_history_together(
+    records: JobStore, clock: ManualClock
+) -> None:
     """After a move the state's index, the timer, the history and the record say the same."""
     add(records)
     clock.forward(5)
@@ -178,7 +180,7 @@ def test_of_many_claims_at_once_one_wins(records: JobStore, redis_url: str) -> N
     assert [job.lease_owner] == [str(number) for number in won]
 
 
-def test_due_comes_in_order_and_bounded(records: JobStore, clock: Clock) -> None:
+def test_due_comes_in_order_and_bounded(records: JobStore, clock: ManualClock) -> None:
     """The most overdue jobs come first, no more than asked for, and none that has time left."""
     for number in (3, 1, 2):
         add(records, f"job{number}")

@@ -13,9 +13,10 @@ from worker.catalogue.option_errors import InvalidOptions
 from worker.jobs.store import JobStore
 from worker.operations.create import JobCreator
 from worker.operations.request import InvalidJobId, JobRequest
-from worker.operations.staging import Staging, storage_key
+from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.storage import Storage
+from worker.storage.layout import storage_key
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from infra.local.redis.server import RedisServer
 from tests.factories.input_files import PNG, png
-from tests.factories.world import Clock, ScriptedFal, World
+from tests.factories.world import ManualClock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint
@@ -318,7 +318,7 @@ def test_a_corrected_message_takes_the_place_of_the_refused_one(
     receive: Receive, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
     """Under the same id; what was told of the first stays in the history alone."""
-    clock = records.clock = Clock()
+    clock = records.clock = ManualClock()
     receive(arguments={"promt": "a"})
     clock.forward(60)
     receive(metadata={"title": "Fox"})

@@ -11,8 +11,8 @@ from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, c
 from webhook.contract import Task
 from worker.cli.main import cli
 from worker.errors import Permanent
+from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import Outcome
 from worker.jobs.store import JobStore
 from worker.operations.retry import NotRetryable, Retry
 

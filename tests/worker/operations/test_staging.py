@@ -14,8 +14,9 @@ from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.inputs import Input, InputType
 from worker.errors import Permanent
 from worker.operations.staged_files import StagedFiles
-from worker.operations.staging import Staging, storage_key
+from worker.operations.staging import Staging
 from worker.storage import Storage
+from worker.storage.layout import storage_key
 
 MODEL = kling("v2.1/master/image-to-video")
 A2V = kling("lipsync/audio-to-video")

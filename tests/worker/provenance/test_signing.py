@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.media_factories import box, clip, ffmpeg, numbers, packets, script, tags
+from tests.factories.clips import box, clip, ffmpeg, numbers, packets, script, tags
 from worker.cli.provenance import provenance
 from worker.errors import Permanent, Transient
 from worker.formats.images import read_tags as picture_tags
@@ -28,7 +28,7 @@ from worker.formats.xmp import packet
 from worker.provenance import ProvenanceUnusable, Signer, signing
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import ManifestClaim, show
-from worker.steps.media_config import recorded
+from worker.steps.transcode_tag import recorded
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult

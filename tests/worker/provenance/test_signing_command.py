@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.media_factories import script
+from tests.factories.clips import script
 from worker.errors import Permanent, Transient
 from worker.provenance.certificate import Certificate
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.factories.clips import clip, tags
 from tests.factories.timestamp_authority import Authority, serving
-from tests.media_factories import clip, tags
 from worker.cli.provenance import provenance
 from worker.errors import Transient
 from worker.provenance import Signer

@@ -4,8 +4,10 @@ import pytest
 
 from tests.factories.world import ENDPOINT, VIDEO
 from worker.errors import Permanent
-from worker.jobs.job import Job, JobState, Json
-from worker.steps.callbacks import rendered, unrendered, video_address
+from worker.fal.result import video_address
+from worker.jobs.job import Job, JobState
+from worker.steps.callbacks import rendered, unrendered
+from worker.types import Json
 
 
 def test_the_address_of_a_video() -> None:

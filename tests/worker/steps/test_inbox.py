@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.factories.world import Clock, callback
+from tests.factories.world import ManualClock, callback
 from webhook.contract import INBOX, inbox_key
 from worker.steps.inbox import WAKE_AGAIN, InboxReader
 
@@ -18,18 +18,18 @@ def raw(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> ManualClock:
     """Time that stands."""
-    return Clock()
+    return ManualClock()
 
 
 @pytest.fixture
-def inbox(raw: Redis, clock: Clock) -> InboxReader:
+def inbox(raw: Redis, clock: ManualClock) -> InboxReader:
     """The inbox of an empty Redis."""
     return InboxReader(raw, clock=clock)
 
 
-def put(raw: Redis, clock: Clock, *numbers: int) -> None:
+def put(raw: Redis, clock: ManualClock, *numbers: int) -> None:
     """Write callbacks down as the receiver does."""
     for number in numbers:
         each = callback(attempt=number, received_at=float(-number))
@@ -38,7 +38,7 @@ def put(raw: Redis, clock: Clock, *numbers: int) -> None:
 
 
 def test_callbacks_come_oldest_first_and_whole(
-    inbox: InboxReader, raw: Redis, clock: Clock
+    inbox: InboxReader, raw: Redis, clock: ManualClock
 ) -> None:
     """Each callback is what the receiver wrote, in the order of arrival."""
     put(raw, clock, 1, 2, 3)
@@ -47,7 +47,7 @@ def test_callbacks_come_oldest_first_and_whole(
 
 
 def test_the_job_stays_pending_until_its_last_callback_left(
-    inbox: InboxReader, raw: Redis, clock: Clock
+    inbox: InboxReader, raw: Redis, clock: ManualClock
 ) -> None:
     """A callback that came meanwhile keeps the job in the set of pending ones."""
     put(raw, clock, 1, 2)
@@ -58,7 +58,9 @@ def test_the_job_stays_pending_until_its_last_callback_left(
     assert ([], 0) == (raw.zrange(INBOX, 0, -1), raw.exists(inbox_key("job1")))
 
 
-def test_what_was_woken_is_due_again_later(inbox: InboxReader, raw: Redis, clock: Clock) -> None:
+def test_what_was_woken_is_due_again_later(
+    inbox: InboxReader, raw: Redis, clock: ManualClock
+) -> None:
     """A pending callback is woken again and again until somebody takes it, with time between."""
     put(raw, clock, 1)
     assert ["job1"] == inbox.overdue(10)
@@ -67,7 +69,9 @@ def test_what_was_woken_is_due_again_later(inbox: InboxReader, raw: Redis, clock
     assert ["job1"] == inbox.overdue(10)
 
 
-def test_waking_does_not_bring_back_what_left(inbox: InboxReader, raw: Redis, clock: Clock) -> None:
+def test_waking_does_not_bring_back_what_left(
+    inbox: InboxReader, raw: Redis, clock: ManualClock
+) -> None:
     """A job that is done between the look and the postponement is not pending again."""
     put(raw, clock, 1)
     inbox.remove("job1", inbox.callbacks("job1")[0])

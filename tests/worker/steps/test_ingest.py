@@ -7,8 +7,9 @@ import pytest
 
 from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import INBOX, Task, inbox_key
-from worker.jobs.job import JobState, Json
+from worker.jobs.job import JobState
 from worker.steps.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
+from worker.types import Json
 
 S = JobState
 

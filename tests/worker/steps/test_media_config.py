@@ -2,15 +2,16 @@
 
 import pytest
 
-from tests.media_factories import tags
+from tests.factories.clips import tags
 from webhook.settings import SettingsError
 from worker.errors import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
-from worker.jobs.job import Job, Json
+from worker.jobs.job import Job
 from worker.settings.media import MediaSettings
 from worker.steps.media_config import MediaConfig
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
+from worker.types import Json
 
 
 def job(**metadata: Json) -> Job:

@@ -6,16 +6,17 @@ from typing import cast
 
 import pytest
 
+from tests.factories.clips import UNSUPPORTED, clip, ffmpeg, tags
 from tests.factories.world import VIDEO
-from tests.media_factories import UNSUPPORTED, clip, ffmpeg, tags
 from worker.formats.media_types import film
-from worker.jobs.job import Job, JobState, Json
+from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.steps.progress import Progress
 from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
 from worker.transcode.ffmpeg import Ffmpeg
+from worker.types import Json
 
 _TRACKS = (*("-map", "0:v") * 9, "-c", "copy")
 _LONG = ("-vf", "setpts=PTS*1400", "-fps_mode", "vfr", "-c:v", "libx264", "-an")

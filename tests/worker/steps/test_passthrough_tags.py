@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from tests.factories.audio import SOUNDS, heard, sound
-from tests.media_factories import box, clip, described, ffmpeg, packets, tags
+from tests.factories.clips import box, clip, described, ffmpeg, packets, tags
 from worker.fal.result import OTHER
 from worker.formats.audio import audio_file
 from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
@@ -19,7 +19,7 @@ from worker.formats.media_types import BY_EXTENSION
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
-from worker.jobs.job import Job, JobState, Json
+from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.provenance import Signer, source_credentials
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
@@ -33,6 +33,7 @@ from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import work_key
 from worker.transcode.ffmpeg import Ffmpeg
+from worker.types import Json
 
 PICTURES = {
     "image-1.jpg": "image/jpeg",

@@ -8,8 +8,8 @@ from tests.factories.world import DEADLINE, ScriptedFal, World, callback, reques
 from webhook.contract import INBOX, Task
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.step import LOST_WAKE_AFTER
 from worker.jobs.store import TIMERS, job_key
+from worker.jobs.transitions import LOST_WAKE_AFTER
 from worker.steps.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
 S = JobState

@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from tests.factories.world import Clock
-from tests.media_factories import clip, tags
+from tests.factories.clips import clip, tags
+from tests.factories.world import ManualClock
 from worker.errors import Permanent
 from worker.formats.mp4 import read_tags
 from worker.jobs.events import history
-from worker.jobs.job import Job, JobState, Json
+from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.provenance import Signer
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
@@ -28,6 +28,7 @@ from worker.storage.layout import SOURCE, work_key
 from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.metering import Cost
 from worker.transcode.profiles import PROFILE_KEY, Profile
+from worker.types import Json
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_progress_is_on_the_event_stream(records: JobStore) -> None:
 
 def test_a_download_tells_what_is_left(records: JobStore) -> None:
     """By the rate so far; nothing where the size is not known."""
-    made, now = tags(), Clock(0.0)
+    made, now = tags(), ManualClock(0.0)
     job = Job(id=made.job_id, endpoint=made.endpoint, arguments={})
     records.add(job, due=0, event={"name": "created", "step": "test"})
     tell = Progress(records, clock=now).bytes(job, "falhook.download")

@@ -20,11 +20,12 @@ from tests.factories.world import ScriptedFal, world_on
 from webhook.contract import Task
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
-from worker.jobs.job import JobState, Json
+from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
-from worker.operations.staging import storage_key
 from worker.steps.uploads import InputUploads, usable
 from worker.storage import Storage
+from worker.storage.layout import storage_key
+from worker.types import Json
 
 WEEK = 604_800
 Get = Callable[[str], bytes]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, described, ffmpeg, packets, script, tags
+from tests.factories.clips import clip, described, ffmpeg, packets, script, tags
 from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult, probe, read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.steps.media_config import recorded
+from worker.steps.transcode_tag import recorded
 from worker.transcode.command import command
 from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Used
 from worker.transcode.ffmpeg.exit_status import failure

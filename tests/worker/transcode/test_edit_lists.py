@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, ffmpeg, tags
+from tests.factories.clips import clip, ffmpeg, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import ProbeResult, probe
 from worker.transcode import verification

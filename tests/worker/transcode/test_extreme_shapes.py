@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import ffmpeg, tags
+from tests.factories.clips import ffmpeg, tags
 from worker.formats.images import size_of
 from worker.formats.mp4 import probe
 from worker.transcode.ffmpeg import Ffmpeg

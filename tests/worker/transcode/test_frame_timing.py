@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import ffmpeg, tags
+from tests.factories.clips import ffmpeg, tags
 from worker.formats.mp4 import probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, described, ffmpeg, packets, tags
+from tests.factories.clips import clip, described, ffmpeg, packets, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import probe
 from worker.transcode.conformance import video_reasons

@@ -2,9 +2,9 @@
 
 import pytest
 
-from worker.jobs.job import Json
 from worker.transcode.outputs import H264
 from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
+from worker.types import Json
 
 
 @pytest.mark.parametrize(

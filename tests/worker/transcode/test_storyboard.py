@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, ffmpeg, ffmpeg_program, script, tags
+from tests.factories.clips import clip, ffmpeg, ffmpeg_program, script, tags
 from worker.errors import Permanent
 from worker.formats.images import size_of
 from worker.transcode.ffmpeg import Advance, Ffmpeg, Isolation, ResourceLimits

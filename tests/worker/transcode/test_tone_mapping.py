@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import Movie, box, clip, described, ffmpeg, tags
+from tests.factories.clips import MovieBuilder, box, clip, described, ffmpeg, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import Colour, probe
 from worker.formats.mp4.colour import BT709
@@ -105,7 +105,9 @@ def test_hdr_never_conforms(name: str) -> None:
 @pytest.mark.parametrize("colr", [b"", b"ncl", b"nclx", b"nclx\0\x09\0\x10\0", b"prof" + bytes(9)])
 def test_any_colr_box(colr: bytes, tmp_path: Path) -> None:
     """A box that tells no colours is passed over, one that is cut short refused."""
-    (tmp_path / "movie").write_bytes(Movie(avcc=Movie().avcc + box(b"colr", colr)).bytes())
+    (tmp_path / "movie").write_bytes(
+        MovieBuilder(avcc=MovieBuilder().avcc + box(b"colr", colr)).bytes()
+    )
     if not colr.startswith(b"nclx"):
         assert Colour() == probe(tmp_path / "movie").colour
         return

@@ -6,15 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import (
-    HOSTILE,
-    UNSUPPORTED,
-    clip,
-    ffmpeg,
-    packets,
-    script,
-    tags,
-)
+from tests.factories.clips import HOSTILE, UNSUPPORTED, clip, ffmpeg, packets, script, tags
 from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import read_tags

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, ffmpeg, tags
+from tests.factories.clips import clip, ffmpeg, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import probe, rewrite
 from worker.transcode import verification

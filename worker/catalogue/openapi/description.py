@@ -8,9 +8,8 @@ and one for the result, the schemas among the components, in the order that
 from collections.abc import Mapping, Set
 from typing import Literal
 
-from worker.catalogue import outputs
 from worker.catalogue.errors import RequestRejected
-from worker.catalogue.openapi import keywords
+from worker.catalogue.openapi import keywords, outputs
 from worker.catalogue.openapi.fields import Fields
 from worker.catalogue.openapi.keywords import Form, Json
 from worker.catalogue.openapi.schemas import Schemas, ordered
@@ -18,7 +17,7 @@ from worker.catalogue.openapi.schemas import Schemas, ordered
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 
 
-class UnreadableDescription(RequestRejected):
+class InvalidOpenApi(RequestRejected):
     """This is no description of that endpoint; the sentence says what is missing."""
 
     def __init__(self, endpoint: str, sentence: str) -> None:
@@ -28,13 +27,13 @@ class UnreadableDescription(RequestRejected):
 def entry(endpoint: str, document: object, *, source: str) -> Form:
     """The tables of a catalogue file for this endpoint. Raises UnreadableDescription."""
     if not isinstance(document, Mapping):
-        raise UnreadableDescription(endpoint, "is no JSON object")
+        raise InvalidOpenApi(endpoint, "is no JSON object")
     try:
         return _Reader(endpoint, document).entry(source)
     except KeyError as error:
-        raise UnreadableDescription(endpoint, f"names {error}, which it does not hold") from error
+        raise InvalidOpenApi(endpoint, f"names {error}, which it does not hold") from error
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
-        raise UnreadableDescription(endpoint, "has not the form that fal gives it") from error
+        raise InvalidOpenApi(endpoint, "has not the form that fal gives it") from error
 
 
 class _Reader:
@@ -85,7 +84,7 @@ class _Reader:
             schema["properties"].items()
         except (KeyError, TypeError, AttributeError) as error:
             sentence = f"holds no schema for {method.upper()} {path}; is it of another endpoint?"
-            raise UnreadableDescription(self.endpoint, sentence) from error
+            raise InvalidOpenApi(self.endpoint, sentence) from error
         return schema
 
 

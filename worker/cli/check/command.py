@@ -10,9 +10,9 @@ from rich.text import Text
 
 from webhook.log import scrub
 from worker.cli.check.local import PROBES
-from worker.cli.check.network import Doubt
-from worker.cli.console import plain_console
-from worker.cli.errors import CliError, handle_errors, json_option, print_json
+from worker.cli.check.network import CheckWarning
+from worker.cli.console import json_option, plain_console, print_json
+from worker.cli.errors import CliError, handle_errors
 from worker.errors import Failure
 from worker.provenance import ProvenanceUnusable
 from worker.settings import Settings
@@ -71,7 +71,7 @@ def check(as_json: bool) -> None:
 def _tried(probe: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(CheckStatus.OK, probe(settings))
-    except Doubt as doubt:
+    except CheckWarning as doubt:
         return Finding(CheckStatus.WARNS, str(doubt))
     except Failure as failure:
         return Finding(CheckStatus.FAILS, failure.sentence)

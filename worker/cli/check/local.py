@@ -7,7 +7,7 @@ from worker.cli.check import network
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import messages
-from worker.steps.media_config import credentials, found_ffmpeg
+from worker.startup import credentials, found_ffmpeg
 from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
 
@@ -48,7 +48,7 @@ def _account(settings: Settings) -> str:
 
 def _settings(_settings: Settings) -> str:
     if told := messages():
-        raise network.Doubt(". ".join(told))
+        raise network.CheckWarning(". ".join(told))
     return "none that is unknown"
 
 

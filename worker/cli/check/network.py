@@ -21,7 +21,7 @@ NEAR = 3
 _WITHOUT = "jobs wait until one is started, see the Procfile"
 
 
-class Doubt(Exception):
+class CheckWarning(Exception):
     """All of it works, and yet somebody should look: one sentence."""
 
 
@@ -76,9 +76,11 @@ def workers(settings: Settings) -> str:
         found = queues_served(client(settings), queues)
     except Exception as error:  # kombu raises each transport's own errors
         told = type(error).__name__
-        raise Doubt(f"the workers could not be listened for at the broker ({told})") from error
+        raise CheckWarning(
+            f"the workers could not be listened for at the broker ({told})"
+        ) from error
     if missing := sorted(queues - found):
-        raise Doubt(f"no worker takes from the queue {', '.join(missing)}: {_WITHOUT}")
+        raise CheckWarning(f"no worker takes from the queue {', '.join(missing)}: {_WITHOUT}")
     return f"take from {', '.join(sorted(queues))}"
 
 

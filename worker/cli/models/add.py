@@ -8,18 +8,18 @@ import click
 import httpx
 
 from worker.catalogue.catalogue import Catalogue, sheet_with
-from worker.catalogue.endpoint import Endpoint
+from worker.catalogue.endpoint import ENDPOINT, Endpoint
 from worker.catalogue.errors import RequestRejected, UnknownEndpoint
 from worker.catalogue.examples import Row, rows
 from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
-from worker.cli.errors import CliError, handle_errors, json_option, print_json
+from worker.cli.console import json_option, print_json
+from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.added_files import make_room
 from worker.cli.models.endpoint_text import summary
 from worker.cli.submit.flag_values import file_text
-from worker.operations.validation import ENDPOINT
 from worker.settings import CatalogueSettings
 
 MAX_BYTES = 4 * 1024 * 1024

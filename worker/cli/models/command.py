@@ -11,8 +11,8 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import RequestRejected
 from worker.catalogue.examples import rows
-from worker.cli.console import plain_console
-from worker.cli.errors import CliError, handle_errors, json_option, print_json
+from worker.cli.console import json_option, plain_console, print_json
+from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.add import add
 from worker.cli.models.endpoint_text import command, facts, summary
 from worker.cli.stdout import json_lines_option

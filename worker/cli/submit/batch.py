@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from webhook.settings import SettingsError
 from worker.catalogue.options import Options
 from worker.cli.composition import checks_of, creator_of
-from worker.cli.errors import CliError, counted
+from worker.cli.console import counted
+from worker.cli.errors import CliError
 from worker.cli.submit.batch_report import print_rows, refusal, tell_cost
 from worker.cli.submit.batch_run import BulkRun
 from worker.cli.submit.flag_values import pairs

@@ -10,7 +10,8 @@ import click
 
 from worker.catalogue.errors import InputProblem as Wrong
 from worker.catalogue.errors import RequestRejected
-from worker.cli.errors import CliError, counted, print_json
+from worker.cli.console import counted, print_json
+from worker.cli.errors import CliError
 from worker.errors import Failure
 from worker.jobs.job import Job
 from worker.operations.batch import Refused

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import Progress
 
-from worker.cli.errors import counted, print_json
+from worker.cli.console import counted, print_json
 from worker.cli.interrupts import interrupts_held
 from worker.cli.submit.batch_report import Drafts, Known, stopped
 from worker.errors import Failure

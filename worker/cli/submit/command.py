@@ -7,14 +7,8 @@ import click
 from redis.exceptions import RedisError
 
 from worker.cli.composition import checks_of, creator_of
-from worker.cli.errors import (
-    CliError,
-    as_data,
-    handle_errors,
-    json_option,
-    print_json,
-    redis_problem,
-)
+from worker.cli.console import as_data, json_option, print_json
+from worker.cli.errors import CliError, handle_errors, redis_problem
 from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.batch import submit_file
 from worker.cli.submit.flag_values import pairs

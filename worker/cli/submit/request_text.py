@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 import click
 
 from worker.catalogue.options import Options
-from worker.cli.console import clock_text
-from worker.cli.errors import print_json
+from worker.cli.console import clock_text, print_json
 from worker.jobs.job import Job
 from worker.operations.request import DraftJob
 from worker.settings import FalHosts

@@ -75,7 +75,7 @@ def read_tags(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         head, length = file.read(_HEAD), path.stat().st_size
         if m4a.begins(head):
-            return m4a.told(path)
+            return m4a.source_tags(path)
         holders = (form for form in (mp3, wav) if form.begins(head))
         try:
             return next((form.told(file, length) for form in holders), {})

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
-from worker.formats.aigc_label import carried_over
+from worker.formats.aigc_label import AIGC, carried_over
 from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names, read_at
-from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
 
 MARK = b"ID3"
-HEAD = 10  # bytes of the head of a tag, and of one of a frame
+HEADER_BYTES = 10  # bytes of the head of a tag, and of one of a frame
 VERSIONS = (3, 4)
 XMP = b"XMP\0"  # XMP Specification Part 3, 1.2 (MP3): owner of a PRIV frame
 _UTF8 = b"\x03"
@@ -65,14 +64,14 @@ class Tag:
         Raises NotTaggable where it is broken, huge, or of a form that is not taken apart.
         """
         file.seek(start)
-        head = file.read(HEAD)
+        head = file.read(HEADER_BYTES)
         if not head.startswith(MARK):
             return cls()
         version, flags, size = _head(head)
         if version not in VERSIONS or flags:
             raise NotTaggable("its ID3 tag has a form that is not taken apart")
-        data = read_at(file, start + HEAD, size, "its ID3 tag")
-        return cls(frames=tuple(frames_of(data, version)), size=HEAD + size)
+        data = read_at(file, start + HEADER_BYTES, size, "its ID3 tag")
+        return cls(frames=tuple(frames_of(data, version)), size=HEADER_BYTES + size)
 
     @property
     def source_tags(self) -> dict[str, str]:
@@ -94,7 +93,7 @@ class Tag:
         )
         frames = (frame.bytes() for frame in (*ours.values(), *kept))
         # exiftool takes a last frame for broken that nothing follows.
-        body = b"".join((*frames, bytes(HEAD)))
+        body = b"".join((*frames, bytes(HEADER_BYTES)))
         return MARK + b"\4\0\0" + synchsafe(len(body)) + body, names(replaced)
 
 
@@ -103,7 +102,7 @@ def size_of(head: bytes) -> int:
     if not head.startswith(MARK):
         return 0
     _, flags, size = _head(head)
-    return HEAD + size + (HEAD if flags & 0x10 else 0)  # a footer
+    return HEADER_BYTES + size + (HEADER_BYTES if flags & 0x10 else 0)  # a footer
 
 
 def _ours(tags: Tags, label: Mapping[str, str]) -> Iterator[Frame]:
@@ -117,7 +116,7 @@ def _ours(tags: Tags, label: Mapping[str, str]) -> Iterator[Frame]:
 
 
 def _head(head: bytes) -> tuple[int, int, int]:
-    if len(head) < HEAD:
+    if len(head) < HEADER_BYTES:
         raise NotTaggable("its ID3 tag is cut short")
     return head[3], head[5], number(head[6:10])
 
@@ -126,19 +125,23 @@ def frames_of(data: bytes, version: int) -> Iterator[Frame]:
     """The frames that fill a tag of this version. Raises NotTaggable where they do not."""
     at = 0
     for _ in range(MAX_PARTS):
-        if len(data) - at < HEAD or not data[at]:
+        if len(data) - at < HEADER_BYTES or not data[at]:
             if data.count(0, at) < len(data) - at:
                 raise NotTaggable("its ID3 tag is broken")
             return
-        kind, flags = data[at : at + 4], int.from_bytes(data[at + 8 : at + HEAD])
+        kind, flags = data[at : at + 4], int.from_bytes(data[at + 8 : at + HEADER_BYTES])
         held = data[at + 4 : at + 8]
-        end = at + HEAD + (number(held) if version == VERSIONS[1] else int.from_bytes(held))
-        if not (kind.isalnum() and kind.upper() == kind) or end > len(data) or end == at + HEAD:
+        end = at + HEADER_BYTES + (number(held) if version == VERSIONS[1] else int.from_bytes(held))
+        if (
+            not (kind.isalnum() and kind.upper() == kind)
+            or end > len(data)
+            or end == at + HEADER_BYTES
+        ):
             raise NotTaggable("its ID3 tag is broken")
         if version == VERSIONS[0] and flags & ~_STATUS:
             raise NotTaggable("its ID3 tag has a form that is not taken apart")
         kept = flags if version == VERSIONS[1] else 0
-        yield Frame(kind.decode("latin-1"), data[at + HEAD : end], kept)
+        yield Frame(kind.decode("latin-1"), data[at + HEADER_BYTES : end], kept)
         at = end
     raise NotTaggable(f"its ID3 tag has more than {MAX_PARTS} frames")
 

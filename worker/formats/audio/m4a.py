@@ -31,7 +31,7 @@ def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
     return names(name for name in ours if theirs.get(name, ours[name]) != ours[name])
 
 
-def told(path: Path) -> dict[str, str]:
+def source_tags(path: Path) -> dict[str, str]:
     """What it says of itself. Raises NotTaggable."""
     try:
         return read_tags(path)

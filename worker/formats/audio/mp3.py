@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from worker.formats.audio import id3
-from worker.formats.audio.id3 import HEAD
+from worker.formats.audio.id3 import HEADER_BYTES
 from worker.formats.audio.rewrite import ByteRange, NotTaggable, RewrittenFile
 from worker.formats.tags import Tags
 
@@ -26,7 +26,7 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     return RewrittenFile(pieces=(made, ByteRange(tag.size, length - tag.size)), replaced=replaced)
 
 
-def told(file: BinaryIO, _: int) -> dict[str, str]:
+def source_tags(file: BinaryIO, _: int) -> dict[str, str]:
     """What is passed on of its tag. Raises NotTaggable, NotCarried."""
     return id3.Tag.read(file).source_tags
 
@@ -34,7 +34,7 @@ def told(file: BinaryIO, _: int) -> dict[str, str]:
 def credentials_of(file: BinaryIO, length: int) -> Iterator[range]:
     """Where content credentials lie: in the tag, a GEOB frame of it (C2PA 2.2, appendix A)."""
     file.seek(0)
-    size = min(length, id3.size_of(file.read(HEAD)))
+    size = min(length, id3.size_of(file.read(HEADER_BYTES)))
     file.seek(0)
     overlap, left = b"", size
     while left > 0 and (data := file.read(min(left, 1 << 20))):

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from worker.formats.audio.rewrite import MAX_PARTS, ByteRange, NotTaggable, read_at
 
 WAVE = re.compile(rb"(RIFF|RF64|BW64)....WAVE", re.DOTALL)
-HEAD = 8  # bytes of a chunk's type and size
+HEADER_BYTES = 8  # bytes of a chunk's type and size
 _FIRST = 12  # where the first chunk begins
 _WIDE = 0xFFFFFFFF  # a size that stands in the ds64 chunk
 _ENDLESS = 0x7FFFF000  # so many bytes, or more, are claimed by programs that cannot seek back
@@ -53,12 +53,12 @@ def inside(data: bytes) -> list[tuple[bytes, bytes]]:
     """Type and content of the chunks in a chunk. Raises NotTaggable where they do not fit."""
     found: list[tuple[bytes, bytes]] = []
     at = 0
-    while len(data) - at >= HEAD:
+    while len(data) - at >= HEADER_BYTES:
         kind, size = struct.unpack_from("<4sI", data, at)
-        if size > len(data) - at - HEAD or len(found) > MAX_PARTS:
+        if size > len(data) - at - HEADER_BYTES or len(found) > MAX_PARTS:
             raise NotTaggable("one of its chunks is broken")
-        found.append((kind, data[at + HEAD : at + HEAD + size]))
-        at += HEAD + size + size % 2
+        found.append((kind, data[at + HEADER_BYTES : at + HEADER_BYTES + size]))
+        at += HEADER_BYTES + size + size % 2
     return found
 
 
@@ -67,13 +67,13 @@ def chunks(file: BinaryIO, length: int) -> Iterator[RiffChunk]:
     at, wide = _FIRST, None
     for _ in range(MAX_PARTS):
         file.seek(at)
-        head = file.read(HEAD)
-        if len(head) < HEAD:
+        head = file.read(HEADER_BYTES)
+        if len(head) < HEADER_BYTES:
             if any(head):
                 raise NotTaggable("it is no whole WAV: it ends inside the head of a chunk")
             return
         kind, size = struct.unpack("<4sI", head)
-        left = length - at - HEAD
+        left = length - at - HEADER_BYTES
         if kind == b"data" and wide is not None and size == _WIDE:
             size = wide
         elif kind == b"data" and size >= _ENDLESS and left < size:
@@ -81,9 +81,9 @@ def chunks(file: BinaryIO, length: int) -> Iterator[RiffChunk]:
         if size > left:
             raise NotTaggable("it is no whole WAV: it is cut short")
         if kind == b"ds64" and size >= _DS64.size:
-            wide = _DS64.unpack(read_at(file, at + HEAD, _DS64.size, "its size"))[1]
-        yield RiffChunk(head, at + HEAD, size)
-        at += HEAD + size + size % 2
+            wide = _DS64.unpack(read_at(file, at + HEADER_BYTES, _DS64.size, "its size"))[1]
+        yield RiffChunk(head, at + HEADER_BYTES, size)
+        at += HEADER_BYTES + size + size % 2
     raise NotTaggable(f"it has more than {MAX_PARTS} chunks")
 
 
@@ -92,7 +92,14 @@ def whole(file: BinaryIO, kept: Iterable[RiffChunk], added: bytes) -> tuple[byte
     mark = read_at(file, 0, _FIRST, "its head")[:4]
     first, *others = kept
     pieces = [piece for other in others for piece in other.pieces()]
-    size = len(b"WAVE") + HEAD + first.size + first.size % 2 + sum(map(len, pieces)) + len(added)
+    size = (
+        len(b"WAVE")
+        + HEADER_BYTES
+        + first.size
+        + first.size % 2
+        + sum(map(len, pieces))
+        + len(added)
+    )
     if mark == b"RIFF":
         if size >= _WIDE:
             raise NotTaggable("with its tags it would be longer than a WAV may be")

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker.formats.aigc_label import carried_over
+from worker.formats.aigc_label import AIGC, carried_over
 from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names
-from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
 
 # DESCRIPTION is what ffprobe shows as the comment; MP4s have the mark of the EU there.

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Self
 
 from worker.formats import aigc_label as label
+from worker.formats.aigc_label import AIGC
 from worker.formats.audio import id3, riff
 from worker.formats.audio.rewrite import MAX_TAGS, NotTaggable, RewrittenFile, names, read_at
-from worker.formats.marks import AIGC
 from worker.formats.tags import Tags
 
 _NAMES = {"title": b"INAM", "date": b"ICRD", AIGC: AIGC.encode()}
@@ -44,7 +44,7 @@ def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     )
 
 
-def told(file: BinaryIO, length: int) -> dict[str, str]:
+def source_tags(file: BinaryIO, length: int) -> dict[str, str]:
     """What is passed on of its tags. Raises NotTaggable, NotCarried."""
     return _Told.read(file, riff.chunks(file, length)).label
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from worker.formats.aigc_label import MAX_LABEL, carried_over, in_comment
+from worker.formats.aigc_label import AIGC, MAX_LABEL, carried_over, in_comment
 from worker.formats.images import avif, gif, jpeg, png, webp
 from worker.formats.images.exif import user_comment
-from worker.formats.marks import AIGC
 
 __all__ = ["MAX_PICTURE", "credentials_of", "has_credentials", "read_tags", "size_of", "tag"]
 

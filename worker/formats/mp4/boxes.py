@@ -11,7 +11,7 @@ MAX_HEADER = 16 << 20  # bytes of moov, and of all moof together, that are read 
 MAX_BOXES = 20_000  # headers looked at in one file, beside those of its fragments
 MAX_FRAGMENTS = 1 << 16  # 600 s in which each frame and each packet of sound is one of its own
 _BOXES_EACH = 16  # of a fragment: moof, mfhd, four of a track, mdat, and as many of another
-HEAD = 8  # bytes of a box header, 16 where its size takes 64 bits
+HEADER_BYTES = 8  # bytes of a box header, 16 where its size takes 64 bits
 MAX_DEPTH = 8  # moov/trak/mdia/minf/stbl is 5; nothing known goes deeper than 7
 CONTAINERS = frozenset(
     {"moov", "trak", "mdia", "minf", "stbl", "edts", "dinf", "mvex", "moof", "traf"}
@@ -102,7 +102,7 @@ class Walk:
             raise invalid(f"its boxes are nested more than {MAX_DEPTH} deep")
         found = []
         at = 0
-        while len(data) - at >= HEAD:
+        while len(data) - at >= HEADER_BYTES:
             self._count()
             kind, header, size = _head(data[at : at + 16])
             if not header <= size <= len(data) - at:
@@ -120,7 +120,7 @@ class Walk:
             self._count()
             file.seek(at)
             head = file.read(16)
-            if len(head) < HEAD:
+            if len(head) < HEADER_BYTES:
                 raise invalid("the file ends inside the header of a box")
             kind, header, size = _head(memoryview(head))
             if kind == "moof":
@@ -146,7 +146,7 @@ class Walk:
 def _head(data: memoryview) -> tuple[str, int, int]:
     """Type, header size and total size of the box that begins here."""
     size, kind = struct.unpack_from(">I4s", data)
-    header = HEAD
+    header = HEADER_BYTES
     if size == 1:
         size, header = struct.unpack_from(">Q", data, 8)[0], 16
     return kind.decode("latin-1"), header, size

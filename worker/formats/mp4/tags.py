@@ -10,8 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.formats.aigc_label import NotCarried, carried_over
-from worker.formats.marks import AIGC
+from worker.formats.aigc_label import AIGC, NotCarried, carried_over
 from worker.formats.mp4.boxes import Box, Walk, box, invalid, unhandled
 from worker.formats.mp4.uuid_boxes import xmp_of
 

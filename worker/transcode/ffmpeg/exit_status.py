@@ -2,16 +2,11 @@
 
 import re
 import signal
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from worker.errors import Failure, Permanent, Transient
 from worker.transcode.ffmpeg.limits import ResourceLimits
 from worker.transcode.ffmpeg.sandbox import ProcessResult
-
-REPORT = 0.5  # seconds between two calls of a progress callback
 
 # Exit codes are the low byte of FFmpeg's negative error numbers (libavutil/error.h).
 _OURS = {
@@ -30,60 +25,6 @@ _WORDS = (
 _BY_CPU = frozenset({signal.SIGKILL, signal.SIGXCPU})  # how RLIMIT_CPU ends a program
 _PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not implemented
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advance:
-    """How far ffmpeg is: the fraction done, frames made and made each second, seconds left."""
-
-    fraction: float
-    frames: int = 0
-    fps: float = 0.0
-    left: float = 0.0
-
-
-class ProgressParser:
-    """Reads `-progress` lines: whether ffmpeg moves, and how far it is."""
-
-    def __init__(self, duration: float | None, report: Callable[[Advance], None] | None) -> None:
-        self._duration = duration
-        self._report = report
-        self._seen: dict[str, str] = {}
-        self._begun = time.monotonic()
-        self._reported = self._done = 0.0
-
-    def line(self, text: str) -> bool:
-        """Take one `key=value` line; True if a number that only grows with the work has changed."""
-        key, _, value = text.partition("=")
-        if key not in {"frame", "fps", "out_time_us", "total_size"} or self._seen.get(key) == value:
-            return False
-        self._seen[key] = value
-        if key == "out_time_us" and value.isdecimal():
-            self._tell(int(value) / 1e6)
-        return key != "fps"
-
-    def _tell(self, done: float) -> None:
-        now = time.monotonic()
-        if not self._report or not self._duration or now - self._reported < REPORT:
-            return
-        self._reported = now
-        # ffmpeg tells the time of the output that is behind, and that may change.
-        self._done = fraction = max(self._done, min(0.99, done / self._duration))
-        left = (now - self._begun) * (1 / fraction - 1) if fraction else 0.0
-        self._report(
-            Advance(
-                fraction=fraction,
-                frames=int(self._number("frame")),
-                fps=self._number("fps"),
-                left=left,
-            )
-        )
-
-    def _number(self, key: str) -> float:
-        try:
-            return float(self._seen.get(key, ""))
-        except ValueError:
-            return 0.0
 
 
 def failure(ended: ProcessResult, limits: ResourceLimits) -> Failure | None:

@@ -7,9 +7,10 @@ from typing import Self
 
 from worker.formats.mp4 import MAX_PIXELS, ProbeResult
 from worker.transcode.ffmpeg.discovery import FfmpegUnusable, located, missing
-from worker.transcode.ffmpeg.exit_status import REPORT, Advance, ProgressParser, failure
+from worker.transcode.ffmpeg.exit_status import failure
 from worker.transcode.ffmpeg.isolation import Isolation, strongest, works, wrapper
 from worker.transcode.ffmpeg.limits import ResourceLimits, Used, Work
+from worker.transcode.ffmpeg.progress import REPORT, Advance, ProgressParser
 from worker.transcode.ffmpeg.sandbox import run
 
 REQUIRED = ("libx264", "aac", "mjpeg")

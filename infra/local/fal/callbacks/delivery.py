@@ -16,7 +16,7 @@ import structlog
 
 from infra.local.fal.callbacks.signing import KeyRing, signed_headers
 from infra.local.fal.clock import Clock
-from infra.local.fal.job import Job, new_request_id
+from infra.local.fal.job import RenderJob, new_request_id
 from infra.local.fal.request_counts import Counts, Kind, redacted
 
 MAX_TRIES = 31
@@ -42,10 +42,10 @@ class Deliveries:
     counts: Counts
     user_id: str
     patience: tuple[float, float]
-    stored: Callable[[Job], bool]
+    stored: Callable[[RenderJob], bool]
     _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(200))
 
-    async def deliver(self, job: Job, message: dict[str, Any]) -> None:
+    async def deliver(self, job: RenderJob, message: dict[str, Any]) -> None:
         """Try until a 2xx, a redirect, the last try or the end of the stored result."""
         for gap in (0.0, *GAPS):
             await self.clock.sleep(gap)
@@ -59,12 +59,14 @@ class Deliveries:
         self._note(Kind.CALLBACK_ABANDONED, job)
         _log.warning("callback abandoned", request_id=job.request_id, tries=len(job.answers))
 
-    async def attempt(self, job: Job, message: dict[str, Any], *, first: bool = True) -> int | None:
+    async def attempt(
+        self, job: RenderJob, message: dict[str, Any], *, first: bool = True
+    ) -> int | None:
         """Make one try; return the HTTP status of the answer, or None if there was none."""
         async with self._at_once:
             return await self._attempt(job, message, first=first)
 
-    async def _attempt(self, job: Job, message: dict[str, Any], *, first: bool) -> int | None:
+    async def _attempt(self, job: RenderJob, message: dict[str, Any], *, first: bool) -> int | None:
         assert job.webhook is not None, "the job has a callback address"
         job.tries += 1
         nth = job.tries
@@ -94,7 +96,7 @@ class Deliveries:
             return None
         return answer.status_code
 
-    def _headers(self, job: Job, request_id: str, body: bytes, nth: int) -> dict[str, str]:
+    def _headers(self, job: RenderJob, request_id: str, body: bytes, nth: int) -> dict[str, str]:
         strikes = job.mishaps.strikes
         age = job.mishaps.number("stale-timestamp") if strikes("stale-timestamp", nth) else 0
         return signed_headers(
@@ -105,7 +107,7 @@ class Deliveries:
             body=body,
         )
 
-    def _note_answer(self, job: Job, status: int | None) -> None:
+    def _note_answer(self, job: RenderJob, status: int | None) -> None:
         job.answered.set()
         if status is None:
             self._note(Kind.CALLBACK_UNANSWERED, job)
@@ -114,5 +116,5 @@ class Deliveries:
         self._note(Kind.CALLBACK_ANSWERED, job)
         self._note(Kind.CALLBACK_ACCEPTED if accepted else Kind.CALLBACK_REFUSED, job)
 
-    def _note(self, kind: Kind, job: Job) -> None:
+    def _note(self, kind: Kind, job: RenderJob) -> None:
         self.counts.note(kind, request_id=job.request_id, webhook=job.webhook or "")

@@ -5,14 +5,14 @@ from typing import Any
 
 from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
-from infra.local.fal.errors import Outcome, platform
-from infra.local.fal.job import Job, new_request_id
+from infra.local.fal.errors import RenderResult, platform
+from infra.local.fal.job import RenderJob, new_request_id
 from infra.local.fal.request_counts import Counts, Kind
 
 _NOT_SERIALISABLE = "The payload could not be encoded as JSON"
 
 
-def message(request_id: str, outcome: Outcome) -> dict[str, Any]:
+def message(request_id: str, outcome: RenderResult) -> dict[str, Any]:
     """Return the body of a callback for a render that ended with `outcome`."""
     return {
         "error": None if outcome.ok else f"Invalid status code: {outcome.status}",
@@ -23,7 +23,7 @@ def message(request_id: str, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def of(job: Job) -> dict[str, Any]:
+def of(job: RenderJob) -> dict[str, Any]:
     """Return the body of the callback of a completed job."""
     body = message(job.request_id, job.result)
     if "payload-null" in job.mishaps and job.result.ok:
@@ -31,15 +31,15 @@ def of(job: Job) -> dict[str, Any]:
     return body
 
 
-def opposite(job: Job) -> dict[str, Any]:
+def opposite(job: RenderJob) -> dict[str, Any]:
     """Return a body for the same request that says the opposite."""
     if job.result.ok:
         return message(job.request_id, platform("runner_server_error"))
     video = {"url": "https://v3b.fal.media/files/b/0/other.mp4", "content_type": "video/mp4"}
-    return message(job.request_id, Outcome(status=200, payload={"video": video}))
+    return message(job.request_id, RenderResult(status=200, payload={"video": video}))
 
 
-async def play(job: Job, *, deliveries: Deliveries, clock: Clock, counts: Counts) -> None:
+async def play(job: RenderJob, *, deliveries: Deliveries, clock: Clock, counts: Counts) -> None:
     """Send all callbacks of a completed job, as its mishaps have it."""
     await _wait(job, clock, counts)
     if "callback-stale" in job.mishaps:
@@ -54,7 +54,7 @@ async def play(job: Job, *, deliveries: Deliveries, clock: Clock, counts: Counts
         await deliveries.deliver(job, opposite(job))
 
 
-async def _wait(job: Job, clock: Clock, counts: Counts) -> None:
+async def _wait(job: RenderJob, clock: Clock, counts: Counts) -> None:
     await clock.sleep(job.mishaps.number("callback-late"))
     if "callback-never" not in job.mishaps and not job.out_of_turn:
         return
@@ -62,6 +62,6 @@ async def _wait(job: Job, clock: Clock, counts: Counts) -> None:
     await counts.until(lambda: job.released.is_set() or _overtaken(job))
 
 
-def _overtaken(job: Job) -> bool:
+def _overtaken(job: RenderJob) -> bool:
     in_turn = "callback-never" not in job.mishaps
     return in_turn and job.partner is not None and job.partner.answered.is_set()

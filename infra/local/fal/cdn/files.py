@@ -18,7 +18,7 @@ from starlette.responses import (
 
 from infra.local.fal.cdn.file_faults import spoiled
 from infra.local.fal.connection_faults import transport_of
-from infra.local.fal.job import Job
+from infra.local.fal.job import RenderJob
 from infra.local.fal.request_counts import Counts, Kind
 
 _ENDLESS = 4 * 2**30
@@ -26,7 +26,7 @@ _ENDLESS = 4 * 2**30
 
 @dataclass(slots=True, kw_only=True)
 class _Published:
-    job: Job
+    job: RenderJob
     path: Path
     media_type: str
     reads: int = 0
@@ -40,7 +40,7 @@ class Files:
     counts: Counts
     _published: dict[str, _Published] = field(default_factory=dict)
 
-    def publish(self, job: Job, path: Path, *, name: str, media_type: str) -> str:
+    def publish(self, job: RenderJob, path: Path, *, name: str, media_type: str) -> str:
         """Give the file at `path` an address of its own that nobody can guess; return it."""
         key = f"b/{secrets.token_hex(4)}/{secrets.token_urlsafe(12)}_{name}"
         self._published[key] = _Published(job=job, path=path, media_type=media_type)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.fal.cdn.files import Files
-from infra.local.fal.job import Job
+from infra.local.fal.job import RenderJob
 from infra.local.fal.media.clips import Clip, Media, style_of
 from infra.local.fal.media.hostile_files import hostile, truncated
 from infra.local.fal.mishaps import unmarked
-from infra.local.fal.models import Endpoint, ratio, seconds
+from infra.local.fal.models import SimulatedEndpoint, ratio, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +21,11 @@ class Outputs:
     files: Files
     directory: Path
 
-    async def of(self, job: Job, endpoint: Endpoint) -> dict[str, Any]:
+    async def of(self, job: RenderJob, endpoint: SimulatedEndpoint) -> dict[str, Any]:
         """Return the payload of a successful render of `job`."""
         return {name: await self._output(name, job) for name in endpoint.outputs}
 
-    async def _output(self, name: str, job: Job) -> object:
+    async def _output(self, name: str, job: RenderJob) -> object:
         clip = _clip(job)
         match name:
             case "video":
@@ -43,18 +43,18 @@ class Outputs:
             case _:
                 return str(uuid.uuid4())
 
-    async def _video(self, job: Job, clip: Clip) -> Path:
+    async def _video(self, job: RenderJob, clip: Clip) -> Path:
         if "file-hostile" in job.mishaps:
             return await hostile(job.mishaps.text("file-hostile"), self.media, self.directory)
         path = await self.media.video(clip)
         return truncated(path, self.directory) if "file-truncated" in job.mishaps else path
 
-    def _file(self, job: Job, path: Path, name: str, media_type: str) -> dict[str, Any]:
+    def _file(self, job: RenderJob, path: Path, name: str, media_type: str) -> dict[str, Any]:
         url = self.files.publish(job, path, name=name, media_type=media_type)
         size = path.stat().st_size
         return {"content_type": media_type, "file_name": name, "file_size": size, "url": url}
 
 
-def _clip(job: Job) -> Clip:
+def _clip(job: RenderJob) -> Clip:
     style = style_of(unmarked(str(job.arguments.get("prompt", ""))))
     return Clip(seconds=seconds(job.arguments), ratio=ratio(job.arguments), style=style)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local.fal.callbacks import schedule
-from infra.local.fal.job import Job
+from infra.local.fal.job import RenderJob
 from infra.local.fal.request_counts import PER_REQUEST, Counts, Kind, redacted
 from infra.local.fal.routes import uploads
 from infra.local.fal.simulator import simulation_of
@@ -31,7 +31,7 @@ async def _counts(request: Request) -> Response:
     )
 
 
-def _counted(counts: Counts, job: Job) -> dict[str, Any]:
+def _counted(counts: Counts, job: RenderJob) -> dict[str, Any]:
     seen = {kind: counts.count(kind, job.request_id) for kind in PER_REQUEST}
     return seen | {"endpoint": job.endpoint, "webhook": redacted(job.webhook or "")}
 
@@ -41,7 +41,7 @@ async def _requests(request: Request) -> Response:
     return JSONResponse([_described(job) for job in simulation_of(request).queue.jobs.values()])
 
 
-def _described(job: Job) -> dict[str, Any]:
+def _described(job: RenderJob) -> dict[str, Any]:
     return {
         "request_id": job.request_id,
         "endpoint": job.endpoint,

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from infra.local.fal import mishaps, models
 from infra.local.fal.connection_faults import HangUp
-from infra.local.fal.job import Job
+from infra.local.fal.job import RenderJob
 from infra.local.fal.mishaps import Mishaps
 from infra.local.fal.request_counts import Kind
 from infra.local.fal.routes.refusals import Refused, misanswer, problem, unauthorised
@@ -99,8 +99,8 @@ async def _handle(post: _Post, simulation: Simulator) -> Response:
     return misanswer(mishap, post.mishaps) if mishap else await _answer(job, nth, simulation)
 
 
-def _job(post: _Post) -> Job:
-    return Job(
+def _job(post: _Post) -> RenderJob:
+    return RenderJob(
         endpoint=post.endpoint,
         arguments=post.arguments,
         webhook=post.webhook,
@@ -109,7 +109,7 @@ def _job(post: _Post) -> Job:
     )
 
 
-async def _answer(job: Job, nth: int, simulation: Simulator) -> Response:
+async def _answer(job: RenderJob, nth: int, simulation: Simulator) -> Response:
     if "callback-before-answer" in job.mishaps and job.webhook:
         async with asyncio.timeout(_BEFORE_ANSWER_SECONDS):
             await job.answered.wait()

@@ -229,5 +229,5 @@ def _without(*path: str) -> Any:
 )
 def test_what_is_no_description_is_refused(document: Any) -> None:
     """Another endpoint's, or one with holes: a sentence that names the endpoint."""
-    with pytest.raises(description.UnreadableDescription, match=ENDPOINT):
+    with pytest.raises(description.InvalidOpenApi, match=ENDPOINT):
         description.entry(ENDPOINT, document, source="a test")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.factories.clips import script
 from tests.factories.timestamp_authority import Authority, serving
-from tests.media_factories import script
 from worker.cli.check.command import check
 from worker.cli.check.local import PROBES
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.factories.openapi import DOCUMENT, ENDPOINT
 from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import ENDPOINT as ID
 from worker.cli.main import cli
 from worker.cli.models.added_files import file_of
-from worker.operations.validation import ENDPOINT as ID
 
 DASHED, SLASHED = "acme/dolly--video", ENDPOINT
 IDS = st.from_regex(

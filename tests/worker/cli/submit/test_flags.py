@@ -8,8 +8,8 @@ import pytest
 from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, refused, submitted
 from tests.factories.input_files import PNG, named, png
-from worker.operations.staging import storage_key
 from worker.storage import Storage
+from worker.storage.layout import storage_key
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.factories.cdn import Answer, Cdn, Request, clip, plain, ranged, running_cdn
+from tests.factories.cdn import Answer, CdnRequest, FakeCdn, clip, plain, ranged, running_cdn
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.download import AllowedHosts, Downloader, http_client
 from worker.fal.download.allowed_hosts import AllowedHost
@@ -26,7 +26,7 @@ CUT = 120_000
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cdn, httpx.Client]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeCdn, httpx.Client]]:
     """One CDN and one client that trusts it by SSL_CERT_FILE, for the whole module."""
     directory = tmp_path_factory.mktemp("cdn")
     with running_cdn(directory) as cdn, pytest.MonkeyPatch.context() as patch:
@@ -37,14 +37,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cdn, http
 
 
 @pytest.fixture
-def cdn(served: tuple[Cdn, httpx.Client]) -> Cdn:
+def cdn(served: tuple[FakeCdn, httpx.Client]) -> FakeCdn:
     served[0].script.clear()
     served[0].requests.clear()
     return served[0]
 
 
 @pytest.fixture
-def make(served: tuple[Cdn, httpx.Client]) -> Callable[..., Downloader]:
+def make(served: tuple[FakeCdn, httpx.Client]) -> Callable[..., Downloader]:
     """A downloader for the CDN that does not pause, with what a test wants otherwise."""
 
     def build(**changes: object) -> Downloader:
@@ -69,7 +69,7 @@ def put(storage: Storage) -> Callable[[Iterator[bytes]], object]:
     return lambda chunks: storage.put("clip", chunks, content_type="video/mp4")
 
 
-def refused(downloader: Downloader, cdn: Cdn, storage: Storage, **options: object) -> Failure:
+def refused(downloader: Downloader, cdn: FakeCdn, storage: Storage, **options: object) -> Failure:
     """The failure of a fetch that left nothing in storage and told no secret."""
     with pytest.raises(Failure) as caught:
         downloader.fetch(cdn.url(), put(storage), **options)  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def refused(downloader: Downloader, cdn: Cdn, storage: Storage, **options: objec
     return caught.value
 
 
-def test_whole(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+def test_whole(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) -> None:
     """A clip arrives in storage byte for byte, with its hash, size and type."""
     seen: list[tuple[int, int | None]] = []
     cdn.answers(ranged(BODY))
@@ -106,7 +106,7 @@ def test_whole(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> N
 )
 def test_cut_is_resumed(
     make: Callable[..., Downloader],
-    cdn: Cdn,
+    cdn: FakeCdn,
     storage: Storage,
     script: list[Answer],
     ranges: list[int],
@@ -146,7 +146,7 @@ def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Ans
 )
 def test_begins_again(
     make: Callable[..., Downloader],
-    cdn: Cdn,
+    cdn: FakeCdn,
     storage: Storage,
     script: list[Answer],
     body: bytes,
@@ -162,7 +162,7 @@ def test_begins_again(
 
 @pytest.mark.parametrize("etag", ['"one"', None])
 def test_tries_end(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, etag: str | None
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, etag: str | None
 ) -> None:
     """A connection that is always cut uses up its tries, with growing pauses, and fails."""
     pauses: list[float] = []
@@ -173,7 +173,7 @@ def test_tries_end(
     assert [1, 2, 4] == pauses
 
 
-def without_length(request: Request) -> None:
+def without_length(request: CdnRequest) -> None:
     """The beginning of a chunked body, cut."""
     request.head(200, {"Transfer-Encoding": "chunked", "ETag": '"one"'})
     request.send(b"%x\r\n%s\r\n" % (CUT, BODY[:CUT]))
@@ -181,7 +181,7 @@ def without_length(request: Request) -> None:
 
 @pytest.mark.parametrize("start", [without_length, ranged(BODY, cut=CUT)])
 def test_short_part(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, start: Answer
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, start: Answer
 ) -> None:
     """A part that ends before the length it named is a cut, also where no length came before."""
     cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
@@ -189,7 +189,7 @@ def test_short_part(
     assert BODY == storage.read("clip")
 
 
-def endless(request: Request) -> None:
+def endless(request: CdnRequest) -> None:
     """A body without length or end."""
     request.head(200, {"Transfer-Encoding": "chunked"})
     for start in (b"\0\0\0\x18ftypisom", *(b"x" * 65536 for _ in range(1000))):
@@ -200,7 +200,7 @@ def endless(request: Request) -> None:
     "head", [b"RIFF\0\0\0\0AVI LIST", (b"\x47" + bytes(187)) * 3, b"\0\0\x01\xba\x44"]
 )
 def test_films_that_are_not_read(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, head: bytes
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, head: bytes
 ) -> None:
     """Whatever begins as a film is paid for, and kept."""
     body = head + bytes(1000)
@@ -209,7 +209,7 @@ def test_films_that_are_not_read(
     assert body == storage.read("clip")
 
 
-def short_of_announced(request: Request) -> None:
+def short_of_announced(request: CdnRequest) -> None:
     request.head(200, {"Content-Length": 10_000_000})
 
 
@@ -244,7 +244,7 @@ def short_of_announced(request: Request) -> None:
 )
 def test_refusals(
     make: Callable[..., Downloader],
-    cdn: Cdn,
+    cdn: FakeCdn,
     storage: Storage,
     answer: Answer,
     outcome: tuple[type[Failure], str],
@@ -258,7 +258,7 @@ def test_refusals(
 
 @pytest.mark.parametrize("head", [b"\x1a\x45\xdf\xa3\x9f", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_other_media(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, head: bytes
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, head: bytes
 ) -> None:
     """A video that comes in another container than was told is not lost."""
     body = head + bytes(1000)
@@ -269,7 +269,7 @@ def test_other_media(
 
 @pytest.mark.parametrize("limit", [len(BODY), len(BODY) - 1])
 def test_size_limit(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, limit: int
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, limit: int
 ) -> None:
     """Exactly max_bytes pass; one byte more does not, with or without a Content-Length."""
     cdn.answers(ranged(BODY), plain(200, BODY, Content_Length=None))
@@ -290,7 +290,7 @@ def test_size_limit(
     ],
 )
 def test_retry_after(
-    make: Callable[..., Downloader], cdn: Cdn, storage: Storage, value: str, after: float | None
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, value: str, after: float | None
 ) -> None:
     """The wait that the CDN asks for is handed on, in seconds."""
     cdn.answers(plain(429, Retry_After=value))
@@ -299,7 +299,7 @@ def test_retry_after(
     assert ("download_unavailable", after) == (failure.reason, failure.after)
 
 
-def trickle(request: Request) -> None:
+def trickle(request: CdnRequest) -> None:
     """A byte now and then."""
     request.head(200, {"Content-Length": 100_000})
     for byte in BODY:
@@ -308,7 +308,7 @@ def trickle(request: Request) -> None:
             return
 
 
-def test_trickle(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+def test_trickle(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) -> None:
     """A body that comes slower than the rate, or not by the deadline, is given up."""
     cdn.answers(trickle, trickle)
     slow = refused(make(min_rate=1e6, window=0.1), cdn, storage)
@@ -318,7 +318,7 @@ def test_trickle(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) ->
     assert "within 10 s" in late.sentence
 
 
-def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: Cdn) -> None:
+def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
     """Only waiting for the CDN counts against its rate, not what the writer takes."""
     now = [0.0]
 
@@ -331,7 +331,7 @@ def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: Cd
     assert len(BODY) == downloader.fetch(cdn.url(), write).size
 
 
-def test_failing_writer(make: Callable[..., Downloader], cdn: Cdn) -> None:
+def test_failing_writer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
     """The writer's own failure comes out as it is; one that stops early is a defect."""
 
     def full(chunks: Iterator[bytes]) -> None:
@@ -346,7 +346,9 @@ def test_failing_writer(make: Callable[..., Downloader], cdn: Cdn) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "fe80::1%eth0"])
-def test_name_that_leads_inside(make: Callable[..., Downloader], cdn: Cdn, address: str) -> None:
+def test_name_that_leads_inside(
+    make: Callable[..., Downloader], cdn: FakeCdn, address: str
+) -> None:
     """A public name that resolves to a private address, if only among others, is not asked."""
     hosts = AllowedHosts.parse(f"cdn.example:{cdn.port}")
     downloader = make(hosts=hosts, resolve=lambda *_: ["1.1.1.1", address])
@@ -356,7 +358,7 @@ def test_name_that_leads_inside(make: Callable[..., Downloader], cdn: Cdn, addre
 
 
 def test_name_that_changes_after_the_look_up(
-    make: Callable[..., Downloader], cdn: Cdn, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Downloader], cdn: FakeCdn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that turns to a private address after our look-up is refused before any byte."""
     cdn.answers(ranged(BODY))
@@ -375,7 +377,7 @@ def test_name_that_changes_after_the_look_up(
     assert [] == written
 
 
-def test_unreachable(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+def test_unreachable(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) -> None:
     """No name, no listener and a certificate nobody trusts may all pass."""
 
     def unknown(host: str, port: int) -> list[str]:
@@ -390,7 +392,7 @@ def test_unreachable(make: Callable[..., Downloader], cdn: Cdn, storage: Storage
 
 def test_logs_hold_no_url(
     make: Callable[..., Downloader],
-    cdn: Cdn,
+    cdn: FakeCdn,
     storage: Storage,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -401,7 +403,9 @@ def test_logs_hold_no_url(
     assert "hunter2" not in caplog.text
 
 
-def test_cookies_are_not_kept(make: Callable[..., Downloader], cdn: Cdn, storage: Storage) -> None:
+def test_cookies_are_not_kept(
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage
+) -> None:
     """One download's cookie does not go out with the next."""
     cdn.answers(plain(200, BODY, Set_Cookie="a=b; Path=/"), ranged(BODY))
     make().fetch(cdn.url(), put(storage))
@@ -427,7 +431,7 @@ print(done.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_memory_stays_flat(cdn: Cdn, tmp_path: Path) -> None:
+def test_memory_stays_flat(cdn: FakeCdn, tmp_path: Path) -> None:
     """100 MB pass through a process that grows by less than a third of that."""
     cdn.answers(ranged(clip(100_000_000)))
     done = subprocess.run(

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories.audio import SOUNDS, TOLD, endless, heard, sound
-from tests.media_factories import box, ffmpeg, tags
+from tests.factories.clips import box, ffmpeg, tags
+from worker.formats.aigc_label import AIGC
 from worker.formats.audio import NotTaggable, has_credentials, ogg, tag
 from worker.formats.audio.rewrite import MAX_TAGS
-from worker.formats.marks import AIGC, Mark, Marks
+from worker.formats.marks import Mark, Marks
 from worker.formats.tags import AI_ORIGIN, PromptTag
 
 MARKED = replace(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories.avif import Layout, relaid
-from tests.media_factories import box, ffmpeg, tags
+from tests.factories.clips import box, ffmpeg, tags
 from tests.worker.formats.test_aigc_label import comment
 from worker.formats.images import avif, read_tags, size_of, tag
 from worker.formats.images.heif.meta_box import Heif

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media_factories import ffmpeg, tags
+from tests.factories.clips import ffmpeg, tags
 from worker.formats.images import avif, jpeg, png, size_of, tag, webp
 
 FORMATS = {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media_factories import ffmpeg, tags
+from tests.factories.clips import ffmpeg, tags
 from worker.formats.images import avif, read_tags, size_of, tag
 from worker.formats.images.exif import turn
 from worker.formats.xmp import packet, text_of

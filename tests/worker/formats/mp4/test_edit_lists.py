@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import Movie, clip, edits, ffmpeg
+from tests.factories.clips import MovieBuilder, clip, edits, ffmpeg
 from worker.formats.mp4 import ProbeResult, Unhandled, probe
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=24:d=6")
@@ -120,9 +120,9 @@ def test_a_silent_clip_has_no_times_of_sound() -> None:
     assert (None, None) == (found.audio_start, found.audio_seconds)
 
 
-def _edits(*entries: tuple[int, int]) -> Movie:
+def _edits(*entries: tuple[int, int]) -> MovieBuilder:
     """Two frames of 1 s; per entry, milliseconds that are shown, and from when."""
-    return Movie(edits=edits(*entries))
+    return MovieBuilder(edits=edits(*entries))
 
 
 @pytest.mark.parametrize(

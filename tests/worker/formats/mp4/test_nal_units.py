@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.attacks import TORN
-from tests.media_factories import clip
+from tests.factories.clips import clip
 from worker.errors import Permanent
 from worker.formats.mp4 import intact, probe
 from worker.transcode import verification

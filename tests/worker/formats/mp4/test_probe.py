@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories.attacks import INCOMPLETE, MISPLACED, inserted
-from tests.media_factories import (
+from tests.factories.clips import (
     HOSTILE,
     TABLE,
     UNSUPPORTED,
-    Movie,
+    MovieBuilder,
     box,
     clip,
     ffmpeg,
@@ -128,20 +128,20 @@ def test_rotation(degrees: int, scratch: Path) -> None:
 
 def test_the_plain_movie_passes(scratch: Path) -> None:
     """What the hostile files are variations of is itself taken."""
-    assert 2.0 == probe(written(scratch, Movie().bytes())).duration
+    assert 2.0 == probe(written(scratch, MovieBuilder().bytes())).duration
 
 
 @pytest.mark.parametrize("size", [(3840, 2160), (2160, 3840)])
 def test_4k_passes(size: tuple[int, int], scratch: Path) -> None:
     """4K is taken either way up."""
-    found = probe(written(scratch, Movie(size=size).bytes()))
+    found = probe(written(scratch, MovieBuilder(size=size).bytes()))
     assert size == (found.width, found.height)
 
 
 def test_c2pa_is_seen(scratch: Path) -> None:
     """Content credentials of the vendor are seen, other uuid boxes are not taken for them."""
-    credentials = Movie(before=box(b"uuid", C2PA, bytes(40))).bytes()
-    other = Movie(before=box(b"uuid", bytes(56))).bytes()
+    credentials = MovieBuilder(before=box(b"uuid", C2PA, bytes(40))).bytes()
+    other = MovieBuilder(before=box(b"uuid", bytes(56))).bytes()
     assert probe(written(scratch, credentials)).has_c2pa
     assert not probe(written(scratch, other)).has_c2pa
 
@@ -206,7 +206,7 @@ def test_media_data_is_never_read(scratch: Path) -> None:
         file.write(box(b"ftyp", b"isom", bytes(4)))
         file.write(numbers(1, int.from_bytes(b"mdat"), size >> 32, size & 0xFFFFFFFF))
         file.seek(size - 16, 1)
-        file.write(Movie().moov())
+        file.write(MovieBuilder().moov())
     tracemalloc.start()
     try:
         found = probe(scratch)
@@ -239,7 +239,7 @@ WORDS = st.one_of(
 def mutated(draw: st.DrawFn) -> bytes:
     """A good file of which some numbers are changed, and which may be cut or patched together."""
     name = draw(st.sampled_from([*REAL, "built"]))
-    data = bytearray(Movie().bytes() if name == "built" else clip(name).read_bytes())
+    data = bytearray(MovieBuilder().bytes() if name == "built" else clip(name).read_bytes())
     moov = data.find(b"moov")
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, 3000)) + draw(st.sampled_from([0, moov]))

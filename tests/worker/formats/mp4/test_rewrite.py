@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.media_factories import Movie, box, clip, described, ffmpeg, numbers, packets, tags
+from tests.factories.clips import MovieBuilder, box, clip, described, ffmpeg, numbers, packets, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
 from worker.formats.mp4.rewrite import XMP
@@ -67,9 +67,9 @@ def test_again_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_media_data_in_pieces(scratch: Path) -> None:
     """Chunks in several mdat boxes, around the header, each keep their bytes."""
     first = box(b"mdat", b"first-of-two")
-    size = len(Movie(offsets=(0, 0)).moov())
+    size = len(MovieBuilder(offsets=(0, 0)).moov())
     begins = 24 + len(first) + size + 8 + 64 + 8
-    movie = Movie(
+    movie = MovieBuilder(
         before=first,
         after=box(b"free", b"x") + box(b"mdat", b"second-piece"),
         offsets=(24 + 8, begins + 9),
@@ -100,7 +100,7 @@ def test_other_shapes_are_left_to_ffmpeg(name: str, words: str, tmp_path: Path) 
 @pytest.mark.parametrize("offset", [0, 8, 10_000])
 def test_offsets_outside_the_media_data(offset: int, scratch: Path) -> None:
     """A chunk that begins in the header, or nowhere, is not moved blindly."""
-    (scratch / "source").write_bytes(Movie(offsets=(offset,)).bytes())
+    (scratch / "source").write_bytes(MovieBuilder(offsets=(offset,)).bytes())
     with pytest.raises(Permanent, match="outside its media data"):
         rewrite(scratch / "source", scratch / "out", STAMP)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import described, ffmpeg, packets, tags
+from tests.factories.clips import described, ffmpeg, packets, tags
 from worker.formats.mp4 import probe
-from worker.steps.media_config import recorded
+from worker.steps.transcode_tag import recorded
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult

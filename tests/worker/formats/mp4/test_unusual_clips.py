@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import TABLE, clip, ffmpeg, held_at, packets, tags
+from tests.factories.clips import TABLE, clip, ffmpeg, held_at, packets, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import Unhandled, intact, probe
 from worker.transcode.ffmpeg import Ffmpeg

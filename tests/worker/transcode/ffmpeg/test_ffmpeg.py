@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import HOSTILE, clip, ffmpeg_program, script, tags
+from tests.factories.clips import HOSTILE, clip, ffmpeg_program, script, tags
 from worker.errors import Failure, Permanent, Transient
 from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Work
-from worker.transcode.ffmpeg.exit_status import ProgressParser
 from worker.transcode.ffmpeg.isolation import works, wrapper
 from worker.transcode.ffmpeg.limits import dies_with_us
+from worker.transcode.ffmpeg.progress import ProgressParser
 from worker.transcode.ffmpeg.sandbox import run
 from worker.transcode.ffmpeg.watchdog import KEPT
 from worker.transcode.profiles import Profile

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.attacks import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
-from tests.media_factories import clip, ffmpeg_program, script, tags
+from tests.factories.clips import clip, ffmpeg_program, script, tags
 from worker.errors import Failure, Permanent
 from worker.formats.mp4 import probe
 from worker.transcode.command import command
@@ -202,7 +202,7 @@ def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path
 
 WORKER = """
 import pathlib, sys
-from tests.media_factories import tags
+from tests.factories.clips import tags
 from worker.errors import Failure
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.transcoder import deliver

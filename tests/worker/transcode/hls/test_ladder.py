@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import box, clip, ffmpeg, packets, script, tags
+from tests.factories.clips import box, clip, ffmpeg, packets, script, tags
 from worker.errors import Permanent
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import AI_ORIGIN

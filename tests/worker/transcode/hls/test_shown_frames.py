@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media_factories import clip, ffmpeg, packets, tags
+from tests.factories.clips import clip, ffmpeg, packets, tags
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult

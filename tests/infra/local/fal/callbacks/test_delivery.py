@@ -9,17 +9,17 @@ import pytest
 
 from infra.local.fal.callbacks.delivery import GAPS
 from infra.local.fal.queue import RESULT_SECONDS
-from tests.factories.simulated_fal import PATIENCE, Fal, fal_running
+from tests.factories.simulated_fal import PATIENCE, FalOverHttp, fal_running
 
 
 @pytest.fixture(scope="module")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fal]:
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
     place = tmp_path_factory.getbasetemp() / "callbacks"
     with fal_running(place, "--first-patience", "0.2", "--patience", "5") as running:
         yield running
 
 
-def test_a_callback_is_signed_and_rendered_as_by_fal(fal: Fal) -> None:
+def test_a_callback_is_signed_and_rendered_as_by_fal(fal: FalOverHttp) -> None:
     """Body, headers and signature follow the documentation, and the time is the real one."""
     (callback,) = fal.delivered()
     body, headers = callback.json, callback.headers
@@ -41,7 +41,9 @@ def test_a_callback_is_signed_and_rendered_as_by_fal(fal: Fal) -> None:
         ("error-policy", 422, "content_policy_violation"),
     ],
 )
-def test_a_models_error_echoes_the_input(fal: Fal, mishap: str, code: int, kind: str) -> None:
+def test_a_models_error_echoes_the_input(
+    fal: FalOverHttp, mishap: str, code: int, kind: str
+) -> None:
     """A failed render calls back with fal's fixed text and the model's list of errors."""
     (callback,) = fal.delivered(mishap)
     (detail,) = callback.json["payload"]["detail"]
@@ -53,7 +55,7 @@ def test_a_models_error_echoes_the_input(fal: Fal, mishap: str, code: int, kind:
     assert "heron" in json.dumps(detail["input"])
 
 
-def test_bad_input_fails_through_the_callback(fal: Fal) -> None:
+def test_bad_input_fails_through_the_callback(fal: FalOverHttp) -> None:
     """A wrong duration is accepted, and told by the callback."""
     (callback,) = fal.delivered(duration=7)
     assert ("ERROR", 7) == (
@@ -62,7 +64,7 @@ def test_bad_input_fails_through_the_callback(fal: Fal) -> None:
     )
 
 
-def test_a_platform_error_is_one_text_with_a_type(fal: Fal) -> None:
+def test_a_platform_error_is_one_text_with_a_type(fal: FalOverHttp) -> None:
     """`error-platform` gives the platform's shape."""
     (callback,) = fal.delivered("error-platform=runner_scheduling_failure")
     assert ("Invalid status code: 503", "runner_scheduling_failure") == (
@@ -71,7 +73,7 @@ def test_a_platform_error_is_one_text_with_a_type(fal: Fal) -> None:
     )
 
 
-def test_a_null_payload_is_no_failure(fal: Fal) -> None:
+def test_a_null_payload_is_no_failure(fal: FalOverHttp) -> None:
     """`payload-null` says OK without a payload, and the result is there to be read."""
     (callback,) = fal.delivered("payload-null")
     body = callback.json
@@ -81,7 +83,7 @@ def test_a_null_payload_is_no_failure(fal: Fal) -> None:
 
 
 @pytest.mark.parametrize(("mishap", "count"), [("callback-twice", 2), ("callback-many=20", 20)])
-def test_a_callback_can_come_often(fal: Fal, mishap: str, count: int) -> None:
+def test_a_callback_can_come_often(fal: FalOverHttp, mishap: str, count: int) -> None:
     """All copies are the same, and each is signed."""
     callbacks = fal.delivered(mishap, count=count)
     assert 1 == len({callback.body for callback in callbacks})
@@ -89,7 +91,7 @@ def test_a_callback_can_come_often(fal: Fal, mishap: str, count: int) -> None:
     assert all(callback.signed_by(jwks) for callback in callbacks)
 
 
-def test_a_stale_callback_comes_first(fal: Fal) -> None:
+def test_a_stale_callback_comes_first(fal: FalOverHttp) -> None:
     """`callback-stale` sends an error for an older request to the same address."""
     stale, right = fal.delivered("callback-stale", count=2)
     assert ("ERROR", "OK") == (stale.json["status"], right.json["status"])
@@ -97,7 +99,7 @@ def test_a_stale_callback_comes_first(fal: Fal) -> None:
     assert stale.signed_by(fal.jwks())
 
 
-def test_callbacks_can_contradict_each_other(fal: Fal) -> None:
+def test_callbacks_can_contradict_each_other(fal: FalOverHttp) -> None:
     """`conflicting` sends the opposite for the same request, signed as well."""
     for mishaps, expected in (
         ("conflicting", ["OK", "ERROR"]),
@@ -108,7 +110,7 @@ def test_callbacks_can_contradict_each_other(fal: Fal) -> None:
         assert 1 == len({callback.request_id for callback in pair})
 
 
-def test_a_wrong_key_is_not_published(fal: Fal) -> None:
+def test_a_wrong_key_is_not_published(fal: FalOverHttp) -> None:
     """`wrong-key` signs with a key that verifies nothing."""
     (callback,) = fal.delivered("wrong-key")
     assert not callback.signed_by(fal.jwks())
@@ -117,7 +119,7 @@ def test_a_wrong_key_is_not_published(fal: Fal) -> None:
 @pytest.mark.parametrize(
     ("mishap", "age"), [("stale-timestamp", 600), ("stale-timestamp=400", 400)]
 )
-def test_a_stale_timestamp_is_signed_all_the_same(fal: Fal, mishap: str, age: int) -> None:
+def test_a_stale_timestamp_is_signed_all_the_same(fal: FalOverHttp, mishap: str, age: int) -> None:
     """`stale-timestamp` lies in the past by as much as asked."""
     (callback,) = fal.delivered(mishap)
     found = time.time() - int(callback.headers["x-fal-webhook-timestamp"])
@@ -125,21 +127,21 @@ def test_a_stale_timestamp_is_signed_all_the_same(fal: Fal, mishap: str, age: in
     assert callback.signed_by(fal.jwks())
 
 
-def test_a_foreign_account_is_signed_by_fal(fal: Fal) -> None:
+def test_a_foreign_account_is_signed_by_fal(fal: FalOverHttp) -> None:
     """`foreign-account` is a true signature for somebody else."""
     (callback,) = fal.delivered("foreign-account")
     assert fal.environment["FALHOOK_FAL_USER_IDS"] != callback.headers["x-fal-webhook-user-id"]
     assert callback.signed_by(fal.jwks())
 
 
-def test_a_bad_request_id_is_signed_in_the_header(fal: Fal) -> None:
+def test_a_bad_request_id_is_signed_in_the_header(fal: FalOverHttp) -> None:
     """`bad-request-id` has two ids, and a signature over the header's."""
     (callback,) = fal.delivered("bad-request-id")
     assert callback.request_id != callback.json["request_id"]
     assert callback.signed_by(fal.jwks())
 
 
-def test_only_the_first_try_can_be_spoilt(fal: Fal) -> None:
+def test_only_the_first_try_can_be_spoilt(fal: FalOverHttp) -> None:
     """With `times`, a refused callback is tried again and then is as it should be."""
     box = fal.receiver.mailbox(answers=[401])
     fal.submit("wrong-key, times=1", box=box)
@@ -147,7 +149,7 @@ def test_only_the_first_try_can_be_spoilt(fal: Fal) -> None:
     assert (False, True) == (first.signed_by(fal.jwks()), second.signed_by(fal.jwks()))
 
 
-def test_a_late_callback_leaves_the_result_to_be_read(fal: Fal) -> None:
+def test_a_late_callback_leaves_the_result_to_be_read(fal: FalOverHttp) -> None:
     """`callback-late` waits in fal's time, after the result was stored."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-late=60", box=box)
@@ -157,7 +159,7 @@ def test_a_late_callback_leaves_the_result_to_be_read(fal: Fal) -> None:
     assert request_id == box.wait()[0].request_id
 
 
-def test_a_callback_that_never_comes_can_be_released(fal: Fal) -> None:
+def test_a_callback_that_never_comes_can_be_released(fal: FalOverHttp) -> None:
     """`callback-never` holds the callback of a finished render until told to let go."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-never", box=box)
@@ -168,7 +170,7 @@ def test_a_callback_that_never_comes_can_be_released(fal: Fal) -> None:
     assert request_id == box.wait()[0].request_id
 
 
-def test_a_held_render_has_no_result(fal: Fal) -> None:
+def test_a_held_render_has_no_result(fal: FalOverHttp) -> None:
     """`callback-hold` keeps the render going until it is released."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-hold", box=box)
@@ -179,7 +181,7 @@ def test_a_held_render_has_no_result(fal: Fal) -> None:
     assert request_id == box.wait()[0].request_id
 
 
-def test_two_callbacks_can_change_places(fal: Fal) -> None:
+def test_two_callbacks_can_change_places(fal: FalOverHttp) -> None:
     """`out-of-order` comes after the callback of the job submitted next."""
     box = fal.receiver.mailbox()
     first = fal.submit("out-of-order", box=box)
@@ -188,7 +190,7 @@ def test_two_callbacks_can_change_places(fal: Fal) -> None:
     assert [second, first] == [callback.request_id for callback in box.wait(2)]
 
 
-def test_tries_go_on_until_one_is_accepted(fal: Fal) -> None:
+def test_tries_go_on_until_one_is_accepted(fal: FalOverHttp) -> None:
     """4xx, 5xx and silence are tried again, each signed anew; a 2xx ends it."""
     box = fal.receiver.mailbox(answers=[0, 500, 404, 204])
     request_id = fal.submit(box=box)
@@ -213,7 +215,7 @@ def test_tries_go_on_until_one_is_accepted(fal: Fal) -> None:
     )
 
 
-def test_a_redirect_ends_the_delivery(fal: Fal) -> None:
+def test_a_redirect_ends_the_delivery(fal: FalOverHttp) -> None:
     """A 3xx is not followed and not tried again."""
     box = fal.receiver.mailbox(answers=[302])
     request_id = fal.submit(box=box)
@@ -237,7 +239,7 @@ def test_tries_grow_apart_and_end_with_the_result(tmp_path_factory: pytest.TempP
         assert 404 == result.status_code
 
 
-def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: Fal) -> None:
+def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: FalOverHttp) -> None:
     """After a rotation the new key signs; `keep` decides about callbacks signed before."""
     (before,) = fal.delivered()
     fal.http.post("/_sim/keys/rotate?keep=1")
@@ -247,7 +249,7 @@ def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: Fal) -> Non
     assert (False, True) == (before.signed_by(fal.jwks()), after.signed_by(fal.jwks()))
 
 
-def test_the_keys_can_be_unavailable(fal: Fal) -> None:
+def test_the_keys_can_be_unavailable(fal: FalOverHttp) -> None:
     """The key set answers an error as long as asked."""
     fal.http.post("/_sim/jwks?status=503")
     failed = fal.http.get("/.well-known/jwks.json").status_code
@@ -255,7 +257,7 @@ def test_the_keys_can_be_unavailable(fal: Fal) -> None:
     assert (503, 200) == (failed, fal.http.get("/.well-known/jwks.json").status_code)
 
 
-def test_a_callback_can_be_sent_once_more(fal: Fal) -> None:
+def test_a_callback_can_be_sent_once_more(fal: FalOverHttp) -> None:
     """Redelivery tells the receiver's answer."""
     box = fal.receiver.mailbox(answers=[200, 418])
     request_id = fal.submit(box=box)

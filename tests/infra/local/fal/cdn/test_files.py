@@ -12,11 +12,11 @@ import imageio_ffmpeg
 import pytest
 
 from infra.local.fal.media.hostile_files import KINDS
-from tests.factories.simulated_fal import Fal, fal_running
+from tests.factories.simulated_fal import FalOverHttp, fal_running
 
 
 @pytest.fixture(scope="module")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fal]:
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
     with fal_running(tmp_path_factory.getbasetemp() / "files") as running:
         yield running
 
@@ -36,7 +36,7 @@ def _probed(path: Path) -> str:
     ],
 )
 def test_a_clip_is_a_real_video(
-    fal: Fal, tmp_path: Path, arguments: dict[str, Any], duration: str, size: str
+    fal: FalOverHttp, tmp_path: Path, arguments: dict[str, Any], duration: str, size: str
 ) -> None:
     """H.264 and AAC in an MP4 of the asked duration and shape, its index in front."""
     answer = fal.http.get(fal.file_url(**arguments))
@@ -61,7 +61,7 @@ def test_a_clip_is_a_real_video(
     ],
 )
 def test_other_models_return_other_media(
-    fal: Fal, endpoint: str, arguments: dict[str, Any], kinds: dict[str, bytes]
+    fal: FalOverHttp, endpoint: str, arguments: dict[str, Any], kinds: dict[str, bytes]
 ) -> None:
     """Images are PNGs in a list, speech is an MP3."""
     (callback,) = fal.delivered(endpoint=endpoint, **arguments)
@@ -72,7 +72,7 @@ def test_other_models_return_other_media(
         assert fal.http.get(found["url"]).content.startswith(start)
 
 
-def test_a_file_comes_in_ranges_and_needs_no_key(fal: Fal) -> None:
+def test_a_file_comes_in_ranges_and_needs_no_key(fal: FalOverHttp) -> None:
     """A range is answered 206 with the file's ETag, to anybody."""
     url = fal.file_url()
     whole = fal.http.get(url)
@@ -84,7 +84,7 @@ def test_a_file_comes_in_ranges_and_needs_no_key(fal: Fal) -> None:
     assert (whole.content[100:200], whole.headers["etag"]) == (part.content, part.headers["etag"])
 
 
-def test_requests_for_a_file_are_counted_for_its_job(fal: Fal) -> None:
+def test_requests_for_a_file_are_counted_for_its_job(fal: FalOverHttp) -> None:
     """Each look at the file is seen, and an unknown file is 404."""
     (callback,) = fal.delivered()
     fal.http.get(callback.json["payload"]["video"]["url"])
@@ -92,7 +92,7 @@ def test_requests_for_a_file_are_counted_for_its_job(fal: Fal) -> None:
     assert 404 == fal.http.get("/files/b/0/none.mp4").status_code
 
 
-def test_a_cut_file_can_be_resumed(fal: Fal) -> None:
+def test_a_cut_file_can_be_resumed(fal: FalOverHttp) -> None:
     """`cdn-cut` ends halfway; with a number, the next request brings the rest."""
     url = fal.file_url("cdn-cut=1")
     got, length = _read_until_cut(fal, url)
@@ -101,7 +101,7 @@ def test_a_cut_file_can_be_resumed(fal: Fal) -> None:
     assert (206, length) == (rest.status_code, len(got) + len(rest.content))
 
 
-def _read_until_cut(fal: Fal, url: str) -> tuple[bytes, int]:
+def _read_until_cut(fal: FalOverHttp, url: str) -> tuple[bytes, int]:
     got = b""
     with fal.http.stream("GET", url) as answer:
         try:
@@ -113,13 +113,13 @@ def _read_until_cut(fal: Fal, url: str) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_file_can_be_refused(fal: Fal, status: int) -> None:
+def test_a_file_can_be_refused(fal: FalOverHttp, status: int) -> None:
     """`cdn-403`, `cdn-404` and `cdn-500` answer so, as often as asked."""
     url = fal.file_url(f"cdn-{status}, times=2")
     assert [status, status, 200] == [fal.http.get(url).status_code for _ in range(3)]
 
 
-def test_a_slow_file_takes_its_time(fal: Fal) -> None:
+def test_a_slow_file_takes_its_time(fal: FalOverHttp) -> None:
     """`cdn-slow` sends the head at once and the body bit by bit."""
     url = fal.file_url("cdn-slow=3000")
     with fal.http.stream("GET", url, timeout=0.3) as answer:
@@ -131,7 +131,7 @@ def test_a_slow_file_takes_its_time(fal: Fal) -> None:
     assert int(whole.headers["content-length"]) == len(whole.content)
 
 
-def test_a_file_can_come_without_its_length(fal: Fal) -> None:
+def test_a_file_can_come_without_its_length(fal: FalOverHttp) -> None:
     """`cdn-no-length` is chunked and complete."""
     (callback,) = fal.delivered("cdn-no-length")
     video = callback.json["payload"]["video"]
@@ -142,7 +142,7 @@ def test_a_file_can_come_without_its_length(fal: Fal) -> None:
     )
 
 
-def test_a_file_can_redirect(fal: Fal) -> None:
+def test_a_file_can_redirect(fal: FalOverHttp) -> None:
     """`cdn-redirect` leads to the file at another address, or wherever it is told to."""
     moved = fal.http.get(fal.file_url("cdn-redirect"), follow_redirects=True)
     assert ([302], 200) == ([step.status_code for step in moved.history], moved.status_code)
@@ -150,13 +150,13 @@ def test_a_file_can_redirect(fal: Fal) -> None:
     assert "http://127.0.0.1:9/x" == away.headers["location"]
 
 
-def test_a_file_can_be_a_page(fal: Fal) -> None:
+def test_a_file_can_be_a_page(fal: FalOverHttp) -> None:
     """`cdn-html` answers 200 with HTML."""
     answer = fal.http.get(fal.file_url("cdn-html"))
     assert (200, True) == (answer.status_code, b"<!doctype html>" in answer.content)
 
 
-def test_a_truncated_file_has_half_of_its_clip(fal: Fal) -> None:
+def test_a_truncated_file_has_half_of_its_clip(fal: FalOverHttp) -> None:
     """`file-truncated` is complete by its length, and too short by its index."""
     whole = fal.http.get(fal.file_url()).content
     half = fal.http.get(fal.file_url("file-truncated"))
@@ -164,13 +164,13 @@ def test_a_truncated_file_has_half_of_its_clip(fal: Fal) -> None:
     assert whole[: len(whole) // 2] == half.content
 
 
-def test_a_result_can_name_a_foreign_host(fal: Fal) -> None:
+def test_a_result_can_name_a_foreign_host(fal: FalOverHttp) -> None:
     """`file-foreign-host` names a host that is not fal's."""
     assert "files.example.net" == httpx.URL(fal.file_url("file-foreign-host")).host
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hostile_files_are_served_as_videos(fal: Fal, kind: str) -> None:
+def test_hostile_files_are_served_as_videos(fal: FalOverHttp, kind: str) -> None:
     """`file-hostile` serves every kind under the name and type of a video."""
     (callback,) = fal.delivered(f"file-hostile={kind}")
     video = callback.json["payload"]["video"]
@@ -186,7 +186,7 @@ def test_hostile_files_are_served_as_videos(fal: Fal, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "said"), [("bomb", "8192x8192"), ("long", "Duration: 48:00")])
-def test_bombs_unfold(fal: Fal, tmp_path: Path, kind: str, said: str) -> None:
+def test_bombs_unfold(fal: FalOverHttp, tmp_path: Path, kind: str, said: str) -> None:
     """Small files claim enormous pictures or endless time."""
     data = fal.http.get(fal.file_url(f"file-hostile={kind}")).content
     path = tmp_path / "bomb.mp4"
@@ -195,7 +195,7 @@ def test_bombs_unfold(fal: Fal, tmp_path: Path, kind: str, said: str) -> None:
     assert said in _probed(path)
 
 
-def test_files_need_trust_in_the_throw_away_authority(fal: Fal) -> None:
+def test_files_need_trust_in_the_throw_away_authority(fal: FalOverHttp) -> None:
     """A client that does not know the authority refuses the connection."""
     with (
         httpx.Client(verify=ssl.create_default_context(), trust_env=False) as stranger,

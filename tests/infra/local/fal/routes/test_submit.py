@@ -8,21 +8,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.factories.simulated_fal import TEXT_TO_VIDEO, Fal, fal_running, run_client
+from tests.factories.simulated_fal import TEXT_TO_VIDEO, FalOverHttp, fal_running, run_client
 
 
 @pytest.fixture(scope="module")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fal]:
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
     with fal_running(tmp_path_factory.getbasetemp() / "submit", "--app", "acme/own") as running:
         yield running
 
 
-def _posts(fal: Fal, url: str) -> tuple[int, int]:
+def _posts(fal: FalOverHttp, url: str) -> tuple[int, int]:
     seen = fal.counts()["webhooks"].get(url.replace("secret-token", "-"), {})
     return seen.get("submit_posts", 0), seen.get("submit", 0)
 
 
-def test_an_accepted_job_is_answered_as_by_fal(fal: Fal) -> None:
+def test_an_accepted_job_is_answered_as_by_fal(fal: FalOverHttp) -> None:
     """The answer holds a UUIDv7 and URLs made of owner and app alone."""
     answer = fal.post()
     body = answer.json()
@@ -43,7 +43,7 @@ def test_an_accepted_job_is_answered_as_by_fal(fal: Fal) -> None:
     assert 7 == uuid.UUID(body["request_id"]).version
 
 
-def test_request_ids_are_ordered_by_time(fal: Fal) -> None:
+def test_request_ids_are_ordered_by_time(fal: FalOverHttp) -> None:
     """A later job has a greater id, as long as the clock has moved."""
     first = fal.submit()
     fal.wait("render", first)
@@ -51,38 +51,38 @@ def test_request_ids_are_ordered_by_time(fal: Fal) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "Key no:pe", "Bearer {key}", "{key}"])
-def test_only_the_accounts_key_is_taken(fal: Fal, given: str) -> None:
+def test_only_the_accounts_key_is_taken(fal: FalOverHttp, given: str) -> None:
     """Anything but `Key <the key>` is answered 401."""
     value = given.format(key=fal.environment["FAL_KEY"])
     answer = fal.post(headers={"Authorization": value})
     assert (401, str) == (answer.status_code, type(answer.json()["detail"]))
 
 
-def test_an_unknown_app_is_not_found(fal: Fal) -> None:
+def test_an_unknown_app_is_not_found(fal: FalOverHttp) -> None:
     """Owner and alias are looked at when a job is submitted; further apps can be named."""
     assert 404 == fal.post(endpoint="fal-ai/no-such-app/x").status_code
     assert 200 == fal.post(endpoint="acme/own/anything").status_code
 
 
-def test_an_unknown_path_of_a_known_app_fails_the_render(fal: Fal) -> None:
+def test_an_unknown_path_of_a_known_app_fails_the_render(fal: FalOverHttp) -> None:
     """The rest of the endpoint is looked at by the app, after the submit."""
     (callback,) = fal.delivered(endpoint="fal-ai/kling-video/v9/nothing")
     assert "Invalid status code: 404" == callback.json["error"]
 
 
-def test_a_malformed_body_is_refused(fal: Fal) -> None:
+def test_a_malformed_body_is_refused(fal: FalOverHttp) -> None:
     """What is not JSON is answered 400 with an error type."""
     answer = fal.http.post(f"/{TEXT_TO_VIDEO}", content=b"{nope")
     assert (400, "bad_request") == (answer.status_code, answer.headers["x-fal-error-type"])
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/x", "nothing", "http://"])
-def test_a_callback_address_must_be_http(fal: Fal, url: str) -> None:
+def test_a_callback_address_must_be_http(fal: FalOverHttp, url: str) -> None:
     """Any http or https address will do, nothing else."""
     assert 400 == fal.post(params={"fal_webhook": url}).status_code
 
 
-def test_an_unknown_mishap_is_refused(fal: Fal) -> None:
+def test_an_unknown_mishap_is_refused(fal: FalOverHttp) -> None:
     """A typing error in a mishap is answered by a sentence."""
     answer = fal.post(headers={"X-Sim-Mishap": "no-such-thing"})
     assert (400, True) == (answer.status_code, "no-such-thing" in answer.json()["detail"])
@@ -101,7 +101,7 @@ def test_an_unknown_mishap_is_refused(fal: Fal) -> None:
         ("status-503", 503),
     ],
 )
-def test_a_refused_submit_makes_no_job(fal: Fal, mishap: str, status: int) -> None:
+def test_a_refused_submit_makes_no_job(fal: FalOverHttp, mishap: str, status: int) -> None:
     """The POST is counted and answered as asked; no job comes of it, by header or by mark."""
     box = fal.receiver.mailbox()
     answers = [fal.post(mishap, box=box), fal.post(box=box, headers={"X-Sim-Mishap": mishap})]
@@ -112,7 +112,7 @@ def test_a_refused_submit_makes_no_job(fal: Fal, mishap: str, status: int) -> No
     assert ("7" if status == 429 else None) == answers[0].headers.get("retry-after")
 
 
-def test_a_mishap_can_be_limited_to_the_first_times(fal: Fal) -> None:
+def test_a_mishap_can_be_limited_to_the_first_times(fal: FalOverHttp) -> None:
     """With `times` the same POST is accepted in the end."""
     box = fal.receiver.mailbox()
     answers = [fal.post("status-503, times=2", box=box).status_code for _ in range(3)]
@@ -121,7 +121,7 @@ def test_a_mishap_can_be_limited_to_the_first_times(fal: Fal) -> None:
 
 
 @pytest.mark.parametrize("mishap", ["status-500, accepted", "status-408, accepted"])
-def test_a_refused_answer_can_hide_an_accepted_job(fal: Fal, mishap: str) -> None:
+def test_a_refused_answer_can_hide_an_accepted_job(fal: FalOverHttp, mishap: str) -> None:
     """With `accepted` the job runs and calls back although the answer was an error."""
     box = fal.receiver.mailbox()
     assert fal.post(mishap, box=box).is_error
@@ -129,7 +129,7 @@ def test_a_refused_answer_can_hide_an_accepted_job(fal: Fal, mishap: str) -> Non
     assert (1, 1) == _posts(fal, box.url)
 
 
-def test_a_lost_answer_leaves_an_accepted_job(fal: Fal) -> None:
+def test_a_lost_answer_leaves_an_accepted_job(fal: FalOverHttp) -> None:
     """`answer-lost` closes the connection without an answer; the callback comes."""
     box = fal.receiver.mailbox()
     with pytest.raises(httpx.RemoteProtocolError):
@@ -138,7 +138,7 @@ def test_a_lost_answer_leaves_an_accepted_job(fal: Fal) -> None:
     assert (1, 1) == _posts(fal, box.url)
 
 
-def test_a_cut_connection_leaves_nothing(fal: Fal) -> None:
+def test_a_cut_connection_leaves_nothing(fal: FalOverHttp) -> None:
     """`connection-cut` resets the connection; no job was made."""
     box = fal.receiver.mailbox()
     with pytest.raises(httpx.TransportError):
@@ -146,7 +146,7 @@ def test_a_cut_connection_leaves_nothing(fal: Fal) -> None:
     assert (1, 0) == _posts(fal, box.url)
 
 
-def test_a_slow_answer_outlasts_the_client(fal: Fal) -> None:
+def test_a_slow_answer_outlasts_the_client(fal: FalOverHttp) -> None:
     """`answer-slow` holds the answer back in real time, while the job goes on."""
     box = fal.receiver.mailbox()
     slow = fal.http.build_request(
@@ -162,7 +162,7 @@ def test_a_slow_answer_outlasts_the_client(fal: Fal) -> None:
     assert (1, 1) == _posts(fal, box.url)
 
 
-def test_the_callback_can_come_before_the_answer(fal: Fal) -> None:
+def test_the_callback_can_come_before_the_answer(fal: FalOverHttp) -> None:
     """`callback-before-answer` answers the submit only after the callback was answered."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-before-answer", box=box)
@@ -203,7 +203,7 @@ print(json.dumps(told))
 """
 
 
-def test_the_unmodified_client_behaves_as_towards_fal(fal: Fal) -> None:
+def test_the_unmodified_client_behaves_as_towards_fal(fal: FalOverHttp) -> None:
     """Fal-client submits over verified TLS, and repeats its POST just as it does with fal."""
     table = {
         # Mishaps: POSTs, jobs, and the status that the client raises, if it does.

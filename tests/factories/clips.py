@@ -266,7 +266,7 @@ _FTYP = box(b"ftyp", b"isom", numbers(512), b"isom", b"mp41")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Movie:
+class MovieBuilder:
     """A whole MP4 of one H.264 track, every number of which a test may falsify."""
 
     size: tuple[int, int] = (320, 180)
@@ -431,7 +431,7 @@ def _nested(depth: int) -> bytes:
 
 
 def _huge_header() -> bytes:
-    return Movie(in_moov=box(b"free", bytes(17 << 20))).bytes()
+    return MovieBuilder(in_moov=box(b"free", bytes(17 << 20))).bytes()
 
 
 def _fragment(flags: int, *run: int) -> bytes:
@@ -447,7 +447,7 @@ DAY = 24 * 3600 * 1000
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "frames_in_microseconds": (
-        lambda: Movie(timescale=8_355_864, times=((48, 1),), count=48, same_size=1).bytes(),
+        lambda: MovieBuilder(timescale=8_355_864, times=((48, 1),), count=48, same_size=1).bytes(),
         "1000 frames a second",
     ),
     "empty": (lambda: b"", "empty"),
@@ -459,70 +459,89 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "svg": (lambda: b'<?xml version="1.0"?><svg xmlns="x"/>', "SVG"),
     "json": (lambda: b'{"detail": "Not found"}', "JSON"),
     "noise": (lambda: bytes(range(1, 200)), "does not begin"),
-    "ftyp_alone": (lambda: Movie().bytes()[:24], "no movie header"),
-    "cut_media": (lambda: Movie().bytes()[:-10], "10 bytes of its media data miss"),
-    "cut_header": (lambda: Movie().bytes()[:300], "movie header miss"),
-    "cut_box_header": (lambda: Movie().bytes() + b"\0\0\0", "inside the header of a box"),
-    "size_below_header": (lambda: Movie(before=numbers(4, 0)).bytes(), "smaller than its own"),
-    "size_beyond_file": (lambda: Movie(before=numbers(1 << 31, 0)).bytes(), "cut short"),
+    "ftyp_alone": (lambda: MovieBuilder().bytes()[:24], "no movie header"),
+    "cut_media": (lambda: MovieBuilder().bytes()[:-10], "10 bytes of its media data miss"),
+    "cut_header": (lambda: MovieBuilder().bytes()[:300], "movie header miss"),
+    "cut_box_header": (lambda: MovieBuilder().bytes() + b"\0\0\0", "inside the header of a box"),
+    "size_below_header": (
+        lambda: MovieBuilder(before=numbers(4, 0)).bytes(),
+        "smaller than its own",
+    ),
+    "size_beyond_file": (lambda: MovieBuilder(before=numbers(1 << 31, 0)).bytes(), "cut short"),
     "wide_size": (
-        lambda: Movie(after=numbers(1, 0x66726565, 1 << 31, 0)).bytes(),
+        lambda: MovieBuilder(after=numbers(1, 0x66726565, 1 << 31, 0)).bytes(),
         "cut short",
     ),
-    "zero_in_moov": (lambda: Movie(in_moov=numbers(0, 0x66726565)).bytes(), "does not fit"),
-    "beyond_moov": (lambda: Movie(in_moov=numbers(9999, 0)).bytes(), "does not fit"),
-    "wide_in_moov": (lambda: Movie(in_moov=numbers(1, 0)).bytes(), "shorter than the fields"),
-    "two_headers": (lambda: Movie(after=Movie().moov()).bytes(), "more than one"),
-    "compressed": (lambda: Movie(in_moov=box(b"cmov")).bytes(), "compressed"),
-    "reference_movie": (lambda: Movie(in_moov=box(b"rmra")).bytes(), "other files"),
-    "deep": (lambda: Movie(in_moov=_nested(500)).bytes(), "nested"),
-    "many_boxes": (lambda: Movie(before=box(b"free") * 30_000).bytes(), "boxes"),
-    "many_boxes_in_moov": (lambda: Movie(in_moov=box(b"free") * 30_000).bytes(), "boxes"),
-    "many_tracks": (lambda: Movie(more_tracks=20).bytes(), "tracks"),
+    "zero_in_moov": (lambda: MovieBuilder(in_moov=numbers(0, 0x66726565)).bytes(), "does not fit"),
+    "beyond_moov": (lambda: MovieBuilder(in_moov=numbers(9999, 0)).bytes(), "does not fit"),
+    "wide_in_moov": (
+        lambda: MovieBuilder(in_moov=numbers(1, 0)).bytes(),
+        "shorter than the fields",
+    ),
+    "two_headers": (lambda: MovieBuilder(after=MovieBuilder().moov()).bytes(), "more than one"),
+    "compressed": (lambda: MovieBuilder(in_moov=box(b"cmov")).bytes(), "compressed"),
+    "reference_movie": (lambda: MovieBuilder(in_moov=box(b"rmra")).bytes(), "other files"),
+    "deep": (lambda: MovieBuilder(in_moov=_nested(500)).bytes(), "nested"),
+    "many_boxes": (lambda: MovieBuilder(before=box(b"free") * 30_000).bytes(), "boxes"),
+    "many_boxes_in_moov": (lambda: MovieBuilder(in_moov=box(b"free") * 30_000).bytes(), "boxes"),
+    "many_tracks": (lambda: MovieBuilder(more_tracks=20).bytes(), "tracks"),
     "huge_header": (_huge_header, "larger than"),
-    "samples_64Mi": (lambda: Movie(count=64 << 20).bytes(), "claims 67108864 samples"),
-    "sizes_missing": (lambda: Movie(same_size=0, count=900).bytes(), "more entries than it has"),
-    "sizes_beyond": (lambda: Movie(same_size=0, sizes=(10, 9999)).bytes(), "more bytes than"),
-    "same_size_beyond": (lambda: Movie(same_size=9999).bytes(), "more bytes than"),
-    "times_disagree": (lambda: Movie(times=((3, 1),)).bytes(), "disagree"),
-    "no_table": (lambda: Movie(offsets=()).bytes(), "nowhere"),
-    "offset_beyond": (lambda: Movie(offsets=(1 << 30,)).bytes(), "beyond the end"),
-    "huge_frames": (lambda: Movie(size=(16000, 16000)).bytes(), "16000x16000"),
-    "a_day_in_fact": (lambda: Movie(duration=DAY, times=((2, DAY // 2),)).bytes(), "86400 s"),
-    "no_pixels": (lambda: Movie(size=(0, 180)).bytes(), "0x180"),
-    "ten_hours": (lambda: Movie(duration=10 * 3600 * 1000).bytes(), "longer than 600 s"),
+    "samples_64Mi": (lambda: MovieBuilder(count=64 << 20).bytes(), "claims 67108864 samples"),
+    "sizes_missing": (
+        lambda: MovieBuilder(same_size=0, count=900).bytes(),
+        "more entries than it has",
+    ),
+    "sizes_beyond": (
+        lambda: MovieBuilder(same_size=0, sizes=(10, 9999)).bytes(),
+        "more bytes than",
+    ),
+    "same_size_beyond": (lambda: MovieBuilder(same_size=9999).bytes(), "more bytes than"),
+    "times_disagree": (lambda: MovieBuilder(times=((3, 1),)).bytes(), "disagree"),
+    "no_table": (lambda: MovieBuilder(offsets=()).bytes(), "nowhere"),
+    "offset_beyond": (lambda: MovieBuilder(offsets=(1 << 30,)).bytes(), "beyond the end"),
+    "huge_frames": (lambda: MovieBuilder(size=(16000, 16000)).bytes(), "16000x16000"),
+    "a_day_in_fact": (
+        lambda: MovieBuilder(duration=DAY, times=((2, DAY // 2),)).bytes(),
+        "86400 s",
+    ),
+    "no_pixels": (lambda: MovieBuilder(size=(0, 180)).bytes(), "0x180"),
+    "ten_hours": (lambda: MovieBuilder(duration=10 * 3600 * 1000).bytes(), "longer than 600 s"),
     "ten_hours_of_samples": (
-        lambda: Movie(same_size=0, times=((36000, 1000),), count=36000, sizes=(0,) * 36000).bytes(),
+        lambda: MovieBuilder(
+            same_size=0, times=((36000, 1000),), count=36000, sizes=(0,) * 36000
+        ).bytes(),
         "longer than 600 s",
     ),
-    "sample_gap": (lambda: Movie(times=((1, DAY), (1, 1))).bytes(), "longer than 600 s"),
+    "sample_gap": (lambda: MovieBuilder(times=((1, DAY), (1, 1))).bytes(), "longer than 600 s"),
     "shift_gap": (
-        lambda: Movie(shifts=box(b"ctts", numbers(0, 1, 2, DAY))).bytes(),
+        lambda: MovieBuilder(shifts=box(b"ctts", numbers(0, 1, 2, DAY))).bytes(),
         "shift",
     ),
     "edit_gap": (
-        lambda: Movie(edits=box(b"edts", box(b"elst", numbers(0, 1, DAY, 0xFFFFFFFF, 1)))).bytes(),
+        lambda: MovieBuilder(
+            edits=box(b"edts", box(b"elst", numbers(0, 1, DAY, 0xFFFFFFFF, 1)))
+        ).bytes(),
         "edits",
     ),
     "many_edits": (
-        lambda: Movie(edits=box(b"edts", box(b"elst", numbers(0, 1 << 28)))).bytes(),
+        lambda: MovieBuilder(edits=box(b"edts", box(b"elst", numbers(0, 1 << 28)))).bytes(),
         "edit list",
     ),
-    "no_clock": (lambda: Movie(timescale=0).bytes(), "no ticks"),
-    "elsewhere": (lambda: Movie(dref_flags=0).bytes(), "another file"),
-    "no_configuration": (lambda: Movie(avcc=b"").bytes(), "configuration"),
-    "short_configuration": (lambda: Movie(avcc=box(b"avcC", b"\1")).bytes(), "shorter than"),
-    "no_frames": (lambda: Movie(times=(), count=0, offsets=()).bytes(), "no frames"),
+    "no_clock": (lambda: MovieBuilder(timescale=0).bytes(), "no ticks"),
+    "elsewhere": (lambda: MovieBuilder(dref_flags=0).bytes(), "another file"),
+    "no_configuration": (lambda: MovieBuilder(avcc=b"").bytes(), "configuration"),
+    "short_configuration": (lambda: MovieBuilder(avcc=box(b"avcC", b"\1")).bytes(), "shorter than"),
+    "no_frames": (lambda: MovieBuilder(times=(), count=0, offsets=()).bytes(), "no frames"),
     "fragment_samples": (
-        lambda: Movie(mvex=_TREX, after=_fragment(0, 0xFFFFFFFF)).bytes(),
+        lambda: MovieBuilder(mvex=_TREX, after=_fragment(0, 0xFFFFFFFF)).bytes(),
         "samples; at most",
     ),
     "fragment_gap": (
-        lambda: Movie(mvex=_TREX, after=_fragment(0x100, 1, DAY)).bytes(),
+        lambda: MovieBuilder(mvex=_TREX, after=_fragment(0x100, 1, DAY)).bytes(),
         "longer than 600 s",
     ),
     "fragment_short": (
-        lambda: Movie(mvex=_TREX, after=_fragment(0x100, 9, 1)).bytes(),
+        lambda: MovieBuilder(mvex=_TREX, after=_fragment(0x100, 9, 1)).bytes(),
         "more entries",
     ),
 }
@@ -533,20 +552,26 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "png": (lambda: b"\x89PNG\r\n\x1a\n", "picture"),
     "wave": (lambda: b"RIFF\0\0\0\0WAVEfmt ", "audio"),
     "avif": (lambda: box(b"ftyp", b"avif", bytes(8)), "still picture"),
-    "stills_beside": (lambda: Movie(after=box(b"meta")).bytes(), "still pictures"),
-    "encrypted": (lambda: Movie(entry=b"encv").bytes(), "encrypted"),
-    "unknown_codec": (lambda: Movie(entry=b"\n\r<!").bytes(), "codec"),
+    "stills_beside": (lambda: MovieBuilder(after=box(b"meta")).bytes(), "still pictures"),
+    "encrypted": (lambda: MovieBuilder(entry=b"encv").bytes(), "encrypted"),
+    "unknown_codec": (lambda: MovieBuilder(entry=b"\n\r<!").bytes(), "codec"),
     "transport_stream": (lambda: (b"\x47" + bytes(187)) * 3, "transport stream"),
     "program_stream": (lambda: b"\0\0\x01\xba" + bytes(40), "program stream"),
     "windows_media": (lambda: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(8), "Windows Media"),
-    "without_ftyp": (lambda: Movie().bytes()[len(_FTYP) :], "old QuickTime"),
-    "large_frames": (lambda: Movie(size=(4608, 2592)).bytes(), "4608x2592"),
-    "tiny_frames": (lambda: Movie(size=(1, 180)).bytes(), "less than 16"),
-    "long": (lambda: Movie(duration=605_000, times=((2, 302_500),)).bytes(), "605 s long"),
-    "pause": (lambda: Movie(edits=edits((1000, 0), (500, -1), (1000, 1000))).bytes(), "pauses"),
-    "held_picture": (lambda: Movie(edits=edits((1000, 0), (2000, 0), rate=0)).bytes(), "holds"),
+    "without_ftyp": (lambda: MovieBuilder().bytes()[len(_FTYP) :], "old QuickTime"),
+    "large_frames": (lambda: MovieBuilder(size=(4608, 2592)).bytes(), "4608x2592"),
+    "tiny_frames": (lambda: MovieBuilder(size=(1, 180)).bytes(), "less than 16"),
+    "long": (lambda: MovieBuilder(duration=605_000, times=((2, 302_500),)).bytes(), "605 s long"),
+    "pause": (
+        lambda: MovieBuilder(edits=edits((1000, 0), (500, -1), (1000, 1000))).bytes(),
+        "pauses",
+    ),
+    "held_picture": (
+        lambda: MovieBuilder(edits=edits((1000, 0), (2000, 0), rate=0)).bytes(),
+        "holds",
+    ),
     "loops_for_long": (
-        lambda: Movie(times=((2, 1500),), edits=edits(*[(3000, 0)] * 256)).bytes(),
+        lambda: MovieBuilder(times=((2, 1500),), edits=edits(*[(3000, 0)] * 256)).bytes(),
         "more than 600 s",
     ),
 }
