@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 # Control characters steer terminals (ECMA-48), those of direction (UAX #9) turn what is read, and
 # lone surrogates cannot be written.
@@ -71,3 +72,8 @@ def shorten(text: str, longest: int) -> str:
     """The text as it can be shown, at most the first `longest` characters and an ellipsis."""
     told = printable(text)
     return told[:longest] + "…" * (len(told) > longest)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name most like `name`; None if no name reaches the similarity `cutoff`."""
+    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,7 +14,7 @@ from worker.catalogue.validation.paths import path
 from worker.operations.batch_file import Cell, InvalidRow
 from worker.operations.request import JobRequest
 from worker.operations.validation import Validator
-from worker.text import UnusableJson
+from worker.text import UnusableJson, nearest
 
 
 class _Row(BaseModel):
@@ -85,7 +84,7 @@ def _problems(errors: Sequence[ErrorDetails]) -> list[InputProblem]:
 
 
 def _guess(error: ErrorDetails) -> str:
-    return next(iter(get_close_matches(str(error["loc"][0])[:100], _KNOWN, n=1)), "")
+    return nearest(str(error["loc"][0])[:100], _KNOWN) or ""
 
 
 def _flat(unknown: Sequence[ErrorDetails]) -> InputProblem:

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from webhook.log import get_logger
 from worker.settings.settings import Settings
+from worker.text import nearest
 
 PREFIX = "FALHOOK_"
 # What our own tests are told by.
@@ -19,7 +19,7 @@ def unknown_settings(names: Iterable[str]) -> Mapping[str, str]:
     known = Settings.names()
     unknown = sorted(n for n in names if n.startswith(PREFIX) and not n.startswith(_OTHERS))
     return {
-        name: next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+        name: nearest(name, known, cutoff=0.8) or ""
         for name in unknown
         if name not in known
     }
@@ -29,12 +29,12 @@ def messages(names: Iterable[str] = os.environ) -> list[str]:
     """One for each of them, with the cure."""
     return [
         f"{name} is no setting and does nothing"
-        + (f": did you mean {nearest}?" if nearest else "; `falhook settings` lists all.")
-        for name, nearest in unknown_settings(names).items()
+        + (f": did you mean {near}?" if near else "; `falhook settings` lists all.")
+        for name, near in unknown_settings(names).items()
     ]
 
 
 def warn(names: Iterable[str] = os.environ) -> None:
     """Afterwards each of them stands in the log."""
-    for name, nearest in unknown_settings(names).items():
-        log.warning("setting.unknown", setting=name, nearest=nearest)
+    for name, near in unknown_settings(names).items():
+        log.warning("setting.unknown", setting=name, nearest=near)

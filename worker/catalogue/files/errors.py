@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
 from worker.catalogue.errors import shown
 from worker.catalogue.files.forms import CatalogueFile, DriftForm, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.prices import Price
+from worker.text import nearest
 
 _KEYS: Mapping[str, Collection[str]] = {
     "fields": FieldForm.model_fields,
@@ -46,8 +46,8 @@ def fault(error: ErrorDetails, above: tuple[str, ...] = ()) -> str:
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """`; did you mean …?`, or nothing where no known name is like it."""
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near is not None else ""
 
 
 def _known(steps: list[str | int]) -> Collection[str]:

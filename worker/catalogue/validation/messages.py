@@ -1,7 +1,6 @@
 """pydantic's errors told in the words of the endpoint: what is allowed, and the nearest choice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
@@ -10,6 +9,7 @@ from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation import unknown_names
 from worker.catalogue.validation.paths import find, members, path
 from worker.catalogue.validation.text_values import is_words
+from worker.text import nearest
 
 # What pydantic tells of names: one with a lone surrogate, one that is no text.
 _NAMES = {"string_unicode", "invalid_key"}
@@ -93,10 +93,8 @@ def _nearest_choice(given: str, choices: tuple[str | float, ...]) -> str:
     if not any(map(str.isalpha, given)):  # 16:10 is no misspelt 1:1
         return ""
     folded = {choice.casefold(): choice for choice in map(str, choices)}
-    near = get_close_matches(given.strip().casefold()[:100], folded, n=1)
-    if near:
-        return f'did you mean "{folded[near[0]]}"?'
-    return ""
+    near = nearest(given.strip().casefold()[:100], folded)
+    return f'did you mean "{folded[near]}"?' if near is not None else ""
 
 
 def in_order(

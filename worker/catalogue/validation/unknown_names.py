@@ -1,7 +1,6 @@
 """Names that are no input of an endpoint, met with the right one; names that nothing can have."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -9,6 +8,7 @@ from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input
 from worker.catalogue.validation.paths import path
 from worker.catalogue.validation.values import encodable
+from worker.text import nearest
 
 _UNKNOWN = "is not an input of this endpoint"
 _MINTED = "falhook mints the callback address of each job itself; leave it out"
@@ -47,8 +47,8 @@ def _right_name(name: str, inputs: tuple[Input, ...], taker: str) -> str:
     if taker:
         return f"{taker} takes it"
     names = [item.name for item in inputs]
-    if near := get_close_matches(name, names, n=1):
-        return f"did you mean {near[0]}?"
+    if (near := nearest(name, names)) is not None:
+        return f"did you mean {near}?"
     return f"it takes {', '.join(names)}"
 
 
