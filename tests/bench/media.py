@@ -118,10 +118,10 @@ WORKER = """
 import resource, sys
 from pathlib import Path
 from tests.factories.clips import tags
-from worker.transcode.ffmpeg import Ffmpeg, Limits
-from worker.transcode.transcoder import deliver
+from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.transcoder import transcode
 program = Ffmpeg.find(None)
-deliver(Path(sys.argv[1]), Path(sys.argv[2]), tags(), ffmpeg=program)
+transcode(Path(sys.argv[1]), Path(sys.argv[2]), tags(), ffmpeg=program)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

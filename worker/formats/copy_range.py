@@ -4,7 +4,7 @@ import errno
 import os
 from typing import BinaryIO
 
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 
 _CHUNK = 16 << 20  # bytes that one call of the kernel copies
 
@@ -12,7 +12,7 @@ _CHUNK = 16 << 20  # bytes that one call of the kernel copies
 def copy_range(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
     """`length` bytes of `file` from `start` are at the end of `out`, none of them read at once.
 
-    Whatever was written to `out` before must be flushed. Raises Permanent (media_invalid) where
+    Whatever was written to `out` before must be flushed. Raises MediaError (media_invalid) where
     `file` ends before.
     """
     left = length
@@ -33,6 +33,6 @@ def copy_range(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
     while left:
         data = file.read(min(left, 1 << 20))
         if not data:
-            raise Permanent("media_invalid", "it became shorter while it was read")
+            raise MediaError("media_invalid", "it became shorter while it was read")
         out.write(data)
         left -= len(data)

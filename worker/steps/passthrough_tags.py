@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.errors import Permanent
 from worker.formats.audio import NotTaggable, audio_file
+from worker.formats.errors import MediaError
 from worker.formats.images import image_file
 from worker.formats.media_types import CONTENT_TYPES, HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
@@ -54,6 +56,8 @@ class FileTags:
                     return self._written(job, name, kind)
                 except NotTaggable as reason:
                     return {"untagged": str(reason)}
+                except MediaError as error:
+                    raise Permanent(error.reason, error.sentence) from error
         return {}
 
     def _written(self, job: Job, name: str, kind: str) -> dict[str, Json]:

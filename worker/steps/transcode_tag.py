@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhook.contract import Task
+from worker.errors import Permanent
 from worker.fal.download import Downloader
 from worker.fal.result import video_address
+from worker.formats.errors import MediaError, UnsupportedMedia
 from worker.formats.media_types import CONTENT_TYPES
-from worker.formats.mp4 import Unhandled
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import Step
@@ -122,8 +123,10 @@ class TranscodeTag:
                     progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
                     meter=meter,
                 )
-            except Unhandled as why:
+            except UnsupportedMedia as why:
                 return self._as_it_is(job, source, why, meter)
+            except MediaError as error:
+                raise Permanent(error.reason, error.sentence) from error
             with meter.measure("store") as cost:
                 files = {path.name: self._keep(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
@@ -131,7 +134,7 @@ class TranscodeTag:
         told = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
 
-    def _as_it_is(self, job: Job, source: Path, why: Unhandled, meter: Meter) -> Outcome:
+    def _as_it_is(self, job: Job, source: Path, why: UnsupportedMedia, meter: Meter) -> Outcome:
         """It is paid for, and may be just what was wanted: alpha, a GIF, another container."""
         tags = FileTags(storage=self.storage, delivering=self.delivering)
         files = tags.tagged(job, extras(job) | kept(self.storage, job, source))

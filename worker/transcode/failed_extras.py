@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from webhook.log import get_logger
 from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.transcode.outputs import Output
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
@@ -13,7 +14,7 @@ from worker.transcode.profiles import Profile
 log = get_logger()
 
 
-def is_of_the_clip(failure: Permanent) -> bool:
+def is_of_the_clip(failure: Permanent | MediaError) -> bool:
     """Whether it would fail again: a machine that is overloaded may have the time later."""
     return failure.reason != "media_timeout"
 
@@ -30,12 +31,12 @@ class FailedExtras:
         """What fails for good inside is the loss of this output; of what is no extra, a failure."""
         try:
             yield
-        except Permanent as failure:
+        except (Permanent, MediaError) as failure:
             if not self.profile.is_extra(output) or not is_of_the_clip(failure):
                 raise
             self.lose(output, failure)
 
-    def lose(self, output: Output, failure: Permanent) -> None:
+    def lose(self, output: Output, failure: Permanent | MediaError) -> None:
         """Note it, and log it: who runs this may have to mend something."""
         self.why[output.file] = failure.sentence
         log.warning("extra.lost", file=output.file, reason=failure.reason, why=failure.sentence)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.command import command
 from worker.transcode.failed_extras import is_of_the_clip
@@ -43,7 +44,7 @@ class Runs:
         """In one run; where that fails for good, each extra in a run of its own."""
         try:
             self._run(plan, progress)
-        except Permanent as failure:
+        except (Permanent, MediaError) as failure:
             extras = [output for output in _made(plan) if self.work.profile.is_extra(output)]
             if not extras or not is_of_the_clip(failure):
                 raise

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult, intact, probe
 from worker.transcode.conformance import audio_reasons, video_reasons
@@ -118,7 +119,7 @@ def _probed(path: Path) -> ProbeResult:
         raise verification_failed("an output is missing")
     try:
         return probe(path)
-    except Permanent as failure:
+    except (Permanent, MediaError) as failure:
         raise verification_failed(failure.sentence) from failure
 
 

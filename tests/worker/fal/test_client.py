@@ -23,10 +23,10 @@ ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 # fal-client reads the queue's host from the environment at import: a process of its own.
 PROGRAM = """
 import json, os, sys
-from worker.fal.client import Fal
+from worker.fal.client import FalClient
 from worker.errors import Failure
 order = json.load(sys.stdin)
-fal = Fal(os.environ["FAL_KEY"])
+fal = FalClient(os.environ["FAL_KEY"])
 try:
     done = fal.submit(order["endpoint"], order["arguments"], order["webhook"])
     print(json.dumps({"kind": "Accepted", "request_id": done.request_id,

@@ -13,9 +13,10 @@ from tests.factories.audio import sound
 from tests.factories.clips import box, clip, ffmpeg, tags
 from worker.formats.aigc_label import AIGC, MAX_LABEL, NotCarried, carried, in_comment, in_xmp
 from worker.formats.audio import audio_file
+from worker.formats.errors import UnsupportedMedia
 from worker.formats.images import image_file
 from worker.formats.marks import Mark, Marks
-from worker.formats.mp4 import Unhandled, read_tags
+from worker.formats.mp4 import read_tags
 from worker.formats.mp4.rewrite import XMP as XMP_BOX
 from worker.formats.xmp import packet
 from worker.transcode.ffmpeg import Ffmpeg
@@ -167,7 +168,7 @@ def test_a_video_whose_label_is_too_long_stays(tmp_path: Path) -> None:
     """It is published as it is."""
     source = tmp_path / "source.mp4"
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp(TOO_LONG)))
-    with pytest.raises(Unhandled, match="AIGC label takes more than"):
+    with pytest.raises(UnsupportedMedia, match="AIGC label takes more than"):
         transcode(source, tmp_path / "into", CN, ffmpeg=Ffmpeg.find(None))
 
 

@@ -25,7 +25,7 @@ CHILD = """
 import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from worker import pictures, sounds
+from worker.formats import audio, images
 from worker.formats.tags import Tags
 
 def grown():
@@ -39,12 +39,12 @@ Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here (proc
 begin, said = grown(), ""
 try:
     if kind == "picture":
-        pictures.size_of(source), pictures.has_credentials(source)
-        pictures.tag(source, tags.xmp(pictures.read_tags(source)))
+        images.size_of(source), images.has_credentials(source)
+        images.tag(source, tags.xmp(images.read_tags(source)))
     else:
-        sounds.has_credentials(source)
-        sounds.tag(source, target, tags)
-except (ValueError, sounds.NotTaggable) as reason:
+        audio.has_credentials(source)
+        audio.tag(source, target, tags)
+except (ValueError, audio.NotTaggable) as reason:
     said = str(reason)
 print(json.dumps([grown() - begin, said]))
 """

@@ -211,14 +211,14 @@ READER = """
 import json, sys
 from pathlib import Path
 from worker.formats.mp4 import credentials_of
-from worker.provenance import Vendor
+from worker.provenance import SourceCredentials
 
 def grown():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
 begin, source = grown(), Path(sys.argv[1])
-print(json.dumps([Vendor.of(source, credentials_of(source), "").kept, grown() - begin]))
+print(json.dumps([SourceCredentials.of(source, credentials_of(source), "").kept, grown() - begin]))
 """
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.factories.clips import HOSTILE, UNSUPPORTED, clip, ffmpeg, packets, script, tags
 from worker.errors import Permanent, Transient
+from worker.formats.errors import MediaError
 from worker.formats.images import size_of
 from worker.formats.mp4 import read_tags
 from worker.formats.tags import AI_ORIGIN
@@ -213,7 +214,7 @@ def test_hostile_never_reaches_ffmpeg(name: str, unstartable: Ffmpeg, tmp_path: 
     """Each hostile file is refused before a decoder is started, and leaves no output."""
     make, words = (HOSTILE | UNSUPPORTED)[name]
     (tmp_path / "source").write_bytes(make())
-    with pytest.raises(Permanent) as refused:
+    with pytest.raises(MediaError) as refused:
         transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
     assert words in refused.value.sentence
     assert not (tmp_path / "into").exists()

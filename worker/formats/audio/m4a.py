@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from worker.errors import Permanent
 from worker.formats import mp4
 from worker.formats.audio.rewrite import NotTaggable, names
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import NotRewritable, Stamp, other_tags, read_tags, rewrite, udta
 from worker.formats.tags import Tags
 
@@ -26,7 +26,7 @@ def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
         rewrite(source, target, Stamp(udta=held, xmp=tags.xmp(theirs), created=tags.created))
     except NotRewritable as reason:
         raise NotTaggable(str(reason)) from reason
-    except Permanent as failure:
+    except MediaError as failure:
         raise NotTaggable(failure.sentence) from failure
     return names(name for name in ours if theirs.get(name, ours[name]) != ours[name])
 
@@ -35,7 +35,7 @@ def source_tags(path: Path) -> dict[str, str]:
     """What it says of itself. Raises NotTaggable."""
     try:
         return read_tags(path)
-    except Permanent as failure:
+    except MediaError as failure:
         raise NotTaggable(failure.sentence) from failure
 
 
@@ -43,5 +43,5 @@ def credentials_of(path: Path) -> tuple[range, ...]:
     """Where content credentials lie, in boxes of C2PA. Raises NotTaggable."""
     try:
         return mp4.credentials_of(path)
-    except Permanent as failure:
+    except MediaError as failure:
         raise NotTaggable(failure.sentence) from failure

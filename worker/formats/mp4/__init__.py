@@ -1,7 +1,6 @@
 """MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
 
 from worker.formats.mp4.bounded_numbers import MAX_SECONDS
-from worker.formats.mp4.boxes import Unhandled
 from worker.formats.mp4.colour import Colour, container_colour
 from worker.formats.mp4.media_data import NotRewritable
 from worker.formats.mp4.nal_units import intact
@@ -20,7 +19,6 @@ __all__ = [
     "NotRewritable",
     "ProbeResult",
     "Stamp",
-    "Unhandled",
     "container_colour",
     "credentials_of",
     "has_c2pa",

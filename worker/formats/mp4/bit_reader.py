@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4.boxes import invalid
 
 _GOLOMB_BITS = 32
@@ -24,7 +24,7 @@ def bits_of(data: bytes) -> Iterator[int]:
 def golomb(bits: Iterator[int]) -> int:
     """An unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1), of at most 32 bits.
 
-    Raises `Permanent` (media_invalid) where it is longer, or none.
+    Raises `MediaError` (media_invalid) where it is longer, or none.
     """
     zeros = 0
     while not (bit := next(bits, None)):
@@ -40,6 +40,6 @@ def signed(bits: Iterator[int]) -> int:
     return (value + 1) // 2 if value & 1 else -(value // 2)
 
 
-def unreadable() -> Permanent:
+def unreadable() -> MediaError:
     """The failure of a parameter set that cannot be read."""
     return invalid("its H.264 track has no readable parameter set")

@@ -10,7 +10,7 @@ MAX_SAMPLES = 1 << 20  # of all tracks together: 600 s of 60 fps and AAC are 64 
 
 
 def numbers(body: memoryview, at: int, count: int, kind: str = "I") -> "array[int]":
-    """`count` big-endian numbers at this byte; `Permanent` if the box has not room for them."""
+    """`count` big-endian numbers at this byte; `MediaError` if the box has not room for them."""
     found = array(kind)
     end = at + count * found.itemsize
     if count > MAX_SAMPLES * 4 or end > len(body):
@@ -22,14 +22,14 @@ def numbers(body: memoryview, at: int, count: int, kind: str = "I") -> "array[in
 
 
 def seconds(ticks: int, timescale: int) -> float:
-    """Ticks as seconds; `Permanent` if the clock does not tick."""
+    """Ticks as seconds; `MediaError` if the clock does not tick."""
     if timescale < 1:
         raise invalid("one of its clocks has no ticks in a second")
     return ticks / timescale
 
 
 def within(ticks: int, timescale: int, what: str) -> float:
-    """Ticks as seconds; `Permanent` if they are more than a clip may last."""
+    """Ticks as seconds; `MediaError` if they are more than a clip may last."""
     if (found := seconds(ticks, timescale)) > MAX_SECONDS:
         raise invalid(f"{what} is longer than {MAX_SECONDS:g} s")
     return found

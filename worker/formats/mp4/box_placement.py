@@ -7,7 +7,7 @@ weighed must therefore be all that there is to find.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid, unhandled
 
 ROOT = ""
@@ -71,7 +71,7 @@ def require_root(extents: tuple[Extent, ...]) -> None:
 def require_inside(held: Box, walk: Walk, depth: int = 1) -> None:
     """Return if each box in this one stands where it may, as often as it may, and has its entries.
 
-    Raises `Permanent`: media_invalid, or media_unsupported where samples are encrypted.
+    Raises `MediaError`: media_invalid, or media_unsupported where samples are encrypted.
     """
     seen: set[str] = set()
     for child in _children(held, walk, depth):
@@ -114,7 +114,7 @@ def _require_place(kind: str, parent: str) -> None:
         raise _misplaced(kind)
 
 
-def _misplaced(kind: str) -> Permanent:
+def _misplaced(kind: str) -> MediaError:
     return invalid(f"it has a '{kind}' box where none belongs")
 
 

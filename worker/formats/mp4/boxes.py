@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.errors import Permanent
+from worker.formats.errors import MediaError, UnsupportedMedia
 
 MAX_HEADER = 16 << 20  # bytes of moov, and of all moof together, that are read into memory
 MAX_BOXES = 20_000  # headers looked at in one file, beside those of its fragments
@@ -18,18 +18,14 @@ CONTAINERS = frozenset(
 )
 
 
-def invalid(sentence: str) -> Permanent:
+def invalid(sentence: str) -> MediaError:
     """The failure of a file that is broken or hostile; the sentence never quotes the file."""
-    return Permanent("media_invalid", sentence)
+    return MediaError("media_invalid", sentence)
 
 
-class Unhandled(Permanent):
-    """Good media, as far as is known, of a kind that is not handled: it may stay as it is."""
-
-
-def unhandled(sentence: str) -> Unhandled:
+def unhandled(sentence: str) -> UnsupportedMedia:
     """The failure of such a file."""
-    return Unhandled("media_unsupported", sentence)
+    return UnsupportedMedia("media_unsupported", sentence)
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -58,7 +54,7 @@ class Box:
         return box
 
     def need(self, *path: str) -> "Box":
-        """The first box at this path, or `Permanent` naming the one that is missing."""
+        """The first box at this path, or `MediaError` naming the one that is missing."""
         if (box := self.find(*path)) is None:
             raise invalid(f"the movie header has no '{'/'.join(path)}' box")
         return box

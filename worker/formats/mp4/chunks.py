@@ -44,7 +44,7 @@ def bounds(stbl: Box) -> Sequence[int]:
 
 
 def chunks(stbl: Box) -> Iterator[Chunk]:
-    """The chunks of a track, in order; `Permanent` where they cannot be told."""
+    """The chunks of a track, in order; `MediaError` where they cannot be told."""
     table = stbl.find("co64") or stbl.need("stco")
     offsets = numbers(table.body, 8, table.u32(4), "Q" if table.kind == "co64" else "I")
     runs = numbers(stbl.need("stsc").body, 8, 3 * stbl.need("stsc").u32(4))

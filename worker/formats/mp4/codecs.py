@@ -53,7 +53,7 @@ class Video:
 
 
 def video(entry: Box, walk: Walk) -> Video:
-    """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `Permanent` where we know no codec."""
+    """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `MediaError` where we know no codec."""
     if entry.kind == "encv":
         raise unhandled("its video is encrypted")
     if entry.kind not in _VIDEO:

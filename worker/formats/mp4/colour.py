@@ -44,7 +44,7 @@ class Colour:
 def container_colour(path: Path) -> Colour:
     """What the headers of the first track tell in a movie that ffmpeg made, of whatever codec.
 
-    Raises `Permanent` where it is no movie, or a broken one.
+    Raises `MediaError` where it is no movie, or a broken one.
     """
     walk = Walk()
     with path.open("rb") as file:

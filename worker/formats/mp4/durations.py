@@ -17,7 +17,8 @@ _ALIKE = (0.9, 1.1)  # what a header claims of what is there, where it tells the
 def require_length(held: Samples, timescale: int, claimed: float) -> None:
     """Return if a track's samples last no longer than is handled, with all gaps between them.
 
-    Raises `Unhandled` where they do and its header claims the same, or nothing, else `Permanent`.
+    Raises `UnsupportedMedia` where they do and its header claims the same, or nothing, else
+    `MediaError`.
     """
     first = held.times[0] if held.times else 0
     lasting = max(held.seconds, (held.ends - first) / timescale)
@@ -33,7 +34,7 @@ def require_length(held: Samples, timescale: int, claimed: float) -> None:
 def require_shown(claimed: float, tracks: Iterable[PresentedRange]) -> None:
     """Return if the movie claims no more seconds than are handled, and shows no more of any track.
 
-    Raises `Permanent` for the one, `Unhandled` for the other, which repeats itself.
+    Raises `MediaError` for the one, `UnsupportedMedia` for the other, which repeats itself.
     """
     if claimed > MAX_SECONDS:
         raise invalid(f"it claims to be longer than {MAX_SECONDS:g} s, and its samples are not")

@@ -29,9 +29,9 @@ def shown(trak: Box, clock: int, timescale: int, held: Samples) -> PresentedRang
     """What the edit list shows of these samples; all of them where there is none.
 
     `clock` ticks for the movie, `timescale` for the track. As demuxers do, a sample counts where
-    its beginning is shown, and times do not change with an edit's rate. Raises `Unhandled` where
-    ffmpeg shows something else than players: of a pause the beginning, of a held picture what
-    comes after it.
+    its beginning is shown, and times do not change with an edit's rate. Raises
+    `UnsupportedMedia` where ffmpeg shows something else than players: of a pause the beginning,
+    of a held picture what comes after it.
     """
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = held.times[0] / timescale if held.times else 0.0

@@ -25,7 +25,7 @@ class Fragments:
         self._stalled: set[int] = set()
 
     def add(self, moof: Box) -> None:
-        """Count one fragment's samples; `Permanent` where they are too many, or far apart."""
+        """Count one fragment's samples; `MediaError` where they are too many, or far apart."""
         for traf in moof.all("traf"):
             tfhd = traf.need("tfhd")
             track, flags = tfhd.u32(4), tfhd.u32(0)

@@ -53,7 +53,7 @@ def moves_of(media: Sequence[Extent], *, at: int) -> list[Relocation]:
 def update_offsets(moov: Box, moves: Sequence[Relocation]) -> None:
     """Set chunk offsets in place (the boxes' bodies are writable views), to where data moved.
 
-    Raises `Permanent` (media_invalid) for one that points nowhere, `NotRewritable` where the
+    Raises `MediaError` (media_invalid) for one that points nowhere, `NotRewritable` where the
     table has not room for it.
     """
     for trak in moov.all("trak"):

@@ -20,7 +20,7 @@ def intact(path: Path) -> bool:
     """Whether each sample of the first video track is NAL units to its last byte.
 
     True for a track that is not H.264, and of fragments, whose samples are not looked at. Reads
-    the lengths alone. The file is one that `probe` lets pass; else `Permanent` is raised.
+    the lengths alone. The file is one that `probe` lets pass; else `MediaError` is raised.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:

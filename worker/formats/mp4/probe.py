@@ -93,7 +93,7 @@ class ProbeResult:
 def probe(path: Path) -> ProbeResult:
     """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
 
-    Raises `Permanent` (media_invalid) where the file is broken or hostile, `Unhandled`
+    Raises `MediaError` (media_invalid) where the file is broken or hostile, `UnsupportedMedia`
     (media_unsupported) where it is media of a kind that is not handled, or honestly beyond the
     bounds (600 s, 4096x2304, 8 tracks). What passed may still hold a stream that does not decode.
     """
@@ -105,7 +105,7 @@ def probe(path: Path) -> ProbeResult:
 
 
 def has_c2pa(path: Path) -> bool:
-    """Whether the file holds content credentials; `Permanent` where its boxes do not fit."""
+    """Whether the file holds content credentials; `MediaError` where its boxes do not fit."""
     with path.open("rb") as file:
         try:
             extents = tuple(Walk().extents(file, path.stat().st_size))

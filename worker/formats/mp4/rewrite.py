@@ -40,7 +40,7 @@ def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
     Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
     and boxes of the source are gone. Raises `NotRewritable` for fragmented or QuickTime files and
     those with tracks besides one of video and one of audio, or a length that has wrapped;
-    `Permanent` (media_invalid) where offsets point nowhere. `target` may be there half written
+    `MediaError` (media_invalid) where offsets point nowhere. `target` may be there half written
     after an exception.
     """
     with source.open("rb") as file, target.open("wb") as out:

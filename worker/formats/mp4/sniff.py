@@ -26,7 +26,7 @@ _STILLS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 def require_mp4(head: bytes) -> None:
     """Return if `head`, the first bytes of a file, begin an MP4 or QuickTime file.
 
-    Raises `Permanent`: `media_unsupported` for other media, `media_invalid` for all else.
+    Raises `MediaError`: `media_unsupported` for other media, `media_invalid` for all else.
     """
     if not head:
         raise invalid("it is empty")

@@ -39,7 +39,7 @@ class SequenceParameters(NamedTuple):
 
 
 def facts(config: memoryview) -> SequenceParameters:
-    """Of the first parameter set of an avcC box; `Permanent` where it cannot be read."""
+    """Of the first parameter set of an avcC box; `MediaError` where it cannot be read."""
     length = int.from_bytes(config[6:8])
     parameters = bytes(config[8 : 8 + length])
     if not config[5] & 31 or len(parameters) != length or length < _HEAD:

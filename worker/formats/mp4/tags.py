@@ -47,10 +47,10 @@ def _item(name: str, value: str) -> bytes:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The text tags in moov/udta/meta and moov/meta; `Permanent` where these are malformed.
+    """The text tags in moov/udta/meta and moov/meta; `MediaError` where these are malformed.
 
     And of an XMP packet a producer's label, where no tag has it, and the link to credentials.
-    Raises Unhandled where there is a label that cannot be carried over.
+    Raises UnsupportedMedia where there is a label that cannot be carried over.
     """
     tags = _tags(path)
     found = {tag.name: tag.text for tag in tags if tag.name and tag.text is not None}
@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def others(path: Path, names: Container[str]) -> bytes:
-    """The tags with other names than these, as items of `udta`; `Permanent` as above.
+    """The tags with other names than these, as items of `udta`; `MediaError` as above.
 
     Items of iTunes are as they were, cover pictures among them; of `mdta` keys the texts remain.
     """

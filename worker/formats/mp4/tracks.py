@@ -49,8 +49,8 @@ def tracks_of(
 ) -> tuple[list[Track], bool]:
     """The tracks of a movie header and of its fragments, and whether the movie has any of these.
 
-    Raises `Unhandled` where they are too many, or honestly too long, `Permanent` where they are
-    broken, or the movie claims to be longer than they are.
+    Raises `UnsupportedMedia` where they are too many, or honestly too long, `MediaError` where they
+    are broken, or the movie claims to be longer than they are.
     """
     traks = moov.all("trak")
     _require_few(traks)

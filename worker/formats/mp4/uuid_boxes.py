@@ -13,7 +13,7 @@ MAX_READ = 2 << 20  # bytes of a packet that are read: more than is taken apart
 
 
 def xmp_of(path: Path) -> bytes:
-    """The packet of the file, b"" for none; `Permanent` where its boxes do not fit."""
+    """The packet of the file, b"" for none; `MediaError` where its boxes do not fit."""
     walk = Walk()
     with path.open("rb") as file:
         for extent in _extents(file, walk):
@@ -27,7 +27,7 @@ def xmp_of(path: Path) -> bytes:
 
 
 def credentials_of(path: Path) -> tuple[range, ...]:
-    """Where content credentials lie, in bytes; `Permanent` where the boxes do not fit."""
+    """Where content credentials lie, in bytes; `MediaError` where the boxes do not fit."""
     found = []
     with path.open("rb") as file:
         for extent in _extents(file, Walk()):

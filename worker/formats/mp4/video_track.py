@@ -15,8 +15,8 @@ MAX_RATE = 1000  # frames a second; encoders look for keyframes among millions o
 def shape(picture: Track, walk: Walk) -> codecs.Video:
     """What all sample descriptions of a video track say: ffmpeg begins filters anew for others.
 
-    Raises `Unhandled` where they differ in more than the encoder, where frames are larger or
-    smaller than is handled, or none is shown; `Permanent` (media_invalid) where that is no clip.
+    Raises `UnsupportedMedia` where they differ in more than the encoder, where frames are larger or
+    smaller than is handled, or none is shown; `MediaError` (media_invalid) where that is no clip.
     """
     video, *others = (codecs.video(entry, walk) for entry in picture.entries)
     if any(replace(other, profile=video.profile) != video for other in others):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult, Stamp, probe
 from worker.transcode import verification
 from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
@@ -81,7 +82,7 @@ def _tagged(made: Path, media: Path, held: ProbeResult, asked: Hls, stamp: Stamp
     try:
         tag(made, media, stamp)
         found, there = segmented(media, asked.seconds, held), probe(media)
-    except Permanent as failure:
+    except (Permanent, MediaError) as failure:
         raise _broken(media, failure.sentence) from failure
     for sentence, holds in _proofs(found, there, held).items():
         if not holds:

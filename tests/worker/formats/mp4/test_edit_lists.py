@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories.clips import MovieBuilder, clip, edits, ffmpeg
-from worker.formats.mp4 import ProbeResult, Unhandled, probe
+from worker.formats.errors import UnsupportedMedia
+from worker.formats.mp4 import ProbeResult, probe
 
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=24:d=6")
 _SOUND = ("-f", "lavfi", "-i", "sine=f=440:d=6")
@@ -154,5 +155,5 @@ def test_nothing_shown(entries: tuple[tuple[int, int], ...], tmp_path: Path) -> 
     """A clip that shows no frame is not handled: no decoder would give one."""
     path = tmp_path / "file.mp4"
     path.write_bytes(_edits(*entries).bytes())
-    with pytest.raises(Unhandled, match="shows none of its frames"):
+    with pytest.raises(UnsupportedMedia, match="shows none of its frames"):
         probe(path)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories.attacks import TORN
 from tests.factories.clips import clip
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import intact, probe
 from worker.transcode import verification
 
@@ -39,7 +39,7 @@ def test_a_torn_copy_is_not_proven(name: str, tmp_path: Path) -> None:
     path.write_bytes(TORN[name]())
     whole = probe(clip("no_audio"))
     verification.verify_video(clip("no_audio"), whole, copied=True, lines=None)
-    with pytest.raises(Permanent, match=r"media_invalid.*packets of its video are not whole"):
+    with pytest.raises(MediaError, match=r"media_invalid.*packets of its video are not whole"):
         verification.verify_video(path, whole, copied=True, lines=None)
 
 
@@ -47,5 +47,5 @@ def test_no_movie(tmp_path: Path) -> None:
     """A file without a movie has no packets to be whole."""
     path = tmp_path / "empty.mp4"
     path.write_bytes(clip("high").read_bytes()[:32])
-    with pytest.raises(Permanent, match="media_invalid"):
+    with pytest.raises(MediaError, match="media_invalid"):
         intact(path)

@@ -21,7 +21,7 @@ from tests.factories.clips import (
     ffmpeg,
     numbers,
 )
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.mp4.probe import C2PA
 
@@ -150,7 +150,7 @@ def test_c2pa_is_seen(scratch: Path) -> None:
 def test_hostile_is_invalid(name: str, scratch: Path) -> None:
     """Each hostile or broken file is refused for the reason it was built for."""
     make, words = HOSTILE[name]
-    with pytest.raises(Permanent) as refused:
+    with pytest.raises(MediaError) as refused:
         probe(written(scratch, make()))
     assert "media_invalid" == refused.value.reason
     assert words in refused.value.sentence
@@ -159,7 +159,7 @@ def test_hostile_is_invalid(name: str, scratch: Path) -> None:
 @pytest.mark.parametrize("name", MISPLACED)
 def test_a_box_where_none_belongs(name: str, scratch: Path) -> None:
     """What a demuxer would find beside the boxes that were weighed is refused."""
-    with pytest.raises(Permanent):
+    with pytest.raises(MediaError):
         probe(written(scratch, MISPLACED[name]()))
 
 
@@ -184,7 +184,7 @@ def test_boxes_of_other_names_may_stand_anywhere(scratch: Path) -> None:
 def test_tables_that_disagree(name: str, scratch: Path) -> None:
     """A clip of which a player would find less than its headers tell is refused."""
     make, words = INCOMPLETE[name]
-    with pytest.raises(Permanent, match="media_invalid") as refused:
+    with pytest.raises(MediaError, match="media_invalid") as refused:
         probe(written(scratch, make()))
     assert words in refused.value.sentence
 
@@ -193,7 +193,7 @@ def test_tables_that_disagree(name: str, scratch: Path) -> None:
 def test_other_media_is_unsupported(name: str, scratch: Path) -> None:
     """Media of a kind that is not handled is called that, not broken."""
     make, words = UNSUPPORTED[name]
-    with pytest.raises(Permanent) as refused:
+    with pytest.raises(MediaError) as refused:
         probe(written(scratch, make()))
     assert "media_unsupported" == refused.value.reason
     assert words in refused.value.sentence
@@ -221,11 +221,11 @@ def test_media_data_is_never_read(scratch: Path) -> None:
 T = TypeVar("T")
 
 
-def outcome(read: Callable[[Path], T], path: Path) -> T | Permanent:
+def outcome(read: Callable[[Path], T], path: Path) -> T | MediaError:
     """What was read, or the refusal; any other exception is the test's failure."""
     try:
         return read(path)
-    except Permanent as refused:
+    except MediaError as refused:
         return refused
 
 
@@ -253,9 +253,9 @@ def mutated(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_a_mutated_file_is_read_or_refused(data: bytes, scratch: Path) -> None:
-    """Whatever the bytes: facts within the bounds, or `Permanent`, in bounded time."""
+    """Whatever the bytes: facts within the bounds, or `MediaError`, in bounded time."""
     match outcome(probe, written(scratch, data)):
-        case Permanent(reason=reason):
+        case MediaError(reason=reason):
             assert reason in {"media_invalid", "media_unsupported"}
         case found:
             assert 0 < found.duration <= 600
@@ -266,9 +266,9 @@ def test_a_mutated_file_is_read_or_refused(data: bytes, scratch: Path) -> None:
 @settings(max_examples=200, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_tags_of_a_mutated_file(data: bytes, scratch: Path) -> None:
-    """Reading tags of any bytes gives text or `Permanent`, and nothing else."""
+    """Reading tags of any bytes gives text or `MediaError`, and nothing else."""
     match outcome(read_tags, written(scratch, data)):
-        case Permanent(reason=reason):
+        case MediaError(reason=reason):
             assert "media_invalid" == reason
         case found:
             assert all(isinstance(value, str) for value in found.values())

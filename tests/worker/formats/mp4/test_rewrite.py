@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories.clips import MovieBuilder, box, clip, described, ffmpeg, numbers, packets, tags
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
 from worker.formats.mp4.rewrite import XMP
 
@@ -101,7 +101,7 @@ def test_other_shapes_are_left_to_ffmpeg(name: str, words: str, tmp_path: Path) 
 def test_offsets_outside_the_media_data(offset: int, scratch: Path) -> None:
     """A chunk that begins in the header, or nowhere, is not moved blindly."""
     (scratch / "source").write_bytes(MovieBuilder(offsets=(offset,)).bytes())
-    with pytest.raises(Permanent, match="outside its media data"):
+    with pytest.raises(MediaError, match="outside its media data"):
         rewrite(scratch / "source", scratch / "out", STAMP)
 
 
@@ -134,7 +134,7 @@ def test_a_mutated_file_is_rewritten_or_refused(data: bytes, scratch: Path) -> N
     try:
         before = probe(source)
         rewrite(source, target, tags().stamp({}))
-    except (NotRewritable, Permanent):
+    except (NotRewritable, MediaError):
         return
     after = probe(target)
     assert replace(before, size=after.size, faststart=True) == after

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories.clips import TABLE, clip, ffmpeg, held_at, packets, tags
-from worker.errors import Permanent
-from worker.formats.mp4 import Unhandled, intact, probe
+from worker.formats.errors import MediaError, UnsupportedMedia
+from worker.formats.mp4 import intact, probe
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult
@@ -101,7 +101,7 @@ def test_pcm_that_is_not_there(tmp_path: Path) -> None:
     many = (96_000).to_bytes(4)
     assert 2 <= data.count(many)
     source.write_bytes(data.replace(many, (96_000_000).to_bytes(4)))
-    with pytest.raises(Permanent, match=r"media_invalid.*more bytes than the file has"):
+    with pytest.raises(MediaError, match=r"media_invalid.*more bytes than the file has"):
         probe(source)
 
 
@@ -137,7 +137,7 @@ def test_empty_fragments_are_counted(tmp_path: Path) -> None:
     data = clip("fragmented").read_bytes()
     for empty, words in ((b"free", "boxes"), (b"moof", "fragments")):
         (tmp_path / "source").write_bytes(data + (b"\0\0\0\x08" + empty) * 70_000)
-        with pytest.raises(Permanent, match=words):
+        with pytest.raises(MediaError, match=words):
             probe(tmp_path / "source")
 
 
@@ -152,7 +152,7 @@ def test_parts_are_joined(name: str, seconds: float, real: Ffmpeg, tmp_path: Pat
 
 def test_a_pause_is_not_handled() -> None:
     """ffmpeg would show the beginning again instead."""
-    with pytest.raises(Unhandled, match="pauses in the middle"):
+    with pytest.raises(UnsupportedMedia, match="pauses in the middle"):
         probe(clip("paused"))
 
 
@@ -195,7 +195,7 @@ def test_two_sample_descriptions(real: Ffmpeg, tmp_path: Path) -> None:
 
 def test_frames_of_two_shapes() -> None:
     """Frames that change their size or depth on the way are not handled."""
-    with pytest.raises(Unhandled, match="change their size"):
+    with pytest.raises(UnsupportedMedia, match="change their size"):
         probe(clip("two_shapes"))
 
 
@@ -208,7 +208,7 @@ def test_honestly_beyond_the_bounds(bounds: str, tmp_path: Path) -> None:
         ffmpeg("-i", str(clip("short")), *maps, "-c", "copy", "-f", "mp4", str(path))
     else:
         rendered(path, "1", 605, *_X264, "-an", "-f", "mp4")
-    with pytest.raises(Unhandled, match=r"605 s long|9 tracks"):
+    with pytest.raises(UnsupportedMedia, match=r"605 s long|9 tracks"):
         probe(path)
 
 
@@ -226,5 +226,5 @@ def test_fragments_with_hidden_frames(tmp_path: Path) -> None:
     """ffmpeg would show what the edit list hides of them."""
     flags = ("-movflags", "frag_keyframe+delay_moov", "-f", "mp4")
     ffmpeg("-ss", "0.5", "-i", str(clip("keyed")), "-c", "copy", *flags, str(tmp_path / "cut"))
-    with pytest.raises(Unhandled, match="hides frames"):
+    with pytest.raises(UnsupportedMedia, match="hides frames"):
         probe(tmp_path / "cut")

@@ -397,9 +397,7 @@ def test_refusals_are_permanent(body: str, reason: str, tmp_path: Path) -> None:
 def test_progress_is_told_at_a_sane_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many lines one in half a second is told; each change counts as progress."""
     clock = iter(range(100, 1000))
-    monkeypatch.setattr(
-        "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock) / 10
-    )
+    monkeypatch.setattr("worker.transcode.ffmpeg.progress.time.monotonic", lambda: next(clock) / 10)
     told: list[Advance] = []
     progress = ProgressParser(10.0, told.append)
     moves = [progress.line(f"out_time_us={step * 100_000}") for step in range(100)]
@@ -414,7 +412,7 @@ def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """An output that falls behind the others is movement, and takes nothing back."""
     clock = iter(range(100, 1000))
     monkeypatch.setattr(
-        "worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: float(next(clock))
+        "worker.transcode.ffmpeg.progress.time.monotonic", lambda: float(next(clock))
     )
     told: list[Advance] = []
     progress = ProgressParser(10.0, told.append)
@@ -426,7 +424,7 @@ def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_progress_knows_frames_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 6 s a quarter is done: three times as long is left."""
     clock = iter([100.0, 106.0])
-    monkeypatch.setattr("worker.transcode.ffmpeg.exit_status.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("worker.transcode.ffmpeg.progress.time.monotonic", lambda: next(clock))
     told: list[Advance] = []
     progress = ProgressParser(10.0, told.append)
     lines = ("frame=60", "fps=10.00", "out_time_us=N/A", "out_time_us=2500000")

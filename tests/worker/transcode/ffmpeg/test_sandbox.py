@@ -16,7 +16,8 @@ import pytest
 
 from tests.factories.attacks import ATTACKS, BOMBS, MISPLACED, OTHER, SECRET, mutated
 from tests.factories.clips import clip, ffmpeg_program, script, tags
-from worker.errors import Failure, Permanent
+from worker.errors import Failure
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import probe
 from worker.transcode.command import command
 from worker.transcode.ffmpeg import Ffmpeg, Isolation, ResourceLimits
@@ -124,7 +125,7 @@ def test_no_attack_passes_the_preflight(name: str, here: Path, tmp_path: Path) -
     """Each is refused by its bytes alone; the decoder is not even started."""
     (tmp_path / "source").write_bytes(ATTACKS[name](here, 9))
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
-    with pytest.raises(Permanent):
+    with pytest.raises(MediaError):
         transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
 
 
@@ -175,7 +176,7 @@ def test_bombs_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
     (tmp_path / "bomb").write_bytes(BOMBS[name](tmp_path / "scratch"))
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     begun = time.process_time()
-    with pytest.raises(Permanent, match="media_invalid"):
+    with pytest.raises(MediaError, match="media_invalid"):
         transcode(tmp_path / "bomb", tmp_path / "into", tags(), ffmpeg=unstartable)
     assert time.process_time() - begun < 1
 
@@ -185,7 +186,7 @@ def test_misplaced_boxes_do_not_pass_the_preflight(name: str, tmp_path: Path) ->
     """A decoder, which would take them wherever they stand, is not started."""
     (tmp_path / "source").write_bytes(MISPLACED[name]())
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
-    with pytest.raises(Permanent, match=r"media_invalid|samples are encrypted"):
+    with pytest.raises(MediaError, match=r"media_invalid|samples are encrypted"):
         transcode(tmp_path / "source", tmp_path / "into", tags(), ffmpeg=unstartable)
 
 
@@ -204,14 +205,15 @@ WORKER = """
 import pathlib, sys
 from tests.factories.clips import tags
 from worker.errors import Failure
+from worker.formats.errors import MediaError
 from worker.transcode.ffmpeg import Ffmpeg
-from worker.transcode.transcoder import deliver
+from worker.transcode.transcoder import transcode
 from worker.transcode.profiles import Profile
 program, profile = Ffmpeg.find(None), Profile.parse("web+360p+preview+storyboard+blurhash")
 for path in map(pathlib.Path, sys.argv[1:]):
     try:
-        deliver(path, path.with_suffix(".into"), tags(), ffmpeg=program, profile=profile)
-    except Failure:
+        transcode(path, path.with_suffix(".into"), tags(), ffmpeg=program, profile=profile)
+    except (Failure, MediaError):
         pass
 # Not ru_maxrss: Linux lets a program inherit that of the process that started it.
 status = pathlib.Path("/proc/self/status").read_text().split()

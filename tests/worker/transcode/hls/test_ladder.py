@@ -9,6 +9,7 @@ import pytest
 
 from tests.factories.clips import box, clip, ffmpeg, packets, script, tags
 from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import AI_ORIGIN
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
@@ -128,7 +129,7 @@ def test_broken_segments_are_noticed(spoil: str, real: Ffmpeg, tmp_path: Path) -
     liar = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
     into = tmp_path / "into"
     into.mkdir()
-    with pytest.raises(Permanent, match="media_invalid"):
+    with pytest.raises(MediaError, match="media_invalid"):
         whole([clip("high")], into, liar)
 
 
@@ -329,6 +330,6 @@ def test_damaged_headers_are_refused(seed: int, real: Ffmpeg, tmp_path: Path) ->
         media.write_bytes(data)
         try:
             segmented(media, 0.5, probe(clip("high")))
-        except Permanent:
+        except MediaError:
             refused += 1
     assert refused

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.errors import Permanent
+from worker.formats.errors import MediaError
 from worker.formats.images.heif.items import HEAD, Part, box
 from worker.formats.mp4 import NotRewritable
 from worker.formats.mp4.boxes import Box, Walk
@@ -50,7 +50,7 @@ def followed(moov: bytes, moved: Sequence[Moved]) -> bytes:
         )
     except NotRewritable as error:
         raise ValueError(str(error)) from error
-    except Permanent as failure:
+    except MediaError as failure:
         raise ValueError(failure.sentence) from failure
     return bytes(made)
 
@@ -58,7 +58,7 @@ def followed(moov: bytes, moved: Sequence[Moved]) -> bytes:
 def _inside(body: memoryview) -> tuple[Box, ...]:
     try:
         return Walk().boxes(body)
-    except Permanent as failure:
+    except MediaError as failure:
         raise ValueError(failure.sentence) from failure
 
 
