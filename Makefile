@@ -46,7 +46,10 @@ lock: ## pin requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it, see https://docs.astral.sh/uv/" >&2; exit 2; }
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
 
+diagram: $(READY) ## draw docs/job.svg from docs/job.dot (needs Graphviz)
+	@$(BIN)/python -m infra.diagram
+
 clean: ## remove what runs left behind, the virtual environment too
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo local test faults bench check lock clean
+.PHONY: help setup demo local test faults bench check lock diagram clean
