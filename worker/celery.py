@@ -1,4 +1,4 @@
-"""`celery -A worker.celery`: the one place that reads the environment at import."""
+"""`celery -A worker.celery`: the only module that reads the environment when it is imported."""
 
 from worker.app import create_app
 from worker.settings import Settings, unknown

@@ -1,9 +1,9 @@
-"""The tools of a worker process, built once from its settings."""
+"""The components of one worker process, built once from its settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from celery import Celery
-from redis import Redis
 
 from webhook.contract import Task
 from worker.broker.client import send, waker
@@ -11,17 +11,20 @@ from worker.catalogue.catalogue import Catalogue
 from worker.fal.cdn import Cdn
 from worker.fal.client import FalClient
 from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.formats.marks import Marks
 from worker.jobs.leases import Leases
-from worker.jobs.step import Step
 from worker.jobs.store import JobStore, connect
+from worker.jobs.transitions import Transitions
 from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
-from worker.pipeline import Pipeline
+from worker.pipeline import NEXT_TASK, Pipeline, Work
 from worker.settings import Settings
-from worker.startup import found_ffmpeg
+from worker.settings.media import MediaSettings
+from worker.startup import find_ffmpeg, load_signer
+from worker.steps.download import Download
 from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
@@ -30,14 +33,15 @@ from worker.steps.progress import Progress
 from worker.steps.publish import Publish
 from worker.steps.submit import Submit
 from worker.steps.sweep import Sweep
-from worker.steps.transcode_tag import Download, TranscodeTag
+from worker.steps.transcode_tag import TranscodeTag
 from worker.steps.uploads import InputUploads
 from worker.storage import Storage
+from worker.transcode.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """What the tasks are made of."""
+    """What the Celery tasks call."""
 
     pipeline: Pipeline
     ingest: Ingest
@@ -46,58 +50,57 @@ class Components:
 
 
 def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
-    """The tools of one process; connections are made when they are first used."""
-    records = JobStore(connect(settings.redis_url))
-    inbox = InboxReader(
-        Redis.from_url(
-            settings.redis_url,
-            socket_timeout=5,
-            socket_connect_timeout=2,
-            health_check_interval=5,
-        )
-    )
+    """Return the components of one process; connections are opened when they are first used."""
+    store = JobStore(connect(settings.redis_url))
+    inbox = InboxReader(connect(settings.redis_url, decode_responses=False))
     fal = FalClient(settings.fal_key.get_secret_value())
     wake = waker(app)
-    steps = _steps(settings, records, fal, storage)
-    pipeline = Pipeline(records, steps, wake, leases=Leases(records))
+    transitions = Transitions(store, NEXT_TASK, wake)
     deadline = settings.callback_deadline
-    checks = Validator(
+    validator = Validator(
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=lambda: storage, directory=settings.input_directory),
     )
     return Components(
-        pipeline=pipeline,
+        pipeline=Pipeline(
+            store=store,
+            transitions=transitions,
+            leases=Leases(store),
+            work=_work(settings, store, fal, storage),
+        ),
         ingest=Ingest(
-            pipeline=pipeline,
+            store=store,
+            transitions=transitions,
             inbox=inbox,
-            look_up=LookUp(pipeline=pipeline, fal=fal, deadline=deadline),
+            lookup=LookUp(store=store, transitions=transitions, fal=fal, deadline=deadline),
         ),
         sweep=Sweep(
-            pipeline=pipeline,
+            store=store,
+            transitions=transitions,
             inbox=inbox,
             wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
             deadline=deadline,
         ),
         create=CreateTask(
-            intake=Intake(creator=JobCreator(records=records, checks=checks, wake=wake))
+            intake=Intake(creator=JobCreator(store=store, checks=validator, wake=wake))
         ),
     )
 
 
-def _steps(
-    settings: Settings, records: JobStore, fal: FalClient, storage: Storage
-) -> tuple[Step, ...]:
-    progress = Progress(records)
+def _work(
+    settings: Settings, store: JobStore, fal: FalClient, storage: Storage
+) -> Mapping[Task, Work]:
+    progress = Progress(store)
     uploads = InputUploads(
         cdn=Cdn(settings.fal_key.get_secret_value(), rest_host=settings.fal_rest_host),
-        redis=records.redis,
+        redis=store.redis,
         storage=storage,
         lifetime=settings.upload_lifetime,
     )
     submit = Submit(
         fal=fal,
         addressed=uploads.addressed,
-        records=records,
+        store=store,
         public_url=settings.public_url,
         secret=settings.secrets[0],
         deadline=settings.callback_deadline,
@@ -107,15 +110,25 @@ def _steps(
         max_bytes=settings.download_max_bytes,
         client=http_client(),
     )
-    ffmpeg = found_ffmpeg(settings.ffmpeg, settings)
-    return (
-        submit.step(),
-        Download(downloader=downloader, storage=storage, progress=progress).step(),
-        TranscodeTag(
-            storage=storage,
-            ffmpeg=ffmpeg,
-            progress=progress,
-            delivering=MediaConfig.of(settings),
-        ).step(),
-        Publish(storage=storage, records=records).step(),
+    transcode_tag = TranscodeTag(
+        storage=storage,
+        ffmpeg=find_ffmpeg(settings.ffmpeg, settings),
+        progress=progress,
+        config=media_config(settings),
+    )
+    return {
+        Task.SUBMIT: submit.work,
+        Task.DOWNLOAD: Download(downloader=downloader, storage=storage, progress=progress).work,
+        Task.TRANSCODE_TAG: transcode_tag.work,
+        Task.PUBLISH: Publish(storage=storage, store=store).work,
+    }
+
+
+def media_config(settings: MediaSettings) -> MediaConfig:
+    """Return how the transcode_tag step publishes media. Raises ProvenanceUnusable."""
+    return MediaConfig(
+        profile=Profile.parse(settings.profile),
+        marks=Marks.parse(settings.marks, settings.aigc_provider),
+        prompt_tag=settings.prompt_tag,
+        signer=load_signer(settings),
     )

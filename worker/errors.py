@@ -1,17 +1,18 @@
-"""How a step says that it did not do its work.
+"""Why a step did not do its work, and why a process cannot start.
 
 Failure
-├── Transient   the same step may succeed later
-└── Permanent   it will not; the job fails with this reason
+├── Transient          the same step may succeed later
+└── Permanent          it will not; the job fails with this reason
+ConfigurationError     the process cannot start with its settings
 """
 
 
 class Failure(Exception):
     """A step did not do its work.
 
-    `reason` is one snake_case word for the record, the log and the metrics; `sentence` is what
-    a person reads: what happened, to which value, and the cure. Neither ever holds a prompt, a
-    key, a token or a signature.
+    `reason` is a reason code in snake_case for the record, the log and the metrics. `sentence`
+    is for people: what happened, to which value, and the correction. Neither ever contains a
+    prompt, a key, a token or a signature.
     """
 
     def __init__(self, reason: str, sentence: str) -> None:
@@ -23,7 +24,7 @@ class Failure(Exception):
 class Transient(Failure):
     """The same step may succeed later.
 
-    `after` is the wait in seconds that the peer asked for, `host` the peer, for the log.
+    `after` is the wait in seconds that the peer requested; `host` is the peer, for the log.
     """
 
     def __init__(
@@ -35,4 +36,14 @@ class Transient(Failure):
 
 
 class Permanent(Failure):
-    """Doing the same step again cannot help; the job ends as FAILED with this reason."""
+    """The same step would fail again; the job ends as FAILED with this reason."""
+
+
+class ConfigurationError(Exception):
+    """The process cannot start with its settings.
+
+    The message names the setting, its value and the correction. `reason` is the reason code that
+    the command line reports.
+    """
+
+    reason = "bad_settings"

@@ -1,13 +1,13 @@
-"""The steps and their order, as one table; `run` takes a job through one of them.
+"""The pipeline: its steps in order, as one table; `Pipeline.run` takes a job through one of them.
 
-The record decides, messages only wake: a task that is delivered twice, late or out of order
-finds that it may not claim the job, and passes the job on to the step that its state calls for.
+The record decides; messages only wake. A task that is delivered twice, late or out of order cannot
+claim the job, and wakes the step that the job's state calls for.
 """
 
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from redis.exceptions import RedisError
 
@@ -15,52 +15,95 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure, Permanent, Transient
 from worker.jobs.change import Change, Outcome
-from worker.jobs.job import Job
+from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE, Leases
 from worker.jobs.step import MAX_WAITS, Step, backoff
 from worker.jobs.store import JobStore
-from worker.jobs.transitions import LOST_WAKE_AFTER, Transitions, failed
+from worker.jobs.transitions import Transitions, failed
 
-__all__ = ["LOST_WAKE_AFTER", "Outcome", "Pipeline", "Step"]
+# The dependency is down, not the job broken: waiting for it does not count as a try.
+UNAVAILABLE = frozenset(
+    {
+        "storage_unavailable",
+        "storage_unwritable",
+        "storage_full",
+        "disk_full",
+        "signing_failed",
+        "timestamp_unavailable",
+    }
+)
 
-# Times that an outcome is written before it is given up. One time takes the Redis client 5 s
-# or so, since it tries again itself: a Redis that is back within a minute costs nothing.
+STEPS: tuple[Step, ...] = (
+    Step(
+        task=Task.SUBMIT,
+        takes=JobState.QUEUED,
+        works_in=JobState.SUBMITTING,
+        gives=(JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN),
+        counts=("tries", "attempt"),
+        # The answer to a POST counts even if the sweep has given the job up meanwhile.
+        also_from=(JobState.SUBMIT_UNKNOWN,),
+        # Every failure that leaves the step means that fal certainly has no such job.
+        on_failure={"posted": 0},
+    ),
+    # Here fal renders. Its callback (steps/ingest.py), or one look-up after the deadline
+    # (steps/lookup.py), takes the job from SUBMITTED or SUBMIT_UNKNOWN to RENDERED.
+    Step(task=Task.DOWNLOAD, takes=JobState.RENDERED, gives=(JobState.DOWNLOADED,)),
+    # Few tries: a clip that crashes ffmpeg once will crash it again.
+    Step(
+        task=Task.TRANSCODE_TAG,
+        takes=JobState.DOWNLOADED,
+        gives=(JobState.TAGGED,),
+        tries=4,
+        waits_for=UNAVAILABLE,
+    ),
+    Step(task=Task.PUBLISH, takes=JobState.TAGGED, gives=(JobState.PUBLISHED,)),
+)
+
+# The task that each state calls for.
+NEXT_TASK: Mapping[JobState, Task] = {step.takes: step.task for step in STEPS}
+
+# Tries to write an outcome before it is given up. One try takes the Redis client about 5 s, since
+# it retries by itself: a Redis that is back within a minute costs nothing.
 OUTCOME_WRITES = 10
+
+Work = Callable[[Job], Outcome]
 
 log = get_logger()
 
 
-class Pipeline(Transitions):
-    """Takes jobs through steps. `wake` sends the Celery message of a task for a job."""
+class Pipeline:
+    """Takes jobs through the steps. `work` maps each task to the function that does its work."""
 
     def __init__(
         self,
-        records: JobStore,
-        steps: Iterable[Step],
-        wake: Callable[[Task, str], None],
         *,
+        store: JobStore,
+        transitions: Transitions,
         leases: Leases,
+        work: Mapping[Task, Work],
+        steps: Iterable[Step] = STEPS,
         rng: random.Random | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.steps = {step.task: step for step in steps}
-        following = {step.takes: step.task for step in self.steps.values()}
-        super().__init__(records, following, wake)
+        self._store = store
+        self._transitions = transitions
         self._leases = leases
+        self._work = work
+        self._steps = {step.task: step for step in steps}
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
         self._pause = pause
 
     def run(self, task: Task, job_id: str) -> None:
-        """Afterwards the job moved one step on, waits to be tried again, or failed for good."""
-        step = self.steps[task]
+        """Take the job one step on; afterwards it moved, waits for its next try, or FAILED."""
+        step = self._steps[task]
         job = self._claim(step, job_id)
         if job is None:
-            self.wake_next(job_id)
+            self._transitions.wake_next(job_id)
             return
         log.info("step.started", job=job.id, step=step.task, attempt=job.attempt, tries=job.tries)
         try:
             with self._leases.hold(job, step.during[0]):
-                outcome = self._work(step, job)
+                outcome = self._do(step, job)
         except Permanent as failure:
             self._finish(step, job, failed(step.task, failure, step.on_failure))
         except Transient as failure:
@@ -69,7 +112,7 @@ class Pipeline(Transitions):
             self._finish(step, job, outcome)
 
     def _claim(self, step: Step, job_id: str) -> Job | None:
-        now = self.records.clock()
+        now = self._store.clock()
         owner = uuid.uuid4().hex
         change = Change(
             to=step.works_in,
@@ -79,33 +122,35 @@ class Pipeline(Transitions):
             unleased_at=now,
             event={"name": "started", "step": step.task},
         )
-        self.records.change(job_id, [step.takes], change)
-        # Asked of the record, not of the answer: a claim whose answer was lost is sent again by
-        # the Redis client, and the second one is refused because of the first.
-        job = self.records.get(job_id)
+        self._store.change(job_id, [step.takes], change)
+        # The record says who owns the lease, not the script's answer: a claim whose answer was
+        # lost is sent again by the Redis client, and the second one is refused by the first.
+        job = self._store.get(job_id)
         return job if job is not None and job.lease_owner == owner else None
 
-    def _work(self, step: Step, job: Job) -> Outcome:
+    def _do(self, step: Step, job: Job) -> Outcome:
         if job.tries > step.tries:
-            sentence = f"{step.task} was started {step.tries} times and never ended"
+            sentence = f"{step.task} was started {step.tries} times and never finished"
             raise Permanent("too_many_tries", sentence)
         try:
-            return step.work(job)
+            return self._work[step.task](job)
         except Failure:
             raise
         except Exception as error:
             log.exception("step.crashed", job=job.id, step=step.task)
-            if step.on_crash is not None:
-                return step.on_crash(job)
             raise Transient("crashed", f"{step.task}: {type(error).__name__}") from error
 
     def _finish(self, step: Step, job: Job, outcome: Outcome) -> None:
-        """Write the outcome down, if need be once Redis is back: fal's request id, which nobody
-        else has, may be in it.
+        """Write the outcome, if need be once Redis is back.
+
+        It may contain fal's request id, which is stored nowhere else.
         """
+        assert outcome.to in {*step.gives, JobState.FAILED}, f"{step.task} gave {outcome.to}"
         for left in reversed(range(OUTCOME_WRITES)):
             try:
-                self.move(step.task, job, outcome, expected=step.during, guard=step.guard(job))
+                self._transitions.move(
+                    step.task, job, outcome, expected=step.during, guard=step.guard(job)
+                )
             except RedisError as error:
                 log.warning("outcome.waits", job=job.id, error=type(error).__name__, left=left)
                 if not left:
@@ -115,23 +160,23 @@ class Pipeline(Transitions):
                 return
 
     def _retry_later(self, step: Step, job: Job, failure: Transient) -> None:
-        away = failure.reason in step.waits_for
-        count, most = (job.waits + 1, MAX_WAITS) if away else (job.tries, step.tries)
+        waits = failure.reason in step.waits_for
+        count, most = (job.waits + 1, MAX_WAITS) if waits else (job.tries, step.tries)
         if count >= most:
             self._finish(step, job, failed(step.task, failure, step.on_failure))
             return
-        counted = {"tries": job.tries - 1, "waits": count} if away else {}
+        uncounted = {"tries": job.tries - 1, "waits": count} if waits else {}
         seconds = backoff(count, failure.after, self._rng)
-        until = self.records.clock() + seconds
+        until = self._store.clock() + seconds
         event = {"name": "retried", "step": step.task, "reason": failure.reason}
         change = Change(
             to=step.takes,
-            set={"lease_owner": "", "lease_until": until, **counted, **step.on_failure},
+            set={"lease_owner": "", "lease_until": until, **uncounted, **step.on_failure},
             guard=step.guard(job),
             due=until,
             event={**event, "wait": f"{seconds:.1f}"},
         )
-        self.records.change(job.id, step.during, change)
-        at = {"host": failure.host} if failure.host else {}
-        told = {"step": step.task, "reason": failure.reason, "wait": seconds}
-        log.warning("step.retried", job=job.id, **told, **at)
+        self._store.change(job.id, step.during, change)
+        peer = {"host": failure.host} if failure.host else {}
+        fields = {"step": step.task, "reason": failure.reason, "wait": seconds}
+        log.warning("step.retried", job=job.id, **fields, **peer)

@@ -1,47 +1,68 @@
-"""What a process says when it cannot start: one sentence a fault, exit code 2."""
+"""What is checked and cleaned up before a process starts, and how it ends if it cannot start."""
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from webhook.log import get_logger
 from webhook.settings import SettingsError
-from worker.errors import Failure
-from worker.provenance import ProvenanceUnusable, Signer
+from worker.broker import time_limits
+from worker.errors import ConfigurationError, Failure
+from worker.jobs.store import connect
+from worker.provenance import Signer
 from worker.settings.media import MediaSettings
-from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation
+from worker.storage import Storage, require_usable, scratch
+from worker.transcode.ffmpeg import Ffmpeg, Isolation
+
+if TYPE_CHECKING:
+    from celery.worker import WorkController
 
 T = TypeVar("T")
-# `make demo` and `make local` set it: infra/local/redis/external.py.
+# `make demo` and `make local` write it: infra/local/redis/external.py.
 MARKER = "falhook:simulated"
-_REAL = ("fal.run", "falrun.com")
+_REAL_FAL = ("fal.run", "falrun.com")
+
 log = get_logger()
 
 
+class SimulatedJobsFound(ConfigurationError):
+    """The process would send the simulated jobs of this Redis to the real fal."""
+
+
 def exit_on_error(build: Callable[[], T]) -> T:
-    """What `build` makes; on a fault of the settings its sentences are printed and it exits."""
+    """Return what `build` returns; if it cannot start, print why and exit with code 2."""
     try:
         return build()
-    except (SettingsError, FfmpegUnusable, ProvenanceUnusable, ValueError) as error:
+    except (ConfigurationError, SettingsError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
     except Failure as failure:
         sys.stderr.write(f"{failure.sentence}\n")
     raise SystemExit(2)
 
 
-class SimulatedJobsFound(Exception):
-    """This Redis holds simulated jobs, and fal is the real one; the message names the cure."""
+def prepare_worker(
+    worker: "WorkController", *, redis_url: str, queue_host: str, storage: Storage
+) -> None:
+    """Remove what killed workers left behind, and check what every step relies on.
+
+    Raises Permanent("storage_unwritable"), SimulatedJobsFound or UnsafeTimeLimits.
+    """
+    scratch.sweep()
+    require_usable(storage)
+    with connect(redis_url) as redis:
+        refuse_simulated_jobs(redis, queue_host)
+    _check_time_limits(worker)
 
 
 def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
-    """Return where no simulated job can come to the real fal.
+    """Return unless the real fal would be paid for simulated jobs; then raise SimulatedJobsFound.
 
-    A Redis that does not answer is waited for, as ever. Raises Simulated.
+    If Redis does not answer, the check is skipped with a warning: the worker waits for it anyway.
     """
-    if not queue_host.partition(":")[0].endswith(_REAL):
+    if not queue_host.partition(":")[0].endswith(_REAL_FAL):
         return
     try:
         since = cast(str | None, redis.get(MARKER))
@@ -50,14 +71,31 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
         return
     if since is not None:
         raise SimulatedJobsFound(
-            f"REDIS_URL names a Redis that `make demo` or `make local` has used ({MARKER},"
-            f" {since}): real fal would be paid for its simulated jobs. Name another database in"
-            " REDIS_URL; or, if nothing in this one is needed, empty it with FLUSHDB."
+            f"REDIS_URL points to a Redis that `make demo` or `make local` has used ({MARKER},"
+            f" {since}): the real fal would be paid for its simulated jobs. Use another database"
+            " in REDIS_URL; or, if you need nothing in this one, empty it with FLUSHDB."
         )
 
 
-def credentials(settings: MediaSettings) -> Signer | None:
-    """What the settings say files are signed with; None where no certificate is configured."""
+def _check_time_limits(worker: "WorkController") -> None:
+    # The worker knows the limits of its command line, the application those of its tasks.
+    conf, tasks = worker.app.conf, worker.app.tasks.values()
+    limits = {
+        "--time-limit": getattr(worker, "time_limit", None),
+        "--soft-time-limit": getattr(worker, "soft_time_limit", None),
+        "task_time_limit": conf.task_time_limit,
+        "task_soft_time_limit": conf.task_soft_time_limit,
+        **{f"time_limit of {task.name}": task.time_limit for task in tasks},
+        **{f"soft_time_limit of {task.name}": task.soft_time_limit for task in tasks},
+    }
+    time_limits.check(conf.broker_transport_options, limits)
+
+
+def load_signer(settings: MediaSettings) -> Signer | None:
+    """Return what signs files with content credentials; None if no certificate is configured.
+
+    Raises ProvenanceUnusable.
+    """
     if settings.c2pa_cert is None:
         return None
     return Signer.load(
@@ -69,7 +107,7 @@ def credentials(settings: MediaSettings) -> Signer | None:
     )
 
 
-def found_ffmpeg(configured: str, settings: MediaSettings) -> Ffmpeg:
-    """The configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
+def find_ffmpeg(configured: str, settings: MediaSettings) -> Ffmpeg:
+    """Return the configured ffmpeg, isolated as the settings say. Raises FfmpegUnusable."""
     isolation = None if settings.isolation == "auto" else Isolation(settings.isolation)
     return Ffmpeg.find(configured or None, isolation)

@@ -5,6 +5,8 @@ import random
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import httpx
 from redis import Redis
@@ -16,9 +18,9 @@ from worker.jobs.change import Event, Outcome
 from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import Leases
-from worker.jobs.step import Step
 from worker.jobs.store import JobStore, connect
-from worker.pipeline import Pipeline
+from worker.jobs.transitions import Transitions
+from worker.pipeline import NEXT_TASK, STEPS, Pipeline
 from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
@@ -31,8 +33,8 @@ REQUEST = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
 VIDEO: dict[str, Json] = {"video": {"url": "https://v3b.fal.media/files/b/0a/output.mp4"}}
 DEADLINE = 2700.0
 SECRET = "a-secret-of-the-tests-0123456789"
-# Reasons that are no try of the World's steps.
-NEEDS = frozenset({"storage_away"})
+# Reason codes that do not count as tries of the World's steps.
+UNAVAILABLE = frozenset({"storage_away"})
 
 
 class ManualClock:
@@ -169,20 +171,31 @@ class World:
         self.ingest_wakes: list[Sequence[str]] = []
         self.work: dict[Task, Callable[[Job], Outcome]] = {}
         self.published: list[str] = []
-        self.records = JobStore(redis, clock=self.clock)
+        self.store = JobStore(redis, clock=self.clock)
         self.submit = Submit(
             fal=fal,
-            records=self.records,
+            store=self.store,
             public_url="https://hooks.example.com",
             secret=SECRET,
             deadline=DEADLINE,
         )
+        self.transitions = Transitions(
+            self.store, NEXT_TASK, lambda task, job_id: self.wakes.append((task, job_id))
+        )
         self.pipeline = self.another_worker()
         self.inbox = InboxReader(raw, clock=self.clock)
-        look_up = LookUp(pipeline=self.pipeline, fal=fal, deadline=DEADLINE)
-        self.ingest = Ingest(pipeline=self.pipeline, inbox=self.inbox, look_up=look_up)
+        self.lookup = LookUp(
+            store=self.store, transitions=self.transitions, fal=fal, deadline=DEADLINE
+        )
+        self.ingest = Ingest(
+            store=self.store,
+            transitions=self.transitions,
+            inbox=self.inbox,
+            lookup=self.lookup,
+        )
         self.sweep = Sweep(
-            pipeline=self.pipeline,
+            store=self.store,
+            transitions=self.transitions,
             inbox=self.inbox,
             wake_ingest=self.ingest_wakes.append,
             deadline=DEADLINE,
@@ -190,31 +203,21 @@ class World:
 
     def another_worker(self) -> Pipeline:
         """A pipeline as a further worker process has it."""
-        steps = (
-            self.submit.step(),
-            self._step(Task.DOWNLOAD, JobState.RENDERED, JobState.DOWNLOADED),
-            self._step(Task.TRANSCODE_TAG, JobState.DOWNLOADED, JobState.TAGGED),
-            self._step(Task.PUBLISH, JobState.TAGGED, JobState.PUBLISHED),
-        )
         return Pipeline(
-            self.records,
-            steps,
-            lambda task, job_id: self.wakes.append((task, job_id)),
-            leases=Leases(self.records),
+            store=self.store,
+            transitions=self.transitions,
+            leases=Leases(self.store),
+            work={step.task: partial(self._do, step.task, step.gives[0]) for step in STEPS[1:]}
+            | {Task.SUBMIT: self.submit.work},
+            steps=(
+                STEPS[0],
+                *(replace(step, tries=3, waits_for=UNAVAILABLE) for step in STEPS[1:]),
+            ),
             rng=random.Random(7),
             pause=self.clock.forward,
         )
 
-    def _step(self, task: Task, takes: JobState, to: JobState) -> Step:
-        return Step(
-            task=task,
-            takes=takes,
-            work=lambda job: self._do(task, job, to),
-            tries=3,
-            waits_for=NEEDS,
-        )
-
-    def _do(self, task: Task, job: Job, to: JobState) -> Outcome:
+    def _do(self, task: Task, to: JobState, job: Job) -> Outcome:
         if task in self.work:
             return self.work[task](job)
         if to is JobState.PUBLISHED:
@@ -230,7 +233,7 @@ class World:
         fields: dict[str, object] = {"arguments": {"prompt": "A fox"}, **changes}
         job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
         due = self.clock() + 20
-        assert self.records.add(job, due=due, event={"name": "created"})
+        assert self.store.add(job, due=due, event={"name": "created"})
         return self.job(job_id)
 
     def add_submitted(self, job_id: str = "job1") -> Job:
@@ -241,7 +244,7 @@ class World:
 
     def job(self, job_id: str = "job1") -> Job:
         """The job as it stands."""
-        found = self.records.get(job_id)
+        found = self.store.get(job_id)
         assert found is not None
         return found
 
@@ -279,7 +282,7 @@ class World:
 
     def history(self, job_id: str = "job1") -> Sequence[Event]:
         """The job's events."""
-        return history(self.records.redis, job_id)
+        return history(self.store.redis, job_id)
 
     def pending(self) -> list[str]:
         """The jobs with callbacks in the inbox."""

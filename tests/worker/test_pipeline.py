@@ -24,7 +24,7 @@ def test_a_job_goes_all_the_way(world: World, fal: ScriptedFal) -> None:
     world.deliver(callback())
     world.follow_wakes()
     assert (S.PUBLISHED, 1, ["job1"]) == (world.state(), fal.count("POST"), world.published)
-    assert [] == world.records.redis.zrange("falhook:timers", 0, -1)
+    assert [] == world.store.redis.zrange("falhook:timers", 0, -1)
 
 
 def test_history_tells_every_state(world: World) -> None:
@@ -164,13 +164,13 @@ def test_a_claim_whose_answer_was_lost_is_held(
     """The Redis client repeats a claim that got no answer; the job is taken all the same."""
     world.add_submitted()
     world.deliver(callback())
-    change = world.records.change
+    change = world.store.change
 
     def twice(job_id: str, expected: list[JobState], what: Change) -> bool:
         change(job_id, expected, what)
         return change(job_id, expected, what)
 
-    monkeypatch.setattr(world.records, "change", twice)
+    monkeypatch.setattr(world.store, "change", twice)
     world.pipeline.run(Task.DOWNLOAD, "job1")
     assert S.DOWNLOADED == world.state()
 

@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
     @rule(job_id=jobs, again=st.booleans())
     def retry(self, job_id: str, again: bool) -> None:
         """A person brings a job back, for free or for money."""
-        replay = Retry(records=self.world.records)
+        replay = Retry(store=self.world.store)
         try:
             if again:
                 replay.resubmit(self.world.job(job_id))
@@ -195,7 +195,7 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, job_id: str) -> None:
         """A person cancels a job."""
         try:
-            Cancellation(records=self.world.records, fal=self.fal).cancel(self.world.job(job_id))
+            Cancellation(store=self.world.store, fal=self.fal).cancel(self.world.job(job_id))
         except NotCancellable:
             return
 
@@ -226,7 +226,7 @@ class Machine(RuleBasedStateMachine):
         assert (job.id in self.published) is (job.state is S.PUBLISHED), "PUBLISHED is the end"
 
     def _check_indexes(self, job: Job) -> None:
-        score = self.world.records.redis.zscore
+        score = self.world.store.redis.zscore
         there = [state for state in S if score(f"{JOBS}:{state}", job.id) is not None]
         assert [job.state] == there
         if job.state not in FINAL:
@@ -313,7 +313,7 @@ class Machine(RuleBasedStateMachine):
         return answer(404)
 
     def _break_before_the_mark(self) -> None:
-        change = self.world.records.change
+        change = self.world.store.change
 
         def dying(job_id: str, expected: Iterable[JobState], what: Change) -> bool:
             marks = what.set is not None and bool(what.set.get("posted"))
@@ -322,7 +322,7 @@ class Machine(RuleBasedStateMachine):
                 raise Killed
             return change(job_id, expected, what)
 
-        self.world.records.change = dying  # type: ignore[method-assign,assignment]
+        self.world.store.change = dying  # type: ignore[method-assign,assignment]
 
 
 def walk(redis_url: str, examples: int) -> None:

@@ -24,7 +24,7 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     """
     found = records()
     fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
-    cancellation = Cancellation(records=found, fal=fal)
+    cancellation = Cancellation(store=found, fal=fal)
     going_on = 0
     for job in [job_of(found, job_id) for job_id in job_ids]:
         try:

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from webhook.log import setup as logs
+from webhook import log as logs
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.cli.errors import CliError
@@ -36,4 +36,4 @@ def creator_of(settings: CreationWithRedis) -> JobCreator:
     logs.configure(level="WARNING", form=settings.log_format)
     records = JobStore(connect(settings.redis_url))
     records.redis.ping()
-    return JobCreator(records=records, checks=checks_of(settings), wake=waker(client(settings)))
+    return JobCreator(store=records, checks=checks_of(settings), wake=waker(client(settings)))

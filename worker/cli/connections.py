@@ -1,6 +1,6 @@
 """Connections of a command to Redis and the broker, and the job that it names."""
 
-from webhook.log import setup as logs
+from webhook import log as logs
 from webhook.settings import Connections
 from worker.cli.errors import CliError
 from worker.jobs.job import Job

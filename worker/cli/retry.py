@@ -80,7 +80,7 @@ def _ask(jobs: Sequence[Job]) -> None:
 
 
 def _one(found: JobStore, job: Job, *, resubmit: bool, as_json: bool) -> bool:
-    replay = Retry(records=found)
+    replay = Retry(store=found)
     try:
         to = (replay.resubmit if resubmit else replay.retry)(job)
     except NotRetryable as why:

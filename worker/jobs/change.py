@@ -1,4 +1,4 @@
-"""A change of a record: what should become of it, and what must hold for that."""
+"""A change of a record: its new state and fields, and the conditions under which it applies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from worker.jobs.job import JobState
 
 Event: TypeAlias = Mapping[str, str]
 
-# What stands on the record of a job that nobody is at, and no step of which has begun.
+# The fields of a job that no worker has leased and no step of which has started.
 RESET = MappingProxyType({"lease_owner": "", "lease_until": 0, "tries": 0, "waits": 0, "wakes": 0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What should become of a record; transition.lua has the meaning of each part."""
+    """A compare-and-set of one record; transition.lua explains each part."""
 
     to: JobState | None = None
     set: Mapping[str, object] | None = None
     guard: Mapping[str, object] | None = None
     bump: tuple[str, ...] = ()
-    # None leaves the timer as it is, 0 takes it away; else Unix seconds.
+    # Unix seconds; None leaves the timer unchanged, 0 removes it.
     due: float | None = None
     unleased_at: float | None = None
     event: Event | None = None
@@ -29,10 +29,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step achieved: the state to move to, what to write down, and what to tell."""
+    """The result of a step: the state to move to, the fields to write and the event to append."""
 
     to: JobState
     set: Mapping[str, object] = field(default_factory=dict)
     event: Event = field(default_factory=dict)
-    # Seconds until the job is due to have moved again; None: until a lost wake counts as lost.
+    # Seconds until the job must have moved again; None: until a lost wake counts as lost.
     due: float | None = None

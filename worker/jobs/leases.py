@@ -22,7 +22,7 @@ log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Lease:
     job: Job
     state: JobState
 
@@ -32,7 +32,7 @@ class Leases:
 
     def __init__(self, records: JobStore) -> None:
         self._records = records
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _Lease] = {}
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
@@ -41,7 +41,7 @@ class Leases:
     def hold(self, job: Job, state: JobState) -> Iterator[None]:
         """The lease that was claimed with `job` is renewed until the block ends."""
         with self._lock:
-            self._held[job.lease_owner] = _Held(job, state)
+            self._held[job.lease_owner] = _Lease(job, state)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
                 self._thread.start()
@@ -62,7 +62,7 @@ class Leases:
             for lease in held:
                 self._extend(lease)
 
-    def _extend(self, lease: _Held) -> None:
+    def _extend(self, lease: _Lease) -> None:
         until = self._records.clock() + LEASE
         change = Change(
             set={"lease_until": until},

@@ -25,8 +25,6 @@ from webhook.contract import Task
 from worker.jobs.change import Change, Event
 from worker.jobs.job import MOVES, Job, JobState, encode
 
-__all__ = ["Change", "Event", "JobStore", "connect", "history_key", "job_key"]
-
 EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
 TIMERS = "falhook:timers"
@@ -35,11 +33,11 @@ EVENTS = "falhook:events"
 REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
 
-def connect(redis_url: str) -> Redis:
-    """A client for records and events: it notices a half-open connection within seconds."""
+def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
+    """Return a client that notices a half-open connection within seconds."""
     return Redis.from_url(
         redis_url,
-        decode_responses=True,
+        decode_responses=decode_responses,
         socket_timeout=5,
         socket_connect_timeout=2,
         health_check_interval=5,

@@ -1,4 +1,4 @@
-"""Moving jobs: one compare-and-set, then the wake of whatever comes next."""
+"""Transitions of jobs: one compare-and-set, then a wake of the next task."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -16,16 +16,19 @@ log = get_logger()
 
 
 class Transitions:
-    """Moves jobs on their records. `following` names the task that each state calls for."""
+    """Moves jobs from state to state.
+
+    `next_task` maps each state to the task that it calls for; `wake` sends a task's message.
+    """
 
     def __init__(
         self,
-        records: JobStore,
-        following: Mapping[JobState, Task],
+        store: JobStore,
+        next_task: Mapping[JobState, Task],
         wake: Callable[[Task, str], None],
     ) -> None:
-        self.records = records
-        self._next = following
+        self._store = store
+        self._next = next_task
         self._wake = wake
 
     def move(
@@ -37,9 +40,9 @@ class Transitions:
         expected: Iterable[JobState],
         guard: Mapping[str, object] | None = None,
     ) -> bool:
-        """Move the job and wake what comes next; False if it was not where it was expected.
+        """Move the job and wake the next task; return False if it was in no expected state.
 
-        `guard` is what must stand on the record; by default the attempt that `job` is at.
+        `guard` lists fields that must be unchanged on the record; by default the attempt of `job`.
         """
         change = Change(
             to=outcome.to,
@@ -48,7 +51,7 @@ class Transitions:
             due=self._due(outcome),
             event={"name": "moved", "step": task, **outcome.event},
         )
-        moved = self.records.change(job.id, expected, change)
+        moved = self._store.change(job.id, expected, change)
         if moved:
             reason = outcome.event.get("reason")
             log.info("job.moved", job=job.id, step=task, state=outcome.to, reason=reason)
@@ -60,23 +63,23 @@ class Transitions:
         return self.move(task, job, failed(task, failure), expected=expected)
 
     def wake_next(self, job_id: str) -> None:
-        """Wake the step that the job's state calls for, unless a worker is at it or it waits."""
-        job = self.records.get(job_id)
+        """Wake the task that the job's state calls for, unless a worker has leased the job."""
+        job = self._store.get(job_id)
         if job is None:
             log.warning("step.skipped", job=job_id, reason="no_record")
             return
         task = self._next.get(job.state)
-        if task is not None and job.lease_until <= self.records.clock():
+        if task is not None and job.lease_until <= self._store.clock():
             self._wake(task, job_id)
 
     def _due(self, outcome: Outcome) -> float:
-        now = self.records.clock()
+        now = self._store.clock()
         if outcome.due is not None:
             return now + outcome.due
         return now + LOST_WAKE_AFTER if outcome.to in self._next else 0.0
 
 
 def failed(task: Task, failure: Failure, also: Mapping[str, object] | None = None) -> Outcome:
-    """The end of a job, with the step and the reason; `also` is set on the record besides."""
-    told = {"step": task, "reason": failure.reason, "sentence": failure.sentence}
-    return Outcome(to=JobState.FAILED, set={**told, **(also or {})}, event=told)
+    """Return the outcome FAILED with the step and the reason; `also` lists more fields to set."""
+    event = {"step": task, "reason": failure.reason, "sentence": failure.sentence}
+    return Outcome(to=JobState.FAILED, set={**event, **(also or {})}, event=event)

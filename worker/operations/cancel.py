@@ -23,7 +23,7 @@ class NotCancellable(Exception):
 class Cancellation:
     """Ends jobs before their render; fal is asked once at most."""
 
-    records: JobStore
+    store: JobStore
     fal: FalClient
 
     def cancel(self, job: Job) -> str:
@@ -43,7 +43,7 @@ class Cancellation:
             due=0,
             event={"name": "moved", **why},
         )
-        if not self.records.change(job.id, [job.state], change):
+        if not self.store.change(job.id, [job.state], change):
             raise NotCancellable(f"{job.id} is no longer {job.state}; look at it and try again")
         if job.state is JobState.QUEUED:
             return f"{job.id} is cancelled before it reached fal; it costs nothing"
@@ -54,7 +54,7 @@ class Cancellation:
             said = self.fal.cancel(job.cancel_url) if job.cancel_url else "NOT_ASKED"
         except Transient as failure:
             said = failure.reason
-        self.records.change(job.id, JobState, Change(event={"name": "cancel_asked", "said": said}))
+        self.store.change(job.id, JobState, Change(event={"name": "cancel_asked", "said": said}))
         told = {
             "OK": "fal took it out of its queue; it costs nothing",
             "CANCELLATION_REQUESTED": "fal has been asked to stop it; it may render it and bill it "

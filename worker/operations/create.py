@@ -26,7 +26,7 @@ class Created:
 class JobCreator:
     """Makes jobs. `wake` sends the Celery message of a task for a job."""
 
-    records: JobStore
+    store: JobStore
     checks: Validator
     wake: Callable[[Task, str], None]
 
@@ -42,7 +42,7 @@ class JobCreator:
 
         Raises JobRefused if its contents are others.
         """
-        found = self.records.get(job.id)
+        found = self.store.get(job.id)
         if found is None or found.refused:
             return None
         if _asked(found) != _asked(job):
@@ -60,8 +60,8 @@ class JobCreator:
         """
         job = draft.job
         self.checks.staging.put(draft.staged)
-        due = self.records.clock() + LOST_WAKE_AFTER
-        new = self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+        due = self.store.clock() + LOST_WAKE_AFTER
+        new = self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
         standing = self.existing(job) or job

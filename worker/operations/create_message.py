@@ -74,11 +74,11 @@ class Intake:
             sentence=shorten_lines(str(refusal)),
         )
         log.warning("job.refused", job=job.id, reason=job.reason)
-        standing = self.creator.records.get(job.id)
+        standing = self.creator.store.get(job.id)
         if standing and standing.refused and standing.sentence == job.sentence:
             return
         told = {"step": job.step, "reason": job.reason, "sentence": job.sentence}
-        self.creator.records.add(job, due=0, event={"name": "created", **told})
+        self.creator.store.add(job, due=0, event={"name": "created", **told})
 
 
 def _derived(message_id: str) -> str:

@@ -52,7 +52,7 @@ def resume_state(job: Job) -> JobState | None:
 class Retry:
     """Brings ended jobs back, due at once: the next sweep wakes their step, within seconds."""
 
-    records: JobStore
+    store: JobStore
 
     def retry(self, job: Job) -> JobState:
         """The state the job goes on from. Raises NotReplayed if it cannot go on for free."""
@@ -84,10 +84,10 @@ class Retry:
             to=to,
             set={**RESET, "step": "", "reason": "", "sentence": "", **also},
             guard={"attempt": job.attempt},
-            due=self.records.clock(),
+            due=self.store.clock(),
             event={"name": "replayed", "reason": job.reason, "attempt": str(job.attempt)},
         )
-        if not self.records.change(job.id, [job.state], change):
+        if not self.store.change(job.id, [job.state], change):
             raise NotRetryable(f"{job.id} is no longer {job.state}: somebody else was faster")
         return to
 

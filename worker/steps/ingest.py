@@ -9,7 +9,8 @@ from webhook.contract import Callback, Task
 from webhook.log import get_logger
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, Job, JobState
-from worker.pipeline import Pipeline
+from worker.jobs.store import JobStore
+from worker.jobs.transitions import Transitions
 from worker.steps.callbacks import read, rendered, same_request, unrendered
 from worker.steps.inbox import InboxReader
 from worker.steps.lookup import LookUp
@@ -25,9 +26,10 @@ log = get_logger()
 class Ingest:
     """Brings callbacks from the inbox to the records."""
 
-    pipeline: Pipeline
+    store: JobStore
+    transitions: Transitions
     inbox: InboxReader
-    look_up: LookUp
+    lookup: LookUp
 
     def run(self, job_ids: Sequence[str]) -> None:
         """Afterwards the callbacks of these jobs are on their records and out of the inbox.
@@ -39,7 +41,7 @@ class Ingest:
             self._each(job_id)
         if len(job_ids) == 1:
             # It asks fal and may take its time: never in a batch, where other jobs would wait.
-            self.look_up.run(job_ids[0])
+            self.lookup.run(job_ids[0])
 
     def _each(self, job_id: str) -> None:
         try:
@@ -53,7 +55,7 @@ class Ingest:
         callbacks = self.inbox.callbacks(job_id)
         if not callbacks:
             return
-        if self.pipeline.records.get(job_id) is None:
+        if self.store.get(job_id) is None:
             log.error("callback.orphaned", job=job_id, callbacks=len(callbacks))
             self.inbox.set_aside(job_id)
             return
@@ -62,17 +64,17 @@ class Ingest:
             self.inbox.remove(job_id, callback)
 
     def _settle(self, job_id: str, callback: Callback) -> None:
-        job = self.pipeline.records.get(job_id)
+        job = self.store.get(job_id)
         known = job is not None and job.callback == callback.fingerprint
         if job is None or (not known and _fits(job, callback) and self._apply(job, callback)):
             return
         # Read again: the record may have been moved by another delivery of the same callback.
-        job = self.pipeline.records.get(job_id) or job
+        job = self.store.get(job_id) or job
         if job.callback == callback.fingerprint:
             log.info("callback.duplicate", job=job.id, state=job.state)
             self._note(job, "duplicate", callback)
             # The wake that followed the first one may have been lost.
-            self.pipeline.wake_next(job.id)
+            self.transitions.wake_next(job.id)
         elif not self._keep(job, callback):
             log.warning("callback.conflict", job=job.id, state=job.state)
             self._note(job, "conflict", callback)
@@ -96,13 +98,13 @@ class Ingest:
         change = Change(
             set=outcome.set,
             guard={"attempt": job.attempt, "callback": ""},
-            due=self.pipeline.records.clock(),
+            due=self.store.clock(),
             event={"name": "payload_null", "step": Task.INGEST, **outcome.event},
         )
-        return self.pipeline.records.change(job.id, [JobState.SUBMITTED], change)
+        return self.store.change(job.id, [JobState.SUBMITTED], change)
 
     def _move(self, job: Job, outcome: Outcome) -> bool:
-        return self.pipeline.move(Task.INGEST, job, outcome, expected=TAKES)
+        return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
 
     def _keep(self, job: Job, callback: Callback) -> bool:
         """Write down a result that came after the job's end: it is paid for, `retry` uses it."""
@@ -120,14 +122,14 @@ class Ingest:
                 "reason": failure.reason if failure else "rendered",
             },
         )
-        done = self.pipeline.records.change(job.id, KEEPS, change)
+        done = self.store.change(job.id, KEEPS, change)
         if done:
             log.warning("callback.kept", job=job.id, state=job.state)
         return done
 
     def _note(self, job: Job, name: str, callback: Callback) -> None:
         event = {"name": name, "attempt": str(callback.attempt), "request_id": callback.request_id}
-        self.pipeline.records.change(job.id, JobState, Change(event=event))
+        self.store.change(job.id, JobState, Change(event=event))
 
 
 def _fits(job: Job, callback: Callback) -> bool:

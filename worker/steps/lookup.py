@@ -12,7 +12,8 @@ from worker.errors import Permanent, Transient
 from worker.fal.client import FalClient, NoResult
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
-from worker.pipeline import Pipeline
+from worker.jobs.store import JobStore
+from worker.jobs.transitions import Transitions
 from worker.steps.callbacks import rendered, unrendered
 
 AWAITING_RESULT = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
@@ -27,7 +28,8 @@ log = get_logger()
 class LookUp:
     """Asks fal for results that no callback brought; `deadline` is the seconds one may take."""
 
-    pipeline: Pipeline
+    store: JobStore
+    transitions: Transitions
     fal: FalClient
     deadline: float
 
@@ -35,12 +37,12 @@ class LookUp:
         """Afterwards a job that is overdue is RENDERED, EXPIRED or FAILED, or due to be asked for
         again in LOOK_UP_TIME; any other is as it was.
         """
-        job = self.pipeline.records.get(job_id)
+        job = self.store.get(job_id)
         if job is None or job.state not in AWAITING_RESULT:
             return
         if job.callback:
             self._ask(job, "payload_null", "the callback brought no result")
-        elif self.pipeline.records.clock() >= job.submitted_at + self.deadline:
+        elif self.store.clock() >= job.submitted_at + self.deadline:
             if not job.looked_up:
                 log.warning("callback.lost", job=job.id, state=job.state)
             self._ask(job, "no_callback", "no callback came before the deadline")
@@ -54,7 +56,7 @@ class LookUp:
             self._get(job, reason, sentence)
 
     def _claim(self, job: Job, reason: str) -> bool:
-        now = self.pipeline.records.clock()
+        now = self.store.clock()
         change = Change(
             set={"lease_until": now + LOOK_UP_TIME},
             bump=("looked_up",),
@@ -63,7 +65,7 @@ class LookUp:
             due=now + LOOK_UP_TIME,
             event={"name": "looked_up", "step": Task.INGEST, "reason": reason},
         )
-        return self.pipeline.records.change(job.id, [job.state], change)
+        return self.store.change(job.id, [job.state], change)
 
     def _get(self, job: Job, reason: str, sentence: str) -> None:
         address = job.response_url or self.fal.result_address(job.endpoint, job.request_id)
@@ -83,4 +85,4 @@ class LookUp:
         self._move(job, Outcome(to=JobState.EXPIRED, set=why, event=why))
 
     def _move(self, job: Job, outcome: Outcome) -> None:
-        self.pipeline.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)
+        self.transitions.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)

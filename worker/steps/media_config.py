@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
 
 from worker.errors import Permanent
 from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs.job import Job
 from worker.provenance import Signer
-from worker.settings.media import MediaSettings
-from worker.startup import credentials
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
 
 
@@ -21,17 +18,7 @@ class MediaConfig:
     profile: Profile = ORIGINAL
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
-    credentials: Signer | None = None
-
-    @classmethod
-    def of(cls, settings: MediaSettings) -> Self:
-        """As the settings say. Raises ProvenanceUnusable where nothing can be signed with them."""
-        return cls(
-            profile=Profile.parse(settings.profile),
-            marks=Marks.parse(settings.marks, settings.aigc_provider),
-            prompt_tag=settings.prompt_tag,
-            credentials=credentials(settings),
-        )
+    signer: Signer | None = None
 
     def profile_of(self, job: Job) -> Profile:
         """The job's own profile, else the setting's. Raises Permanent ("unknown_profile")."""

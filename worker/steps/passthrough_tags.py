@@ -1,9 +1,7 @@
 """Pictures and sounds that fal made: tagged, and signed where there are credentials, as videos."""
 
-import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import Permanent
@@ -14,10 +12,10 @@ from worker.formats.media_types import CONTENT_TYPES, HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
 from worker.jobs.job import Job
-from worker.provenance import SourceCredentials, may_be_read, sign_delivery
+from worker.provenance import Signer, SourceCredentials, may_be_read, sign_delivery
 from worker.provenance.reader import RemoteManifest, show
 from worker.steps.media_config import MediaConfig
-from worker.storage import Storage
+from worker.storage import Storage, file_record
 from worker.storage.layout import work_key
 from worker.storage.scratch import scratch
 from worker.types import Json
@@ -28,70 +26,71 @@ _SIGNED = frozenset({".jpg", ".png", ".webp", ".gif", ".avif", ".mp3", ".wav", "
 _BROKEN_CREDENTIALS = "it has content credentials, which a tag would break"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileTags:
-    """Tags the pictures, sounds and videos of a job that are published as they are, in storage."""
+def tag_files(
+    job: Job, files: Mapping[str, Json], *, storage: Storage, config: MediaConfig
+) -> dict[str, Json]:
+    """Tag those of a job's files in storage that can be tagged; return the records of all.
 
-    storage: Storage
-    delivering: MediaConfig
+    No pixel or packet changes. `replaced` lists tags of the source that ours replaced. Other files
+    stay as fal made them, and `untagged` says why: they are incomplete, larger than is read into
+    memory, of another format, or have credentials that a tag would break, while we have none to
+    add. `unsigned` says why a tagged file is not signed.
+    """
+    return {
+        name: {**record, **_tagged(job, name, record, storage, config)}
+        if isinstance(record, dict)
+        else record
+        for name, record in files.items()
+    }
 
-    def tagged(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
-        """What the record holds of these files, once those that can be are tagged.
 
-        Not one pixel or packet changes. `replaced` names tags of the source that ours took the
-        place of. Other files stay as fal made them, and `untagged` says why: they are not whole,
-        larger than is read into memory, of another format, or have credentials where we have none
-        to add to them: a tag would break theirs. `unsigned` says why one is tagged alone.
-        """
-        return {
-            name: {**about, **self._one(job, name, about)} if isinstance(about, dict) else about
-            for name, about in files.items()
-        }
+def _tagged(
+    job: Job, name: str, record: Mapping[str, Json], storage: Storage, config: MediaConfig
+) -> dict[str, Json]:
+    match record:
+        case {"content_type": str(content_type), "bytes": int(size)}:
+            try:
+                _require_taggable(content_type, size)
+                return _rewrite(job, name, content_type, storage, config)
+            except NotTaggable as reason:
+                return {"untagged": str(reason)}
+            except MediaError as error:
+                raise Permanent(error.reason, error.sentence) from error
+    return {}
 
-    def _one(self, job: Job, name: str, about: Mapping[str, Json]) -> dict[str, Json]:
-        match about:
-            case {"content_type": str(kind), "bytes": int(size)}:
-                try:
-                    _require_taggable(kind, size)
-                    return self._written(job, name, kind)
-                except NotTaggable as reason:
-                    return {"untagged": str(reason)}
-                except MediaError as error:
-                    raise Permanent(error.reason, error.sentence) from error
-        return {}
 
-    def _written(self, job: Job, name: str, kind: str) -> dict[str, Json]:
-        with scratch(job.id) as directory:
-            fetched = directory / "fetched"
-            self.storage.get(work_key(job.id, name), fetched)
-            vendor = fetched.rename(Path(directory, f"vendor{_suffix(fetched, kind)}"))
-            path = vendor.with_stem("tagged")
-            made = self._made(job, vendor, path)
-            self.storage.put(work_key(job.id, name), path, content_type=kind)
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return made | {"bytes": path.stat().st_size, "sha256": digest}
+def _rewrite(
+    job: Job, name: str, content_type: str, storage: Storage, config: MediaConfig
+) -> dict[str, Json]:
+    with scratch(job.id) as directory:
+        fetched = directory / "fetched"
+        storage.get(work_key(job.id, name), fetched)
+        source = fetched.rename(Path(directory, f"source{_suffix(fetched, content_type)}"))
+        path = source.with_stem("tagged")
+        record = _tag_and_sign(config.tags(job), config.signer, source, path)
+        storage.put(work_key(job.id, name), path, content_type=content_type)
+        return record | file_record(path)
 
-    def _made(self, job: Job, vendor: Path, path: Path) -> dict[str, Json]:
-        tags, credentials = self.delivering.tags(job), self.delivering.credentials
-        made: dict[str, Json] = {"tagged": True}
-        form = image_file if _is_picture(vendor) else audio_file
-        if replaced := _tag(vendor, path, tags):
-            made["replaced"] = list(replaced)
-        places = form.credentials_of(vendor)
-        theirs = form.has_credentials(vendor) or LINK in form.read_tags(vendor)
-        if theirs and (not credentials or not may_be_read(vendor, places)):
+
+def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -> dict[str, Json]:
+    record: dict[str, Json] = {"tagged": True}
+    form = image_file if _is_picture(source) else audio_file
+    if replaced := _tag(source, path, tags):
+        record["replaced"] = list(replaced)
+    places = form.credentials_of(source)
+    has_credentials = form.has_credentials(source) or LINK in form.read_tags(source)
+    if has_credentials and (not signer or not may_be_read(source, places)):
+        raise NotTaggable(_BROKEN_CREDENTIALS)
+    if signer is None:
+        return record
+    if unsigned := _unsigned(source):
+        if has_credentials:
             raise NotTaggable(_BROKEN_CREDENTIALS)
-        if credentials is None:
-            return made
-        if unsigned := _unsigned(vendor):
-            if theirs:
-                raise NotTaggable(_BROKEN_CREDENTIALS)
-            return made | {"unsigned": unsigned}
-        held = SourceCredentials.of(vendor, places, credentials.anchors) if theirs else None
-        parent = vendor if held and held.is_parent else None
-        signed = sign_delivery([path], tags, credentials, vendor=parent, copied=True)
-        return made | (held.record() if held else {}) | {"signed": signed}
+        return record | {"unsigned": unsigned}
+    vendor = SourceCredentials.of(source, places, signer.anchors) if has_credentials else None
+    parent = source if vendor and vendor.is_parent else None
+    signed = sign_delivery([path], tags, signer, vendor=parent, copied=True)
+    return record | (vendor.record() if vendor else {}) | {"signed": signed}
 
 
 def _require_taggable(kind: str, size: int) -> None:

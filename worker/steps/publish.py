@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.step import Step
 from worker.jobs.store import JobStore
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
@@ -26,11 +24,7 @@ class Publish:
     """Storage's work area to its published one."""
 
     storage: Storage
-    records: JobStore
-
-    def step(self) -> Step:
-        """The row of the pipeline's table."""
-        return Step(task=Task.PUBLISH, takes=JobState.TAGGED, work=self.work)
+    store: JobStore
 
     def work(self, job: Job) -> Outcome:
         """PUBLISHED: the files and then their manifest are in place, the work files gone.
@@ -70,7 +64,7 @@ class Publish:
             "attempt": job.attempt,
             "metadata": dict(job.metadata),
             "created_at": _iso(job.created_at),
-            "published_at": _iso(self.records.clock()),
+            "published_at": _iso(self.store.clock()),
             "ai_origin": {"DigitalSourceType": AI_ORIGIN},
             "source": source,
             **outputs,

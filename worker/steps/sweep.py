@@ -14,8 +14,8 @@ from webhook.log import get_logger
 from worker.errors import Permanent
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
-from worker.jobs.transitions import LOST_WAKE_AFTER
-from worker.pipeline import Pipeline
+from worker.jobs.store import JobStore
+from worker.jobs.transitions import LOST_WAKE_AFTER, Transitions
 from worker.steps.inbox import InboxReader
 
 # Seconds between sweeps, and how many jobs each looks at.
@@ -37,7 +37,8 @@ log = get_logger()
 class Sweep:
     """Wakes what is overdue. `wake_ingest` sends one message for many jobs."""
 
-    pipeline: Pipeline
+    store: JobStore
+    transitions: Transitions
     inbox: InboxReader
     wake_ingest: Callable[[Sequence[str]], None]
     deadline: float
@@ -47,7 +48,7 @@ class Sweep:
         pending = self.inbox.overdue(LIMIT)
         for start in range(0, len(pending), CHUNK):
             self.wake_ingest(pending[start : start + CHUNK])
-        due = self.pipeline.records.due(LIMIT)
+        due = self.store.due(LIMIT)
         for job_id in due:
             self._each(job_id)
         if pending or due:
@@ -60,16 +61,16 @@ class Sweep:
             raise
         except Exception:  # a record that cannot be read must not keep the others from their turn
             log.exception("step.crashed", job=job_id, step=Task.SWEEP)
-            self.pipeline.records.delay_timer(job_id, MAX_WAKE_INTERVAL)
+            self.store.delay_timer(job_id, MAX_WAKE_INTERVAL)
 
     def _stir(self, job_id: str) -> None:
-        job = self.pipeline.records.get(job_id)
+        job = self.store.get(job_id)
         if job is None:
-            self.pipeline.records.drop_timer(job_id)
-        elif job.due_at > self.pipeline.records.clock():
+            self.store.drop_timer(job_id)
+        elif job.due_at > self.store.clock():
             return
         elif job.state in FINAL:
-            self.pipeline.records.change(job_id, [job.state], Change(due=0))
+            self.store.change(job_id, [job.state], Change(due=0))
         elif job.state is JobState.SUBMITTING:
             self._abandoned(job)
         elif job.state in AWAITING:
@@ -89,28 +90,28 @@ class Sweep:
             to=JobState.QUEUED, set={"tries": job.tries}, event={"reason": "worker_lost"}
         )
         guard = {"attempt": job.attempt, "posted": job.posted}
-        self.pipeline.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING], guard=guard)
+        self.transitions.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING], guard=guard)
 
     def _unknown(self, job: Job) -> None:
         # Only fal knows whether it has the job.
         outcome = Outcome(
             to=JobState.SUBMIT_UNKNOWN,
-            set={"submitted_at": self.pipeline.records.clock()},
+            set={"submitted_at": self.store.clock()},
             event={"reason": "worker_lost", "attempt": str(job.attempt)},
             due=self.deadline,
         )
-        self.pipeline.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING])
+        self.transitions.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING])
 
     def _again(self, job: Job) -> None:
         if job.wakes >= MAX_WAKES:
             sentence = f"{job.state} was woken {job.wakes} times and no worker took it up"
             failure = Permanent("stalled", sentence)
-            self.pipeline.fail(Task.SWEEP, job, failure, expected=[job.state])
+            self.transitions.fail(Task.SWEEP, job, failure, expected=[job.state])
             return
         self._postpone(job, min(LOST_WAKE_AFTER * 2**job.wakes, MAX_WAKE_INTERVAL))
-        self.pipeline.wake_next(job.id)
+        self.transitions.wake_next(job.id)
 
     def _postpone(self, job: Job, seconds: float) -> None:
-        due = self.pipeline.records.clock() + seconds
+        due = self.store.clock() + seconds
         change = Change(bump=("wakes",), due=due, guard={"attempt": job.attempt})
-        self.pipeline.records.change(job.id, [job.state], change)
+        self.store.change(job.id, [job.state], change)

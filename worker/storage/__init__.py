@@ -6,6 +6,6 @@ https://developmentseed.org/obstore/latest/authentication/
 """
 
 from worker.storage.health import require_usable
-from worker.storage.storage import Storage
+from worker.storage.storage import Storage, file_record
 
-__all__ = ["Storage", "require_usable"]
+__all__ = ["Storage", "file_record", "require_usable"]

@@ -1,5 +1,6 @@
 """Objects under keys: what the steps put, get, list and delete."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from worker.storage import local_directory
 from worker.storage.backends import store_at
 from worker.storage.errors import calls
 from worker.storage.location import Location, checked
+from worker.types import Json
 
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
 READ_BYTES = 1024 * 1024
@@ -161,3 +163,10 @@ class Storage:
         An empty key is the place itself.
         """
         return self.place.address(checked(key) if key else key)
+
+
+def file_record(path: Path) -> dict[str, Json]:
+    """Return what the record of a job holds of a file's content: `bytes` and `sha256`."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}

@@ -40,7 +40,7 @@ def test_no_event_is_lost_while_redis_is_away(
         world.add("job2")
 
     since = "0" if job_ids else "$"
-    events = follow(world.records.redis, job_ids, since=since, patience=60, away=back)
+    events = follow(world.store.redis, job_ids, since=since, patience=60, away=back)
     if not job_ids:
         assert next(events) is None
     world.add("job1")
@@ -55,7 +55,7 @@ def test_no_event_is_lost_while_redis_is_away(
 
 def test_patience_ends(world: World, server: RedisServer) -> None:
     """A Redis that stays away is an error in the end."""
-    events = follow(world.records.redis, patience=0.5)
+    events = follow(world.store.redis, patience=0.5)
     assert next(events) is None
     server.kill()
     with pytest.raises(RedisConnectionError):
@@ -67,9 +67,9 @@ def test_the_events_of_several_jobs_come_in_their_order(world: World) -> None:
     for job_id in ("job1", "job2"):
         world.add(job_id)
     for job_id in ("job2", "job1"):
-        world.records.change(job_id, JobState, Change(event={"name": f"of {job_id}"}))
+        world.store.change(job_id, JobState, Change(event={"name": f"of {job_id}"}))
     names = []
-    for event in follow(world.records.redis, ["job1", "job2"], since="0"):
+    for event in follow(world.store.redis, ["job1", "job2"], since="0"):
         if event is None:
             break
         names.append(event["name"])

@@ -132,7 +132,7 @@ def test_a_resumed_run_makes_exactly_the_missing_jobs(
     checks = Validator(
         catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None)
     )
-    creator = JobCreator(records=records, checks=checks, wake=lambda _task, _job: None)
+    creator = JobCreator(store=records, checks=checks, wake=lambda _task, _job: None)
     first = list(read(lines(*(row(prompt) for prompt in prompts))).drafts.values())
     done = data.draw(st.integers(0, len(prompts)))
     assert [True] * done == [creator.add(draft).new for draft in first[:done]]

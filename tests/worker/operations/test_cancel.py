@@ -27,7 +27,7 @@ S = JobState
 
 def cancellation(world: World, fal: ScriptedFal) -> Cancellation:
     """The tool under test."""
-    return Cancellation(records=world.records, fal=fal.fal)
+    return Cancellation(store=world.store, fal=fal.fal)
 
 
 def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
@@ -109,7 +109,7 @@ def test_the_simulated_fal_takes_the_put(
     fal = FalClient(simulated.environment["FAL_KEY"], transport=transport)
     with transport, world_on(redis_url, fal) as world:
         world.add_submitted()
-        said = Cancellation(records=world.records, fal=fal).cancel(world.job())
+        said = Cancellation(store=world.store, fal=fal).cancel(world.job())
         asked = simulated.counts()["requests"][world.job().request_id]["cancel"]
         assert (S.CANCELLED, 1, True) == (world.state(), asked, "asked to stop" in said)
 

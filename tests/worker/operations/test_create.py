@@ -43,7 +43,7 @@ def creator(
     staging = Staging(storage=lambda: storage, directory=tmp_path)
     checks = Validator(catalogue=Catalogue.load(), staging=staging)
     return JobCreator(
-        records=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
+        store=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
     )
 
 
@@ -98,7 +98,7 @@ def test_files_lie_in_storage_before_the_job_is_woken(
     """A worker that takes the job at once finds its inputs."""
     found: list[bytes | None] = []
     seen = JobCreator(
-        records=records,
+        store=records,
         checks=creator.checks,
         wake=lambda _task, _job: found.append(storage.read(storage_key(named(PNG)))),
     )

@@ -51,7 +51,7 @@ def intake(records: JobStore, tmp_path: Path, wakes: list[tuple[Task, str]]) -> 
     staging = Staging(storage=lambda: storage, directory=tmp_path)
     checks = Validator(catalogue=Catalogue.load(), staging=staging)
     creator = JobCreator(
-        records=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
+        store=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
     )
     return Intake(creator=creator)
 
@@ -89,7 +89,7 @@ def test_a_message_without_an_id_is_one_job_however_often_it_comes(
         for task, job_id in wakes:
             world.pipeline.run(task, job_id)
     receive(job_id=None)
-    assert [MESSAGE] == [job.id for job in intake.creator.records.list()]
+    assert [MESSAGE] == [job.id for job in intake.creator.store.list()]
     assert 1 == fal.count("POST")
 
 
@@ -97,7 +97,7 @@ def test_other_messages_are_other_jobs(intake: Intake, receive: Receive) -> None
     """Also two of the same contents; and a message that has no id at all is a job of its own."""
     for message_id in (MESSAGE, "other", None, None):
         receive(job_id=None, message_id=message_id)
-    assert 4 == len(intake.creator.records.list())
+    assert 4 == len(intake.creator.store.list())
 
 
 @pytest.mark.parametrize("message_id", ["no spaces", "x" * 65, "{uuid}", "ü", LONE])
@@ -105,7 +105,7 @@ def test_any_message_id_gives_a_good_one(intake: Intake, receive: Receive, messa
     """Other clients name their messages as they like."""
     for _ in range(2):
         receive(job_id=None, message_id=message_id)
-    (made,) = intake.creator.records.list()
+    (made,) = intake.creator.store.list()
     assert (JobState.QUEUED, 16) == (made.state, len(made.id))
 
 

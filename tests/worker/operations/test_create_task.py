@@ -45,7 +45,7 @@ class Office:
         self.made: Callable[[], object] = lambda: None
         self.app = client(Connections.from_env({"REDIS_URL": redis_url}))
         creator = JobCreator(
-            records=records,
+            store=records,
             checks=Validator(
                 catalogue=Catalogue.load(),
                 staging=Staging(storage=lambda: storage, directory=directory),

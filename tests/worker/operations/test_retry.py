@@ -52,7 +52,7 @@ def sweep(world: World) -> None:
 def test_goes_on_where_it_failed(world: World, fal: ScriptedFal, task: Task, to: JobState) -> None:
     """A job that failed after its render goes on with the failed step, and nothing is posted."""
     job = failed_at(world, task)
-    assert (S.FAILED, to) == (job.state, Retry(records=world.records).retry(job))
+    assert (S.FAILED, to) == (job.state, Retry(store=world.store).retry(job))
     sweep(world)
     assert (S.PUBLISHED, 1, "") == (world.state(), fal.count("POST"), world.job().reason)
 
@@ -65,7 +65,7 @@ def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: Scripted
     world.deliver(callback(payload={"voice_id": "v-829"}))
     world.follow_wakes()
     world.work.clear()
-    assert S.RENDERED is Retry(records=world.records).retry(world.job())
+    assert S.RENDERED is Retry(store=world.store).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
 
@@ -74,7 +74,7 @@ def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> 
     """A refused job has cost nothing: its retry may post it."""
     fal.answers = [answer(403, {"detail": "locked"})]
     world.add_submitted()
-    assert S.QUEUED is Retry(records=world.records).retry(world.job())
+    assert S.QUEUED is Retry(store=world.store).retry(world.job())
     sweep(world)
     assert (S.SUBMITTED, 2) == (world.state(), fal.count("POST"))
 
@@ -92,7 +92,7 @@ def test_a_failed_render_is_not_posted_by_itself(
         world.add_submitted()
         world.deliver(callback(status="ERROR", error="boom"))
     with pytest.raises(NotRetryable, match="--resubmit"):
-        Retry(records=world.records).retry(world.job())
+        Retry(store=world.store).retry(world.job())
     assert S.FAILED is world.state()
 
 
@@ -103,7 +103,7 @@ def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -
     sweep(world)
     assert S.EXPIRED is world.state()
     fal.answers = [answer(200, VIDEO)]
-    Retry(records=world.records).retry(world.job())
+    Retry(store=world.store).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1, 2) == (world.state(), fal.count("POST"), fal.count("GET"))
 
@@ -111,10 +111,10 @@ def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -
 def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal) -> None:
     """A result that came after a job was cancelled is there for the asking."""
     world.add_submitted()
-    world.records.redis.hset("falhook:job:job1", "state", "CANCELLED")
+    world.store.redis.hset("falhook:job:job1", "state", "CANCELLED")
     world.deliver(callback())
     assert S.CANCELLED is world.state()
-    Retry(records=world.records).retry(world.job())
+    Retry(store=world.store).retry(world.job())
     sweep(world)
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
 
@@ -123,7 +123,7 @@ def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
     """A resubmitted job is posted once more under an address of its own; the old one is spent."""
     world.add_submitted()
     world.deliver(callback(status="ERROR", error="boom"))
-    Retry(records=world.records).resubmit(world.job())
+    Retry(store=world.store).resubmit(world.job())
     sweep(world)
     job = world.job()
     assert (S.SUBMITTED, 2, 2) == (job.state, job.attempt, fal.count("POST"))
@@ -138,7 +138,7 @@ def test_resubmit_refuses_what_is_stored(world: World) -> None:
     """A job whose result is stored is not paid for a second time, even if asked to."""
     job = failed_at(world, Task.DOWNLOAD)
     with pytest.raises(NotRetryable, match="without a new payment"):
-        Retry(records=world.records).resubmit(job)
+        Retry(store=world.store).resubmit(job)
 
 
 @pytest.mark.parametrize("way", ["retry", "resubmit"])
@@ -146,19 +146,19 @@ def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
     """Neither way touches a job that has not ended, or is published."""
     job = world.add_submitted()
     with pytest.raises(NotRetryable, match="on its way"):
-        getattr(Retry(records=world.records), way)(job)
+        getattr(Retry(store=world.store), way)(job)
     world.deliver(callback())
     world.follow_wakes()
     with pytest.raises(NotRetryable, match="PUBLISHED"):
-        getattr(Retry(records=world.records), way)(world.job())
+        getattr(Retry(store=world.store), way)(world.job())
 
 
 def test_of_two_retries_one_counts(world: World) -> None:
     """Two people at once bring a job back once."""
     job = failed_at(world, Task.DOWNLOAD)
-    Retry(records=world.records).retry(job)
+    Retry(store=world.store).retry(job)
     with pytest.raises(NotRetryable, match="faster"):
-        Retry(records=world.records).retry(job)
+        Retry(store=world.store).retry(job)
 
 
 def add_refused(world: World, job_id: str = "job1") -> Job:
@@ -174,7 +174,7 @@ def test_what_was_refused_when_it_was_made_is_not_posted(
     """There is nothing to post; who wants the job sends a corrected order."""
     job = add_refused(world)
     with pytest.raises(NotRetryable, match=r"job1 was refused .*send it again corrected"):
-        getattr(Retry(records=world.records), way)(job)
+        getattr(Retry(store=world.store), way)(job)
     sweep(world)
     assert (S.FAILED, 0) == (world.state(), fal.count("POST"))
 

@@ -26,7 +26,7 @@ from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_cha
 from worker.provenance.reader import show
 from worker.steps import passthrough_tags
 from worker.steps.media_config import MediaConfig
-from worker.steps.passthrough_tags import FileTags
+from worker.steps.passthrough_tags import tag_files
 from worker.steps.progress import Progress
 from worker.steps.publish import Publish
 from worker.steps.transcode_tag import TranscodeTag
@@ -96,11 +96,10 @@ def stored(storage: Storage, name: str, tmp_path: Path) -> Path:
 
 
 def tagged(
-    storage: Storage, files: dict[str, Json], credentials: Signer | None = None
+    storage: Storage, files: dict[str, Json], signer: Signer | None = None
 ) -> dict[str, Json]:
-    delivering = MediaConfig(credentials=credentials)
-    found = FileTags(storage=storage, delivering=delivering).tagged(job(), files)
-    return cast(dict[str, Json], next(iter(found.values())))
+    records = tag_files(job(), files, storage=storage, config=MediaConfig(signer=signer))
+    return cast(dict[str, Json], next(iter(records.values())))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -343,7 +342,7 @@ def test_the_manifest_tells_of_sounds(storage: Storage, records: JobStore, tmp_p
     downloaded = replace(job(), state=JobState.DOWNLOADED, source={"files": files})
     step = TranscodeTag(storage=storage, ffmpeg=Ffmpeg.find(None), progress=Progress(records))
     outputs = cast(dict[str, Json], step.work(downloaded).set["outputs"])
-    published = Publish(storage=storage, records=records).work(replace(downloaded, outputs=outputs))
+    published = Publish(storage=storage, store=records).work(replace(downloaded, outputs=outputs))
     manifest = Path(published.event["manifest"])
     found = json.loads(manifest.read_text())["files"]
     data = manifest.with_name("audio-1.mp3").read_bytes()

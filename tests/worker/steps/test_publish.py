@@ -43,7 +43,7 @@ def job(world: World, storage: Storage) -> Job:
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in FILES.items()
     }
-    redis = world.records.redis
+    redis = world.store.redis
     redis.hset("falhook:job:job1", "outputs", json.dumps({"method": "copy", "files": told}))
     redis.hset("falhook:job:job1", "state", "TAGGED")
     return world.job()
@@ -59,7 +59,7 @@ def test_files_and_then_their_manifest(
     world: World, job: Job, storage: Storage, tmp_path: Path
 ) -> None:
     """Everything is in place to the byte, the manifest tells it, the work area is empty."""
-    outcome = Publish(storage=storage, records=world.records).work(job)
+    outcome = Publish(storage=storage, store=world.store).work(job)
     lie = published(storage, tmp_path)
     manifest = json.loads(lie.pop(MANIFEST))
     assert (S.PUBLISHED, FILES) == (outcome.to, lie)
@@ -75,7 +75,7 @@ def test_done_again_it_changes_nothing(
     world: World, job: Job, storage: Storage, tmp_path: Path
 ) -> None:
     """A worker that died after the manifest leaves a publication that the next one confirms."""
-    publish = Publish(storage=storage, records=world.records)
+    publish = Publish(storage=storage, store=world.store)
     publish.work(job)
     before = published(storage, tmp_path)
     world.clock.forward(100)
@@ -91,7 +91,7 @@ def test_died_before_the_manifest(
     for name in list(FILES)[:done]:
         storage.copy(work_key("job1", name), published_key("job1", name))
     assert MANIFEST not in published(storage, tmp_path)
-    Publish(storage=storage, records=world.records).work(job)
+    Publish(storage=storage, store=world.store).work(job)
     assert {*FILES, MANIFEST} == set(published(storage, tmp_path))
 
 
@@ -101,21 +101,21 @@ def test_a_missing_file_publishes_nothing(
     """Where a work file is gone the step fails and no manifest is written."""
     storage.delete(work_prefix("job1"))
     with pytest.raises(Permanent):
-        Publish(storage=storage, records=world.records).work(job)
+        Publish(storage=storage, store=world.store).work(job)
     assert MANIFEST not in published(storage, tmp_path)
 
 
 def test_a_record_without_files_fails(world: World, storage: Storage) -> None:
     """A job that names no files has nothing to publish."""
     with pytest.raises(Permanent, match="no_outputs"):
-        Publish(storage=storage, records=world.records).work(world.add())
+        Publish(storage=storage, store=world.store).work(world.add())
 
 
 def test_through_the_pipeline_it_is_published_once(
     world: World, job: Job, storage: Storage
 ) -> None:
     """The step moves the job to its end, and a second message finds nothing to do."""
-    world.work[Task.PUBLISH] = Publish(storage=storage, records=world.records).work
+    world.work[Task.PUBLISH] = Publish(storage=storage, store=world.store).work
     world.pipeline.run(Task.PUBLISH, "job1")
     world.pipeline.run(Task.PUBLISH, "job1")
     events = [event["to"] for event in world.history() if event["name"] == "moved"]

@@ -185,17 +185,17 @@ def killed() -> None:
 def test_killed_before_the_post(world: World, fal: ScriptedFal) -> None:
     """A worker that died before its POST was marked has posted nothing: the job goes on."""
     world.add()
-    begun = world.records.change
+    begun = world.store.change
 
     def dies(job_id: str, expected: list[JobState], change: Change) -> bool:
         if change.set and "posted" in change.set:
             raise Killed
         return begun(job_id, expected, change)
 
-    world.records.change = dies  # type: ignore[method-assign,assignment]
+    world.store.change = dies  # type: ignore[method-assign,assignment]
     with pytest.raises(Killed):
         world.pipeline.run(Task.SUBMIT, "job1")
-    world.records.change = begun  # type: ignore[method-assign]
+    world.store.change = begun  # type: ignore[method-assign]
     assert (S.SUBMITTING, 0) == (world.state(), fal.count("POST"))
     world.clock.forward(LEASE + 1)
     world.sweep.run()
@@ -221,7 +221,7 @@ def test_killed_during_the_post(world: World, fal: ScriptedFal) -> None:
 def test_a_frozen_worker_that_wakes_up_does_not_post(world: World, fal: ScriptedFal) -> None:
     """A worker frozen between its claim and its POST finds its claim gone, and sends nothing."""
     world.add()
-    change = world.records.change
+    change = world.store.change
     frozen: list[str] = []
 
     def slowly(job_id: str, expected: list[JobState], what: Change) -> bool:
@@ -232,7 +232,7 @@ def test_a_frozen_worker_that_wakes_up_does_not_post(world: World, fal: Scripted
             world.follow_wakes()
         return change(job_id, expected, what)
 
-    world.records.change = slowly  # type: ignore[method-assign,assignment]
+    world.store.change = slowly  # type: ignore[method-assign,assignment]
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.SUBMITTED, 1, 2) == (world.state(), fal.count("POST"), world.job().attempt)
 
@@ -266,14 +266,14 @@ def test_a_refusal_after_the_sweep_gave_up_frees_the_job(world: World, fal: Scri
 def test_no_redis_before_the_post_means_no_post(world: World, fal: ScriptedFal) -> None:
     """Where the POST cannot be marked it is not made, and the job stays to be tried."""
     world.add()
-    change = world.records.change
+    change = world.store.change
 
     def down(job_id: str, expected: list[JobState], what: Change) -> bool:
         if what.set and "posted" in what.set and what.set["posted"]:
             raise RedisConnectionError
         return change(job_id, expected, what)
 
-    world.records.change = down  # type: ignore[method-assign,assignment]
+    world.store.change = down  # type: ignore[method-assign,assignment]
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.QUEUED, 0, "records_unavailable") == (
         world.state(),
@@ -295,7 +295,7 @@ def test_answers_of_two_attempts_do_not_mix(world: World, fal: ScriptedFal) -> N
 
     def overtaken() -> None:
         if fal.count("POST") == 1:
-            world.records.redis.hset("falhook:job:job1", "attempt", "5")
+            world.store.redis.hset("falhook:job:job1", "attempt", "5")
 
     fal.before_answer = overtaken
     fal.answers = [accepted(9)]
@@ -306,7 +306,7 @@ def test_answers_of_two_attempts_do_not_mix(world: World, fal: ScriptedFal) -> N
 def test_an_answer_is_written_once_redis_is_back(world: World, fal: ScriptedFal) -> None:
     """Redis away right after fal took the job: its request id waits, and nothing is lost."""
     world.add()
-    change = world.records.change
+    change = world.store.change
     faults = [RedisConnectionError() for _ in range(4)]
 
     def away(job_id: str, expected: list[JobState], what: Change) -> bool:
@@ -314,7 +314,7 @@ def test_an_answer_is_written_once_redis_is_back(world: World, fal: ScriptedFal)
             raise faults.pop()
         return change(job_id, expected, what)
 
-    world.records.change = away  # type: ignore[method-assign,assignment]
+    world.store.change = away  # type: ignore[method-assign,assignment]
     world.pipeline.run(Task.SUBMIT, "job1")
     job = world.job()
     assert (S.SUBMITTED, request(), True) == (job.state, job.request_id, bool(job.cancel_url))

@@ -85,12 +85,12 @@ def test_a_record_that_cannot_be_read_starves_nobody(world: World) -> None:
     """A broken record, or a timer without one, does not keep others from being woken."""
     world.add("broken")
     world.add("job1")
-    world.records.redis.hset(job_key("broken"), "state", "NONSENSE")
-    world.records.redis.zadd(TIMERS, {"nobody": 1.0})
+    world.store.redis.hset(job_key("broken"), "state", "NONSENSE")
+    world.store.redis.zadd(TIMERS, {"nobody": 1.0})
     world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     assert [(Task.SUBMIT, "job1")] == world.wakes
-    timers = dict(world.records.redis.zrange(TIMERS, 0, -1, withscores=True))  # type: ignore[arg-type]
+    timers = dict(world.store.redis.zrange(TIMERS, 0, -1, withscores=True))  # type: ignore[arg-type]
     assert (False, True) == ("nobody" in timers, timers["broken"] > world.clock())
 
 
@@ -148,10 +148,10 @@ def test_a_final_job_keeps_no_timer(world: World) -> None:
     world.add_submitted()
     world.deliver(callback())
     world.follow_wakes()
-    world.records.redis.zadd(TIMERS, {"job1": 1.0})
-    world.records.redis.hset(job_key("job1"), "due_at", "1.0")
+    world.store.redis.zadd(TIMERS, {"job1": 1.0})
+    world.store.redis.hset(job_key("job1"), "due_at", "1.0")
     world.sweep.run()
-    assert None is world.records.redis.zscore(TIMERS, "job1")
+    assert None is world.store.redis.zscore(TIMERS, "job1")
 
 
 def test_a_dead_submit_is_never_posted_again_in_doubt(world: World, fal: ScriptedFal) -> None:
@@ -160,8 +160,8 @@ def test_a_dead_submit_is_never_posted_again_in_doubt(world: World, fal: Scripte
     key = job_key("job1")
     given = {"state": "SUBMITTING", "attempt": "1", "posted": "1", "due_at": "1.0"}
     for name, value in given.items():
-        world.records.redis.hset(key, name, value)
-    world.records.redis.zadd(TIMERS, {"job1": 1.0})
+        world.store.redis.hset(key, name, value)
+    world.store.redis.zadd(TIMERS, {"job1": 1.0})
     world.sweep.run()
     world.follow_wakes()
     assert (S.SUBMIT_UNKNOWN, 0) == (world.state(), fal.count("POST"))

@@ -53,31 +53,29 @@ def downloaded(storage: Storage, **metadata: Json) -> Job:
     )
 
 
-def step(storage: Storage, records: JobStore, delivering: MediaConfig) -> TranscodeTag:
+def step(storage: Storage, records: JobStore, config: MediaConfig) -> TranscodeTag:
     return TranscodeTag(
         storage=storage,
         ffmpeg=Ffmpeg.find(None),
         progress=Progress(records),
-        delivering=delivering,
+        config=config,
     )
 
 
-def manifest(
-    job: Job, storage: Storage, records: JobStore, delivering: MediaConfig
-) -> dict[str, Json]:
+def manifest(job: Job, storage: Storage, records: JobStore, config: MediaConfig) -> dict[str, Json]:
     """What is published of the job."""
-    outcome = step(storage, records, delivering).work(job)
+    outcome = step(storage, records, config).work(job)
     assert JobState.TAGGED is outcome.to
     outputs = cast(dict[str, Json], outcome.set["outputs"])
-    published = Publish(storage=storage, records=records).work(replace(job, outputs=outputs))
+    published = Publish(storage=storage, store=records).work(replace(job, outputs=outputs))
     found: dict[str, Json] = json.loads(Path(published.event["manifest"]).read_text())
     return found
 
 
 def test_the_manifest_tells_all(storage: Storage, records: JobStore, tmp_path: Path) -> None:
     """Profile, files with their hashes, blurhash, provenance, and the cost of each step."""
-    delivering = MediaConfig(profile=Profile.parse("web+720p+preview+storyboard+blurhash"))
-    found = manifest(downloaded(storage), storage, records, delivering)
+    config = MediaConfig(profile=Profile.parse("web+720p+preview+storyboard+blurhash"))
+    found = manifest(downloaded(storage), storage, records, config)
     assert ("copy", "web+720p+preview+storyboard+blurhash") == (found["method"], found["profile"])
     assert (["video-720p.mp4"], {"state": "unsigned"}) == (found["skipped"], found["provenance"])
     assert isinstance(found["blurhash"], str)
@@ -97,8 +95,8 @@ def test_what_is_not_signed_is_told(storage: Storage, records: JobStore, tmp_pat
     made = make_chain(tmp_path / "chain")
     credentials = Signer.load(made[CHAIN], key=made[KEY], command="", tsa="", anchors="")
     profile = Profile.parse("original+360p+storyboard+hls")
-    delivering = MediaConfig(profile=profile, credentials=credentials)
-    found = manifest(downloaded(storage), storage, records, delivering)
+    config = MediaConfig(profile=profile, signer=credentials)
+    found = manifest(downloaded(storage), storage, records, config)
     assert "signed" == cast(dict[str, Json], found["provenance"])["state"]
     files = cast(dict[str, dict[str, Json]], found["files"])
     told = {Path(name).suffix for name, about in files.items() if "not signed" in str(about)}

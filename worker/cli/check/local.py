@@ -7,7 +7,7 @@ from worker.cli.check import network
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import messages
-from worker.startup import credentials, found_ffmpeg
+from worker.startup import find_ffmpeg, load_signer
 from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
 
@@ -19,13 +19,13 @@ def _storage(settings: Settings) -> str:
 
 
 def _ffmpeg(settings: Settings) -> str:
-    found = found_ffmpeg(settings.ffmpeg, settings)
+    found = find_ffmpeg(settings.ffmpeg, settings)
     return f"{found.path}; isolation: {found.isolation} ({MEANING[found.isolation]})"
 
 
 def _provenance(settings: Settings) -> str:
     """Signs a picture, since most of what can be wrong shows only then."""
-    found = credentials(settings)
+    found = load_signer(settings)
     if found is None:
         return "files are not signed"
     shown = try_signing(found)

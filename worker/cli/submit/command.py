@@ -85,7 +85,7 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     created = _added(creator, draft)
     _print(created, draft, as_json=flags["as_json"])
     if flags["follow"]:
-        sys.exit(watch_jobs(creator.records, [created.job.id], as_json=flags["as_json"]))
+        sys.exit(watch_jobs(creator.store, [created.job.id], as_json=flags["as_json"]))
     if not flags["as_json"]:
         click.echo(f"Follow it: falhook watch {created.job.id}", err=True)
 

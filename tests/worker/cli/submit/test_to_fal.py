@@ -22,7 +22,8 @@ from worker.fal.client import FalClient
 from worker.jobs.job import JobState
 from worker.jobs.leases import Leases
 from worker.jobs.store import JobStore
-from worker.pipeline import Pipeline
+from worker.jobs.transitions import Transitions
+from worker.pipeline import NEXT_TASK, Pipeline
 from worker.steps.submit import Submit
 from worker.steps.uploads import InputUploads
 from worker.storage import Storage
@@ -56,13 +57,18 @@ def work(
     )
     submit = Submit(
         fal=FalClient(key, transport=queue),
-        records=records,
+        store=records,
         public_url="http://127.0.0.1:9",
         secret="a-secret-of-the-tests",
         deadline=2700,
         addressed=uploads.addressed,
     )
-    pipeline = Pipeline(records, [submit.step()], lambda _task, _job: None, leases=Leases(records))
+    pipeline = Pipeline(
+        store=records,
+        transitions=Transitions(records, NEXT_TASK, lambda _task, _job: None),
+        leases=Leases(records),
+        work={Task.SUBMIT: submit.work},
+    )
 
     def work() -> list[dict[str, Any]]:
         for job in records.list(state=JobState.QUEUED, limit=500):
