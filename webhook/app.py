@@ -1,4 +1,4 @@
-"""The receiver as an application: its routes, and how long it lives."""
+"""The receiver as an ASGI application: its routes and its lifespan."""
 
 import re
 import sys
@@ -14,28 +14,26 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from webhook.composition import Tools, compose
-from webhook.log import setup as logs
+from webhook.log import configure, get_logger
 from webhook.log.buffered_stream import BufferedStream
 from webhook.receiver import Receiver
 from webhook.settings import ReceiverSettings
 
-# The route below in the shape that needs no router.
-CALLBACK = re.compile(r"/webhooks/fal/(?P<job_id>[^/]+)/(?P<token>[^/]+)")
+# The callback route below as a pattern, matched without the router.
+_CALLBACK_PATH = re.compile(r"/webhooks/fal/(?P<job_id>[^/]+)/(?P<token>[^/]+)")
 
-log = logs.get_logger()
+log = get_logger()
 
 
 def create_app(
     settings: ReceiverSettings | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
-    """The receiver as an ASGI application; settings come from the environment where not given.
+    """Return the receiver; `settings` default to the environment, `clock` is Unix seconds.
 
-    Raises SettingsError if they are incomplete.
+    Raises SettingsError if a setting is missing or wrong.
     """
     settings = settings or ReceiverSettings.from_env()
-    logs.configure(
-        level=settings.log_level, form=settings.log_format, stream=BufferedStream(sys.stderr)
-    )
+    configure(level=settings.log_level, form=settings.log_format, stream=BufferedStream(sys.stderr))
     tools = compose(settings, clock)
 
     @asynccontextmanager
@@ -46,7 +44,7 @@ def create_app(
         log.info("receiver.stopped")
 
     app = _Application(tools.receiver, routes=_routes(tools), lifespan=lifespan)
-    # fal takes a redirect for a final refusal.
+    # fal treats a redirect as a final refusal.
     app.router.redirect_slashes = False
     return app
 
@@ -64,9 +62,9 @@ def _routes(tools: Tools) -> list[Route]:
 
 
 class _Application(Starlette):
-    """Starlette, but callbacks come to the receiver past its middleware, which they do not need.
+    """A Starlette application whose callbacks bypass its middleware and router.
 
-    It costs a tenth of a callback; whatever else comes to their address takes the usual way.
+    These cost a tenth of the time of a callback. Every other request goes through them.
     """
 
     def __init__(self, receiver: Receiver, **options: Any) -> None:
@@ -75,9 +73,9 @@ class _Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            found = CALLBACK.fullmatch(scope["path"])
-            if found is not None:
-                scope["path_params"] = found.groupdict()
+            match = _CALLBACK_PATH.fullmatch(scope["path"])
+            if match is not None:
+                scope["path_params"] = match.groupdict()
                 await self._receiver(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)

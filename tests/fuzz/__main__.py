@@ -17,8 +17,8 @@ from pathlib import Path
 from infra.local.redis.server import RedisServer
 from tests.factories.callbacks import SECRET
 from tests.fuzz.test_receiver import Door, Request, genuine, honest
+from webhook import log as logs
 from webhook.contract import mint_token
-from webhook.log import setup as logs
 
 HONEST = honest()
 NAMES = [name for name, _ in HONEST.headers]

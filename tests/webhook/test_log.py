@@ -1,4 +1,4 @@
-"""The one log shape, its manifest of events, and what never reaches it."""
+"""The log format, the list of events, and the redaction of secrets."""
 
 import ast
 import io
@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import ROOT
+from webhook import log as logs
 from webhook.contract import callback_url
-from webhook.log import setup as logs
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """What the process logs, with logging put back as it was."""
+    """The log of this process; logging is restored afterwards."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     out = io.StringIO()
@@ -34,8 +34,8 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def logged() -> set[str]:
-    """Every event name that webhook and worker log, read from their sources."""
-    found = set()
+    """Return every event name in the sources of webhook and worker."""
+    names = set()
     for path in [*(ROOT / "webhook").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
@@ -45,17 +45,17 @@ def logged() -> set[str]:
                     assert args, f"{path}:{node.lineno} logs no event"
                     event = args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno} is not literal"
-                    found.add(str(event.value))
-    return found
+                    names.add(str(event.value))
+    return names
 
 
-def test_manifest() -> None:
-    """What is logged and what the manifest declares are the same events, a sentence each."""
+def test_every_logged_event_is_listed() -> None:
+    """EVENTS has exactly the events that the sources log, each with a sentence."""
     assert set(logs.EVENTS) == logged()
     assert [] == [name for name, sentence in logs.EVENTS.items() if not sentence.endswith(".")]
 
 
-def test_our_lines_are_json_away_from_a_terminal(stream: io.StringIO) -> None:
+def test_our_lines_are_json_outside_a_terminal(stream: io.StringIO) -> None:
     """A line of ours is one JSON object with event, level, time and fields."""
     logs.get_logger().info("job.moved", job="j1", state="TAGGED")
     line = json.loads(stream.getvalue())
@@ -64,8 +64,8 @@ def test_our_lines_are_json_away_from_a_terminal(stream: io.StringIO) -> None:
     }
 
 
-def test_library_lines_have_the_same_shape(stream: io.StringIO) -> None:
-    """A line of the standard library's logging comes out in the same JSON shape."""
+def test_library_lines_have_the_same_format(stream: io.StringIO) -> None:
+    """A line of the standard library's logging is the same JSON."""
     logging.getLogger("celery.worker").warning("lost %s", "connection")
     line = json.loads(stream.getvalue())
     assert ("lost connection", "warning", "celery.worker") == (
@@ -75,8 +75,8 @@ def test_library_lines_have_the_same_shape(stream: io.StringIO) -> None:
     )
 
 
-def test_warnings_have_the_same_shape(stream: io.StringIO) -> None:
-    """A Python warning is a line like any other."""
+def test_warnings_have_the_same_format(stream: io.StringIO) -> None:
+    """A Python warning is the same JSON."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(False)
@@ -88,14 +88,14 @@ def test_warnings_have_the_same_shape(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("name", sorted(logs.SECRET_FIELDS))
 def test_secret_fields_are_redacted(stream: io.StringIO, name: str) -> None:
-    """A field that is named like a secret is never written."""
+    """The value of a field in SECRET_FIELDS is never written."""
     logs.get_logger().info("job.moved", **{name: "hunter2"})
     assert "[redacted]" == json.loads(stream.getvalue())[name]
 
 
 @given(secret=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=16))
 def test_callback_tokens_are_scrubbed(secret: str) -> None:
-    """No token of a callback address survives, whether the address is plain or encoded."""
+    """The token of a callback address is removed, plain or percent-encoded."""
     url = callback_url("https://hooks.example.com", secret, "job1", 1)
     token = url.rpartition("/")[2]
     encoded = url.replace(":", "%3A").replace("/", "%2F")
@@ -104,7 +104,7 @@ def test_callback_tokens_are_scrubbed(secret: str) -> None:
 
 
 def test_exceptions_are_scrubbed(stream: io.StringIO) -> None:
-    """A traceback that quotes a key, a token or a password is written without them."""
+    """Keys, tokens and passwords are removed from a traceback."""
     text = "Key abc:hunter2secret at redis://:hunter2@host/0 and /webhooks/fal/j/1.hunter2token"
     try:
         raise ValueError(text)
@@ -114,6 +114,6 @@ def test_exceptions_are_scrubbed(stream: io.StringIO) -> None:
 
 
 def test_httpx_does_not_log_addresses(stream: io.StringIO) -> None:
-    """httpx's line for each request, which holds the whole URL, stays out."""
+    """httpx's line for each request, which has the whole URL, is not written."""
     logging.getLogger("httpx").info("HTTP Request: POST https://queue.fal.run/?fal_webhook=x")
     assert "" == stream.getvalue()

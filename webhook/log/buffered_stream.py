@@ -1,35 +1,35 @@
-"""Log lines handed on together: one write for each turn of the event loop, not one for each."""
+"""A log stream that writes once for each turn of the event loop, not once for each line."""
 
 import asyncio
 from typing import TextIO
 
 
 class BufferedStream:
-    """What `log.configure` takes for a stream. A crash may lose the lines of the last turn."""
+    """A stream for `log.configure`. A crash may lose the lines of the last turn."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: list[str] = []
+        self._pending: list[str] = []
 
     def isatty(self) -> bool:
-        """Whether people read along."""
+        """Return whether the underlying stream is a terminal."""
         return self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Take text, which is written when the event loop comes round, or at once without one."""
-        first = not self._waiting
-        self._waiting.append(text)
+        """Buffer `text` until the event loop's next turn; write it now if none runs here."""
+        first = not self._pending
+        self._pending.append(text)
         if first:
             try:
-                asyncio.get_running_loop().call_soon(self._hand_on)
+                asyncio.get_running_loop().call_soon(self._write_pending)
             except RuntimeError:
-                self._hand_on()
+                self._write_pending()
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: whoever writes a line would otherwise force it out alone."""
+        """Do nothing: the loggers flush after every line, which would defeat the buffer."""
 
-    def _hand_on(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._stream.write("".join(waiting))
+    def _write_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        self._stream.write("".join(pending))
         self._stream.flush()
