@@ -1,4 +1,4 @@
-"""`python -m webhook`: the receiver on uvicorn, its access log off."""
+"""`python -m webhook`: the receiver on uvicorn."""
 
 import gc
 import sys
@@ -12,7 +12,7 @@ from webhook.settings import ReceiverSettings, SettingsError
 
 
 def main() -> int:
-    """Serve until SIGTERM; 2 if the settings do not hold, or nobody can listen where they say."""
+    """Serve until SIGTERM and return 0; 2 if a setting is wrong, 3 if the startup failed."""
     try:
         settings = ReceiverSettings.from_env()
         listeners = listen(settings.host, settings.port)
@@ -20,8 +20,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     server = uvicorn.Server(configuration(create_app(settings)))
-    # What is imported and built by now stays: looking through it for garbage, as Python would
-    # again and again under load, stops all callbacks for 50 ms.
+    # Objects from imports and startup are never freed. Scanning them for garbage under load would
+    # stop all callbacks for 50 ms each time.
     gc.collect()
     gc.freeze()
     server.run(sockets=listeners)

@@ -1,4 +1,4 @@
-"""The body of a callback: read once, within bounds of size, time and memory; strict JSON."""
+"""The body of a callback: read within limits on size, time and memory, then parsed strictly."""
 
 import asyncio
 import json
@@ -9,27 +9,28 @@ from starlette.types import Receive
 from webhook.capacity import Capacity, Overloaded
 from webhook.verification.signature import Rejected
 
-# Results are about 0.5 KB; no bound is documented, and models may return inline data.
+# Results are about 0.5 KB. No limit is documented, and models may return inline data.
 MAX_BODY = 4 * 1024 * 1024
 BODY_TIMEOUT = 10.0
 
 
-async def read(
+async def read_body(
     receive: Receive,
     headers: Iterable[tuple[bytes, bytes]],
     room: Capacity,
     *,
     seconds: float = BODY_TIMEOUT,
 ) -> bytes:
-    """The whole body, which the caller must release from the room afterwards.
+    """Return the whole body. The caller must release its bytes from `room` afterwards.
 
-    Raises Rejected("too_large"), Rejected("slow_body") and Overloaded.
+    `seconds` limits the wait for the rest once the body has begun. Raises Rejected("too_large"),
+    Rejected("slow_body") or Overloaded, with nothing left to release.
     """
-    _check_announced(headers)
+    _check_content_length(headers)
     body = bytearray()
     try:
-        # Nearly every body is one piece and here by now. Without a timer for these, a request
-        # whose body never begins is ended by the server (webhook/server/http_protocol.py).
+        # Nearly every body is one piece that has already arrived, so the first needs no timer. The
+        # server ends a request whose body never begins (webhook/server/http_protocol.py).
         if await _receive(receive, body, room):
             async with asyncio.timeout(seconds):
                 while await _receive(receive, body, room):
@@ -43,8 +44,8 @@ async def read(
     return bytes(body)
 
 
-def _check_announced(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    # What is announced may be a lie or missing: it refuses early, but what comes is counted.
+def _check_content_length(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    # The header may be wrong or missing: it only refuses early, received bytes are counted too.
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value[:12]) > MAX_BODY:
             raise Rejected("too_large")
@@ -62,24 +63,24 @@ async def _receive(receive: Receive, body: bytearray, room: Capacity) -> bool:
     return bool(message.get("more_body", False))
 
 
-def _not_json(constant: str) -> object:
+def _reject_constant(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("repeated name")
+    return content
 
 
-# RFC 8259: no NaN or Infinity, which json accepts unasked. A name that stands twice means one
-# thing to us and another to the next reader.
-_strict = json.JSONDecoder(parse_constant=_not_json, object_pairs_hook=_once)
+# RFC 8259 has no NaN or Infinity, which json accepts by default. Readers disagree on the value of
+# a repeated name. worker/text.py parses as strictly, but the receiver may not import the worker.
+_strict = json.JSONDecoder(parse_constant=_reject_constant, object_pairs_hook=_unique_names)
 
 
 def request_id_of(body: bytes) -> str:
-    """The request id that a callback's body tells. Raises Rejected("bad_body")."""
+    """Return the request id in a callback's body. Raises Rejected("bad_body")."""
     try:
         content = _strict.decode(body.decode())
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""How much the process takes on at a time, so that a flood meets a 503 before memory grows."""
+"""Limits of the whole process: a flood of callbacks gets 503 before memory grows."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 class Overloaded(Exception):
-    """There is no room for another callback; fal must try again."""
+    """A limit of the process is reached; fal must deliver the callback again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Capacity:
-    """Callbacks under way, and the bytes of their bodies in memory."""
+    """Counts of the callbacks in progress and of the bytes of their bodies (`held`)."""
 
     max_requests: int = MAX_REQUESTS
     max_bytes: int = MAX_BYTES
@@ -20,21 +20,21 @@ class Capacity:
     held: int = 0
 
     def enter(self) -> None:
-        """Take one callback on; `leave` must follow. Raises Overloaded."""
+        """Count a callback in; `leave` must follow. Raises Overloaded."""
         if self.requests >= self.max_requests:
             raise Overloaded
         self.requests += 1
 
     def leave(self) -> None:
-        """The callback is answered."""
+        """Count a callback out."""
         self.requests -= 1
 
     def hold(self, size: int) -> None:
-        """Keep `size` more bytes; `release` must follow. Raises Overloaded."""
+        """Reserve `size` bytes; `release` must follow. Raises Overloaded."""
         if self.held + size > self.max_bytes:
             raise Overloaded
         self.held += size
 
     def release(self, size: int) -> None:
-        """Bytes held are free again."""
+        """Free `size` reserved bytes."""
         self.held -= size

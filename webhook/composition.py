@@ -1,4 +1,4 @@
-"""The receiver's tools, built once from its settings."""
+"""The objects of the receiver, built once from its settings."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,7 @@ from webhook.health import Health
 from webhook.inbox import Inbox
 from webhook.log import get_logger
 from webhook.metrics import Metrics
-from webhook.publisher import WakePublisher, publisher
+from webhook.publisher import WakePublisher, publishing_app
 from webhook.receiver import Receiver
 from webhook.settings import ReceiverSettings
 from webhook.verification.fetch import fetcher
@@ -28,12 +28,12 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What the routes and the life of the application are made of."""
+    """The objects that the routes and the lifespan of the application use."""
 
     redis: Redis
     keys: KeySet
     sources: SourceAddresses | None
-    waker: WakePublisher
+    wakes: WakePublisher
     inbox: Inbox
     metrics: Metrics
     receiver: Receiver
@@ -41,21 +41,21 @@ class Tools:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Whatever works beside the callbacks does so inside; afterwards connections are closed."""
-        self.waker.start()
+        """Run the background tasks inside the block; stop them and close connections after it."""
+        self.wakes.start()
         async with asyncio.TaskGroup() as tasks:
-            work = (self.inbox.run(), self.keys.run(), self._tell_of_redis())
-            running = [tasks.create_task(part) for part in work]
+            background = (self.inbox.run(), self.keys.run(), self._check_redis())
+            running = [tasks.create_task(work) for work in background]
             if self.sources is not None:
                 running.append(tasks.create_task(self.sources.run()))
             yield
             for task in running:
                 task.cancel()
-        await asyncio.to_thread(self.waker.stop)
+        await asyncio.to_thread(self.wakes.stop)
         await self.redis.aclose()
 
-    async def _tell_of_redis(self) -> None:
-        # Until the first callback nothing else would: readiness is a word in an answer.
+    async def _check_redis(self) -> None:
+        # Nothing else would log it before the first callback.
         try:
             await self.redis.ping()
         except (RedisError, OSError) as error:
@@ -63,15 +63,15 @@ class Tools:
 
 
 def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
-    """The tools of one process; `clock` is Unix seconds. Nothing is connected yet."""
+    """Return the objects of one process, not yet connected; `clock` is Unix seconds."""
     redis = _redis(settings.redis_url)
-    celery = publisher(settings.broker_url)
+    celery = publishing_app(settings.broker_url)
     keys = KeySet(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
     sources = _sources(settings)
     room = Capacity()
     metrics = Metrics(keys, room)
-    waker = WakePublisher(celery, count=metrics.woke)
-    inbox = Inbox(redis, waker, observe=metrics.batches.observe)
+    wakes = WakePublisher(celery, count=metrics.count_wake)
+    inbox = Inbox(redis, wakes, observe=metrics.batches.observe)
     receiver = Receiver(
         settings=settings,
         keys=keys,
@@ -85,7 +85,7 @@ def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
         redis=redis,
         keys=keys,
         sources=sources,
-        waker=waker,
+        wakes=wakes,
         inbox=inbox,
         metrics=metrics,
         receiver=receiver,
@@ -94,8 +94,7 @@ def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
 
 
 def _redis(url: str) -> Redis:
-    # Again at once, twice: a connection that lay idle may have been cut; more would only keep fal
-    # waiting for a 503.
+    # Two retries: an idle connection may have been cut. More would only delay fal's 503.
     return Redis.from_url(
         url,
         socket_timeout=2,

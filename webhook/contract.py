@@ -1,6 +1,6 @@
-"""The contract of the receiver and the pipeline: addresses, inbox, queue and task names.
+"""The contract between receiver and workers: addresses, inbox, queue and task names.
 
-Redis keys of the inbox (all others belong to the pipeline, see worker/jobs/job.py):
+Redis keys of the inbox (worker/jobs/store.py lists those of the pipeline):
 
 falhook:inbox          sorted set: job id → Unix time from which the sweep may wake `ingest` again
 falhook:inbox:{job}    hash: fingerprint → Callback.encode(), the verified callbacks of that job
@@ -22,12 +22,12 @@ from kombu import Queue as Declaration
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}")
 INBOX = "falhook:inbox"
-# The sweep leaves a fresh callback to the receiver's own wake for this long, in seconds.
+# Seconds for which the sweep leaves a new callback to the wake that the receiver sent.
 INGEST_GRACE = 10.0
 
 
 class Queue(StrEnum):
-    """Celery queues, one for each kind of work."""
+    """The Celery queues, one for each kind of work."""
 
     SUBMIT = "submit"
     CALLBACKS = "callbacks"
@@ -36,7 +36,7 @@ class Queue(StrEnum):
 
 
 class Task(StrEnum):
-    """Celery task names; they stay stable, since other codebases send them."""
+    """The Celery task names; other codebases send them, so they never change."""
 
     CREATE = "falhook.create"
     SUBMIT = "falhook.submit"
@@ -59,39 +59,39 @@ ROUTES: dict[Task, Queue] = {
 
 
 def mint_token(secret: str, job_id: str, attempt: int) -> str:
-    """The path token of one attempt: its number and the HMAC-SHA-256 that only we can make."""
+    """Return the path token of one attempt: its number and an HMAC-SHA-256 with our secret."""
     message = f"falhook callback\n{job_id}\n{attempt}".encode()
     digest = hmac.digest(secret.encode(), message, hashlib.sha256)
     return f"{attempt}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
 def callback_url(public_url: str, secret: str, job_id: str, attempt: int) -> str:
-    """The address that fal calls when this attempt has ended."""
+    """Return the address that fal calls when this attempt has ended."""
     return f"{public_url}/webhooks/fal/{job_id}/{mint_token(secret, job_id, attempt)}"
 
 
 def attempt_of(secrets: Iterable[str], job_id: str, token: str) -> int | None:
-    """The attempt that `token` was minted for, or None for an address that never was.
+    """Return the attempt that `token` was minted for, or None if we did not mint it.
 
-    Compares in constant time, with every accepted secret.
+    Compares in constant time with the token of every accepted secret.
     """
-    shape = TOKEN.fullmatch(token)
-    if shape is None or JOB_ID.fullmatch(job_id) is None:
+    match = TOKEN.fullmatch(token)
+    if match is None or JOB_ID.fullmatch(job_id) is None:
         return None
-    attempt = int(shape[1])
+    attempt = int(match[1])
     minted = [mint_token(secret, job_id, attempt) for secret in secrets]
-    matches = [hmac.compare_digest(candidate, token) for candidate in minted]
-    return attempt if any(matches) else None
+    equal = [hmac.compare_digest(candidate, token) for candidate in minted]
+    return attempt if any(equal) else None
 
 
 def inbox_key(job_id: str) -> str:
-    """The hash that holds the callbacks of this job."""
+    """Return the key of the hash of this job's callbacks."""
     return f"{INBOX}:{job_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One verified callback as the inbox holds it: the raw body and what was proven about it."""
+    """One verified callback: its raw body and verified claims; `received_at` is Unix time."""
 
     attempt: int
     request_id: str
@@ -100,17 +100,17 @@ class Callback:
 
     @property
     def fingerprint(self) -> str:
-        """The same for every delivery of the same content, so that fal's repeats collapse."""
+        """An id that all deliveries of the same content share, so that fal's repeats collapse."""
         head = f"{self.attempt}\n{self.request_id}\n".encode()
         return hashlib.sha256(head + self.body).hexdigest()[:32]
 
     def encode(self) -> bytes:
-        """One line, `attempt received_at request_id`, then the body to the byte."""
+        """Return one line, `attempt received_at request_id`, then the unchanged body."""
         return f"{self.attempt} {self.received_at!r} {self.request_id}\n".encode() + self.body
 
     @classmethod
     def decode(cls, entry: bytes) -> Self:
-        """What `encode` wrote."""
+        """Return the callback that `encode` wrote."""
         head, _, body = entry.partition(b"\n")
         attempt, received_at, request_id = head.decode().split(" ", 2)
         return cls(
@@ -119,10 +119,9 @@ class Callback:
 
 
 def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> Celery:
-    """A Celery application with falhook's queues and routes, for any process of ours.
+    """Return a Celery application with falhook's queues and routes, for any process of ours.
 
-    Tasks are acknowledged late and their results ignored: the record in Redis is the truth,
-    a message only wakes.
+    Results are ignored: the record in Redis is the truth, a message only wakes a worker.
     """
     app = Celery("falhook", broker=broker_url)
     redis_options = transport_options if broker_url.startswith("redis") else {}

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""The liveness and readiness endpoints."""
 
 import asyncio
 import time
@@ -11,14 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from webhook.verification.jwks import KeySet
 
-# A check that hangs counts as failed after this many seconds.
+# Seconds after which a check that hangs counts as failed.
 CHECK_TIMEOUT = 3.0
-# Seconds for which an answer holds, so that nobody's asking becomes a load on Redis and broker.
-HOLDS = 1.0
+# Seconds for which a result is reused, so that requests do not become load on Redis and broker.
+CACHE_SECONDS = 1.0
 
 
 class Health:
-    """Whether the process lives, and whether it can do its work; `clock` is monotonic seconds."""
+    """The handlers of /healthz and /readyz; `clock` is monotonic seconds."""
 
     def __init__(
         self,
@@ -37,17 +37,17 @@ class Health:
         self._checks: Mapping[str, bool] = {}
 
     async def healthz(self, _request: Request) -> Response:
-        """GET /healthz: the process answers."""
+        """Answer GET /healthz: always 200."""
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _request: Request) -> Response:
-        """GET /readyz: 200 if Redis, broker and fal's keys can all be had, else 503 and which."""
+        """Answer GET /readyz: 200 if Redis, broker and fal's keys are available, else 503."""
         async with self._checking:
-            if self._clock() - self._checked_at > HOLDS:
+            if self._clock() - self._checked_at > CACHE_SECONDS:
                 self._checks = await self._check()
                 self._checked_at = self._clock()
-        words = {name: "ok" if works else "unavailable" for name, works in self._checks.items()}
-        return JSONResponse(words, 200 if all(self._checks.values()) else 503)
+        report = {name: "ok" if works else "unavailable" for name, works in self._checks.items()}
+        return JSONResponse(report, 200 if all(self._checks.values()) else 503)
 
     async def _check(self) -> Mapping[str, bool]:
         checks = {
@@ -69,6 +69,6 @@ async def _works(check: Coroutine[object, object, object]) -> bool:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             await check
-    except Exception:  # noqa: BLE001  # each transport raises its own errors; the answer is a word
+    except Exception:  # noqa: BLE001  # each transport raises its own errors
         return False
     return True

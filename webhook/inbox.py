@@ -1,9 +1,8 @@
-"""The inbox: verified callbacks written down, many in one round trip, before fal gets its 200.
+"""The inbox: verified callbacks stored in Redis, in batches, before fal gets its 200.
 
-Callbacks that arrive while a write is under way share the next one; a lone callback waits for
-nobody. Each is answered when Redis has its own write (on the append-only file, with
-`appendfsync always`). One wake then goes out for the batch; a lost wake costs nothing, since the
-sweep finds what is pending.
+Callbacks that arrive during a write share the next one; a lone callback is written immediately.
+Each is answered once Redis has stored it (in the append-only file, with `appendfsync always`).
+The batch then gets one wake. Losing that wake is harmless: the sweep finds pending callbacks.
 """
 
 import asyncio
@@ -17,15 +16,14 @@ from webhook.contract import INBOX, INGEST_GRACE, Callback
 from webhook.log import get_logger
 
 MAX_BATCH = 256
-# Of one batch: the callback that exceeds it is the batch's last.
+# The callback that reaches this size is the last of its batch.
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PENDING = 10_000
-# fal gives up after 15 s; a write that takes longer than this is answered 503, in seconds.
+# Seconds after which a write is answered 503; fal itself gives up after 15 s.
 WRITE_TIMEOUT = 4.0
 
-# One script, so that no entry can stand there without its mark in the set of pending ones, and
-# that one answer, rather than one for each command, has to be read.
-# It makes key names of its own, as the records' does: one primary, no cluster.
+# One script, so that no callback is stored without its entry in the sorted set, and only one reply
+# is read for the batch. It builds key names, so a Redis Cluster would need hash tags.
 _WRITE = """
 for at = 2, #ARGV, 3 do
   redis.call('HSETNX', KEYS[1] .. ':' .. ARGV[at], ARGV[at + 1], ARGV[at + 2])
@@ -37,7 +35,7 @@ log = get_logger()
 
 
 class InboxUnavailable(Exception):
-    """The callback could not be written down; fal must try again. `reason` is the one word."""
+    """The callback could not be stored; fal must deliver it again. `reason` is the reason code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +49,7 @@ class _Entry(NamedTuple):
 
 
 class Inbox:
-    """Group commit of callbacks; `run` must be running for `put` to return."""
+    """Group commit of callbacks; `put` returns only while `run` is running."""
 
     def __init__(
         self,
@@ -71,7 +69,7 @@ class Inbox:
         self._arrived = asyncio.Event()
 
     async def put(self, job_id: str, callback: Callback) -> None:
-        """Afterwards the callback stands in Redis. Raises InboxUnavailable if it may not."""
+        """Store the callback in Redis. Raises InboxUnavailable if it may not be stored."""
         if len(self._waiting) >= self._max_pending:
             raise InboxUnavailable("overloaded")
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -80,16 +78,16 @@ class Inbox:
         await written
 
     async def run(self) -> None:
-        """Write what waits, batch after batch, until cancelled."""
+        """Write waiting callbacks, batch after batch, until cancelled."""
         while True:
             await self._arrived.wait()
-            batch = self._next()
+            batch = self._next_batch()
             if not self._waiting:
                 self._arrived.clear()
             self._observe(len(batch))
             await self._commit(batch)
 
-    def _next(self) -> Sequence[_Entry]:
+    def _next_batch(self) -> Sequence[_Entry]:
         batch: list[_Entry] = []
         size = 0
         while self._waiting and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
@@ -102,8 +100,8 @@ class Inbox:
         try:
             async with asyncio.timeout(self._seconds):
                 await self._store(batch)
-        except Exception as error:  # noqa: BLE001  # whatever it was, every caller needs its answer
-            # Those who waited meanwhile would wait as long again, and fal's patience ends.
+        except Exception as error:  # noqa: BLE001  # every caller needs an answer, whatever failed
+            # Waiting callbacks fail too: another write could take them past fal's own timeout.
             failed = [*batch, *self._waiting]
             self._waiting.clear()
             self._arrived.clear()
@@ -126,7 +124,7 @@ class Inbox:
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
-    # The request may be gone: its client hung up, or the server is shutting down.
+    # A cancelled request: its client hung up, or the server is shutting down.
     if future.done():
         return
     if error is None:

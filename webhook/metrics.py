@@ -1,4 +1,4 @@
-"""What the receiver counts; every metric is declared here with its meaning."""
+"""The receiver's metrics, each declared with its meaning."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,7 +22,7 @@ class Metrics:
         callbacks = Counter(
             "falhook_callbacks", "Callbacks answered, by outcome.", ["outcome"], registry=registry
         )
-        # Made once: looking a label up costs more than counting, and a zero can be alerted on.
+        # Created once: a label look-up costs more than counting, and alerts need the zeros.
         self._callbacks = {outcome: callbacks.labels(outcome) for outcome in STATUS}
         self._seconds = Histogram(
             "falhook_callback_seconds",
@@ -38,7 +38,7 @@ class Metrics:
         )
         wakes = Counter(
             "falhook_wakes",
-            "Messages that wake the ingest task, by whether the broker took them.",
+            "Messages that wake the ingest task, by whether the broker accepted them.",
             ["sent"],
             registry=registry,
         )
@@ -46,22 +46,22 @@ class Metrics:
         _gauges(registry, keys, room)
         ProcessCollector(registry=registry)
 
-    def answered(self, outcome: str, seconds: float) -> None:
-        """Count a callback's answer."""
+    def count_answer(self, outcome: str, seconds: float) -> None:
+        """Count an answered callback; `seconds` is how long it took."""
         self._callbacks[outcome].inc()
         self._seconds.observe(seconds)
 
-    def woke(self, sent: bool) -> None:
-        """Count a wake that the broker took, or did not take."""
+    def count_wake(self, sent: bool) -> None:
+        """Count a wake; `sent` is whether the broker accepted it."""
         self._wakes[sent].inc()
 
     def render(self) -> bytes:
-        """The text exposition format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+        """Return the text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
         return generate_latest(self._registry)
 
 
 def _gauges(registry: CollectorRegistry, keys: KeySet, room: Capacity) -> None:
-    count = Gauge("falhook_keys", "Public keys of fal that are known.", registry=registry)
+    count = Gauge("falhook_keys", "Known public keys of fal.", registry=registry)
     count.set_function(lambda: keys.count)
     age = Gauge(
         "falhook_keys_age_seconds", "Seconds since fal's keys were fetched.", registry=registry
@@ -71,7 +71,7 @@ def _gauges(registry: CollectorRegistry, keys: KeySet, room: Capacity) -> None:
         "falhook_callbacks_under_way", "Callbacks not yet answered.", registry=registry
     )
     requests.set_function(lambda: room.requests)
-    held = Gauge(
+    size = Gauge(
         "falhook_callbacks_bytes", "Bytes of callbacks not yet answered.", registry=registry
     )
-    held.set_function(lambda: room.held)
+    size.set_function(lambda: room.held)

@@ -1,8 +1,8 @@
-"""Wakes: Celery messages that carry job ids alone, sent beside the event loop.
+"""Wakes: Celery messages of job ids, sent by a thread next to the event loop.
 
-Celery's publishing blocks, so one thread sends for all. A lone wake goes out at once; what arrives
-shortly after it shares the next message. A wake that cannot be sent is dropped: the sweep finds
-the inbox's pending entries.
+Celery's publishing blocks, hence the thread. A lone wake is sent immediately; job ids that arrive
+shortly after it share the next message. A wake that cannot be sent is dropped: the sweep finds
+pending callbacks.
 """
 
 import queue
@@ -17,8 +17,8 @@ from webhook.log import get_logger
 
 MAX_WAITING = 1_000
 MAX_IDS = 250
-# A message costs 0.4 ms of the time that answers callbacks, so that under load it carries many:
-# after each one the next ones gather for as many seconds as it had ids, times this.
+# Sending a message takes 0.4 ms of CPU time from answering callbacks, so it carries many ids under
+# load: after each message, ids are collected for this many seconds times the ids that it had.
 PAUSE_PER_ID = 0.0004
 LONGEST_PAUSE = 0.1
 PAUSE_AFTER_FAILURE = 1.0
@@ -31,14 +31,14 @@ _REDIS: dict[str, object] = {
     "health_check_interval": 15,
 }
 _RABBITMQ: dict[str, object] = {"read_timeout": 5, "write_timeout": 2, "connect_timeout": 1}
-# Once more at once: a connection that lay idle may have been cut.
+# One immediate retry: an idle connection may have been cut.
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 
 log = get_logger()
 
 
-def publisher(broker_url: str) -> Celery:
-    """A Celery application that publishes to Redis or RabbitMQ and never hangs for long."""
+def publishing_app(broker_url: str) -> Celery:
+    """Return a Celery application that publishes to Redis or RabbitMQ with short timeouts."""
     celery = celery_app(broker_url, transport_options=_REDIS)
     if broker_url.startswith("amqp"):
         celery.conf.broker_transport_options = _RABBITMQ
@@ -46,7 +46,10 @@ def publisher(broker_url: str) -> Celery:
 
 
 class WakePublisher:
-    """Sends `falhook.ingest` for job ids handed over from the event loop."""
+    """A thread that sends `falhook.ingest` for job ids queued by the event loop.
+
+    It calls `count` with True for each message sent, with False for each one lost.
+    """
 
     def __init__(
         self, celery: Celery, *, count: Callable[[bool], None] = lambda _sent: None
@@ -58,18 +61,18 @@ class WakePublisher:
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout: float = 3.0) -> None:
-        """Send what was handed over, for `timeout` seconds at most, and end."""
+        """Send queued job ids, for at most `timeout` seconds, then end the thread."""
         self._stopped.set()
         with suppress(queue.Full):
             self._waiting.put_nowait(())
         self._thread.join(timeout)
 
     def __call__(self, job_ids: Sequence[str]) -> None:
-        """Hand over job ids; never blocks, and drops them when too many wait."""
+        """Queue job ids without blocking; drop them if the queue is full."""
         try:
             self._waiting.put_nowait(job_ids)
         except queue.Full:
@@ -96,7 +99,7 @@ class WakePublisher:
             self._celery.send_task(
                 Task.INGEST,
                 args=[job_ids],
-                # For logs alone; made of all ids it would cost as much as the message itself.
+                # Only for logs; the repr of all ids would cost as much as the message itself.
                 argsrepr=f"({len(job_ids)} jobs,)",
                 kwargsrepr="{}",
                 retry=True,

@@ -1,6 +1,6 @@
-"""One callback: recognise, read, verify, write down, answer.
+"""The handling of one callback: check its address, read, verify, store, answer.
 
-Cheap proofs come first, so that forged traffic costs little and causes no request of ours.
+Cheap checks come first, so that forged callbacks cost little and cause no requests to fal.
 """
 
 import time
@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from webhook.body import read, request_id_of
+from webhook.body import read_body, request_id_of
 from webhook.capacity import Capacity, Overloaded
 from webhook.contract import Callback, attempt_of
 from webhook.inbox import Inbox, InboxUnavailable
 from webhook.log import get_logger
 from webhook.metrics import Metrics
-from webhook.responses import answer
+from webhook.responses import send_response
 from webhook.settings import ReceiverSettings
 from webhook.verification.jwks import KeySet, KeysUnavailable
 from webhook.verification.signature import (
@@ -31,9 +31,9 @@ log = get_logger()
 
 
 class Receiver:
-    """POST /webhooks/fal/{job_id}/{token}, as an ASGI application; `clock` is Unix seconds.
+    """The ASGI application at POST /webhooks/fal/{job_id}/{token}; `clock` is Unix seconds.
 
-    Answers 200 only once the callback is written down.
+    It answers 200 only once the callback is stored.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class Receiver:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one callback on and answer it with its outcome."""
+        """Handle one callback and answer it with its outcome."""
         started = time.perf_counter()
         job_id: str = scope["path_params"]["job_id"]
         outcome = await self._outcome(scope, receive, job_id)
-        self._metrics.answered(outcome, time.perf_counter() - started)
-        # An address that was never minted may hold anything: it is not repeated in the log.
-        known = None if outcome == "bad_address" else job_id
-        log.info("callback.received", outcome=outcome, job=known)
-        await answer(send, outcome)
+        self._metrics.count_answer(outcome, time.perf_counter() - started)
+        # An address that we did not mint may contain anything, so the log does not repeat it.
+        known_job = None if outcome == "bad_address" else job_id
+        log.info("callback.received", outcome=outcome, job=known_job)
+        await send_response(send, outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, job_id: str) -> str:
         try:
@@ -96,7 +96,7 @@ class Receiver:
         claim = read_claim(headers)
         check_time(claim, self._clock())
         self._check_account(claim, job_id)
-        body = await read(receive, headers, self._room)
+        body = await read_body(receive, headers, self._room)
         try:
             await self._verify(claim, body)
             if request_id_of(body) != claim.request_id:
@@ -112,7 +112,7 @@ class Receiver:
         try:
             check_account(claim, self._user_ids)
         except Rejected:
-            # Only fal was told this address: this is how an operator learns the account's id.
+            # Only fal knows this address, so the operator can trust the account id in this line.
             log.warning("callback.foreign_account", job=job_id, account=claim.user_id)
             raise
 
@@ -121,7 +121,7 @@ class Receiver:
         try:
             verify(claim, body, keys)
         except Rejected:
-            # Deliveries name no key, so a miss is the only sign that fal rotated its own.
-            if not await self._keys.missed(keys):
+            # Callbacks do not name their key: only a failure shows that fal may have rotated it.
+            if not await self._keys.changed_since(keys):
                 raise
             verify(claim, body, await self._keys.current())

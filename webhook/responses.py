@@ -1,4 +1,4 @@
-"""What the receiver answers: one word for how it went, in body, log and metric alike."""
+"""The receiver's responses: one reason code, the same in body, log and metric."""
 
 import json
 
@@ -6,7 +6,7 @@ from starlette.types import Message, Send
 
 RETRY_AFTER = "5"
 
-# 4xx: something is wrong with the callback. 503: we cannot decide, so that fal tries again.
+# 4xx: the callback is wrong. 503: we cannot decide now, and fal tries again.
 STATUS: dict[str, int] = {
     "accepted": 200,
     "bad_headers": 400,
@@ -25,7 +25,7 @@ STATUS: dict[str, int] = {
 }
 
 
-def _messages(outcome: str, status: int) -> tuple[Message, Message]:
+def _response(outcome: str, status: int) -> tuple[Message, Message]:
     body = json.dumps({"outcome": outcome}).encode()
     headers = [
         (b"content-type", b"application/json"),
@@ -37,11 +37,11 @@ def _messages(outcome: str, status: int) -> tuple[Message, Message]:
     return start, {"type": "http.response.body", "body": body}
 
 
-_ANSWERS = {outcome: _messages(outcome, status) for outcome, status in STATUS.items()}
+_RESPONSES = {outcome: _response(outcome, status) for outcome, status in STATUS.items()}
 
 
-async def answer(send: Send, outcome: str) -> None:
-    """Send the response that belongs to the word `outcome`, a key of STATUS."""
-    start, body = _ANSWERS[outcome]
+async def send_response(send: Send, outcome: str) -> None:
+    """Send the response for `outcome`, a key of STATUS."""
+    start, body = _RESPONSES[outcome]
     await send(start)
     await send(body)

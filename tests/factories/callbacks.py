@@ -1,4 +1,4 @@
-"""fal's side of a callback, its key host, and the receiver on a real server."""
+"""Callbacks as fal sends them, fal's key host, and the receiver on a real server."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ REQUEST_ID = "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa"
 
 
 def content(request_id: object = REQUEST_ID, **changes: object) -> bytes:
-    """A callback body as fal renders it."""
+    """Return a callback body as fal writes it."""
     fields: dict[str, object] = {
         "error": None,
         "gateway_request_id": request_id,
@@ -48,28 +48,28 @@ def content(request_id: object = REQUEST_ID, **changes: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One callback as fal sends it; `signed` makes an honest one."""
+    """One callback as fal sends it; `signed` returns a valid one."""
 
     path: str
     headers: Mapping[str, str]
     body: bytes
 
     def with_(self, **headers: str) -> "Delivery":
-        """This delivery with other headers (`request_id=…`), not signed anew."""
+        """Return this delivery with other headers (`request_id=…`), not signed again."""
         changed = {header_name(name): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **changed})
 
     def without(self, name: str) -> "Delivery":
-        """This delivery with one header missing."""
-        left = {key: value for key, value in self.headers.items() if key != header_name(name)}
-        return replace(self, headers=left)
+        """Return this delivery without one header."""
+        remaining = {key: value for key, value in self.headers.items() if key != header_name(name)}
+        return replace(self, headers=remaining)
 
     def post(self, client: httpx.Client) -> httpx.Response:
-        """The answer of the receiver that `client` has for its base URL."""
+        """Return the answer of the receiver at `client`'s base URL."""
         return client.post(self.path, content=self.body, headers=dict(self.headers))
 
     def wire(self) -> bytes:
-        """The request to the byte, for a socket."""
+        """Return the request's bytes, for a socket."""
         lines = [f"POST {self.path} HTTP/1.1", "Host: receiver"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
@@ -81,7 +81,7 @@ def header_name(name: str) -> str:
 
 
 def sign(key: SigningKey, parts: Sequence[str], body: bytes) -> str:
-    """fal's signature, hex, over request id, user id, timestamp and raw body."""
+    """Return fal's signature, in hex, over request id, user id, timestamp and raw body."""
     message = "\n".join([*parts, hashlib.sha256(body).hexdigest()]).encode()
     return key.sign(message).signature.hex()
 
@@ -97,7 +97,7 @@ def signed(
     key: SigningKey = FAL_KEY,
     secret: str = SECRET,
 ) -> Delivery:
-    """An honest callback, signed now."""
+    """Return a valid callback, signed now unless `timestamp` is set."""
     body = content(request_id) if body is None else body
     stamp = str(int(time.time() if timestamp is None else timestamp))
     signature = sign(key, (request_id, user_id, stamp), body)
@@ -115,40 +115,40 @@ def signed(
 
 
 def jwk(key: SigningKey = FAL_KEY, *, padded: bool = False) -> dict[str, str]:
-    """The public half as fal publishes it."""
+    """Return the public key as fal publishes it."""
     x = urlsafe_b64encode(bytes(key.verify_key)).decode()
     return {"kty": "OKP", "crv": "Ed25519", "x": x if padded else x.rstrip("=")}
 
 
 def jwks(*keys: SigningKey) -> bytes:
-    """fal's key document."""
+    """Return fal's key document."""
     return json.dumps({"keys": [jwk(key) for key in keys]}).encode()
 
 
 @dataclass(slots=True)
 class Host:
-    """A host of fal's that serves one document; `requests` counts what came."""
+    """A host of fal's that serves one document; `requests` counts its requests."""
 
     url: str = ""
     document: bytes = field(default_factory=lambda: jwks(FAL_KEY))
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     requests: int = 0
-    # Clear it to let requests wait, as a hanging host would.
+    # Clear it to make requests wait, as on a host that hangs.
     answering: threading.Event = field(default_factory=threading.Event)
-    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    arrivals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
 
 @contextmanager
 def host(document: bytes | None = None) -> Iterator[Host]:
-    """A host on loopback until the block ends."""
+    """Serve a document on loopback until the block ends."""
     served = Host() if document is None else Host(document=document)
     served.answering.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.requests += 1
-            served.asked.release()
+            served.arrivals.release()
             served.answering.wait(30)
             self.send_response(served.status)
             for name, value in served.headers.items():
@@ -161,7 +161,7 @@ def host(document: bytes | None = None) -> Iterator[Host]:
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -178,7 +178,7 @@ def host(document: bytes | None = None) -> Iterator[Host]:
 
 
 def receiver_environment(redis_url: str, jwks_url: str, **changes: str) -> dict[str, str]:
-    """What a receiver is started with."""
+    """Return the environment of a receiver."""
     return {
         "REDIS_URL": redis_url,
         "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
@@ -191,7 +191,7 @@ def receiver_environment(redis_url: str, jwks_url: str, **changes: str) -> dict[
 
 
 def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> ReceiverSettings:
-    """The settings of a receiver."""
+    """Return the settings of a receiver."""
     return ReceiverSettings.from_env(receiver_environment(redis_url, jwks_url, **changes))
 
 
@@ -199,7 +199,7 @@ def receiver_settings(redis_url: str, jwks_url: str, **changes: str) -> Receiver
 def serving(
     app: Starlette, limits: HttpLimits | None = None, **options: object
 ) -> Iterator[httpx.Client]:
-    """A client of `app`, which the product's own server serves on loopback until the block ends."""
+    """Serve `app` with falhook's own server on loopback; yield a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = configuration(app, limits)
     for name, value in options.items():
@@ -207,7 +207,7 @@ def serving(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    # The socket listens already: a request that comes before the server waits for it.
+    # The socket already listens, so a request before the server has started just waits.
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         with httpx.Client(base_url=url, timeout=20) as client:

@@ -1,4 +1,4 @@
-"""The body of a callback: read within bounds, and strict JSON."""
+"""The body of a callback is read within limits and parsed strictly."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive
 
-from webhook.body import MAX_BODY, read, request_id_of
+from webhook.body import MAX_BODY, read_body, request_id_of
 from webhook.capacity import Capacity, Overloaded
 from webhook.verification.signature import Rejected
 
@@ -31,7 +31,7 @@ def anyio_backend() -> str:
 
 
 def messages(*chunks: bytes, ends: bool = True) -> Receive:
-    """A request whose body comes in these pieces, and then no more or not at all."""
+    """Return a request whose body arrives in these pieces; without `ends`, it never ends."""
     pieces: list[Message] = [
         {"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks
     ]
@@ -49,22 +49,22 @@ def messages(*chunks: bytes, ends: bool = True) -> Receive:
 
 @given(st.lists(st.binary(max_size=50), max_size=8))
 def test_the_pieces_are_the_body(chunks: list[bytes]) -> None:
-    """However it is cut up, and held in the room to the byte."""
+    """The body is the same however it is split, and the capacity counts every byte."""
     room = Capacity()
-    assert b"".join(chunks) == asyncio.run(read(messages(*chunks), [], room))
+    assert b"".join(chunks) == asyncio.run(read_body(messages(*chunks), [], room))
     assert sum(map(len, chunks)) == room.held
 
 
 async def refusal(receive: Receive, room: Capacity, length: bytes = b"5") -> str:
-    """The word with which reading ends; nothing stays in the room."""
+    """Return the reason code that reading ends with; no bytes stay reserved."""
     with pytest.raises(Rejected) as rejected:
-        await read(receive, [(b"content-length", length)], room, seconds=0.05)
+        await read_body(receive, [(b"content-length", length)], room, seconds=0.05)
     assert 0 == room.held
     return rejected.value.reason
 
 
-async def test_the_cap_holds_whatever_was_announced() -> None:
-    """Announced too large: refused unread. Announced small: refused once it is too large."""
+async def test_the_size_limit_does_not_depend_on_content_length() -> None:
+    """A large Content-Length is refused unread; a large body is refused while it arrives."""
     half = b"x" * (MAX_BODY // 2)
     assert "too_large" == await refusal(messages(), Capacity(), str(MAX_BODY + 1).encode())
     assert "too_large" == await refusal(messages(), Capacity(), b"9" * 30)
@@ -72,7 +72,7 @@ async def test_the_cap_holds_whatever_was_announced() -> None:
 
 
 async def test_a_body_that_stalls_is_slow() -> None:
-    """Begun and never ended: the time limit holds, and so it does when the peer hangs up."""
+    """A body that never ends is refused at the time limit, or when the peer hangs up."""
 
     async def gone() -> Message:
         return {"type": "http.disconnect"}
@@ -81,17 +81,17 @@ async def test_a_body_that_stalls_is_slow() -> None:
     assert "slow_body" == await refusal(gone, Capacity())
 
 
-async def test_a_full_room_takes_no_more() -> None:
-    """Overloaded before memory grows; what was held for it is free again."""
+async def test_a_body_beyond_the_capacity_is_refused() -> None:
+    """It raises Overloaded, and the bytes reserved for it are free again."""
     room = Capacity(max_bytes=100)
     room.hold(60)
     with pytest.raises(Overloaded):
-        await read(messages(b"x" * 30, b"x" * 30), [], room)
+        await read_body(messages(b"x" * 30, b"x" * 30), [], room)
     assert 60 == room.held
 
 
-def test_a_room_has_places() -> None:
-    """As many as it has, and again after somebody left."""
+def test_the_capacity_limits_requests() -> None:
+    """One more request raises Overloaded until another one leaves."""
     room = Capacity(max_requests=1)
     room.enter()
     with pytest.raises(Overloaded):
@@ -102,7 +102,7 @@ def test_a_room_has_places() -> None:
 
 @given(JSON)
 def test_only_an_object_with_the_documented_names_has_a_request_id(value: object) -> None:
-    """Any other JSON is a bad body."""
+    """Other JSON is a bad body."""
     body = json.dumps(value).encode()
     with pytest.raises(Rejected):
         request_id_of(body)
@@ -112,11 +112,11 @@ def test_only_an_object_with_the_documented_names_has_a_request_id(value: object
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_request_id_or_a_bad_body(body: bytes) -> None:
-    """Nothing else can be raised."""
+    """No other exception is raised."""
     try:
         request_id_of(body)
     except Rejected as rejected:
-        word = rejected.reason
+        reason = rejected.reason
     else:
-        word = "bad_body"
-    assert "bad_body" == word
+        reason = "bad_body"
+    assert "bad_body" == reason

@@ -1,4 +1,4 @@
-"""The contract of receiver and pipeline: addresses, callbacks, tasks and queues."""
+"""The contract between receiver and workers: addresses, callbacks, tasks and queues."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ ATTEMPTS = st.integers(1, 999_999_999)
 
 
 def callback(**changes: object) -> Callback:
-    """A callback as the receiver makes it."""
+    """Return a callback as the receiver stores it."""
     fields: dict[str, object] = {
         "attempt": 1,
         "request_id": "r-1",
@@ -39,17 +39,17 @@ def callback(**changes: object) -> Callback:
 
 @given(job_id=JOB_IDS, attempt=ATTEMPTS)
 def test_a_minted_address_leads_back_to_its_attempt(job_id: str, attempt: int) -> None:
-    """What callback_url mints is recognised, for every job id and attempt."""
+    """attempt_of returns the attempt of every address that callback_url mints."""
     url = callback_url("https://hooks.example.com", SECRET, job_id, attempt)
-    *_, found_id, token = urlsplit(url).path.split("/")
-    assert (job_id, attempt) == (found_id, attempt_of([SECRET], found_id, token))
+    *_, url_id, token = urlsplit(url).path.split("/")
+    assert (job_id, attempt) == (url_id, attempt_of([SECRET], url_id, token))
 
 
 @given(job_id=JOB_IDS, attempt=ATTEMPTS, other=JOB_IDS, number=ATTEMPTS)
-def test_a_token_serves_its_own_job_and_attempt_alone(
+def test_a_token_is_valid_only_for_its_job_and_attempt(
     job_id: str, attempt: int, other: str, number: int
 ) -> None:
-    """A token moved to another job, or given another attempt, is nobody's."""
+    """A token with another job id or another attempt number is unknown."""
     token = mint_token(SECRET, job_id, attempt)
     renumbered = f"{number}.{token.partition('.')[2]}"
     assert (attempt if other == job_id else None) == attempt_of([SECRET], other, token)
@@ -57,13 +57,13 @@ def test_a_token_serves_its_own_job_and_attempt_alone(
 
 
 @given(job_id=st.text(max_size=80), token=st.text(max_size=80))
-def test_whatever_was_not_minted_is_refused_without_an_error(job_id: str, token: str) -> None:
-    """Arbitrary text in the address is no attempt."""
+def test_an_address_that_was_not_minted_is_unknown(job_id: str, token: str) -> None:
+    """Arbitrary text in the address has no attempt and raises nothing."""
     assert attempt_of([SECRET], job_id, token) is None
 
 
 @pytest.mark.parametrize(
-    "bend",
+    "change",
     [
         lambda token: token + "\n",
         lambda token: "\n" + token,
@@ -75,20 +75,20 @@ def test_whatever_was_not_minted_is_refused_without_an_error(job_id: str, token:
         lambda _token: "",
     ],
 )
-def test_a_bent_token_is_refused(bend: Callable[[str], str]) -> None:
-    """One character more, less or other and the address was never minted."""
-    assert attempt_of([SECRET], "job-1", bend(mint_token(SECRET, "job-1", 1))) is None
+def test_a_changed_token_is_unknown(change: Callable[[str], str]) -> None:
+    """A token with one character added, removed or changed has no attempt."""
+    assert attempt_of([SECRET], "job-1", change(mint_token(SECRET, "job-1", 1))) is None
 
 
 def test_every_accepted_secret_is_recognised_and_no_other() -> None:
-    """During a rotation tokens of both secrets hold; afterwards the old one's no longer."""
+    """During a rotation tokens of both secrets are valid; afterwards only the new one's."""
     old, new = "the-old-secret-00", "the-new-secret-00"
     token = mint_token(old, "job-1", 2)
-    assert attempt_of([new, old], "job-1", token) == 2
+    assert 2 == attempt_of([new, old], "job-1", token)
     assert attempt_of([new], "job-1", token) is None
 
 
-def test_a_token_tells_nothing_of_its_secret() -> None:
+def test_a_token_does_not_reveal_its_secret() -> None:
     """The token is the attempt and 43 characters, whatever the secret."""
     token = mint_token(SECRET, "job-1", 7)
     assert re.fullmatch(r"7\.[A-Za-z0-9_-]{43}", token)
@@ -101,12 +101,12 @@ def test_a_token_tells_nothing_of_its_secret() -> None:
     received_at=st.floats(0, 4e9),
     body=st.binary(max_size=500),
 )
-def test_a_callback_survives_the_inbox_to_the_byte(
+def test_a_callback_survives_the_inbox_unchanged(
     attempt: int, request_id: str, received_at: float, body: bytes
 ) -> None:
-    """decode returns what encode wrote, whatever the body holds, line feeds too."""
-    made = callback(attempt=attempt, request_id=request_id, received_at=received_at, body=body)
-    assert made == Callback.decode(made.encode())
+    """decode returns what encode wrote, also for a body with line feeds."""
+    original = callback(attempt=attempt, request_id=request_id, received_at=received_at, body=body)
+    assert original == Callback.decode(original.encode())
 
 
 def test_repeats_share_a_fingerprint_and_nothing_else_does() -> None:
@@ -118,7 +118,7 @@ def test_repeats_share_a_fingerprint_and_nothing_else_does() -> None:
 
 
 def test_inbox_keys_are_distinct_from_the_set_of_pending_jobs() -> None:
-    """Each job has a hash of its own below the sorted set's name."""
+    """Each job has its own key below the sorted set's name."""
     assert "falhook:inbox:job-1" == inbox_key("job-1")
     assert INBOX != inbox_key("")
 
@@ -130,8 +130,8 @@ def test_every_task_has_a_queue_that_workers_declare() -> None:
     assert {queue.name for queue in app.conf.task_queues} == set(Queue) == set(ROUTES.values())
 
 
-def test_transport_options_go_to_the_broker_they_are_meant_for() -> None:
-    """Redis options reach Redis; RabbitMQ gets none that it would not understand."""
+def test_transport_options_apply_to_redis_only() -> None:
+    """RabbitMQ gets no options of Redis."""
     options: dict[str, object] = {"visibility_timeout": 60}
     redis = celery_app("redis://127.0.0.1:1/0", transport_options=options)
     rabbit = celery_app("amqp://guest@127.0.0.1:1//", transport_options=options)

@@ -1,4 +1,4 @@
-"""Liveness and readiness, and that asking for them is no load."""
+"""Liveness and readiness; frequent requests for them cause no load."""
 
 import asyncio
 import json
@@ -8,13 +8,13 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 
 from tests.factories.callbacks import FAL_KEY, jwks
-from webhook.health import HOLDS, Health
-from webhook.publisher import publisher
+from webhook.health import CACHE_SECONDS, Health
+from webhook.publisher import publishing_app
 from webhook.verification.jwks import KeySet
 
 pytestmark = pytest.mark.anyio
 REQUEST = Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []})
-NOBODY = "redis://127.0.0.1:1/0"
+UNUSED_URL = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
@@ -23,60 +23,65 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Door:
-    """fal's key host; `known` says whether it has keys."""
+class KeyHost:
+    """fal's key host; `up` is whether it serves keys."""
 
-    def __init__(self, *, known: bool = True) -> None:
-        self.known = known
+    def __init__(self, *, up: bool = True) -> None:
+        self.up = up
 
     async def __call__(self) -> bytes:
-        if not self.known:
+        if not self.up:
             raise OSError("away")
         return jwks(FAL_KEY)
 
 
-async def words(health: Health) -> tuple[int, dict[str, str]]:
-    """Status and words of /readyz."""
+async def readiness(health: Health) -> tuple[int, dict[str, str]]:
+    """Return status and body of /readyz."""
     response = await health.readyz(REQUEST)
     return response.status_code, json.loads(bytes(response.body))
 
 
 @pytest.mark.parametrize("away", ["", "redis", "broker", "keys"])
-async def test_readiness_names_what_cannot_be_had(redis_url: str, away: str) -> None:
-    """200 if all work; else 503, and only the one that is away is unavailable."""
-    celery = publisher(NOBODY if away == "broker" else redis_url)
-    async with Redis.from_url(NOBODY if away == "redis" else redis_url) as redis:
-        health = Health(keys=KeySet(Door(known=away != "keys")), redis=redis, celery=celery)
+async def test_readiness_names_what_is_unavailable(redis_url: str, away: str) -> None:
+    """The status is 200 if all work, else 503; only the missing one is unavailable."""
+    celery = publishing_app(UNUSED_URL if away == "broker" else redis_url)
+    async with Redis.from_url(UNUSED_URL if away == "redis" else redis_url) as redis:
+        health = Health(keys=KeySet(KeyHost(up=away != "keys")), redis=redis, celery=celery)
         names = ("redis", "broker", "keys")
         expected = {name: "unavailable" if name == away else "ok" for name in names}
-        assert (503 if away else 200, expected) == await words(health)
+        assert (503 if away else 200, expected) == await readiness(health)
 
 
-async def test_the_process_lives_whatever_is_away() -> None:
-    """Liveness asks nobody: a restart would not bring Redis back."""
-    async with Redis.from_url(NOBODY) as redis:
-        health = Health(keys=KeySet(Door(known=False)), redis=redis, celery=publisher(NOBODY))
+async def test_liveness_depends_on_nothing_else() -> None:
+    """It is 200 without Redis, broker and keys: a restart would not bring them back."""
+    async with Redis.from_url(UNUSED_URL) as redis:
+        health = Health(
+            keys=KeySet(KeyHost(up=False)), redis=redis, celery=publishing_app(UNUSED_URL)
+        )
         assert 200 == (await health.healthz(REQUEST)).status_code
 
 
-async def test_readiness_is_asked_of_others_once_a_second(redis_url: str) -> None:
-    """A hundred askers at once cost what one does; after HOLDS it is asked anew."""
+async def test_readiness_is_checked_once_a_second(redis_url: str) -> None:
+    """A hundred concurrent requests share one check, until CACHE_SECONDS have passed."""
     now = [100.0]
     async with Redis.from_url(redis_url) as redis:
         health = Health(
-            keys=KeySet(Door()), redis=redis, celery=publisher(redis_url), clock=lambda: now[0]
+            keys=KeySet(KeyHost()),
+            redis=redis,
+            celery=publishing_app(redis_url),
+            clock=lambda: now[0],
         )
         await redis.config_resetstat()
         await asyncio.gather(*(health.readyz(REQUEST) for _ in range(100)))
         once = await pings(redis)
         assert once <= 2
-        now[0] += HOLDS + 0.1
+        now[0] += CACHE_SECONDS + 0.1
         await health.readyz(REQUEST)
         assert 2 * once == await pings(redis)
 
 
 async def pings(redis: Redis) -> int:
-    """How many PINGs came, ours and that of kombu's connection."""
+    """Return how many PINGs Redis got, ours and kombu's."""
     stats = await redis.info("commandstats")
     calls: int = stats["cmdstat_ping"]["calls"]
     return calls

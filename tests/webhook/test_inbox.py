@@ -1,4 +1,4 @@
-"""The inbox: what `put` promises, on a real Redis."""
+"""The inbox on a real Redis."""
 
 import asyncio
 import os
@@ -25,12 +25,12 @@ def anyio_backend() -> str:
 
 
 def callback(number: int = 1, *, body: bytes = b'{"x": 1}', received_at: float = 100.0) -> Callback:
-    """The callback of request `number`."""
+    """Return the callback of request `number`."""
     return Callback(attempt=1, request_id=f"r-{number}", received_at=received_at, body=body)
 
 
 class Observed:
-    """What the inbox told of itself: batch sizes, and wakes."""
+    """The batch sizes and wakes that the inbox reported."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -41,7 +41,7 @@ class Observed:
 async def inbox_at(
     url: str, *, max_pending: int = 10_000, seconds: float = 4.0
 ) -> AsyncIterator[tuple[Inbox, Observed, Redis]]:
-    """An inbox that runs until the block ends."""
+    """Run an inbox until the block ends."""
     observed = Observed()
     async with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1) as redis:
         inbox = Inbox(
@@ -58,13 +58,13 @@ async def inbox_at(
 
 
 async def stored(redis: Redis, job_id: str) -> list[Callback]:
-    """What the inbox holds for a job."""
+    """Return the callbacks of a job in the inbox."""
     entries = cast(dict[bytes, bytes], await redis.hgetall(inbox_key(job_id)))
     return [Callback.decode(entry) for entry in entries.values()]
 
 
-async def test_put_returns_once_the_callback_stands_in_redis(redis_url: str) -> None:
-    """Entry and mark are both there, the job is woken, and the mark leaves the wake its time."""
+async def test_put_returns_once_the_callback_is_in_redis(redis_url: str) -> None:
+    """Callback and pending entry are stored, due after INGEST_GRACE; one wake is sent."""
     async with inbox_at(redis_url) as (inbox, observed, redis):
         await inbox.put("job-1", callback())
         assert [callback()] == await stored(redis, "job-1")
@@ -74,8 +74,8 @@ async def test_put_returns_once_the_callback_stands_in_redis(redis_url: str) -> 
         assert [["job-1"]] == observed.wakes
 
 
-async def test_a_lone_callback_waits_for_nobody(redis_url: str) -> None:
-    """One after the other, each is a batch of its own."""
+async def test_a_lone_callback_is_written_immediately(redis_url: str) -> None:
+    """Callbacks one after the other are batches of one."""
     async with inbox_at(redis_url) as (inbox, observed, _):
         for number in range(5):
             await inbox.put("job-1", callback(number))
@@ -83,7 +83,7 @@ async def test_a_lone_callback_waits_for_nobody(redis_url: str) -> None:
 
 
 async def test_callbacks_that_arrive_together_share_writes(redis_url: str) -> None:
-    """A thousand at once are a handful of writes, none above the bound, and one wake each."""
+    """A thousand concurrent callbacks take at most five writes with one wake each."""
     async with inbox_at(redis_url) as (inbox, observed, redis):
         await asyncio.gather(*(inbox.put(f"job-{n}", callback(n)) for n in range(1_000)))
         assert 1_000 == sum(observed.sizes)
@@ -94,8 +94,8 @@ async def test_callbacks_that_arrive_together_share_writes(redis_url: str) -> No
         assert {f"job-{n}" for n in range(1_000)} == woken
 
 
-async def test_a_batch_is_bounded_in_bytes_too(redis_url: str) -> None:
-    """Large callbacks do not pile up into one huge write."""
+async def test_a_batch_is_limited_in_bytes_too(redis_url: str) -> None:
+    """Large callbacks are split among several writes."""
     body = b"x" * (MAX_BATCH_BYTES // 2)
     async with inbox_at(redis_url) as (inbox, observed, _):
         await asyncio.gather(*(inbox.put(f"job-{n}", callback(n, body=body)) for n in range(6)))
@@ -103,7 +103,7 @@ async def test_a_batch_is_bounded_in_bytes_too(redis_url: str) -> None:
 
 
 async def test_repeats_collapse_and_different_callbacks_do_not(redis_url: str) -> None:
-    """fal's repeats are one entry, the first; another body or request is another entry."""
+    """Of fal's repeats the first is stored; another body or request is another entry."""
     async with inbox_at(redis_url) as (inbox, _, redis):
         first, again = callback(received_at=100.0), callback(received_at=160.0)
         await asyncio.gather(inbox.put("job-1", first), inbox.put("job-1", again))
@@ -114,16 +114,16 @@ async def test_repeats_collapse_and_different_callbacks_do_not(redis_url: str) -
         assert 3 == len(await stored(redis, "job-1"))
 
 
-async def test_a_repeat_does_not_put_the_sweep_off(redis_url: str) -> None:
-    """The time from which the sweep may wake stays that of the first delivery."""
+async def test_a_repeat_does_not_delay_the_sweep(redis_url: str) -> None:
+    """The time from which the sweep may wake is that of the first delivery."""
     async with inbox_at(redis_url) as (inbox, _, redis):
         await inbox.put("job-1", callback(received_at=100.0))
         await inbox.put("job-1", callback(received_at=500.0))
         assert 100.0 + INGEST_GRACE == await redis.zscore(INBOX, "job-1")
 
 
-async def test_the_script_survives_a_redis_that_forgot_it(redis_url: str) -> None:
-    """A restarted Redis has no scripts; the next callback is written all the same."""
+async def test_the_script_is_loaded_again_after_redis_lost_it(redis_url: str) -> None:
+    """A restarted Redis has no scripts; the next callback is still written."""
     async with inbox_at(redis_url) as (inbox, _, redis):
         await inbox.put("job-1", callback(1))
         await redis.script_flush()
@@ -131,8 +131,8 @@ async def test_the_script_survives_a_redis_that_forgot_it(redis_url: str) -> Non
         assert 2 == len(await stored(redis, "job-1"))
 
 
-async def test_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
-    """While Redis hangs, the bound holds: overloaded, not a growing heap."""
+async def test_callbacks_beyond_the_queue_limit_are_refused(tmp_path: Path) -> None:
+    """While Redis hangs, they are refused as overloaded and memory does not grow."""
     with RedisServer.start(tmp_path) as server:
         async with inbox_at(server.url, max_pending=10, seconds=1.0) as (inbox, _, _):
             await inbox.put("warm", callback())
@@ -148,7 +148,7 @@ async def test_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_redis_that_hangs_fails_every_caller_in_time(tmp_path: Path) -> None:
-    """Those of the batch and those who wait behind it: all within the one limit."""
+    """Callbacks in the batch and behind it all fail within the one time limit."""
     with RedisServer.start(tmp_path) as server:
         async with inbox_at(server.url, seconds=1.0) as (inbox, observed, redis):
             await inbox.put("warm", callback())
@@ -166,7 +166,7 @@ async def test_a_redis_that_hangs_fails_every_caller_in_time(tmp_path: Path) -> 
 
 
 async def test_a_redis_that_is_gone_fails_and_comes_back(tmp_path: Path) -> None:
-    """Killed: InboxUnavailable; restarted: the next callback is written, the old ones are there."""
+    """While Redis is down, put raises InboxUnavailable; afterwards nothing stored is missing."""
     with RedisServer.start(tmp_path) as server:
         async with inbox_at(server.url) as (inbox, _, redis):
             await inbox.put("before", callback())
@@ -182,7 +182,7 @@ async def test_a_redis_that_is_gone_fails_and_comes_back(tmp_path: Path) -> None
 
 
 async def test_a_full_redis_is_unavailable(redis_url: str) -> None:
-    """Out of memory with noeviction: refused, so that fal tries again, and nothing half-written."""
+    """Out of memory with noeviction, put raises InboxUnavailable and stores nothing."""
     async with inbox_at(redis_url) as (inbox, _, redis):
         await inbox.put("before", callback())
         await redis.config_set("maxmemory", "1")
@@ -195,8 +195,8 @@ async def test_a_full_redis_is_unavailable(redis_url: str) -> None:
         await inbox.put("after", callback())
 
 
-async def test_a_caller_who_left_does_not_disturb_the_others(redis_url: str) -> None:
-    """A cancelled put is written all the same, and the rest of its batch is answered."""
+async def test_a_cancelled_put_does_not_affect_its_batch(redis_url: str) -> None:
+    """A put in the same batch still returns, with its callback stored."""
     async with inbox_at(redis_url) as (inbox, _, redis):
         leaving = asyncio.create_task(inbox.put("left", callback()))
         staying = asyncio.create_task(inbox.put("stayed", callback()))

@@ -1,4 +1,4 @@
-"""The receiver's metrics: declared with their meaning, and true."""
+"""The receiver's metrics."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ async def _document() -> bytes:
 
 
 def rendered(metrics: Metrics) -> dict[str, dict[str, float]]:
-    """Every sample, by metric and sample name with its label."""
+    """Return every sample, by metric and by sample name with its label."""
     text = metrics.render().decode()
     return {
         family.name: {
@@ -28,17 +28,16 @@ def rendered(metrics: Metrics) -> dict[str, dict[str, float]]:
 
 
 def test_every_metric_has_a_sentence() -> None:
-    """HELP stands above each of ours."""
+    """Each of our metrics has a HELP line that ends with a full stop."""
     text = Metrics(KeySet(_document), Capacity()).render().decode()
     lines = [line.split(maxsplit=3) for line in text.splitlines() if line.startswith("# HELP")]
-    helped = {name: sentence for _, _, name, sentence in lines}
-    ours = {name: sentence for name, sentence in helped.items() if name.startswith("falhook_")}
-    assert 8 <= len(ours)
-    assert [] == [name for name, sentence in ours.items() if not sentence.endswith(".")]
+    helps = {name: sentence for _, _, name, sentence in lines if name.startswith("falhook_")}
+    assert 8 <= len(helps)
+    assert [] == [name for name, sentence in helps.items() if not sentence.endswith(".")]
 
 
-def test_every_outcome_is_there_from_the_start() -> None:
-    """A counter that appears with its first event cannot be alerted on."""
+def test_every_outcome_has_a_counter_from_the_start() -> None:
+    """Counters start at zero: alerts need a value before the first event."""
     samples = rendered(Metrics(KeySet(_document), Capacity()))["falhook_callbacks"]
     assert {f"_total{outcome}": 0.0 for outcome in STATUS} == {
         name: value for name, value in samples.items() if name.startswith("_total")
@@ -46,25 +45,26 @@ def test_every_outcome_is_there_from_the_start() -> None:
 
 
 def test_answers_wakes_and_batches_are_counted() -> None:
-    """Each under its own word, with the seconds it took."""
+    """Each is counted under its own label; answers also with their seconds."""
     metrics = Metrics(KeySet(_document), Capacity())
-    metrics.answered("accepted", 0.004)
-    metrics.answered("stale_timestamp", 0.001)
+    metrics.count_answer("accepted", 0.004)
+    metrics.count_answer("stale_timestamp", 0.001)
     metrics.batches.observe(3)
-    metrics.woke(sent=True)
-    metrics.woke(sent=False)
-    metrics.woke(sent=False)
-    found = rendered(metrics)
+    metrics.count_wake(sent=True)
+    metrics.count_wake(sent=False)
+    metrics.count_wake(sent=False)
+    samples = rendered(metrics)
     assert [1.0, 1.0] == [
-        found["falhook_callbacks"][f"_total{word}"] for word in ("accepted", "stale_timestamp")
+        samples["falhook_callbacks"][f"_total{label}"] for label in ("accepted", "stale_timestamp")
     ]
-    assert [2.0, 0.005] == [found["falhook_callback_seconds"][name] for name in ("_count", "_sum")]
-    assert 3.0 == found["falhook_inbox_batch_size"]["_sum"]
-    assert [1.0, 2.0] == [found["falhook_wakes"][f"_total{word}"] for word in ("yes", "no")]
+    seconds = samples["falhook_callback_seconds"]
+    assert [2.0, 0.005] == [seconds[name] for name in ("_count", "_sum")]
+    assert 3.0 == samples["falhook_inbox_batch_size"]["_sum"]
+    assert [1.0, 2.0] == [samples["falhook_wakes"][f"_total{label}"] for label in ("yes", "no")]
 
 
-def test_keys_and_room_are_shown_as_they_are() -> None:
-    """Gauges read the things themselves, so that they cannot lag behind."""
+def test_keys_and_capacity_are_read_when_rendered() -> None:
+    """Gauges show the current state of keys and capacity."""
     now = [100.0]
     keys, room = KeySet(_document, clock=lambda: now[0]), Capacity()
     metrics = Metrics(keys, room)
@@ -73,9 +73,9 @@ def test_keys_and_room_are_shown_as_they_are() -> None:
     now[0] = 160.0
     room.enter()
     room.hold(1_000)
-    found = rendered(metrics)
+    samples = rendered(metrics)
     assert [1.0, 60.0, 1.0, 1_000.0] == [
-        found[name][""]
+        samples[name][""]
         for name in (
             "falhook_keys",
             "falhook_keys_age_seconds",
@@ -85,6 +85,6 @@ def test_keys_and_room_are_shown_as_they_are() -> None:
     ]
 
 
-def test_memory_is_shown() -> None:
-    """Flat memory under load is something to be watched."""
+def test_resident_memory_is_shown() -> None:
+    """The process's memory is among the metrics."""
     assert rendered(Metrics(KeySet(_document), Capacity()))["process_resident_memory_bytes"][""] > 0

@@ -1,4 +1,4 @@
-"""Wakes: what goes to the broker, and that nothing there holds a callback up."""
+"""Wakes: the messages to the broker, and a broker that fails delays no callback."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from webhook.contract import Queue, Task
-from webhook.publisher import MAX_IDS, MAX_WAITING, WakePublisher, publisher
+from webhook.publisher import MAX_IDS, MAX_WAITING, WakePublisher, publishing_app
 
 
 class Counted:
-    """Results of sends, as they come."""
+    """A queue of the results of sends."""
 
     def __init__(self) -> None:
         self.results: queue.Queue[bool] = queue.Queue()
@@ -29,12 +29,12 @@ class Counted:
 
 @pytest.fixture
 def counted() -> Counted:
-    """What the waker told of its sends."""
+    """The results that the publisher counted."""
     return Counted()
 
 
 def messages(url: str) -> list[tuple[str, Any]]:
-    """Task and arguments of every message in the queue for callbacks, oldest first."""
+    """Return task and arguments of every message in the callbacks queue, oldest first."""
     with Redis.from_url(url) as redis:
         raw = [json.loads(entry) for entry in redis.lrange(Queue.CALLBACKS, 0, -1)]
     return [
@@ -43,87 +43,85 @@ def messages(url: str) -> list[tuple[str, Any]]:
 
 
 def woken(url: str) -> list[str]:
-    """The job ids of all messages."""
+    """Return the job ids of all messages."""
     return [job_id for task, [ids] in messages(url) for job_id in ids if task == Task.INGEST]
 
 
-def test_a_wake_is_one_message_with_job_ids_alone(redis_url: str, counted: Counted) -> None:
-    """A batch is one falhook.ingest for the whole of it, in the queue for callbacks."""
-    waker = WakePublisher(publisher(redis_url), count=counted)
-    waker.start()
-    waker(["job-1", "job-2", "job-1"])
+def test_a_wake_is_one_message_of_job_ids(redis_url: str, counted: Counted) -> None:
+    """A batch is one falhook.ingest message in the callbacks queue."""
+    wakes = WakePublisher(publishing_app(redis_url), count=counted)
+    wakes.start()
+    wakes(["job-1", "job-2", "job-1"])
     assert counted.results.get(timeout=10)
-    waker.stop()
+    wakes.stop()
     assert [(Task.INGEST, [["job-1", "job-2"]])] == messages(redis_url)
 
 
-def test_what_was_handed_over_is_sent_before_the_end(redis_url: str) -> None:
-    """stop waits for the last wakes, several messages of them."""
-    waker = WakePublisher(publisher(redis_url))
+def test_queued_wakes_are_sent_before_the_end(redis_url: str) -> None:
+    """stop waits until all queued job ids are sent, also if they need several messages."""
+    wakes = WakePublisher(publishing_app(redis_url))
     ids = [f"job-{n}" for n in range(MAX_IDS * 2 + 1)]
-    waker(ids)
-    waker.start()
-    waker.stop()
+    wakes(ids)
+    wakes.start()
+    wakes.stop()
     assert ids == woken(redis_url)
     assert 3 == len(messages(redis_url))
 
 
 def test_wakes_that_come_together_share_messages(redis_url: str, counted: Counted) -> None:
-    """Fifty batches handed over at a time are one message, not fifty."""
-    waker = WakePublisher(publisher(redis_url), count=counted)
+    """Fifty batches queued together are one message."""
+    wakes = WakePublisher(publishing_app(redis_url), count=counted)
     for number in range(50):
-        waker([f"job-{number}"])
-    waker.start()
+        wakes([f"job-{number}"])
+    wakes.start()
     assert counted.results.get(timeout=10)
-    waker.stop()
+    wakes.stop()
     assert 1 == len(messages(redis_url))
     assert 50 == len(woken(redis_url))
 
 
-def test_a_broker_that_is_away_costs_wakes_and_nothing_else(
-    tmp_path: Path, counted: Counted
-) -> None:
-    """Refused connections are counted and logged; once it is back, wakes go out again."""
+def test_a_broker_that_is_down_loses_only_wakes(tmp_path: Path, counted: Counted) -> None:
+    """Wakes that fail are counted; once the broker is back, wakes are sent again."""
     with RedisServer.start(tmp_path) as server:
-        waker = WakePublisher(publisher(server.url), count=counted)
-        waker.start()
-        waker(["before"])
+        wakes = WakePublisher(publishing_app(server.url), count=counted)
+        wakes.start()
+        wakes(["before"])
         assert counted.results.get(timeout=10)
         server.kill()
-        waker(["during"])
+        wakes(["during"])
         assert not counted.results.get(timeout=10)
         server.restart()
-        waker(["after"])
+        wakes(["after"])
         assert counted.results.get(timeout=10)
-        waker.stop()
+        wakes.stop()
         assert ["before", "after"] == woken(server.url)
 
 
-def test_a_broker_that_hangs_holds_nobody_up(tmp_path: Path, counted: Counted) -> None:
-    """Neither those who hand over nor the shutdown wait; the send itself gives up in seconds."""
+def test_a_broker_that_hangs_delays_nothing_else(tmp_path: Path, counted: Counted) -> None:
+    """Queueing and shutdown do not wait; the send fails within seconds."""
     with RedisServer.start(tmp_path) as server:
-        waker = WakePublisher(publisher(server.url), count=counted)
-        waker.start()
-        waker(["before"])
+        wakes = WakePublisher(publishing_app(server.url), count=counted)
+        wakes.start()
+        wakes(["before"])
         assert counted.results.get(timeout=10)
         os.kill(server.pid, signal.SIGSTOP)
         try:
             began = time.monotonic()
             for number in range(MAX_WAITING // 2):
-                waker([f"job-{number}"])
-            waker.stop(timeout=0.5)
+                wakes([f"job-{number}"])
+            wakes.stop(timeout=0.5)
             assert time.monotonic() - began < 2.0
             assert not counted.results.get(timeout=15)
         finally:
             os.kill(server.pid, signal.SIGCONT)
 
 
-def test_more_wakes_than_may_wait_are_dropped(redis_url: str, counted: Counted) -> None:
-    """A broker that is away for long fills no memory: the sweep finds what was dropped."""
-    waker = WakePublisher(publisher(redis_url), count=counted)
+def test_wakes_beyond_the_queue_limit_are_dropped(redis_url: str, counted: Counted) -> None:
+    """They are counted as lost, and the queued ones are sent."""
+    wakes = WakePublisher(publishing_app(redis_url), count=counted)
     for number in range(MAX_WAITING + 5):
-        waker([f"job-{number}"])
+        wakes([f"job-{number}"])
     assert [False] * 5 == [counted.results.get_nowait() for _ in range(5)]
-    waker.start()
-    waker.stop(timeout=30)
+    wakes.start()
+    wakes.stop(timeout=30)
     assert [f"job-{n}" for n in range(MAX_WAITING)] == woken(redis_url)

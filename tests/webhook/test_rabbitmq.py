@@ -1,4 +1,4 @@
-"""RabbitMQ as Celery's broker, Redis for the inbox: skipped where RabbitMQ is not installed."""
+"""RabbitMQ as Celery's broker, Redis for the inbox; skipped if RabbitMQ is not installed."""
 
 import json
 import queue
@@ -16,14 +16,14 @@ from tests.factories.callbacks import Host, host, receiver_settings, serving, si
 from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
 from webhook.app import create_app
 from webhook.contract import Queue, Task
-from webhook.publisher import WakePublisher, publisher
+from webhook.publisher import WakePublisher, publishing_app
 
 COUNT = 20
 
 
 @pytest.fixture(scope="module")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a RabbitMQ of its own."""
+    """The address of a RabbitMQ for these tests."""
     if not PROGRAM.exists():
         pytest.skip(MISSING)
     with rabbitmq_server(tmp_path_factory.mktemp("rabbitmq")) as url:
@@ -37,32 +37,32 @@ def key_host() -> Iterator[Host]:
         yield served
 
 
-def test_a_wake_is_the_same_message(rabbitmq: str) -> None:
-    """In the same queue, which the worker declares as the publisher does."""
+def test_a_wake_is_the_same_message_as_on_redis(rabbitmq: str) -> None:
+    """It is in the queue that worker and publisher both declare."""
     sent: queue.Queue[bool] = queue.Queue()
-    app = publisher(rabbitmq)
-    waker = WakePublisher(app, count=sent.put)
-    waker.start()
-    waker(["job-1", "job-2"])
+    app = publishing_app(rabbitmq)
+    wakes = WakePublisher(app, count=sent.put)
+    wakes.start()
+    wakes(["job-1", "job-2"])
     assert sent.get(timeout=10)
     with app.connection_for_read() as connection:
         message = connection.SimpleQueue(Queue.CALLBACKS).get(timeout=10)
         message.ack()
-    waker.stop()
+    wakes.stop()
     assert Task.INGEST == message.headers["task"]
     assert [["job-1", "job-2"]] == message.payload[0]
 
 
 def post(client: httpx.Client, plan: LoadPlan) -> None:
-    """The callbacks of a plan, each accepted."""
+    """Post the callbacks of a plan; each is accepted."""
     for number in range(plan.count):
         assert 200 == signed(f"{plan.prefix}-{number}").post(client).status_code
 
 
-def test_a_real_worker_ingests_what_it_wakes_for(
+def test_a_real_worker_ingests_woken_jobs(
     rabbitmq: str, redis_url: str, key_host: Host, tmp_path: Path
 ) -> None:
-    """Every callback comes to its record, by wakes alone: no sweep runs here."""
+    """Wakes alone bring every callback to its record: no sweep runs here."""
     settings = receiver_settings(redis_url, key_host.url, FALHOOK_BROKER_URL=rabbitmq)
     environ = environment(redis_url, key_host.url, tmp_path)
     ledger, plan = Ledger(redis_url), LoadPlan(port=0, prefix="job", count=COUNT)

@@ -1,4 +1,4 @@
-"""The receiver under load and in its log: what it takes on and what it keeps to itself."""
+"""The receiver under load, and its log."""
 
 import asyncio
 import json
@@ -45,17 +45,17 @@ def anyio_backend() -> str:
 
 
 class _Unreachable(Inbox):
-    """An inbox that no callback may come to."""
+    """An inbox that no callback may reach."""
 
     def __init__(self) -> None:
-        """Stand on nothing."""
+        """Use no Redis."""
 
     async def put(self, job_id: str, callback: object) -> None:
-        raise AssertionError(f"{job_id} came to the inbox")
+        raise AssertionError(f"{job_id} reached the inbox")
 
 
 async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, bytes], object]:
-    """What a receiver with this room answers."""
+    """Return status, headers and body that a receiver with this capacity answers."""
 
     async def document() -> bytes:
         return jwks(FAL_KEY)
@@ -91,8 +91,8 @@ async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, b
 
 
 @pytest.mark.parametrize("room", [Capacity(max_requests=0), Capacity(max_bytes=100)], ids=str)
-async def test_a_full_room_is_told_to_fal(room: Capacity) -> None:
-    """No place, or no memory for the body: 503 with Retry-After, and nothing stays behind."""
+async def test_a_callback_beyond_the_capacity_gets_503(room: Capacity) -> None:
+    """The answer has Retry-After, and no request or byte stays reserved."""
     status, headers, body = await answer(signed(), room)
     assert (503, b"5", {"outcome": "overloaded"}) == (status, headers[b"retry-after"], body)
     assert (0, 0) == (room.requests, room.held)
@@ -107,13 +107,13 @@ def key_host() -> Iterator[Host]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where the receiver's whole output goes."""
+    """The file with all output of the receiver."""
     return tmp_path / "receiver.log"
 
 
 @pytest.fixture
 def client(redis_url: str, key_host: Host, log: Path) -> Iterator[httpx.Client]:
-    """`python -m webhook`, a process of its own."""
+    """A client of `python -m webhook` in its own process."""
     lifetime = ProcessGuard()
     environ = environment(redis_url, key_host.url, log.parent)
     with (
@@ -124,8 +124,8 @@ def client(redis_url: str, key_host: Host, log: Path) -> Iterator[httpx.Client]:
     lifetime.close()
 
 
-def test_nothing_secret_is_ever_written_out(client: httpx.Client, log: Path) -> None:
-    """Every outcome, and requests that are none: no token, signature, secret, prompt or body."""
+def test_no_secret_is_written_to_the_log(client: httpx.Client, log: Path) -> None:
+    """Callbacks of every outcome and other requests leave no secret, prompt or body there."""
     deliveries = [make() for _, make in REFUSED.values()]
     prompted = json.dumps({"request_id": "r-9", "status": "OK", "payload": {"prompt": PROMPT}})
     deliveries += [signed(request_id="r-9", body=prompted.encode()), signed("job-2", user_id="who")]
@@ -136,13 +136,13 @@ def test_nothing_secret_is_ever_written_out(client: httpx.Client, log: Path) -> 
     written = log.read_text()
     assert len(deliveries) <= written.count('"callback.received"')
     hidden = [SECRET, PROMPT, "v3b.fal.media", "bench:bench"]
-    hidden += [found[1] for d in deliveries if (found := SECRET_PART.search(d.path))]
+    hidden += [match[1] for d in deliveries if (match := SECRET_PART.search(d.path))]
     hidden += [d.headers.get("X-Fal-Webhook-Signature", SECRET) for d in deliveries]
     assert [] == [secret for secret in hidden if secret in written]
 
 
 def test_each_callback_is_one_line(client: httpx.Client, log: Path) -> None:
-    """One JSON object each, an event of the manifest or a library's; ours names the job."""
+    """Every line is a JSON object, an event in EVENTS or a library's; ours names the job."""
     for number in range(20):
         signed(f"job-{number}").post(client)
     client.get("/healthz")
@@ -153,8 +153,8 @@ def test_each_callback_is_one_line(client: httpx.Client, log: Path) -> None:
     assert expected == [(line["outcome"], line["job"]) for line in received]
 
 
-def test_an_account_that_is_not_ours_is_named(client: httpx.Client, log: Path) -> None:
-    """So that an operator learns what to put into FALHOOK_FAL_USER_IDS; strangers cannot write."""
+def test_an_unknown_account_is_logged(client: httpx.Client, log: Path) -> None:
+    """The log shows the id for FALHOOK_FAL_USER_IDS, but only if the address is valid."""
     signed("job-1", user_id="team-77").post(client)
     signed("job-1", user_id="stranger", secret="another-secret-0000").post(client)
     client.get("/healthz")
@@ -164,14 +164,14 @@ def test_an_account_that_is_not_ours_is_named(client: httpx.Client, log: Path) -
 
 
 def memory(client: httpx.Client) -> float:
-    """The process's resident memory, in MB."""
+    """Return the process's resident memory, in MB."""
     name = "process_resident_memory_bytes "
     [line] = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
     return float(line.split()[1]) / 2**20
 
 
 def burst(client: httpx.Client, prefix: str, count: int) -> int:
-    """How many of `count` callbacks were accepted that came as fast as they could."""
+    """Send `count` callbacks as fast as possible; return how many were accepted."""
     plan = LoadPlan(port=client.base_url.port or 80, prefix=prefix, count=count)
     return asyncio.run(Run(plan).result()).accepted
 
@@ -180,7 +180,7 @@ def burst(client: httpx.Client, prefix: str, count: int) -> int:
     "count", [2_000, pytest.param(100_000, marks=[pytest.mark.bench, pytest.mark.timeout(600)])]
 )
 def test_memory_stays_flat_under_a_burst(client: httpx.Client, redis_url: str, count: int) -> None:
-    """All are accepted and written down; the process is hardly larger than after the first few."""
+    """All callbacks are stored; memory grows by less than 16 MB."""
     assert 1_000 == burst(client, "warm", 1_000)
     before = memory(client)
     step = 10_000

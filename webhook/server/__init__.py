@@ -1,1 +1,1 @@
-"""uvicorn with bounds on everything a peer can send, hold open or wait for."""
+"""uvicorn with limits on everything that a peer may send, keep open or wait for."""

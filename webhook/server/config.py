@@ -1,4 +1,4 @@
-"""The HTTP server that faces the outside: uvicorn, with its limits in one place."""
+"""The configuration of the public HTTP server, uvicorn."""
 
 import resource
 
@@ -8,19 +8,19 @@ from starlette.applications import Starlette
 from webhook.server.http_protocol import HttpLimits, bounded_by
 from webhook.server.sockets import BACKLOG
 
-# File descriptors beside the connections of callers: listener, Redis, broker, logs.
-_OWN_FILES = 64
-_MOST_FILES = 65_536
+# File descriptors that are not connections of callers: listeners, Redis, broker, logs.
+_RESERVED_FILES = 64
+_MAX_FILES = 65_536
 
 
 def configuration(app: Starlette, limits: HttpLimits | None = None) -> uvicorn.Config:
-    """How uvicorn serves `app`: access log off, nothing believed that a peer says of itself.
+    """Return uvicorn's configuration for `app`: no access log, no trust in proxy headers.
 
-    It listens on the sockets that its server is run with.
+    The sockets are passed to the server's `run`.
     """
     return uvicorn.Config(
         app,
-        http=bounded_by(limits or HttpLimits(connections=_connections())),
+        http=bounded_by(limits or HttpLimits(connections=_max_connections())),
         ws="none",
         access_log=False,
         log_config=None,
@@ -32,13 +32,13 @@ def configuration(app: Starlette, limits: HttpLimits | None = None) -> uvicorn.C
     )
 
 
-def _connections() -> int:
-    """As many as there are file descriptors for, after asking for more of these."""
+def _max_connections() -> int:
+    """Raise the limit of open files, then return how many connections fit into it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = hard == resource.RLIM_INFINITY
-    wanted = _MOST_FILES if unlimited else min(hard, _MOST_FILES)
+    wanted = _MAX_FILES if unlimited else min(hard, _MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    most = HttpLimits().connections
-    return most if soft == resource.RLIM_INFINITY else min(most, soft - _OWN_FILES)
+    default = HttpLimits().connections
+    return default if soft == resource.RLIM_INFINITY else min(default, soft - _RESERVED_FILES)

@@ -1,6 +1,6 @@
-"""HTTP/1.1 with an end to everything that a peer may send, hold open or wait for.
+"""HTTP/1.1 with limits on everything that a peer may send, keep open or wait for.
 
-uvicorn bounds none of it: neither a head, nor a silent connection, nor the requests queued on one.
+uvicorn itself limits neither heads, nor silent connections, nor requests queued on a connection.
 """
 
 import asyncio
@@ -16,40 +16,40 @@ from webhook.server.coalesced_writes import CoalescedWrites
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """What one connection may take, in bytes and seconds."""
+    """The limits of connections and requests, in bytes and seconds."""
 
     connections: int = 4_096
     head_bytes: int = 16 * 1024
-    # Chunks, discarded bodies and trailers count, so that it exceeds the largest body.
+    # Larger than the largest body, since chunk sizes, discarded bodies and trailers count too.
     request_bytes: int = 2 * MAX_BODY
     pipelined: int = 4
     # From the connection, or the first byte of a request, to the end of its head.
     head_seconds: float = 10.0
-    # To the last byte of its body, for which the receiver allows 10 s once it has begun.
+    # To the last byte of its body; the receiver allows 10 s once the body has begun.
     body_seconds: float = 15.0
-    # To the last byte of its answer: keys (5 s) and inbox (4 s) fit into it.
+    # To the last byte of its answer; includes fetching keys (5 s) and the inbox (4 s).
     answer_seconds: float = 30.0
 
 
-_FULL = (
+_UNAVAILABLE = (
     f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER}\r\n"
     "content-length: 0\r\nconnection: close\r\n\r\n"
 ).encode()
 
 
 class _HeadTooLarge(Exception):
-    """More header bytes than a request may have."""
+    """The request has more header bytes than allowed."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection; a peer beyond a limit is answered where it can be, and cut off."""
+    """One connection; a peer that exceeds a limit gets an error where possible, and is closed."""
 
     limits = HttpLimits()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
-        # When the request began whose answer is not complete; None on an idle connection.
+        # When the unanswered request began, in seconds of the loop; None on an idle connection.
         self._began: float | None = None
         self._head_complete = False
         self._receiving = False
@@ -59,11 +59,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(CoalescedWrites(transport, self.loop))
         if len(self.connections) > self.limits.connections:
-            transport.write(_FULL)
+            transport.write(_UNAVAILABLE)
             transport.close()
             return
         self._began = self.loop.time()
-        self._look_again(self.limits.head_seconds)
+        self._schedule_check(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -95,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self.limits.head_bytes:
             raise _HeadTooLarge
-        # The rest is what the overridden method does: a call for every header costs more than it.
+        # Inlined from the overridden method: calling it for every header costs more than its work.
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -124,28 +124,28 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._receiving and self._head_complete:
             self.transport.abort()
         else:
-            # An answer now would be taken for that of the request before, which is under way.
+            # A 400 now would look like the answer to the previous request, which is in progress.
             self.cycle.keep_alive = False
             self.flow.pause_reading()
 
-    def _look_again(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self._look)
+    def _schedule_check(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._check_time)
 
-    def _look(self) -> None:
+    def _check_time(self) -> None:
         left = self.limits.head_seconds
         if self._began is not None:
-            left = min(left, self._began + self._allowed() - self.loop.time())
+            left = min(left, self._began + self._time_limit() - self.loop.time())
         if left > 0:
-            self._look_again(left)
+            self._schedule_check(left)
         else:
             self.transport.abort()
 
-    def _allowed(self) -> float:
+    def _time_limit(self) -> float:
         if not self._head_complete:
             return self.limits.head_seconds
         return self.limits.body_seconds if self._receiving else self.limits.answer_seconds
 
 
 def bounded_by(limits: HttpLimits) -> type[BoundedProtocol]:
-    """The protocol with these limits."""
+    """Return a protocol class with these limits."""
     return type("BoundedProtocol", (BoundedProtocol,), {"limits": limits})

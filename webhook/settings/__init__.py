@@ -1,4 +1,4 @@
-"""Settings of the receiver, and how settings are read from the environment."""
+"""The receiver's settings, and how settings are read from the environment."""
 
 from webhook.settings.settings import (
     Addresses,

@@ -1,4 +1,4 @@
-"""How a group of settings is read from the environment, and what it says when it cannot be."""
+"""Groups of settings read from environment variables, and the errors if they are wrong."""
 
 import os
 import re
@@ -12,7 +12,7 @@ LONGEST_SHOWN = 100
 
 
 class SettingsError(Exception):
-    """The process cannot start: every missing or unsafe setting, a sentence each."""
+    """The process cannot start; one sentence for every missing or wrong setting."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -20,7 +20,7 @@ class SettingsError(Exception):
 
 
 def separated(value: str) -> tuple[str, ...]:
-    """The non-empty entries of a comma-separated value, without surrounding space."""
+    """Return the non-empty entries of a comma-separated value, without surrounding space."""
     return tuple(entry.strip() for entry in value.split(",") if entry.strip())
 
 
@@ -31,44 +31,44 @@ class Environment(BaseModel):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """The settings of `environ`, where an empty value counts as not set.
+        """Return the settings in `environ`; an empty value counts as not set.
 
-        Raises SettingsError naming every setting that is missing or unsafe, with its cure.
+        Raises SettingsError for all missing and wrong settings together.
         """
-        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        values = {name: value.strip() for name, value in environ.items() if value.strip()}
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(values)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False)
-            raise SettingsError(cls._sentence(problem, given) for problem in problems) from None
+            raise SettingsError(cls._sentence(problem, values) for problem in problems) from None
 
     @classmethod
     def names(cls) -> frozenset[str]:
-        """The environment variables of this group."""
+        """Return the names of this group's environment variables."""
         return frozenset(str(field.alias) for field in cls.model_fields.values())
 
     @classmethod
-    def _sentence(cls, problem: Mapping[str, object], given: Mapping[str, str]) -> str:
-        """Setting, value, what is wrong with it and what it is for; never the value of a secret."""
+    def _sentence(cls, problem: Mapping[str, object], values: Mapping[str, str]) -> str:
+        """Return name, value, problem and description; a secret's value is left out."""
         loc = problem["loc"]
         name = str(loc[0]) if isinstance(loc, tuple) and loc else "settings"
         field = next((f for f in cls.model_fields.values() if f.alias == name), None)
-        about = (field.description or "") if field else ""
+        description = (field.description or "") if field else ""
         if problem["type"] == "missing":
-            return f"{name} is not set. {about}".rstrip()
+            return f"{name} is not set. {description}".rstrip()
         message = str(problem["msg"]).removeprefix("Value error, ")
         wrong = message.replace("Input should be", "must be", 1).rstrip(".")
-        value = "" if field is None or _is_secret(field) else f" {shown(given.get(name, ''))}"
-        return f"{name}{value} {wrong}. {about}".rstrip()
+        value = "" if field is None or _is_secret(field) else f" {shown(values.get(name, ''))}"
+        return f"{name}{value} {wrong}. {description}".rstrip()
 
 
 def shown(value: str) -> str:
-    """A value as a sentence quotes it: short, without credentials and query of a URL."""
-    # A password may hold any character, and so end a URL's host where nobody expects it.
-    told = re.sub(r"://.*@", "://[credentials]@", value)
-    if "://" in told:
-        told = re.sub(r"\?.*", "?[query]", told)
-    return repr(told if len(told) <= LONGEST_SHOWN else f"{told[:LONGEST_SHOWN]}…")
+    """Return a value quoted for a message: shortened, without a URL's credentials and query."""
+    # Up to the last @: an unescaped password may contain / and @.
+    text = re.sub(r"://.*@", "://[credentials]@", value)
+    if "://" in text:
+        text = re.sub(r"\?.*", "?[query]", text)
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
 
 
 def _is_secret(field: FieldInfo) -> bool:

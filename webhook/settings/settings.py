@@ -1,4 +1,4 @@
-"""Settings: declared once, each with its sentence."""
+"""The settings of the receiver, each declared once with its description."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
@@ -20,44 +20,46 @@ __all__ = [
 
 
 class Connections(Environment):
-    """What every process of falhook connects to, the command line too."""
+    """The settings of every process of falhook, the command line too."""
 
     redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
         alias="REDIS_URL",
-        description="Redis that holds records, inbox and timers: redis://[:password@]host:port/0. "
+        description="Redis for job records, inbox and timers: redis://[:password@]host:port/0. "
         "It must write an append-only file (infra/redis.conf).",
     )
     broker_url: Annotated[str, AfterValidator(validators.broker_url)] = Field(
         default="",
         alias="FALHOOK_BROKER_URL",
-        description="Celery's broker, Redis or RabbitMQ; REDIS_URL where not set.",
+        description="Celery's broker, Redis or RabbitMQ; defaults to REDIS_URL.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", alias="FALHOOK_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+        default="INFO",
+        alias="FALHOOK_LOG_LEVEL",
+        description="Log level: DEBUG, INFO, WARNING or ERROR.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
         alias="FALHOOK_LOG_FORMAT",
-        description="json, console, or auto: console at a terminal, json elsewhere.",
+        description="Log format: json, console, or auto (console in a terminal, otherwise json).",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _broker_follows_redis(cls, given: dict[str, object]) -> dict[str, object]:
-        redis_url = str(given.get("REDIS_URL", ""))
+    def _broker_defaults_to_redis(cls, values: dict[str, object]) -> dict[str, object]:
+        redis_url = str(values.get("REDIS_URL", ""))
         try:
             validators.redis_url(redis_url)
-        except ValueError:  # told of REDIS_URL, and not of a setting that nobody has set
-            return given
-        if "FALHOOK_BROKER_URL" in given:
-            return given
+        except ValueError:  # reported for REDIS_URL, not also for a setting that is not set
+            return values
+        if "FALHOOK_BROKER_URL" in values:
+            return values
         # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
         url = redis_url.replace("unix://", "redis+socket://", 1)
-        return {**given, "FALHOOK_BROKER_URL": url}
+        return {**values, "FALHOOK_BROKER_URL": url}
 
 
 class Addresses(Connections):
-    """What is needed to mint the address that fal calls back."""
+    """The settings of a process that mints callback addresses."""
 
     public_url: Annotated[str, AfterValidator(validators.origin)] = Field(
         alias="FALHOOK_PUBLIC_URL",
@@ -66,53 +68,53 @@ class Addresses(Connections):
     )
     secret: Annotated[SecretStr, AfterValidator(validators.strong)] = Field(
         alias="FALHOOK_SECRET",
-        description="One or more secrets, comma-separated, that make callback addresses "
-        "unguessable; the first mints, all are accepted. Make one: openssl rand -hex 32.",
+        description="One or more secrets, comma-separated, that sign callback addresses; the first "
+        "signs new ones, all are accepted. Create one with: openssl rand -hex 32.",
     )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All accepted secrets, the minting one first."""
+        """All accepted secrets; the first signs new addresses."""
         return separated(self.secret.get_secret_value())
 
 
 class ReceiverSettings(Addresses):
-    """What the receiver needs."""
+    """The settings of the receiver."""
 
     fal_user_ids: Annotated[str, AfterValidator(validators.words)] = Field(
         alias="FALHOOK_FAL_USER_IDS",
-        description="Your fal account's id (several: comma-separated). fal signs for every "
-        "customer with the same keys, so callbacks of any other account are refused.",
+        description="Your fal account id, or several, comma-separated. fal signs for every "
+        "customer with the same keys, so callbacks of other accounts are refused.",
     )
     jwks_url: Annotated[str, AfterValidator(validators.https_url)] = Field(
         default="https://rest.fal.ai/.well-known/jwks.json",
         alias="FALHOOK_JWKS_URL",
-        description="Where fal publishes its public keys.",
+        description="URL of fal's public keys.",
     )
     meta_url: Annotated[str, AfterValidator(validators.https_url)] = Field(
         default="",
         alias="FALHOOK_META_URL",
         description="Set to https://api.fal.ai/v1/meta to refuse callers whose address fal does "
-        "not publish there; the signature decides alone where not set.",
+        "not publish there; if not set, only the signature counts.",
     )
     trusted_proxies: Annotated[str, AfterValidator(validators.networks)] = Field(
         default="",
         alias="FALHOOK_TRUSTED_PROXIES",
-        description="Addresses or networks (10.0.0.0/8), comma-separated, of the proxies before "
-        "the receiver, whose X-Forwarded-For is believed; matters with FALHOOK_META_URL alone.",
+        description="Addresses or networks (10.0.0.0/8), comma-separated, of proxies whose "
+        "X-Forwarded-For the receiver trusts; only used with FALHOOK_META_URL.",
     )
     port: int = Field(
         default=8000, ge=0, le=65535, alias="PORT", description="TCP port of the receiver."
     )
     host: str = Field(
-        default="0.0.0.0",  # noqa: S104  # a receiver is for the outside
+        default="0.0.0.0",  # noqa: S104  # the receiver is public
         alias="FALHOOK_HOST",
         description="Address on which the receiver listens.",
     )
 
     @property
     def user_ids(self) -> tuple[str, ...]:
-        """The fal accounts whose callbacks are ours."""
+        """The fal accounts whose callbacks are accepted."""
         return separated(self.fal_user_ids)
 
     @property

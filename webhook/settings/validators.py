@@ -1,4 +1,4 @@
-"""What a single setting must look like; each raises ValueError with what would be right."""
+"""Validators of single settings; each raises ValueError with the end of a sentence."""
 
 import re
 from ipaddress import ip_network
@@ -16,21 +16,21 @@ MINIMUM_SECRET_LENGTH = 16
 
 
 def redis_url(value: str) -> str:
-    """A URL that redis-py connects to: its port and database are numbers."""
+    """Return `value` if redis-py can use it: its port and database are numbers."""
     if urlsplit(value).scheme not in REDIS_SCHEMES:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    _redis_parts(value)
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    _require_redis_parts(value)
     return value
 
 
 def broker_url(value: str) -> str:
-    """A URL that Celery connects to, Redis or RabbitMQ."""
+    """Return `value` if Celery can use it: a URL of Redis or RabbitMQ."""
     if urlsplit(value).scheme not in BROKER_SCHEMES:
         raise ValueError(
-            "must begin with redis://, rediss://, redis+socket://, amqp:// or amqps://"
+            "must start with redis://, rediss://, redis+socket://, amqp:// or amqps://"
         )
     if urlsplit(value).scheme in REDIS_SCHEMES:
-        _redis_parts(value)
+        _require_redis_parts(value)
     _require_port(value)
     return value
 
@@ -39,64 +39,64 @@ def _require_port(value: str) -> None:
     try:
         _ = urlsplit(value).port
     except ValueError:
-        raise ValueError("has a port that is no number from 1 to 65535") from None
+        raise ValueError("must have a port from 1 to 65535") from None
 
 
-def _redis_parts(value: str) -> None:
+def _require_redis_parts(value: str) -> None:
     parts = urlsplit(value)
     if parts.scheme == "unix":
         if not parts.path:
-            raise ValueError("names no socket: write unix:///path/of/the/socket")
+            raise ValueError("has no socket path: write unix:///path/to/socket")
     else:
         _require_port(value)
-        # redis-py takes database 0 for a path that is no number, without a word.
+        # redis-py silently uses database 0 for a path that is not a number.
         if not re.fullmatch(r"/?[0-9]*", parts.path):
-            raise ValueError("has a database that is no number: write …/0")
+            raise ValueError("must have a number as its database, such as …/0")
     try:
         parse_url(value)  # type: ignore[no-untyped-call]  # redis-py has no hints here
     except ValueError as error:
-        raise ValueError(f"cannot be used: {error}") from None
+        raise ValueError(f"is not a valid Redis URL: {error}") from None
 
 
 def https_url(value: str) -> str:
-    """An https URL, or http on loopback."""
+    """Return `value` if it is an https URL, or an http URL on loopback."""
     parts = urlsplit(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
+        raise ValueError("must start with https:// (http:// is allowed on loopback only)")
     _require_port(value)
     if not parts.hostname:
-        raise ValueError("names no host")
+        raise ValueError("must have a host")
     return value
 
 
 def origin(value: str) -> str:
-    """An https origin without path, query or credentials; a slash at its end is taken off."""
+    """Return an https origin without path, query and credentials; drop a slash at its end."""
     parts = urlsplit(https_url(value))
     if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
-        raise ValueError("must be an origin alone, such as https://hooks.example.com")
+        raise ValueError("must be only an origin, such as https://hooks.example.com")
     return value.rstrip("/")
 
 
 def networks(value: str) -> str:
-    """Addresses or networks, comma-separated."""
+    """Return `value` if it is comma-separated addresses or networks."""
     for entry in separated(value):
         try:
             ip_network(entry)
         except ValueError as error:
-            raise ValueError(f"holds no address or network: {error}") from None
+            raise ValueError(f"must be IP addresses or networks: {error}") from None
     return value
 
 
 def words(value: str) -> str:
-    """At least one entry, comma-separated."""
+    """Return `value` if it has at least one comma-separated entry."""
     if not separated(value):
-        raise ValueError("holds no entry")
+        raise ValueError("must have at least one entry")
     return value
 
 
 def strong(value: SecretStr) -> SecretStr:
-    """Secrets, comma-separated, each long enough not to be guessed."""
+    """Return `value` if each of its comma-separated secrets is too long to guess."""
     secrets = separated(value.get_secret_value())
     if not secrets or min(map(len, secrets)) < MINIMUM_SECRET_LENGTH:
-        raise ValueError(f"each secret must have at least {MINIMUM_SECRET_LENGTH} characters")
+        raise ValueError(f"must have at least {MINIMUM_SECRET_LENGTH} characters in each secret")
     return value

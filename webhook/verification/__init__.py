@@ -1,1 +1,1 @@
-"""Proof that a callback comes from fal and is meant for us."""
+"""Proof that a callback comes from fal and belongs to one of our accounts."""

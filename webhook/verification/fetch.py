@@ -1,4 +1,4 @@
-"""Small public documents of fal's: keys and addresses, fetched over https and bounded."""
+"""Fetching of fal's small public documents, with limits on size and time."""
 
 import asyncio
 from typing import Protocol
@@ -6,19 +6,19 @@ from typing import Protocol
 import httpx
 
 MAX_DOCUMENT = 64 * 1024
-# fal gives up on a callback after 15 s, and callbacks may be waiting for the keys.
+# Seconds. Callbacks may wait for the keys, and fal gives up on a callback after 15 s.
 TIMEOUT = 5.0
 
 
 class FetchBytes(Protocol):
-    """Gets a document; raises OSError or ValueError when it cannot."""
+    """A function that returns a document; raises OSError or ValueError if it cannot."""
 
     async def __call__(self) -> bytes: ...
 
 
 def fetcher(url: str) -> FetchBytes:
-    """Gets the document at `url`: at most MAX_DOCUMENT bytes, within TIMEOUT s, no redirects."""
-    # Loading the certificates takes milliseconds in which no callback is answered: once will do.
+    """Return a function that fetches `url`: MAX_DOCUMENT bytes, TIMEOUT seconds, no redirects."""
+    # Loading certificates blocks the event loop for milliseconds, so it is done once.
     context = httpx.create_ssl_context()
 
     async def fetch() -> bytes:
@@ -26,7 +26,7 @@ def fetcher(url: str) -> FetchBytes:
             async with (
                 asyncio.timeout(TIMEOUT),
                 httpx.AsyncClient(verify=context, follow_redirects=False) as client,
-                # Not compressed, so that a small answer cannot unfold into a large one.
+                # Not compressed, so that a small response cannot expand into a large one.
                 client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
             ):
                 return await _document(response)

@@ -1,4 +1,4 @@
-"""fal's public keys: cached, refreshed on a miss, served stale while fal's host is away."""
+"""fal's public keys: cached, refreshed on a miss, kept in use while fal's host is down."""
 
 import asyncio
 import json
@@ -14,26 +14,26 @@ from webhook.verification.fetch import MAX_DOCUMENT, FetchBytes
 
 # https://docs.fal.ai/documentation/model-apis/inference/webhooks : cache at most 24 hours.
 MAX_AGE = 24 * 3600.0
-# In the background, so that no callback has to wait for it; seconds.
+# Seconds between refreshes in the background, so that no callback has to wait for one.
 REFRESH_EVERY = 3600.0
-# A flood of forgeries must not make us a flood at fal's door: one fetch a minute at most.
+# Seconds between two fetches at least: a flood of forgeries must not become a flood at fal.
 MIN_INTERVAL = 60.0
 MAX_KEYS = 20
-# RFC 8037: 32 bytes in base64url, which fal's own sample decodes as if it were padded.
+# RFC 8037: 32 bytes in base64url without padding; fal's own sample expects padding.
 _X = re.compile(r"[A-Za-z0-9_-]{43}=?")
 
 log = get_logger()
 
 
 class KeysUnavailable(Exception):
-    """No key of fal is known, so no callback can be judged."""
+    """No key of fal is known, so no callback can be verified."""
 
 
 def parse(document: bytes) -> tuple[VerifyKey, ...]:
-    """The Ed25519 keys of a JWKS (RFC 7517, RFC 8037), `x` padded or not.
+    """Return the Ed25519 keys of a JWKS (RFC 7517, RFC 8037), `x` padded or not.
 
-    Keys of another kind are passed over. Raises ValueError if the document is no JWKS, too large,
-    or left with no key or more than MAX_KEYS.
+    Other kinds of keys are skipped. Raises ValueError if the document is not a JWKS, is too large,
+    or has no Ed25519 key or more than MAX_KEYS.
     """
     if len(document) > MAX_DOCUMENT:
         raise ValueError(f"larger than {MAX_DOCUMENT} bytes")
@@ -43,8 +43,8 @@ def parse(document: bytes) -> tuple[VerifyKey, ...]:
         raise ValueError("nested too deeply") from None
     match content:
         case {"keys": list(entries)}:
-            found = (_key(entry) for entry in entries)
-            keys = tuple(dict.fromkeys(key for key in found if key is not None))
+            parsed = (_key(entry) for entry in entries)
+            keys = tuple(dict.fromkeys(key for key in parsed if key is not None))
         case _:
             raise ValueError("not a JWKS document")
     if not 1 <= len(keys) <= MAX_KEYS:
@@ -60,9 +60,9 @@ def _key(entry: object) -> VerifyKey | None:
 
 
 class KeySet:
-    """The keys to verify with. One instance per process; `clock` is monotonic seconds.
+    """The cached keys, one instance per process; `clock` is monotonic seconds.
 
-    `host`, where they are fetched from, is for the log.
+    `host`, from which they are fetched, is only logged.
     """
 
     def __init__(
@@ -79,24 +79,24 @@ class KeySet:
 
     @property
     def count(self) -> int:
-        """How many keys are known."""
+        """The number of known keys."""
         return len(self._keys)
 
     @property
     def age(self) -> float:
-        """Seconds since the known keys were fetched; infinite before the first time."""
+        """Seconds since the known keys were fetched; infinite before the first fetch."""
         return self._clock() - self._fetched_at
 
     async def run(self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """Keep the keys fresh until cancelled; after a failure, try again in a minute."""
+        """Refresh the keys every hour until cancelled; after a failure, in a minute."""
         while True:
             await self.refresh()
             await sleep(REFRESH_EVERY if self.age < MIN_INTERVAL else MIN_INTERVAL)
 
     async def current(self) -> tuple[VerifyKey, ...]:
-        """The known keys, refreshed when older than MAX_AGE; stale ones if that fails.
+        """Return the keys, refreshed if older than MAX_AGE; the old ones if that fails.
 
-        Raises KeysUnavailable if none were ever had.
+        Raises KeysUnavailable if no fetch ever succeeded.
         """
         if self.age > MAX_AGE:
             await self.refresh()
@@ -105,17 +105,17 @@ class KeySet:
         return self._keys
 
     async def refresh(self) -> None:
-        """Fetch the keys anew, once for all who ask at a time and at most once a minute."""
+        """Fetch the keys, once for concurrent callers and at most once a minute."""
         async with self._refreshing:
             if self._clock() - self._tried_at >= MIN_INTERVAL:
                 self._tried_at = self._clock()
                 await self._load()
 
-    async def missed(self, tried: Sequence[VerifyKey]) -> bool:
-        """True if there are other keys than those `tried`, which did not verify a callback.
+    async def changed_since(self, tried: Sequence[VerifyKey]) -> bool:
+        """Return whether the keys differ from those `tried`, which did not verify a callback.
 
-        fal may have rotated them: they are fetched anew, once for all who miss at a time and at
-        most once a minute, whatever was fetched for other reasons.
+        fal may have rotated its keys, so they are fetched if no miss did so within a minute.
+        Concurrent misses share one fetch; fetches for other reasons do not count.
         """
         async with self._refreshing:
             if self._keys == tried and self._clock() - self._missed_at >= MIN_INTERVAL:
@@ -127,8 +127,8 @@ class KeySet:
         try:
             keys = parse(await self._fetch())
         except (OSError, ValueError) as error:
-            told = {"host": self._host, "error": type(error).__name__, "known": self.count}
-            log.warning("keys.refresh_failed", **told)
+            fields = {"host": self._host, "error": type(error).__name__, "known": self.count}
+            log.warning("keys.refresh_failed", **fields)
             return
         self._fetched_at = self._clock()
         self._keys = keys

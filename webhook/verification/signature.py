@@ -1,4 +1,4 @@
-"""Proof that a callback is fal's and ours, without I/O; the cheap proofs come first.
+"""Checks of a callback's headers and signature, without I/O.
 
 https://docs.fal.ai/documentation/model-apis/inference/webhooks : the signed message is request
 id, user id, timestamp and the hex SHA-256 of the raw body, joined by line feeds, signed with
@@ -21,7 +21,7 @@ _REQUEST_ID = b"x-fal-webhook-request-id"
 _USER_ID = b"x-fal-webhook-user-id"
 _TIMESTAMP = b"x-fal-webhook-timestamp"
 _SIGNATURE = b"x-fal-webhook-signature"
-# No line feed passes these, so none can move the borders within the signed message.
+# Line feeds are refused: they would shift the boundaries within the signed message.
 _HEADERS = {
     _REQUEST_ID: re.compile(rb"[A-Za-z0-9_.:-]{1,64}"),
     _USER_ID: re.compile(rb"[\x21-\x7e]{1,128}"),
@@ -31,7 +31,7 @@ _HEADERS = {
 
 
 class Rejected(Exception):
-    """The callback proves nothing; `reason` is the one word for why."""
+    """The callback is refused; `reason` is the reason code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedClaim:
-    """What the headers say, well-formed but not yet proven."""
+    """The values of the four headers, well-formed but not yet verified."""
 
     request_id: str
     user_id: str
@@ -49,16 +49,15 @@ class SignedClaim:
 
 
 def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> SignedClaim:
-    """The claim of a request's raw headers (lower-case names).
+    """Return the claim in a request's raw headers (names in lower case).
 
-    Raises Rejected("bad_headers") unless each of the four stands there exactly once, in its
-    alphabet and length.
+    Raises Rejected("bad_headers") unless each of the four occurs exactly once and is well-formed.
     """
-    found = [(name, value) for name, value in headers if name in _HEADERS]
-    claimed = dict(found)
-    if not len(found) == len(claimed) == len(_HEADERS):
+    pairs = [(name, value) for name, value in headers if name in _HEADERS]
+    claimed = dict(pairs)
+    if not len(pairs) == len(claimed) == len(_HEADERS):
         raise Rejected("bad_headers")
-    for name, value in found:
+    for name, value in pairs:
         if _HEADERS[name].fullmatch(value) is None:
             raise Rejected("bad_headers")
     return SignedClaim(
@@ -70,21 +69,21 @@ def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> SignedClaim:
 
 
 def check_time(claim: SignedClaim, now: float) -> None:
-    """Raises Rejected("stale_timestamp") beyond TOLERANCE of `now` (Unix seconds)."""
+    """Raise Rejected("stale_timestamp") beyond TOLERANCE of `now` (Unix seconds)."""
     if abs(now - int(claim.timestamp)) > TOLERANCE:
         raise Rejected("stale_timestamp")
 
 
 def check_account(claim: SignedClaim, user_ids: Iterable[str]) -> None:
-    """Raises Rejected("foreign_account") unless the claim names one of our accounts."""
-    theirs = claim.user_id.encode()
-    matches = [hmac.compare_digest(ours.encode(), theirs) for ours in user_ids]
-    if not any(matches):
+    """Raise Rejected("foreign_account") unless the claim names one of `user_ids`."""
+    claimed = claim.user_id.encode()
+    equal = [hmac.compare_digest(user_id.encode(), claimed) for user_id in user_ids]
+    if not any(equal):
         raise Rejected("foreign_account")
 
 
 def verify(claim: SignedClaim, body: bytes, keys: Sequence[VerifyKey]) -> None:
-    """Raises Rejected("bad_signature") unless one of `keys` signed claim and raw body."""
+    """Raise Rejected("bad_signature") unless one of `keys` signed claim and raw body."""
     digest = hashlib.sha256(body).hexdigest()
     message = "\n".join((claim.request_id, claim.user_id, claim.timestamp, digest)).encode()
     for key in keys:

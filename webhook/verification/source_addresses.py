@@ -1,7 +1,7 @@
-"""The addresses that fal calls back from: an optional first look, never a proof.
+"""The addresses that fal calls from: an optional early check that replaces no signature.
 
-https://api.fal.ai/v1/meta publishes them, subject to change. Whenever they cannot be known, or the
-caller's own address cannot, everybody passes and the signature decides.
+https://api.fal.ai/v1/meta publishes them, subject to change. While they or the caller's address
+are unknown, every caller passes and the signature decides.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ log = get_logger()
 
 
 def parse_ranges(document: bytes) -> tuple[Network, ...]:
-    """The networks of fal's document. Raises ValueError unless it holds 1 to MAX_RANGES."""
+    """Return the networks in fal's document. Raises ValueError unless it has 1 to MAX_RANGES."""
     try:
         content = json.loads(document)
     except RecursionError:
@@ -39,10 +39,10 @@ def parse_ranges(document: bytes) -> tuple[Network, ...]:
 def client_address(
     peer: str | None, forwarded: Iterable[bytes], trusted: Sequence[Network]
 ) -> Address | None:
-    """Who called: the last address of X-Forwarded-For that no trusted proxy has.
+    """Return the last address in X-Forwarded-For that is not a trusted proxy's.
 
-    `forwarded` are the values of that header; they count only where `peer` itself is trusted.
-    None where it cannot be told.
+    `forwarded` is the values of that header; if `peer` itself is not trusted, return `peer`.
+    Return None if the address is unknown.
     """
     address = _address(peer or "")
     hops = b",".join(forwarded).decode("latin-1").split(",")
@@ -70,7 +70,7 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 class SourceAddresses:
-    """fal's published addresses; `clock` is monotonic seconds, `host` is for the log."""
+    """fal's published addresses; `clock` is monotonic seconds, `host` is only logged."""
 
     def __init__(
         self,
@@ -88,13 +88,13 @@ class SourceAddresses:
         self._fetched_at = float("-inf")
 
     async def run(self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """Keep the addresses fresh until cancelled."""
+        """Refresh the addresses every REFRESH_EVERY seconds until cancelled."""
         while True:
             await self.refresh()
             await sleep(REFRESH_EVERY)
 
     async def refresh(self) -> None:
-        """Fetch the addresses anew; known ones stay in use if that fails."""
+        """Fetch the addresses; the known ones stay in use if that fails."""
         try:
             self._ranges = parse_ranges(await self._fetch())
         except (OSError, ValueError) as error:
@@ -103,7 +103,7 @@ class SourceAddresses:
         self._fetched_at = self._clock()
 
     def admit(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """False for a caller that is surely none of fal's."""
+        """Return False if the caller's address is known and fal does not publish it."""
         if self._clock() - self._fetched_at > MAX_AGE:
             return True
         forwarded = [value for name, value in headers if name == b"x-forwarded-for"]

@@ -1,4 +1,4 @@
-"""Writes of one turn of the event loop leave as one."""
+"""Writes of one turn of the event loop are sent as one."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,35 +7,35 @@ from webhook.server.coalesced_writes import CoalescedWrites
 
 
 class Recording(asyncio.Transport):
-    """Notes each write it is given, and whether it was ended."""
+    """A transport that records its writes, and whether it was closed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[bytes] = []
-        self.ended = False
+        self.closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.writes.append(bytes(data))
 
     def is_closing(self) -> bool:
-        return self.ended
+        return self.closed
 
     def close(self) -> None:
-        self.ended = True
+        self.closed = True
 
     def abort(self) -> None:
-        self.ended = True
+        self.closed = True
 
 
 def written(*turns: Callable[[CoalescedWrites, Recording], None]) -> list[bytes]:
-    """What reached the transport when each function was called in a turn of its own."""
+    """Return the writes to the transport if each function is called in its own turn."""
 
     async def run() -> list[bytes]:
         loop = asyncio.get_running_loop()
         transport = Recording()
-        gathered = CoalescedWrites(transport, loop)
+        coalesced = CoalescedWrites(transport, loop)
         for turn in turns:
-            turn(gathered, transport)
+            turn(coalesced, transport)
             over = loop.create_future()
             loop.call_soon(over.set_result, None)
             await over
@@ -44,35 +44,35 @@ def written(*turns: Callable[[CoalescedWrites, Recording], None]) -> list[bytes]
     return asyncio.run(run())
 
 
-def two(gathered: CoalescedWrites, _transport: Recording) -> None:
-    gathered.write(b"head ")
-    gathered.write(b"body")
+def two(coalesced: CoalescedWrites, _transport: Recording) -> None:
+    coalesced.write(b"head ")
+    coalesced.write(b"body")
 
 
-def test_the_writes_of_a_turn_leave_as_one() -> None:
-    """Head and body of an answer are one packet, and the next answer is another."""
-    assert written(two, two) == [b"head body", b"head body"]
+def test_the_writes_of_a_turn_are_sent_as_one() -> None:
+    """Head and body of a response are one packet; the next response is another."""
+    assert [b"head body", b"head body"] == written(two, two)
 
 
-def test_what_waits_is_sent_before_the_end() -> None:
-    """An answer after which the connection is closed arrives whole."""
+def test_buffered_data_is_sent_before_the_close() -> None:
+    """The last response on a connection is complete."""
 
-    def last(gathered: CoalescedWrites, transport: Recording) -> None:
-        two(gathered, transport)
-        gathered.close()
+    def last(coalesced: CoalescedWrites, transport: Recording) -> None:
+        two(coalesced, transport)
+        coalesced.close()
 
-    assert written(last) == [b"head body"]
+    assert [b"head body"] == written(last)
 
 
-def test_nothing_is_written_to_a_connection_that_ended() -> None:
-    """A peer that hangs up, or is cut off, before its answer gets none."""
+def test_nothing_is_written_to_a_closed_connection() -> None:
+    """A peer that hung up or was cut off gets no response."""
 
-    def gone(gathered: CoalescedWrites, transport: Recording) -> None:
-        two(gathered, transport)
-        transport.ended = True
+    def gone(coalesced: CoalescedWrites, transport: Recording) -> None:
+        two(coalesced, transport)
+        transport.closed = True
 
-    def cut(gathered: CoalescedWrites, transport: Recording) -> None:
-        two(gathered, transport)
-        gathered.abort()
+    def cut(coalesced: CoalescedWrites, transport: Recording) -> None:
+        two(coalesced, transport)
+        coalesced.abort()
 
-    assert (written(gone), written(cut)) == ([], [])
+    assert ([], []) == (written(gone), written(cut))

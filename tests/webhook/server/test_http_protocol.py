@@ -1,4 +1,4 @@
-"""The server's limits: what a peer may send, hold open or wait for has an end."""
+"""The server's limits on what a peer may send, keep open or wait for."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Start = Callable[..., httpx.Client]
 
 @pytest.fixture
 def start(redis_url: str) -> Iterator[Start]:
-    """Starts receivers whose connections have the given limits."""
+    """Start receivers whose connections have these limits."""
     with ExitStack() as running:
         jwks_url = running.enter_context(host()).url
 
@@ -32,13 +32,13 @@ def start(redis_url: str) -> Iterator[Start]:
 
 
 def connected(client: httpx.Client) -> socket.socket:
-    """A connection of a peer that does not speak like a library."""
+    """Return a raw connection to the receiver."""
     address = (client.base_url.host, client.base_url.port or 80)
     return socket.create_connection(address, timeout=10)
 
 
 def rest(peer: socket.socket) -> bytes:
-    """Everything that comes until the server closes; fails where it does not."""
+    """Return everything up to the server's close; fail if it does not close."""
     received = b""
     try:
         while chunk := peer.recv(65_536):
@@ -49,20 +49,20 @@ def rest(peer: socket.socket) -> bytes:
 
 
 def head(delivery: Delivery, *lines: str) -> bytes:
-    """The request's head with these header lines instead of its length."""
+    """Return the request's head with these header lines instead of Content-Length."""
     whole = delivery.wire().partition(b"\r\n\r\n")[0]
     kept = [line for line in whole.split(b"\r\n") if not line.startswith(b"Content-Length")]
     return b"\r\n".join([*kept, *(line.encode() for line in lines), b"", b""])
 
 
 def chunked(body: bytes, size: int) -> bytes:
-    """The body in chunks of `size`, without a length anywhere before them."""
+    """Return the body in the chunked coding, in chunks of `size`."""
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 def count(client: httpx.Client, outcome: str) -> int:
-    """How often the receiver counted this outcome."""
+    """Return how often the receiver counted this outcome."""
     name = f'falhook_callbacks_total{{outcome="{outcome}"}}'
     [line] = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
     return int(float(line.split()[1]))
@@ -73,7 +73,7 @@ def count(client: httpx.Client, outcome: str) -> int:
     [b"", b"P", b"POST /webhooks/fal/job-1/1.x HTTP/1.1\r\nHost: x\r\n", b"\r\n\r\n", b"GET / HT"],
 )
 def test_a_head_that_does_not_end_is_cut_off(start: Start, sent: bytes) -> None:
-    """A silent, half-open or dribbling peer has its time and no more."""
+    """A peer that sends no complete head is cut off at the time limit."""
     client = start(HttpLimits(head_seconds=0.3))
     with connected(client) as peer:
         peer.sendall(sent)
@@ -81,15 +81,15 @@ def test_a_head_that_does_not_end_is_cut_off(start: Start, sent: bytes) -> None:
     assert 200 == client.get("/healthz").status_code
 
 
-def test_a_second_request_has_the_same_time(start: Start) -> None:
-    """A peer that was answered once cannot hold its connection with half a request after it."""
+def test_a_second_request_has_the_same_time_limit(start: Start) -> None:
+    """Half a request after an answered one does not keep the connection open."""
     with connected(start(HttpLimits(head_seconds=0.3))) as peer:
         peer.sendall(signed().wire() + b"POST /web")
         assert 1 == rest(peer).count(b"HTTP/1.1 200")
 
 
-def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
-    """Announced and never sent: the connection ends, and the callback counts as slow."""
+def test_a_body_that_does_not_arrive_is_cut_off(start: Start) -> None:
+    """The connection is closed, and the callback counts as slow."""
     client = start(HttpLimits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(signed().wire()[:-100])
@@ -97,16 +97,16 @@ def test_a_body_that_does_not_come_is_cut_off(start: Start) -> None:
     assert 1 == count(client, "slow_body")
 
 
-def test_an_answered_peer_cannot_send_for_ever(start: Start) -> None:
-    """Refused at once; what it goes on sending is read away only until its time is over."""
+def test_a_refused_peer_cannot_send_for_ever(start: Start) -> None:
+    """It is answered immediately; the rest of its body is discarded until the time limit."""
     client = start(HttpLimits(head_seconds=0.5, body_seconds=0.5))
     with connected(client) as peer:
         peer.sendall(head(signed(secret="another-secret-0000"), "Content-Length: 100000"))
         assert rest(peer).startswith(b"HTTP/1.1 404")
 
 
-def test_idle_connections_end(start: Start) -> None:
-    """A connection kept alive is closed when nothing comes over it."""
+def test_idle_connections_are_closed(start: Start) -> None:
+    """A connection kept alive is closed after a while without data."""
     with connected(start(timeout_keep_alive=1)) as peer:
         peer.sendall(signed().wire())
         assert b"accepted" in rest(peer)
@@ -124,8 +124,8 @@ def test_idle_connections_end(start: Start) -> None:
     ],
     ids=["path", "header", "endless header", "many headers", "header name", "method"],
 )
-def test_a_head_has_a_size(start: Start, flood: bytes) -> None:
-    """Beyond 16 KB it is refused and the connection closed, whatever it consists of."""
+def test_a_head_is_limited_in_size(start: Start, flood: bytes) -> None:
+    """Beyond 16 KB it is refused and the connection closed, whichever part is large."""
     client = start()
     with connected(client) as peer:
         peer.sendall(flood)
@@ -133,7 +133,7 @@ def test_a_head_has_a_size(start: Start, flood: bytes) -> None:
     assert (200, 0) == (client.get("/healthz").status_code, count(client, "accepted"))
 
 
-def test_trailers_have_a_size(start: Start) -> None:
+def test_trailers_are_limited_in_size(start: Start) -> None:
     """Headers after a chunked body count like those before it."""
     with connected(start()) as peer:
         body = chunked(signed().body, 100).removesuffix(b"\r\n")
@@ -143,8 +143,8 @@ def test_trailers_have_a_size(start: Start) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1_000])
-def test_a_chunked_body_without_length_is_taken(start: Start, size: int) -> None:
-    """RFC 9112 allows it, so it is read and verified like any other."""
+def test_a_chunked_body_without_length_is_accepted(start: Start, size: int) -> None:
+    """RFC 9112 allows it, so it is read and verified like other bodies."""
     delivery = signed()
     with connected(start()) as peer:
         request = head(delivery, "Transfer-Encoding: chunked", "Connection: close")
@@ -152,8 +152,8 @@ def test_a_chunked_body_without_length_is_taken(start: Start, size: int) -> None
         assert b"accepted" in rest(peer)
 
 
-def test_a_chunked_body_has_the_same_cap(start: Start) -> None:
-    """What no length announced is counted as it comes: 413 at the cap, then the door."""
+def test_a_chunked_body_has_the_same_size_limit(start: Start) -> None:
+    """Its bytes are counted as they arrive; at the limit it gets 413 and is closed."""
     client = start(HttpLimits(head_seconds=2.0, body_seconds=2.0))
     with connected(client) as peer:
         peer.sendall(head(signed(), "Transfer-Encoding: chunked"))
@@ -163,8 +163,8 @@ def test_a_chunked_body_has_the_same_cap(start: Start) -> None:
     assert (1, 0) == (count(client, "too_large"), count(client, "accepted"))
 
 
-def test_more_than_announced_is_another_request(start: Start) -> None:
-    """A Content-Length shorter than the body ends the body there; the rest is no callback."""
+def test_bytes_beyond_content_length_are_another_request(start: Start) -> None:
+    """The body ends at Content-Length; the rest is not part of the callback."""
     delivery = signed()
     with connected(start()) as peer:
         peer.sendall(head(delivery, "Content-Length: 20") + delivery.body)
@@ -174,7 +174,7 @@ def test_more_than_announced_is_another_request(start: Start) -> None:
 
 
 def test_length_and_chunks_together_are_refused(start: Start) -> None:
-    """RFC 9112, 6.1: such a message smuggles a second request past one of its readers."""
+    """RFC 9112, 6.1: such a message may smuggle a second request."""
     delivery = signed()
     with connected(start()) as peer:
         both = (f"Content-Length: {len(delivery.body)}", "Transfer-Encoding: chunked")
@@ -183,7 +183,7 @@ def test_length_and_chunks_together_are_refused(start: Start) -> None:
 
 
 def test_pipelined_callbacks_are_answered_in_order(start: Start, redis_url: str) -> None:
-    """A few requests in one piece: each is taken, and the answers come in their order."""
+    """Requests in one packet are all handled, and answered in their order."""
     last = head(signed("job-3", secret="another-secret-0000"), "Connection: close")
     with connected(start()) as peer:
         peer.sendall(signed("job-1").wire() + signed("job-2").wire() + last)
@@ -194,7 +194,7 @@ def test_pipelined_callbacks_are_answered_in_order(start: Start, redis_url: str)
 
 
 def test_endless_pipelining_is_cut_off(start: Start) -> None:
-    """Nobody may queue hundreds of requests on one connection."""
+    """A connection cannot queue hundreds of requests."""
     client = start()
     with connected(client) as peer:
         peer.sendall(b"".join(signed(f"job-{n}").wire() for n in range(200)))
@@ -202,12 +202,12 @@ def test_endless_pipelining_is_cut_off(start: Start) -> None:
     assert 200 == client.get("/healthz").status_code
 
 
-def test_more_connections_than_allowed_are_told_to_come_back(start: Start) -> None:
-    """503 with Retry-After before a single byte is read; room again once others have left."""
+def test_connections_beyond_the_limit_get_503(start: Start) -> None:
+    """503 with Retry-After comes before a byte is read; it ends once others have closed."""
     client = start(HttpLimits(connections=3))
     with ExitStack() as others:
-        held = [others.enter_context(connected(client)) for _ in range(2)]
-        for peer in held:
+        peers = [others.enter_context(connected(client)) for _ in range(2)]
+        for peer in peers:
             peer.sendall(signed().wire())
             assert peer.recv(4_096).startswith(b"HTTP/1.1 200")
         with connected(client) as peer:
@@ -217,8 +217,8 @@ def test_more_connections_than_allowed_are_told_to_come_back(start: Start) -> No
     assert 200 == signed().post(client).status_code
 
 
-def test_the_largest_body_is_taken(start: Start) -> None:
-    """4 MB to the byte; the limits of the connection do not come first."""
+def test_the_largest_body_is_accepted(start: Start) -> None:
+    """A body of exactly 4 MB is within the limits of the connection."""
     frame = len(signed(body=b"").body) + 2
     text = b'{"request_id": "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa", "status": "OK", "x": "%b"}'
     body = text % (b"x" * (MAX_BODY - len(text) + frame))
@@ -226,8 +226,8 @@ def test_the_largest_body_is_taken(start: Start) -> None:
     assert 200 == signed(body=body).post(start()).status_code
 
 
-def test_a_websocket_is_no_business_of_the_receiver(start: Start) -> None:
-    """An upgrade is not followed."""
+def test_websockets_are_not_supported(start: Start) -> None:
+    """A request to upgrade is answered as plain HTTP."""
     with connected(start()) as peer:
         lines = ("Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
         peer.sendall(head(signed(), *lines))

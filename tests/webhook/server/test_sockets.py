@@ -1,4 +1,4 @@
-"""The receiver as a process: what it says of itself at its start, and when it cannot begin."""
+"""The receiver as a process: its log at startup, and its errors if it cannot start."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def key_host() -> Iterator[Host]:
 
 @pytest.fixture
 def start(redis_url: str, key_host: Host, tmp_path: Path) -> Iterator[Started]:
-    """Starts `python -m webhook`: a client of it, and what reads its log."""
+    """Start `python -m webhook`; return a client of it, and a function that reads its log."""
     lifetime, log = ProcessGuard(), tmp_path / "receiver.log"
 
     with ExitStack() as running:
@@ -46,7 +46,7 @@ def start(redis_url: str, key_host: Host, tmp_path: Path) -> Iterator[Started]:
 
 
 def refused(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """A receiver that does not come up."""
+    """Return a receiver that failed to start."""
     command = [sys.executable, "-m", "webhook"]
     return subprocess.run(
         command, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -55,52 +55,52 @@ def refused(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def environ(redis_url: str, key_host: Host, tmp_path: Path) -> dict[str, str]:
-    """What a receiver is started with, its port free."""
+    """The environment of a receiver, with a free port."""
     return {**environment(redis_url, key_host.url, tmp_path), "PORT": str(free_port())}
 
 
 def test_a_taken_port(environ: dict[str, str]) -> None:
-    """One sentence with the setting and the cure, exit code 2; it never said that it started."""
+    """The process exits with 2 and one sentence that names the setting and the fix."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = refused({**environ, "PORT": str(port)})
-    [sentence] = done.stderr.splitlines()
-    assert (2, "") == (done.returncode, done.stdout)
+        process = refused({**environ, "PORT": str(port)})
+    [sentence] = process.stderr.splitlines()
+    assert (2, "") == (process.returncode, process.stdout)
     assert f"PORT {port}" in sentence
-    assert "end the program that does, or set another PORT" in sentence
+    assert "stop the program that uses it, or set another PORT" in sentence
 
 
 @pytest.mark.parametrize("wrong", ["host.invalid", "192.0.2.1"])
 def test_a_host_that_is_not_this_machine(environ: dict[str, str], wrong: str) -> None:
-    """A name that does not resolve, an address of somebody else."""
-    done = refused({**environ, "FALHOOK_HOST": wrong})
-    [sentence] = done.stderr.splitlines()
-    assert (2, True) == (done.returncode, f"FALHOOK_HOST '{wrong}'" in sentence)
+    """A name that does not resolve and an address of another machine are refused."""
+    process = refused({**environ, "FALHOOK_HOST": wrong})
+    [sentence] = process.stderr.splitlines()
+    assert (2, True) == (process.returncode, f"FALHOOK_HOST '{wrong}'" in sentence)
     assert "0.0.0.0 for all" in sentence
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may listen anywhere")
-def test_a_port_of_the_system() -> None:
-    """The cure is another one than for a port that is taken."""
+def test_a_privileged_port() -> None:
+    """The error suggests a port above 1023."""
     with pytest.raises(BindError, match=r"PORT 1 .*above 1023"):
         listen("127.0.0.1", 1)
 
 
 def test_every_address_of_a_name_is_listened_on() -> None:
-    """`localhost` may be two, as uvicorn by itself would take it."""
+    """`localhost` may have two addresses; uvicorn by itself also listens on both."""
     port = free_port()
-    found = {info[4][0] for info in socket.getaddrinfo("localhost", port)}
+    addresses = {info[4][0] for info in socket.getaddrinfo("localhost", port)}
     listeners = listen("localhost", port)
     try:
-        assert found == {listener.getsockname()[0] for listener in listeners}
+        assert addresses == {listener.getsockname()[0] for listener in listeners}
         assert {port} == {listener.getsockname()[1] for listener in listeners}
     finally:
         for listener in listeners:
             listener.close()
 
 
-def test_a_receiver_without_redis_says_so(start: Started) -> None:
-    """Before the first callback finds out."""
+def test_a_missing_redis_is_logged_at_startup(start: Started) -> None:
+    """redis.unreachable is logged before the first callback."""
     client, logged = start(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert 503 == client.get("/readyz").status_code
     assert ["redis.unreachable"] == [
@@ -108,8 +108,8 @@ def test_a_receiver_without_redis_says_so(start: Started) -> None:
     ]
 
 
-def test_keys_that_cannot_be_had_name_their_host(start: Started) -> None:
-    """Which of several hosts is away is the first thing to know."""
+def test_a_failed_fetch_of_keys_names_the_host(start: Started) -> None:
+    """keys.refresh_failed has host and port, without the query of the URL."""
     port = free_port()
     client, logged = start(FALHOOK_JWKS_URL=f"http://127.0.0.1:{port}/keys?token=hunter2")
     client.get("/readyz")

@@ -1,4 +1,4 @@
-"""Settings from the environment, and the sentences when they do not hold."""
+"""Settings from the environment, and the errors if they are wrong."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ def longer(_value: SecretStr) -> SecretStr:
 
 
 class Oven(Environment):
-    """A group of settings, as a process declares it."""
+    """A group of settings for these tests."""
 
     heat: int = Field(alias="OVEN_HEAT", gt=0, description="Degrees.")
     dish: str = Field(alias="OVEN_DISH", description="What is in it.")
@@ -25,33 +25,33 @@ class Oven(Environment):
 
 
 def problems(**environ: str) -> tuple[str, ...]:
-    """What is wrong with this environment."""
+    """Return the problems of this environment."""
     with pytest.raises(SettingsError) as error:
         Oven.from_env(environ)
     return error.value.problems
 
 
 def test_values_come_from_their_variables() -> None:
-    """Each field reads the variable of its alias; defaults stand where none is set."""
+    """Each field has the value of its variable, or its default."""
     oven = Oven.from_env({"OVEN_HEAT": " 180 ", "OVEN_DISH": "pie", "OTHER": "x"})
     assert (180, "pie", "on") == (oven.heat, oven.dish, oven.light)
 
 
 def test_each_missing_setting_gets_its_own_sentence() -> None:
-    """All of them are told at once, each with its description."""
+    """All missing settings are reported together, each with its description."""
     expected = ("OVEN_HEAT is not set. Degrees.", "OVEN_DISH is not set. What is in it.")
     assert expected == problems()
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_an_empty_value_counts_as_not_set(blank: str) -> None:
-    """`NAME=` in an env file is no value."""
+    """`NAME=` in an env file is not a value."""
     assert "on" == Oven.from_env({"OVEN_HEAT": "1", "OVEN_DISH": "x", "OVEN_LIGHT": blank}).light
     assert ("OVEN_DISH is not set. What is in it.",) == problems(OVEN_HEAT="1", OVEN_DISH=blank)
 
 
-def test_a_wrong_value_is_told_with_what_is_allowed() -> None:
-    """Who reads it in a log sees which of many files it came from."""
+def test_a_wrong_value_is_reported_with_the_allowed_ones() -> None:
+    """The error has name, value, what is allowed, and description."""
     assert ("OVEN_HEAT '-1' must be greater than 0. Degrees.",) == problems(
         OVEN_HEAT="-1", OVEN_DISH="pie"
     )
@@ -59,8 +59,8 @@ def test_a_wrong_value_is_told_with_what_is_allowed() -> None:
     assert ("OVEN_MODE 'grill' must be 'air' or 'steam'. How.",) == wrong
 
 
-def test_a_long_value_is_cut() -> None:
-    """A whole file in the wrong place fills no screen."""
+def test_a_long_value_is_shortened() -> None:
+    """A whole file as a value does not fill the screen."""
     [sentence] = problems(OVEN_HEAT="x" * 5_000, OVEN_DISH="pie")
     assert len(sentence) < 300
 
@@ -75,26 +75,26 @@ def test_a_long_value_is_cut() -> None:
     ],
 )
 def test_credentials_in_a_value_are_not_repeated(value: str) -> None:
-    """Wherever a URL may hold them."""
+    """User, password and query of a URL are left out."""
     [sentence] = problems(OVEN_HEAT=value, OVEN_DISH="pie")
     assert sentence.startswith("OVEN_HEAT ")
     assert "hunter2" not in sentence
 
 
 def test_a_secret_is_not_repeated() -> None:
-    """What is wrong with it is told all the same."""
+    """The error has only name, problem and description."""
     [sentence] = problems(OVEN_HEAT="1", OVEN_DISH="pie", OVEN_KEY="hunter2")
     assert "OVEN_KEY must be longer. Opens it." == sentence
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
-    """What was checked at the start holds."""
+    """A setting cannot be assigned."""
     oven = Oven.from_env({"OVEN_HEAT": "1", "OVEN_DISH": "pie"})
     with pytest.raises(ValueError, match="frozen"):
         oven.heat = 2
 
 
-def test_separated_takes_entries_without_space_or_emptiness() -> None:
+def test_separated_drops_space_and_empty_entries() -> None:
     """Comma-separated values may be written with spaces and trailing commas."""
     assert ("a", "b c") == separated(" a, b c ,,")
     assert () == separated(" , ")

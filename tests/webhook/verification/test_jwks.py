@@ -1,4 +1,4 @@
-"""fal's public keys: what counts as one, and when they are fetched."""
+"""fal's public keys: which are accepted, and when they are fetched."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ def anyio_backend() -> str:
 
 
 def document(*entries: object) -> bytes:
-    """A JWKS with these entries."""
+    """Return a JWKS with these entries."""
     return json.dumps({"keys": entries}).encode()
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -46,7 +46,7 @@ class Clock:
 
 
 class Source:
-    """fal's key host as a function; `answer` is a document or what goes wrong."""
+    """fal's key host as a function; `answer` is a document or an error."""
 
     def __init__(self, answer: bytes | Exception = b"") -> None:
         self.answer = answer or jwks(FAL_KEY)
@@ -63,7 +63,7 @@ class Source:
 
 
 def keys_of(source: Source) -> tuple[KeySet, Clock]:
-    """Keys with a clock of their own."""
+    """Return keys from `source`, and their clock."""
     clock = Clock()
     return KeySet(source, clock=clock), clock
 
@@ -93,8 +93,8 @@ def test_a_key_may_be_padded_or_not(padded: bool) -> None:
         None,
     ],
 )
-def test_entries_of_another_kind_are_passed_over(entry: object) -> None:
-    """Only OKP/Ed25519 with 32 bytes counts; a stranger beside it does no harm, alone is no key."""
+def test_other_kinds_of_keys_are_skipped(entry: object) -> None:
+    """Only OKP/Ed25519 with 32 bytes counts; a document with only other entries is refused."""
     assert (FAL_KEY.verify_key,) == parse(document(entry, jwk()))
     with pytest.raises(ValueError, match="0 usable keys"):
         parse(document(entry))
@@ -104,20 +104,20 @@ def test_entries_of_another_kind_are_passed_over(entry: object) -> None:
     "broken",
     [b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": null}', b"<html>", b"\xff", b"[" * 60_000],
 )
-def test_a_document_of_another_shape_is_refused(broken: bytes) -> None:
-    """Anything but a JWKS is a ValueError, however deep it nests."""
+def test_a_document_that_is_not_a_jwks_is_refused(broken: bytes) -> None:
+    """Anything but a JWKS raises ValueError, also deeply nested JSON."""
     with pytest.raises(ValueError):
         parse(broken)
 
 
 @pytest.mark.parametrize("count", [1, MAX_KEYS])
-def test_one_to_twenty_keys_are_taken(count: int) -> None:
-    """The bounds are included."""
+def test_one_to_twenty_keys_are_accepted(count: int) -> None:
+    """Both limits are included."""
     entries = [jwk(SigningKey(bytes([n]) * 32)) for n in range(count)]
     assert count == len(parse(document(*entries)))
 
 
-def test_more_keys_than_a_callback_may_cost_are_refused() -> None:
+def test_more_than_twenty_keys_are_refused() -> None:
     """Each forged callback costs one verification for each key."""
     entries = [jwk(SigningKey(bytes([n]) * 32)) for n in range(MAX_KEYS + 1)]
     with pytest.raises(ValueError, match="21 usable keys"):
@@ -125,7 +125,7 @@ def test_more_keys_than_a_callback_may_cost_are_refused() -> None:
 
 
 def test_a_document_of_more_than_64_kilobytes_is_refused() -> None:
-    """Whatever it says, it is no key document of fal's."""
+    """One byte above 64 KB, valid keys are refused too."""
     padding = 64 * 1024 - len(jwks(FAL_KEY))
     assert 1 == len(parse(jwks(FAL_KEY) + b" " * padding))
     with pytest.raises(ValueError, match="larger"):
@@ -134,16 +134,16 @@ def test_a_document_of_more_than_64_kilobytes_is_refused() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_document_is_keys_or_a_value_error(arbitrary: bytes) -> None:
-    """Nothing that the host sends can end in another exception."""
+    """No response of the host raises another exception."""
     try:
-        found: Sequence[object] = parse(arbitrary)
+        keys: Sequence[object] = parse(arbitrary)
     except ValueError:
         return
-    assert found
+    assert keys
 
 
 async def test_keys_are_fetched_once_and_cached() -> None:
-    """However many callbacks ask, the host is asked once within a day."""
+    """Any number of callbacks cause one request a day."""
     source = Source()
     keys, clock = keys_of(source)
     for _ in range(50):
@@ -154,7 +154,7 @@ async def test_keys_are_fetched_once_and_cached() -> None:
 
 
 async def test_keys_older_than_a_day_are_fetched_before_they_are_used() -> None:
-    """A key that fal withdrew is not honoured for longer than documented."""
+    """A key that fal withdrew is not accepted for longer than documented."""
     source = Source()
     keys, clock = keys_of(source)
     await keys.current()
@@ -164,8 +164,8 @@ async def test_keys_older_than_a_day_are_fetched_before_they_are_used() -> None:
 
 
 @pytest.mark.parametrize("fault", [OSError("away"), ValueError("status 500"), TimeoutError()])
-async def test_stale_keys_serve_while_the_host_is_away(fault: Exception) -> None:
-    """An outage of fal's host, of days even, refuses no callback, and asks once a minute."""
+async def test_old_keys_stay_in_use_while_the_host_is_down(fault: Exception) -> None:
+    """During an outage of days no callback is refused, and fetches are a minute apart."""
     source = Source()
     keys, clock = keys_of(source)
     await keys.current()
@@ -177,8 +177,8 @@ async def test_stale_keys_serve_while_the_host_is_away(fault: Exception) -> None
     assert 4 == source.fetches
 
 
-async def test_without_any_key_nothing_can_be_judged() -> None:
-    """No keys ever had: KeysUnavailable, one fetch a minute, and recovery by itself."""
+async def test_without_any_key_callbacks_cannot_be_verified() -> None:
+    """KeysUnavailable is raised, with one fetch a minute, until a fetch succeeds."""
     source = Source(OSError("away"))
     keys, clock = keys_of(source)
     for _ in range(10):
@@ -191,67 +191,67 @@ async def test_without_any_key_nothing_can_be_judged() -> None:
 
 
 async def test_a_miss_finds_the_keys_that_fal_rotated_to() -> None:
-    """The first callback with the new key brings it in, seconds after the last fetch even."""
+    """The first callback with a new key causes a fetch, even right after the last one."""
     source = Source()
     keys, _ = keys_of(source)
     tried = await keys.current()
     source.answer = jwks(NEW_KEY)
-    assert await keys.missed(tried)
+    assert await keys.changed_since(tried)
     assert (NEW_KEY.verify_key,) == await keys.current()
 
 
 async def test_misses_at_the_same_time_share_one_fetch() -> None:
-    """All of them learn that the keys changed, from a single request."""
+    """One request shows all of them that the keys changed."""
     source = Source()
     keys, _ = keys_of(source)
     tried = await keys.current()
     source.answer = jwks(NEW_KEY)
     source.open.clear()
-    misses = [asyncio.create_task(keys.missed(tried)) for _ in range(100)]
+    misses = [asyncio.create_task(keys.changed_since(tried)) for _ in range(100)]
     await asyncio.sleep(0)
     source.open.set()
     assert [True] * 100 == await asyncio.gather(*misses)
     assert 2 == source.fetches
 
 
-async def test_a_miss_with_keys_that_were_replaced_needs_no_fetch() -> None:
-    """Whoever tried the old keys while another found the new ones tries again at once."""
+async def test_a_miss_with_replaced_keys_needs_no_fetch() -> None:
+    """A callback that tried the old keys gets the new ones without a fetch."""
     source = Source()
     keys, _ = keys_of(source)
     tried = await keys.current()
     source.answer = jwks(NEW_KEY)
-    assert [True, True] == [await keys.missed(tried), await keys.missed(tried)]
+    assert [True, True] == [await keys.changed_since(tried), await keys.changed_since(tried)]
     assert 2 == source.fetches
 
 
 async def test_a_flood_of_forgeries_costs_one_fetch_a_minute() -> None:
-    """A thousand misses a minute for five minutes: five requests."""
+    """A thousand misses a minute for five minutes cause five requests."""
     source = Source()
     keys, clock = keys_of(source)
     tried = await keys.current()
     for _ in range(5_000):
         clock.now += 0.06
-        assert not await keys.missed(tried)
+        assert not await keys.changed_since(tried)
     assert 1 + 5 == source.fetches
 
 
 async def test_a_failed_refresh_changes_nothing() -> None:
-    """A broken document does not replace good keys."""
+    """A broken document does not replace the keys."""
     source = Source()
     keys, _ = keys_of(source)
     tried = await keys.current()
     source.answer = b"{}"
-    assert not await keys.missed(tried)
+    assert not await keys.changed_since(tried)
     assert (FAL_KEY.verify_key,) == await keys.current()
 
 
 @pytest.mark.parametrize(
     ("answer", "pause"), [(jwks(FAL_KEY), REFRESH_EVERY), (OSError("away"), MIN_INTERVAL)]
 )
-async def test_keys_are_kept_fresh_in_the_background(
+async def test_keys_are_refreshed_in_the_background(
     answer: bytes | Exception, pause: float
 ) -> None:
-    """Every hour; after a failure again in a minute."""
+    """Keys are fetched every hour, after a failure every minute."""
     source = Source(answer)
     keys, clock = keys_of(source)
     pauses: list[float] = []
@@ -269,6 +269,6 @@ async def test_keys_are_kept_fresh_in_the_background(
 
 
 async def test_age_is_infinite_before_the_first_keys() -> None:
-    """So that an alert on age needs no exception for the start."""
+    """An alert on age needs no exception for the start."""
     keys, _ = keys_of(Source())
     assert float("inf") == keys.age

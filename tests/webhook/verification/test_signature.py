@@ -1,4 +1,4 @@
-"""The proofs of a callback, without I/O; the vector is fal's documented scheme."""
+"""The checks of a callback without I/O; the vector follows fal's documented scheme."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from webhook.verification.signature import (
 NOW = 1763640000.0
 KEYS = (FAL_KEY.verify_key,)
 
-# Ed25519 seed 0x00…0x1f; made once with another implementation, by the rules of
+# Ed25519 seed 0x00…0x1f; created once with another implementation, by the rules of
 # https://docs.fal.ai/documentation/model-apis/inference/webhooks
 VECTOR_BODY = (
     b'{"error": null, "gateway_request_id": "019a9d3e-5b7c-7d10-8f42-0c6a4e21b7aa", '
@@ -42,19 +42,19 @@ VECTOR_HEADERS = [
 
 
 def raw(delivery: Delivery) -> list[tuple[bytes, bytes]]:
-    """Headers as a server hands them over."""
+    """Return headers as a server passes them."""
     return [(name.lower().encode(), value.encode()) for name, value in delivery.headers.items()]
 
 
 def reason(check: Callable[[], object]) -> str:
-    """The word of the rejection that `check` must end in."""
+    """Return the reason code of the rejection that `check` must raise."""
     with pytest.raises(Rejected) as rejected:
         check()
     return rejected.value.reason
 
 
 def test_the_documented_vector_verifies() -> None:
-    """Digest, message and key of the vector agree with ours."""
+    """The vector has the documented digest and passes all checks."""
     claim = read_claim(VECTOR_HEADERS)
     assert 310 == len(VECTOR_BODY)
     assert (
@@ -66,7 +66,7 @@ def test_the_documented_vector_verifies() -> None:
     check_account(claim, [USER_ID])
 
 
-def test_a_body_that_was_rendered_anew_does_not_verify() -> None:
+def test_a_reformatted_body_does_not_verify() -> None:
     """The signature is over the raw bytes: the same JSON without spaces is another body."""
     claim = read_claim(VECTOR_HEADERS)
     compact = VECTOR_BODY.replace(b": ", b":").replace(b", ", b",")
@@ -75,7 +75,7 @@ def test_a_body_that_was_rendered_anew_does_not_verify() -> None:
 
 @given(position=st.integers(0, 309), bit=st.integers(0, 7))
 def test_every_bit_of_the_body_is_signed(position: int, bit: int) -> None:
-    """One bit turned anywhere in the body breaks the signature."""
+    """One flipped bit anywhere in the body breaks the signature."""
     body = bytearray(VECTOR_BODY)
     body[position] ^= 1 << bit
     claim = read_claim(VECTOR_HEADERS)
@@ -84,39 +84,39 @@ def test_every_bit_of_the_body_is_signed(position: int, bit: int) -> None:
 
 @given(position=st.integers(0, 511))
 def test_every_bit_of_the_signature_counts(position: int) -> None:
-    """One bit turned anywhere in the signature breaks it."""
+    """One flipped bit anywhere in the signature breaks it."""
     claim = read_claim(VECTOR_HEADERS)
     signature = bytearray(claim.signature)
     signature[position // 8] ^= 1 << position % 8
-    bent = SignedClaim(
+    changed = SignedClaim(
         request_id=claim.request_id,
         user_id=claim.user_id,
         timestamp=claim.timestamp,
         signature=bytes(signature),
     )
-    assert "bad_signature" == reason(lambda: verify(bent, VECTOR_BODY, KEYS))
+    assert "bad_signature" == reason(lambda: verify(changed, VECTOR_BODY, KEYS))
 
 
 @pytest.mark.parametrize("name", ["request_id", "user_id", "timestamp"])
 def test_every_signed_header_is_signed(name: str) -> None:
-    """A header exchanged after signing breaks the signature."""
+    """A header changed after signing breaks the signature."""
     delivery = signed(timestamp=NOW).with_(**{name: "1763640001"})
     claim = read_claim(raw(delivery))
     assert "bad_signature" == reason(lambda: verify(claim, delivery.body, KEYS))
 
 
-def test_any_one_of_the_keys_will_do() -> None:
-    """Deliveries name no key, so all are tried; without any of them nothing verifies."""
-    stranger = SigningKey(bytes(32)).verify_key
+def test_any_one_of_the_keys_verifies() -> None:
+    """Callbacks do not name their key, so all are tried; without a matching key none verifies."""
+    other = SigningKey(bytes(32)).verify_key
     delivery = signed()
     claim = read_claim(raw(delivery))
-    verify(claim, delivery.body, (stranger, *KEYS))
-    assert "bad_signature" == reason(lambda: verify(claim, delivery.body, (stranger,)))
+    verify(claim, delivery.body, (other, *KEYS))
+    assert "bad_signature" == reason(lambda: verify(claim, delivery.body, (other,)))
     assert "bad_signature" == reason(lambda: verify(claim, delivery.body, ()))
 
 
 def test_a_key_that_verifies_everything_cannot_be_used() -> None:
-    """The point of small order, for which some libraries accept a forged signature, is refused."""
+    """A point of small order, for which some libraries accept forgeries, is refused."""
     weak = VerifyKey(bytes([1]) + bytes(31))
     forged = read_claim(raw(signed().with_(signature=(bytes([1]) + bytes(63)).hex())))
     assert "bad_signature" == reason(lambda: verify(forged, b"anything", (weak,)))
@@ -130,31 +130,31 @@ def test_timestamps_within_five_minutes_pass(skew: float) -> None:
 
 @pytest.mark.parametrize("skew", [-301, -300.5, 300.5, 301, 1e9])
 def test_timestamps_beyond_five_minutes_are_stale(skew: float) -> None:
-    """Too old and too far ahead are the same."""
+    """Too old and too far ahead have the same reason code."""
     claim = read_claim(raw(signed(timestamp=NOW)))
     assert "stale_timestamp" == reason(lambda: check_time(claim, NOW + skew))
 
 
-@pytest.mark.parametrize("ours", [[], ["another"], [USER_ID + "x"], [USER_ID[:-1]], [""]])
-def test_other_accounts_are_foreign(ours: list[str]) -> None:
-    """Only an exact match counts."""
+@pytest.mark.parametrize("user_ids", [[], ["another"], [USER_ID + "x"], [USER_ID[:-1]], [""]])
+def test_other_accounts_are_foreign(user_ids: list[str]) -> None:
+    """Only an exact match is accepted."""
     claim = read_claim(raw(signed()))
-    assert "foreign_account" == reason(lambda: check_account(claim, ours))
+    assert "foreign_account" == reason(lambda: check_account(claim, user_ids))
 
 
-def test_any_of_our_accounts_will_do() -> None:
-    """A set of accounts is allowed: user and team."""
+def test_any_of_our_accounts_is_accepted() -> None:
+    """The settings may name several accounts, such as user and team."""
     check_account(read_claim(raw(signed())), ["team-1", USER_ID])
 
 
 @pytest.mark.parametrize("name", ["request_id", "user_id", "timestamp", "signature"])
-def test_each_header_must_be_there_exactly_once(name: str) -> None:
-    """Missing or repeated, even with the same value, a header proves nothing."""
+def test_each_header_must_occur_exactly_once(name: str) -> None:
+    """A missing or repeated header is refused, even with the same value."""
     delivery = signed()
     missing = raw(delivery.without(name))
-    [one] = [pair for pair in raw(delivery) if pair not in missing]
+    [header] = [pair for pair in raw(delivery) if pair not in missing]
     assert "bad_headers" == reason(lambda: read_claim(missing))
-    assert "bad_headers" == reason(lambda: read_claim([*raw(delivery), one]))
+    assert "bad_headers" == reason(lambda: read_claim([*raw(delivery), header]))
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_each_header_must_be_there_exactly_once(name: str) -> None:
         ("signature", "ab " * 42 + "ab"),
     ],
 )
-def test_headers_have_an_alphabet_and_a_length(name: str, value: str) -> None:
-    """No line feed, no other spelling of a number, nothing too long enters the signed message."""
+def test_malformed_headers_are_refused(name: str, value: str) -> None:
+    """No line feed, other notation of a number or long value gets into the signed message."""
     assert "bad_headers" == reason(lambda: read_claim(raw(signed().with_(**{name: value}))))
 
 
@@ -194,7 +194,7 @@ def test_headers_have_an_alphabet_and_a_length(name: str, value: str) -> None:
     st.lists(st.tuples(st.sampled_from([n for n, _ in VECTOR_HEADERS]), st.binary(max_size=140)))
 )
 def test_arbitrary_headers_are_a_claim_or_bad_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    """Whatever the headers hold, the result is a well-formed claim or the one rejection."""
+    """Any headers give a well-formed claim or one rejection."""
     try:
         claim = read_claim(headers)
     except Rejected as rejected:
@@ -204,8 +204,8 @@ def test_arbitrary_headers_are_a_claim_or_bad_headers(headers: list[tuple[bytes,
         assert "\n" not in claim.request_id + claim.user_id + claim.timestamp
 
 
-def test_a_signature_may_be_written_in_capitals() -> None:
-    """Hex is hex."""
+def test_a_signature_may_be_in_capitals() -> None:
+    """Upper-case hex is the same signature."""
     delivery = signed()
     capital = delivery.with_(signature=delivery.headers["X-Fal-Webhook-Signature"].upper())
     verify(read_claim(raw(capital)), delivery.body, KEYS)

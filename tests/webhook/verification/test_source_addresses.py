@@ -1,4 +1,4 @@
-"""The optional look at the caller's address: what it knows, and when it lets everybody pass."""
+"""The optional check of the caller's address."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ def anyio_backend() -> str:
 
 
 def document(*ranges: str) -> bytes:
-    """fal's document, with a field that nobody knows yet."""
+    """Return fal's document, with an unknown field."""
     return json.dumps({"webhook_ip_ranges": ranges, "more": 1}).encode()
 
 
-class Fal:
-    """fal's document as a function."""
+class MetaHost:
+    """fal's host of addresses as a function; `answer` is a document or an error."""
 
     def __init__(self, answer: bytes | Exception) -> None:
         self.answer = answer
@@ -50,7 +50,7 @@ class Fal:
     ("peer", "forwarded", "expected"),
     [
         ("203.0.113.7", [], "203.0.113.7"),
-        # Whoever is no proxy of ours may claim what they like.
+        # A peer that is not a trusted proxy may forge the header.
         ("198.51.100.1", [b"203.0.113.7"], "198.51.100.1"),
         ("10.1.2.3", [b"203.0.113.7"], "203.0.113.7"),
         ("10.1.2.3", [b"203.0.113.7, 198.51.100.1"], "198.51.100.1"),
@@ -68,17 +68,17 @@ class Fal:
         ("", [], None),
     ],
 )
-def test_the_caller_is_who_no_trusted_proxy_is(
+def test_the_caller_is_the_last_address_that_is_not_a_proxy(
     peer: str | None, forwarded: list[bytes], expected: str | None
 ) -> None:
-    """The last address that is none of our proxies'; nothing where that cannot be told."""
-    found = client_address(peer, forwarded, PROXIES)
-    assert (expected and ip_address(expected)) == found
+    """Trusted proxies are skipped from the end; an unknown address is None."""
+    address = client_address(peer, forwarded, PROXIES)
+    assert (expected and ip_address(expected)) == address
 
 
 @given(st.text(max_size=60), st.lists(st.binary(max_size=60), max_size=3))
 def test_any_header_is_an_address_or_none(peer: str, forwarded: list[bytes]) -> None:
-    """Nothing that a peer may write raises."""
+    """No header of a peer raises an exception."""
     client_address(peer, forwarded, PROXIES)
     client_address("10.0.0.1", forwarded, PROXIES)
 
@@ -87,31 +87,31 @@ def test_any_header_is_an_address_or_none(peer: str, forwarded: list[bytes]) -> 
     "broken",
     [b"", b"[]", b"{}", document(), document("fal"), document("203.0.113.7/8"), b"[" * 60_000],
 )
-def test_a_document_of_another_shape_is_refused(broken: bytes) -> None:
-    """An empty list too: it would refuse everybody."""
+def test_an_invalid_document_is_refused(broken: bytes) -> None:
+    """An empty list is refused too: no caller could pass."""
     with pytest.raises(ValueError):
         parse_ranges(broken)
 
 
 async def test_only_published_addresses_pass() -> None:
-    """Those of fal's networks, and no others."""
-    sources = SourceAddresses(Fal(document("203.0.113.7/32", "2001:db8::/32")), trusted=())
+    """Only callers within fal's networks pass."""
+    sources = SourceAddresses(MetaHost(document("203.0.113.7/32", "2001:db8::/32")), trusted=())
     await sources.refresh()
     expected = {"203.0.113.7": True, "203.0.113.8": False, "2001:db8::1": True, "::1": False}
     assert expected == {peer: sources.admit(peer, []) for peer in expected}
 
 
 @pytest.mark.parametrize("fault", [OSError("away"), ValueError("500"), TimeoutError()])
-async def test_everybody_passes_while_the_addresses_are_unknown(fault: Exception) -> None:
-    """Never had, or older than a day: the signature decides. Until then the known ones stand."""
+async def test_all_callers_pass_while_the_addresses_are_unknown(fault: Exception) -> None:
+    """All pass before the first fetch and once the addresses are older than a day."""
     now = [0.0]
-    fal = Fal(fault)
-    sources = SourceAddresses(fal, trusted=(), clock=lambda: now[0])
+    meta = MetaHost(fault)
+    sources = SourceAddresses(meta, trusted=(), clock=lambda: now[0])
     await sources.refresh()
     assert sources.admit("198.51.100.1", [])
-    fal.answer = document("203.0.113.7/32")
+    meta.answer = document("203.0.113.7/32")
     await sources.refresh()
-    fal.answer = fault
+    meta.answer = fault
     await sources.refresh()
     now[0] = MAX_AGE - 1
     assert not sources.admit("198.51.100.1", [])
@@ -119,16 +119,16 @@ async def test_everybody_passes_while_the_addresses_are_unknown(fault: Exception
     assert sources.admit("198.51.100.1", [])
 
 
-async def test_a_caller_who_cannot_be_told_passes() -> None:
-    """Behind a proxy that names nobody, the signature decides."""
-    sources = SourceAddresses(Fal(document("203.0.113.7/32")), trusted=PROXIES)
+async def test_an_unknown_caller_passes() -> None:
+    """Behind a proxy that sends no X-Forwarded-For, the signature decides."""
+    sources = SourceAddresses(MetaHost(document("203.0.113.7/32")), trusted=PROXIES)
     await sources.refresh()
     assert sources.admit("10.0.0.1", [])
     assert not sources.admit("10.0.0.1", [(b"x-forwarded-for", b"198.51.100.1")])
 
 
-async def test_addresses_are_kept_fresh() -> None:
-    """Fetched again and again, after a failure too."""
+async def test_addresses_are_refreshed_in_the_background() -> None:
+    """They are fetched every REFRESH_EVERY seconds, after a failure too."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -137,7 +137,7 @@ async def test_addresses_are_kept_fresh() -> None:
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await SourceAddresses(Fal(OSError("away")), trusted=()).run(sleep=sleep)
+        await SourceAddresses(MetaHost(OSError("away")), trusted=()).run(sleep=sleep)
     assert [REFRESH_EVERY] * 2 == pauses
 
 
@@ -153,7 +153,7 @@ async def test_addresses_are_kept_fresh() -> None:
 def test_the_receiver_refuses_other_callers(
     redis_url: str, published: str, proxies: str, forwarded: str, expected: tuple[int, str]
 ) -> None:
-    """With FALHOOK_META_URL set, an honest signature from elsewhere is refused."""
+    """With FALHOOK_META_URL, a valid signature from another address is refused."""
     with host() as keys, host(document(published)) as meta:
         settings = receiver_settings(
             redis_url,
@@ -162,15 +162,15 @@ def test_the_receiver_refuses_other_callers(
             FALHOOK_TRUSTED_PROXIES=proxies,
         )
         with serving(create_app(settings)) as client:
-            assert meta.asked.acquire(timeout=10)
-            # Asked is not yet answered: until then everybody passes.
+            assert meta.arrivals.acquire(timeout=10)
+            # The document was requested, but until it has arrived all callers pass.
             answers = (answer(client, forwarded) for _ in range(500))
             assert expected in answers
             assert expected == answer(client, forwarded)
 
 
 def answer(client: httpx.Client, forwarded: str) -> tuple[int, str]:
-    """What an honest callback gets that a proxy passed on."""
+    """Return the answer to a valid callback that a proxy forwarded."""
     delivery = signed()
     headers = {**delivery.headers, "X-Forwarded-For": forwarded}
     response = client.post(delivery.path, content=delivery.body, headers=headers)
