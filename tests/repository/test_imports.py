@@ -3,7 +3,9 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,108 @@ from tests import ROOT
 
 OURS = ("webhook", "worker", "infra", "tests")
 
-# What files below a folder may import of ours; the longest matching folder counts.
+CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
+FOUNDATION = ("worker.errors", "worker.text", "worker.types", LOG)
+
+# What files below a folder may import of ours, besides that folder; the longest match counts.
 ARROWS: dict[str, tuple[str, ...]] = {
-    "webhook": ("webhook",),
-    "worker": ("worker", "webhook.contract", "webhook.settings", "webhook.log"),
-    "infra": ("infra",),
+    "webhook": (),
+    "worker.errors": (),
+    "worker.text": (),
+    "worker.types": (),
+    "worker.formats": (),
+    "worker.storage": FOUNDATION,
+    "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS),
+    "worker.jobs": (*FOUNDATION, CONTRACT),
+    "worker.pipeline": (*FOUNDATION, CONTRACT, "worker.jobs"),
+    "worker.fal": (*FOUNDATION, "worker.formats"),
+    "worker.provenance": (*FOUNDATION, "worker.formats"),
+    "worker.catalogue": (*FOUNDATION, "worker.formats"),
+    "worker.transcode": (*FOUNDATION, "worker.formats", "worker.provenance"),
+    "worker.settings": (
+        *FOUNDATION,
+        SETTINGS,
+        "worker.formats",
+        "worker.fal.download",
+        "worker.transcode.profiles",
+    ),
+    "worker.operations": (
+        *FOUNDATION,
+        CONTRACT,
+        "worker.jobs",
+        "worker.storage",
+        "worker.formats",
+        "worker.fal",
+        "worker.catalogue",
+        "worker.transcode.profiles",
+    ),
+    "worker.steps": (
+        *FOUNDATION,
+        CONTRACT,
+        "worker.jobs",
+        "worker.storage",
+        "worker.formats",
+        "worker.fal",
+        "worker.catalogue",
+        "worker.provenance",
+        "worker.transcode",
+    ),
+    "worker.startup": (
+        *FOUNDATION,
+        SETTINGS,
+        "worker.settings",
+        "worker.jobs",
+        "worker.storage",
+        "worker.broker",
+        "worker.provenance",
+        "worker.transcode.ffmpeg",
+    ),
+    "worker.composition": (
+        *FOUNDATION,
+        CONTRACT,
+        SETTINGS,
+        "worker.pipeline",
+        "worker.startup",
+        "worker.settings",
+        "worker.operations",
+        "worker.steps",
+        "worker.jobs",
+        "worker.catalogue",
+        "worker.fal",
+        "worker.storage",
+        "worker.broker",
+        "worker.transcode.profiles",
+        "worker.formats",
+    ),
+    "worker.app": (
+        *FOUNDATION,
+        CONTRACT,
+        "worker.composition",
+        "worker.pipeline",
+        "worker.startup",
+        "worker.settings",
+        "worker.storage",
+        "worker.broker",
+        "worker.steps.sweep",
+    ),
+    "worker.celery": ("worker.app", "worker.settings", "worker.startup"),
+    "worker.__main__": ("worker.cli",),
+    "worker.cli": (
+        *FOUNDATION,
+        CONTRACT,
+        SETTINGS,
+        "worker.startup",
+        "worker.settings",
+        "worker.operations",
+        "worker.jobs",
+        "worker.catalogue",
+        "worker.fal",
+        "worker.storage",
+        "worker.broker",
+        "worker.provenance",
+        "worker.transcode.ffmpeg",
+    ),
+    "infra": (),
     "tests": OURS,
 }
 # The system test drives the product from outside alone.
@@ -45,16 +144,47 @@ def below(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{prefix}.") for prefix in prefixes)
 
 
-@pytest.mark.parametrize("package", ARROWS)
-def test_arrows(package: str) -> None:
+@pytest.mark.parametrize("room", ARROWS)
+def test_arrows(room: str) -> None:
     """Every import of ours follows an arrow of the table."""
     wrong = [
         (str(path.relative_to(ROOT)), name)
-        for path in _files(package)
+        for path in _room_files(room)
         for name in imported(path)
-        if ours(name) and not below(name, ARROWS[package])
+        if ours(name) and not below(name, (room, *ARROWS[room]))
     ]
     assert [] == wrong
+
+
+def test_every_module_is_in_a_room() -> None:
+    """Each file of the worker is covered by a row of the table; only the package itself is not."""
+    files = {path for room in ARROWS for path in _room_files(room)}
+    assert [ROOT / "worker" / "__init__.py"] == sorted(set(_files("worker")) - files)
+
+
+def test_the_arrows_have_no_circle() -> None:
+    """The rooms can be put in an order in which every arrow leads down."""
+    arrows = {room: {_room(target) for target in targets} for room, targets in ARROWS.items()}
+    del arrows["tests"]
+    TopologicalSorter(arrows).prepare()
+
+
+def test_one_front_door() -> None:
+    """A name is imported from its package's `__all__` if it is in it, else from its own module."""
+    doors = {module: names for module in _modules() if (names := exported(_path(module)))}
+    wrong = [
+        (str(path.relative_to(ROOT)), module, name)
+        for path in _files("worker") + _files("webhook") + _files("infra") + _files("tests")
+        for module, name in names_imported(path)
+        if not _is_front_door(path, module, name, doors)
+    ]
+    assert [] == wrong
+
+
+def test_only_packages_re_export() -> None:
+    """No module but a package's `__init__` has an `__all__`: it would be a second door."""
+    modules = [path for path in _files("worker") + _files("webhook") if exported(path)]
+    assert [] == [str(p.relative_to(ROOT)) for p in modules if p.name != "__init__.py"]
 
 
 def test_the_system_test_imports_none_of_ours() -> None:
@@ -86,6 +216,65 @@ def test_only_the_celery_module_reads_the_environment_at_import() -> None:
 
 def _files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
+
+
+def _room(module: str) -> str:
+    """The longest row of the table that covers this module."""
+    return max((room for room in ARROWS if below(module, (room,))), key=len, default=module)
+
+
+def _room_files(room: str) -> list[Path]:
+    """The files of a room, without those of rooms within it."""
+    package = room.partition(".")[0]
+    return [path for path in _files(package) if _room(_module(path)) == room]
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    return {_module(path): path for package in OURS for path in _files(package)}
+
+
+def _path(module: str) -> Path:
+    return _modules()[module]
+
+
+@cache
+def exported(path: Path) -> frozenset[str]:
+    """The names in a file's `__all__`."""
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                return frozenset(ast.literal_eval(value))
+    return frozenset()
+
+
+@cache
+def names_imported(path: Path) -> tuple[tuple[str, str], ...]:
+    """Module and name of each `from … import` of ours, anywhere in a file."""
+    return tuple(
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and ours(node.module)
+        for alias in node.names
+    )
+
+
+def _is_front_door(path: Path, module: str, name: str, doors: Mapping[str, frozenset[str]]) -> bool:
+    if f"{module}.{name}" in _modules() and name not in doors.get(module, ()):
+        return True  # a module, not a name of one
+    if name in doors.get(module, ()):
+        return True
+    packages = [door for door in doors if below(module, (door,))]
+    importer = _module(path)
+    inside = any(below(importer, (package,)) for package in packages)
+    behind = any((module, name) in names_imported(_path(package)) for package in packages)
+    borrowed = any(name == other for _, other in names_imported(_path(module)))
+    return not borrowed and (inside or not behind)
 
 
 def _at_import(path: Path) -> Iterator[ast.AST]:

@@ -1,6 +1,6 @@
-"""The whole system from outside: the Procfile's own processes, the command line, HTTP, Celery.
+"""The whole system from outside: the processes of the Procfile, the command line, HTTP, Celery.
 
-Imports none of ours. What it knows, README says.
+It imports nothing from webhook, worker or infra, and uses only what README documents.
 """
 
 import json
@@ -23,28 +23,28 @@ import psutil
 import pytest
 from celery import Celery
 
-from tests import ROOT
-
+# The system is driven from outside only: this path is its own.
+ROOT = Path(__file__).parents[2]
 KLING = "fal-ai/kling-video"
 TEXT = f"{KLING}/v2.1/master/text-to-video"
 
 
 class System:
-    """A running stack, as its user has it: an environment, and the directory of its files."""
+    """A running stack as its user sees it: an environment and a directory of files."""
 
     def __init__(
-        self, process: subprocess.Popen[str], directory: Path, said: Sequence[str]
+        self, process: subprocess.Popen[str], directory: Path, output: Sequence[str]
     ) -> None:
         self.process = process
         self.directory = directory
-        self.said = said
+        self.output = output
         exports = shlex.split((directory / "env").read_text(), comments=False)
-        given = (word.partition("=") for word in exports if word != "export")
-        self.environ = {**os.environ, **{name: value for name, _, value in given}}
+        assignments = (word.partition("=") for word in exports if word != "export")
+        self.environ = {**os.environ, **{name: value for name, _, value in assignments}}
 
     def falhook(self, *arguments: str, code: int = 0) -> list[dict[str, object]]:
-        """The JSON lines that a command printed, which must exit with `code`."""
-        done = subprocess.run(
+        """Run a command that must exit with `code`; return its JSON lines."""
+        process = subprocess.run(
             [sys.executable, "-m", "worker", *arguments, "--json"],
             env=self.environ,
             capture_output=True,
@@ -52,11 +52,11 @@ class System:
             check=False,
             timeout=120,
         )
-        assert code == done.returncode, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        assert code == process.returncode, process.stderr
+        return [json.loads(line) for line in process.stdout.splitlines()]
 
-    def answers(self) -> bool:
-        """Whether the receiver says that all it needs is there."""
+    def ready(self) -> bool:
+        """Return whether the receiver is ready."""
         try:
             with urllib.request.urlopen(f"{self.environ['FALHOOK_PUBLIC_URL']}/readyz"):
                 return True
@@ -64,32 +64,32 @@ class System:
             return False
 
     def submit(self, mishap: str = "", endpoint: str = TEXT, **arguments: object) -> str:
-        """Make a job and give its id."""
+        """Create a job; return its id."""
         prompt = f"A fox [[sim: {mishap}]]" if mishap else "A fox"
-        given = {"prompt": prompt, **arguments}
-        order = json.dumps({name: value for name, value in given.items() if value is not None})
-        [job] = self.falhook("submit", endpoint, "--arguments", order)
+        fields = {"prompt": prompt, **arguments}
+        document = json.dumps({name: value for name, value in fields.items() if value is not None})
+        [job] = self.falhook("submit", endpoint, "--arguments", document)
         return str(job["id"])
 
     def ended(self, *job_ids: str) -> list[Mapping[str, object]]:
-        """The jobs once all have ended."""
-        watching = [sys.executable, "-m", "worker", "watch", *job_ids, "--json"]
+        """Wait until the jobs have ended; return them."""
+        command = [sys.executable, "-m", "worker", "watch", *job_ids, "--json"]
         subprocess.run(
-            watching, env=self.environ, stdout=subprocess.DEVNULL, check=False, timeout=150
+            command, env=self.environ, stdout=subprocess.DEVNULL, check=False, timeout=150
         )
         listed = {job["id"]: job for job in self.falhook("list", "--limit", "1000")}
         return [listed[job_id] for job_id in job_ids]
 
     def counts(self) -> dict[str, dict[str, dict[str, object]]]:
-        """What the simulated fal counted."""
+        """Return the counters of the simulated fal."""
         context = ssl.create_default_context(cafile=self.environ["SSL_CERT_FILE"])
         url = f"https://{self.environ['FAL_QUEUE_RUN_HOST']}/_sim/counts"
-        with urllib.request.urlopen(url, context=context) as answer:
-            counts: dict[str, dict[str, dict[str, object]]] = json.load(answer)
+        with urllib.request.urlopen(url, context=context) as response:
+            counts: dict[str, dict[str, dict[str, object]]] = json.load(response)
         return counts
 
-    def asked(self, *jobs: Mapping[str, object]) -> list[tuple[int, int, int]]:
-        """POSTs, status requests and result requests that fal saw for each job."""
+    def requests(self, *jobs: Mapping[str, object]) -> list[tuple[int, int, int]]:
+        """Return how many POSTs, status requests and result requests fal counted for each job."""
         counts = self.counts()
         posts = {
             url.split("/")[-2]: seen["submit_posts"] for url, seen in counts["webhooks"].items()
@@ -105,18 +105,18 @@ class System:
         ]
 
     def published(self, job_id: str) -> list[str]:
-        """The names of the files that are in place for a job."""
+        """Return the names of the published files of a job."""
         folder = self.directory / "storage" / "published" / job_id
         return sorted(path.name for path in folder.glob("*"))
 
     def manifest(self, job_id: str) -> dict[str, Any]:
-        """What the manifest of a published job says."""
+        """Return the manifest of a published job."""
         path = self.directory / "storage" / "published" / job_id / "manifest.json"
-        told: dict[str, Any] = json.loads(path.read_text())
-        return told
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        return manifest
 
     def program(self, word: str) -> psutil.Process:
-        """The running process of the stack whose command holds `word`."""
+        """Return the running process of the stack whose command contains `word`."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
                 if word in " ".join(child.cmdline()):
@@ -126,16 +126,16 @@ class System:
 
 @contextmanager
 def stack(directory: Path, *fal_options: str) -> Iterator[System]:
-    """Run the stack in `directory`, from when it says that it runs."""
+    """Run the stack in `directory` until the block ends; yield it once it runs."""
     command = [sys.executable, "-m", "infra.local", "up", "--directory", str(directory)]
     kept = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "PORT"}}
-    said: list[str] = []
+    output: list[str] = []
     ready = threading.Event()
 
     def read(lines: IO[str]) -> None:
         for line in lines:
-            said.append(line)
-            if "The stack runs" in line:
+            output.append(line)
+            if "The stack is running" in line:
                 ready.set()
         ready.set()
 
@@ -147,8 +147,8 @@ def stack(directory: Path, *fal_options: str) -> Iterator[System]:
         reader.start()
         try:
             assert ready.wait(60)
-            assert process.poll() is None, "".join(said)
-            yield System(process, directory, said)
+            assert process.poll() is None, "".join(output)
+            yield System(process, directory, output)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -157,43 +157,47 @@ def stack(directory: Path, *fal_options: str) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One stack for this module, whose fal renders in half a second."""
+    """A stack for all tests of this module; its fal renders in half a second."""
     with stack(tmp_path_factory.mktemp("stack") / "local", "--render-seconds", "0.5") as running:
         yield running
-        assert 0 == running.counts()["total"].get("status", 0), "a status address was asked"
+        assert 0 == running.counts()["total"].get("status", 0), "a status was requested"
 
 
 FILES = ["manifest.json", "poster.jpg", "video.mp4"]
 
 
 def test_the_main_job(system: System) -> None:
-    """A job goes from the command line to published files; fal sees one POST and nothing else."""
+    """A job goes from the command line to published files with one POST to fal."""
     job_id = system.submit(duration="5", aspect_ratio="9:16")
     [job] = system.ended(job_id)
     assert ("PUBLISHED", FILES, [(1, 0, 0)]) == (
         job["state"],
         system.published(job_id),
-        system.asked(job),
+        system.requests(job),
     )
-    told = system.manifest(job_id)
+    manifest = system.manifest(job_id)
     assert (job_id, TEXT, job["request_id"], 5.0) == (
-        told["job_id"],
-        told["endpoint"],
-        told["request_id"],
-        round(told["video"]["seconds"], 1),
+        manifest["job_id"],
+        manifest["endpoint"],
+        manifest["request_id"],
+        round(manifest["video"]["seconds"], 1),
     )
-    assert told["video"]["height"] > told["video"]["width"]
+    assert manifest["video"]["height"] > manifest["video"]["width"]
 
 
 def test_every_kind_of_result_is_published(system: System) -> None:
-    """Not only clips: pictures and sounds as files, and a voice's id in the manifest itself."""
+    """Images and sounds are published as files, and a voice's id in the manifest."""
     page = "https://example.com"
     voice = system.submit(endpoint=f"{KLING}/create-voice", voice_url=f"{page}/me.mp3", prompt=None)
     speech = system.submit(endpoint=f"{KLING}/v1/tts", text="Hello", prompt=None)
     image = system.submit(endpoint="fal-ai/kling-image/v3/text-to-image")
     assert ["PUBLISHED"] * 3 == [job["state"] for job in system.ended(voice, speech, image)]
-    told = system.manifest(voice)
-    assert ("result", {}, ["voice_id"]) == (told["method"], told["files"], list(told["result"]))
+    manifest = system.manifest(voice)
+    assert ("result", {}, ["voice_id"]) == (
+        manifest["method"],
+        manifest["files"],
+        list(manifest["result"]),
+    )
     assert ["audio-1.mp3", "manifest.json"] == system.published(speech)
     assert ["image-1.png", "manifest.json"] == system.published(image)
 
@@ -216,12 +220,12 @@ MISHAPS = {
 
 
 def test_mishaps(system: System) -> None:
-    """Whatever fal does, each job is posted once, never polled, and ends as it must."""
+    """With each mishap, a job is posted once, never polled, and ends as expected."""
     job_ids = {mishap: system.submit(mishap) for mishap in MISHAPS}
     ended = system.ended(*job_ids.values())
     jobs = dict(zip(MISHAPS, ended, strict=True))
     states = [str(job["state"]) for job in ended]
-    seen = dict(zip(MISHAPS, zip(states, system.asked(*ended), strict=True), strict=True))
+    seen = dict(zip(MISHAPS, zip(states, system.requests(*ended), strict=True), strict=True))
     assert MISHAPS == seen
     published = [name for name, (state, _) in MISHAPS.items() if state == "PUBLISHED"]
     assert [FILES] * len(published) == [system.published(job_ids[name]) for name in published]
@@ -229,8 +233,8 @@ def test_mishaps(system: System) -> None:
 
 
 def test_no_secret_reaches_the_log(system: System) -> None:
-    """After all these jobs no line of ours holds a key, a secret, a token or a prompt."""
-    lines = [line for line in system.said if " fal " not in line.partition("|")[0]]
+    """After these jobs no log line of falhook holds a key, a secret, a token or a prompt."""
+    lines = [line for line in system.output if " fal " not in line.partition("|")[0]]
     secrets = [system.environ[name] for name in ("FAL_KEY", "FALHOOK_SECRET", "REDIS_URL")]
     token = re.compile(r"/webhooks/fal/[^/]+/\d+\.")
     leaks = [
@@ -241,19 +245,19 @@ def test_no_secret_reaches_the_log(system: System) -> None:
     assert ([], True) == (leaks, any("job.moved" in line for line in lines))
 
 
-def test_any_celery_client_makes_a_job(system: System) -> None:
-    """A message from a codebase that has nothing of ours becomes a job; sent twice, one job."""
+def test_any_celery_client_can_create_a_job(system: System) -> None:
+    """A message from another codebase creates a job, and only one if it is sent twice."""
     client = Celery(broker=system.environ["REDIS_URL"])
-    order = {"job_id": "theirs-1", "endpoint": TEXT, "arguments": {"prompt": "A fox"}}
+    message = {"job_id": "other-1", "endpoint": TEXT, "arguments": {"prompt": "A fox"}}
     for _ in range(2):
-        client.send_task("falhook.create", kwargs=order, queue="submit")
-    refused = {"job_id": "theirs-2", "endpoint": TEXT, "arguments": {"promt": "A fox"}}
+        client.send_task("falhook.create", kwargs=message, queue="submit")
+    refused = {"job_id": "other-2", "endpoint": TEXT, "arguments": {"promt": "A fox"}}
     client.send_task("falhook.create", kwargs=refused, queue="submit")
-    more = {**order, "job_id": "theirs-3", "notify_url": "https://app.example.com/done"}
+    more = {**message, "job_id": "other-3", "notify_url": "https://app.example.com/done"}
     client.send_task("falhook.create", kwargs=more, queue="submit")
-    until(lambda: len(_known(system, "theirs-1", "theirs-2", "theirs-3")) == 3)
-    first, second, third = system.ended("theirs-1", "theirs-2", "theirs-3")
-    assert ("PUBLISHED", [(1, 0, 0)]) == (first["state"], system.asked(first))
+    until(lambda: len(_known(system, "other-1", "other-2", "other-3")) == 3)
+    first, second, third = system.ended("other-1", "other-2", "other-3")
+    assert ("PUBLISHED", [(1, 0, 0)]) == (first["state"], system.requests(first))
     assert ("FAILED", "invalid_arguments", True) == (
         second["state"],
         second["reason"],
@@ -263,20 +267,20 @@ def test_any_celery_client_makes_a_job(system: System) -> None:
 
 
 def test_a_message_that_comes_again_is_paid_once(system: System) -> None:
-    """Without an id of its own it has that of its task; a refused one may be sent corrected."""
+    """A message without a job id uses its task id; a refused one can be sent again, corrected."""
     client = Celery(broker=system.environ["REDIS_URL"])
     task_id = "0d0f6a55-3f0e-4b7e-8d6c-6a5b2f7c9e11"
-    order = {"endpoint": TEXT, "arguments": {"prompt": "A fox"}}
+    message = {"endpoint": TEXT, "arguments": {"prompt": "A fox"}}
     for _ in range(3):
-        client.send_task("falhook.create", kwargs=order, queue="submit", task_id=task_id)
-    wrong = {**order, "job_id": "theirs-4", "arguments": {"promt": "A fox"}}
+        client.send_task("falhook.create", kwargs=message, queue="submit", task_id=task_id)
+    wrong = {**message, "job_id": "other-4", "arguments": {"promt": "A fox"}}
     client.send_task("falhook.create", kwargs=wrong, queue="submit")
-    until(lambda: len(_known(system, task_id, "theirs-4")) == 2)
-    client.send_task("falhook.create", kwargs={**order, "job_id": "theirs-4"}, queue="submit")
-    until(lambda: _state(system, "theirs-4") != "FAILED")
-    jobs = system.ended(task_id, "theirs-4")
+    until(lambda: len(_known(system, task_id, "other-4")) == 2)
+    client.send_task("falhook.create", kwargs={**message, "job_id": "other-4"}, queue="submit")
+    until(lambda: _state(system, "other-4") != "FAILED")
+    jobs = system.ended(task_id, "other-4")
     assert ["PUBLISHED"] * 2 == [job["state"] for job in jobs]
-    assert [(1, 0, 0)] * 2 == system.asked(*jobs)
+    assert [(1, 0, 0)] * 2 == system.requests(*jobs)
 
 
 def _state(system: System, job_id: str) -> object:
@@ -289,31 +293,31 @@ def _known(system: System, *job_ids: str) -> list[str]:
     return [job_id for job_id in job_ids if job_id in listed]
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for what no event of the outside tells."""
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Poll until `condition()` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
+    while not condition():
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
 
 
 def test_killed_processes_lose_and_repeat_nothing(system: System) -> None:
-    """With every worker, the receiver and Redis killed under way, each job is posted and
-    published once.
+    """Each job is posted and published once, even if the workers, the receiver and Redis are
+    killed in between.
     """
     job_ids = [system.submit("render=2") for _ in range(4)]
     for word in ("-Q submit", "-Q callbacks", "-Q media", "-Q publish", "webhook", "redis-server"):
         system.program(word).kill()
-    until(system.answers)
+    until(system.ready)
     job_ids += [system.submit() for _ in range(2)]
     jobs = system.ended(*job_ids)
     assert ["PUBLISHED"] * 6 == [job["state"] for job in jobs]
-    assert [(1, 0, 0)] * 6 == system.asked(*jobs)
+    assert [(1, 0, 0)] * 6 == system.requests(*jobs)
     assert [FILES] * 6 == [system.published(job_id) for job_id in job_ids]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_behind(tmp_path: Path, how: signal.Signals) -> None:
-    """However the stack is ended, none of its processes outlives it."""
+    """None of its processes outlives the stack, even after SIGKILL."""
     with stack(tmp_path / "local") as running:
         children = psutil.Process(running.process.pid).children(recursive=True)
         running.process.send_signal(how)

@@ -1,7 +1,7 @@
-"""Events: what happened to a job, told by the same step that changed its record.
+"""Events of jobs, appended by the same script that changes their records.
 
-Each has `job`, `at` (Unix seconds), `name`, `from` and `to` (equal where the state stayed), and
-what the name calls for: `step`, `reason`, `attempt`, `fraction` and the like, all as text.
+Each has `job`, `at` (Unix seconds), `name`, `from` and `to` (equal if the state did not change),
+and fields that depend on the name: `step`, `reason`, `attempt`, `fraction` and others, all text.
 """
 
 import time
@@ -24,7 +24,7 @@ _Streams: TypeAlias = list[tuple[str, list[tuple[str, Event]]]]
 
 
 def history(redis: Redis, job_id: str) -> Sequence[Event]:
-    """Every event of this job, the oldest first."""
+    """Return every event of the job, the oldest first."""
     entries = cast(list[tuple[str, Event]], redis.xrange(history_key(job_id)))
     return [event for _, event in entries]
 
@@ -37,11 +37,11 @@ def follow(
     patience: float = 0.0,
     away: Callable[[Exception], object] = lambda _error: None,
 ) -> Iterator[Event | None]:
-    """Events as they come, of some jobs or of all, blocking on the stream; "0": from the start.
+    """Yield events of some jobs or of all as they arrive; since "0": from the start.
 
-    Yields None when nothing came for BLOCK, so that the reader can draw, look up or stop. Where
-    Redis goes away, `away` is called once, and after `patience` seconds its error is raised;
-    if it comes back before, no event is missing.
+    Yields None if nothing arrived for BLOCK, so that the reader can draw, look up or stop. If
+    Redis becomes unavailable, `away` is called once, and after `patience` seconds its error is
+    raised; if Redis is back before, no event is missing.
     """
     streams = [history_key(job_id) for job_id in job_ids] or [EVENTS]
     last = {stream: _newest(redis, stream) if since == "$" else since for stream in streams}
@@ -66,12 +66,12 @@ def follow(
 
 
 def _in_order(answer: _Streams) -> list[tuple[str, str, Event]]:
-    """Entries of several streams, which Redis tells stream by stream, by their time."""
-    told = [(entry, stream, event) for stream, entries in answer for entry, event in entries]
-    return sorted(told, key=lambda entry: tuple(map(int, entry[0].split("-"))))
+    """Return the entries of several streams, which Redis answers stream by stream, by time."""
+    merged = [(entry, stream, event) for stream, entries in answer for entry, event in entries]
+    return sorted(merged, key=lambda entry: tuple(map(int, entry[0].split("-"))))
 
 
 def _newest(redis: Redis, stream: str) -> str:
-    """The id of its last entry: "$" would be another one after each lost connection."""
+    """Return the id of the last entry: "$" would be another one after each lost connection."""
     entries = cast(list[tuple[str, Event]], redis.xrevrange(stream, count=1))
     return entries[0][0] if entries else "0"

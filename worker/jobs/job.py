@@ -1,4 +1,4 @@
-"""A job: what it is, the states it can be in, and who may go where."""
+"""The job: its fields, its states and the allowed transitions."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from worker.types import Json
 
 
 class JobState(StrEnum):
-    """Where a job is; every change is one compare-and-set on its record."""
+    """The state of a job; every change is one compare-and-set on its record."""
 
     QUEUED = "QUEUED"
     SUBMITTING = "SUBMITTING"
@@ -38,18 +38,18 @@ MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
         S.QUEUED: frozenset({S.SUBMITTING, S.SUBMITTED, S.RENDERED, S.FAILED, S.CANCELLED}),
         S.SUBMITTING: frozenset({S.QUEUED, S.SUBMITTED, S.SUBMIT_UNKNOWN, S.RENDERED, S.FAILED}),
         S.SUBMITTED: frozenset({S.RENDERED, S.FAILED, S.EXPIRED, S.CANCELLED}),
-        # QUEUED only by the POST's own worker, slow but alive, that learnt that fal has no job.
+        # QUEUED only by the worker of the POST, slow but alive, that learned that fal has no job.
         S.SUBMIT_UNKNOWN: frozenset(
             {S.QUEUED, S.SUBMITTED, S.RENDERED, S.FAILED, S.EXPIRED, S.CANCELLED}
         ),
         S.RENDERED: frozenset({S.DOWNLOADED, S.FAILED}),
         S.DOWNLOADED: frozenset({S.TAGGED, S.FAILED}),
         S.TAGGED: frozenset({S.PUBLISHED, S.FAILED}),
-        # A callback that comes after the deadline still brings a paid result (SUBMITTED: its
-        # result has yet to be fetched); QUEUED only by a person's retry.
+        # A callback after the deadline still brings a paid result (SUBMITTED: its result has yet
+        # to be fetched). QUEUED only by a person's retry.
         S.EXPIRED: frozenset({S.SUBMITTED, S.RENDERED, S.FAILED, S.QUEUED}),
         S.PUBLISHED: frozenset(),
-        # Out of these two by a person's retry alone, to the first step whose input is stored.
+        # Out of these two only by a person's retry, to the first step whose input is stored.
         S.FAILED: frozenset({S.QUEUED, S.SUBMITTED, S.RENDERED, S.DOWNLOADED, S.TAGGED}),
         S.CANCELLED: frozenset({S.QUEUED, S.RENDERED}),
     }
@@ -61,43 +61,43 @@ AWAITING = frozenset({S.SUBMITTING, S.SUBMITTED, S.SUBMIT_UNKNOWN})
 
 
 def new_job_id() -> str:
-    """A fresh id: 16 lower-case letters and digits, 80 random bits."""
+    """Return a new id: 16 lower-case letters and digits, 80 random bits."""
     return b32encode(secrets.token_bytes(10)).decode().lower()
 
 
 def hashed_id(text: str) -> str:
-    """The id of that text, always the same, of the same shape as a fresh one."""
+    """Return the id that follows from the text, in the form of a new one."""
     digest = hashlib.sha256(text.encode(errors="backslashreplace")).digest()
     return b32encode(digest[:10]).decode().lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job as its record tells it. Times are Unix seconds; empty text means not known yet."""
+    """One job, as stored in its record. Times are Unix seconds; empty text means not known yet."""
 
     id: str
     endpoint: str
     arguments: Mapping[str, Json]
     metadata: Mapping[str, Json] = field(default_factory=dict)
-    # What fal is asked beside the inputs (catalogue/options.py), and what the job should cost.
+    # fal's platform options (catalogue/options.py), and what the job should cost.
     options: Mapping[str, Json] = field(default_factory=dict)
     estimate: Mapping[str, Json] = field(default_factory=dict)
-    # 1: a result without a file is a failure; 0: any result is what was asked for.
+    # 1: a result without a file is a failure; 0: any result is a success.
     needs_file: int = 1
     state: JobState = JobState.QUEUED
     created_at: float = 0.0
     updated_at: float = 0.0
     due_at: float = 0.0
-    # Which POST this is, from 1; its number is minted into the callback address.
+    # The number of the POST, from 1; it is part of the token in the callback URL.
     attempt: int = 0
-    # The attempt whose POST may have reached fal; 0: surely none has.
+    # The attempt whose POST may have reached fal; 0: certainly none has.
     posted: int = 0
-    # Since the last move: times the step was started, times that it found what it needs away
-    # (see `Step.needs`), and times the sweep woke it.
+    # Since the last move: starts of the step, waits for an unavailable dependency
+    # (`Step.waits_for`), and wakes by the sweep.
     tries: int = 0
     waits: int = 0
     wakes: int = 0
-    # Nobody may start the step before lease_until: a worker is at it, or it waits to try again.
+    # No worker may start the step before lease_until: one is running it, or its retry waits.
     lease_owner: str = ""
     lease_until: float = 0.0
     request_id: str = ""
@@ -105,10 +105,10 @@ class Job:
     cancel_url: str = ""
     submitted_at: float = 0.0
     looked_up: int = 0
-    # The result as fal gave it, and the fingerprint of the callback that brought it.
+    # fal's result, unchanged, and the fingerprint of the callback that brought it.
     payload: Json = None
     callback: str = ""
-    # What each step left for the next: sizes, hashes, names.
+    # What each step passes to the next: sizes, hashes, names.
     source: Mapping[str, Json] = field(default_factory=dict)
     outputs: Mapping[str, Json] = field(default_factory=dict)
     step: str = ""
@@ -117,12 +117,12 @@ class Job:
 
     @property
     def refused(self) -> bool:
-        """Whether its creation was refused: it holds no inputs and was never posted."""
+        """Whether its creation was rejected: it has no inputs and was never posted."""
         return self.state is JobState.FAILED and self.step == Task.CREATE
 
     @classmethod
     def decode(cls, record: Mapping[str, str]) -> Self:
-        """The job of a Redis hash written by `encode`."""
+        """Return the job of a Redis hash that `encode` wrote."""
         values = {f.name: _decoded(f.name, record[f.name]) for f in fields(cls) if f.name in record}
         return cls(**values)  # type: ignore[arg-type]
 
@@ -143,7 +143,7 @@ def _decoded(name: str, value: str) -> object:
 
 
 def encode(changes: Mapping[str, object]) -> dict[str, str]:
-    """Fields of a job as a Redis hash holds them."""
+    """Return fields of a job as a Redis hash stores them."""
     return {
         name: json.dumps(value) if name in _JSON else str(value) for name, value in changes.items()
     }

@@ -1,7 +1,7 @@
-"""Leases: a worker that lives keeps its jobs; the jobs of one that died are taken up again.
+"""Leases: a living worker keeps its jobs; the jobs of a dead one are taken over.
 
-While a step runs, its job's lease is renewed every RENEWAL seconds. A worker that is killed
-renews nothing, the lease ends within LEASE, and the sweep wakes the step for another worker.
+While a step runs, the lease of its job is renewed every RENEWAL seconds. A killed worker renews
+nothing: its leases end within LEASE, and the sweep wakes the step for another worker.
 """
 
 import threading
@@ -14,7 +14,7 @@ from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 
-# In seconds. Below the time in which README promises that a killed step is taken up again.
+# In seconds; below the time in which README promises that a killed step is resumed.
 LEASE = 20.0
 RENEWAL = 5.0
 
@@ -28,20 +28,19 @@ class _Lease:
 
 
 class Leases:
-    """The leases that this process holds, renewed by one thread, which ends when none is left."""
+    """The leases of this process, renewed by one thread, which ends when none is left."""
 
-    def __init__(self, records: JobStore) -> None:
-        self._records = records
-        self._held: dict[str, _Lease] = {}
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._leases: dict[str, _Lease] = {}
         self._lock = threading.Lock()
-        self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def hold(self, job: Job, state: JobState) -> Iterator[None]:
-        """The lease that was claimed with `job` is renewed until the block ends."""
+        """Renew the lease that was claimed with `job` until the block ends."""
         with self._lock:
-            self._held[job.lease_owner] = _Lease(job, state)
+            self._leases[job.lease_owner] = _Lease(job, state)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
                 self._thread.start()
@@ -49,28 +48,28 @@ class Leases:
             yield
         finally:
             with self._lock:
-                del self._held[job.lease_owner]
+                del self._leases[job.lease_owner]
 
     def _renew(self) -> None:
         pause = threading.Event()
         while not pause.wait(RENEWAL):
             with self._lock:
-                held = tuple(self._held.values())
-                if not held:
+                leases = tuple(self._leases.values())
+                if not leases:
                     self._thread = None
                     return
-            for lease in held:
+            for lease in leases:
                 self._extend(lease)
 
     def _extend(self, lease: _Lease) -> None:
-        until = self._records.clock() + LEASE
+        until = self._store.clock() + LEASE
         change = Change(
             set={"lease_until": until},
             guard={"lease_owner": lease.job.lease_owner},
             due=until,
         )
         try:
-            renewed = self._records.change(lease.job.id, [lease.state], change)
+            renewed = self._store.change(lease.job.id, [lease.state], change)
         except Exception as error:  # noqa: BLE001  # this thread renews the leases of all steps
             log.warning("lease.lost", job=lease.job.id, error=type(error).__name__)
             return

@@ -3,13 +3,13 @@
 Redis keys:
 
 falhook:job:{id}           hash: the fields of Job
-falhook:job:{id}:events    stream: the job's whole history
+falhook:job:{id}:events    stream: the whole history of the job
 falhook:jobs               sorted set: job → created
 falhook:jobs:{STATE}       sorted set: job → since when it is in that state
-falhook:timers             sorted set: job → when it is due to have moved (no final job is in it)
+falhook:timers             sorted set: job → when it must have moved (no final job is in it)
 falhook:events             stream: the events of all jobs, the last EVENTS_KEPT or so
 
-The script makes key names of its own, so a Redis Cluster would need hash tags; one primary does.
+The script builds key names itself, so a Redis Cluster would need hash tags; one primary does not.
 """
 
 import json
@@ -29,7 +29,7 @@ EVENTS_KEPT = 100_000
 JOBS = "falhook:jobs"
 TIMERS = "falhook:timers"
 EVENTS = "falhook:events"
-# What stands in the record of a refused creation, which was never claimed.
+# Fields of the record of a rejected creation, which was never claimed.
 REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
 
@@ -45,12 +45,12 @@ def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
 
 
 def job_key(job_id: str) -> str:
-    """The hash of this job."""
+    """Return the key of the job's hash."""
     return f"falhook:job:{job_id}"
 
 
 def history_key(job_id: str) -> str:
-    """The stream of this job's events."""
+    """Return the key of the stream of the job's events."""
     return f"{job_key(job_id)}:events"
 
 
@@ -67,9 +67,9 @@ class JobStore:
         self._move = redis.register_script(script)
 
     def add(self, job: Job, *, due: float, event: Event) -> bool:
-        """Write a new job down; False if a record of that id exists, which stays as it is.
+        """Write the record of a new job; return False if its id has one, which stays unchanged.
 
-        That of a refused creation counts as none, and the job takes its place.
+        The record of a rejected creation does not count: the new job replaces it.
         """
         values = {
             "id": job.id,
@@ -82,7 +82,7 @@ class JobStore:
             "step": job.step,
             "reason": job.reason,
             "sentence": job.sentence,
-            # Guards compare with what stands in the hash: these always stand there.
+            # Guards compare with fields of the hash: these are always present.
             "attempt": 0,
             "posted": 0,
             "looked_up": 0,
@@ -94,17 +94,17 @@ class JobStore:
         return self._change(job.id, None, change) or self._change(job.id, [JobState.FAILED], over)
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
-        """Change the record if it is in one of the `expected` states and every guard holds.
+        """Change the record if it is in one of the `expected` states and every guard matches.
 
-        States from which MOVES does not lead to `change.to` are left out of the expected ones.
-        True if it was done; after a lost answer it may have been done all the same.
+        Expected states from which MOVES does not lead to `change.to` are ignored. Return whether
+        the record was changed; after a lost answer it may have been changed all the same.
         """
         allowed = [state.value for state in expected if _allowed(state, change.to)]
         return self._change(job_id, allowed, change)
 
     def _change(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
         now = self.clock()
-        order = {
+        request = {
             "id": job_id,
             "at": f"{now:.6f}",
             "expected": expected,
@@ -117,48 +117,47 @@ class JobStore:
             "event": dict(change.event) if change.event else None,
             "keep": EVENTS_KEPT,
         }
-        given = {name: value for name, value in order.items() if value is not None}
+        arguments = {name: value for name, value in request.items() if value is not None}
         keys = [job_key(job_id), history_key(job_id), EVENTS, TIMERS, JOBS]
-        done, _state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(given)]))
+        done, _state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(arguments)]))
         return bool(done)
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None without a record."""
+        """Return the job, or None if it has no record."""
         record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
         return Job.decode(record) if record else None
 
     def newest(
         self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
     ) -> Iterator[Job]:
-        """The newest `limit` jobs one by one: of all, or those that came into `state` since."""
+        """Yield the newest `limit` jobs: of all, or those that entered `state` since then."""
         key = f"{JOBS}:{state}" if state else JOBS
-        found = self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit)
-        ids = cast(list[str], found)
+        ids = cast(list[str], self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit))
         return (job for job_id in ids if (job := self.get(job_id)) is not None)
 
     def list(self, *, state: JobState | None = None, limit: int = 50) -> Sequence[Job]:
-        """The newest jobs first, of one state or of all."""
+        """Return jobs of one state or of all, the newest first."""
         return tuple(self.newest(state=state, limit=limit))
 
     def count(self, state: JobState) -> int:
-        """How many jobs are in this state."""
+        """Return how many jobs are in this state."""
         return self.redis.zcard(f"{JOBS}:{state}")
 
     def due(self, limit: int) -> Sequence[str]:
-        """Ids of jobs that should have moved by now, the most overdue first."""
+        """Return the ids of jobs that should have moved by now, the most overdue first."""
         due = self.redis.zrangebyscore(TIMERS, 0, self.clock(), start=0, num=limit)
         return cast(list[str], due)
 
     def due_at(self, job_id: str) -> float | None:
-        """When the job has to have moved, in Unix seconds; None for one that has ended."""
+        """Return the deadline of the next change of state in Unix seconds; None for ended jobs."""
         return self.redis.zscore(TIMERS, job_id)
 
     def drop_timer(self, job_id: str) -> None:
-        """Take away the timer of a job that has no record."""
+        """Remove the timer of a job that has no record."""
         self.redis.zrem(TIMERS, job_id)
 
     def delay_timer(self, job_id: str, seconds: float) -> None:
-        """Put off the timer of a job whose record cannot be read, so that others get their turn."""
+        """Postpone the timer of a job whose record cannot be read, so that others are reached."""
         self.redis.zadd(TIMERS, {job_id: self.clock() + seconds}, xx=True)
 
 

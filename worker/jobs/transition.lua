@@ -1,12 +1,12 @@
--- The one way in which a job record changes: compare, set, and tell, in one step.
+-- The only way in which a job record changes: compare, set, and append the event, atomically.
 --
 -- KEYS  1 the job's hash   2 its history (stream)   3 the event stream of all jobs
 --       4 timers (sorted set: job -> due)           5 the index prefix, "falhook:jobs"
 -- ARGV  1 JSON: id, at, expected (states; absent: the record must not exist yet), to (absent: the
---       state stays), guard (field -> value that must stand there), unleased_at (the lease must
+--       state stays), guard (field -> value that it must have), unleased_at (the lease must
 --       have ended by then), set, bump (fields to add 1 to), due (absent: leave;
---       "": no timer), event (fields of the event; absent: tell nobody), keep (events kept)
--- Answers {1, new state} if it was done, else {0, state as it is ("" without a record)}.
+--       "": no timer), event (fields of the event; absent: none), keep (events kept)
+-- Returns {1, new state} if it was changed, else {0, present state ("" without a record)}.
 local order = cjson.decode(ARGV[1])
 local state = redis.call('HGET', KEYS[1], 'state') or ''
 
@@ -29,7 +29,7 @@ if order.unleased_at then
   if till > tonumber(order.unleased_at) then return {0, state} end
 end
 
--- A job that takes the place of a refused one is as old as its own beginning.
+-- A job that replaces a rejected one counts from its own creation.
 if (order.set or {}).created_at then redis.call('ZADD', KEYS[5], order.at, order.id) end
 local to = order.to or state
 for field, value in pairs(order.set or {}) do redis.call('HSET', KEYS[1], field, value) end

@@ -1,4 +1,4 @@
-"""What a verified callback says, and whether it is about the attempt that its job is at."""
+"""Verified callbacks: their content, the attempt they belong to, the outcome they lead to."""
 
 import json
 from collections.abc import Mapping
@@ -13,45 +13,45 @@ from worker.types import Json
 
 
 def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:
-    """What the callback tells for the record, its payload, and the failure it reports if any."""
+    """Return the callback's fields for the record, its payload, and the failure it reports."""
     content = json.loads(callback.body)
-    told = {"callback": callback.fingerprint, "request_id": callback.request_id}
+    fields = {"callback": callback.fingerprint, "request_id": callback.request_id}
     payload: Json = content.get("payload")
     if content["status"] == "OK":
-        return told, payload, None
-    refusal = read_error(content.get("error"), payload)
-    retryable = "; rendering it again may help" if refusal.retryable else ""
-    return told, None, Permanent(refusal.reason, refusal.sentence + retryable)
+        return fields, payload, None
+    error = read_error(content.get("error"), payload)
+    retryable = "; rendering it again may help" if error.retryable else ""
+    return fields, None, Permanent(error.reason, error.sentence + retryable)
 
 
 def same_request(job: Job, callback: Callback) -> bool:
-    """Whether it belongs to the job's present attempt, and to the request id where one is known."""
+    """Whether it belongs to the job's present attempt, and to its request id if one is known."""
     return job.attempt == callback.attempt and job.request_id in {"", callback.request_id}
 
 
-def rendered(job: Job, payload: Json, told: Mapping[str, object]) -> Outcome:
-    """RENDERED with the result on the record; FAILED where it holds nothing to publish.
+def rendered(job: Job, payload: Json, fields: Mapping[str, object]) -> Outcome:
+    """Return RENDERED with the result; FAILED if the result has nothing to publish.
 
-    `told` is what else becomes known with it, the request id for one.
+    `fields` become known with the result, such as the request id.
     """
-    kept = {**told, "payload": payload}
+    fields = {**fields, "payload": payload}
     if not publishable(payload, needs_file=bool(job.needs_file)):
-        return unrendered(_nothing(job), kept)
+        return unrendered(_nothing_to_publish(job), fields)
     return Outcome(
         to=JobState.RENDERED,
-        set={**kept, "step": "", "reason": "", "sentence": ""},
-        event={"request_id": str(told["request_id"])} if "request_id" in told else {},
+        set={**fields, "step": "", "reason": "", "sentence": ""},
+        event={"request_id": str(fields["request_id"])} if "request_id" in fields else {},
     )
 
 
-def unrendered(failure: Permanent, told: Mapping[str, object]) -> Outcome:
-    """FAILED because fal has no result of this job, with fal's words."""
-    why = {"step": "render", "reason": failure.reason, "sentence": failure.sentence}
-    return Outcome(to=JobState.FAILED, set={**told, **why}, event=why)
+def unrendered(failure: Permanent, fields: Mapping[str, object]) -> Outcome:
+    """Return FAILED because fal has no result of this job, with fal's words."""
+    event = {"step": "render", "reason": failure.reason, "sentence": failure.sentence}
+    return Outcome(to=JobState.FAILED, set={**fields, **event}, event=event)
 
 
-def _nothing(job: Job) -> Permanent:
+def _nothing_to_publish(job: Job) -> Permanent:
     if job.needs_file:
-        sentence = "fal's result holds no video or other file with an address"
+        sentence = "fal's result has no video or other file with a URL"
         return Permanent("no_video", sentence)
     return Permanent("no_result", "fal's result is empty")

@@ -17,31 +17,31 @@ from worker.types import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """fal's CDN to our storage."""
+    """Downloads the result of a job to storage."""
 
     downloader: Downloader
     storage: Storage
     progress: Progress
 
     def work(self, job: Job) -> Outcome:
-        """DOWNLOADED: the source is whole in storage, its size and SHA-256 on the record."""
+        """Return DOWNLOADED, with size and SHA-256, once the source is complete in storage."""
         key, address = work_key(job.id, SOURCE), video_address(job.payload)
-        others = Passthrough(downloader=self.downloader, storage=self.storage)
+        passthrough = Passthrough(downloader=self.downloader, storage=self.storage)
         if address is None:
-            return others.download(job, self.progress.bytes(job, Task.DOWNLOAD))
-        with Meter().measure("download") as cost:
-            got = self.downloader.fetch(
+            return passthrough.download(job, self.progress.bytes(job, Task.DOWNLOAD))
+        with Meter().measure("download") as usage:
+            downloaded = self.downloader.fetch(
                 address,
                 lambda chunks: self.storage.put(key, chunks, content_type="video/mp4"),
                 expect="media",
                 progress=self.progress.bytes(job, Task.DOWNLOAD),
             )
-        cost.bytes_in = cost.bytes_out = got.size
+        usage.bytes_in = usage.bytes_out = downloaded.size
         source: dict[str, Json] = {
-            "bytes": got.size,
-            "sha256": got.sha256,
-            "cost": cost.record(),
-            **others.beside(job, address, self.progress.bytes(job, Task.DOWNLOAD)),
+            "bytes": downloaded.size,
+            "sha256": downloaded.sha256,
+            "cost": usage.record(),
+            **passthrough.download_extras(job, address, self.progress.bytes(job, Task.DOWNLOAD)),
         }
-        told = {"bytes": str(got.size), "resumed": str(got.resumed)}
-        return Outcome(to=JobState.DOWNLOADED, set={"source": source}, event=told)
+        event = {"bytes": str(downloaded.size), "resumed": str(downloaded.resumed)}
+        return Outcome(to=JobState.DOWNLOADED, set={"source": source}, event=event)

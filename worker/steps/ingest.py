@@ -1,4 +1,4 @@
-"""The ingest step: what a verified callback, or a missed deadline, means for its job."""
+"""The ingest task: applies verified callbacks, and missed deadlines, to their jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from worker.steps.inbox import InboxReader
 from worker.steps.lookup import LookUp
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
-# Ended without a callback: one that comes all the same is kept for `falhook retry`.
+# Ended without a callback: a later one is stored for `falhook retry`.
 KEEPS = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 log = get_logger()
@@ -24,7 +24,7 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Brings callbacks from the inbox to the records."""
+    """Applies callbacks from the inbox to the records."""
 
     store: JobStore
     transitions: Transitions
@@ -32,23 +32,23 @@ class Ingest:
     lookup: LookUp
 
     def run(self, job_ids: Sequence[str]) -> None:
-        """Afterwards the callbacks of these jobs are on their records and out of the inbox.
+        """Apply the callbacks of these jobs to their records and remove them from the inbox.
 
-        A callback that cannot be taken stays in the inbox: the sweep comes back to it, with
-        better code perhaps, and the job's deadline ends the job meanwhile.
+        A callback that cannot be applied stays in the inbox: the sweep returns to it, perhaps with
+        better code, and the job's deadline ends the job meanwhile.
         """
         for job_id in job_ids:
-            self._each(job_id)
+            self._try(job_id)
         if len(job_ids) == 1:
-            # It asks fal and may take its time: never in a batch, where other jobs would wait.
+            # It waits for an answer of fal: never in a batch, where others would wait with it.
             self.lookup.run(job_ids[0])
 
-    def _each(self, job_id: str) -> None:
+    def _try(self, job_id: str) -> None:
         try:
             self._ingest(job_id)
         except RedisError:
             raise
-        except Exception:  # the callbacks of the other jobs must not wait for this one's bug
+        except Exception:  # the callbacks of other jobs must not wait for this one's bug
             log.exception("step.crashed", job=job_id, step=Task.INGEST)
 
     def _ingest(self, job_id: str) -> None:
@@ -68,7 +68,7 @@ class Ingest:
         known = job is not None and job.callback == callback.fingerprint
         if job is None or (not known and _fits(job, callback) and self._apply(job, callback)):
             return
-        # Read again: the record may have been moved by another delivery of the same callback.
+        # Read again: another delivery of the same callback may have moved the record.
         job = self.store.get(job_id) or job
         if job.callback == callback.fingerprint:
             log.info("callback.duplicate", job=job.id, state=job.state)
@@ -80,16 +80,16 @@ class Ingest:
             self._note(job, "conflict", callback)
 
     def _apply(self, job: Job, callback: Callback) -> bool:
-        told, payload, failure = read(callback)
+        fields, payload, failure = read(callback)
         if failure is not None:
-            return self._move(job, unrendered(failure, told))
+            return self._move(job, unrendered(failure, fields))
         if payload is not None:
-            return self._move(job, rendered(job, payload, told))
+            return self._move(job, rendered(job, payload, fields))
         # https://docs.fal.ai/documentation/model-apis/inference/webhooks : it succeeded, but its
-        # result could not be encoded into the callback; it is due to be looked up at once.
+        # result could not be encoded into the callback: look it up immediately.
         outcome = Outcome(
             to=JobState.SUBMITTED,
-            set={**told, "looked_up": 0},
+            set={**fields, "looked_up": 0},
             event={"reason": "payload_null", "request_id": callback.request_id},
             due=0.0,
         )
@@ -107,13 +107,12 @@ class Ingest:
         return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
 
     def _keep(self, job: Job, callback: Callback) -> bool:
-        """Write down a result that came after the job's end: it is paid for, `retry` uses it."""
+        """Store a result that came after the job's end: it is paid for, and `retry` uses it."""
         if not same_request(job, callback):
             return False
-        told, payload, failure = read(callback)
-        kept: dict[str, object] = {**told, "payload": payload} if payload else dict(told)
+        fields, payload, failure = read(callback)
         change = Change(
-            set=kept,
+            set={**fields, "payload": payload} if payload else fields,
             guard={"attempt": job.attempt, "callback": ""},
             event={
                 "name": "callback_kept",
@@ -122,10 +121,10 @@ class Ingest:
                 "reason": failure.reason if failure else "rendered",
             },
         )
-        done = self.store.change(job.id, KEEPS, change)
-        if done:
+        stored = self.store.change(job.id, KEEPS, change)
+        if stored:
             log.warning("callback.kept", job=job.id, state=job.state)
-        return done
+        return stored
 
     def _note(self, job: Job, name: str, callback: Callback) -> None:
         event = {"name": name, "attempt": str(callback.attempt), "request_id": callback.request_id}

@@ -1,7 +1,7 @@
 """The look-up: one GET of a result whose callback never came, or came without it.
 
-Never a GET of the status, and never in a loop. Only where the GET itself got no answer is it
-tried again, a few times; a worker killed in the middle of it counts as such a try.
+Never a GET of the status, and never in a loop. Only a GET without an answer is repeated, a few
+times; a worker killed during it counts as such a try.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worker.jobs.transitions import Transitions
 from worker.steps.callbacks import rendered, unrendered
 
 AWAITING_RESULT = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
-# GETs that may go unanswered, and seconds until the next one; longer than one GET may take.
+# GETs that may get no answer, and seconds until the next one; longer than one GET may take.
 MAX_LOOK_UPS = 5
 LOOK_UP_TIME = 120.0
 
@@ -26,7 +26,7 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """Asks fal for results that no callback brought; `deadline` is the seconds one may take."""
+    """Fetches results that no callback brought; a callback may take `deadline` seconds."""
 
     store: JobStore
     transitions: Transitions
@@ -34,24 +34,25 @@ class LookUp:
     deadline: float
 
     def run(self, job_id: str) -> None:
-        """Afterwards a job that is overdue is RENDERED, EXPIRED or FAILED, or due to be asked for
-        again in LOOK_UP_TIME; any other is as it was.
+        """Take an overdue job to RENDERED, EXPIRED or FAILED; any other stays unchanged.
+
+        If the GET got no answer, the job is due again in LOOK_UP_TIME.
         """
         job = self.store.get(job_id)
         if job is None or job.state not in AWAITING_RESULT:
             return
         if job.callback:
-            self._ask(job, "payload_null", "the callback brought no result")
+            self._look_up(job, "payload_null", "the callback brought no result")
         elif self.store.clock() >= job.submitted_at + self.deadline:
             if not job.looked_up:
                 log.warning("callback.lost", job=job.id, state=job.state)
-            self._ask(job, "no_callback", "no callback came before the deadline")
+            self._look_up(job, "no_callback", "no callback came before the deadline")
 
-    def _ask(self, job: Job, reason: str, sentence: str) -> None:
+    def _look_up(self, job: Job, reason: str, sentence: str) -> None:
         if not job.request_id:
             self._expire(job, reason, f"{sentence}, and fal's request id is not known")
         elif job.looked_up >= MAX_LOOK_UPS:
-            self._expire(job, reason, f"{sentence}, and fal could not be asked for the result")
+            self._expire(job, reason, f"{sentence}, and fal did not answer requests for the result")
         elif self._claim(job, reason):
             self._get(job, reason, sentence)
 
@@ -81,8 +82,8 @@ class LookUp:
             self._move(job, rendered(job, payload, {"request_id": job.request_id}))
 
     def _expire(self, job: Job, reason: str, sentence: str) -> None:
-        why = {"step": "render", "reason": reason, "sentence": sentence}
-        self._move(job, Outcome(to=JobState.EXPIRED, set=why, event=why))
+        event = {"step": "render", "reason": reason, "sentence": sentence}
+        self._move(job, Outcome(to=JobState.EXPIRED, set=event, event=event))
 
     def _move(self, job: Job, outcome: Outcome) -> None:
         self.transitions.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)

@@ -1,4 +1,4 @@
-"""How this installation delivers: which profile, which marks, what is said of the prompt."""
+"""How media is published: profile, marks, what files say of the prompt, and their signer."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_prof
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaConfig:
-    """What settings say of deliveries, and jobs may say for themselves."""
+    """The media settings of this installation, and what jobs may override."""
 
     profile: Profile = ORIGINAL
     marks: Marks = field(default_factory=Marks)
@@ -21,14 +21,17 @@ class MediaConfig:
     signer: Signer | None = None
 
     def profile_of(self, job: Job) -> Profile:
-        """The job's own profile, else the setting's. Raises Permanent ("unknown_profile")."""
+        """Return the job's own profile, else that of the setting.
+
+        Raises Permanent("unknown_profile").
+        """
         try:
             return asked_profile(job.metadata) or self.profile
         except ValueError as error:
             raise Permanent("unknown_profile", f"{PROFILE_KEY} {error}") from None
 
     def tags(self, job: Job) -> Tags:
-        """What the job's files say of themselves."""
+        """Return the metadata that is written into the job's files."""
         title, prompt = job.metadata.get("title"), job.arguments.get("prompt")
         return Tags(
             title=title if isinstance(title, str) else f"{job.endpoint} {job.id}",

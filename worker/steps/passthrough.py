@@ -1,4 +1,4 @@
-"""What is no video in a result: images, sounds, other files, plain values, brought to storage."""
+"""Outputs published without transcoding: images, audio, other files and plain values."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from worker.fal.result import OTHER, ResultFile, files_of, named, video_address
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
-from worker.storage import Storage
+from worker.storage import Storage, file_record
 from worker.storage.layout import work_key
 from worker.types import Json
 
@@ -25,57 +25,57 @@ MOST_FILES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passthrough:
-    """fal's files to our storage, whatever they are."""
+    """Stores fal's files of any kind."""
 
     downloader: Downloader
     storage: Storage
 
     def download(self, job: Job, progress: Callable[[int, int | None], None]) -> Outcome:
-        """DOWNLOADED: every file of the result is whole in storage, described on the record."""
+        """Return DOWNLOADED once every file of the result is complete in storage."""
         files = files_of(job.payload)
         if len(files) > MOST_FILES:
             sentence = f"the result holds {len(files)} files; {MOST_FILES} can be published"
             raise Permanent("too_many_files", sentence)
-        kept: dict[str, Json] = {
-            name: self._keep(job, name, file, progress) for name, file in named(files).items()
+        records: dict[str, Json] = {
+            name: self._store(job, name, file, progress) for name, file in named(files).items()
         }
-        told = {"files": str(len(kept))}
-        return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": kept}}, event=told)
+        event = {"files": str(len(records))}
+        return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": records}}, event=event)
 
-    def beside(
+    def download_extras(
         self, job: Job, video: str, progress: Callable[[int, int | None], None]
     ) -> dict[str, Json]:
-        """What the result holds beside its video, kept in storage: `files`, and `skipped`.
+        """Store the files that the result contains next to its video; return their records.
 
-        A file that cannot be had for good is skipped with the reason: the video is what was paid
-        for. Raises Transient alone.
+        `files` are stored. `skipped` lists the files that cannot be downloaded, with the reason:
+        the video is what was paid for. Raises only Transient.
         """
         others = tuple(file for file in files_of(job.payload) if file.address != video)
         files: dict[str, Json] = {}
         skipped: dict[str, Json] = {}
         for name, file in named(others[:MOST_FILES]).items():
             try:
-                files[name] = self._keep(job, name, file, progress)
+                files[name] = self._store(job, name, file, progress)
             except Permanent as failure:
                 skipped[name] = {"output": file.path, "reason": failure.reason}
-        found: dict[str, Json] = {"files": files, "skipped": skipped}
-        return {name: value for name, value in found.items() if value}
+        records: dict[str, Json] = {"files": files, "skipped": skipped}
+        return {name: value for name, value in records.items() if value}
 
-    def _keep(
+    def _store(
         self, job: Job, name: str, file: ResultFile, progress: Callable[[int, int | None], None]
     ) -> Json:
         key, content_type = work_key(job.id, name), file.media.name
-        about: dict[str, Json] = {"content_type": content_type, "output": file.path}
+        record: dict[str, Json] = {"content_type": content_type, "output": file.path}
         if file.address[:5].lower() == "data:":
             data = _embedded(file)
             self.storage.put(key, data, content_type=content_type)
-            return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **about}
-        got = self.downloader.fetch(
+            return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **record}
+        downloaded = self.downloader.fetch(
             file.address,
             lambda chunks: self.storage.put(key, chunks, content_type=content_type),
             progress=progress,
         )
-        return {"bytes": got.size, "sha256": got.sha256, **about}
+        return {"bytes": downloaded.size, "sha256": downloaded.sha256, **record}
 
 
 def _embedded(file: ResultFile) -> bytes:
@@ -92,31 +92,28 @@ def _embedded(file: ResultFile) -> bytes:
         ) from None
 
 
-def kept(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
-    """What the record holds of a video that is published as it is, which is in storage then."""
+def store_source(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
+    """Store a source that is published unchanged; return its record, by name."""
     with source.open("rb") as file:
         head = file.read(FILM_BYTES)
-        other = film(head)
-        media = sniff(head) or (other[1] if other else OTHER)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    other = film(head)
+    media = sniff(head) or (other[1] if other else OTHER)
     family = "file" if media is OTHER else media.family
-    number = 1 + sum(name.startswith(f"{family}-") for name in extras(job))
+    number = 1 + sum(name.startswith(f"{family}-") for name in extra_files(job))
     name, address = f"{family}-{number}.{media.extension}", video_address(job.payload)
     storage.put(work_key(job.id, name), source, content_type=media.name)
     paths = [file.path for file in files_of(job.payload) if file.address == address]
     return {
         name: {
-            "bytes": source.stat().st_size,
-            "sha256": digest,
+            **file_record(source),
             "content_type": media.name,
             "output": next(iter(paths), ""),
         }
     }
 
 
-def delivered(job: Job) -> dict[str, Json] | None:
-    """The job's outputs: the files as they are, or the result itself where it holds none.
+def unchanged_outputs(job: Job) -> dict[str, Json] | None:
+    """Return the job's outputs: its files unchanged, or the result itself if it has no file.
 
     None for a job whose source is a video.
     """
@@ -130,7 +127,7 @@ def delivered(job: Job) -> dict[str, Json] | None:
     return outputs
 
 
-def extras(job: Job) -> dict[str, Json]:
-    """The files that are published beside the job's video, by name."""
+def extra_files(job: Job) -> dict[str, Json]:
+    """Return the records of the files that are published next to the job's video, by name."""
     files = job.source.get("files")
     return files if isinstance(files, dict) else {}

@@ -1,4 +1,4 @@
-"""Pictures and sounds that fal made: tagged, and signed where there are credentials, as videos."""
+"""Images and audio from fal: tagged and, with a certificate, signed as videos are."""
 
 import shutil
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from worker.storage.layout import work_key
 from worker.storage.scratch import scratch
 from worker.types import Json
 
-MAX_SIGNED = 64 << 20  # bytes of a file that is signed: of a WAV the SDK takes three times as much
-# Formats in which tagged files are signed: FLAC would get an ID3 tag where few readers expect one.
+MAX_SIGNED = 64 << 20  # bytes of a file that is signed: the SDK takes three times as much for a WAV
+# Formats of tagged files that are signed: FLAC would get an ID3 tag, which few readers expect.
 _SIGNED = frozenset({".jpg", ".png", ".webp", ".gif", ".avif", ".mp3", ".wav", ".m4a", ".mp4"})
 _BROKEN_CREDENTIALS = "it has content credentials, which a tag would break"
 
@@ -96,17 +96,17 @@ def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -
 def _require_taggable(kind: str, size: int) -> None:
     family = kind.partition("/")[0]
     if family not in {"image", "audio", "video"}:
-        raise NotTaggable("it is no picture, sound or video")
+        raise NotTaggable("it is not an image, audio or video file")
     if family == "image" and size > image_file.MAX_PICTURE:
-        raise NotTaggable(f"it is a picture of more than {image_file.MAX_PICTURE} bytes")
+        raise NotTaggable(f"it is an image of more than {image_file.MAX_PICTURE} bytes")
 
 
 def _suffix(path: Path, kind: str) -> str:
-    """The ending of the format that the file really has, whatever its name is."""
+    """Return the suffix of the format that the file has, whatever its name is."""
     with path.open("rb") as file:
         media = sniff(file.read(HEAD_BYTES))
     if media is MP4 and kind.startswith("audio/"):
-        return ".m4a"  # by no brand of its own
+        return ".m4a"  # audio without a brand of its own
     return f".{media.extension}" if media else ""
 
 
@@ -115,7 +115,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _tag(vendor: Path, path: Path, tags: Tags) -> tuple[str, ...]:
-    """The names of tags that ours replaced in a sound. Raises NotTaggable."""
+    """Tag the file; return the names of tags that ours replaced in audio. Raises NotTaggable."""
     if not _is_picture(vendor):
         return audio_file.tag(vendor, path, tags)
     try:
@@ -126,7 +126,7 @@ def _tag(vendor: Path, path: Path, tags: Tags) -> tuple[str, ...]:
 
 
 def _unsigned(path: Path) -> str | None:
-    """Why a file of this format and size cannot be signed; None where it can."""
+    """Return why a file of this format and size cannot be signed; None if it can."""
     if path.suffix not in _SIGNED:
         return "files of its format are not signed"
     if path.stat().st_size > MAX_SIGNED:

@@ -1,4 +1,4 @@
-"""Progress of long steps, told on the event stream at a sane rate."""
+"""Progress of long steps, appended to the event stream at a limited rate."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,48 +8,48 @@ from worker.jobs.job import Job
 from worker.jobs.store import JobStore
 from worker.transcode.ffmpeg import Advance
 
-# Seconds between two tellings, and before the first: short steps tell nothing.
+# Seconds between two progress events, and before the first: short steps have none.
 INTERVAL = 2.0
 
 
 class Progress:
-    """Tells how far steps are. `clock` is monotonic seconds."""
+    """Reports the progress of steps. `clock` is monotonic seconds."""
 
-    def __init__(self, records: JobStore, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._records = records
+    def __init__(self, store: JobStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
         self._clock = clock
 
     def encoding(self, job: Job, step: str) -> Callable[[Advance], None]:
-        """A callback for how far an encoder is: its frames, their rate, and the seconds left."""
-        tell = self._teller(job, step)
+        """Return a callback for an encoder's progress: frames, their rate, and the seconds left."""
+        report = self._reporter(job, step)
 
-        def count(done: Advance) -> None:
-            numbers = {"frames": str(done.frames), "fps": f"{done.fps:.1f}"}
-            tell(done.fraction, numbers | {"left": f"{done.left:.1f}"})
+        def advanced(advance: Advance) -> None:
+            numbers = {"frames": str(advance.frames), "fps": f"{advance.fps:.1f}"}
+            report(advance.fraction, numbers | {"left": f"{advance.left:.1f}"})
 
-        return count
+        return advanced
 
     def bytes(self, job: Job, step: str) -> Callable[[int, int | None], None]:
-        """A callback for the bytes done and, where known, the bytes in all."""
-        tell, begun = self._teller(job, step), self._clock()
+        """Return a callback for the bytes done and, if known, the bytes in all."""
+        report, start = self._reporter(job, step), self._clock()
 
-        def count(done: int, total: int | None) -> None:
+        def advanced(done: int, total: int | None) -> None:
             if total and done:
-                left = (self._clock() - begun) * (total - done) / done
-                tell(done / total, {"left": f"{left:.1f}"})
+                left = (self._clock() - start) * (total - done) / done
+                report(done / total, {"left": f"{left:.1f}"})
 
-        return count
+        return advanced
 
-    def _teller(self, job: Job, step: str) -> Callable[[float, Mapping[str, str]], None]:
-        """Tells the fraction done, 0 to 1, and what is known beside it, at a sane rate."""
+    def _reporter(self, job: Job, step: str) -> Callable[[float, Mapping[str, str]], None]:
+        """Return a callback for the fraction done, 0 to 1, and more fields of the event."""
         last = self._clock()
 
-        def tell(done: float, more: Mapping[str, str]) -> None:
+        def report(fraction: float, fields: Mapping[str, str]) -> None:
             nonlocal last
             if self._clock() - last < INTERVAL:
                 return
             last = self._clock()
-            event = {"name": "progress", "step": step, "fraction": f"{done:.3f}", **more}
-            self._records.change(job.id, [job.state], Change(event=event))
+            event = {"name": "progress", "step": step, "fraction": f"{fraction:.3f}", **fields}
+            self._store.change(job.id, [job.state], Change(event=event))
 
-        return tell
+        return report

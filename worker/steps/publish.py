@@ -1,4 +1,4 @@
-"""The publish step: everything in place, the manifest last."""
+"""The publish step: the files in place, then the manifest."""
 
 import json
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
-    """Storage's work area to its published one."""
+    """Moves files from the work area of storage to the published one."""
 
     storage: Storage
     store: JobStore
 
     def work(self, job: Job) -> Outcome:
-        """PUBLISHED: the files and then their manifest are in place, the work files gone.
+        """Return PUBLISHED once the files and then their manifest are in place.
 
-        Done again after a crash it changes nothing: the first manifest stays.
+        A repetition after a crash changes nothing: the first manifest stays.
         """
         files = job.outputs.get("files")
         if not isinstance(files, dict):
-            raise Permanent("no_outputs", "the record names no files to publish")
+            raise Permanent("no_outputs", "the record has no files to publish")
         address = published_key(job.id, MANIFEST)
         if self.storage.size(address) is None:
             with Meter().measure("publish") as cost:
@@ -43,14 +43,14 @@ class Publish:
             content = json.dumps(self._manifest(job, cost), indent=2).encode() + b"\n"
             self.storage.put(address, content, content_type="application/json", create=True)
         self._clear(job)
-        told = {"manifest": self.storage.address(address)}
-        return Outcome(to=JobState.PUBLISHED, event=told)
+        event = {"manifest": self.storage.address(address)}
+        return Outcome(to=JobState.PUBLISHED, event=event)
 
     def _clear(self, job: Job) -> None:
         try:
             self.storage.delete(work_prefix(job.id))
         except Failure as failure:
-            # The publication stands; what is left costs space only, and the log says where.
+            # The files are published; those that are left only take space, and the log says where.
             log.warning("work.kept", job=job.id, reason=failure.reason)
 
     def _manifest(self, job: Job, cost: Cost) -> dict[str, Json]:

@@ -22,14 +22,14 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Posts jobs to fal. `deadline` is the seconds a callback may take."""
+    """Posts jobs to fal. A callback may take `deadline` seconds."""
 
     fal: FalClient
     store: JobStore
     public_url: str
     secret: str
     deadline: float
-    # The arguments with fal's addresses for inputs that lie in our storage.
+    # Returns the arguments with fal's URLs for inputs that are in our storage.
     addressed: Callable[[Mapping[str, Json]], dict[str, Json]] = dict
 
     def work(self, job: Job) -> Outcome:
@@ -50,12 +50,12 @@ class Submit:
         options = Options.read(job.options)
         arguments = self.addressed(job.arguments)
         self._begin(job)
-        address = callback_url(self.public_url, self.secret, job.id, job.attempt)
+        url = callback_url(self.public_url, self.secret, job.id, job.attempt)
         try:
             headers = options.headers(job.id)
-            accepted = self.fal.submit(job.endpoint, arguments, address, headers=headers)
-        except AnswerLost as unknown:
-            return self._unknown(job, unknown.reason)
+            accepted = self.fal.submit(job.endpoint, arguments, url, headers=headers)
+        except AnswerLost as lost:
+            return self._unknown(job, lost.reason)
         self._keep(job, accepted)
         return Outcome(
             to=JobState.SUBMITTED,
@@ -69,7 +69,7 @@ class Submit:
         )
 
     def _unknown(self, job: Job, reason: str) -> Outcome:
-        """The callback settles such a job, or its deadline does; it is never posted again."""
+        """Return SUBMIT_UNKNOWN, which the callback or the deadline settles, never another POST."""
         return Outcome(
             to=JobState.SUBMIT_UNKNOWN,
             set={"submitted_at": self.store.clock()},
@@ -79,14 +79,16 @@ class Submit:
 
     def _crashed(self, job: Job) -> Outcome:
         """Return SUBMIT_UNKNOWN if the POST may have gone out; raise Transient if it has not."""
-        standing = self.store.get(job.id)
-        if standing is not None and standing.posted != job.attempt:
-            raise Transient("crashed", "the submit step broke before its POST; see its log")
+        current = self.store.get(job.id)
+        if current is not None and current.posted != job.attempt:
+            raise Transient(
+                "crashed", "the submit step crashed before its POST; see the worker's log"
+            )
         return self._unknown(job, "crashed")
 
     def _begin(self, job: Job) -> None:
-        # From here on fal may have the job. A worker that died before this was written is known
-        # to have posted nothing; one that lost its claim meanwhile must not post at all.
+        # From here on fal may have the job. A worker that died before this write has certainly
+        # posted nothing; one that lost its claim meanwhile must not post at all.
         change = Change(
             set={"posted": job.attempt},
             guard={"attempt": job.attempt, "lease_owner": job.lease_owner},
@@ -100,9 +102,9 @@ class Submit:
             raise Transient("claim_lost", "the claim ended before the POST; nothing was sent")
 
     def _keep(self, job: Job, accepted: Accepted) -> None:
-        # Whatever happens to Redis now: here stands which request was paid for.
+        # Whatever happens to Redis now: the log has the request that was paid for.
         log.info("job.accepted", job=job.id, attempt=job.attempt, request_id=accepted.request_id)
-        # The callback may have come before this answer and have moved the job already.
+        # The callback may have come before this answer and already have moved the job.
         change = Change(set=_addresses(accepted), guard={"attempt": job.attempt})
         with suppress(RedisError):
             self.store.change(job.id, JobState, change)

@@ -1,7 +1,7 @@
-"""The sweep: whatever should have moved and did not is woken again.
+"""The sweep: wakes every job that should have moved and did not.
 
-It finds what messages lost: callbacks in the inbox that nobody ingested, jobs whose wake or
-worker died, and callbacks that are past their deadline. Any number of sweeps at once do no harm.
+It finds what lost messages left behind: callbacks in the inbox that no worker ingested, jobs whose
+wake or worker was lost, and callbacks past their deadline. Sweeps may run at the same time.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ INTERVAL = 5.0
 LIMIT = 1_000
 # Job ids in one wake of `ingest`.
 CHUNK = 100
-# A wake may be waiting in a long queue rather than lost, so that waits between wakes double up to
-# this many seconds; after MAX_WAKES, about a day, the job fails.
+# A wake may be waiting in a long queue rather than lost, so the intervals between wakes double, up
+# to this many seconds; after MAX_WAKES, about a day, the job fails.
 MAX_WAKE_INTERVAL = 600.0
 MAX_WAKES = 150
-# Seconds until the look-up of a job, whose wake may be lost, is woken again.
+# Seconds until the wake of a look-up, which may be lost, is repeated.
 LOOK_UP_WAKE = 60.0
 
 log = get_logger()
@@ -35,7 +35,7 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Wakes what is overdue. `wake_ingest` sends one message for many jobs."""
+    """Wakes overdue jobs. `wake_ingest` sends one message for many jobs."""
 
     store: JobStore
     transitions: Transitions
@@ -44,26 +44,26 @@ class Sweep:
     deadline: float
 
     def run(self) -> None:
-        """Afterwards everything overdue was woken once, or ended."""
+        """Wake every overdue job once, or end it."""
         pending = self.inbox.overdue(LIMIT)
         for start in range(0, len(pending), CHUNK):
             self.wake_ingest(pending[start : start + CHUNK])
         due = self.store.due(LIMIT)
         for job_id in due:
-            self._each(job_id)
+            self._try(job_id)
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
 
-    def _each(self, job_id: str) -> None:
+    def _try(self, job_id: str) -> None:
         try:
-            self._stir(job_id)
+            self._wake(job_id)
         except RedisError:
             raise
-        except Exception:  # a record that cannot be read must not keep the others from their turn
+        except Exception:  # a record that cannot be read must not block the others
             log.exception("step.crashed", job=job_id, step=Task.SWEEP)
             self.store.delay_timer(job_id, MAX_WAKE_INTERVAL)
 
-    def _stir(self, job_id: str) -> None:
+    def _wake(self, job_id: str) -> None:
         job = self.store.get(job_id)
         if job is None:
             self.store.drop_timer(job_id)
@@ -77,15 +77,15 @@ class Sweep:
             self._postpone(job, LOOK_UP_WAKE)
             self.wake_ingest([job_id])
         else:
-            self._again(job)
+            self._wake_again(job)
 
     def _abandoned(self, job: Job) -> None:
-        """The worker died around its POST, or it is alive and cut off from Redis."""
+        """Handle a job whose worker died around its POST, or is alive and cut off from Redis."""
         if job.posted == job.attempt:
             self._unknown(job)
             return
-        # The mark that goes before every POST is missing, and a worker that still lives finds
-        # its claim gone when it tries to set it: nothing was sent, and nothing will be.
+        # The mark that precedes every POST is missing, and a worker that is still alive finds its
+        # claim gone when it tries to set it: nothing was sent, and nothing will be.
         outcome = Outcome(
             to=JobState.QUEUED, set={"tries": job.tries}, event={"reason": "worker_lost"}
         )
@@ -102,9 +102,9 @@ class Sweep:
         )
         self.transitions.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING])
 
-    def _again(self, job: Job) -> None:
+    def _wake_again(self, job: Job) -> None:
         if job.wakes >= MAX_WAKES:
-            sentence = f"{job.state} was woken {job.wakes} times and no worker took it up"
+            sentence = f"{job.state} was woken {job.wakes} times and no worker started its step"
             failure = Permanent("stalled", sentence)
             self.transitions.fail(Task.SWEEP, job, failure, expected=[job.state])
             return

@@ -12,7 +12,7 @@ from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.provenance import UNSIGNED
 from worker.steps.media_config import MediaConfig
-from worker.steps.passthrough import METHOD, delivered, extras, kept
+from worker.steps.passthrough import METHOD, extra_files, store_source, unchanged_outputs
 from worker.steps.passthrough_tags import tag_files
 from worker.steps.progress import Progress
 from worker.storage import Storage, file_record
@@ -27,7 +27,7 @@ from worker.types import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscodeTag:
-    """The source to a delivery that plays everywhere and says where it comes from."""
+    """Turns the source into outputs that play everywhere and say where they come from."""
 
     storage: Storage
     ffmpeg: Ffmpeg
@@ -35,11 +35,11 @@ class TranscodeTag:
     config: MediaConfig = field(default_factory=MediaConfig)
 
     def work(self, job: Job) -> Outcome:
-        """TAGGED: the delivery is whole in storage, what it is on the record."""
-        if others := delivered(job):
-            outputs = others | {"files": self._tag(job, extras(job))}
-            told = {"method": str(others["method"])}
-            return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
+        """Return TAGGED, with the outputs, once all files are complete in storage."""
+        if unchanged := unchanged_outputs(job):
+            outputs = unchanged | {"files": self._tag(job, extra_files(job))}
+            event = {"method": str(unchanged["method"])}
+            return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
         meter = Meter()
         with scratch(job.id) as directory:
             source, into = directory / SOURCE, directory / "delivery"
@@ -57,28 +57,32 @@ class TranscodeTag:
                     progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
                     meter=meter,
                 )
-            except UnsupportedMedia as why:
-                return self._as_it_is(job, source, why, meter)
+            except UnsupportedMedia as unsupported:
+                return self._unchanged(job, source, unsupported, meter)
             except MediaError as error:
                 raise Permanent(error.reason, error.sentence) from error
             with meter.measure("store") as cost:
-                files = {path.name: self._keep(job, path) for path in made.files}
+                files = {path.name: self._store(job, path) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
-        outputs = recorded(made, files | self._tag(job, extras(job))) | {"cost": meter.record()}
-        told = {"method": made.method, "reasons": ", ".join(made.reasons)}
-        return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=told)
+        outputs = output_record(made, files | self._tag(job, extra_files(job))) | {
+            "cost": meter.record()
+        }
+        event = {"method": made.method, "reasons": ", ".join(made.reasons)}
+        return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
 
-    def _as_it_is(self, job: Job, source: Path, why: UnsupportedMedia, meter: Meter) -> Outcome:
-        """It is paid for, and may be just what was wanted: alpha, a GIF, another container."""
-        files = self._tag(job, extras(job) | kept(self.storage, job, source))
-        outputs = {"method": METHOD, "reason": why.sentence, "files": files}
+    def _unchanged(
+        self, job: Job, source: Path, unsupported: UnsupportedMedia, meter: Meter
+    ) -> Outcome:
+        """Publish the paid source unchanged: alpha, a GIF or another container may be intended."""
+        files = self._tag(job, extra_files(job) | store_source(self.storage, job, source))
+        outputs = {"method": METHOD, "reason": unsupported.sentence, "files": files}
         return Outcome(
             to=JobState.TAGGED,
             set={"outputs": outputs | {"cost": meter.record()}},
-            event={"method": METHOD, "reasons": why.sentence},
+            event={"method": METHOD, "reasons": unsupported.sentence},
         )
 
-    def _keep(self, job: Job, path: Path) -> Json:
+    def _store(self, job: Job, path: Path) -> Json:
         content_type = CONTENT_TYPES[path.suffix]
         self.storage.put(work_key(job.id, path.name), path, content_type=content_type)
         record = file_record(path) | {"content_type": content_type}
@@ -90,8 +94,8 @@ class TranscodeTag:
         return tag_files(job, files, storage=self.storage, config=self.config)
 
 
-def recorded(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
-    """What the job's record and the manifest hold of a delivery."""
+def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the outputs as the job's record and the manifest describe them."""
     video = made.probe
     record: dict[str, Json] = {
         "method": made.method,
@@ -119,7 +123,7 @@ def recorded(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json
 
 
 def _provenance(made: TranscodeResult) -> Json:
-    """Whether files are signed, and what became of credentials that the source had."""
+    """Return whether files are signed, and what became of the source's credentials."""
     theirs = made.vendor.record() if made.vendor else {}
     if made.signed:
         return {"state": "signed", "validation": made.signed, **theirs}

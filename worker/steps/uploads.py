@@ -1,8 +1,8 @@
-"""Inputs that lie in storage, brought to fal's CDN: once for each content, for a chosen time.
+"""Uploads of inputs from storage to fal's CDN: once per content, for a chosen lifetime.
 
 Redis keys:
 
-falhook:upload:{sha256}.{ending}        string: the address at fal, until it is too old to be used
+falhook:upload:{sha256}.{ending}        string: the URL at fal, until it is too old to be used
 falhook:upload:{sha256}.{ending}:lock   string: a worker is uploading this content
 """
 
@@ -22,21 +22,21 @@ from worker.types import Json
 
 log = get_logger()
 
-# Seconds: the longest that a dead worker keeps others from an upload, and that these wait.
+# Seconds: how long a dead worker can block an upload, and how long another worker waits for it.
 LOCKED = 600.0
 UPLOAD_TIMEOUT = 120.0
-# A job may wait in fal's queue: an address is not given out in the last part of its life.
+# A job may wait in fal's queue: a URL is not used in the last part of its lifetime.
 _SPARED = 86_400
 
 
 def usable(lifetime: int) -> int:
-    """Seconds for which the address of a file that lives so long is given to further jobs."""
+    """Return the seconds for which further jobs may use the URL of a file with this lifetime."""
     return lifetime - min(lifetime // 2, _SPARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputUploads:
-    """Uploads what jobs refer to; `lifetime` is how long fal keeps it, in seconds."""
+    """Uploads the files that jobs refer to; fal keeps each for `lifetime` seconds."""
 
     cdn: Cdn
     redis: Redis
@@ -44,7 +44,7 @@ class InputUploads:
     lifetime: int
 
     def addressed(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
-        """The arguments with fal's addresses in place of upload://.
+        """Return the arguments with fal's URLs in place of upload:// references.
 
         Raises Transient or Permanent; nothing has been submitted then.
         """
@@ -54,7 +54,7 @@ class InputUploads:
         except Failure:
             raise
         except Exception as error:
-            # Whatever it was, it happened before the POST: fal has no job.
+            # It happened before the POST: fal has no job.
             sentence = f"an input could not be uploaded ({type(error).__name__})"
             raise Transient("upload_failed", sentence) from error
 
@@ -66,9 +66,9 @@ class InputUploads:
                     addresses[name] = self._address(name)
                 return addresses[name]
             case list():
-                return [self._value(one, addresses) for one in value]
+                return [self._value(item, addresses) for item in value]
             case dict():
-                return {key: self._value(one, addresses) for key, one in value.items()}
+                return {key: self._value(item, addresses) for key, item in value.items()}
         return value
 
     def _address(self, name: str) -> str:
@@ -79,7 +79,7 @@ class InputUploads:
         if not lock.acquire():
             raise Transient("upload_busy", "another worker is still uploading the same input")
         try:
-            # Whoever held the lock before may have uploaded it.
+            # The previous owner of the lock may have uploaded it.
             if known := self._known(key):
                 return known
             address = self._upload(name)
@@ -91,8 +91,8 @@ class InputUploads:
         return address
 
     def _known(self, key: str) -> str:
-        found = self.redis.get(key)
-        return found.decode() if isinstance(found, bytes) else str(found or "")
+        url = self.redis.get(key)
+        return url.decode() if isinstance(url, bytes) else str(url or "")
 
     def _upload(self, name: str) -> str:
         media = of_name(name)
@@ -100,7 +100,7 @@ class InputUploads:
         if media is None or data is None:
             raise Permanent(
                 "upload_missing",
-                f"{self.storage.address(storage_key(name))} is not there: whoever makes a job "
-                "with local files has to name the same FALHOOK_STORAGE_URL as the workers",
+                f"{self.storage.address(storage_key(name))} does not exist: create jobs with local "
+                "files with the same FALHOOK_STORAGE_URL as the workers",
             )
         return self.cdn.upload(data, content_type=media.name, name=name, lifetime=self.lifetime)

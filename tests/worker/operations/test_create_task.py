@@ -136,7 +136,7 @@ def test_a_message_waits_for_a_full_redis(
         full(True)
         return draft(checks, order)
 
-    monkeypatch.setattr(Validator, "draft", fill)
+    monkeypatch.setattr(Validator, "validate", fill)
     office.pause = lambda: full(False)
     office.send()
     with office.working():
@@ -169,7 +169,7 @@ def test_a_message_that_nobody_takes_back_stays_with_the_broker(
         return draft(checks, order)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Validator, "draft", fill)
+        patched.setattr(Validator, "validate", fill)
         office.send()
         with office.working():
             assert all(office.waited.acquire(timeout=PATIENCE) for _ in range(2 * TRIES))

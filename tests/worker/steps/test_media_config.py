@@ -4,6 +4,7 @@ import pytest
 
 from tests.factories.clips import tags
 from webhook.settings import SettingsError
+from worker.composition import media_config
 from worker.errors import Permanent
 from worker.formats.marks import Mark
 from worker.formats.tags import PromptTag
@@ -28,7 +29,7 @@ def job(**metadata: Json) -> Job:
 
 def test_defaults() -> None:
     """Without settings: the video, its poster, the mark of the EU, and nothing of the prompt."""
-    made = MediaConfig.of(MediaSettings.from_env({}))
+    made = media_config(MediaSettings.from_env({}))
     assert MediaConfig() == made
     assert (ORIGINAL, frozenset({Mark.EU}), PromptTag.OFF) == (
         made.profile,
@@ -45,7 +46,7 @@ def test_settings_are_read() -> None:
         "FALHOOK_AIGC_PROVIDER": "acme",
         "FALHOOK_TAG_PROMPT": "hash",
     }
-    made = MediaConfig.of(MediaSettings.from_env(environ))
+    made = media_config(MediaSettings.from_env(environ))
     assert "web+preview" == made.profile.name
     assert (frozenset({Mark.CN}), "acme") == (made.marks.places, made.marks.provider)
     assert PromptTag.HASH is made.tags(job()).prompt_tag
