@@ -1,0 +1,1 @@
+"""Everything to run falhook: settings, Redis configuration, and a stack for one machine."""

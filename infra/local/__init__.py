@@ -1,0 +1,1 @@
+"""The whole stack on one machine: embedded Redis, simulated fal, the Procfile's processes."""

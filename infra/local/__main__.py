@@ -1,6 +1,4 @@
-"""`python -m infra.local demo | up`: what `make demo` and `make local` run."""
-
-from __future__ import annotations
+"""The commands behind `make demo` and `make local`: `python -m infra.local demo | up`."""
 
 import argparse
 import io
@@ -13,7 +11,7 @@ from types import FrameType
 
 from infra.local.demo import demo
 from infra.local.env_file import env_file
-from infra.local.environment import MAKING, forget_deployment
+from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
 from infra.local.fal_process import SimulationNotStarted
 from infra.local.redis.binary import RedisNotStarted
 from infra.local.run_directory import DirectoryUnusable
@@ -33,7 +31,7 @@ FAILURES = (
 
 
 def up(options: argparse.Namespace, fal_options: list[str]) -> int:
-    """Run the whole stack until Ctrl-C, its settings in DIRECTORY/env for other processes."""
+    """Run the whole stack until Ctrl-C; other processes find its settings in DIRECTORY/env."""
     directory: Path = options.directory.resolve()
     write = console([*load_procfile(ROOT / "Procfile"), "fal"], sys.stdout)
     with (
@@ -41,13 +39,13 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
         env_file(directory / "env", running.settings),
     ):
         sys.stdout.write(
-            f"\nThe stack runs. In another terminal:\n\n"
+            f"\nThe stack is running. In another terminal, run:\n\n"
             f"    source {directory / 'env'}\n"
             f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
             f'--prompt "A red fox in the snow" --watch\n\n'
-            f"What the simulated fal can be asked to do wrong: curl -k {running.fal.url}/\n"
+            f"Failures that the simulated fal can produce: curl -k {running.fal.url}/\n"
             f"Published files: {directory / 'storage' / 'published'}\n"
-            f"Ctrl-C ends it all.\n\n"
+            f"Press Ctrl-C to stop everything.\n\n"
         )
         sys.stdout.flush()
         running.supervisor.wait()
@@ -55,29 +53,36 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    # `timeout make local` and container engines signal the whole group, and make does so once more:
-    # the second must not cut short what the first began to end.
+    # `timeout make local` and container engines signal the whole process group, then make signals
+    # its child again. The second signal must not interrupt the shutdown that the first one began.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _print_anywhere() -> None:
-    """Let no character that the terminal's encoding lacks end the program."""
+def _replace_unprintable_characters() -> None:
+    """Print a `?` for each character that the terminal's encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def main() -> int:
-    """Run the verb; 130 after Ctrl-C or SIGTERM, 2 for what the caller can put right."""
-    _print_anywhere()
+    """Run the command; return 130 after Ctrl-C or SIGTERM, 2 for an error the caller can fix."""
+    _replace_unprintable_characters()
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("demo", help="run three jobs end to end and tell what came of them")
-    leave = verbs.add_parser("up", help="run the whole stack; further options go to the fal")
-    leave.add_argument("--directory", type=Path, default=ROOT / "var" / "local")
+    verbs.add_parser("demo", help="run three jobs end to end and report how they ended")
+    up_parser = verbs.add_parser(
+        "up", help="run the whole stack; other options are passed to the simulated fal"
+    )
+    up_parser.add_argument(
+        "--directory",
+        type=Path,
+        default=ROOT / "var" / "local",
+        help="where the stack keeps its files",
+    )
     options, rest = parser.parse_known_args()
-    forget_deployment(os.environ, keep=() if options.verb == "demo" else MAKING)
+    remove_deployment_settings(os.environ, keep=() if options.verb == "demo" else KEPT_SETTINGS)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return demo.main() if options.verb == "demo" else up(options, rest)

@@ -1,6 +1,4 @@
-"""The settings of a running stack as a file that other shells source."""
-
-from __future__ import annotations
+"""The settings of a running stack, in a file for other shells to source."""
 
 import os
 import shlex
@@ -11,20 +9,20 @@ from pathlib import Path
 
 @contextmanager
 def env_file(path: Path, settings: Mapping[str, str]) -> Iterator[None]:
-    """Keep `path` as long as the block runs, for the owner's eyes only: it holds secrets.
+    """Write `settings` to `path` while the block runs; only the owner can read the file.
 
-    Afterwards it is gone, since it would lead to processes that are; one that another stack put
-    in its place stays.
+    The file is removed afterwards, since its addresses no longer work. A file that another stack
+    has written there in the meantime is kept.
     """
     text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
     try:
-        fresh.write_text(text)
-        fresh.replace(path)
+        draft.write_text(text)
+        draft.replace(path)
         yield
     finally:
-        fresh.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         if path.exists() and path.read_text() == text:
             path.unlink()

@@ -1,15 +1,13 @@
-"""What of the caller's shell the local stack may have.
+"""The settings that the local stack takes from the caller's shell.
 
-The shell may hold the settings of a real deployment (README, "Go live"): its key would be charged,
-its broker, storage and receiver would get simulated jobs. So all that is falhook's, fal's or
-Celery's stays behind, but for what is named here.
+The shell may hold the settings of a real deployment (README, "Go live"). Its key would be charged;
+its broker, storage and receiver would get simulated jobs. Every setting of falhook, fal or Celery
+is therefore dropped unless it is listed here.
 """
-
-from __future__ import annotations
 
 from collections.abc import Container, MutableMapping
 
-MAKING = frozenset(
+KEPT_SETTINGS = frozenset(
     {
         "FALHOOK_LOG_LEVEL",
         "FALHOOK_LOG_FORMAT",
@@ -30,17 +28,19 @@ MAKING = frozenset(
         "FALHOOK_CALLBACK_DEADLINE",
     }
 )
-"""Settings that say what is taken and made: no address, secret, key of fal, or storage."""
+"""Settings of inputs and outputs: no address, no storage, no secret, no fal key."""
 
-# Celery believes CELERY_BROKER_URL before the broker it was given, fal-client FAL_RUN_HOST.
+# Celery prefers CELERY_BROKER_URL to the broker passed to it; fal-client reads FAL_RUN_HOST.
 _PREFIXES = ("FALHOOK_", "FAL_", "CELERY_")
 
 
-def forget_deployment(environ: MutableMapping[str, str], keep: Container[str] = MAKING) -> None:
-    """Take every setting out of `environ` that is not in `keep`.
+def remove_deployment_settings(
+    environ: MutableMapping[str, str], keep: Container[str] = KEPT_SETTINGS
+) -> None:
+    """Remove every setting from `environ` that is not in `keep`.
 
-    Done to `os.environ` before anything starts, it holds for whatever is started. REDIS_URL stays:
-    who uses it looks first at what is there (`redis_given`).
+    Call it on `os.environ` before any process starts, so that all of them inherit the result.
+    REDIS_URL is kept: `infra.local.redis.external` checks what that Redis holds before using it.
     """
     for name in tuple(environ):
         if name not in keep and (name == "PORT" or name.startswith(_PREFIXES)):

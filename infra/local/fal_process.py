@@ -1,7 +1,5 @@
 """The simulated fal as a process of the local stack."""
 
-from __future__ import annotations
-
 import json
 import ssl
 import subprocess
@@ -19,24 +17,24 @@ _STOP_SECONDS = 5.0
 
 
 class SimulationNotStarted(RuntimeError):
-    """The simulated fal ended before it accepted connections; the message has its last words."""
+    """The simulated fal ended before it accepted connections; the message holds its last lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalProcess:
-    """A simulated fal that accepts connections; `environment` points a process of ours at it."""
+    """A running simulated fal; `environment` holds the settings that lead a process to it."""
 
     url: str
     ca_file: Path
     environment: Mapping[str, str]
 
     def counts(self) -> dict[str, dict[str, dict[str, object]]]:
-        """What it counted so far: `total` by kind, and `requests` by request id."""
+        """Return its counters: `total` by kind, and `requests` by request id."""
         context = ssl.create_default_context(cafile=self.ca_file)
         with urllib.request.urlopen(
             f"{self.url}/_sim/counts", context=context, timeout=5
-        ) as answer:
-            counts: dict[str, dict[str, dict[str, object]]] = json.load(answer)
+        ) as response:
+            counts: dict[str, dict[str, dict[str, object]]] = json.load(response)
         return counts
 
 
@@ -44,41 +42,42 @@ class FalProcess:
 def simulation(
     directory: Path, output: Callable[[str, bytes], None], *options: str
 ) -> Iterator[FalProcess]:
-    """Run the simulated fal on a free port until the block ends.
-
-    Raises SimulationNotStarted.
-    """
+    """Run the simulated fal on a free port until the block ends. Raise SimulationNotStarted."""
     command = (sys.executable, "-m", "infra.local.fal", "--directory", str(directory), *options)
-    lifetime = ProcessGuard()
-    process = lifetime.spawn(command, output=subprocess.PIPE)
+    guard = ProcessGuard()
+    process = guard.spawn(command, output=subprocess.PIPE)
     try:
-        yield _ready(process, output)
+        yield _await_announcement(process, output)
     finally:
         process.terminate()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-        lifetime.release(process)
-        lifetime.close()
+        guard.release(process)
+        guard.close()
 
 
-def _ready(process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]) -> FalProcess:
+def _await_announcement(
+    process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]
+) -> FalProcess:
     assert process.stdout is not None
-    said: list[str] = []
+    lines_before: list[str] = []
     for line in process.stdout:
         if line.startswith(b'{"environment"'):
-            threading.Thread(target=_pass_on, args=(process, output), daemon=True).start()
-            told = json.loads(line)
+            threading.Thread(target=_forward, args=(process, output), daemon=True).start()
+            announcement = json.loads(line)
             return FalProcess(
-                url=told["url"], ca_file=Path(told["ca_file"]), environment=told["environment"]
+                url=announcement["url"],
+                ca_file=Path(announcement["ca_file"]),
+                environment=announcement["environment"],
             )
         output("fal", line)
-        said.append(line.decode(errors="replace").rstrip())
-    raise SimulationNotStarted("\n".join(["The simulated fal did not start:", *said[-10:]]))
+        lines_before.append(line.decode(errors="replace").rstrip())
+    raise SimulationNotStarted("\n".join(["The simulated fal did not start:", *lines_before[-10:]]))
 
 
-def _pass_on(process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]) -> None:
+def _forward(process: subprocess.Popen[bytes], output: Callable[[str, bytes], None]) -> None:
     assert process.stdout is not None
     with process.stdout as lines:
         for line in lines:

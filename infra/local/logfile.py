@@ -1,28 +1,27 @@
-"""The output of many processes in one file."""
-
-from __future__ import annotations
+"""A log file shared by many processes."""
 
 import threading
 from pathlib import Path
+from typing import Self
 
 
 class Logfile:
-    """Lines of named processes; threads may write at once. `output` of a stack."""
+    """A file of lines from named processes; safe for threads. Its `write` is a stack's output."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file."""
+        """Create the file, or open it for appending."""
         self.path = path
         self._file = path.open("ab")
         self._lock = threading.Lock()
 
     def write(self, name: str, line: bytes) -> None:
-        """Add one line, its process in front."""
+        """Append one line, prefixed with the name of its process."""
         with self._lock:
             if not self._file.closed:
                 self._file.write(f"{name:<10} ".encode() + line.rstrip(b"\n") + b"\n")
                 self._file.flush()
 
-    def __enter__(self) -> Logfile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,4 @@
-"""The directory in which a stack keeps all that is its own."""
-
-from __future__ import annotations
+"""The directory that holds all files of one stack."""
 
 import tempfile
 import time
@@ -8,17 +6,15 @@ from pathlib import Path
 
 
 class DirectoryUnusable(RuntimeError):
-    """Nothing can be kept in a directory; the message names it, the reason and the cure."""
+    """A directory cannot be written; the message names it, the reason and the correction."""
 
     def __init__(self, path: Path, error: OSError) -> None:
-        """Say why `path` cannot be used."""
-        super().__init__(
-            f"{path} cannot be used: {error.strerror}. Make it a directory that can be written."
-        )
+        """Name `path` and the reason."""
+        super().__init__(f"{path} cannot be used: {error.strerror}. Make it a writable directory.")
 
 
-def made(path: Path) -> Path:
-    """Return `path`, which is a directory afterwards. Raises DirectoryUnusable."""
+def ensure_directory(path: Path) -> Path:
+    """Create the directory `path` if it is missing; return it. Raise DirectoryUnusable."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -26,9 +22,9 @@ def made(path: Path) -> Path:
     return path
 
 
-def new_in(parent: Path) -> Path:
-    """Return a new directory in `parent`, named by the time of day. Raises DirectoryUnusable."""
+def new_directory(parent: Path) -> Path:
+    """Create a directory in `parent`, named after the time of day. Raise DirectoryUnusable."""
     try:
-        return Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=made(parent)))
+        return Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=ensure_directory(parent)))
     except OSError as error:
         raise DirectoryUnusable(parent, error) from error

@@ -1,6 +1,4 @@
-"""The whole stack on one machine: Redis, the simulated fal, and the Procfile's own processes."""
-
-from __future__ import annotations
+"""The whole stack on one machine: Redis, the simulated fal and the Procfile's processes."""
 
 import os
 import secrets
@@ -17,7 +15,7 @@ from pathlib import Path
 from infra.local.fal_process import FalProcess, simulation
 from infra.local.ports import ports_to_try
 from infra.local.redis.supervised import redis_for
-from infra.local.run_directory import made
+from infra.local.run_directory import ensure_directory
 from infra.local.supervisor.procfile import load_procfile
 from infra.local.supervisor.supervisor import Supervisor
 
@@ -26,7 +24,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _PORTS_TRIED = 50
 
-NOWHERE_ELSE = dict.fromkeys(
+UNSET_SETTINGS = dict.fromkeys(
     (
         "FALHOOK_BROKER_URL",
         "FALHOOK_META_URL",
@@ -37,18 +35,22 @@ NOWHERE_ELSE = dict.fromkeys(
     ),
     "",
 )
-"""Empty, which counts as not set: a shell that takes the settings over may hold a deployment's."""
+"""Settings to export as empty, which counts as not set.
+
+A shell that sources the stack's settings may hold those of a deployment.
+"""
 
 
 class StackNotReady(RuntimeError):
-    """The receiver did not answer in time; the message says where its log lies."""
+    """The stack did not start: no free port, or no ready receiver in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A stack that runs; `environ` is what its processes have, `settings` what of it is falhook's.
+    """A running stack.
 
-    In any environment `settings` leads a process to this stack and nowhere else.
+    `environ` is the environment of its processes; `settings` is the part that belongs to falhook.
+    Added to any environment, `settings` leads a process to this stack only.
     """
 
     directory: Path
@@ -66,27 +68,34 @@ def stack(
     environ: Mapping[str, str] = os.environ,
     fal_options: tuple[str, ...] = (),
 ) -> Iterator[Stack]:
-    """Run the stack in `directory` until the block ends; afterwards none of it runs.
+    """Run the stack in `directory` until the block ends; no process is left afterwards.
 
-    REDIS_URL, PORT and FALHOOK_* of `environ` win over what is made up here. Raises
+    REDIS_URL, PORT and FALHOOK_* of `environ` override the generated settings. Raise
     DirectoryUnusable, RedisNotStarted, SimulationNotStarted, ProcessRefused or StackNotReady.
     """
-    made(directory)
+    ensure_directory(directory)
     with (
         redis_for(environ, directory / "redis") as redis_url,
         simulation(directory / "fal", output, *fal_options) as fal,
     ):
-        given = {name: value for name, value in environ.items() if name.startswith("FALHOOK_")}
-        settings = {**_settings(environ, directory, redis_url), **fal.environment, **given}
-        full = {**environ, **settings, "PATH": _path(environ)}
+        overrides = {name: value for name, value in environ.items() if name.startswith("FALHOOK_")}
+        settings = {**_settings(environ, directory, redis_url), **fal.environment, **overrides}
+        process_environ = {**environ, **settings, "PATH": _path(environ)}
         supervisor = Supervisor(
-            processes=load_procfile(ROOT / "Procfile"), environ=full, cwd=ROOT, output=output
+            processes=load_procfile(ROOT / "Procfile"),
+            environ=process_environ,
+            cwd=ROOT,
+            output=output,
         )
         supervisor.start()
         try:
             _await_receiver(settings["FALHOOK_PUBLIC_URL"], supervisor, directory)
             yield Stack(
-                directory=directory, environ=full, settings=settings, fal=fal, supervisor=supervisor
+                directory=directory,
+                environ=process_environ,
+                settings=settings,
+                fal=fal,
+                supervisor=supervisor,
             )
         finally:
             supervisor.stop(STOP_SECONDS)
@@ -95,7 +104,7 @@ def stack(
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:
     port = environ.get("PORT") or str(_free_port())
     return {
-        **NOWHERE_ELSE,
+        **UNSET_SETTINGS,
         "REDIS_URL": redis_url,
         "PORT": port,
         "FALHOOK_HOST": "127.0.0.1",
@@ -114,11 +123,13 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
-    raise StackNotReady(f"None of {_PORTS_TRIED} ports tried on 127.0.0.1 was free.")
+    raise StackNotReady(
+        f"No free port on 127.0.0.1 ({_PORTS_TRIED} tried). Set PORT to a free one."
+    )
 
 
 def _path(environ: Mapping[str, str]) -> str:
-    # The Procfile names `python` and `celery`: those of the running environment.
+    # `python` and `celery` in the Procfile mean those of the current virtual environment.
     return os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", "")))
 
 
@@ -133,5 +144,6 @@ def _await_receiver(url: str, supervisor: Supervisor, directory: Path) -> None:
         except (OSError, urllib.error.URLError):
             time.sleep(0.1)
     raise StackNotReady(
-        f"The receiver was not ready at {url} after {START_SECONDS:.0f} s; see {directory}."
+        f"The receiver at {url} was not ready after {START_SECONDS:.0f} s. "
+        f"See the logs in {directory}."
     )

@@ -1,6 +1,4 @@
-"""Real processes for the tests of the local stack, and waiting for their real end."""
-
-from __future__ import annotations
+"""Real processes for the tests of the local stack, and the wait for their end."""
 
 import os
 import select
@@ -13,14 +11,14 @@ from tests import ROOT
 
 
 def await_end(pid: int, seconds: float = 10.0) -> None:
-    """Return when the process has ended; TimeoutError if it lives on."""
+    """Wait until the process has ended; raise TimeoutError after `seconds`."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
         if not select.select([descriptor], [], [], seconds)[0]:
-            raise TimeoutError(f"process {pid} still lives after {seconds} s")
+            raise TimeoutError(f"process {pid} is still running after {seconds} s")
     finally:
         os.close(descriptor)
 
@@ -29,7 +27,7 @@ def await_end(pid: int, seconds: float = 10.0) -> None:
 def owner(
     script: str, *arguments: str, start_new_session: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run `script` as a process of its own, whose stdout can be read; kill it at the end."""
+    """Run `script` in a new process with a readable stdout; kill it at the end of the block."""
     with subprocess.Popen(
         (sys.executable, "-c", script, *arguments),
         cwd=ROOT,

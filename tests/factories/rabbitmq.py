@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own, where Debian's rabbitmq-server package is installed."""
+"""A RabbitMQ for the tests, if Debian's package rabbitmq-server is installed."""
 
 import socket
 import subprocess
@@ -11,7 +11,7 @@ from typing import IO
 from infra.local.supervisor.process_guard import ProcessGuard
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-MISSING = f"{PROGRAM} is not there (Debian: apt-get install rabbitmq-server)"
+MISSING = f"{PROGRAM} is missing (Debian: apt-get install rabbitmq-server)"
 
 
 def _free_port() -> int:
@@ -22,18 +22,18 @@ def _free_port() -> int:
 
 @contextmanager
 def rabbitmq_server(directory: Path) -> Iterator[str]:
-    """The URL of a broker that keeps everything in `directory` and ends with the block."""
-    port, distribution, names = _free_port(), _free_port(), _free_port()
+    """Run a broker with its data in `directory` until the block ends; yield its URL."""
+    port, distribution_port, epmd_port = _free_port(), _free_port(), _free_port()
     (directory / "plugins").write_text("[].")
     environ = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(directory),
-        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODENAME": f"falhook-{port}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_DIST_PORT": str(distribution_port),
         "RABBITMQ_MNESIA_BASE": str(directory / "data"),
         "RABBITMQ_LOG_BASE": str(directory),
         "RABBITMQ_LOGS": "-",
@@ -42,32 +42,32 @@ def rabbitmq_server(directory: Path) -> Iterator[str]:
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(directory / "none"),
     }
-    lifetime = ProcessGuard()
-    # Erlang's name server would otherwise be started as a daemon that nobody ends.
-    names_server = lifetime.spawn(
-        ("epmd", "-port", str(names)), output=subprocess.DEVNULL, environ=environ
+    guard = ProcessGuard()
+    # Erlang would otherwise start its name server as a daemon that is never stopped.
+    name_server = guard.spawn(
+        ("epmd", "-port", str(epmd_port)), output=subprocess.DEVNULL, environ=environ
     )
-    broker = lifetime.spawn((str(PROGRAM),), output=subprocess.PIPE, environ=environ)
+    broker = guard.spawn((str(PROGRAM),), output=subprocess.PIPE, environ=environ)
     assert broker.stdout is not None
-    reading = threading.Thread(target=broker.stdout.read)
+    reader = threading.Thread(target=broker.stdout.read)
     try:
         _await_start(broker.stdout)
-        reading.start()
+        reader.start()
         yield f"amqp://guest:guest@127.0.0.1:{port}//"
         broker.terminate()
         broker.wait(30)
     finally:
-        lifetime.close()
+        guard.close()
         broker.wait()
-        names_server.wait()
-        reading.join()
+        name_server.wait()
+        reader.join()
         broker.stdout.close()
 
 
 def _await_start(output: IO[bytes]) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     for line in output:
-        said.append(line.decode(errors="replace"))
+        lines.append(line.decode(errors="replace"))
         if b"Server startup complete" in line:
             return
-    raise RuntimeError("RabbitMQ did not start:\n" + "".join(said[-20:]))
+    raise RuntimeError("RabbitMQ did not start:\n" + "".join(lines[-20:]))

@@ -1,4 +1,4 @@
-"""A simulated fal as its users start it, and a receiver for the callbacks it sends."""
+"""A simulated fal in its own process, and a receiver for its callbacks."""
 
 import base64
 import hashlib
@@ -22,13 +22,13 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 TEXT_TO_VIDEO = "fal-ai/kling-video/v2.1/master/text-to-video"
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 _paths = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One callback as it came in."""
+    """One received callback."""
 
     path: str
     headers: dict[str, str]
@@ -43,7 +43,7 @@ class Received:
         return self.headers["x-fal-webhook-request-id"]
 
     def signed_by(self, jwks: dict[str, Any]) -> bool:
-        """Say whether one of the published keys signed this, by fal's documented rule."""
+        """Return whether a published key signed this, by fal's documented rule."""
         digest = hashlib.sha256(self.body).hexdigest()
         names = ("request-id", "user-id", "timestamp")
         parts = [self.headers[f"x-fal-webhook-{name}"] for name in names]
@@ -62,16 +62,16 @@ def _verifies(key: bytes, message: str, signature: bytes) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Mailbox:
-    """The callbacks that came to one address; `answers` are given in turn, then 200s.
+    """The callbacks received at one address; `answers` are sent in turn, then 200s.
 
-    An answer of 0 is none at all: the connection stays open until the mailbox is let go.
+    An answer of 0 means no response: the connection stays open until `released` is set.
     """
 
     url: str
     answers: list[int] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
-    let_go: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def take(self, received: Received) -> int:
         with self.changed:
@@ -80,15 +80,15 @@ class Mailbox:
             return self.answers.pop(0) if self.answers else 200
 
     def wait(self, count: int = 1) -> list[Received]:
-        """Return the callbacks once there are `count`."""
+        """Wait for `count` callbacks; return all received ones."""
         with self.changed:
-            came = self.changed.wait_for(lambda: len(self.received) >= count, PATIENCE)
-            assert came, f"only {len(self.received)} of {count} callbacks came"
+            complete = self.changed.wait_for(lambda: len(self.received) >= count, TIMEOUT_SECONDS)
+            assert complete, f"only {len(self.received)} of {count} callbacks were received"
             return list(self.received)
 
 
 class CallbackReceiver(ThreadingHTTPServer):
-    """An HTTP server that keeps every callback, by address."""
+    """An HTTP server that stores every callback by address."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -98,7 +98,7 @@ class CallbackReceiver(ThreadingHTTPServer):
         self.boxes: dict[str, Mailbox] = {}
 
     def mailbox(self, answers: list[int] | None = None) -> Mailbox:
-        """Return a mailbox with an address of its own."""
+        """Return a mailbox with a new address."""
         path = f"/anything/job-{next(_paths)}/secret-token"
         box = Mailbox(url=f"http://127.0.0.1:{self.server_port}{path}", answers=answers or [])
         self.boxes[path] = box
@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         box = self.server.boxes[self.path]
         status = box.take(Received(path=self.path, headers=headers, body=body))
         if not status:
-            box.let_go.wait(PATIENCE)
+            box.released.wait(TIMEOUT_SECONDS)
             self.close_connection = True
             return
         self.send_response(status)
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the tests look at what was kept."""
+        """Print nothing."""
 
 
 @contextmanager
@@ -135,14 +135,14 @@ def receiving() -> Iterator[CallbackReceiver]:
             yield receiver
         finally:
             for box in receiver.boxes.values():
-                box.let_go.set()
+                box.released.set()
             receiver.shutdown()
             thread.join()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalOverHttp:
-    """A running simulation, a client that trusts it, and a receiver for its callbacks."""
+    """A running simulation, an HTTP client that trusts it, and a callback receiver."""
 
     environment: dict[str, str]
     http: httpx.Client
@@ -151,7 +151,7 @@ class FalOverHttp:
     log: Path
 
     def submit(self, mishaps: str = "", *, box: Mailbox | None = None, **more: Any) -> str:
-        """Submit a job that asks for `mishaps` in its prompt; return its request id."""
+        """Submit a job with `mishaps` in its prompt; return its request id."""
         answer = self.post(mishaps, box=box, **more)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["request_id"])
@@ -174,13 +174,13 @@ class FalOverHttp:
         )
 
     def delivered(self, mishaps: str = "", *, count: int = 1, **more: Any) -> list[Received]:
-        """Submit, and return the first `count` callbacks."""
+        """Submit a job; return its first `count` callbacks."""
         box = self.receiver.mailbox()
         self.submit(mishaps, box=box, **more)
         return box.wait(count)
 
     def file_url(self, mishaps: str = "", **more: Any) -> str:
-        """Render a clip and return the address of its file."""
+        """Render a clip; return the address of its file."""
         return str(self.delivered(mishaps, **more)[0].json["payload"]["video"]["url"])
 
     def counts(self) -> Any:
@@ -190,7 +190,7 @@ class FalOverHttp:
         return self.http.get("/.well-known/jwks.json").json()
 
     def wait(self, event: str, request_id: str = "", count: int = 1) -> httpx.Response:
-        query = {"event": event, "count": str(count), "timeout": str(PATIENCE)}
+        query = {"event": event, "count": str(count), "timeout": str(TIMEOUT_SECONDS)}
         answer = self.http.get("/_sim/wait", params=query | {"request_id": request_id})
         assert answer.status_code == 200, answer.text
         return answer
@@ -198,7 +198,7 @@ class FalOverHttp:
 
 @contextmanager
 def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[FalOverHttp]:
-    """Run a simulation in a process of its own; clips are shared between all of them."""
+    """Run a simulation in a new process; all of them share a cache of clips."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
     command = [sys.executable, "-m", "infra.local.fal", "--directory", str(directory)]
@@ -215,14 +215,17 @@ def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[
     ):
         try:
             assert process.stdout is not None
-            said = json.loads(process.stdout.readline())
-            trust = ssl.create_default_context(cafile=said["ca_file"])
-            headers = {"Authorization": f"Key {said['environment']['FAL_KEY']}"}
+            announcement = json.loads(process.stdout.readline())
+            context = ssl.create_default_context(cafile=announcement["ca_file"])
+            headers = {"Authorization": f"Key {announcement['environment']['FAL_KEY']}"}
             with httpx.Client(
-                base_url=said["url"], verify=trust, headers=headers, timeout=PATIENCE
+                base_url=announcement["url"],
+                verify=context,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
             ) as http:
                 yield FalOverHttp(
-                    environment=said["environment"],
+                    environment=announcement["environment"],
                     http=http,
                     receiver=receiver,
                     process=process,
@@ -230,12 +233,12 @@ def fal_running(directory: Path, *options: str, speed: float = 100) -> Iterator[
                 )
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_SECONDS)
 
 
 def run_client(fal: FalOverHttp, code: str, *arguments: str) -> str:
-    """Run Python `code` in a new process that has fal's environment; return what it printed."""
-    done = subprocess.run(
+    """Run Python `code` in a new process with fal's environment; return its output."""
+    process = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, **fal.environment},
         capture_output=True,
@@ -243,5 +246,5 @@ def run_client(fal: FalOverHttp, code: str, *arguments: str) -> str:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout

@@ -1,4 +1,4 @@
-"""Workers that are not to start: the real command, and what became of it."""
+"""The real worker command, for workers that refuse to start."""
 
 import os
 import subprocess
@@ -11,10 +11,10 @@ from tests import ROOT
 def started(
     redis_url: str, directory: Path, *options: str, **environ: str
 ) -> "subprocess.CompletedProcess[str]":
-    """The end of a worker that has good settings but for `options` and `environ`."""
-    worker = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
+    """Run a worker with valid settings except for `options` and `environ`; return the result."""
+    command = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")
     return subprocess.run(
-        [sys.executable, *worker, *options],
+        [sys.executable, *command, *options],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],

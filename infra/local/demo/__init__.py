@@ -1,1 +1,1 @@
-"""`make demo`."""
+"""The demo behind `make demo`: its jobs, its run and its report."""

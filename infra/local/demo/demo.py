@@ -1,10 +1,8 @@
-"""`make demo`: the main job, end to end, without a key or a server.
+"""The run of `make demo`: jobs end to end, without a fal key or a server.
 
-Starts the whole stack, submits three Kling jobs through the command line, shows their way live,
-and tells what was published and how often fal was asked. Exit code 0 only if all went as expected.
+It starts the whole stack, submits three Kling jobs through the command line, shows their progress
+live, and reports the published files and the number of requests to fal.
 """
-
-from __future__ import annotations
 
 import json
 import subprocess
@@ -15,31 +13,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from infra.local.demo.jobs import JOBS, Wanted
-from infra.local.demo.report import Ended, report
+from infra.local.demo.jobs import JOBS, DemoJob
+from infra.local.demo.report import FinishedJob, report
 from infra.local.logfile import Logfile
-from infra.local.run_directory import new_in
+from infra.local.run_directory import new_directory
 from infra.local.stack import ROOT, Stack, stack
 
 FAL_OPTIONS = ("--render-seconds", "4", "--media-cache", str(ROOT / "var" / "media-cache"))
 
 
 def main(runs: Path = ROOT / "var" / "demo") -> int:
-    """Run the demo in a directory of its own below `runs`.
+    """Run the demo in a new directory below `runs`.
 
-    0 if every job ended as it should and fal was asked no more than needed. Raises
-    DirectoryUnusable, and what `stack` does.
+    Return 0 if every job ended as expected and fal saw only the necessary requests, else 1. Raise
+    DirectoryUnusable and the errors of `stack`.
     """
     console = Console(highlight=False)
     began = time.monotonic()
-    directory = new_in(runs)
+    directory = new_directory(runs)
     logfile = Logfile(directory / "stack.log")
-    console.print("Starting Redis, the simulated fal and the Procfile's processes …")
+    console.print("Starting Redis, the simulated fal and the processes of the Procfile …")
     with logfile, stack(directory, logfile.write, fal_options=FAL_OPTIONS) as running:
-        _announce(console, time.monotonic() - began)
-        ids = [_submit(running, wanted) for wanted in JOBS]
+        _print_start(console, time.monotonic() - began)
+        ids = [_submit(running, demo_job) for demo_job in JOBS]
         subprocess.run(_falhook("watch", *ids), env=dict(running.environ), check=False)
-        faults = report(console, _ended(running, ids), ROOT)
+        faults = report(console, _finished(running, ids), ROOT)
     console.print(f"Log of all processes: {logfile.path.relative_to(ROOT)}", soft_wrap=True)
     for fault in faults:
         console.print(f"[red]Not as expected:[/] {escape(fault)}")
@@ -47,11 +45,11 @@ def main(runs: Path = ROOT / "var" / "demo") -> int:
     return 1 if faults else 0
 
 
-def _announce(console: Console, seconds: float) -> None:
+def _print_start(console: Console, seconds: float) -> None:
     console.print(f"Ready after {seconds:.1f} s. Submitting {len(JOBS)} jobs.")
-    for number, wanted in enumerate(JOBS, start=1):
-        if wanted.why:
-            console.print(f"Job {number} {wanted.why}.", soft_wrap=True)
+    for number, demo_job in enumerate(JOBS, start=1):
+        if demo_job.reason:
+            console.print(f"Job {number} {demo_job.reason}.", soft_wrap=True)
     console.print()
 
 
@@ -59,33 +57,33 @@ def _falhook(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "worker", *arguments]
 
 
-def _submit(running: Stack, wanted: Wanted) -> str:
-    arguments = json.dumps(wanted.arguments)
-    return str(_told(running, "submit", wanted.endpoint, "--arguments", arguments)["id"])
+def _submit(running: Stack, demo_job: DemoJob) -> str:
+    arguments = json.dumps(demo_job.arguments)
+    return str(_run_falhook(running, "submit", demo_job.endpoint, "--arguments", arguments)["id"])
 
 
-def _told(running: Stack, *arguments: str) -> dict[str, object]:
-    answer = subprocess.run(
+def _run_falhook(running: Stack, *arguments: str) -> dict[str, object]:
+    process = subprocess.run(
         _falhook(*arguments, "--json"),
         env=dict(running.environ),
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    told: dict[str, object] = json.loads(answer.stdout)
-    return told
+    document: dict[str, object] = json.loads(process.stdout)
+    return document
 
 
-def _ended(running: Stack, ids: list[str]) -> list[Ended]:
+def _finished(running: Stack, ids: list[str]) -> list[FinishedJob]:
     counts = running.fal.counts()["requests"]
     published = running.directory / "storage" / "published"
-    jobs = [_told(running, "show", job_id) for job_id in ids]
+    jobs = [_run_falhook(running, "show", job_id) for job_id in ids]
     return [
-        Ended(
-            wanted=wanted,
-            job=job,
-            asked=counts.get(str(job["request_id"]), {}),
+        FinishedJob(
+            demo_job=demo_job,
+            record=job,
+            requests=counts.get(str(job["request_id"]), {}),
             published=published / str(job["id"]),
         )
-        for wanted, job in zip(JOBS, jobs, strict=True)
+        for demo_job, job in zip(JOBS, jobs, strict=True)
     ]

@@ -1,7 +1,5 @@
 """The jobs of `make demo`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,21 +7,21 @@ KLING = "fal-ai/kling-video"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A job of the demo and how it has to end; `why` says so where that is not publication."""
+class DemoJob:
+    """A job of the demo and its expected end; `reason` explains an end other than publication."""
 
     endpoint: str
     arguments: Mapping[str, object]
     state: str = "PUBLISHED"
-    why: str = ""
+    reason: str = ""
 
 
 JOBS = (
-    Wanted(
+    DemoJob(
         endpoint=f"{KLING}/v2.1/master/text-to-video",
         arguments={"prompt": "A red fox crosses fresh snow at dawn", "duration": "5"},
     ),
-    Wanted(
+    DemoJob(
         endpoint=f"{KLING}/v2.1/pro/image-to-video",
         arguments={
             "prompt": "The robin lifts off",
@@ -31,14 +29,14 @@ JOBS = (
             "duration": "10",
         },
     ),
-    Wanted(
+    DemoJob(
         endpoint=f"{KLING}/v2.5-turbo/pro/text-to-video",
         arguments={
             "prompt": "A paper boat in the rain [[sim: error-platform]]",
             "aspect_ratio": "9:16",
         },
         state="FAILED",
-        why="fails on purpose: its prompt asks the simulated fal for a render that breaks down, "
-        "which costs nothing",
+        reason="fails on purpose: its prompt makes the simulated fal fail the render, which costs "
+        "nothing",
     ),
 )

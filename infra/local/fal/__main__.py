@@ -1,4 +1,4 @@
-"""``python -m infra.local.fal``: serves a simulated fal until it is told to end."""
+"""The command ``python -m infra.local.fal``, which runs a simulated fal until a signal."""
 
 import argparse
 import contextlib
@@ -18,28 +18,35 @@ from infra.local.fal.tls import Certificates, issue
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.fal", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.fal", description="Run a simulated fal until SIGINT or SIGTERM."
+    )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add("--port", type=int, default=0, help="port to listen on; 0 selects a free one")
     add("--name", default="localhost", help="host name in the URLs and the certificate")
-    add("--directory", type=Path, help="for certificates and files; a temporary one by default")
-    add("--media-cache", type=Path, help="where clips are kept (default: in the directory)")
-    add("--key", help="the API key to accept, id:secret; random by default")
-    add("--user-id", default="user-sim-0001", help="the account that callbacks are signed for")
-    add("--app", action="append", default=[], help="a further OWNER/ALIAS that exists")
-    add("--concurrency", type=int, default=40, help="renders at once")
-    add("--speed", type=_positive, default=1.0, help="how much faster fal's time passes")
-    add("--render-seconds", type=float, default=6.0, help="how long a render takes, before speed")
-    add("--first-patience", type=float, default=15.0, help="real seconds for the first callback")
-    add("--patience", type=float, default=120.0, help="real seconds for each later try")
+    add("--directory", type=Path, help="directory of certificates and files (default: temporary)")
+    add("--media-cache", type=Path, help="directory of generated clips (default: in --directory)")
+    add("--key", help="API key to accept, id:secret (default: random)")
+    add("--user-id", default="user-sim-0001", help="account that callbacks are signed for")
+    add("--app", action="append", default=[], help="additional app OWNER/ALIAS; repeatable")
+    add("--concurrency", type=int, default=40, help="maximum number of concurrent renders")
+    add("--speed", type=_positive, default=1.0, help="how many times faster fal's time passes")
+    add("--render-seconds", type=float, default=6.0, help="duration of a render in fal's time")
+    add(
+        "--first-patience",
+        type=float,
+        default=15.0,
+        help="timeout of the first callback in real seconds",
+    )
+    add("--patience", type=float, default=120.0, help="timeout of each retry in real seconds")
     return parser.parse_args()
 
 
 def _positive(text: str) -> float:
     value = float(text)
     if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
 
 
@@ -77,7 +84,7 @@ def _serve(args: argparse.Namespace, directory: Path, listener: socket.socket) -
             timing=Timing(
                 speed=args.speed,
                 render_seconds=args.render_seconds,
-                patience=(args.first_patience, args.patience),
+                timeouts=(args.first_patience, args.patience),
             ),
             certificates=certificates,
         )
@@ -86,16 +93,16 @@ def _serve(args: argparse.Namespace, directory: Path, listener: socket.socket) -
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM; exit code 2 if the address cannot be had."""
+    """Serve until SIGINT or SIGTERM; exit with code 2 if the address is not available."""
     args = _arguments()
     args.key = args.key or new_key()
     log_to_stderr()
     with contextlib.ExitStack() as stack:
         try:
             listener = stack.enter_context(listen(args.host, args.port))
-        except OSError as fault:
+        except OSError as error:
             address = f"{args.host}:{args.port}"
-            print(f"Cannot listen on {address}: {fault}. Choose another --port.", file=sys.stderr)
+            print(f"Cannot listen on {address}: {error}. Choose another --port.", file=sys.stderr)
             sys.exit(2)
         directory = args.directory or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="fal-"))

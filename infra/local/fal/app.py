@@ -1,4 +1,4 @@
-"""The routes of the simulated fal: its queue, its keys, its files, and the controls."""
+"""The application of the simulated fal: its queue, keys, files and controls."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,14 +14,14 @@ from infra.local.fal.mishap_table import help_text
 from infra.local.fal.mishaps import HEADER
 from infra.local.fal.request_counts import Kind
 from infra.local.fal.routes import control, uploads
-from infra.local.fal.routes.refusals import problem, unauthorised
+from infra.local.fal.routes.refusals import error_response, unauthorised
 from infra.local.fal.routes.submit import submit
 from infra.local.fal.simulator import Simulator, simulation_of
 
 _HELP = f"""A simulated fal.
 
-Ask for a mishap by the header {HEADER}: name, name=argument
-or by a mark anywhere in the input: [[sim: name, name=argument]]
+Request mishaps with the header {HEADER}: name, name=argument
+or with a mark anywhere in the input: [[sim: name, name=argument]]
 
 {{mishaps}}
 
@@ -31,7 +31,7 @@ Controls:
 
 
 def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulator]]) -> Starlette:
-    """Return the application; it runs the simulation that `simulate` makes while it lives."""
+    """Return the application; it runs the simulation of `simulate` during its lifespan."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> Any:
@@ -39,17 +39,17 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulator]]) -
             app.state.simulation = simulation
             yield
 
-    of_request = "/{owner}/{alias}/requests/{request_id}"
+    request_path = "/{owner}/{alias}/requests/{request_id}"
     routes = [
         Route("/", _help),
         Route("/.well-known/jwks.json", _jwks),
         Mount("/_sim", routes=control.ROUTES),
         *uploads.ROUTES,
         Route("/files/{key:path}", _file),
-        Route(f"{of_request}/status", _about(Kind.STATUS, _status)),
-        Route(f"{of_request}/status/stream", _about(Kind.STATUS, _status)),
-        Route(f"{of_request}/cancel", _about(Kind.CANCEL, _cancel), methods=["PUT"]),
-        Route(of_request, _about(Kind.RESULT, _result)),
+        Route(f"{request_path}/status", _request_route(Kind.STATUS, _status)),
+        Route(f"{request_path}/status/stream", _request_route(Kind.STATUS, _status)),
+        Route(f"{request_path}/cancel", _request_route(Kind.CANCEL, _cancel), methods=["PUT"]),
+        Route(request_path, _request_route(Kind.RESULT, _result)),
         Route("/{owner}/{alias}", submit, methods=["POST"]),
         Route("/{owner}/{alias}/{path:path}", submit, methods=["POST"]),
         Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
@@ -63,15 +63,15 @@ async def _help(_request: Request) -> Response:
 
 
 async def _unknown(request: Request) -> Response:
-    simulation_of(request).counts.note(Kind.OTHER)
-    return problem(404, "Not found")
+    simulation_of(request).counts.record(Kind.OTHER)
+    return error_response(404, "Not found")
 
 
 async def _jwks(request: Request) -> Response:
     simulation = simulation_of(request)
-    simulation.counts.note(Kind.JWKS)
+    simulation.counts.record(Kind.JWKS)
     if simulation.jwks_status != 200:  # noqa: PLR2004
-        return problem(simulation.jwks_status, "Keys are not available")
+        return error_response(simulation.jwks_status, "Keys are not available")
     return JSONResponse(simulation.keys.jwks())
 
 
@@ -79,11 +79,11 @@ async def _file(request: Request) -> Response:
     return await simulation_of(request).files.serve(request)
 
 
-_Answer = Callable[[RenderJob, Simulator], Response]
+_Handler = Callable[[RenderJob, Simulator], Response]
 
 
-def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Return a route about one request: counted, for the owner alone, 404 if there is none."""
+def _request_route(kind: Kind, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Return a route about one request: it counts, checks the key, and answers 404 if unknown."""
 
     async def route(request: Request) -> Response:
         simulation = simulation_of(request)
@@ -91,7 +91,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
         app = f"{request.path_params['owner']}/{request.path_params['alias']}"
         known = job if job is not None and job.app == app else None
         request_id = known.request_id if known else ""
-        simulation.counts.note(
+        simulation.counts.record(
             kind, request_id=request_id, webhook=known.webhook or "" if known else ""
         )
         if refusal := unauthorised(request, simulation):
@@ -99,7 +99,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
         if known is None:
             content = {"status": "NOT_FOUND"} if kind is Kind.CANCEL else {"detail": "Not found"}
             return JSONResponse(content, 404)
-        response = answer(known, simulation)
+        response = handler(known, simulation)
         response.headers["x-fal-request-id"] = known.request_id
         return response
 
@@ -107,7 +107,7 @@ def _about(kind: Kind, answer: _Answer) -> Callable[[Request], Awaitable[Respons
 
 
 def _status(job: RenderJob, simulation: Simulator) -> Response:
-    content: dict[str, Any] = job.described(simulation.url)
+    content: dict[str, Any] = job.queue_status(simulation.url)
     match job.state:
         case State.IN_QUEUE:
             return JSONResponse(content | {"queue_position": simulation.queue.position(job)}, 202)
@@ -123,7 +123,7 @@ def _status(job: RenderJob, simulation: Simulator) -> Response:
 
 def _result(job: RenderJob, simulation: Simulator) -> Response:
     if job.state is not State.COMPLETED:
-        return problem(400, "Request is still in progress")
+        return error_response(400, "Request is still in progress")
     if "result-404" in job.mishaps or not simulation.queue.stored(job):
         return JSONResponse({"detail": "Not found"}, 404)
     headers = {"X-Fal-Billable-Units": "1"} if job.result.ok else {}

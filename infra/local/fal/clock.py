@@ -1,4 +1,4 @@
-"""Time as fal lives it, which may run faster than the time on the wall."""
+"""The clock of the simulated fal, which may run faster than real time."""
 
 import asyncio
 import time
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Fal's time: `speed` of its seconds pass in one real second.
+    """Fal's time: `speed` seconds of it pass in one real second.
 
-    Signatures and everything a client measures by itself keep to real time.
+    Signatures, and everything that a client measures itself, use real time.
     """
 
     speed: float = 1.0
 
     def now(self) -> float:
-        """Return fal's seconds since an arbitrary moment; never goes backwards."""
+        """Return fal's time in seconds since an arbitrary moment; it never decreases."""
         return time.monotonic() * self.speed
 
     async def sleep(self, seconds: float) -> None:

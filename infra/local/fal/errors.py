@@ -1,4 +1,4 @@
-"""How fal words its errors: the platform's own, and those of its models.
+"""The errors of fal: those of the platform and those of its models.
 
 https://fal.ai/docs/errors
 """
@@ -62,36 +62,38 @@ _INPUT_SIDE = (
     "enum",
 )
 MODEL: Mapping[str, int] = {**_SERVER_SIDE, **dict.fromkeys(_INPUT_SIDE, 422)}
-"""The `type` of a model's error, and the HTTP status it comes with."""
+"""The HTTP status of each `type` of model error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderResult:
-    """How a render ended: the HTTP status and the JSON body of its result."""
+    """The result of a render: its HTTP status and its JSON body."""
 
     status: int
     payload: Any
 
     @property
     def ok(self) -> bool:
-        """Say whether the render succeeded."""
+        """Return whether the render succeeded."""
         return self.status == 200  # noqa: PLR2004
 
 
-def platform(error_type: str) -> RenderResult:
-    """Return the failure that the platform itself reports, by its `error_type`."""
+def platform_failure(error_type: str) -> RenderResult:
+    """Return the platform's failure of this `error_type`."""
     status, text = PLATFORM[error_type]
     return RenderResult(status=status, payload={"detail": text, "error_type": error_type})
 
 
-def model(details: list[dict[str, Any]]) -> RenderResult:
-    """Return the failure that a model reports with the error objects `details`."""
+def model_failure(details: list[dict[str, Any]]) -> RenderResult:
+    """Return a model's failure with the error objects `details`."""
     status = MODEL.get(str(details[0]["type"]), 422)
     return RenderResult(status=status, payload={"detail": details})
 
 
-def detail(error_type: str, *, field: str | None, message: str, value: object) -> dict[str, Any]:
-    """Return one error object of a model, which echoes the offending `value` as fal does."""
+def error_detail(
+    error_type: str, *, field: str | None, message: str, value: object
+) -> dict[str, Any]:
+    """Return one error object of a model; like fal's, it echoes the offending `value`."""
     return {
         "loc": ["body"] if field is None else ["body", field],
         "msg": message,

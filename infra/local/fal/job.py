@@ -14,7 +14,7 @@ from infra.local.fal.models import app_of
 
 
 class State(StrEnum):
-    """All the states that fal's queue has; a render that failed is completed too."""
+    """The states of a request in fal's queue; a failed render is COMPLETED too."""
 
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 def new_request_id() -> str:
-    """Return a UUID of version 7 (RFC 9562, 5.7): ordered by time, otherwise random."""
+    """Return a UUID of version 7 (RFC 9562, 5.7): ordered by time, random otherwise."""
     milliseconds = time.time_ns() // 1_000_000
     value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     return str(uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
@@ -30,7 +30,7 @@ def new_request_id() -> str:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RenderJob:
-    """A request and what became of it so far; lives as long as the simulation."""
+    """A request and its progress, stored as long as the simulation runs."""
 
     endpoint: str
     arguments: Any
@@ -43,8 +43,8 @@ class RenderJob:
     completed_at: float | None = None
     tries: int = 0
     answers: list[int | None] = field(default_factory=list)
-    out_of_turn: bool = False
-    partner: "RenderJob | None" = None
+    after_next_job: bool = False
+    next_job: "RenderJob | None" = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +52,7 @@ class RenderJob:
 
     @property
     def app(self) -> str:
-        """Return ``owner/alias``, which is all that the request's URLs hold of the endpoint."""
+        """Return ``owner/alias``, the part of the endpoint in the request's URLs."""
         return app_of(self.endpoint)
 
     @property
@@ -61,8 +61,8 @@ class RenderJob:
         assert self.outcome is not None, "the job is not completed"
         return self.outcome
 
-    def described(self, origin: str) -> dict[str, Any]:
-        """Return the request's state and its URLs below `origin`, as fal's answers tell them."""
+    def queue_status(self, origin: str) -> dict[str, Any]:
+        """Return the request's state and its URLs below `origin`, in fal's format."""
         base = f"{origin}/{self.app}/requests/{self.request_id}"
         return {
             "status": self.state,
@@ -73,6 +73,6 @@ class RenderJob:
         }
 
     def complete(self, outcome: RenderResult, *, now: float) -> None:
-        """Store `outcome`; `now` is fal's time, from which the result's life is counted."""
+        """Store `outcome`; the result expires a fixed time after `now`, in fal's time."""
         self.outcome, self.completed_at, self.state = outcome, now, State.COMPLETED
         self.ended.set()

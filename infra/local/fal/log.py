@@ -1,4 +1,4 @@
-"""The log of a simulated fal that runs as a program of its own."""
+"""The log of a simulated fal that runs as its own program."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 
 def log_to_stderr() -> None:
-    """Write one JSON line per event, of this program and of its libraries alike."""
+    """Write each event of this program and its libraries to stderr as one JSON line."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -18,9 +18,9 @@ def log_to_stderr() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    lines = structlog.stdlib.ProcessorFormatter(
+    formatter = structlog.stdlib.ProcessorFormatter(
         processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(lines)
+    handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

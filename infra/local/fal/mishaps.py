@@ -1,4 +1,4 @@
-"""The mishaps of one request, and how it asks for them."""
+"""The mishaps of one request, parsed from its header and input."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,68 +11,70 @@ _MARK = re.compile(r"\[\[\s*sim:(.*?)\]\]", re.DOTALL)
 
 
 class UnknownMishap(Exception):
-    """A request asked for a mishap that is not in the table, or with a bad argument."""
+    """A request names a mishap that is not in the table, or a bad argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishaps:
-    """The mishaps of one request, by name, with their arguments filled in."""
+    """The mishaps of one request by name, with their arguments or defaults."""
 
-    asked: Mapping[str, str] = field(default_factory=dict)
+    requested: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.asked
+        return name in self.requested
 
     def text(self, name: str) -> str:
-        """Return the argument of the mishap `name`, which was asked for."""
-        return self.asked[name]
+        """Return the argument of the requested mishap `name`."""
+        return self.requested[name]
 
     def number(self, name: str) -> float:
-        """Return the argument of `name` as a number; 0 if it was not asked for."""
-        return float(self.asked.get(name) or 0)
+        """Return the argument of `name` as a number; 0 if it was not requested."""
+        return float(self.requested.get(name) or 0)
 
-    def strikes(self, name: str, nth: int) -> bool:
-        """Say whether `name` was asked for and still happens the `nth` time, counted from 1."""
-        if name not in self.asked:
+    def applies(self, name: str, nth: int) -> bool:
+        """Return whether `name` was requested and applies the `nth` time, counted from 1."""
+        if name not in self.requested:
             return False
-        own = MISHAPS[name].argument is Argument.TIMES and self.asked[name]
-        times = own or self.asked.get("times")
+        limit = MISHAPS[name].argument is Argument.TIMES and self.requested[name]
+        times = limit or self.requested.get("times")
         return not times or nth <= int(times)
 
     def refusal(self, nth: int) -> str | None:
-        """Return the name of the `status-*` mishap that meets the `nth` POST, if one does."""
-        names = (name for name in self.asked if name.startswith("status-"))
-        return next((name for name in names if self.strikes(name, nth)), None)
+        """Return the name of the `status-*` mishap that applies to the `nth` POST, if any."""
+        names = (name for name in self.requested if name.startswith("status-"))
+        return next((name for name in names if self.applies(name, nth)), None)
 
 
 def parse(header: str, body: object) -> Mishaps:
-    """Return the mishaps that the header value and the marks in the JSON `body` ask for.
+    """Return the mishaps requested in the header value and by marks in the JSON `body`.
 
-    A mark is ``[[sim: name, name=argument]]`` inside any string of the body.
-
-    Raises:
-        UnknownMishap: a name is not in the table, or its argument is not of its kind.
+    A mark is ``[[sim: name, name=argument]]`` in any string of the body. Raise UnknownMishap if a
+    name is not in the table or its argument is of the wrong kind.
     """
-    wishes = [header, *(mark for text in _strings(body) for mark in _MARK.findall(text))]
-    parts = (part.strip() for wish in wishes for part in wish.split(","))
-    return Mishaps(asked=dict(_wish(part) for part in parts if part))
+    texts = [header, *(mark for text in _strings(body) for mark in _MARK.findall(text))]
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return Mishaps(requested=dict(_parse_part(part) for part in parts if part))
 
 
-def unmarked(text: str) -> str:
-    """Return `text` without the marks that ask for mishaps."""
+def without_marks(text: str) -> str:
+    """Return `text` without its marks."""
     return _MARK.sub("", text).strip()
 
 
-def _wish(part: str) -> tuple[str, str]:
-    name, _, given = (piece.strip() for piece in part.partition("="))
+def _parse_part(part: str) -> tuple[str, str]:
+    name, _, argument = (piece.strip() for piece in part.partition("="))
     mishap = MISHAPS.get(name)
     if mishap is None:
-        raise UnknownMishap(f"There is no mishap '{name}'; GET / lists them.")
-    value = given or mishap.default
+        raise UnknownMishap(f"'{name}' is not a mishap; GET / lists them.")
+    value = argument or mishap.default
     if not _fits(mishap.argument, value):
-        raise UnknownMishap(f"The mishap '{name}' takes {mishap.argument}, not '{given}'.")
+        raise UnknownMishap(
+            f"The argument of '{name}' is '{argument}'; its kind must be {mishap.argument}."
+        )
     if mishap.choices and value not in mishap.choices:
-        raise UnknownMishap(f"The mishap '{name}' takes one of {', '.join(mishap.choices)}.")
+        raise UnknownMishap(
+            f"The argument of '{name}' is '{value}'; use {', '.join(mishap.choices)}."
+        )
     return name, value
 
 

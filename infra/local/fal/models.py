@@ -1,6 +1,6 @@
-"""What fal's endpoints accept and give back, told apart by the shape of their names.
+"""The inputs and outputs of fal's endpoints, derived from the endpoints' names.
 
-Inputs are not looked at when a job is submitted: what is wrong with them fails the render.
+Like fal, the simulation does not check inputs when a job is submitted: bad ones fail the render.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.local.fal.errors import detail
+from infra.local.fal.errors import error_detail
 
 KLING_APPS = frozenset({"fal-ai/kling-video", "fal-ai/kling-image", "fal-ai/kling", "kling/v4"})
 RATIOS = ("auto", "16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
@@ -19,10 +19,10 @@ _MAX_URL = 2083
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedEndpoint:
-    """What one kind of endpoint needs and what it returns.
+    """The inputs that an endpoint needs and the outputs that it returns.
 
-    `required` holds field names, or several alternatives joined by ``|``; `durations` the values
-    of ``duration`` that are taken; `outputs` the fields of the result.
+    `required` holds field names, alternatives joined by ``|``; `durations` holds the valid values
+    of ``duration``; `outputs` holds the fields of the result.
     """
 
     required: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class SimulatedEndpoint:
 
 
 _SHAPES: tuple[tuple[str, str, str], ...] = (
-    # Pattern of the sub-path, required fields, fields of the result: the first that fits.
+    # Pattern of the sub-path, required fields, fields of the result. The first match is used.
     (r"^kling-image/.*image-to-image$|^kling-image/o1$", "prompt image_url|image_urls", "images"),
     (r"^kling-image/.*text-to-image$", "prompt", "images"),
     (r"/kolors-virtual-try-on$", "human_image_url garment_image_url", "image"),
@@ -58,10 +58,10 @@ def app_of(endpoint: str) -> str:
     return "/".join(endpoint.split("/")[:2])
 
 
-def find(endpoint: str) -> SimulatedEndpoint | None:
-    """Return what `endpoint` needs and gives, or None if its app has no such path.
+def find_endpoint(endpoint: str) -> SimulatedEndpoint | None:
+    """Return the inputs and outputs of `endpoint`, or None if its app has no such path.
 
-    An app that is not Kling's takes anything and returns a video.
+    Apps other than Kling's accept any input and return a video.
     """
     if app_of(endpoint) not in KLING_APPS:
         return SimulatedEndpoint(checked=False)
@@ -82,23 +82,25 @@ def _durations(path: str) -> tuple[str, ...]:
     return tuple(map(str, range(3, last + 1))) if last else _FIVE_OR_TEN
 
 
-def problems(endpoint: SimulatedEndpoint, arguments: object) -> list[dict[str, Any]]:
-    """Return fal's error objects for what is wrong with `arguments`; an empty list if nothing."""
+def input_errors(endpoint: SimulatedEndpoint, arguments: object) -> list[dict[str, Any]]:
+    """Return fal's error objects for invalid `arguments`; an empty list if they are valid."""
     if not isinstance(arguments, dict):
         message = "Input should be a valid dictionary"
-        return [detail("dict_type", field=None, message=message, value=arguments)]
-    return list(_problems(endpoint, arguments)) if endpoint.checked else []
+        return [error_detail("dict_type", field=None, message=message, value=arguments)]
+    return list(_argument_errors(endpoint, arguments)) if endpoint.checked else []
 
 
-def _problems(endpoint: SimulatedEndpoint, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _argument_errors(
+    endpoint: SimulatedEndpoint, arguments: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     for names in endpoint.required:
         if not any(arguments.get(name) for name in names.split("|")):
             first = names.split("|")[0]
-            yield detail("missing", field=first, message="Field required", value=arguments)
+            yield error_detail("missing", field=first, message="Field required", value=arguments)
     for name, choices in (("duration", endpoint.durations), ("aspect_ratio", RATIOS)):
         if name in arguments and arguments[name] not in choices:
             message = f"must be one of {', '.join(map(repr, choices))}"
-            error = detail("one_of", field=name, message=message, value=arguments[name])
+            error = error_detail("one_of", field=name, message=message, value=arguments[name])
             yield error | {"ctx": {"expected": list(choices)}}
     yield from _bounds(arguments)
     yield from _texts(arguments)
@@ -108,27 +110,29 @@ def _bounds(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
     match arguments.get("cfg_scale", 0.5):
         case bool() | str() | list() | dict() as value:
             message = "Input should be a valid number"
-            yield detail("float_type", field="cfg_scale", message=message, value=value)
+            yield error_detail("float_type", field="cfg_scale", message=message, value=value)
         case int() | float() as value if value < 0:
             message = "Input should be greater than or equal to 0"
-            yield detail("greater_than_equal", field="cfg_scale", message=message, value=value)
+            yield error_detail(
+                "greater_than_equal", field="cfg_scale", message=message, value=value
+            )
         case int() | float() as value if value > 1:
             message = "Input should be less than or equal to 1"
-            yield detail("less_than_equal", field="cfg_scale", message=message, value=value)
+            yield error_detail("less_than_equal", field="cfg_scale", message=message, value=value)
 
 
 def _texts(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, value in arguments.items():
         if name.endswith("prompt") and not isinstance(value, str | list | None):
             message = "Input should be a valid string"
-            yield detail("string_type", field=name, message=message, value=value)
+            yield error_detail("string_type", field=name, message=message, value=value)
         elif name in {"prompt", "negative_prompt"} and isinstance(value, str):
             if len(value) > _MAX_PROMPT:
                 message = f"String should have at most {_MAX_PROMPT} characters"
-                yield detail("string_too_long", field=name, message=message, value=value)
+                yield error_detail("string_too_long", field=name, message=message, value=value)
         elif name.endswith("_url") and not _fetchable(value):
             message = "Failed to download the file. Please check if the URL is accessible."
-            yield detail("file_download_error", field=name, message=message, value=value)
+            yield error_detail("file_download_error", field=name, message=message, value=value)
 
 
 def _fetchable(value: object) -> bool:
@@ -141,8 +145,8 @@ def _fetchable(value: object) -> bool:
     )
 
 
-def seconds(arguments: object) -> int:
-    """Return how long the clip asked for is, in seconds; fal's default is 5."""
+def requested_seconds(arguments: object) -> int:
+    """Return the requested duration in seconds; fal's default is 5."""
     match arguments:
         case {"duration": str(text)} if text.isdecimal() and int(text) > 0:
             return int(text)
@@ -151,8 +155,8 @@ def seconds(arguments: object) -> int:
     return 5
 
 
-def ratio(arguments: object) -> str:
-    """Return the aspect ratio asked for; fal's default is 16:9."""
+def requested_ratio(arguments: object) -> str:
+    """Return the requested aspect ratio; fal's default is 16:9."""
     match arguments:
         case {"aspect_ratio": str(text)} if text in RATIOS and text != "auto":
             return text

@@ -1,4 +1,4 @@
-"""Fal's queue: accepts jobs, renders them a few at a time, stores results, calls back."""
+"""Fal's queue: it accepts jobs, renders a few at a time, stores results and calls back."""
 
 import asyncio
 import hashlib
@@ -25,116 +25,116 @@ _log = structlog.get_logger()
 
 
 def stored_seconds(outcome: RenderResult) -> int:
-    """Return how long fal keeps a result, in seconds: less if it is large."""
+    """Return how many seconds fal stores a result; a large one expires sooner."""
     large = len(json.dumps(outcome.payload)) >= _LARGE_RESULT
     return LARGE_RESULT_SECONDS if large else RESULT_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)
 class RenderQueue:
-    """All jobs by request id, in the order of their submission."""
+    """A queue of jobs by request id, in the order of submission."""
 
     clock: Clock
     counts: Counts
     renders: Renders
     deliveries: Deliveries = field(init=False)
     jobs: dict[str, RenderJob] = field(default_factory=dict)
-    _posts: Counter[str] = field(default_factory=Counter)
-    _lives: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _post_counts: Counter[str] = field(default_factory=Counter)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _waiting: dict[str, RenderJob] = field(default_factory=dict)
     _out_of_order: RenderJob | None = None
 
     def nth_post(self, webhook: str | None, body: bytes) -> int:
-        """Count a POST and return how many like it there were: same callback job, same body."""
+        """Count a POST; return how many had the same callback job and the same body."""
         key = f"{redacted(webhook or '')} {hashlib.sha256(body).hexdigest()}"
-        self._posts[key] += 1
-        return self._posts[key]
+        self._post_counts[key] += 1
+        return self._post_counts[key]
 
     def accept(self, job: RenderJob) -> None:
-        """Take `job` into the queue and begin its life; its callback will come by itself."""
+        """Add `job` to the queue and start its task, which renders it and calls back."""
         self.jobs[job.request_id] = job
         if self._out_of_order is not None:
-            self._out_of_order.partner, self._out_of_order = job, None
+            self._out_of_order.next_job, self._out_of_order = job, None
         elif "out-of-order" in job.mishaps:
-            self._out_of_order, job.out_of_turn = job, True
+            self._out_of_order, job.after_next_job = job, True
         self._waiting[job.request_id] = job
-        life = asyncio.get_running_loop().create_task(self._life(job))
-        self._lives[job.request_id] = life
-        life.add_done_callback(lambda done: self._buried(job, done))
-        self.counts.note(Kind.SUBMIT, request_id=job.request_id, webhook=job.webhook or "")
+        task = asyncio.get_running_loop().create_task(self._process(job))
+        self._tasks[job.request_id] = task
+        task.add_done_callback(lambda done: self._record_exit(job, done))
+        self.counts.record(Kind.SUBMIT, request_id=job.request_id, webhook=job.webhook or "")
         _log.info(
             "job accepted",
             request_id=job.request_id,
             endpoint=job.endpoint,
             webhook=redacted(job.webhook or ""),
-            mishaps=sorted(job.mishaps.asked),
+            mishaps=sorted(job.mishaps.requested),
         )
 
     def waiting(self, endpoint: str) -> int:
-        """Return how many jobs of `endpoint` wait for their render."""
+        """Return how many jobs of `endpoint` are waiting for their render."""
         return sum(job.endpoint == endpoint for job in self._waiting.values())
 
     def position(self, job: RenderJob) -> int:
-        """Return how many jobs of the endpoint wait before `job`."""
-        before = itertools.takewhile(lambda other: other is not job, self._waiting.values())
-        return sum(other.endpoint == job.endpoint for other in before)
+        """Return how many jobs of the same endpoint are waiting before `job`."""
+        earlier = itertools.takewhile(lambda other: other is not job, self._waiting.values())
+        return sum(other.endpoint == job.endpoint for other in earlier)
 
     def stored(self, job: RenderJob) -> bool:
-        """Say whether the job's result exists and has not expired."""
+        """Return whether the job's result exists and has not expired."""
         if job.completed_at is None or self.jobs.get(job.request_id) is not job:
             return False
         return self.clock.now() < job.completed_at + stored_seconds(job.result)
 
     def cancel(self, job: RenderJob) -> bool:
-        """Ask for the end of `job`; return False if it is completed already.
+        """Request that `job` be cancelled; return False if it has completed already.
 
-        A job that waits is never rendered and never calls back. A job that runs does as its
-        mishap `cancel` says: by default it is rendered all the same, and calls back.
+        A waiting job is not rendered and does not call back. A running job follows its mishap
+        `cancel`: by default it is rendered anyway, and calls back.
         """
         if job.state is State.COMPLETED:
             return False
         if job.state is State.IN_QUEUE:
-            self._lives[job.request_id].cancel()
-            self._complete(job, errors.platform("client_cancelled"))
+            self._tasks[job.request_id].cancel()
+            self._complete(job, errors.platform_failure("client_cancelled"))
         job.cancelled.set()
         return True
 
     def release(self, job: RenderJob) -> None:
-        """Let go of a render or a callback of `job` that is held back."""
+        """Continue a render or a callback of `job` that waits to be released."""
         job.released.set()
-        self.counts.look_again()
+        self.counts.wake_waiters()
 
     async def clear(self) -> None:
-        """Forget every job; what they were still doing is over when this returns."""
-        tasks = list(self._lives.values())
+        """Forget every job; all of their tasks have ended when this returns."""
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.jobs.clear()
         self._waiting.clear()
-        self._posts.clear()
+        self._post_counts.clear()
         self._out_of_order = None
 
-    async def _life(self, job: RenderJob) -> None:
-        outcome = await self.renders.of(job, begun=lambda: self._begun(job))
+    async def _process(self, job: RenderJob) -> None:
+        outcome = await self.renders.render(job, on_start=lambda: self._record_start(job))
         self._complete(job, outcome)
-        silent = job.cancelled.is_set() and job.mishaps.asked.get("cancel") == "silent"
+        silent = job.cancelled.is_set() and job.mishaps.requested.get("cancel") == "silent"
         if job.webhook and not silent:
-            await schedule.play(
+            await schedule.deliver_all(
                 job, deliveries=self.deliveries, clock=self.clock, counts=self.counts
             )
 
-    def _buried(self, job: RenderJob, life: asyncio.Task[None]) -> None:
-        del self._lives[job.request_id]
-        if not life.cancelled() and (fault := life.exception()):
-            _log.error("job broke", request_id=job.request_id, exc_info=fault)
+    def _record_exit(self, job: RenderJob, task: asyncio.Task[None]) -> None:
+        del self._tasks[job.request_id]
+        if not task.cancelled() and (fault := task.exception()):
+            _log.error("job crashed", request_id=job.request_id, exc_info=fault)
 
-    def _begun(self, job: RenderJob) -> None:
+    def _record_start(self, job: RenderJob) -> None:
         job.state = State.IN_PROGRESS
         self._waiting.pop(job.request_id, None)
 
     def _complete(self, job: RenderJob, outcome: RenderResult) -> None:
         self._waiting.pop(job.request_id, None)
         job.complete(outcome, now=self.clock.now())
-        self.counts.note(Kind.RENDER, request_id=job.request_id)
+        self.counts.record(Kind.RENDER, request_id=job.request_id)
         _log.info("job completed", request_id=job.request_id, status=outcome.status)

@@ -1,4 +1,4 @@
-"""The render of a job: how long it takes, and whether it ends well."""
+"""The render of a job: its duration and its result."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renders:
-    """Renders jobs: `seconds` is how long one takes, `slots` how many may run at once."""
+    """A renderer; `seconds` is the duration of a render, `slots` limits concurrent ones."""
 
     clock: Clock
     counts: Counts
@@ -28,65 +28,71 @@ class Renders:
     seconds: float
     slots: asyncio.Semaphore
 
-    async def of(self, job: RenderJob, *, begun: Callable[[], object]) -> RenderResult:
-        """Render `job` when a slot is free, which `begun` is told, and return how that ended."""
+    async def render(self, job: RenderJob, *, on_start: Callable[[], object]) -> RenderResult:
+        """Render `job` once a slot is free; call `on_start` then. Return the result."""
         if "callback-before-answer" in job.mishaps:
             return await self._outcome(job)
         async with self.slots:
-            begun()
-            async with asyncio.TaskGroup() as both:
-                made = both.create_task(self._outcome(job))
-                both.create_task(self._pass_time(job))
+            on_start()
+            async with asyncio.TaskGroup() as group:
+                rendering = group.create_task(self._outcome(job))
+                group.create_task(self._pass_time(job))
         if "callback-hold" in job.mishaps:
-            self.counts.note(Kind.CALLBACK_HELD, request_id=job.request_id)
-            await _first(job.released.wait(), self._given_up(job))
-        if job.cancelled.is_set() and job.mishaps.asked.get("cancel", "ignored") != "ignored":
-            return errors.platform("client_cancelled")
-        return made.result()
+            self.counts.record(Kind.CALLBACK_HELD, request_id=job.request_id)
+            await _first_of(job.released.wait(), self._stopped_by_cancel(job))
+        if job.cancelled.is_set() and job.mishaps.requested.get("cancel", "ignored") != "ignored":
+            return errors.platform_failure("client_cancelled")
+        return rendering.result()
 
     async def _pass_time(self, job: RenderJob) -> None:
         seconds = job.mishaps.number("render") or self.seconds
-        await _first(self.clock.sleep(seconds), self._given_up(job))
+        await _first_of(self.clock.sleep(seconds), self._stopped_by_cancel(job))
 
-    async def _given_up(self, job: RenderJob) -> None:
+    async def _stopped_by_cancel(self, job: RenderJob) -> None:
         await job.cancelled.wait()
-        if job.mishaps.asked.get("cancel", "ignored") == "ignored":
+        if job.mishaps.requested.get("cancel", "ignored") == "ignored":
             await asyncio.Event().wait()
 
     async def _outcome(self, job: RenderJob) -> RenderResult:
-        endpoint = models.find(job.endpoint)
+        endpoint = models.find_endpoint(job.endpoint)
         if endpoint is None:
             path = job.endpoint.removeprefix(job.app)
             return RenderResult(status=404, payload={"detail": f"Path {path} not found"})
-        if wrong := models.problems(endpoint, job.arguments):
-            return errors.model(wrong)
-        if failure := _asked_failure(job):
+        if input_errors := models.input_errors(endpoint, job.arguments):
+            return errors.model_failure(input_errors)
+        if failure := _requested_failure(job):
             return failure
         try:
-            return RenderResult(status=200, payload=await self.outputs.of(job, endpoint))
-        except RenderFailed as fault:
-            _log.error("render failed", request_id=job.request_id, fault=str(fault))
-            return errors.platform("internal_error")
+            return RenderResult(status=200, payload=await self.outputs.payload(job, endpoint))
+        except RenderFailed as error:
+            _log.error("render failed", request_id=job.request_id, fault=str(error))
+            return errors.platform_failure("internal_error")
 
 
-def _asked_failure(job: RenderJob) -> RenderResult | None:
+def _requested_failure(job: RenderJob) -> RenderResult | None:
     prompt = job.arguments.get("prompt")
     if "error-platform" in job.mishaps:
-        return errors.platform(job.mishaps.text("error-platform"))
+        return errors.platform_failure(job.mishaps.text("error-platform"))
     if "error-policy" in job.mishaps:
         text = "The content could not be processed because it was flagged by a content checker."
-        return errors.model(
-            [errors.detail("content_policy_violation", field="prompt", message=text, value=prompt)]
+        return errors.model_failure(
+            [
+                errors.error_detail(
+                    "content_policy_violation", field="prompt", message=text, value=prompt
+                )
+            ]
         )
     if "error-422" in job.mishaps:
         kind = job.mishaps.text("error-422")
         text = f"The input was not accepted: {kind.replace('_', ' ')}."
-        return errors.model([errors.detail(kind, field=None, message=text, value=job.arguments)])
+        return errors.model_failure(
+            [errors.error_detail(kind, field=None, message=text, value=job.arguments)]
+        )
     return None
 
 
-async def _first(*attempts: Coroutine[Any, Any, object]) -> None:
-    tasks = [asyncio.ensure_future(attempt) for attempt in attempts]
+async def _first_of(*coroutines: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

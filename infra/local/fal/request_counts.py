@@ -1,4 +1,4 @@
-"""What happened, counted by kind: in all, for each request, and for each callback address."""
+"""Counters of events by kind: in total, per request and per callback address."""
 
 import asyncio
 import hashlib
@@ -9,34 +9,34 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 
 class Kind(StrEnum):
-    """The kinds that are counted, and that one can wait for."""
+    """The kinds of events to count and to wait for."""
 
-    SUBMIT_POSTS = "submit_posts"  # every POST to a queue endpoint, whatever became of it
+    SUBMIT_POSTS = "submit_posts"  # a POST to a queue endpoint, accepted or not
     SUBMIT = "submit"  # a job was accepted
-    SUBMIT_REFUSED = "submit_refused"  # a POST that made no job
+    SUBMIT_REFUSED = "submit_refused"  # a POST that did not create a job
     STATUS = "status"
     RESULT = "result"
     CANCEL = "cancel"
     JWKS = "jwks"
     CDN = "cdn"  # a request for a file
-    RENDER = "render"  # a render ended, well or badly
-    CALLBACKS = "callbacks"  # a try to deliver a callback began
-    CALLBACK_ANSWERED = "callback_answered"  # a try got any HTTP answer
-    CALLBACK_ACCEPTED = "callback_accepted"  # a try got a 2xx
-    CALLBACK_REFUSED = "callback_refused"  # a try got another answer
-    CALLBACK_UNANSWERED = "callback_unanswered"  # a try met silence or no server
-    CALLBACK_ABANDONED = "callback_abandoned"  # no further try will be made
-    CALLBACK_HELD = "callback_held"  # a callback waits to be released
-    OTHER = "other"  # a request to an address that fal does not have
+    RENDER = "render"  # a render ended, in success or failure
+    CALLBACKS = "callbacks"  # a delivery of a callback started
+    CALLBACK_ANSWERED = "callback_answered"  # a delivery got an HTTP response
+    CALLBACK_ACCEPTED = "callback_accepted"  # a delivery got a 2xx
+    CALLBACK_REFUSED = "callback_refused"  # a delivery got another status
+    CALLBACK_UNANSWERED = "callback_unanswered"  # a delivery got no response
+    CALLBACK_ABANDONED = "callback_abandoned"  # there will be no further delivery
+    CALLBACK_HELD = "callback_held"  # a callback is waiting for its release
+    OTHER = "other"  # a request for an unknown path
 
 
-_OF_NO_JOB = {Kind.SUBMIT_POSTS, Kind.SUBMIT_REFUSED, Kind.JWKS, Kind.OTHER}
-PER_REQUEST = tuple(kind for kind in Kind if kind not in _OF_NO_JOB)
-"""The kinds that are about one accepted job."""
+_WITHOUT_JOB = {Kind.SUBMIT_POSTS, Kind.SUBMIT_REFUSED, Kind.JWKS, Kind.OTHER}
+PER_REQUEST = tuple(kind for kind in Kind if kind not in _WITHOUT_JOB)
+"""The kinds that concern one accepted job."""
 
 
 class Counts:
-    """Counters that can be read and waited for; they live as long as the process."""
+    """The counters, to read or to wait for, since the last `clear`."""
 
     def __init__(self) -> None:
         self._waiters: list[tuple[Callable[[], bool], asyncio.Event]] = []
@@ -48,25 +48,25 @@ class Counts:
         self.requests: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
         self.webhooks: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
 
-    def note(self, kind: Kind, *, request_id: str = "", webhook: str = "") -> None:
-        """Count one event of `kind` and wake whoever waits for it."""
+    def record(self, kind: Kind, *, request_id: str = "", webhook: str = "") -> None:
+        """Count one event of `kind` and wake the tasks that wait for it."""
         self.total[kind] += 1
         if request_id:
             self.requests[request_id][kind] += 1
         if webhook:
             self.webhooks[redacted(webhook)][kind] += 1
-        self.look_again()
+        self.wake_waiters()
 
-    def look_again(self) -> None:
-        """Wake every waiter whose condition holds by now."""
-        for seen, wake in self._waiters:
-            if seen():
+    def wake_waiters(self) -> None:
+        """Wake every waiter whose condition is true."""
+        for condition, wake in self._waiters:
+            if condition():
                 wake.set()
 
-    async def until(self, seen: Callable[[], bool]) -> None:
-        """Return as soon as `seen()`, which is asked again after every event, is true."""
-        waiter = (seen, asyncio.Event())
-        if seen():
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as `condition()` is true; it is checked after every event."""
+        waiter = (condition, asyncio.Event())
+        if condition():
             return
         self._waiters.append(waiter)
         try:
@@ -75,17 +75,17 @@ class Counts:
             self._waiters.remove(waiter)
 
     def count(self, kind: Kind, request_id: str = "") -> int:
-        """Return how many events of `kind` there were, in all or for one request."""
+        """Return the number of events of `kind`, in total or for one request."""
         if request_id:
             return self.requests[request_id][kind] if request_id in self.requests else 0
         return self.total[kind]
 
 
 def redacted(webhook: str) -> str:
-    """Return the address without what may be secret in it.
+    """Return the address without its secrets.
 
-    The last path segment and any user information become ``-``; a value in the query becomes a
-    short digest, so that the addresses of different jobs stay apart.
+    The last path segment becomes ``-`` and user information is removed. Values in the query become
+    short digests, so the addresses of different jobs stay different.
     """
     parts = urlsplit(webhook)
     path, slash, _ = parts.path.rpartition("/")

@@ -1,4 +1,4 @@
-"""The server of the simulated fal: TLS, one announcement, an end by signal."""
+"""The TLS server of the simulated fal."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from infra.local.fal.tls import Certificates
 
 
 class _Server(uvicorn.Server):
-    """Says on stdout when it accepts connections, and leaves the signals to the loop."""
+    """A server that prints an announcement when it accepts connections, and ends on a signal."""
 
     def __init__(self, config: uvicorn.Config, announcement: str) -> None:
         super().__init__(config)
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there. Raises OSError if the address cannot be had."""
+    """Return a listening socket. Raise OSError if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=1024)
 
@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(
     app: Starlette, listener: socket.socket, certificates: Certificates, announcement: str
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `announcement` is printed once connections are accepted."""
+    """Serve until SIGINT or SIGTERM; print `announcement` once connections are accepted."""
     config = uvicorn.Config(
         app,
         http=Protocol,

@@ -1,4 +1,4 @@
-"""The parts of the simulated fal, put together."""
+"""The simulated fal, assembled from its parts."""
 
 import asyncio
 import secrets
@@ -25,13 +25,13 @@ from infra.local.fal.tls import Certificates
 
 
 def new_key() -> str:
-    """Return a random API key in fal's form, ``id:secret``."""
+    """Return a random API key in fal's format, ``id:secret``."""
     return f"sim-{secrets.token_hex(8)}:{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The one customer of the simulated fal, and how fal treats it."""
+    """The only account of the simulated fal, with its apps and limits."""
 
     key: str
     user_id: str
@@ -41,16 +41,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How fast fal is: seconds of its own time, except `patience`, which is real."""
+    """The durations of the simulation, in seconds of fal's time.
+
+    `timeouts` are real seconds: of the first callback, and of each retry.
+    """
 
     speed: float = 1.0
     render_seconds: float = 6.0
-    patience: tuple[float, float] = (15.0, 120.0)
+    timeouts: tuple[float, float] = (15.0, 120.0)
 
 
 @dataclass(slots=True, kw_only=True)
 class Simulator:
-    """Everything that the routes need; `url` is the origin, without a trailing slash."""
+    """The state that the routes use; `url` is the origin, without a trailing slash."""
 
     url: str
     account: Account
@@ -62,7 +65,7 @@ class Simulator:
     jwks_status: int = field(default=200)
 
     async def reset(self) -> None:
-        """Forget all jobs and counts, and serve the keys again; the keys stay."""
+        """Forget all jobs, counts and uploads; serve the keys again. The keys stay the same."""
         await self.queue.clear()
         self.counts.clear()
         self.uploads.clear()
@@ -70,7 +73,7 @@ class Simulator:
 
 
 def simulation_of(request: Request) -> Simulator:
-    """Return the simulation that the request came to."""
+    """Return the simulation that serves the request."""
     simulation: Simulator = request.app.state.simulation
     return simulation
 
@@ -85,10 +88,10 @@ async def simulate(
     timing: Timing,
     certificates: Certificates,
 ) -> AsyncIterator[Simulator]:
-    """Build a simulation inside a running event loop; every delivery ends with the context."""
+    """Run a simulation in the current event loop; its deliveries end with the block."""
     counts, keys, clock = Counts(), KeyRing(), Clock(speed=timing.speed)
     files = Files(url=url, counts=counts)
-    outputs = Outputs(media=Media(cache), files=files, directory=directory / "spoiled")
+    outputs = Outputs(media=Media(cache), files=files, directory=directory / "altered")
     renders = Renders(
         clock=clock,
         counts=counts,
@@ -123,7 +126,7 @@ def _deliveries(
         clock=clock,
         counts=simulation.counts,
         user_id=simulation.account.user_id,
-        patience=timing.patience,
+        timeouts=timing.timeouts,
         stored=simulation.queue.stored,
     )
 
@@ -132,6 +135,6 @@ def _client(certificates: Certificates, timing: Timing) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         verify=certificates.client(),
         trust_env=False,
-        timeout=max(timing.patience),  # Deliveries sets the time of each try
+        timeout=max(timing.timeouts),  # Deliveries sets the timeout of each delivery
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
     )

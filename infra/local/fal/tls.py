@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, so that clients speak real, verified TLS to this machine."""
+"""A temporary certificate authority, for real, verified TLS to this machine."""
 
 import shutil
 import ssl
@@ -13,23 +13,23 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """The server's TLS context, and the files a client needs to trust it."""
+    """The server's TLS context, and the CA files for clients."""
 
     server: ssl.SSLContext
     ca_file: Path
     bundle: Path
 
     def client(self) -> ssl.SSLContext:
-        """Return a context that trusts the usual roots and this authority."""
+        """Return a context that trusts certifi's roots and this authority."""
         return ssl.create_default_context(cafile=str(self.bundle))
 
 
 def issue(directory: Path, name: str) -> Certificates:
-    """Make a new authority and a certificate for the loopback names and `name`.
+    """Create an authority, and a certificate for the loopback names and `name`.
 
-    Afterwards `directory` holds ``ca.pem``, and ``ca-bundle.pem`` with certifi's roots as well,
-    so that a process which trusts the bundle alone still reaches the rest of the world. The
-    private keys stay in memory.
+    Afterwards `directory` contains ``ca.pem`` and ``ca-bundle.pem``. The bundle includes certifi's
+    roots, so a process that trusts only the bundle still reaches other hosts. The private keys
+    stay in memory.
     """
     directory.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA(organization_name="simulated fal")

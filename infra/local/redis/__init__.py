@@ -1,1 +1,1 @@
-"""An embedded or an external Redis for the local stack."""
+"""The Redis of the local stack: embedded, or the one that REDIS_URL names."""

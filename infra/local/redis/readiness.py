@@ -1,6 +1,4 @@
-"""Waiting for the first answer of a Redis that was just started."""
-
-from __future__ import annotations
+"""The wait for the first response of a Redis that was just started."""
 
 import subprocess
 import time
@@ -10,17 +8,17 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 _PAUSE_SECONDS = 0.02
-_PING_SECONDS = 0.2  # a stranger on the port may never answer, while our server has given up
+_PING_SECONDS = 0.2  # another server on the port may never answer; ours has ended then
 
 
-def answers(url: str, process: subprocess.Popen[bytes], *, within: float) -> bool:
-    """Wait until the server that `process` is answers at `url`.
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], *, within: float) -> bool:
+    """Wait until the server `process` answers at `url`.
 
-    Returns False when it has ended instead; one that takes more than `within` seconds is killed.
+    Return False if it has ended instead. Kill it after `within` seconds.
     """
     deadline = time.monotonic() + within
-    once = Retry(NoBackoff(), 0)
-    with redis.Redis.from_url(url, socket_timeout=_PING_SECONDS, retry=once) as client:
+    no_retries = Retry(NoBackoff(), 0)
+    with redis.Redis.from_url(url, socket_timeout=_PING_SECONDS, retry=no_retries) as client:
         while not _is_ready(client):
             if time.monotonic() > deadline:
                 process.kill()
@@ -34,9 +32,10 @@ def answers(url: str, process: subprocess.Popen[bytes], *, within: float) -> boo
 
 
 def _is_ready(client: redis.Redis) -> bool:
-    """Say whether our own server is ready.
+    """Return whether our own server is ready.
 
-    No listener, still loading, or a stranger that refuses our password: not ours, or not yet.
+    It is not if nothing listens, if it is still loading its data, or if another server on the port
+    refuses our password.
     """
     try:
         return bool(client.ping())

@@ -1,56 +1,54 @@
-"""An embedded Redis: real, durable, in a directory of its own, ended with its owner.
+"""An embedded Redis: a real, durable server with its own directory that ends with its owner.
 
-It listens on a free loopback port behind a random password, since that is the one kind of URL
-that serves everybody: a unix socket is `unix://` to redis-py and `redis+socket://` to Celery, and
-neither understands the other's. The password keeps other users of the machine out and proves that
-the server answering on the port is the one started here. It stands in a file that only the owner
-can read, never on the command line, where `ps` would show it.
+It listens on a free loopback port, because redis-py and Celery accept the same URL only for TCP: a
+unix socket is `unix://` to redis-py and `redis+socket://` to Celery. A random password keeps other
+users of the machine out, and proves that the server on the port is the one started here. The
+password is in a file that only the owner can read, not on the command line, where `ps` shows it.
 """
-
-from __future__ import annotations
 
 import secrets
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 from infra.local.ports import ports_to_try
 from infra.local.redis.binary import RedisNotStarted, find_binary
 from infra.local.redis.directory import RedisDirectory
-from infra.local.redis.readiness import answers
+from infra.local.redis.readiness import wait_until_ready
 from infra.local.supervisor.process_guard import ProcessGuard
 
 __all__ = ("RedisNotStarted", "RedisServer")
 
 _PORTS_TRIED = 20
-_START_SECONDS = 30.0  # includes reading the append-only file back
+_START_SECONDS = 30.0  # includes loading the append-only file
 _STOP_SECONDS = 5.0
 
 
 class _PortTaken(RedisNotStarted):
-    """Another process listens on the port."""
+    """Another process is listening on the port."""
 
 
 class RedisServer:
-    """A redis-server that runs; as a context manager it is stopped at the end."""
+    """A running redis-server; as a context manager it stops at the end of the block."""
 
     def __init__(self, directory: Path, binary: Path) -> None:
-        """Claim `directory`; `start` is what makes a running one."""
+        """Lock `directory`. Use `start` to get a running server."""
         self._directory = RedisDirectory(directory)
         self._binary = binary
         self._password = secrets.token_hex(16)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._lifetime = ProcessGuard()
+        self._guard = ProcessGuard()
 
     @classmethod
     def start(
         cls, directory: Path, *, binary: Path | None = None, ports: Iterable[int] | None = None
-    ) -> RedisServer:
-        """Start a server that keeps its data in `directory` and return once it answers.
+    ) -> Self:
+        """Start a server that stores its data in `directory`; return once it answers.
 
-        What an earlier server left in `directory` is there again. `ports` are tried in turn.
-        Raises RedisNotStarted, with the last lines of the server's log if it ended.
+        Data of an earlier server in `directory` is loaded. `ports` are tried in turn. Raise
+        RedisNotStarted, with the last lines of the server's log if it ended.
         """
         server = cls(directory, binary or find_binary())
         try:
@@ -62,22 +60,22 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The URL for redis-py, Celery and redis-cli alike. It holds the password."""
+        """Return the URL for redis-py, Celery and redis-cli. It contains the password."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     @property
     def pid(self) -> int:
-        """The pid of the server that runs, or ran last."""
+        """Return the pid of the running server, or of the last one."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def directory(self) -> Path:
-        """Where the data, the configuration and the log (redis.log) are."""
+        """Return the directory of the data, the configuration and the log (redis.log)."""
         return self._directory.path
 
     def ended(self, within: float) -> bool:
-        """Say whether the server has ended, waiting `within` seconds for it to."""
+        """Wait up to `within` seconds; return whether the server has ended."""
         assert self._process is not None
         try:
             self._process.wait(within)
@@ -86,30 +84,30 @@ class RedisServer:
         return True
 
     def kill(self) -> None:
-        """End the server by SIGKILL, as a crash would; `restart` brings it back."""
+        """Kill the server with SIGKILL, which acts like a crash; `restart` starts it again."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._lifetime.release(self._process)
+            self._guard.release(self._process)
 
     def restart(self) -> None:
-        """Start again on the same port and data, ending the server first if it runs.
+        """Stop the server if it is running, then start it on the same port and data.
 
-        Raises RedisNotStarted, for instance where the port has been taken meanwhile.
+        Raise RedisNotStarted, for example if another process has taken the port.
         """
         self._terminate()
         self._launch()
 
     def stop(self, grace: float = _STOP_SECONDS) -> None:
-        """End the server for good and give its directory up. A second call does nothing.
+        """Stop the server and unlock its directory. A second call does nothing.
 
-        SIGTERM first, SIGKILL after `grace` seconds.
+        Send SIGTERM, then SIGKILL after `grace` seconds.
         """
         self._terminate(grace)
-        self._lifetime.close()
+        self._guard.close()
         self._directory.release()
 
-    def __enter__(self) -> RedisServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,26 +129,26 @@ class RedisServer:
                 return self._launch()
             except _PortTaken:
                 continue
-        raise RedisNotStarted(f"No port on 127.0.0.1 was free for Redis, last tried {self._port}.")
+        raise RedisNotStarted(f"No port on 127.0.0.1 was free for Redis; last tried {self._port}.")
 
     def _launch(self) -> None:
         self._directory.configure(port=self._port, password=self._password)
         self._directory.begin_log()
         with self._directory.log.open("ab") as log:
-            self._process = self._lifetime.spawn(
+            self._process = self._guard.spawn(
                 (str(self._binary), str(self._directory.configuration)),
                 output=log,
                 pass_fds=(self._directory.lock,),
             )
-        if not answers(self.url, self._process, within=_START_SECONDS):
-            self._lifetime.release(self._process)
-            raise self._reason(self._process.returncode)
+        if not wait_until_ready(self.url, self._process, within=_START_SECONDS):
+            self._guard.release(self._process)
+            raise self._start_error(self._process.returncode)
 
-    def _reason(self, code: int) -> RedisNotStarted:
+    def _start_error(self, code: int) -> RedisNotStarted:
         lines = self._directory.last_lines()
         taken = any("Failed listening on port" in line for line in lines)
         return (_PortTaken if taken else RedisNotStarted)(
-            f"{self._binary} did not come up on 127.0.0.1:{self._port} (exit code {code}, "
-            f"{_START_SECONDS:.0f} s allowed). The end of {self._directory.log}:\n"
+            f"{self._binary} did not start on 127.0.0.1:{self._port} (exit code {code}, "
+            f"{_START_SECONDS:.0f} s allowed). Last lines of {self._directory.log}:\n"
             + "\n".join(f"  {line}" for line in lines)
         )

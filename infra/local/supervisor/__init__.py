@@ -1,1 +1,1 @@
-"""Runs the Procfile's processes and restarts them."""
+"""The supervisor, which runs the processes of the Procfile and restarts them."""

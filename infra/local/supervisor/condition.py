@@ -1,12 +1,10 @@
-"""Waiting until something has changed, safe to be interrupted by Ctrl-C anywhere.
+"""A condition to wait for that Ctrl-C can interrupt at any point.
 
-`threading.Condition` is not: a KeyboardInterrupt that strikes the main thread between taking the
-lock and entering the block leaves the lock taken, and every other thread waits for ever. Here a
-thread that waits holds no lock: it leaves a queue, whose put and get are single steps of the
-interpreter (https://docs.python.org/3/library/queue.html#simplequeue-objects).
+`threading.Condition` cannot be interrupted safely: a KeyboardInterrupt in the main thread between
+taking the lock and entering the block leaves the lock taken, and every other thread waits for
+ever. Here a waiting thread holds no lock. It waits on a queue, whose put and get are single steps
+of the interpreter (https://docs.python.org/3/library/queue.html#simplequeue-objects).
 """
-
-from __future__ import annotations
 
 import queue
 import time
@@ -14,31 +12,31 @@ from collections.abc import Callable
 
 
 class Condition:
-    """Where one thread announces that it changed something and others wait for it."""
+    """A condition on shared state: one thread notifies of a change, others wait for it."""
 
     def __init__(self) -> None:
-        """Begin with nobody waiting."""
-        self._waiting: set[queue.SimpleQueue[None]] = set()
+        """Create a condition without waiters."""
+        self._waiters: set[queue.SimpleQueue[None]] = set()
 
-    def announce(self) -> None:
-        """Let everyone who waits look again. Call it after the change."""
-        for waiting in tuple(self._waiting):
-            waiting.put(None)
+    def notify_all(self) -> None:
+        """Make every waiting thread check its predicate again. Call it after the change."""
+        for waiter in tuple(self._waiters):
+            waiter.put(None)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Block until `predicate` holds, looking anew at each announcement.
+        """Block until `predicate` is true, checking it at each notification.
 
-        Returns whether it held within `timeout` seconds (None: without bound).
+        Return whether it became true within `timeout` seconds (None: no limit).
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        announced: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._waiting.add(announced)  # before the first look: no change may fall in between
+        notifications: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._waiters.add(notifications)  # before the first check, so that no change is missed
         try:
             while not predicate():
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                announced.get(timeout=left)
+                notifications.get(timeout=left)
         except queue.Empty:
             return predicate()
         finally:
-            self._waiting.discard(announced)
+            self._waiters.discard(notifications)
         return True

@@ -1,6 +1,4 @@
-"""One run of one program: from its start to its end, with what it prints on the way."""
-
-from __future__ import annotations
+"""One run of a program, with its output."""
 
 import subprocess
 import threading
@@ -15,30 +13,30 @@ _OUTPUT_SECONDS = 1.0
 
 
 class Program:
-    """A command of the Procfile that runs, with a thread that reads its output."""
+    """A running command of the Procfile, with a thread that reads its output."""
 
     def __init__(
         self,
         command: str,
         *,
-        lifetime: ProcessGuard,
+        guard: ProcessGuard,
         environ: Mapping[str, str],
         cwd: Path,
         output: Callable[[bytes], None],
         on_output_lost: Callable[[OSError], None],
     ) -> None:
-        """Start `command`: one program, its arguments, and `NAME=value` before it if need be.
+        """Start `command`: a program and its arguments, optionally preceded by `NAME=value`.
 
-        The shell expands variables and then becomes the program, so that `pid` is the program's.
-        `output` gets each line; if it raises OSError, `on_output_lost` is told once and the
-        program's output is closed. Raises OSError where nothing can be started.
+        The shell expands variables and then becomes the program, so `pid` is the program's own.
+        `output` receives each line. If it raises OSError, `on_output_lost` is called once and the
+        program's output is closed. Raise OSError if no process can be started.
         """
         self._output = output
         self._on_output_lost = on_output_lost
-        self._told = False
-        self._last: deque[str] = deque(maxlen=_LAST_LINES)
-        self.process = lifetime.spawn(
-            # env: `exec` alone would take an assignment in front for the program's name.
+        self._terminated = False
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self.process = guard.spawn(
+            # `exec` alone would treat a leading assignment as the program's name.
             ("/bin/sh", "-c", f"exec env {command.removeprefix('exec ')}"),
             output=subprocess.PIPE,
             environ=environ,
@@ -49,23 +47,23 @@ class Program:
         self._reader.start()
 
     def terminate(self) -> None:
-        """Send SIGTERM, once: to some programs a second one means to drop everything."""
-        if not self._told:
+        """Send SIGTERM once; some programs abort on a second one."""
+        if not self._terminated:
             self.process.terminate()
-            self._told = True
+            self._terminated = True
 
     def last_lines(self) -> tuple[str, ...]:
-        """Return the end of the output, once the program and its group have ended."""
-        # Bounded: a grandchild that left the group may hold the pipe open for ever.
+        """Return the last lines of the output of a program whose group has ended."""
+        # With a limit: a grandchild that left the group may keep the pipe open for ever.
         self._reader.join(_OUTPUT_SECONDS)
-        return tuple(self._last)
+        return tuple(self._last_lines)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout as lines:
             try:
                 for line in lines:
-                    self._last.append(line.decode(errors="replace").rstrip())
+                    self._last_lines.append(line.decode(errors="replace").rstrip())
                     self._output(line)
-            except OSError as error:  # the terminal or pipe that the owner prints to is gone
+            except OSError as error:  # the owner's terminal or pipe was closed
                 self._on_output_lost(error)

@@ -1,17 +1,15 @@
-"""Child processes that never outlive their owner, however it ends.
+"""A guard that kills child processes when their owner ends, even by SIGKILL.
 
-One small guard process per `Lifetime` reads a pipe whose only lasting writer is the owner. When
-the owner is gone, by SIGKILL too, the kernel closes the pipe and the guard kills the process
-groups that are registered. A child registers itself, before it becomes the program asked for, so
-no moment is left in which an owner can die and leave a child unknown.
+Each `ProcessGuard` has one small guard process, which reads a pipe whose only permanent writer is
+the owner. When the owner ends, the kernel closes the pipe and the guard kills the registered
+process groups. A child registers itself before it becomes the requested program, so an owner
+cannot die between starting a child and registering it.
 
-Why not PR_SET_PDEATHSIG: it follows the thread that forked rather than the process, it reaches no
-grandchildren, and only Linux has it (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html).
+PR_SET_PDEATHSIG does not suffice: it is bound to the thread that forked instead of the process,
+it does not reach grandchildren, and only Linux has it (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html).
 
-This file is also the guard's program, run as a script: it imports the standard library alone.
+The guard process runs this file as a script, so it imports only the standard library.
 """
-
-from __future__ import annotations
 
 import contextlib
 import os
@@ -22,28 +20,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-# The shell's stdin is the guard's pipe, opened for writing: it writes its own pid there, which is
-# its group's too, lets go of the pipe and becomes the program. One write of a short line is atomic.
+# The shell's stdin is the guard's pipe, opened for writing. The shell writes its pid there, which
+# is also its group's id, closes the pipe and becomes the program. Writing a short line is atomic.
 _REGISTER_THEN_EXEC = 'echo "+$$" >&0 && exec "$@" </dev/null'
 
 
 def kill_group(group: int) -> None:
-    """Send SIGKILL to every process of `group`; a group that is gone already is fine."""
-    # macOS answers EPERM where a group holds nothing but processes not yet reaped.
+    """Send SIGKILL to every process of `group`; do nothing if it has ended."""
+    # macOS reports EPERM for a group of which only unreaped processes are left.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 class ProcessGuard:
-    """Starts processes, each leading a session of its own, that all end when the owner does.
+    """A starter of processes that end with their owner; each process leads its own session.
 
-    Not safe for threads: an owner with several calls it under one lock of its own.
+    Not safe for threads: callers in several threads need a lock.
     """
 
     def __init__(self) -> None:
-        """Start nothing yet: the guard starts with the first child."""
+        """Prepare the guard; its process starts with the first child."""
         self._guard: subprocess.Popen[bytes] | None = None
-        self._live: set[int] = set()
+        self._pids: set[int] = set()
 
     def spawn(
         self,
@@ -54,10 +52,10 @@ class ProcessGuard:
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start `argv` with stdin empty, stdout and stderr going to `output`, and guard it.
+        """Start `argv` under guard, with empty stdin, and stdout and stderr written to `output`.
 
-        The pid is that of the program itself, and its group's. When it has ended, hand it to
-        `release`. Raises OSError where no process can be started.
+        The returned pid is the program's own and its group's id. Pass the process to `release`
+        when it has ended. Raise OSError if no process can be started.
         """
         process = subprocess.Popen(
             ("/bin/sh", "-c", _REGISTER_THEN_EXEC, "sh", *argv),
@@ -69,25 +67,25 @@ class ProcessGuard:
             pass_fds=pass_fds,
             start_new_session=True,
         )
-        self._live.add(process.pid)
+        self._pids.add(process.pid)
         return process
 
     def release(self, process: subprocess.Popen[bytes]) -> None:
-        """Forget a process that has ended, and kill what it left behind in its group."""
+        """Forget a process that has ended, and kill the rest of its group."""
         kill_group(process.pid)
-        self._live.discard(process.pid)
+        self._pids.discard(process.pid)
         if self._guard is not None:
-            self._tell(self._guard, b"-", process.pid)
+            self._send(self._guard, b"-", process.pid)
 
     def close(self) -> None:
-        """Kill everything that still lives and end the guard."""
+        """Kill every remaining process and stop the guard process."""
         if self._guard is not None:
             _pipe(self._guard).close()
             self._guard.wait()
             self._guard = None
 
     def _guard_pipe(self) -> IO[bytes]:
-        """Return the pipe of a living guard; one that was killed is replaced."""
+        """Return the pipe of the guard process; start a new one if it was killed."""
         if self._guard is None or self._guard.poll() is not None:
             self.close()
             self._guard = subprocess.Popen(
@@ -98,12 +96,12 @@ class ProcessGuard:
                 bufsize=0,
                 start_new_session=True,
             )
-            for pid in self._live:
-                self._tell(self._guard, b"+", pid)
+            for pid in self._pids:
+                self._send(self._guard, b"+", pid)
         return _pipe(self._guard)
 
-    def _tell(self, guard: subprocess.Popen[bytes], sign: bytes, pid: int) -> None:
-        # A guard that was killed is found out, and replaced, by the next spawn.
+    def _send(self, guard: subprocess.Popen[bytes], sign: bytes, pid: int) -> None:
+        # The next `spawn` detects and replaces a guard that was killed.
         with contextlib.suppress(BrokenPipeError):
             _pipe(guard).write(b"%b%d\n" % (sign, pid))
 
@@ -113,15 +111,15 @@ def _pipe(guard: subprocess.Popen[bytes]) -> IO[bytes]:
     return guard.stdin
 
 
-def guard(lines: Iterable[bytes]) -> None:
-    """Follow `+pid` and `-pid` lines to their end, then kill the groups that are still noted."""
+def run_guard(lines: Iterable[bytes]) -> None:
+    """Read `+pid` and `-pid` lines until they end, then kill the groups still registered."""
     groups: set[int] = set()
     for line in lines:
-        note = groups.add if line.startswith(b"+") else groups.discard
-        note(int(line[1:]))
+        update = groups.add if line.startswith(b"+") else groups.discard
+        update(int(line[1:]))
     for group in groups:
         kill_group(group)
 
 
 if __name__ == "__main__":
-    guard(sys.stdin.buffer)
+    run_guard(sys.stdin.buffer)

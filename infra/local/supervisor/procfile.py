@@ -1,6 +1,4 @@
-"""The Procfile as honcho reads it, and the output of its processes as honcho prints it."""
-
-from __future__ import annotations
+"""The Procfile, read with honcho, and the console output, printed with honcho."""
 
 import datetime
 import re
@@ -17,14 +15,14 @@ _IGNORED = re.compile(r"\s*(#|$)")
 
 
 class ProcfileError(ValueError):
-    """The Procfile cannot be used; the message names the file, the line and the cure."""
+    """An invalid Procfile; the message names the file, the line and the correction."""
 
 
 def load_procfile(path: Path, concurrency: Mapping[str, int] | None = None) -> dict[str, str]:
-    """Return the shell command of each process, by name, in the file's order.
+    """Return the shell command of each process by name, in the order of the file.
 
-    A process type of which `concurrency` asks for n > 1 yields `name.1` to `name.n`; 0 leaves it
-    out; by default there is one, under the bare name. Raises ProcfileError.
+    `concurrency` is the number of processes per type, 1 by default: n > 1 yields `name.1` to
+    `name.n`, 0 omits the type. Raise ProcfileError.
     """
     try:
         text = path.read_text()
@@ -34,19 +32,19 @@ def load_procfile(path: Path, concurrency: Mapping[str, int] | None = None) -> d
     types = parse_procfile(text).processes
     counts = dict(concurrency or {})
     if unknown := sorted(counts.keys() - types.keys()):
-        raise ProcfileError(f"{path} has no process {unknown[0]!r}: it has {', '.join(types)}.")
+        raise ProcfileError(f"{path} has no process {unknown[0]!r}; use {', '.join(types)}.")
     commands = {
         process.name if counts.get(process.name.rpartition(".")[0], 1) > 1 else name: process.cmd
         for name in types
         for process in expand_processes({name: types[name]}, concurrency=counts)
     }
     if not commands:
-        raise ProcfileError(f"{path} names no process to run: add a line `name: command`.")
+        raise ProcfileError(f"{path} has no process to run: add a line `name: command`.")
     return commands
 
 
 def _check_lines(path: Path, text: str) -> None:
-    # honcho skips a line it cannot read without a word, and a worker would be missing.
+    # honcho silently skips a line it cannot parse, so a worker would be missing.
     seen: set[str] = set()
     for number, line in enumerate(text.splitlines(), start=1):
         if _IGNORED.match(line):
@@ -54,21 +52,23 @@ def _check_lines(path: Path, text: str) -> None:
         match = PROCFILE_LINE.match(line)
         if match is None:
             raise ProcfileError(
-                f"{path}, line {number}: write it as `name: command`, not {line!r}."
+                f"{path}, line {number}: {line!r} is not a process; write `name: command`."
             )
         if match[1] in seen:
-            raise ProcfileError(f"{path}, line {number}: the process {match[1]!r} is named twice.")
+            raise ProcfileError(
+                f"{path}, line {number}: duplicate process {match[1]!r}; rename one of them."
+            )
         seen.add(match[1])
 
 
 def console(names: Iterable[str], stream: TextIO) -> Callable[[str, bytes], None]:
-    """Return an output for a Supervisor: each line with time and name, coloured on a terminal.
+    """Return an output for a Supervisor: it prints each line with time, name and colour.
 
-    Threads may call it at once; lines never mix.
+    It is safe for threads: lines never mix.
     """
-    known = tuple(names)
-    printer = Printer(output=stream, width=max(map(len, known), default=0))
-    colours = dict(zip(known, get_colours(), strict=False))
+    all_names = tuple(names)
+    printer = Printer(output=stream, width=max(map(len, all_names), default=0))
+    colours = dict(zip(all_names, get_colours(), strict=False))
     lock = threading.Lock()
 
     def write(name: str, line: bytes) -> None:

@@ -1,6 +1,4 @@
-"""Which programs of a supervisor run just now, and whether they are to."""
-
-from __future__ import annotations
+"""The state of a supervisor's programs: running, restarted, stopping or failed."""
 
 from collections.abc import Iterable
 
@@ -9,13 +7,13 @@ from infra.local.supervisor.process import Program
 
 
 class ProcessRegistry:
-    """What the threads of one supervisor know of each other's programs.
+    """The state that the threads of one supervisor share.
 
-    Nobody takes a lock (see Changes): single items are read and written.
+    It needs no lock (see `Condition`): threads read and write single items.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Begin with nothing started under these names."""
+        """Create the registry of programs with these names, none started."""
         self.changes = Condition()
         self._running: dict[str, Program] = {}
         self._starts = dict.fromkeys(names, 0)
@@ -23,49 +21,49 @@ class ProcessRegistry:
         self._failure: Exception | None = None
 
     def pid(self, name: str) -> int | None:
-        """Return the pid of the program itself, None while it is between two runs."""
+        """Return the pid of the program, or None between two runs."""
         program = self._running.get(name)
         return program.pid if program else None
 
     def starts(self, name: str) -> int:
-        """Return how often `name` was started."""
+        """Return how many times `name` was started."""
         return self._starts[name]
 
     def programs(self) -> tuple[Program, ...]:
-        """Return those that run."""
+        """Return the running programs."""
         return tuple(self._running.values())
 
-    def began(self, name: str, program: Program) -> None:
-        """Note a start; a program that came too late is told to end."""
+    def record_start(self, name: str, program: Program) -> None:
+        """Record a start; terminate the program if the supervisor is stopping."""
         self._starts[name] += 1
         self._running[name] = program
-        if self._stopping:  # meanwhile: whoever asked for it may not have seen this one
+        if self._stopping:  # `request_stop` may have run before this program was recorded
             program.terminate()
-        self.changes.announce()
+        self.changes.notify_all()
 
-    def ended(self, name: str) -> None:
-        """Note an end."""
+    def record_end(self, name: str) -> None:
+        """Record an end."""
         del self._running[name]
-        self.changes.announce()
+        self.changes.notify_all()
 
     def is_stopping(self) -> bool:
-        """Say whether all are to end."""
+        """Return whether a stop was requested."""
         return self._stopping
 
     def request_stop(self) -> None:
-        """Tell all to end; another call tells those again that have not been told."""
+        """Terminate all programs. Another call reaches those that an interrupted call missed."""
         self._stopping = True
         for program in self.programs():
             program.terminate()
-        self.changes.announce()
+        self.changes.notify_all()
 
     def fail(self, error: Exception) -> None:
-        """Tell all to end because of `error`, unless they are told to already."""
+        """Terminate all programs because of `error`, unless a stop was already requested."""
         if not self._stopping:
             self._failure = error
             self.request_stop()
 
     def raise_failure(self) -> None:
-        """Raise what `fail` was told."""
+        """Raise the error passed to `fail`, if any."""
         if self._failure is not None:
             raise self._failure

@@ -1,20 +1,18 @@
-"""Whether, and how soon, a process that ended is started again."""
-
-from __future__ import annotations
+"""The rules for restarting a process: whether, and after which delay."""
 
 import signal
 from dataclasses import dataclass
 
-# 2: half-configured, said in one sentence; 126 and 127: the shell's "cannot be run" and "not
-# found". Another start would end the same way.
-REFUSALS = frozenset({2, 126, 127})
+# 2: our programs' code for invalid settings; 126 and 127: the shell's "not executable" and "not
+# found". A restart would end the same way.
+REFUSAL_CODES = frozenset({2, 126, 127})
 
 
 class ProcessRefused(RuntimeError):
-    """A process exited as wrongly started: not started again, and all others are ended."""
+    """A process refused to start; it is not restarted, and all others are stopped."""
 
     def __init__(self, name: str, code: int, last_lines: tuple[str, ...]) -> None:
-        """Keep which process it was, its exit code and the end of its output."""
+        """Store the name of the process, its exit code and its last lines of output."""
         super().__init__("\n".join((f"{name} refused to start (exit code {code}):", *last_lines)))
         self.name = name
         self.code = code
@@ -23,25 +21,25 @@ class ProcessRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before a process that died is started again, in seconds."""
+    """The delays before restarts, in seconds."""
 
     first: float = 0.2
     factor: float = 2.0
     longest: float = 5.0
-    settled: float = 10.0  # having run so long, the next death counts as the first
+    settled: float = 10.0  # after a run of this length, the delay is `first` again
 
     def after(self, previous: float, ran: float) -> float:
-        """Return the delay that follows `previous` (0: none yet) for a process that `ran` s."""
+        """Return the delay after the delay `previous` (0: none) and a run of `ran` seconds."""
         if previous == 0 or ran >= self.settled:
             return self.first
         return min(previous * self.factor, self.longest)
 
 
-def ending(code: int) -> str:
-    """Say how a process ended: by itself with its exit code, or by which signal."""
+def describe_exit(code: int) -> str:
+    """Describe how a process ended, by its exit code or by the signal that killed it."""
     if code >= 0:
-        return f"ended by itself (exit code {code})"
+        return f"exited with code {code}"
     try:
-        return f"was ended by {signal.Signals(-code).name}"
+        return f"was killed by {signal.Signals(-code).name}"
     except ValueError:  # a real-time signal
-        return f"was ended by signal {-code}"
+        return f"was killed by signal {-code}"

@@ -1,30 +1,29 @@
-"""Keeps the processes of a Procfile running.
+"""A supervisor that keeps the processes of a Procfile running.
 
-Unlike `honcho start`, which ends everything when one process ends, a process that dies is started
-again: workers are killed, run out of memory or leave on a fault of the broker, and the stack has
-to go on. The exception is a process that says it was started wrongly: then all are ended.
+`honcho start` stops everything when one process ends. This supervisor restarts the process,
+because workers are killed, run out of memory or exit on a broker error, and the stack must go on.
+The exception is a process that refuses to start, for example on invalid settings: then all stop.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Self
 
-from infra.local.supervisor.keeper import Keeper
 from infra.local.supervisor.launcher import Launcher
 from infra.local.supervisor.process_guard import kill_group
 from infra.local.supervisor.registry import ProcessRegistry
+from infra.local.supervisor.restart_loop import RestartLoop
 from infra.local.supervisor.restart_policy import Backoff
 
 _GRACE_SECONDS = 10.0
-_KEEPER_SECONDS = 5.0
+_LOOP_SECONDS = 5.0
 
 
 class Supervisor:
-    """Runs each command under its name, in a session of its own, until it is told to stop.
+    """A set of named commands, each run in its own session until `stop`.
 
-    Ctrl-C in a terminal reaches the owner alone, which then calls `stop`. An owner gone without
-    `stop`, even by SIGKILL: every process and its group are killed all the same.
+    Ctrl-C in a terminal reaches only the owner, which then calls `stop`. If the owner ends without
+    `stop`, even by SIGKILL, every process and its group are killed.
     """
 
     def __init__(
@@ -36,92 +35,92 @@ class Supervisor:
         output: Callable[[str, bytes], None],
         backoff: Backoff | None = None,
     ) -> None:
-        """Start nothing yet. `output` gets every line, from several threads at once.
+        """Prepare the processes. `output` receives every line, concurrently from several threads.
 
-        That a process ended and is started again is told there too, under its name.
+        It also receives a line for each restart, under the name of the process.
         """
         self._launcher = Launcher(environ=environ, cwd=cwd, output=output)
-        self._runs = ProcessRegistry(processes)
-        self._keepers = [
-            Keeper(
+        self._registry = ProcessRegistry(processes)
+        self._loops = [
+            RestartLoop(
                 name,
                 command,
                 launcher=self._launcher,
-                runs=self._runs,
+                registry=self._registry,
                 backoff=backoff or Backoff(),
                 output=output,
             )
             for name, command in processes.items()
         ]
-        self._started: list[Keeper] = []
+        self._started: list[RestartLoop] = []
 
     def start(self) -> None:
-        """Start every process once and keep them running; returns at once."""
-        for keeper in self._keepers:
-            keeper.start()
-            self._started.append(keeper)
+        """Start every process and keep it running; return immediately."""
+        for loop in self._loops:
+            loop.start()
+            self._started.append(loop)
 
     def pid(self, name: str) -> int | None:
-        """Return the pid of the program itself, None while it is between two runs."""
-        return self._runs.pid(name)
+        """Return the pid of the program, or None between two runs."""
+        return self._registry.pid(name)
 
     def restarts(self, name: str) -> int:
-        """Return how often `name` was started again."""
-        return max(0, self._runs.starts(name) - 1)
+        """Return how many times `name` was restarted."""
+        return max(0, self._registry.starts(name) - 1)
 
     def wait_running(self, name: str, *, restarts: int = 0, timeout: float = 30.0) -> int:
-        """Return the pid of `name` once it runs and was started again at least `restarts` times.
+        """Return the pid of `name` once it runs and was restarted at least `restarts` times.
 
-        Raises TimeoutError after `timeout` seconds; what `wait` raises, or RuntimeError, if all
-        are being stopped.
+        Raise TimeoutError after `timeout` seconds. If the processes are being stopped, raise the
+        error that `wait` raises, or RuntimeError if there is none.
         """
-        seen: list[int] = []
+        pids: list[int] = []
 
         def runs() -> bool:
-            pid = self._runs.pid(name)
-            if pid is not None and self._runs.starts(name) > restarts:
-                seen.append(pid)
-            return self._runs.is_stopping() or bool(seen)
+            pid = self._registry.pid(name)
+            if pid is not None and self._registry.starts(name) > restarts:
+                pids.append(pid)
+            return self._registry.is_stopping() or bool(pids)
 
-        if not self._runs.changes.wait_for(runs, timeout):
-            raise TimeoutError(f"{name} was not running again within {timeout} s")
-        self._runs.raise_failure()
-        if self._runs.is_stopping():
-            raise RuntimeError(f"{name} does not run again: the processes are being stopped")
-        return seen[0]
+        if not self._registry.changes.wait_for(runs, timeout):
+            raise TimeoutError(f"{name} was not running after {timeout} s")
+        self._registry.raise_failure()
+        if self._registry.is_stopping():
+            raise RuntimeError(f"{name} is not restarted: the processes are being stopped")
+        return pids[0]
 
     def wait(self) -> None:
-        """Block until `request_stop`.
+        """Block until `request_stop` is called.
 
-        Raises ProcessRefused if a process exited as wrongly started, OSError if one could not be
-        started or its output not be passed on; all have been told to end by then.
+        Raise ProcessRefused if a process refused to start, and OSError if one could not be started
+        or its output could not be written. All processes have been sent SIGTERM by then.
         """
-        self._runs.changes.wait_for(self._runs.is_stopping)
-        self._runs.raise_failure()
+        self._registry.changes.wait_for(self._registry.is_stopping)
+        self._registry.raise_failure()
 
     def request_stop(self) -> None:
-        """Tell every process to end and let `wait` return; `stop` sees to the rest.
+        """Send SIGTERM to every process and let `wait` return; `stop` does the rest.
 
-        Any thread may call it, a signal handler too, and again if it was interrupted.
+        Safe in any thread and in a signal handler. Call it again if it was interrupted.
         """
-        self._runs.request_stop()
+        self._registry.request_stop()
 
     def stop(self, grace: float) -> None:
-        """End every process: SIGTERM to each, after `grace` seconds SIGKILL to the groups left.
+        """Stop every process: SIGTERM, then SIGKILL to the remaining groups after `grace` seconds.
 
-        Afterwards none of them runs and their output has been passed on. A second call does
-        nothing. Interrupted by another Ctrl-C, it leaves the rest to the end of the owner.
+        Afterwards no process runs and all output has been written. A second call does nothing. If
+        another Ctrl-C interrupts it, the remaining processes are killed when the owner ends.
         """
-        self._runs.request_stop()
-        self._runs.changes.wait_for(lambda: not self._runs.programs(), grace)
-        for program in self._runs.programs():
+        self._registry.request_stop()
+        self._registry.changes.wait_for(lambda: not self._registry.programs(), grace)
+        for program in self._registry.programs():
             kill_group(program.pid)
-        for keeper in self._started:
-            keeper.join(_KEEPER_SECONDS)
+        for loop in self._started:
+            loop.join(_LOOP_SECONDS)
         self._launcher.close()
 
-    def __enter__(self) -> Supervisor:
-        """Start; leaving stops all with a grace of 10 s."""
+    def __enter__(self) -> Self:
+        """Start the processes; leaving the block stops them with a grace of 10 s."""
         self.start()
         return self
 

@@ -1,15 +1,13 @@
-"""What the local stack takes over from the shell that it is started in."""
-
-from __future__ import annotations
+"""The settings that the local stack takes from its shell."""
 
 import re
 
-from infra.local.environment import MAKING, forget_deployment
+from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
 from tests import ROOT
 from worker.settings import Settings
 
 ENV_EXAMPLE = ROOT / "infra" / "env.example"
-BEYOND_SETTINGS = {
+OTHER_VARIABLES = {
     "FAL_RUN_HOST",
     "FAL_QUEUE_RUN_HOST",
     "FAL_KEY_SECRET",
@@ -19,29 +17,29 @@ BEYOND_SETTINGS = {
 
 
 def deployment() -> dict[str, str]:
-    """A shell with every setting, and what fal-client and Celery read beside them."""
+    """A shell with every setting, and further variables that fal-client and Celery read."""
     names = re.findall(r"^#?(\w+)=", ENV_EXAMPLE.read_text(), re.MULTILINE)
-    return {**dict.fromkeys((*names, *BEYOND_SETTINGS), "real"), "HOME": "/home/me"}
+    return {**dict.fromkeys((*names, *OTHER_VARIABLES), "real"), "HOME": "/home/me"}
 
 
-def test_addresses_secrets_and_places_stay_behind() -> None:
-    """Of all settings those stay that say what is made, and REDIS_URL, which is looked into."""
+def test_addresses_secrets_and_storage_are_removed() -> None:
+    """Only settings of inputs and outputs are kept, and REDIS_URL, which is checked later."""
     environ = deployment()
-    forget_deployment(environ)
-    assert {*MAKING, "REDIS_URL", "HOME"} == set(environ)
+    remove_deployment_settings(environ)
+    assert {*KEPT_SETTINGS, "REDIS_URL", "HOME"} == set(environ)
 
 
-def test_what_is_kept_are_settings() -> None:
-    """Every name that is kept is one of a setting, and none holds an address of the deployment."""
+def test_kept_names_are_settings() -> None:
+    """Every kept name is a setting, and none holds an address of the deployment."""
     known = {str(f.alias) for f in Settings.model_fields.values()}
-    assert set() == MAKING - known
+    assert set() == KEPT_SETTINGS - known
     words = ("KEY", "SECRET", "HOST", "URL", "USER", "PORT")
-    left = {name for name in MAKING if any(word in name for word in words)}
-    assert {"FALHOOK_C2PA_KEY"} == left
+    kept = {name for name in KEPT_SETTINGS if any(word in name for word in words)}
+    assert {"FALHOOK_C2PA_KEY"} == kept
 
 
-def test_the_demo_keeps_none() -> None:
-    """The demo is the same for everybody."""
+def test_the_demo_keeps_no_setting() -> None:
+    """The demo does not depend on the shell's settings."""
     environ = deployment()
-    forget_deployment(environ, keep=())
+    remove_deployment_settings(environ, keep=())
     assert {"REDIS_URL", "HOME"} == set(environ)

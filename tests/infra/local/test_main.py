@@ -1,7 +1,5 @@
 """`make local` and `make demo` in a shell that holds the settings of a real deployment."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -22,7 +20,7 @@ from worker.jobs.job import Job
 from worker.jobs.store import JobStore
 from worker.settings import Settings
 
-READY = re.compile("The stack runs|Ready after")
+READY = re.compile("The stack is running|Ready after")
 SECRET = "of-the-real-deployment"
 
 
@@ -46,7 +44,7 @@ REAL = (
 
 
 def real_shell(redis_url: str) -> dict[str, str]:
-    """A shell in which a real deployment's .env was sourced."""
+    """A shell that has sourced the .env of a real deployment."""
     kept = {name: value for name, value in os.environ.items() if name not in deployment()}
     real = {name: f"{name.lower()}-{SECRET}" for name in REAL}
     home = {"HOME": os.environ["HOME"]}
@@ -54,7 +52,7 @@ def real_shell(redis_url: str) -> dict[str, str]:
 
 
 def command(verb: str, directory: Path) -> list[str]:
-    """What make runs."""
+    """The command that make runs."""
     options = ["--directory", str(directory)] if verb == "up" else []
     return [sys.executable, "-m", "infra.local", verb, *options]
 
@@ -63,7 +61,7 @@ def command(verb: str, directory: Path) -> list[str]:
 def running(
     verb: str, directory: Path, environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run the verb, from when it says that its stack is ready; Ctrl-C ends it."""
+    """Run the verb, yield once its stack is ready, and terminate it at the end."""
     with subprocess.Popen(
         command(verb, directory), cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -79,7 +77,7 @@ def running(
 def refused(
     verb: str, directory: Path, redis_url: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the verb where it cannot start."""
+    """Run the verb where it cannot start; return the finished process."""
     return subprocess.run(
         command(verb, directory),
         cwd=ROOT,
@@ -92,19 +90,19 @@ def refused(
 
 
 def environments(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
-    """The environment of each process that it started, by its command."""
-    found = {}
+    """The environment of each child process, by its command."""
+    by_command = {}
     for child in psutil.Process(process.pid).children(recursive=True):
         with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
-            found[" ".join(child.cmdline())] = child.environ()
-    return found
+            by_command[" ".join(child.cmdline())] = child.environ()
+    return by_command
 
 
 @pytest.mark.parametrize("verb", ["up", "demo"])
 def test_nothing_of_a_deployment_reaches_a_process(
     verb: str, tmp_path: Path, redis_url: str
 ) -> None:
-    """Neither fal's key nor an address, secret or storage of the shell is in any environment."""
+    """No process has the fal key, an address, a secret or the storage of the shell."""
     with running(verb, tmp_path, real_shell(redis_url)) as process:
         seen = environments(process)
     names = ("submit", "callbacks", "media", "publish", "beat", "webhook", "infra.local.fal")
@@ -125,8 +123,10 @@ def test_nothing_of_a_deployment_reaches_a_process(
     )
 
 
-def test_the_shell_says_what_is_made_and_the_file_where(tmp_path: Path, redis_url: str) -> None:
-    """Its profile counts; whoever sources var/local/env in that shell talks to this stack alone."""
+def test_the_shells_profile_is_kept_and_the_env_file_leads_to_this_stack(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """A shell that sources var/local/env keeps its profile and uses only this stack."""
     shell = real_shell(redis_url)
     with running("up", tmp_path, shell):
         words = shlex.split((tmp_path / "env").read_text())
@@ -144,8 +144,8 @@ def test_the_shell_says_what_is_made_and_the_file_where(tmp_path: Path, redis_ur
     assert not (tmp_path / "env").exists()
 
 
-def test_a_second_signal_cuts_nothing_short(tmp_path: Path) -> None:
-    """A group that is ended tells make and its child, and make tells the child again."""
+def test_a_second_signal_does_not_interrupt_the_shutdown(tmp_path: Path) -> None:
+    """A signal to a process group reaches the child twice: directly, and again through make."""
     shell = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     with running("up", tmp_path, shell) as process:
         assert (tmp_path / "env").exists()
@@ -160,27 +160,27 @@ def test_a_second_signal_cuts_nothing_short(tmp_path: Path) -> None:
 def test_a_deployments_jobs_are_left_alone(
     verb: str, tmp_path: Path, redis_url: str, records: JobStore
 ) -> None:
-    """Where REDIS_URL holds a job, one sentence says so, with exit code 2, and the job waits on."""
+    """If REDIS_URL holds a job, the verb exits with code 2 and one line, and the job stays."""
     job = Job(id="paid-1", endpoint="fal-ai/any", arguments={})
     records.add(job, due=1.0, event={"name": "created"})
     done = refused(verb, tmp_path, redis_url, **real_shell(redis_url))
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert "1 job of falhook" in done.stderr
     keys = set(records.redis.scan_iter())
-    left = {"falhook:job:paid-1", "falhook:job:paid-1:events", "falhook:events", "falhook:jobs"}
-    assert left | {"falhook:jobs:QUEUED", "falhook:timers"} == keys
+    job_keys = {"falhook:job:paid-1", "falhook:job:paid-1:events", "falhook:events", "falhook:jobs"}
+    assert job_keys | {"falhook:jobs:QUEUED", "falhook:timers"} == keys
 
 
 @pytest.mark.parametrize("verb", ["up", "demo"])
-def test_a_terminal_that_lacks_a_character_ends_nothing(verb: str, tmp_path: Path) -> None:
-    """Under an encoding without the characters of our sentences these are still told."""
-    nowhere = "redis://127.0.0.1:1/0"
-    done = refused(verb, tmp_path, nowhere, PYTHONIOENCODING="ascii")
+def test_a_limited_terminal_encoding_is_no_error(verb: str, tmp_path: Path) -> None:
+    """Messages are printed even if the encoding lacks some of their characters."""
+    unused_address = "redis://127.0.0.1:1/0"
+    done = refused(verb, tmp_path, unused_address, PYTHONIOENCODING="ascii")
     assert (2, "REDIS_URL") == (done.returncode, done.stderr.split()[0])
 
 
-def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path, redis_url: str) -> None:
-    """`make local` says in a sentence which directory it cannot have, and why."""
+def test_an_unusable_directory_is_named(tmp_path: Path, redis_url: str) -> None:
+    """`make local` names the directory that it cannot use, and the reason, in one line."""
     taken = tmp_path / "a-file"
     taken.touch()
     done = refused("up", taken / "local", redis_url)

@@ -1,1 +1,1 @@
-"""Signed callbacks and their retries."""
+"""The callbacks of the simulated fal: their schedule, signatures and deliveries."""

@@ -1,6 +1,7 @@
-"""Delivers a callback: signed anew for each try, tried again until it is accepted or pointless.
+"""The delivery of a callback: signed for each try, retried until accepted or useless.
 
-The gaps are not documented; these grow and end within the hour that a result is stored.
+fal does not document the gaps between tries. These grow, and end within the hour for which a result
+is stored.
 https://docs.fal.ai/documentation/model-apis/inference/webhooks
 """
 
@@ -21,19 +22,18 @@ from infra.local.fal.request_counts import Counts, Kind, redacted
 
 MAX_TRIES = 31
 GAPS = tuple(5.0 * 1.17**n for n in range(MAX_TRIES - 1))
-"""Seconds of fal's time before each further try, 3270 in all."""
+"""The gaps before each retry in seconds of fal's time, 3270 in total."""
 
-FOREIGN_USER_ID = "user-of-somebody-else"
+OTHER_USER_ID = "user-of-somebody-else"
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliveries:
-    """Sends callbacks for the account `user_id`.
+    """A sender of callbacks for the account `user_id`.
 
-    `patience` holds the real seconds that the receiver has to answer on the first try and on
-    each later one; `stored` says whether the result of a job still exists, and with it the
-    reason to try again.
+    `timeouts` are the real seconds that the receiver has to answer the first try, and each retry.
+    `stored` returns whether the result of a job still exists; without it there is no retry.
     """
 
     client: httpx.AsyncClient
@@ -41,39 +41,39 @@ class Deliveries:
     clock: Clock
     counts: Counts
     user_id: str
-    patience: tuple[float, float]
+    timeouts: tuple[float, float]
     stored: Callable[[RenderJob], bool]
-    _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(200))
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(200))
 
     async def deliver(self, job: RenderJob, message: dict[str, Any]) -> None:
-        """Try until a 2xx, a redirect, the last try or the end of the stored result."""
+        """Send until a 2xx, a redirect, the last try or the expiry of the result."""
         for gap in (0.0, *GAPS):
             await self.clock.sleep(gap)
             if not self.stored(job):
                 break
-            status = await self.attempt(job, message, first=gap == 0)
+            status = await self.send_once(job, message, first=gap == 0)
             if status is not None and status // 100 == 2:  # noqa: PLR2004
                 return
             if status is not None and status // 100 == 3:  # noqa: PLR2004
                 break
-        self._note(Kind.CALLBACK_ABANDONED, job)
+        self._record(Kind.CALLBACK_ABANDONED, job)
         _log.warning("callback abandoned", request_id=job.request_id, tries=len(job.answers))
 
-    async def attempt(
+    async def send_once(
         self, job: RenderJob, message: dict[str, Any], *, first: bool = True
     ) -> int | None:
-        """Make one try; return the HTTP status of the answer, or None if there was none."""
-        async with self._at_once:
-            return await self._attempt(job, message, first=first)
+        """Send once; return the HTTP status of the response, or None without a response."""
+        async with self._slots:
+            return await self._send(job, message, first=first)
 
-    async def _attempt(self, job: RenderJob, message: dict[str, Any], *, first: bool) -> int | None:
+    async def _send(self, job: RenderJob, message: dict[str, Any], *, first: bool) -> int | None:
         assert job.webhook is not None, "the job has a callback address"
         job.tries += 1
         nth = job.tries
-        self._note(Kind.CALLBACKS, job)
+        self._record(Kind.CALLBACKS, job)
         body = json.dumps(message, sort_keys=True).encode()
         headers = self._headers(job, str(message["request_id"]), body, nth)
-        status = await self._post(job.webhook, body, headers, self.patience[0 if first else 1])
+        status = await self._post(job.webhook, body, headers, self.timeouts[0 if first else 1])
         job.answers.append(status)
         _log.info(
             "callback tried",
@@ -82,7 +82,7 @@ class Deliveries:
             nth=nth,
             status=status,
         )
-        self._note_answer(job, status)
+        self._record_response(job, status)
         return status
 
     async def _post(
@@ -90,31 +90,31 @@ class Deliveries:
     ) -> int | None:
         try:
             async with asyncio.timeout(seconds):
-                answer = await self.client.post(url, content=body, headers=headers)
-        except (TimeoutError, httpx.HTTPError) as fault:
-            _log.warning("callback unanswered", webhook=redacted(url), fault=type(fault).__name__)
+                response = await self.client.post(url, content=body, headers=headers)
+        except (TimeoutError, httpx.HTTPError) as error:
+            _log.warning("callback unanswered", webhook=redacted(url), fault=type(error).__name__)
             return None
-        return answer.status_code
+        return response.status_code
 
     def _headers(self, job: RenderJob, request_id: str, body: bytes, nth: int) -> dict[str, str]:
-        strikes = job.mishaps.strikes
-        age = job.mishaps.number("stale-timestamp") if strikes("stale-timestamp", nth) else 0
+        applies = job.mishaps.applies
+        age = job.mishaps.number("stale-timestamp") if applies("stale-timestamp", nth) else 0
         return signed_headers(
-            key=self.keys.stranger if strikes("wrong-key", nth) else self.keys.signing,
-            request_id=new_request_id() if strikes("bad-request-id", nth) else request_id,
-            user_id=FOREIGN_USER_ID if strikes("foreign-account", nth) else self.user_id,
+            key=self.keys.unpublished if applies("wrong-key", nth) else self.keys.signing,
+            request_id=new_request_id() if applies("bad-request-id", nth) else request_id,
+            user_id=OTHER_USER_ID if applies("foreign-account", nth) else self.user_id,
             timestamp=int(time.time() - age),
             body=body,
         )
 
-    def _note_answer(self, job: RenderJob, status: int | None) -> None:
+    def _record_response(self, job: RenderJob, status: int | None) -> None:
         job.answered.set()
         if status is None:
-            self._note(Kind.CALLBACK_UNANSWERED, job)
+            self._record(Kind.CALLBACK_UNANSWERED, job)
             return
         accepted = status // 100 == 2  # noqa: PLR2004
-        self._note(Kind.CALLBACK_ANSWERED, job)
-        self._note(Kind.CALLBACK_ACCEPTED if accepted else Kind.CALLBACK_REFUSED, job)
+        self._record(Kind.CALLBACK_ANSWERED, job)
+        self._record(Kind.CALLBACK_ACCEPTED if accepted else Kind.CALLBACK_REFUSED, job)
 
-    def _note(self, kind: Kind, job: RenderJob) -> None:
-        self.counts.note(kind, request_id=job.request_id, webhook=job.webhook or "")
+    def _record(self, kind: Kind, job: RenderJob) -> None:
+        self.counts.record(kind, request_id=job.request_id, webhook=job.webhook or "")

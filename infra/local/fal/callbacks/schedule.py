@@ -1,19 +1,19 @@
-"""What fal calls back with when a job is done, when, and how often."""
+"""The callbacks of a completed job: their bodies, order and number."""
 
 import asyncio
 from typing import Any
 
 from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
-from infra.local.fal.errors import RenderResult, platform
+from infra.local.fal.errors import RenderResult, platform_failure
 from infra.local.fal.job import RenderJob, new_request_id
 from infra.local.fal.request_counts import Counts, Kind
 
 _NOT_SERIALISABLE = "The payload could not be encoded as JSON"
 
 
-def message(request_id: str, outcome: RenderResult) -> dict[str, Any]:
-    """Return the body of a callback for a render that ended with `outcome`."""
+def callback_body(request_id: str, outcome: RenderResult) -> dict[str, Any]:
+    """Return the body of a callback for a render with this `outcome`."""
     return {
         "error": None if outcome.ok else f"Invalid status code: {outcome.status}",
         "gateway_request_id": request_id,
@@ -23,45 +23,49 @@ def message(request_id: str, outcome: RenderResult) -> dict[str, Any]:
     }
 
 
-def of(job: RenderJob) -> dict[str, Any]:
+def callback_of(job: RenderJob) -> dict[str, Any]:
     """Return the body of the callback of a completed job."""
-    body = message(job.request_id, job.result)
+    body = callback_body(job.request_id, job.result)
     if "payload-null" in job.mishaps and job.result.ok:
         return body | {"payload": None, "payload_error": _NOT_SERIALISABLE}
     return body
 
 
-def opposite(job: RenderJob) -> dict[str, Any]:
-    """Return a body for the same request that says the opposite."""
+def contradicting_body(job: RenderJob) -> dict[str, Any]:
+    """Return a body for the same request with the opposite status."""
     if job.result.ok:
-        return message(job.request_id, platform("runner_server_error"))
+        return callback_body(job.request_id, platform_failure("runner_server_error"))
     video = {"url": "https://v3b.fal.media/files/b/0/other.mp4", "content_type": "video/mp4"}
-    return message(job.request_id, RenderResult(status=200, payload={"video": video}))
+    return callback_body(job.request_id, RenderResult(status=200, payload={"video": video}))
 
 
-async def play(job: RenderJob, *, deliveries: Deliveries, clock: Clock, counts: Counts) -> None:
-    """Send all callbacks of a completed job, as its mishaps have it."""
-    await _wait(job, clock, counts)
+async def deliver_all(
+    job: RenderJob, *, deliveries: Deliveries, clock: Clock, counts: Counts
+) -> None:
+    """Send all callbacks of a completed job, according to its mishaps."""
+    await _wait_for_turn(job, clock, counts)
     if "callback-stale" in job.mishaps:
-        await deliveries.attempt(job, message(new_request_id(), platform("runner_disconnected")))
+        await deliveries.send_once(
+            job, callback_body(new_request_id(), platform_failure("runner_disconnected"))
+        )
     copies = int(job.mishaps.number("callback-many")) or 1
-    async with asyncio.TaskGroup() as together:
+    async with asyncio.TaskGroup() as group:
         for _ in range(copies):
-            together.create_task(deliveries.deliver(job, of(job)))
+            group.create_task(deliveries.deliver(job, callback_of(job)))
     if "callback-twice" in job.mishaps:
-        await deliveries.deliver(job, of(job))
+        await deliveries.deliver(job, callback_of(job))
     if "conflicting" in job.mishaps:
-        await deliveries.deliver(job, opposite(job))
+        await deliveries.deliver(job, contradicting_body(job))
 
 
-async def _wait(job: RenderJob, clock: Clock, counts: Counts) -> None:
+async def _wait_for_turn(job: RenderJob, clock: Clock, counts: Counts) -> None:
     await clock.sleep(job.mishaps.number("callback-late"))
-    if "callback-never" not in job.mishaps and not job.out_of_turn:
+    if "callback-never" not in job.mishaps and not job.after_next_job:
         return
-    counts.note(Kind.CALLBACK_HELD, request_id=job.request_id)
-    await counts.until(lambda: job.released.is_set() or _overtaken(job))
+    counts.record(Kind.CALLBACK_HELD, request_id=job.request_id)
+    await counts.wait_until(lambda: job.released.is_set() or _overtaken(job))
 
 
 def _overtaken(job: RenderJob) -> bool:
     in_turn = "callback-never" not in job.mishaps
-    return in_turn and job.partner is not None and job.partner.answered.is_set()
+    return in_turn and job.next_job is not None and job.next_job.answered.is_set()

@@ -1,4 +1,4 @@
-"""Fal's signing keys, and the four headers of a signed callback.
+"""The signing keys of the simulated fal, and the headers of a signed callback.
 
 https://docs.fal.ai/documentation/model-apis/inference/webhooks
 """
@@ -10,19 +10,19 @@ from nacl.signing import SigningKey
 
 
 class KeyRing:
-    """The keys that fal publishes; the newest one signs."""
+    """The published signing keys, the newest of which signs; `unpublished` is never published."""
 
     def __init__(self) -> None:
         self._keys = [SigningKey.generate()]
-        self.stranger = SigningKey.generate()
+        self.unpublished = SigningKey.generate()
 
     @property
     def signing(self) -> SigningKey:
-        """Return the key that signs now."""
+        """Return the current signing key."""
         return self._keys[0]
 
     def rotate(self, *, keep: bool) -> None:
-        """Sign with a new key from now on; publish the older ones further only with `keep`."""
+        """Sign with a new key from now on; keep publishing the older ones only with `keep`."""
         self._keys = [SigningKey.generate(), *(self._keys if keep else [])]
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
@@ -38,7 +38,7 @@ def _jwk(key: SigningKey) -> dict[str, str]:
 def signed_headers(
     *, key: SigningKey, request_id: str, user_id: str, timestamp: int, body: bytes
 ) -> dict[str, str]:
-    """Return the headers that prove `body`: ids, Unix seconds and a hex Ed25519 signature."""
+    """Return the signed headers of `body`: ids, Unix seconds and a hex Ed25519 signature."""
     parts = (request_id, user_id, str(timestamp), hashlib.sha256(body).hexdigest())
     signature = key.sign("\n".join(parts).encode()).signature
     return {

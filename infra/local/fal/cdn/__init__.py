@@ -1,1 +1,1 @@
-"""The simulated CDN: uploads and result files."""
+"""The simulated CDN: uploaded inputs and result files."""

@@ -1,4 +1,4 @@
-"""What becomes of a file on its way to the client: cut, slowed, without its length."""
+"""Faults in the transfer of a file: cut off, slow, or without its length."""
 
 import asyncio
 from collections.abc import Callable, MutableMapping
@@ -12,38 +12,38 @@ from infra.local.fal.mishaps import Mishaps
 
 _PIECES = 50
 _Message = MutableMapping[str, Any]
-_Spoiler = Callable[[Send], Send]
+_Fault = Callable[[Send], Send]
 
 
-def spoiled(
+def with_faults(
     whole: Response, mishaps: Mishaps, *, nth: int, transport: asyncio.Transport
 ) -> Response:
-    """The response as the `nth` client gets it, by `transport`; `whole` itself without mishaps."""
-    spoilers = _spoilers(mishaps, nth, transport)
-    return _Spoiled(whole, spoilers) if spoilers else whole
+    """Return the response to the `nth` request over `transport`; `whole` without mishaps."""
+    faults = _faults(mishaps, nth, transport)
+    return _FaultyResponse(whole, faults) if faults else whole
 
 
-def _spoilers(mishaps: Mishaps, nth: int, transport: asyncio.Transport) -> list[_Spoiler]:
-    found: list[_Spoiler] = []
-    if mishaps.strikes("cdn-cut", nth):
-        found.append(partial(_cut, transport))
+def _faults(mishaps: Mishaps, nth: int, transport: asyncio.Transport) -> list[_Fault]:
+    faults: list[_Fault] = []
+    if mishaps.applies("cdn-cut", nth):
+        faults.append(partial(_cut, transport))
     if "cdn-slow" in mishaps:
-        found.append(partial(_slow, mishaps.number("cdn-slow")))
+        faults.append(partial(_slow, mishaps.number("cdn-slow")))
     if "cdn-no-length" in mishaps:
-        found.append(_without_length)
-    return found
+        faults.append(_without_length)
+    return faults
 
 
-class _Spoiled(Response):
-    """Another response whose way to the client is tampered with."""
+class _FaultyResponse(Response):
+    """A response whose transfer is altered."""
 
-    def __init__(self, whole: Response, spoilers: list[_Spoiler]) -> None:
+    def __init__(self, whole: Response, faults: list[_Fault]) -> None:
         super().__init__()
-        self._whole, self._spoilers = whole, spoilers
+        self._whole, self._faults = whole, faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for spoiler in self._spoilers:
-            send = spoiler(send)
+        for fault in self._faults:
+            send = fault(send)
         await self._whole(scope, receive, send)
 
 
@@ -69,13 +69,15 @@ def _cut(transport: asyncio.Transport, send: Send) -> Send:
         else:
             await send({"type": "http.response.body", "body": part, "more_body": True})
             transport.close()
-            await asyncio.Event().wait()  # ended by the response as soon as the client is gone
+            await (
+                asyncio.Event().wait()
+            )  # cancelled by the response once the client has disconnected
 
     return half
 
 
 def _slow(seconds: float, send: Send) -> Send:
-    """Send the body in small pieces, spread over `seconds`."""
+    """Send the body in small pieces over `seconds`."""
     size = 1
 
     async def trickle(message: _Message) -> None:
@@ -85,8 +87,12 @@ def _slow(seconds: float, send: Send) -> Send:
             await send(message)
             return
         body = message.get("body", b"")
-        for at in range(0, len(body), size):
-            piece = {"type": "http.response.body", "body": body[at : at + size], "more_body": True}
+        for start in range(0, len(body), size):
+            piece = {
+                "type": "http.response.body",
+                "body": body[start : start + size],
+                "more_body": True,
+            }
             await send(piece)
             await asyncio.sleep(seconds / _PIECES)
         await send({**message, "body": b""})

@@ -1,4 +1,4 @@
-"""The CDN: serves published files, whole or in ranges, or as badly as their mishaps ask for."""
+"""The CDN, which serves published files, in full or in ranges, with their mishaps."""
 
 import asyncio
 import secrets
@@ -16,7 +16,7 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from infra.local.fal.cdn.file_faults import spoiled
+from infra.local.fal.cdn.file_faults import with_faults
 from infra.local.fal.connection_faults import transport_of
 from infra.local.fal.job import RenderJob
 from infra.local.fal.request_counts import Counts, Kind
@@ -34,14 +34,14 @@ class _Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Published files by address; `url` is the origin they are served from."""
+    """The published files by address; `url` is their origin."""
 
     url: str
     counts: Counts
     _published: dict[str, _Published] = field(default_factory=dict)
 
     def publish(self, job: RenderJob, path: Path, *, name: str, media_type: str) -> str:
-        """Give the file at `path` an address of its own that nobody can guess; return it."""
+        """Publish the file at `path` under a new, unguessable address; return the address."""
         key = f"b/{secrets.token_hex(4)}/{secrets.token_urlsafe(12)}_{name}"
         self._published[key] = _Published(job=job, path=path, media_type=media_type)
         if "file-foreign-host" in job.mishaps:
@@ -49,11 +49,11 @@ class Files:
         return f"{self.url}/files/{key}"
 
     async def serve(self, request: Request) -> Response:
-        """Answer a request for a file; every one is counted."""
+        """Answer a request for a file, and count it."""
         key = request.path_params["key"]
         moved = key.startswith("moved/")
         file = self._published.get(key.removeprefix("moved/"))
-        self.counts.note(Kind.CDN, request_id=file.job.request_id if file else "")
+        self.counts.record(Kind.CDN, request_id=file.job.request_id if file else "")
         if file is None:
             return PlainTextResponse("Not found", 404)
         file.reads += 1
@@ -68,19 +68,19 @@ class Files:
         if "cdn-html" in mishaps:
             return HTMLResponse("<!doctype html><title>Just a moment...</title>")
         for name, text in (("cdn-403", "Forbidden"), ("cdn-404", "Not found"), ("cdn-500", "Oops")):
-            if mishaps.strikes(name, file.reads):
+            if mishaps.applies(name, file.reads):
                 return PlainTextResponse(text, int(name[-3:]))
         return None
 
 
 def _response(file: _Published, transport: asyncio.Transport) -> Response:
     mishaps = file.job.mishaps
-    kind = mishaps.asked.get("file-hostile")
+    kind = mishaps.requested.get("file-hostile")
     if kind == "endless":
         return StreamingResponse(_endless(file.path), media_type=file.media_type)
     headers = {"content-encoding": "gzip"} if kind == "gzip" else None
     whole = FileResponse(file.path, media_type=file.media_type, headers=headers)
-    return spoiled(whole, mishaps, nth=file.reads, transport=transport)
+    return with_faults(whole, mishaps, nth=file.reads, transport=transport)
 
 
 async def _endless(path: Path) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The results of renders: files that are made and published on the CDN, and the JSON about them."""
+"""The results of renders: files published on the CDN, and the JSON that names them."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from typing import Any
 from infra.local.fal.cdn.files import Files
 from infra.local.fal.job import RenderJob
 from infra.local.fal.media.clips import Clip, Media, style_of
-from infra.local.fal.media.hostile_files import hostile, truncated
-from infra.local.fal.mishaps import unmarked
-from infra.local.fal.models import SimulatedEndpoint, ratio, seconds
+from infra.local.fal.media.hostile_files import write_hostile_file, write_truncated
+from infra.local.fal.mishaps import without_marks
+from infra.local.fal.models import SimulatedEndpoint, requested_ratio, requested_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """Makes what an endpoint returns; files that are no clips are kept in `directory`."""
+    """A producer of endpoints' outputs; files that are not clips are stored in `directory`."""
 
     media: Media
     files: Files
     directory: Path
 
-    async def of(self, job: RenderJob, endpoint: SimulatedEndpoint) -> dict[str, Any]:
+    async def payload(self, job: RenderJob, endpoint: SimulatedEndpoint) -> dict[str, Any]:
         """Return the payload of a successful render of `job`."""
         return {name: await self._output(name, job) for name in endpoint.outputs}
 
@@ -45,9 +45,11 @@ class Outputs:
 
     async def _video(self, job: RenderJob, clip: Clip) -> Path:
         if "file-hostile" in job.mishaps:
-            return await hostile(job.mishaps.text("file-hostile"), self.media, self.directory)
+            return await write_hostile_file(
+                job.mishaps.text("file-hostile"), self.media, self.directory
+            )
         path = await self.media.video(clip)
-        return truncated(path, self.directory) if "file-truncated" in job.mishaps else path
+        return write_truncated(path, self.directory) if "file-truncated" in job.mishaps else path
 
     def _file(self, job: RenderJob, path: Path, name: str, media_type: str) -> dict[str, Any]:
         url = self.files.publish(job, path, name=name, media_type=media_type)
@@ -56,5 +58,7 @@ class Outputs:
 
 
 def _clip(job: RenderJob) -> Clip:
-    style = style_of(unmarked(str(job.arguments.get("prompt", ""))))
-    return Clip(seconds=seconds(job.arguments), ratio=ratio(job.arguments), style=style)
+    style = style_of(without_marks(str(job.arguments.get("prompt", ""))))
+    return Clip(
+        seconds=requested_seconds(job.arguments), ratio=requested_ratio(job.arguments), style=style
+    )

@@ -1,4 +1,4 @@
-"""Uploads of inputs: tokens for the CDN, and the files that came."""
+"""Uploads of inputs: the tokens for the CDN, and the uploaded files."""
 
 import hashlib
 import hmac
@@ -10,13 +10,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-_TOKEN_LIFE = timedelta(minutes=10)
+_TOKEN_LIFETIME = timedelta(minutes=10)
 _OK = 200
 
 
 @dataclass(slots=True, kw_only=True)
 class Upload:
-    """One file on its way, in one piece or in parts."""
+    """One uploaded file, in one piece or in parts."""
 
     name: str
     content_type: str
@@ -25,8 +25,8 @@ class Upload:
     data: bytes = b""
     parts: dict[int, bytes] = field(default_factory=dict)
 
-    def described(self) -> dict[str, Any]:
-        """What came, for people and tests."""
+    def summary(self) -> dict[str, Any]:
+        """Return a summary of the file for people and tests."""
         return {
             "name": self.name,
             "content_type": self.content_type,
@@ -38,7 +38,10 @@ class Upload:
 
 
 class UploadStore:
-    """Uploaded files by key; `url` is the origin, `key` the account's. `status` spoils answers."""
+    """The uploaded files by key; `url` is the origin, `key` the account's API key.
+
+    `status` holds the HTTP status to answer each way of uploading with; 200 if missing.
+    """
 
     def __init__(self, *, url: str, key: str) -> None:
         self.url, self._key = url, key
@@ -46,29 +49,29 @@ class UploadStore:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every file, and answer as fal should again."""
+        """Forget every file and every `status`."""
         self._files: dict[str, Upload] = {}
         self.status: dict[str, int] = {}
 
-    def described(self) -> dict[str, Any]:
-        """Every finished upload by its address."""
+    def summaries(self) -> dict[str, Any]:
+        """Return a summary of every finished upload by its address."""
         finished = ((key, file) for key, file in self._files.items() if file.data)
-        return {self.address(key): file.described() for key, file in finished}
+        return {self.address(key): file.summary() for key, file in finished}
 
     def refusal(self, request: Request, way: str) -> Response | None:
-        """The answer to whoever may not upload, or while this way of uploading is spoilt."""
+        """Return the error response to an unauthorised request or due to `status`, else None."""
         if (status := self.status.get(way, _OK)) != _OK:
             return JSONResponse({"detail": "Uploads are not available"}, status)
         scheme = "Key" if way in {"token", "bucket"} else "Bearer"
         secret = self._key if scheme == "Key" else self._token
-        given = request.headers.get("authorization", "").encode()
-        if hmac.compare_digest(given, f"{scheme} {secret}".encode()):
+        authorization = request.headers.get("authorization", "").encode()
+        if hmac.compare_digest(authorization, f"{scheme} {secret}".encode()):
             return None
         return JSONResponse({"detail": "Invalid credentials"}, 401)
 
     def token(self) -> dict[str, str]:
-        """A token for the CDN, which is this server."""
-        expires = datetime.now(UTC) + _TOKEN_LIFE
+        """Return a token for the CDN, which is this server."""
+        expires = datetime.now(UTC) + _TOKEN_LIFETIME
         return {
             "token": self._token,
             "token_type": "Bearer",
@@ -77,7 +80,7 @@ class UploadStore:
         }
 
     def begin(self, way: str, *, name: str, content_type: str, lifecycle: str) -> str:
-        """A key for a file whose bytes are still to come."""
+        """Start an upload; return the key of its file."""
         key = f"{secrets.token_hex(8)}_{name or 'upload.bin'}"
         self._files[key] = Upload(
             name=name, content_type=content_type, lifecycle=lifecycle, way=way
@@ -85,9 +88,9 @@ class UploadStore:
         return key
 
     def file(self, key: str) -> Upload | None:
-        """The file of that key, finished or not."""
+        """Return the file of `key`, finished or not, or None."""
         return self._files.get(key)
 
     def address(self, key: str) -> str:
-        """Where the file is served."""
+        """Return the address of the file of `key`."""
         return f"{self.url}/files/u/{key}"

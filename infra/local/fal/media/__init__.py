@@ -1,1 +1,1 @@
-"""Generated media files."""
+"""Generated media files, valid and hostile."""

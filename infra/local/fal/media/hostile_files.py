@@ -1,4 +1,4 @@
-"""Files that are not what they say: each is served as ``output.mp4``, of type ``video/mp4``."""
+"""Hostile files: each is served as ``output.mp4`` of type ``video/mp4`` but is not a plain clip."""
 
 import asyncio
 import gzip
@@ -26,42 +26,44 @@ KINDS = (*_TEXTS, "garbage", "bomb", "long", "samples", "gzip", "endless")
 _MANY_SAMPLES = 64 * 2**20
 
 
-async def hostile(kind: str, media: Media, directory: Path) -> Path:
-    """Return the file of that `kind`; text kinds and patched clips are written to `directory`.
+async def write_hostile_file(kind: str, media: Media, directory: Path) -> Path:
+    """Return the file of this `kind`; all but cached clips are written to `directory`.
 
-    ``endless`` and ``gzip`` get their sting from the way they are served.
+    ``endless`` and ``gzip`` are hostile only in the way they are served.
     """
     match kind:
         case "bomb":
-            return await media.enormous()
+            return await media.huge_picture()
         case "long":
-            return await media.endless()
+            return await media.long_video()
         case "samples":
             clip = await media.video(Clip(seconds=1))
-            return _written(directory / "samples.mp4", _claiming(clip.read_bytes()))
+            return _write_once(
+                directory / "samples.mp4", _with_false_sample_count(clip.read_bytes())
+            )
         case "gzip":
             packed = await asyncio.to_thread(gzip.compress, FTYP + bytes(200 * 2**20), 1)
-            return _written(directory / "gzip.mp4", packed)
+            return _write_once(directory / "gzip.mp4", packed)
         case "garbage" | "endless":
             noise = random.Random(kind).randbytes(200_000)
-            return _written(directory / f"{kind}.mp4", FTYP + noise)
+            return _write_once(directory / f"{kind}.mp4", FTYP + noise)
         case _:
-            return _written(directory / f"{kind}.mp4", _TEXTS[kind])
+            return _write_once(directory / f"{kind}.mp4", _TEXTS[kind])
 
 
-def truncated(clip: Path, directory: Path) -> Path:
+def write_truncated(clip: Path, directory: Path) -> Path:
     """Return the first half of `clip`, written to `directory`."""
     data = clip.read_bytes()
-    return _written(directory / f"half-{clip.name}", data[: len(data) // 2])
+    return _write_once(directory / f"half-{clip.name}", data[: len(data) // 2])
 
 
-def _claiming(clip: bytes) -> bytes:
+def _with_false_sample_count(clip: bytes) -> bytes:
     """Return `clip` with the first sample table claiming 64 Mi samples of one byte each."""
-    at = clip.index(b"stsz") + 8
-    return clip[:at] + struct.pack(">II", 1, _MANY_SAMPLES) + clip[at + 8 :]
+    position = clip.index(b"stsz") + 8
+    return clip[:position] + struct.pack(">II", 1, _MANY_SAMPLES) + clip[position + 8 :]
 
 
-def _written(path: Path, data: bytes) -> Path:
+def _write_once(path: Path, data: bytes) -> Path:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")

@@ -1,4 +1,4 @@
-"""The controls of the simulation under ``/_sim``, which fal does not have; none is counted."""
+"""The controls of the simulation under ``/_sim``, which are not part of fal; none is counted."""
 
 import asyncio
 from typing import Any
@@ -18,30 +18,30 @@ _ALIASES = {"submitted": Kind.SUBMIT}
 
 
 async def _counts(request: Request) -> Response:
-    """Counts of every kind: `total`, per request id (`requests`), per callback address."""
+    """Return all counts: `total`, per request id (`requests`), per callback address."""
     simulation = simulation_of(request)
     counts = simulation.counts
     jobs = simulation.queue.jobs.values()
     return JSONResponse(
         {
             "total": {kind: counts.total[kind] for kind in Kind},
-            "requests": {job.request_id: _counted(counts, job) for job in jobs},
+            "requests": {job.request_id: _job_counts(counts, job) for job in jobs},
             "webhooks": {url: dict(seen) for url, seen in counts.webhooks.items()},
         }
     )
 
 
-def _counted(counts: Counts, job: RenderJob) -> dict[str, Any]:
+def _job_counts(counts: Counts, job: RenderJob) -> dict[str, Any]:
     seen = {kind: counts.count(kind, job.request_id) for kind in PER_REQUEST}
     return seen | {"endpoint": job.endpoint, "webhook": redacted(job.webhook or "")}
 
 
 async def _requests(request: Request) -> Response:
-    """Every accepted request: inputs, fal's headers, state, mishaps, answers to its callbacks."""
-    return JSONResponse([_described(job) for job in simulation_of(request).queue.jobs.values()])
+    """Return all accepted requests: inputs, fal's headers, state, mishaps, callback answers."""
+    return JSONResponse([_job_summary(job) for job in simulation_of(request).queue.jobs.values()])
 
 
-def _described(job: RenderJob) -> dict[str, Any]:
+def _job_summary(job: RenderJob) -> dict[str, Any]:
     return {
         "request_id": job.request_id,
         "endpoint": job.endpoint,
@@ -51,62 +51,62 @@ def _described(job: RenderJob) -> dict[str, Any]:
         "state": job.state,
         "status": job.outcome.status if job.outcome else None,
         "cancelled": job.cancelled.is_set(),
-        "mishaps": dict(job.mishaps.asked),
+        "mishaps": dict(job.mishaps.requested),
         "answers": job.answers,
     }
 
 
 async def _wait(request: Request) -> Response:
-    """Wait for ?event=KIND to have been seen &count=N times, &request_id=ID, &timeout=SECONDS."""
+    """Wait until ?event=KIND was counted &count=N times, &request_id=ID, &timeout=SECONDS."""
     query = request.query_params
     name = query.get("event", "")
     kind = _ALIASES.get(name) or next((kind for kind in Kind if kind == name), None)
     if kind is None:
-        return JSONResponse({"detail": f"event is one of {', '.join(Kind)}"}, 400)
-    counts, wanted = simulation_of(request).counts, int(query.get("count", "1"))
+        return JSONResponse({"detail": f"'{name}' is not an event: use {', '.join(Kind)}"}, 400)
+    counts, required = simulation_of(request).counts, int(query.get("count", "1"))
 
     def seen() -> int:
         return counts.count(kind, query.get("request_id", ""))
 
     try:
         async with asyncio.timeout(float(query.get("timeout", _WAIT_SECONDS))):
-            await counts.until(lambda: seen() >= wanted)
+            await counts.wait_until(lambda: seen() >= required)
     except TimeoutError:
         return JSONResponse({"event": kind, "count": seen(), "seen": False}, 408)
     return JSONResponse({"event": kind, "count": seen(), "seen": True})
 
 
 async def _reset(request: Request) -> Response:
-    """Forget every job and count, end every delivery; the signing keys stay."""
+    """Forget all jobs and counts, and end all deliveries; the signing keys stay the same."""
     await simulation_of(request).reset()
     return JSONResponse({})
 
 
 async def _rotate(request: Request) -> Response:
-    """Sign with a new key; the old ones are published further only with ?keep=1."""
+    """Sign with a new key; with ?keep=1 the old ones stay published."""
     keys = simulation_of(request).keys
     keys.rotate(keep=request.query_params.get("keep", "0") == "1")
     return JSONResponse(keys.jwks())
 
 
 async def _jwks(request: Request) -> Response:
-    """Answer requests for the keys with ?status=CODE from now on (200: as they should be)."""
+    """Answer requests for the keys with ?status=CODE from now on (200: normally)."""
     simulation_of(request).jwks_status = int(request.query_params.get("status", "200"))
     return JSONResponse({})
 
 
 async def _redeliver(request: Request) -> Response:
-    """Send the callback of a completed request once more; tells the receiver's answer."""
+    """Send the callback of a completed request again; return the receiver's status."""
     simulation = simulation_of(request)
     job = simulation.queue.jobs.get(request.path_params["request_id"])
     if job is None or job.outcome is None or not job.webhook:
         return JSONResponse({"detail": "no completed request with a callback has this id"}, 404)
-    answer = await simulation.queue.deliveries.attempt(job, schedule.of(job))
+    answer = await simulation.queue.deliveries.send_once(job, schedule.callback_of(job))
     return JSONResponse({"answer": answer})
 
 
 async def _release(request: Request) -> Response:
-    """Let a held render or callback of a request go on."""
+    """Continue a request's render or callback that waits to be released."""
     simulation = simulation_of(request)
     job = simulation.queue.jobs.get(request.path_params["request_id"])
     if job is None:
@@ -122,15 +122,15 @@ ROUTES = [
     Route("/reset", _reset, methods=["POST"]),
     Route("/keys/rotate", _rotate, methods=["POST"]),
     Route("/jwks", _jwks, methods=["POST"]),
-    Route("/uploads", uploads.uploaded, methods=["GET"]),
-    Route("/uploads", uploads.spoil, methods=["POST"]),
+    Route("/uploads", uploads.list_uploads, methods=["GET"]),
+    Route("/uploads", uploads.set_upload_status, methods=["POST"]),
     Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
     Route("/release/{request_id}", _release, methods=["POST"]),
 ]
 
 
 def help_text() -> str:
-    """Return the controls as plain text, one line each."""
+    """Return the controls as plain text, one per line."""
     return "\n".join(_line(route) for route in ROUTES)
 
 

@@ -1,11 +1,11 @@
-"""How fal, or whatever stands before it, refuses a request."""
+"""The error responses of fal and of its ingress."""
 
 import hmac
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from infra.local.fal.connection_faults import HangUp
+from infra.local.fal.connection_faults import DroppedConnection
 from infra.local.fal.errors import PLATFORM
 from infra.local.fal.job import new_request_id
 from infra.local.fal.mishaps import Mishaps
@@ -27,17 +27,17 @@ _REFUSALS: dict[str, tuple[int, str, str | None]] = {
 
 
 class Refused(Exception):
-    """A request is answered with this, and nothing comes of it."""
+    """A request is refused with `response`; no job is created."""
 
-    def __init__(self, answer: Response) -> None:
-        super().__init__(answer.status_code)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
 
 
-def problem(
+def error_response(
     status: int, text: str, error_type: str | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Return an error as the platform words it; it always names a request id."""
+    """Return an error in the platform's format; it always has a request id."""
     typed = {"X-Fal-Error-Type": error_type} if error_type else {}
     content = {"detail": text} | ({"error_type": error_type} if error_type else {})
     every = {"x-fal-request-id": new_request_id()}
@@ -45,19 +45,19 @@ def problem(
 
 
 def unauthorised(request: Request, simulation: Simulator) -> Response | None:
-    """Return the 401 that a request without the account's key gets, else None."""
-    given = request.headers.get("authorization", "").encode()
-    if hmac.compare_digest(given, f"Key {simulation.account.key}".encode()):
+    """Return a 401 if the request lacks the account's key, else None."""
+    authorization = request.headers.get("authorization", "").encode()
+    if hmac.compare_digest(authorization, f"Key {simulation.account.key}".encode()):
         return None
-    return problem(401, "Cannot access application: authentication is required.")
+    return error_response(401, "Cannot access application: authentication is required.")
 
 
-def misanswer(mishap: str, asked: Mishaps) -> Response:
-    """The answer to a POST that meets this mishap."""
+def mishap_response(mishap: str, mishaps: Mishaps) -> Response:
+    """Return the response to a POST to which this mishap applies."""
     if mishap == "connection-cut":
-        return HangUp(reset=True)
+        return DroppedConnection(reset=True)
     if mishap == "status-502-nginx":
         return HTMLResponse(_NGINX, 502)
     status, text, error_type = _REFUSALS[mishap]
-    after = asked.asked.get("status-429")
-    return problem(status, text, error_type, {"Retry-After": after} if after else None)
+    after = mishaps.requested.get("status-429")
+    return error_response(status, text, error_type, {"Retry-After": after} if after else None)

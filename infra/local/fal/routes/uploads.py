@@ -1,6 +1,6 @@
-"""The routes of uploads: in one piece or in parts to the CDN, and to the older bucket.
+"""The routes of uploads: to the CDN in one piece or in parts, and to the older bucket.
 
-They are those that fal-client 1.0.3 uses (`fal_client/client.py`).
+fal-client 1.0.3 uses these (`fal_client/client.py`).
 """
 
 import hashlib
@@ -19,13 +19,13 @@ def _uploads(request: Request) -> UploadStore:
     return simulation_of(request).uploads
 
 
-_Answer = Callable[[Request, UploadStore], Awaitable[Response]]
+_Handler = Callable[[Request, UploadStore], Awaitable[Response]]
 
 
-def _guarded(way: str, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+def _authorised(way: str, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     async def route(request: Request) -> Response:
         uploads = _uploads(request)
-        return uploads.refusal(request, way) or await answer(request, uploads)
+        return uploads.refusal(request, way) or await handler(request, uploads)
 
     return route
 
@@ -44,7 +44,7 @@ async def _token(_request: Request, uploads: UploadStore) -> Response:
     return JSONResponse(uploads.token())
 
 
-async def _whole(request: Request, uploads: UploadStore) -> Response:
+async def _single(request: Request, uploads: UploadStore) -> Response:
     data = await request.body()
     key = _begin(request, uploads, "cdn")
     if file := uploads.file(key):
@@ -68,19 +68,19 @@ async def _part(request: Request, uploads: UploadStore) -> Response:
 
 async def _complete(request: Request, uploads: UploadStore) -> Response:
     file = uploads.file(request.path_params["key"])
-    named = [part["partNumber"] for part in (await request.json())["parts"]]
-    if file is None or sorted(named) != sorted(file.parts):
+    numbers = [part["partNumber"] for part in (await request.json())["parts"]]
+    if file is None or sorted(numbers) != sorted(file.parts):
         return JSONResponse({"detail": "These are not the parts of this upload"}, 400)
     file.data = b"".join(file.parts[number] for number in sorted(file.parts))
     return JSONResponse({})
 
 
 async def _bucket(request: Request, uploads: UploadStore) -> Response:
-    asked = await request.json()
+    parameters = await request.json()
     key = uploads.begin(
         "bucket",
-        name=asked["file_name"],
-        content_type=asked["content_type"],
+        name=parameters["file_name"],
+        content_type=parameters["content_type"],
         lifecycle=request.headers.get("x-fal-object-lifecycle-preference", ""),
     )
     address = uploads.address(key)
@@ -102,12 +102,12 @@ async def _get(request: Request) -> Response:
     return Response(file.data, media_type=file.content_type)
 
 
-async def uploaded(request: Request) -> Response:
-    """Every uploaded input by its address: name, type, bytes, SHA-256, lifecycle, way."""
-    return JSONResponse(_uploads(request).described())
+async def list_uploads(request: Request) -> Response:
+    """Return all uploaded inputs by address: name, type, bytes, SHA-256, lifecycle, way."""
+    return JSONResponse(_uploads(request).summaries())
 
 
-async def spoil(request: Request) -> Response:
+async def set_upload_status(request: Request) -> Response:
     """Answer uploads by ?way=token|cdn|multipart|bucket with ?status=CODE from now on."""
     query = request.query_params
     _uploads(request).status[query.get("way", "cdn")] = int(query.get("status", "200"))
@@ -115,18 +115,18 @@ async def spoil(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/storage/auth/token", _guarded("token", _token), methods=["POST"]),
-    Route("/storage/upload/initiate", _guarded("bucket", _bucket), methods=["POST"]),
-    Route("/files/upload", _guarded("cdn", _whole), methods=["POST"]),
-    Route("/files/upload/multipart", _guarded("multipart", _multipart), methods=["POST"]),
+    Route("/storage/auth/token", _authorised("token", _token), methods=["POST"]),
+    Route("/storage/upload/initiate", _authorised("bucket", _bucket), methods=["POST"]),
+    Route("/files/upload", _authorised("cdn", _single), methods=["POST"]),
+    Route("/files/upload/multipart", _authorised("multipart", _multipart), methods=["POST"]),
     Route(
         "/files/u/{key}/multipart/{upload}/complete",
-        _guarded("multipart", _complete),
+        _authorised("multipart", _complete),
         methods=["POST"],
     ),
     Route(
         "/files/u/{key}/multipart/{upload}/{number:int}",
-        _guarded("multipart", _part),
+        _authorised("multipart", _part),
         methods=["PUT"],
     ),
     Route("/files/u/{key}", _put, methods=["PUT"]),

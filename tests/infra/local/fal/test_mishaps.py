@@ -1,4 +1,4 @@
-"""The table of mishaps, and how a request asks for them."""
+"""The table of mishaps, and their parsing."""
 
 import re
 from pathlib import Path
@@ -12,26 +12,26 @@ from infra.local.fal.mishaps import Mishaps, UnknownMishap, parse
 
 
 def test_every_mishap_is_exercised_by_a_test() -> None:
-    """Each name in the table stands in a test that runs the simulation."""
-    own = Path(__file__)
-    files = [path for path in own.parent.rglob("test_*.py") if path != own]
+    """Each name in the table appears in a test that runs the simulation."""
+    this_file = Path(__file__)
+    files = [path for path in this_file.parent.rglob("test_*.py") if path != this_file]
     words = set(re.findall(r"[\w-]+", " ".join(path.read_text() for path in files)))
     assert set() == set(MISHAPS) - words
 
 
-def test_header_and_marks_are_read_together() -> None:
-    """A header and marks in any string of the input all count, with arguments and defaults."""
+def test_header_and_marks_are_combined() -> None:
+    """Mishaps come from the header and from marks in any string, with arguments or defaults."""
     body = {
         "prompt": "a [[sim: callback-many=3]] b",
         "multi_prompt": [{"prompt": "[[sim:cdn-404]]"}],
     }
-    asked = parse(" callback-twice , answer-slow ", body).asked
+    requested = parse(" callback-twice , answer-slow ", body).requested
     expected = {"callback-twice": "", "answer-slow": "600", "callback-many": "3", "cdn-404": ""}
-    assert expected == asked
+    assert expected == requested
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "mishap",
     [
         "no-such",
         "callback-many=x",
@@ -41,25 +41,25 @@ def test_header_and_marks_are_read_together() -> None:
         "times=-1",
     ],
 )
-def test_a_wish_that_cannot_be_met_is_refused_by_name(wish: str) -> None:
-    """A typing error is named instead of being ignored."""
-    with pytest.raises(UnknownMishap, match=wish.partition("=")[0]):
-        parse(wish, None)
+def test_an_invalid_mishap_is_refused_by_name(mishap: str) -> None:
+    """The error names the mishap, which is not ignored."""
+    with pytest.raises(UnknownMishap, match=mishap.partition("=")[0]):
+        parse(mishap, None)
 
 
 @pytest.mark.parametrize(
-    ("asked", "struck"),
+    ("requested", "count"),
     [("cdn-cut", 3), ("cdn-cut=2", 2), ("cdn-cut, times=1", 1), ("wrong-key, times=2", 2), ("", 0)],
 )
-def test_a_mishap_strikes_as_often_as_asked(asked: str, struck: int) -> None:
-    """Without a number a mishap happens every time, else only the first times."""
-    mishaps = parse(asked, None)
-    name = asked.partition(",")[0].partition("=")[0] or "cdn-cut"
-    assert struck == sum(mishaps.strikes(name, nth) for nth in (1, 2, 3))
+def test_a_mishap_applies_as_often_as_requested(requested: str, count: int) -> None:
+    """A mishap applies every time, or the first N times if a number is given."""
+    mishaps = parse(requested, None)
+    name = requested.partition(",")[0].partition("=")[0] or "cdn-cut"
+    assert count == sum(mishaps.applies(name, nth) for nth in (1, 2, 3))
 
 
 def test_the_help_has_a_line_for_each_mishap() -> None:
-    """The help names every mishap once, and its sentence begins in the same column of each line."""
+    """The help names every mishap once, with the sentences aligned in one column."""
     lines = help_text().splitlines()
     assert list(MISHAPS) == [re.split(r"[\s\[]", line.strip())[0] for line in lines]
     pairs = list(zip(lines, MISHAPS.values(), strict=True))
@@ -75,14 +75,14 @@ _json = st.recursive(
 
 @given(header=st.text(), body=_json)
 def test_any_input_is_parsed_or_refused(header: str, body: object) -> None:
-    """Parsing ends in known mishaps or in the one error, whatever comes."""
+    """Any input yields known mishaps or UnknownMishap."""
     try:
-        asked = parse(header, body)
+        mishaps = parse(header, body)
     except UnknownMishap:
         return
-    assert set(asked.asked) <= set(MISHAPS)
+    assert set(mishaps.requested) <= set(MISHAPS)
 
 
-def test_no_wish_is_no_mishap() -> None:
-    """A plain job has no mishaps."""
+def test_a_plain_job_has_no_mishaps() -> None:
+    """Brackets alone are not a mark."""
     assert Mishaps() == parse("", {"prompt": "a heron [[at]] dawn"})

@@ -1,4 +1,4 @@
-"""What the simulated models find wrong with their inputs."""
+"""The checks of the simulated models on their inputs."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.fal.models import find, problems, ratio, seconds
+from infra.local.fal.models import find_endpoint, input_errors, requested_ratio, requested_seconds
 
 _TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"
 _IMAGE = "fal-ai/kling-video/v2.1/master/image-to-video"
 _V3 = "fal-ai/kling-video/v3/pro/image-to-video"
 
 
-def _found(endpoint: str, arguments: object) -> list[tuple[Any, ...]]:
-    known = find(endpoint)
+def _errors(endpoint: str, arguments: object) -> list[tuple[Any, ...]]:
+    known = find_endpoint(endpoint)
     assert known is not None
-    return [(error["type"], *error["loc"]) for error in problems(known, arguments)]
+    return [(error["type"], *error["loc"]) for error in input_errors(known, arguments)]
 
 
 @pytest.mark.parametrize(
@@ -46,24 +46,24 @@ def _found(endpoint: str, arguments: object) -> list[tuple[Any, ...]]:
         ("fal-ai/other/thing", {"anything": 1}, []),
     ],
 )
-def test_inputs_are_judged_as_the_model_would(
+def test_inputs_are_checked_like_fals_models(
     endpoint: str, arguments: object, expected: list[tuple[Any, ...]]
 ) -> None:
-    """Each fault is named by fal's type and place; good input has none."""
-    assert expected == _found(endpoint, arguments)
+    """Each error has fal's type and location; valid input has none."""
+    assert expected == _errors(endpoint, arguments)
 
 
 def test_errors_echo_the_input() -> None:
-    """The offending value comes back, as with fal."""
-    known = find(_TEXT)
+    """An error contains the offending value, like fal's."""
+    known = find_endpoint(_TEXT)
     assert known is not None
-    (error,) = problems(known, {"prompt": "a", "duration": 7})
+    (error,) = input_errors(known, {"prompt": "a", "duration": 7})
     assert (7, {"expected": ["5", "10"]}) == (error["input"], error["ctx"])
 
 
-def test_an_unknown_path_of_a_kling_app_is_not_found() -> None:
-    """Kling's apps have no other paths than their own."""
-    assert find("fal-ai/kling-video/v9/nothing") is None
+def test_an_unknown_path_of_a_kling_app_is_not_errors() -> None:
+    """Only the real paths of Kling's apps exist."""
+    assert find_endpoint("fal-ai/kling-video/v9/nothing") is None
 
 
 _json = st.recursive(
@@ -76,8 +76,8 @@ _names = st.sampled_from(
 
 
 @given(arguments=st.dictionaries(_names, _json) | _json)
-def test_no_input_breaks_the_judgement(arguments: object) -> None:
-    """Whatever JSON comes, it is judged, and has a duration and a shape."""
-    _found(_IMAGE, arguments)
-    assert seconds(arguments) > 0
-    assert ":" in ratio(arguments)
+def test_any_input_can_be_checked(arguments: object) -> None:
+    """Any JSON can be checked, and has a duration and an aspect ratio."""
+    _errors(_IMAGE, arguments)
+    assert requested_seconds(arguments) > 0
+    assert ":" in requested_ratio(arguments)

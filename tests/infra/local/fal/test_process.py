@@ -1,4 +1,4 @@
-"""The simulated fal as a process: how it starts, what it prints, how it ends."""
+"""The process of the simulated fal: its start, output and end."""
 
 import json
 import signal
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.factories.simulated_fal import PATIENCE, fal_running
+from tests.factories.simulated_fal import TIMEOUT_SECONDS, fal_running
 
 
-def test_a_term_signal_ends_it_in_the_middle_of_a_delivery(tmp_path: Path) -> None:
-    """SIGTERM ends it with code 0, though a receiver never answers and somebody waits."""
+def test_sigterm_ends_it_during_a_delivery(tmp_path: Path) -> None:
+    """SIGTERM ends it with code 0 even if a receiver never answers."""
     with fal_running(tmp_path / "fal") as fal:
         box = fal.receiver.mailbox(answers=[0])
         fal.submit(box=box)
@@ -22,7 +22,7 @@ def test_a_term_signal_ends_it_in_the_middle_of_a_delivery(tmp_path: Path) -> No
         assert "" == fal.process.stdout.read()
 
 
-def test_an_interrupt_ends_it_too(tmp_path: Path) -> None:
+def test_sigint_ends_it(tmp_path: Path) -> None:
     """SIGINT ends it with code 0 and without a traceback."""
     with fal_running(tmp_path / "fal") as fal:
         fal.process.send_signal(signal.SIGINT)
@@ -30,8 +30,8 @@ def test_an_interrupt_ends_it_too(tmp_path: Path) -> None:
         assert "" == fal.log.read_text()
 
 
-def test_the_log_is_structured_and_keeps_secrets(tmp_path: Path) -> None:
-    """Each line of the log is one JSON object, without prompts, tokens, keys or signatures."""
+def test_the_log_is_structured_and_without_secrets(tmp_path: Path) -> None:
+    """Each log line is a JSON object without prompts, tokens, keys or signatures."""
     with fal_running(tmp_path / "fal") as fal:
         box = fal.receiver.mailbox()
         fal.wait("callback_accepted", fal.submit("error-policy", box=box))
@@ -45,7 +45,7 @@ def test_the_log_is_structured_and_keeps_secrets(tmp_path: Path) -> None:
 
 
 def test_the_environment_is_complete(tmp_path: Path) -> None:
-    """What it announces leads a client and a receiver to it, and trusts the usual roots too."""
+    """The announced environment leads clients to it, and also trusts certifi's roots."""
     with fal_running(tmp_path / "fal", "--key", "id:secret", "--user-id", "user-7") as fal:
         host = fal.http.base_url.netloc.decode()
         bundle = fal.environment["SSL_CERT_FILE"]
@@ -63,13 +63,13 @@ def test_the_environment_is_complete(tmp_path: Path) -> None:
         assert Path(bundle).read_text().count("BEGIN CERTIFICATE") > 100
 
 
-def test_a_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
-    """A port that cannot be had ends the start with code 2 and the cure."""
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
+    """A taken port ends the start with code 2 and a message that suggests another --port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "infra.local.fal", "--port", port]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     assert (2, "") == (done.returncode, done.stdout)
     assert "another --port" in done.stderr

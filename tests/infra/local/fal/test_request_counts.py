@@ -1,4 +1,4 @@
-"""Counting, and waiting for what is counted."""
+"""The counters of events, and the wait for events."""
 
 import asyncio
 
@@ -22,25 +22,27 @@ def test_an_address_is_shown_without_its_secret(url: str, expected: str) -> None
     assert expected == redacted(url)
 
 
-def test_query_values_are_told_apart_but_not_shown() -> None:
-    """Different values stay different, and unreadable."""
+def test_query_values_stay_different_but_hidden() -> None:
+    """Different values have different, unreadable digests."""
     one, two = (redacted(f"https://a.example/h?job={value}") for value in ("one", "two"))
     assert one != two
     assert "one" not in one.removeprefix("https://a.example")
 
 
 def test_a_waiter_wakes_when_the_event_is_counted() -> None:
-    """A wait ends with the event it waits for, not with another one."""
+    """A wait ends with its own event, not with another one."""
 
-    async def scene() -> None:
+    async def run() -> None:
         counts = Counts()
-        waiting = asyncio.create_task(counts.until(lambda: counts.count(Kind.SUBMIT, "a") == 2))
+        waiting = asyncio.create_task(
+            counts.wait_until(lambda: counts.count(Kind.SUBMIT, "a") == 2)
+        )
         await asyncio.sleep(0)
         for kind, request_id in ((Kind.SUBMIT, "a"), (Kind.CDN, "a"), (Kind.SUBMIT, "b")):
-            counts.note(kind, request_id=request_id)
+            counts.record(kind, request_id=request_id)
         await asyncio.sleep(0)
         assert not waiting.done()
-        counts.note(Kind.SUBMIT, request_id="a")
+        counts.record(Kind.SUBMIT, request_id="a")
         await asyncio.wait_for(waiting, 5)
 
-    asyncio.run(scene())
+    asyncio.run(run())

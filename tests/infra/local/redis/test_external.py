@@ -1,6 +1,4 @@
-"""What the local stack does not take over: a Redis with anything of a real deployment."""
-
-from __future__ import annotations
+"""The refusal of a Redis that holds data of a real deployment."""
 
 from collections.abc import Iterator
 
@@ -23,35 +21,35 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 def add_job(records: JobStore, job_id: str) -> None:
-    """Write a job down as an order does."""
+    """Store a job as a submission does."""
     job = Job(id=job_id, endpoint="fal-ai/any", arguments={})
     records.add(job, due=0.0, event={"name": "created"})
 
 
 def everything(client: redis.Redis) -> dict[bytes, bytes | None]:
-    """All that the Redis holds."""
+    """All keys and values of the Redis."""
     return {key: client.dump(key) for key in client.scan_iter()}
 
 
 def test_jobs_are_counted_and_left_alone(
     redis_url: str, records: JobStore, client: redis.Redis
 ) -> None:
-    """A Redis with jobs is refused in one sentence: how many, whose, the cure; nothing changes."""
+    """A Redis with jobs is refused and unchanged; the message says how many, and what to do."""
     for job_id in ("paid-1", "paid-2"):
         add_job(records, job_id)
     before = everything(client)
     with pytest.raises(RedisNotStarted) as refused:
         claim(redis_url)
-    sentence = str(refused.value)
+    text = str(refused.value)
     words = ("2 jobs of falhook", "real deployment", "Unset REDIS_URL", "redis://localhost:6379/9")
-    assert [] == [word for word in words if word not in sentence]
+    assert [] == [word for word in words if word not in text]
     password = str(client.connection_pool.connection_kwargs["password"])
-    assert (before, False) == (everything(client), password in sentence)
+    assert (before, False) == (everything(client), password in text)
 
 
 @pytest.mark.parametrize("key", ["falhook:events", "falhook:inbox:paid-1", "falhook:upload:a.png"])
 def test_any_key_of_falhook_counts(redis_url: str, client: redis.Redis, key: str) -> None:
-    """Without a job on record, an inbox or an upload is a deployment's all the same."""
+    """Without a job, an inbox or an upload is still refused."""
     client.set(key, "")
     with pytest.raises(RedisNotStarted, match=key):
         claim(redis_url)
@@ -59,37 +57,39 @@ def test_any_key_of_falhook_counts(redis_url: str, client: redis.Redis, key: str
 
 @pytest.mark.parametrize("queue", list(Queue))
 def test_queues_count(redis_url: str, client: redis.Redis, queue: Queue) -> None:
-    """Messages that wait in one of our queues are somebody's orders."""
+    """A message in one of falhook's queues is refused."""
     client.lpush(queue, "a message")
     with pytest.raises(RedisNotStarted, match=f"holds {queue},"):
         claim(redis_url)
 
 
-def sent(redis_url: str) -> Celery:
-    """Send a message that makes a job, as any codebase does."""
+def send_message(redis_url: str) -> Celery:
+    """Send a message that creates a job, as any codebase may."""
     app = celery_app(redis_url, transport_options={})
     app.send_task(Task.CREATE, kwargs={"endpoint": "a/b"})
     return app
 
 
-def test_a_broker_alone_counts(redis_url: str, client: redis.Redis) -> None:
-    """What Celery leaves behind when its queue is empty again is a deployment's broker."""
-    sent(redis_url).close()
+def test_an_empty_broker_counts(redis_url: str, client: redis.Redis) -> None:
+    """The binding that Celery leaves behind an empty queue is refused."""
+    send_message(redis_url).close()
     client.delete(Queue.SUBMIT)
     with pytest.raises(RedisNotStarted, match=r"_kombu\.binding\.submit"):
         claim(redis_url)
 
 
-def test_what_is_not_falhooks_does_not_count(redis_url: str, client: redis.Redis) -> None:
-    """A Redis that other programs use beside is taken, and marked."""
-    client.set("theirs", "1")
+def test_keys_of_other_programs_do_not_count(redis_url: str, client: redis.Redis) -> None:
+    """A Redis with keys of other programs is used, and marked."""
+    client.set("other", "1")
     client.lpush("celery", "a message")
     claim(redis_url)
     assert 1 == client.exists(MARKER)
 
 
-def test_a_marked_one_is_used_again(redis_url: str, records: JobStore, client: redis.Redis) -> None:
-    """Jobs below the mark are an earlier stack's: they may be there, and the mark stays."""
+def test_a_marked_redis_is_used_again(
+    redis_url: str, records: JobStore, client: redis.Redis
+) -> None:
+    """A marked Redis may hold jobs, which are simulated; the mark is kept."""
     claim(redis_url)
     first = client.get(MARKER)
     add_job(records, "simulated")
@@ -98,8 +98,8 @@ def test_a_marked_one_is_used_again(redis_url: str, records: JobStore, client: r
     assert (True, b"since long ago") == (bool(first), client.get(MARKER))
 
 
-def test_one_that_cannot_be_written_is_named(redis_url: str, client: redis.Redis) -> None:
-    """A Redis that refuses the mark is refused itself, before anything starts."""
+def test_a_redis_that_cannot_be_written_is_refused(redis_url: str, client: redis.Redis) -> None:
+    """A Redis that refuses the mark is refused before anything starts."""
     client.config_set("min-replicas-to-write", 1)
     try:
         with pytest.raises(RedisNotStarted, match=r"REDIS_URL.*replicas"):

@@ -1,4 +1,4 @@
-"""The Redis of a stack: the given one, or an embedded one that comes back."""
+"""The Redis of a stack: that of REDIS_URL, or an embedded one that is restarted."""
 
 from pathlib import Path
 
@@ -9,30 +9,30 @@ from redis.retry import Retry
 
 from infra.local.redis.binary import RedisNotStarted
 from infra.local.redis.server import RedisServer
-from infra.local.redis.supervised import kept_running, redis_for
+from infra.local.redis.supervised import keep_running, redis_for
 from tests.factories.processes import await_end
 
 
-def test_redis_url_is_used_and_nothing_started(redis_url: str, tmp_path: Path) -> None:
-    """With REDIS_URL set, that one is given and no embedded server is started."""
+def test_redis_url_is_used_and_nothing_is_started(redis_url: str, tmp_path: Path) -> None:
+    """If REDIS_URL is set, that Redis is used and no embedded server is started."""
     with redis_for({"REDIS_URL": redis_url}, tmp_path / "redis") as url:
         assert redis_url == url
     assert not (tmp_path / "redis").exists()
 
 
 @pytest.mark.parametrize("environ", [{}, {"REDIS_URL": ""}])
-def test_without_redis_url_one_is_started_and_ended(
+def test_without_redis_url_a_server_is_started_and_stopped(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """Without REDIS_URL an embedded server answers within the block and is gone after it."""
+    """Without REDIS_URL an embedded server runs during the block."""
     with redis_for(environ, tmp_path) as url, redis.Redis.from_url(url) as client:
         pid = client.info("server")["process_id"]
     await_end(pid, seconds=0)
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "nonsense"])
-def test_a_redis_that_does_not_answer_is_named(tmp_path: Path, url: str) -> None:
-    """A REDIS_URL at which nothing answers is told at once, and nothing is started instead."""
+def test_an_unusable_redis_url_is_reported(tmp_path: Path, url: str) -> None:
+    """The error names REDIS_URL if nothing answers there, and no server is started."""
     with (
         pytest.raises(RedisNotStarted, match="REDIS_URL"),
         redis_for({"REDIS_URL": url}, tmp_path / "redis"),
@@ -41,12 +41,12 @@ def test_a_redis_that_does_not_answer_is_named(tmp_path: Path, url: str) -> None
     assert not (tmp_path / "redis").exists()
 
 
-def test_an_embedded_server_that_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
-    """After SIGKILL the same address answers again, and what was written is there."""
+def test_a_killed_embedded_server_restarts_with_its_data(tmp_path: Path) -> None:
+    """After SIGKILL the same URL answers again with the same data."""
     patient = Retry(ConstantBackoff(0.05), 200, supported_errors=(redis.ConnectionError,))
     with (
         RedisServer.start(tmp_path) as server,
-        kept_running(server),
+        keep_running(server),
         redis.Redis.from_url(server.url, retry=patient) as client,
     ):
         client.set("paid", "yes")

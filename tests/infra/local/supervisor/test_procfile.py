@@ -1,6 +1,4 @@
-"""Reading a Procfile and printing what its processes say."""
-
-from __future__ import annotations
+"""Reading a Procfile, and printing the output of its processes."""
 
 import io
 from pathlib import Path
@@ -9,7 +7,7 @@ import pytest
 
 from infra.local.supervisor.procfile import ProcfileError, console, load_procfile
 
-TWO_TYPES = "# what runs\nweb: uvicorn app --port $PORT\n\nmedia: celery worker -Q media\n"
+TWO_TYPES = "# processes\nweb: uvicorn app --port $PORT\n\nmedia: celery worker -Q media\n"
 
 
 def procfile(tmp_path: Path, text: str) -> Path:
@@ -19,14 +17,14 @@ def procfile(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_commands_come_by_name_in_order(tmp_path: Path) -> None:
-    """Each line is a process with its command; comments and empty lines are none."""
+def test_commands_are_returned_by_name_in_order(tmp_path: Path) -> None:
+    """Each line is a process with its command; comments and empty lines are skipped."""
     expected = [("web", "uvicorn app --port $PORT"), ("media", "celery worker -Q media")]
     assert expected == list(load_procfile(procfile(tmp_path, TWO_TYPES)).items())
 
 
 def test_concurrency_multiplies_a_type(tmp_path: Path) -> None:
-    """Several of a type are numbered, none leaves it out, one keeps the bare name."""
+    """Several processes of a type are numbered, 0 omits it, 1 keeps its name."""
     path = procfile(tmp_path, TWO_TYPES)
     several, without, single = ["web", "media.1", "media.2"], ["media"], ["web", "media"]
     assert several == list(load_procfile(path, {"media": 2}))
@@ -35,19 +33,23 @@ def test_concurrency_multiplies_a_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "concurrency", "complaint"),
+    ("text", "concurrency", "error"),
     [
-        ("web: a\nwhat is this\n", {}, r"Procfile, line 2: write it as `name: command`, not 'what"),
-        ("web: a\nweb: b\n", {}, r"Procfile, line 2: the process 'web' is named twice"),
-        ("# nothing\n", {}, r"names no process to run: add a line"),
-        ("web: a\n", {"wep": 2}, r"has no process 'wep': it has web\."),
+        (
+            "web: a\nwhat is this\n",
+            {},
+            r"Procfile, line 2: 'what is this' is not a process; write `name",
+        ),
+        ("web: a\nweb: b\n", {}, r"Procfile, line 2: duplicate process 'web'"),
+        ("# nothing\n", {}, r"has no process to run: add a line"),
+        ("web: a\n", {"wep": 2}, r"has no process 'wep'; use web\."),
     ],
 )
-def test_a_procfile_that_cannot_be_used_is_explained(
-    tmp_path: Path, text: str, concurrency: dict[str, int], complaint: str
+def test_an_invalid_procfile_is_explained(
+    tmp_path: Path, text: str, concurrency: dict[str, int], error: str
 ) -> None:
-    """A line that honcho would skip, a double name or an unknown one is an error that says so."""
-    with pytest.raises(ProcfileError, match=complaint):
+    """Lines that honcho would skip, duplicates and unknown names are errors."""
+    with pytest.raises(ProcfileError, match=error):
         load_procfile(procfile(tmp_path, text), concurrency)
 
 
@@ -58,7 +60,7 @@ def test_a_missing_procfile_is_named(tmp_path: Path) -> None:
 
 
 def test_the_console_puts_time_and_name_before_each_line() -> None:
-    """Names are padded to one width, and bytes that are no UTF-8 do no harm."""
+    """Names are padded to one width, and invalid UTF-8 is replaced."""
     stream = io.StringIO()
     write = console(["web", "media"], stream)
     write("web", b"one \xff\n")

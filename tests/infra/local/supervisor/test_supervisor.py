@@ -1,6 +1,4 @@
-"""The supervisor with real processes, really killed."""
-
-from __future__ import annotations
+"""The supervisor, with real processes that are really killed."""
 
 import _weakrefset as weakref_callbacks
 import gc
@@ -47,23 +45,23 @@ except KeyboardInterrupt:
 
 
 class Output:
-    """Collects the lines; `line` waits for the next one."""
+    """A queue of the output lines."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Create an empty queue."""
         self._lines: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def __call__(self, name: str, line: bytes) -> None:
-        """Take a line."""
+        """Add a line."""
         self._lines.put((name, line))
 
     def line(self, timeout: float = 10) -> tuple[str, str]:
-        """Return the next process name and line."""
+        """Wait for the next line; return it with its process name."""
         name, line = self._lines.get(timeout=timeout)
         return name, line.decode().rstrip("\n")
 
     def pid(self) -> int:
-        """Return the next pid that a process printed."""
+        """Return the next printed pid."""
         while not (line := self.line()[1]).isdecimal():
             pass
         return int(line)
@@ -79,7 +77,7 @@ def output() -> Output:
 def supervised(
     output: Callable[[str, bytes], None], cwd: Path | None = None, **processes: str
 ) -> Iterator[Supervisor]:
-    """Run the processes and leave none behind, however the test ends."""
+    """Run the processes; stop all of them at the end of the block."""
     supervisor = Supervisor(
         processes=processes,
         environ={**os.environ, "COLOUR": "green"},
@@ -99,10 +97,8 @@ def python(program: str) -> str:
     return f"{sys.executable} -c '{program}'"
 
 
-def test_output_is_passed_on_by_name_in_the_given_surroundings(
-    output: Output, tmp_path: Path
-) -> None:
-    """stdout and stderr arrive by line; variables, assignments and cwd are as given."""
+def test_output_is_forwarded_and_the_environment_is_used(output: Output, tmp_path: Path) -> None:
+    """Lines of stdout and stderr are forwarded; variables, assignments and cwd are used."""
     command = """TASTE=sweet sh -c 'echo "$COLOUR $TASTE"; pwd >&2; exec sleep 600'"""
     with supervised(output, cwd=tmp_path, fruit=command):
         lines = [output.line(), output.line()]
@@ -111,7 +107,7 @@ def test_output_is_passed_on_by_name_in_the_given_surroundings(
 
 
 def test_the_pid_is_the_programs_own(output: Output) -> None:
-    """No shell stands between the supervisor and the program."""
+    """No shell remains between the supervisor and the program."""
     program = python("import os, signal; print(os.getpid()); signal.pause()")
     with supervised(output, bare=program, already_exec=f"exec {program}") as supervisor:
         seen = dict([output.line(), output.line()])
@@ -119,8 +115,8 @@ def test_the_pid_is_the_programs_own(output: Output) -> None:
     assert expected == seen
 
 
-def test_a_killed_process_runs_again_and_the_others_run_on(output: Output) -> None:
-    """SIGKILL brings a new process under the same name, twice; its neighbour keeps its pid."""
+def test_a_killed_process_restarts_and_the_others_continue(output: Output) -> None:
+    """After each SIGKILL a new process has the same name; the other process keeps its pid."""
     with supervised(output, worker=SLEEP, web=SLEEP) as supervisor:
         pids = [supervisor.wait_running("worker")]
         web = supervisor.wait_running("web")
@@ -134,8 +130,8 @@ def test_a_killed_process_runs_again_and_the_others_run_on(output: Output) -> No
 
 
 @pytest.mark.parametrize("code", [0, 1, 3])
-def test_a_process_that_exits_runs_again(output: Output, code: int) -> None:
-    """Any exit but a refusal is followed by a new start, a good one too."""
+def test_a_process_that_exits_restarts(output: Output, code: int) -> None:
+    """Every exit except a refusal is followed by a restart, even a successful one."""
     with supervised(output, worker=f"sh -c 'echo $$; exit {code}'"):
         pids = [output.pid() for _ in range(4)]
     assert len(pids) == len(set(pids))
@@ -144,21 +140,21 @@ def test_a_process_that_exits_runs_again(output: Output, code: int) -> None:
 @pytest.mark.parametrize(
     ("command", "how"),
     [
-        ("sh -c 'kill -KILL $$'", "was ended by SIGKILL"),
-        ("sh -c 'kill -40 $$'", "was ended by signal 40"),
-        ("sh -c 'exit 3'", "ended by itself (exit code 3)"),
+        ("sh -c 'kill -KILL $$'", "was killed by SIGKILL"),
+        ("sh -c 'kill -40 $$'", "was killed by signal 40"),
+        ("sh -c 'exit 3'", "exited with code 3"),
     ],
 )
-def test_a_new_start_is_told(output: Output, command: str, how: str) -> None:
-    """Whoever watches sees which process ended, how, and in how many seconds it is back."""
+def test_a_restart_is_reported(output: Output, command: str, how: str) -> None:
+    """The output says which process ended, how, and in how many seconds it restarts."""
     with supervised(output, media=command):
-        told = [output.line(), output.line()]
-    expected = [("media", f"media {how} and is started again in {s} s.") for s in (0.01, 0.02)]
-    assert expected == told
+        lines = [output.line(), output.line()]
+    expected = [("media", f"media {how} and restarts in {s} s.") for s in (0.01, 0.02)]
+    assert expected == lines
 
 
-def test_an_end_that_was_asked_for_is_not_told_as_a_new_start(output: Output) -> None:
-    """On Ctrl-C nobody reads that what ends is started again."""
+def test_a_requested_stop_is_not_reported_as_a_restart(output: Output) -> None:
+    """A stop reports no restart."""
     with supervised(output, worker="sh -c 'echo $$; exec sleep 600'") as supervisor:
         output.pid()
         supervisor.stop(grace=10)
@@ -166,8 +162,8 @@ def test_an_end_that_was_asked_for_is_not_told_as_a_new_start(output: Output) ->
         output.line(timeout=0)
 
 
-def test_what_a_killed_process_leaves_in_its_group_is_ended(output: Output) -> None:
-    """A worker's own children do not run on beside those of its successor."""
+def test_the_children_of_a_killed_process_are_killed(output: Output) -> None:
+    """A killed worker's children do not continue next to those of its successor."""
     with supervised(output, worker="sh -c 'sleep 600 & echo $!; wait'") as supervisor:
         grandchild = int(output.line()[1])
         os.kill(supervisor.wait_running("worker"), signal.SIGKILL)
@@ -183,10 +179,10 @@ def test_what_a_killed_process_leaves_in_its_group_is_ended(output: Output) -> N
         ("/", 126, "ermission denied"),
     ],
 )
-def test_a_refusal_ends_everything_and_is_reported(
+def test_a_refusal_stops_everything_and_is_reported(
     output: Output, command: str, code: int, last_line: str
 ) -> None:
-    """A process that says it was started wrongly is not tried again; wait tells its last words."""
+    """A process that refuses to start is not restarted; `wait` raises its last lines."""
     with supervised(output, web=SLEEP, worker=command) as supervisor:
         with pytest.raises(ProcessRefused, match=last_line) as refused:
             supervisor.wait()
@@ -200,8 +196,8 @@ def test_a_refusal_ends_everything_and_is_reported(
     assert last_line in refused.value.last_lines[-1]
 
 
-def test_a_directory_that_is_not_there_is_reported(output: Output, tmp_path: Path) -> None:
-    """What cannot even be started ends the wait with the system's own error."""
+def test_a_missing_directory_is_reported(output: Output, tmp_path: Path) -> None:
+    """If a process cannot be started, `wait` raises the system's error."""
     with (
         supervised(output, cwd=tmp_path / "gone", web=SLEEP) as supervisor,
         pytest.raises(FileNotFoundError, match="gone"),
@@ -210,7 +206,7 @@ def test_a_directory_that_is_not_there_is_reported(output: Output, tmp_path: Pat
 
 
 def test_a_broken_output_is_reported() -> None:
-    """Where lines can no longer be passed on, all ends instead of running on unseen."""
+    """If output can no longer be written, all processes are stopped."""
 
     def closed(name: str, line: bytes) -> None:
         raise BrokenPipeError("the reader has gone")
@@ -222,8 +218,8 @@ def test_a_broken_output_is_reported() -> None:
         supervisor.wait()
 
 
-def test_stop_lets_each_end_in_its_own_way(output: Output) -> None:
-    """SIGTERM reaches the program, and what it prints last is still passed on."""
+def test_stop_lets_processes_clean_up(output: Output) -> None:
+    """SIGTERM reaches the program, and its last lines are still forwarded."""
     program = "sh -c 'trap \"echo tidied; exit 0\" TERM; sleep 600 & echo ready; wait'"
     with supervised(output, worker=program) as supervisor:
         ready = output.line()
@@ -236,8 +232,8 @@ def test_stop_lets_each_end_in_its_own_way(output: Output) -> None:
     assert expected == [ready, tidied]
 
 
-def test_stop_kills_the_group_of_one_that_does_not_end(output: Output) -> None:
-    """After the grace a process that ignores SIGTERM is killed, its children with it."""
+def test_stop_kills_the_group_of_a_process_that_does_not_end(output: Output) -> None:
+    """A process that ignores SIGTERM is killed after the grace, with its children."""
     with supervised(output, deaf="sh -c 'trap : TERM; sleep 600 & echo $!; wait; wait'") as deaf:
         grandchild = int(output.line()[1])
         pid = deaf.wait_running("deaf")
@@ -247,8 +243,8 @@ def test_stop_kills_the_group_of_one_that_does_not_end(output: Output) -> None:
         deaf.stop(grace=0.1)
 
 
-def test_stop_during_a_delay_starts_nothing_more(output: Output) -> None:
-    """A process that waits for its next start is not started any more, and stop does not wait."""
+def test_stop_during_a_delay_starts_nothing(output: Output) -> None:
+    """A process that waits for its restart is not started, and stop returns immediately."""
     supervisor = Supervisor(
         processes={"worker": "sh -c 'echo $$'"},
         environ=os.environ,
@@ -262,7 +258,7 @@ def test_stop_during_a_delay_starts_nothing_more(output: Output) -> None:
 
 
 def test_request_stop_ends_the_wait(output: Output) -> None:
-    """Another thread's request lets wait return; whoever awaits a restart is told."""
+    """A stop request lets `wait` return, and `wait_running` raise an error."""
     with supervised(output, worker=SLEEP) as supervisor:
         pid = supervisor.wait_running("worker")
         supervisor.request_stop()
@@ -272,16 +268,16 @@ def test_request_stop_ends_the_wait(output: Output) -> None:
             supervisor.wait_running("worker", restarts=1)
 
 
-def test_waiting_for_a_restart_that_does_not_come_is_bounded(output: Output) -> None:
-    """A process that simply runs on raises TimeoutError with its name."""
+def test_waiting_for_a_restart_has_a_timeout(output: Output) -> None:
+    """If the process is not restarted, TimeoutError names it."""
     with (
         supervised(output, worker=SLEEP) as supervisor,
-        pytest.raises(TimeoutError, match="worker was not running again"),
+        pytest.raises(TimeoutError, match="worker was not running after"),
     ):
         supervisor.wait_running("worker", restarts=1, timeout=0.05)
 
 
-def test_a_killed_supervisor_leaves_nobody() -> None:
+def test_a_killed_supervisor_leaves_no_process() -> None:
     """SIGKILL of the owner ends every process and its children."""
     with owner(OWNER) as process:
         grandchild, child = map(int, read_line(process).split())
@@ -290,8 +286,8 @@ def test_a_killed_supervisor_leaves_nobody() -> None:
         await_end(grandchild)
 
 
-def test_ctrl_c_reaches_the_owner_alone_which_ends_all() -> None:
-    """SIGINT to the foreground group stops the owner, and by it, in order, everything."""
+def test_ctrl_c_reaches_only_the_owner_which_stops_all() -> None:
+    """SIGINT to the foreground group reaches the owner, which stops all processes."""
     with owner(OWNER, start_new_session=True) as process:
         grandchild, child = map(int, read_line(process).split())
         os.killpg(process.pid, signal.SIGINT)
@@ -303,21 +299,21 @@ def test_ctrl_c_reaches_the_owner_alone_which_ends_all() -> None:
 
 @contextmanager
 def interrupted_at(step: int) -> Iterator[None]:
-    """Raise KeyboardInterrupt at the given step of the calls made here, as Ctrl-C might.
+    """Raise KeyboardInterrupt at this step of the calls in the block, as Ctrl-C might.
 
-    Callbacks of weak references and finalizers are no steps: what is raised in them Python only
-    prints.
+    Callbacks of weak references and finalizers do not count as steps, since Python only prints
+    exceptions raised in them.
     """
-    left = step
-    before = sys.gettrace()
+    steps_left = step
+    previous_trace = sys.gettrace()
 
-    def trace(frame: FrameType, event: str, argument: object) -> TraceFunction | None:
-        nonlocal left
+    def trace(frame: FrameType, event: str, argument: object) -> "TraceFunction | None":
+        nonlocal steps_left
         if frame.f_code.co_filename == weakref_callbacks.__file__:
             return None
-        left -= 1
-        if not left:
-            sys.settrace(before)
+        steps_left -= 1
+        if not steps_left:
+            sys.settrace(previous_trace)
             raise KeyboardInterrupt
         return trace
 
@@ -326,12 +322,12 @@ def interrupted_at(step: int) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.settrace(before)
+        sys.settrace(previous_trace)
         gc.enable()
 
 
-def test_an_interrupt_at_any_step_leaves_stop_able_to_end_all(output: Output) -> None:
-    """Wherever in the owner's calls Ctrl-C strikes, no thread is locked out and stop ends all."""
+def test_stop_works_after_an_interrupt_at_any_step(output: Output) -> None:
+    """After Ctrl-C at any step of the owner's calls, no thread is blocked and stop works."""
     for step in itertools.count(1):
         with supervised(output, worker=SLEEP) as supervisor:
             pid = supervisor.wait_running("worker")
@@ -354,7 +350,7 @@ def test_an_interrupt_at_any_step_leaves_stop_able_to_end_all(output: Output) ->
 
 @given(st.lists(st.floats(min_value=0, max_value=9.9), min_size=1))
 def test_delays_grow_up_to_a_bound(runs: list[float]) -> None:
-    """Deaths in quick succession wait ever longer, never longer than the bound."""
+    """The delays after successive short runs grow, up to `longest`."""
     backoff = Backoff()
     delays = [0.0]
     for ran in runs:
@@ -364,7 +360,7 @@ def test_delays_grow_up_to_a_bound(runs: list[float]) -> None:
 
 
 @given(st.floats(min_value=0, max_value=5), st.floats(min_value=10, max_value=1e6))
-def test_a_long_run_begins_anew(previous: float, ran: float) -> None:
-    """A process that ran a while is started again as after its first death."""
+def test_a_long_run_resets_the_delay(previous: float, ran: float) -> None:
+    """After a long run the delay is `first` again."""
     backoff = Backoff()
     assert backoff.first == backoff.after(previous, ran)

@@ -1,4 +1,4 @@
-"""The callbacks of the simulated fal, and what can be wrong with them."""
+"""The callbacks of the simulated fal, and their mishaps."""
 
 import json
 import re
@@ -9,18 +9,18 @@ import pytest
 
 from infra.local.fal.callbacks.delivery import GAPS
 from infra.local.fal.queue import RESULT_SECONDS
-from tests.factories.simulated_fal import PATIENCE, FalOverHttp, fal_running
+from tests.factories.simulated_fal import TIMEOUT_SECONDS, FalOverHttp, fal_running
 
 
 @pytest.fixture(scope="module")
 def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
-    place = tmp_path_factory.getbasetemp() / "callbacks"
-    with fal_running(place, "--first-patience", "0.2", "--patience", "5") as running:
+    directory = tmp_path_factory.getbasetemp() / "callbacks"
+    with fal_running(directory, "--first-patience", "0.2", "--patience", "5") as running:
         yield running
 
 
-def test_a_callback_is_signed_and_rendered_as_by_fal(fal: FalOverHttp) -> None:
-    """Body, headers and signature follow the documentation, and the time is the real one."""
+def test_a_callback_has_fals_format_and_signature(fal: FalOverHttp) -> None:
+    """Body, headers and signature follow fal's documentation; the timestamp is real time."""
     (callback,) = fal.delivered()
     body, headers = callback.json, callback.headers
     assert json.dumps(body, sort_keys=True).encode() == callback.body
@@ -28,7 +28,7 @@ def test_a_callback_is_signed_and_rendered_as_by_fal(fal: FalOverHttp) -> None:
     assert (None, "OK", callback.request_id) == (body["error"], body["status"], body["request_id"])
     assert ["content_type", "file_name", "file_size", "url"] == list(body["payload"]["video"])
     assert fal.environment["FALHOOK_FAL_USER_IDS"] == headers["x-fal-webhook-user-id"]
-    assert abs(time.time() - int(headers["x-fal-webhook-timestamp"])) < PATIENCE
+    assert abs(time.time() - int(headers["x-fal-webhook-timestamp"])) < TIMEOUT_SECONDS
     assert re.fullmatch(r"[0-9a-f]{128}", headers["x-fal-webhook-signature"])
     assert callback.signed_by(fal.jwks())
 
@@ -44,7 +44,7 @@ def test_a_callback_is_signed_and_rendered_as_by_fal(fal: FalOverHttp) -> None:
 def test_a_models_error_echoes_the_input(
     fal: FalOverHttp, mishap: str, code: int, kind: str
 ) -> None:
-    """A failed render calls back with fal's fixed text and the model's list of errors."""
+    """A failed render calls back with fal's error text and the model's list of errors."""
     (callback,) = fal.delivered(mishap)
     (detail,) = callback.json["payload"]["detail"]
     assert ("ERROR", f"Invalid status code: {code}", kind) == (
@@ -56,7 +56,7 @@ def test_a_models_error_echoes_the_input(
 
 
 def test_bad_input_fails_through_the_callback(fal: FalOverHttp) -> None:
-    """A wrong duration is accepted, and told by the callback."""
+    """A wrong duration is accepted, and reported in the callback."""
     (callback,) = fal.delivered(duration=7)
     assert ("ERROR", 7) == (
         callback.json["status"],
@@ -64,8 +64,8 @@ def test_bad_input_fails_through_the_callback(fal: FalOverHttp) -> None:
     )
 
 
-def test_a_platform_error_is_one_text_with_a_type(fal: FalOverHttp) -> None:
-    """`error-platform` gives the platform's shape."""
+def test_a_platform_error_has_a_text_and_a_type(fal: FalOverHttp) -> None:
+    """`error-platform` has the platform's error format."""
     (callback,) = fal.delivered("error-platform=runner_scheduling_failure")
     assert ("Invalid status code: 503", "runner_scheduling_failure") == (
         callback.json["error"],
@@ -73,8 +73,8 @@ def test_a_platform_error_is_one_text_with_a_type(fal: FalOverHttp) -> None:
     )
 
 
-def test_a_null_payload_is_no_failure(fal: FalOverHttp) -> None:
-    """`payload-null` says OK without a payload, and the result is there to be read."""
+def test_a_null_payload_is_not_a_failure(fal: FalOverHttp) -> None:
+    """`payload-null` has status OK without a payload, and the result can be fetched."""
     (callback,) = fal.delivered("payload-null")
     body = callback.json
     assert ("OK", None, True) == (body["status"], body["payload"], bool(body["payload_error"]))
@@ -83,8 +83,8 @@ def test_a_null_payload_is_no_failure(fal: FalOverHttp) -> None:
 
 
 @pytest.mark.parametrize(("mishap", "count"), [("callback-twice", 2), ("callback-many=20", 20)])
-def test_a_callback_can_come_often(fal: FalOverHttp, mishap: str, count: int) -> None:
-    """All copies are the same, and each is signed."""
+def test_a_callback_can_come_several_times(fal: FalOverHttp, mishap: str, count: int) -> None:
+    """All copies have the same body, and each is signed."""
     callbacks = fal.delivered(mishap, count=count)
     assert 1 == len({callback.body for callback in callbacks})
     jwks = fal.jwks()
@@ -100,7 +100,7 @@ def test_a_stale_callback_comes_first(fal: FalOverHttp) -> None:
 
 
 def test_callbacks_can_contradict_each_other(fal: FalOverHttp) -> None:
-    """`conflicting` sends the opposite for the same request, signed as well."""
+    """`conflicting` sends the opposite status for the same request, also signed."""
     for mishaps, expected in (
         ("conflicting", ["OK", "ERROR"]),
         ("conflicting, error-422", ["ERROR", "OK"]),
@@ -111,7 +111,7 @@ def test_callbacks_can_contradict_each_other(fal: FalOverHttp) -> None:
 
 
 def test_a_wrong_key_is_not_published(fal: FalOverHttp) -> None:
-    """`wrong-key` signs with a key that verifies nothing."""
+    """`wrong-key` signs with a key that is not in the key set."""
     (callback,) = fal.delivered("wrong-key")
     assert not callback.signed_by(fal.jwks())
 
@@ -119,38 +119,38 @@ def test_a_wrong_key_is_not_published(fal: FalOverHttp) -> None:
 @pytest.mark.parametrize(
     ("mishap", "age"), [("stale-timestamp", 600), ("stale-timestamp=400", 400)]
 )
-def test_a_stale_timestamp_is_signed_all_the_same(fal: FalOverHttp, mishap: str, age: int) -> None:
-    """`stale-timestamp` lies in the past by as much as asked."""
+def test_a_stale_timestamp_is_signed_correctly(fal: FalOverHttp, mishap: str, age: int) -> None:
+    """`stale-timestamp` is as far in the past as requested."""
     (callback,) = fal.delivered(mishap)
-    found = time.time() - int(callback.headers["x-fal-webhook-timestamp"])
-    assert age <= found < age + PATIENCE
+    actual = time.time() - int(callback.headers["x-fal-webhook-timestamp"])
+    assert age <= actual < age + TIMEOUT_SECONDS
     assert callback.signed_by(fal.jwks())
 
 
-def test_a_foreign_account_is_signed_by_fal(fal: FalOverHttp) -> None:
-    """`foreign-account` is a true signature for somebody else."""
+def test_a_callback_of_another_account_is_signed_by_fal(fal: FalOverHttp) -> None:
+    """`foreign-account` is a valid signature for another account."""
     (callback,) = fal.delivered("foreign-account")
     assert fal.environment["FALHOOK_FAL_USER_IDS"] != callback.headers["x-fal-webhook-user-id"]
     assert callback.signed_by(fal.jwks())
 
 
 def test_a_bad_request_id_is_signed_in_the_header(fal: FalOverHttp) -> None:
-    """`bad-request-id` has two ids, and a signature over the header's."""
+    """`bad-request-id` has different ids, and a signature over that of the header."""
     (callback,) = fal.delivered("bad-request-id")
     assert callback.request_id != callback.json["request_id"]
     assert callback.signed_by(fal.jwks())
 
 
-def test_only_the_first_try_can_be_spoilt(fal: FalOverHttp) -> None:
-    """With `times`, a refused callback is tried again and then is as it should be."""
+def test_a_mishap_can_be_limited_to_the_first_try(fal: FalOverHttp) -> None:
+    """With `times`, the retry of a refused callback is correct."""
     box = fal.receiver.mailbox(answers=[401])
     fal.submit("wrong-key, times=1", box=box)
     first, second = box.wait(2)
     assert (False, True) == (first.signed_by(fal.jwks()), second.signed_by(fal.jwks()))
 
 
-def test_a_late_callback_leaves_the_result_to_be_read(fal: FalOverHttp) -> None:
-    """`callback-late` waits in fal's time, after the result was stored."""
+def test_a_result_can_be_fetched_before_a_late_callback(fal: FalOverHttp) -> None:
+    """`callback-late` waits in fal's time after the result was stored."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-late=60", box=box)
     fal.wait("render", request_id)
@@ -160,7 +160,7 @@ def test_a_late_callback_leaves_the_result_to_be_read(fal: FalOverHttp) -> None:
 
 
 def test_a_callback_that_never_comes_can_be_released(fal: FalOverHttp) -> None:
-    """`callback-never` holds the callback of a finished render until told to let go."""
+    """`callback-never` delays the callback of a finished render until it is released."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-never", box=box)
     fal.wait("callback_held", request_id)
@@ -171,7 +171,7 @@ def test_a_callback_that_never_comes_can_be_released(fal: FalOverHttp) -> None:
 
 
 def test_a_held_render_has_no_result(fal: FalOverHttp) -> None:
-    """`callback-hold` keeps the render going until it is released."""
+    """`callback-hold` keeps the render in progress until it is released."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-hold", box=box)
     fal.wait("callback_held", request_id)
@@ -182,7 +182,7 @@ def test_a_held_render_has_no_result(fal: FalOverHttp) -> None:
 
 
 def test_two_callbacks_can_change_places(fal: FalOverHttp) -> None:
-    """`out-of-order` comes after the callback of the job submitted next."""
+    """`out-of-order` delivers a callback after that of the next submitted job."""
     box = fal.receiver.mailbox()
     first = fal.submit("out-of-order", box=box)
     fal.wait("callback_held", first)
@@ -190,8 +190,8 @@ def test_two_callbacks_can_change_places(fal: FalOverHttp) -> None:
     assert [second, first] == [callback.request_id for callback in box.wait(2)]
 
 
-def test_tries_go_on_until_one_is_accepted(fal: FalOverHttp) -> None:
-    """4xx, 5xx and silence are tried again, each signed anew; a 2xx ends it."""
+def test_a_callback_is_retried_until_accepted(fal: FalOverHttp) -> None:
+    """4xx, 5xx and no response are retried, each with a new signature, until a 2xx."""
     box = fal.receiver.mailbox(answers=[0, 500, 404, 204])
     request_id = fal.submit(box=box)
     tries = box.wait(4)
@@ -216,19 +216,21 @@ def test_tries_go_on_until_one_is_accepted(fal: FalOverHttp) -> None:
 
 
 def test_a_redirect_ends_the_delivery(fal: FalOverHttp) -> None:
-    """A 3xx is not followed and not tried again."""
+    """A 3xx is neither followed nor retried."""
     box = fal.receiver.mailbox(answers=[302])
     request_id = fal.submit(box=box)
     fal.wait("callback_abandoned", request_id)
     assert 1 == fal.counts()["requests"][request_id]["callbacks"]
 
 
-def test_tries_grow_apart_and_end_with_the_result(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """31 tries with growing gaps fit into the hour; then the result expires too."""
+def test_gaps_grow_and_retries_end_with_the_result(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """31 tries with growing gaps fit into an hour; then the result expires too."""
     assert list(GAPS) == sorted(GAPS)
     assert sum(GAPS) < RESULT_SECONDS
-    place = tmp_path_factory.getbasetemp() / "hasty"
-    with fal_running(place, speed=2000) as hasty:
+    directory = tmp_path_factory.getbasetemp() / "hasty"
+    with fal_running(directory, speed=2000) as hasty:
         box = hasty.receiver.mailbox(answers=[503] * 40)
         request_id = hasty.submit(box=box)
         hasty.wait("callback_abandoned", request_id)
@@ -239,8 +241,8 @@ def test_tries_grow_apart_and_end_with_the_result(tmp_path_factory: pytest.TempP
         assert 404 == result.status_code
 
 
-def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: FalOverHttp) -> None:
-    """After a rotation the new key signs; `keep` decides about callbacks signed before."""
+def test_a_rotated_key_signs_and_keep_publishes_the_old_one(fal: FalOverHttp) -> None:
+    """After a rotation the new key signs; with `keep` earlier callbacks still verify."""
     (before,) = fal.delivered()
     fal.http.post("/_sim/keys/rotate?keep=1")
     assert before.signed_by(fal.jwks())
@@ -250,15 +252,15 @@ def test_rotated_keys_sign_and_old_ones_are_published_on_demand(fal: FalOverHttp
 
 
 def test_the_keys_can_be_unavailable(fal: FalOverHttp) -> None:
-    """The key set answers an error as long as asked."""
+    """The key set returns an error until the control resets it."""
     fal.http.post("/_sim/jwks?status=503")
     failed = fal.http.get("/.well-known/jwks.json").status_code
     fal.http.post("/_sim/jwks?status=200")
     assert (503, 200) == (failed, fal.http.get("/.well-known/jwks.json").status_code)
 
 
-def test_a_callback_can_be_sent_once_more(fal: FalOverHttp) -> None:
-    """Redelivery tells the receiver's answer."""
+def test_a_callback_can_be_sent_again(fal: FalOverHttp) -> None:
+    """Redelivery returns the receiver's status."""
     box = fal.receiver.mailbox(answers=[200, 418])
     request_id = fal.submit(box=box)
     fal.wait("callback_accepted", request_id)

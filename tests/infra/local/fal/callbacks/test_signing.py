@@ -1,4 +1,4 @@
-"""The keys and headers of callbacks."""
+"""The signing keys and headers of callbacks."""
 
 import base64
 
@@ -20,7 +20,7 @@ _SIGNATURE = (
 
 
 def test_the_known_vector_is_reproduced() -> None:
-    """A fixed key, body and time give the one possible Ed25519 signature."""
+    """A fixed key, body and time yield the known Ed25519 signature."""
     headers = signed_headers(
         key=SigningKey(bytes(range(32))),
         request_id=_ID,
@@ -39,15 +39,15 @@ def test_the_known_vector_is_reproduced() -> None:
 
 
 def test_published_keys_are_unpadded() -> None:
-    """`x` is base64url of 32 bytes without padding, as fal publishes it."""
+    """`x` is base64url of 32 bytes without padding, like fal's."""
     ring = KeyRing()
     (key,) = ring.jwks()["keys"]
     assert ("OKP", "Ed25519", 43) == (key["kty"], key["crv"], len(key["x"]))
     assert bytes(ring.signing.verify_key) == base64.urlsafe_b64decode(key["x"] + "=")
 
 
-def test_rotation_drops_old_keys_unless_told_to_keep_them() -> None:
-    """After a rotation a new key signs; the old one is published only on demand."""
+def test_rotation_drops_old_keys_unless_keep_is_set() -> None:
+    """After a rotation a new key signs; the old one stays published only with `keep`."""
     ring = KeyRing()
     (first,) = ring.jwks()["keys"]
     ring.rotate(keep=True)

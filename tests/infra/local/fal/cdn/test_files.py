@@ -1,4 +1,4 @@
-"""The files of the simulated fal: real media, and what can be wrong with them."""
+"""The files of the simulated fal: real media, and their mishaps."""
 
 import re
 import ssl
@@ -21,8 +21,8 @@ def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
         yield running
 
 
-def _probed(path: Path) -> str:
-    """Return what ffmpeg says about a file."""
+def _probe(path: Path) -> str:
+    """Return ffmpeg's description of a file."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
@@ -38,14 +38,14 @@ def _probed(path: Path) -> str:
 def test_a_clip_is_a_real_video(
     fal: FalOverHttp, tmp_path: Path, arguments: dict[str, Any], duration: str, size: str
 ) -> None:
-    """H.264 and AAC in an MP4 of the asked duration and shape, its index in front."""
+    """A clip is an MP4 of H.264 and AAC with the requested size, and its index at the start."""
     answer = fal.http.get(fal.file_url(**arguments))
     path = tmp_path / "clip.mp4"
     path.write_bytes(answer.content)
-    said = _probed(path)
-    assert f"Duration: {duration}" in said
-    assert re.search(rf"Video: h264 .*yuv420p.* {size}", said), said
-    assert "Audio: aac" in said
+    report = _probe(path)
+    assert f"Duration: {duration}" in report
+    assert re.search(rf"Video: h264 .*yuv420p.* {size}", report), report
+    assert "Audio: aac" in report
     assert answer.content.index(b"moov") < answer.content.index(b"mdat")
     assert ("video/mp4", str(len(answer.content))) == (
         answer.headers["content-type"],
@@ -68,12 +68,12 @@ def test_other_models_return_other_media(
     payload = callback.json["payload"]
     assert list(kinds) == list(payload)
     for name, start in kinds.items():
-        found = payload[name][0] if isinstance(payload[name], list) else payload[name]
-        assert fal.http.get(found["url"]).content.startswith(start)
+        file = payload[name][0] if isinstance(payload[name], list) else payload[name]
+        assert fal.http.get(file["url"]).content.startswith(start)
 
 
-def test_a_file_comes_in_ranges_and_needs_no_key(fal: FalOverHttp) -> None:
-    """A range is answered 206 with the file's ETag, to anybody."""
+def test_a_file_supports_ranges_and_needs_no_key(fal: FalOverHttp) -> None:
+    """A range request without a key is answered 206 with the file's ETag."""
     url = fal.file_url()
     whole = fal.http.get(url)
     part = fal.http.get(url, headers={"Range": "bytes=100-199", "Authorization": ""})
@@ -85,7 +85,7 @@ def test_a_file_comes_in_ranges_and_needs_no_key(fal: FalOverHttp) -> None:
 
 
 def test_requests_for_a_file_are_counted_for_its_job(fal: FalOverHttp) -> None:
-    """Each look at the file is seen, and an unknown file is 404."""
+    """Each request for a file is counted, and an unknown file is 404."""
     (callback,) = fal.delivered()
     fal.http.get(callback.json["payload"]["video"]["url"])
     assert 1 == fal.counts()["requests"][callback.request_id]["cdn"]
@@ -93,7 +93,7 @@ def test_requests_for_a_file_are_counted_for_its_job(fal: FalOverHttp) -> None:
 
 
 def test_a_cut_file_can_be_resumed(fal: FalOverHttp) -> None:
-    """`cdn-cut` ends halfway; with a number, the next request brings the rest."""
+    """`cdn-cut=1` ends halfway; the next request returns the rest."""
     url = fal.file_url("cdn-cut=1")
     got, length = _read_until_cut(fal, url)
     assert length // 2 == len(got)
@@ -114,24 +114,24 @@ def _read_until_cut(fal: FalOverHttp, url: str) -> tuple[bytes, int]:
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_file_can_be_refused(fal: FalOverHttp, status: int) -> None:
-    """`cdn-403`, `cdn-404` and `cdn-500` answer so, as often as asked."""
+    """`cdn-403`, `cdn-404` and `cdn-500` return their status as often as requested."""
     url = fal.file_url(f"cdn-{status}, times=2")
     assert [status, status, 200] == [fal.http.get(url).status_code for _ in range(3)]
 
 
-def test_a_slow_file_takes_its_time(fal: FalOverHttp) -> None:
-    """`cdn-slow` sends the head at once and the body bit by bit."""
+def test_a_file_can_be_slow(fal: FalOverHttp) -> None:
+    """`cdn-slow` sends the headers immediately and the body slowly."""
     url = fal.file_url("cdn-slow=3000")
     with fal.http.stream("GET", url, timeout=0.3) as answer:
         assert answer.headers["content-length"]
         with pytest.raises(httpx.ReadTimeout):
             answer.read()
-    brisk = fal.file_url("cdn-slow=0.2")
-    whole = fal.http.get(brisk)
+    fast = fal.file_url("cdn-slow=0.2")
+    whole = fal.http.get(fast)
     assert int(whole.headers["content-length"]) == len(whole.content)
 
 
-def test_a_file_can_come_without_its_length(fal: FalOverHttp) -> None:
+def test_a_file_can_lack_its_length(fal: FalOverHttp) -> None:
     """`cdn-no-length` is chunked and complete."""
     (callback,) = fal.delivered("cdn-no-length")
     video = callback.json["payload"]["video"]
@@ -143,28 +143,28 @@ def test_a_file_can_come_without_its_length(fal: FalOverHttp) -> None:
 
 
 def test_a_file_can_redirect(fal: FalOverHttp) -> None:
-    """`cdn-redirect` leads to the file at another address, or wherever it is told to."""
+    """`cdn-redirect` redirects to the file at another address, or to the given address."""
     moved = fal.http.get(fal.file_url("cdn-redirect"), follow_redirects=True)
     assert ([302], 200) == ([step.status_code for step in moved.history], moved.status_code)
     away = fal.http.get(fal.file_url("cdn-redirect=http://127.0.0.1:9/x"))
     assert "http://127.0.0.1:9/x" == away.headers["location"]
 
 
-def test_a_file_can_be_a_page(fal: FalOverHttp) -> None:
-    """`cdn-html` answers 200 with HTML."""
+def test_a_file_can_be_an_html_page(fal: FalOverHttp) -> None:
+    """`cdn-html` returns 200 with HTML."""
     answer = fal.http.get(fal.file_url("cdn-html"))
     assert (200, True) == (answer.status_code, b"<!doctype html>" in answer.content)
 
 
-def test_a_truncated_file_has_half_of_its_clip(fal: FalOverHttp) -> None:
-    """`file-truncated` is complete by its length, and too short by its index."""
+def test_a_truncated_file_is_half_of_its_clip(fal: FalOverHttp) -> None:
+    """`file-truncated` has a correct Content-Length but only half of the clip."""
     whole = fal.http.get(fal.file_url()).content
     half = fal.http.get(fal.file_url("file-truncated"))
     assert int(half.headers["content-length"]) == len(half.content)
     assert whole[: len(whole) // 2] == half.content
 
 
-def test_a_result_can_name_a_foreign_host(fal: FalOverHttp) -> None:
+def test_a_result_can_name_another_host(fal: FalOverHttp) -> None:
     """`file-foreign-host` names a host that is not fal's."""
     assert "files.example.net" == httpx.URL(fal.file_url("file-foreign-host")).host
 
@@ -185,20 +185,24 @@ def test_hostile_files_are_served_as_videos(fal: FalOverHttp, kind: str) -> None
     )
 
 
-@pytest.mark.parametrize(("kind", "said"), [("bomb", "8192x8192"), ("long", "Duration: 48:00")])
-def test_bombs_unfold(fal: FalOverHttp, tmp_path: Path, kind: str, said: str) -> None:
-    """Small files claim enormous pictures or endless time."""
+@pytest.mark.parametrize(
+    ("kind", "description"), [("bomb", "8192x8192"), ("long", "Duration: 48:00")]
+)
+def test_bombs_are_small_files(
+    fal: FalOverHttp, tmp_path: Path, kind: str, description: str
+) -> None:
+    """Small files claim a huge picture or a duration of days."""
     data = fal.http.get(fal.file_url(f"file-hostile={kind}")).content
     path = tmp_path / "bomb.mp4"
     path.write_bytes(data)
     assert len(data) < 2**20
-    assert said in _probed(path)
+    assert description in _probe(path)
 
 
-def test_files_need_trust_in_the_throw_away_authority(fal: FalOverHttp) -> None:
+def test_clients_must_trust_the_temporary_authority(fal: FalOverHttp) -> None:
     """A client that does not know the authority refuses the connection."""
     with (
-        httpx.Client(verify=ssl.create_default_context(), trust_env=False) as stranger,
+        httpx.Client(verify=ssl.create_default_context(), trust_env=False) as client,
         pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
     ):
-        stranger.get(str(fal.http.base_url))
+        client.get(str(fal.http.base_url))

@@ -1,4 +1,4 @@
-"""Submitting to the simulated fal, by plain HTTP and by the unmodified fal-client."""
+"""Submits to the simulated fal, over plain HTTP and with the unmodified fal-client."""
 
 import json
 import uuid
@@ -22,8 +22,8 @@ def _posts(fal: FalOverHttp, url: str) -> tuple[int, int]:
     return seen.get("submit_posts", 0), seen.get("submit", 0)
 
 
-def test_an_accepted_job_is_answered_as_by_fal(fal: FalOverHttp) -> None:
-    """The answer holds a UUIDv7 and URLs made of owner and app alone."""
+def test_an_accepted_job_is_answered_like_fal(fal: FalOverHttp) -> None:
+    """The response has a UUIDv7 and URLs with owner and alias only."""
     answer = fal.post()
     body = answer.json()
     base = f"{fal.http.base_url}/fal-ai/kling-video/requests/{body['request_id']}".replace(
@@ -44,46 +44,46 @@ def test_an_accepted_job_is_answered_as_by_fal(fal: FalOverHttp) -> None:
 
 
 def test_request_ids_are_ordered_by_time(fal: FalOverHttp) -> None:
-    """A later job has a greater id, as long as the clock has moved."""
+    """A job that is submitted later has a greater id."""
     first = fal.submit()
     fal.wait("render", first)
     assert first < fal.submit()
 
 
-@pytest.mark.parametrize("given", ["", "Key no:pe", "Bearer {key}", "{key}"])
-def test_only_the_accounts_key_is_taken(fal: FalOverHttp, given: str) -> None:
-    """Anything but `Key <the key>` is answered 401."""
-    value = given.format(key=fal.environment["FAL_KEY"])
+@pytest.mark.parametrize("header", ["", "Key no:pe", "Bearer {key}", "{key}"])
+def test_only_the_accounts_key_is_accepted(fal: FalOverHttp, header: str) -> None:
+    """Any authorization other than `Key <the key>` is answered 401."""
+    value = header.format(key=fal.environment["FAL_KEY"])
     answer = fal.post(headers={"Authorization": value})
     assert (401, str) == (answer.status_code, type(answer.json()["detail"]))
 
 
 def test_an_unknown_app_is_not_found(fal: FalOverHttp) -> None:
-    """Owner and alias are looked at when a job is submitted; further apps can be named."""
+    """The submit checks owner and alias; --app adds apps."""
     assert 404 == fal.post(endpoint="fal-ai/no-such-app/x").status_code
     assert 200 == fal.post(endpoint="acme/own/anything").status_code
 
 
 def test_an_unknown_path_of_a_known_app_fails_the_render(fal: FalOverHttp) -> None:
-    """The rest of the endpoint is looked at by the app, after the submit."""
+    """The rest of the endpoint is checked by the render, not by the submit."""
     (callback,) = fal.delivered(endpoint="fal-ai/kling-video/v9/nothing")
     assert "Invalid status code: 404" == callback.json["error"]
 
 
 def test_a_malformed_body_is_refused(fal: FalOverHttp) -> None:
-    """What is not JSON is answered 400 with an error type."""
+    """A body that is not JSON is answered 400 with an error type."""
     answer = fal.http.post(f"/{TEXT_TO_VIDEO}", content=b"{nope")
     assert (400, "bad_request") == (answer.status_code, answer.headers["x-fal-error-type"])
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/x", "nothing", "http://"])
 def test_a_callback_address_must_be_http(fal: FalOverHttp, url: str) -> None:
-    """Any http or https address will do, nothing else."""
+    """Addresses other than http and https are refused."""
     assert 400 == fal.post(params={"fal_webhook": url}).status_code
 
 
 def test_an_unknown_mishap_is_refused(fal: FalOverHttp) -> None:
-    """A typing error in a mishap is answered by a sentence."""
+    """An unknown mishap is answered 400 with its name."""
     answer = fal.post(headers={"X-Sim-Mishap": "no-such-thing"})
     assert (400, True) == (answer.status_code, "no-such-thing" in answer.json()["detail"])
 
@@ -101,8 +101,8 @@ def test_an_unknown_mishap_is_refused(fal: FalOverHttp) -> None:
         ("status-503", 503),
     ],
 )
-def test_a_refused_submit_makes_no_job(fal: FalOverHttp, mishap: str, status: int) -> None:
-    """The POST is counted and answered as asked; no job comes of it, by header or by mark."""
+def test_a_refused_submit_creates_no_job(fal: FalOverHttp, mishap: str, status: int) -> None:
+    """By header or by mark, the POST is counted and refused as requested, without a job."""
     box = fal.receiver.mailbox()
     answers = [fal.post(mishap, box=box), fal.post(box=box, headers={"X-Sim-Mishap": mishap})]
     assert [status, status] == [answer.status_code for answer in answers]
@@ -112,8 +112,8 @@ def test_a_refused_submit_makes_no_job(fal: FalOverHttp, mishap: str, status: in
     assert ("7" if status == 429 else None) == answers[0].headers.get("retry-after")
 
 
-def test_a_mishap_can_be_limited_to_the_first_times(fal: FalOverHttp) -> None:
-    """With `times` the same POST is accepted in the end."""
+def test_a_refusal_can_be_limited_to_the_first_posts(fal: FalOverHttp) -> None:
+    """With `times=2` the third POST is accepted."""
     box = fal.receiver.mailbox()
     answers = [fal.post("status-503, times=2", box=box).status_code for _ in range(3)]
     assert [503, 503, 200] == answers
@@ -121,8 +121,8 @@ def test_a_mishap_can_be_limited_to_the_first_times(fal: FalOverHttp) -> None:
 
 
 @pytest.mark.parametrize("mishap", ["status-500, accepted", "status-408, accepted"])
-def test_a_refused_answer_can_hide_an_accepted_job(fal: FalOverHttp, mishap: str) -> None:
-    """With `accepted` the job runs and calls back although the answer was an error."""
+def test_an_error_response_can_hide_an_accepted_job(fal: FalOverHttp, mishap: str) -> None:
+    """With `accepted` the job runs and calls back although the response was an error."""
     box = fal.receiver.mailbox()
     assert fal.post(mishap, box=box).is_error
     box.wait()
@@ -130,7 +130,7 @@ def test_a_refused_answer_can_hide_an_accepted_job(fal: FalOverHttp, mishap: str
 
 
 def test_a_lost_answer_leaves_an_accepted_job(fal: FalOverHttp) -> None:
-    """`answer-lost` closes the connection without an answer; the callback comes."""
+    """`answer-lost` closes the connection without a response; the callback comes."""
     box = fal.receiver.mailbox()
     with pytest.raises(httpx.RemoteProtocolError):
         fal.post("answer-lost", box=box)
@@ -138,8 +138,8 @@ def test_a_lost_answer_leaves_an_accepted_job(fal: FalOverHttp) -> None:
     assert (1, 1) == _posts(fal, box.url)
 
 
-def test_a_cut_connection_leaves_nothing(fal: FalOverHttp) -> None:
-    """`connection-cut` resets the connection; no job was made."""
+def test_a_cut_connection_leaves_no_job(fal: FalOverHttp) -> None:
+    """`connection-cut` resets the connection without a job."""
     box = fal.receiver.mailbox()
     with pytest.raises(httpx.TransportError):
         fal.post("connection-cut", box=box)
@@ -147,7 +147,7 @@ def test_a_cut_connection_leaves_nothing(fal: FalOverHttp) -> None:
 
 
 def test_a_slow_answer_outlasts_the_client(fal: FalOverHttp) -> None:
-    """`answer-slow` holds the answer back in real time, while the job goes on."""
+    """`answer-slow` delays the response in real time while the job continues."""
     box = fal.receiver.mailbox()
     slow = fal.http.build_request(
         "POST",
@@ -163,16 +163,16 @@ def test_a_slow_answer_outlasts_the_client(fal: FalOverHttp) -> None:
 
 
 def test_the_callback_can_come_before_the_answer(fal: FalOverHttp) -> None:
-    """`callback-before-answer` answers the submit only after the callback was answered."""
+    """`callback-before-answer` answers the submit after the callback was answered."""
     box = fal.receiver.mailbox()
     request_id = fal.submit("callback-before-answer", box=box)
     assert [request_id] == [callback.request_id for callback in box.received]
 
 
-def test_a_long_queue_refuses_whoever_will_not_wait(tmp_path_factory: Any) -> None:
-    """`fal_max_queue_length` answers 429 when more jobs than that wait."""
-    place = tmp_path_factory.getbasetemp() / "narrow"
-    with fal_running(place, "--concurrency", "1") as narrow:
+def test_a_submit_can_limit_the_queue_length(tmp_path_factory: Any) -> None:
+    """`fal_max_queue_length` returns 429 if more jobs are waiting."""
+    directory = tmp_path_factory.getbasetemp() / "narrow"
+    with fal_running(directory, "--concurrency", "1") as narrow:
         running = narrow.submit("render=3000")
         waiting = narrow.submit()
         full = narrow.post(params={"fal_max_queue_length": "0"})
@@ -187,7 +187,7 @@ def test_a_long_queue_refuses_whoever_will_not_wait(tmp_path_factory: Any) -> No
 _CLIENT = """
 import json, os, sys, fal_client
 client = fal_client.SyncClient(key=os.environ["FAL_KEY"])
-told = []
+outcomes = []
 for case in json.loads(sys.argv[1]):
     try:
         handle = client.submit(
@@ -196,17 +196,17 @@ for case in json.loads(sys.argv[1]):
             webhook_url=case["url"],
         )
     except fal_client.client.FalClientHTTPError as refused:
-        told.append(refused.status_code)
+        outcomes.append(refused.status_code)
     else:
-        told.append(handle.request_id)
-print(json.dumps(told))
+        outcomes.append(handle.request_id)
+print(json.dumps(outcomes))
 """
 
 
-def test_the_unmodified_client_behaves_as_towards_fal(fal: FalOverHttp) -> None:
-    """Fal-client submits over verified TLS, and repeats its POST just as it does with fal."""
+def test_the_unmodified_client_behaves_as_with_fal(fal: FalOverHttp) -> None:
+    """fal-client submits over verified TLS, and repeats its POST as it does with fal."""
     table = {
-        # Mishaps: POSTs, jobs, and the status that the client raises, if it does.
+        # Mishaps: POSTs, jobs, and the status that the client raises, if any.
         "": (1, 1, None),
         "status-500": (1, 0, 500),
         "status-503": (1, 0, 503),
@@ -221,9 +221,9 @@ def test_the_unmodified_client_behaves_as_towards_fal(fal: FalOverHttp) -> None:
     }
     boxes = {mishaps: fal.receiver.mailbox() for mishaps in table}
     cases = [{"mishaps": mishaps, "url": box.url} for mishaps, box in boxes.items()]
-    told = json.loads(run_client(fal, _CLIENT, json.dumps(cases)))
-    raised = [said if isinstance(said, int) else None for said in told]
+    outcomes = json.loads(run_client(fal, _CLIENT, json.dumps(cases)))
+    raised = [outcome if isinstance(outcome, int) else None for outcome in outcomes]
     seen = {mishaps: _posts(fal, box.url) for mishaps, box in boxes.items()}
     assert {name: row[:2] for name, row in table.items()} == seen
     assert [row[2] for row in table.values()] == raised
-    assert told[0] == boxes[""].wait()[0].request_id
+    assert outcomes[0] == boxes[""].wait()[0].request_id
