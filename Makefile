@@ -1,4 +1,4 @@
-# Verbs for people and CI; `make` alone tells them. Nothing here needs root.
+# Commands for people and CI; `make` alone lists them. None of them needs root.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,49 +7,49 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 
-help: ## tell the verbs
+help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("falhook needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked requirements into $(VENV) …"
+	@echo "Installing the locked requirements in $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-setup: $(READY) ## make the virtual environment from the hash-pinned lock
+setup: $(READY) ## create the virtual environment from the hash-pinned lock
 
-demo: $(READY) ## run three jobs end to end: simulated fal, embedded Redis, no key needed
+demo: $(READY) ## run three jobs end to end with a simulated fal and an embedded Redis; needs no key
 	@exec $(BIN)/python -m infra.local demo
 
-local: $(READY) ## bring up the whole stack with the simulated fal and leave it running
+local: $(READY) ## run the whole stack with a simulated fal until Ctrl-C
 	@exec $(BIN)/python -m infra.local up
 
-test: $(READY) ## run all tests, several at a time [TESTS=tests/worker/jobs]
+test: $(READY) ## run all tests in parallel [TESTS=tests/worker/jobs]
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
-faults: $(READY) ## run jobs while everything breaks at random [SEED= JOBS= MINUTES=]
+faults: $(READY) ## run jobs while every part fails at random [SEED= JOBS= MINUTES=]
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-bench: $(READY) ## measure the receiver and the media step against rivals; writes bench.json
+bench: $(READY) ## compare the receiver and the media step with alternatives; writes bench.json
 	@$(BIN)/python -m tests.bench.receiver
 	@$(BIN)/python -m tests.bench.media
 
-check: $(READY) ## lint, formatting, strict types, the import contract
+check: $(READY) ## check lint, formatting, strict types and the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/repository/test_imports.py
 
-lock: ## pin requirements.lock anew from pyproject.toml (needs uv)
-	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it, see https://docs.astral.sh/uv/" >&2; exit 2; }
+lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it from https://docs.astral.sh/uv/" >&2; exit 2; }
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
 
 diagram: $(READY) ## draw docs/job.svg from docs/job.dot (needs Graphviz)
 	@$(BIN)/python -m infra.diagram
 
-clean: ## remove what runs left behind, the virtual environment too
+clean: ## remove generated files, including the virtual environment
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help setup demo local test faults bench check lock diagram clean
