@@ -1,4 +1,4 @@
-"""The documents say what the program does: settings, verbs, processes."""
+"""The documents match the program: settings, make targets, processes, folders, tests."""
 
 import re
 import shutil
@@ -10,12 +10,13 @@ from tests import ROOT
 from worker.cli.settings import env_example, markdown
 
 README = (ROOT / "README.md").read_text()
+DECISIONS = (ROOT / "DECISIONS.md").read_text()
 DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "infra/README.md")
 
 
 def paths(text: str) -> list[str]:
-    """The files and folders of ours that a text names."""
-    return re.findall(r"(?<![\w/.:-])((?:webhook|worker|infra|tests)/[\w./-]*\w/?)", text)
+    """Return the repository's files and folders that a text names."""
+    return re.findall(r"(?<![\w/.:-])((?:webhook|worker|infra|tests|docs)/[\w./-]*\w/?)", text)
 
 
 def test_env_example_is_generated() -> None:
@@ -29,10 +30,20 @@ def test_readme_settings_are_generated() -> None:
     assert markdown() == README.partition(begin)[2].partition(end)[0]
 
 
-def test_readme_names_only_verbs_that_exist() -> None:
-    """Every `make …` in README is a verb of the Makefile."""
-    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set() == set(re.findall(r"(?:`|\$ )make ([a-z]+)", README)) - verbs
+def test_readme_names_only_make_targets_that_exist() -> None:
+    """Every `make …` in README is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set() == set(re.findall(r"(?:`|\$ )make ([a-z]+)", README)) - targets
+
+
+@pytest.mark.parametrize("package", ["webhook", "worker"])
+def test_readme_describes_every_folder(package: str) -> None:
+    """README's table of folders has a row for each folder of the receiver and the pipeline."""
+    folders = {
+        package,
+        *(f"{package}/{path.parent.name}" for path in ROOT.glob(f"{package}/*/__init__.py")),
+    }
+    assert set() == folders - set(re.findall(r"^\| `([\w/]+)/` \|", README, re.MULTILINE))
 
 
 def test_runbook_names_the_processes() -> None:
@@ -44,7 +55,7 @@ def test_runbook_names_the_processes() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_tests_that_documents_name_exist(document: str) -> None:
-    """Every test that holds a decision is there, by file and name."""
+    """Every test that a document names exists, by file and function."""
     missing = [
         f"{path}::{name}"
         for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", (ROOT / document).read_text())
@@ -55,43 +66,52 @@ def test_the_tests_that_documents_name_exist(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_paths_that_documents_name_exist(document: str) -> None:
-    """Every file and folder of ours that a document names is there."""
+    """Every file and folder of the repository that a document names exists."""
     named = paths((ROOT / document).read_text())
     assert [] == [path for path in named if not (ROOT / path).exists()]
 
 
 def test_paths_are_found() -> None:
-    """The search above finds paths: without `::`, with it, and of folders."""
-    assert {"tests/webhook/test_inbox.py", "tests/fuzz/", "infra/redis.conf"} <= set(paths(README))
+    """The search above finds paths without `::`, with it, and of folders."""
+    expected = {"tests/webhook/test_inbox.py", "tests/fuzz/", "infra/redis.conf", "docs/job.svg"}
+    assert expected <= set(paths(README))
+    assert {"tests/worker/test_pipeline.py"} == set(paths("`tests/worker/test_pipeline.py::test`"))
+
+
+def test_every_decision_names_its_test() -> None:
+    """Each entry of DECISIONS.md names the tests that keep it true, or says that it has none."""
+    entries = re.split(r"^### ", DECISIONS, flags=re.MULTILINE)[1:]
+    ending = re.compile(r"^(Tests?: `tests/|No test)", re.MULTILINE)
+    assert [] == [entry.partition("\n")[0] for entry in entries if not ending.search(entry)]
 
 
 def test_make_lock_says_what_it_needs() -> None:
-    """Without uv `make lock` names it and where it is to be had, and pins nothing."""
+    """Without uv, `make lock` names it and where to get it, and leaves the lock unchanged."""
     lock = ROOT / "requirements.lock"
     before = lock.read_bytes()
     make = shutil.which("make")
     assert make is not None
-    done = subprocess.run(
+    process = subprocess.run(
         [make, "lock"], cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False
     )
     assert (2, "needs uv", before) == (
-        done.returncode,
-        " ".join(done.stderr.split()[2:4]).rstrip(","),
+        process.returncode,
+        " ".join(process.stderr.split()[2:4]).rstrip(","),
         lock.read_bytes(),
     )
 
 
 def test_no_file_names_a_registry() -> None:
-    """No file, the lock above all, names the host of a package registry."""
+    """No file names the host of a package registry; the lock in particular does not."""
     hosts = [
         ".".join(name) for name in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))
     ]
-    folders = [ROOT / name for name in ("webhook", "worker", "infra", "tests", ".ci")]
-    paths = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.glob("*.*"))
-    found = [
+    folders = [ROOT / name for name in ("webhook", "worker", "infra", "tests", "docs", ".ci")]
+    files = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.glob("*.*"))
+    naming = [
         str(path)
-        for path in paths
+        for path in files
         if path.is_file() and path.suffix != ".pyc"
         if any(host.encode() in path.read_bytes() for host in hosts)
     ]
-    assert [] == found
+    assert [] == naming
