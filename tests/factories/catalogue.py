@@ -1,4 +1,4 @@
-"""Arguments for any endpoint, drawn from its declaration, and ways to spoil them."""
+"""Hypothesis strategies for valid and invalid arguments of any endpoint."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ KLING = "fal-ai/kling-video"
 
 
 def kling(path: str) -> Endpoint:
-    """The model of that path below Kling's usual prefix."""
+    """Return the endpoint at this path below Kling's usual prefix."""
     return CATALOGUE.find(f"{KLING}/{path}")
 
 
@@ -62,7 +62,7 @@ def _single(item: Input) -> st.SearchStrategy[Any]:
 
 
 def values(item: Input) -> st.SearchStrategy[Any]:
-    """Values that the input takes."""
+    """Draw values that the input accepts."""
     if not item.many:
         return _single(item)
     least = item.min_items or 0
@@ -70,7 +70,7 @@ def values(item: Input) -> st.SearchStrategy[Any]:
 
 
 def objects(inputs: tuple[Input, ...]) -> st.SearchStrategy[Arguments]:
-    """Every required input, and any of the others."""
+    """Draw every required input and any of the others."""
     return st.fixed_dictionaries(
         {item.name: values(item) for item in inputs if item.required},
         optional={item.name: values(item) for item in inputs if not item.required},
@@ -79,10 +79,10 @@ def objects(inputs: tuple[Input, ...]) -> st.SearchStrategy[Arguments]:
 
 @st.composite
 def arguments(draw: st.DrawFn, model: Endpoint) -> Arguments:
-    """Arguments that the model takes, its rules kept."""
+    """Draw valid arguments, which also satisfy the rules of the endpoint."""
     drawn = draw(objects(model.inputs))
     inputs = {item.name: item for item in model.inputs}
-    # Whatever fills up comes after what takes away.
+    # SomeOf adds values, so it runs after the rules that remove some.
     for rule in sorted(model.rules, key=lambda rule: isinstance(rule, SomeOf)):
         match rule:
             case ExactlyOne(exactly_one=names):
@@ -92,33 +92,33 @@ def arguments(draw: st.DrawFn, model: Endpoint) -> Arguments:
             case Needs() if rule.input in drawn:
                 drawn[rule.needs] = rule.equal
             case AtMost():
-                _take_away(rule, drawn)
-            case SomeOf(each=many):
-                member = next(one for one in inputs[many].nested if one.name == rule.some_of[0])
-                for single in drawn.get(many, ()):
-                    if not any(map(single.get, rule.some_of)):
-                        single[member.name] = draw(values(member))
+                _shorten(rule, drawn)
+            case SomeOf(each=many, some_of=names):
+                member = next(item for item in inputs[many].nested if item.name == names[0])
+                for element in drawn.get(many, ()):
+                    if not any(map(element.get, names)):
+                        element[member.name] = draw(values(member))
     return drawn
 
 
-def _take_away(rule: AtMost, drawn: Arguments) -> None:
+def _shorten(rule: AtMost, drawn: Arguments) -> None:
     for path in rule.of:
         name, _, member = path.partition("[].")
         most = rule.at_most // len(rule.of)
         if name in drawn and not member:
             drawn[name] = drawn[name][:most]
-        for single in drawn.get(name, ())[most:] if member else ():
-            single.pop(member, None)
+        for element in drawn.get(name, ())[most:] if member else ():
+            element.pop(member, None)
 
 
 def as_sent(inputs: tuple[Input, ...], given: Arguments) -> Arguments:
-    """What fal is to get: the same, but for lengths in seconds, which become strings."""
+    """Return the arguments for fal: lengths in seconds become strings."""
     return {item.name: _sent(item, given[item.name]) for item in inputs if item.name in given}
 
 
 def _sent(item: Input, value: Any) -> Any:
     if isinstance(value, list):
-        return [_sent(item, single) for single in value]
+        return [_sent(item, element) for element in value]
     if item.kind is InputType.SECONDS:
         return str(int(value))
     return as_sent(item.nested, value) if item.nested else value
@@ -126,35 +126,35 @@ def _sent(item: Input, value: Any) -> Any:
 
 @st.composite
 def spoilt(draw: st.DrawFn, model: Endpoint) -> tuple[Arguments, str]:
-    """Arguments with one thing wrong, and the path that has to be named."""
-    given = draw(arguments(model))
-    item = draw(st.sampled_from([item for item in model.inputs if item.name in given]))
-    wrong = draw(st.sampled_from(["unknown", "dropped", "value"]))
-    if wrong == "unknown":
+    """Draw arguments with one problem, and the path that the error must name."""
+    valid = draw(arguments(model))
+    item = draw(st.sampled_from([item for item in model.inputs if item.name in valid]))
+    problem = draw(st.sampled_from(["unknown", "dropped", "value"]))
+    if problem == "unknown":
         name = draw(WORDS.filter(lambda name: name.isidentifier()) | st.just("prompt_url"))
         known = {other.name for other in model.inputs}
-        return (given | {name: 1}, name) if name not in known else (given | {"zzz": 1}, "zzz")
-    if wrong == "dropped" and item.required:
-        return {name: value for name, value in given.items() if name != item.name}, item.name
-    value, below = draw(_wrong(item))
-    return given | {item.name: value}, item.name + below
+        return (valid | {name: 1}, name) if name not in known else (valid | {"zzz": 1}, "zzz")
+    if problem == "dropped" and item.required:
+        return {name: value for name, value in valid.items() if name != item.name}, item.name
+    value, below = draw(_invalid(item))
+    return valid | {item.name: value}, item.name + below
 
 
 @st.composite
-def _wrong(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
+def _invalid(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
     if item.many:
-        bad, below = draw(_wrong_single(item))
+        bad, below = draw(_invalid_single(item))
         good = draw(st.lists(_single(item), max_size=(item.max_items or 3) - 1))
-        place = draw(st.integers(0, len(good)))
-        return [*good[:place], bad, *good[place:]], f"[{place}]{below}"
-    return draw(_wrong_single(item))
+        index = draw(st.integers(0, len(good)))
+        return [*good[:index], bad, *good[index:]], f"[{index}]{below}"
+    return draw(_invalid_single(item))
 
 
 @st.composite
-def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
+def _invalid_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
     if bool(item.nested) and draw(st.booleans()):
         member = draw(st.sampled_from(item.nested))
-        value, below = draw(_wrong(member))
+        value, below = draw(_invalid(member))
         return draw(_single(item)) | {member.name: value}, f".{member.name}{below}"
     bad: list[Any] = [None, {1, 2}, [[]]]
     bad += [True, "yes", 0.25] if item.kind is InputType.INTEGER else []
@@ -172,8 +172,8 @@ def _wrong_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
     return draw(st.sampled_from(bad)), ""
 
 
-def refused(model: Endpoint, given: Arguments) -> dict[str, InputProblem]:
-    """The problems by path."""
+def refused(model: Endpoint, invalid: Arguments) -> dict[str, InputProblem]:
+    """Return the problems by path."""
     with pytest.raises(InvalidArguments) as caught:
-        model.check(given)
+        model.check(invalid)
     return {problem.path: problem for problem in caught.value.problems}

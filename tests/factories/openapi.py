@@ -1,4 +1,4 @@
-"""OpenAPI descriptions as fal gives them, and the models that every process reads out of them."""
+"""OpenAPI descriptions like fal's, and the endpoints that a catalogue reads from them."""
 
 import json
 from copy import deepcopy
@@ -15,19 +15,19 @@ DOCUMENT = json.loads(EXAMPLE.read_text())
 
 
 def read(directory: Path, document: Any = DOCUMENT) -> Endpoint:
-    """The model as every process reads it."""
+    """Return the endpoint that a catalogue with this description contains."""
     entry = description.entry(ENDPOINT, document, source="a test")
     (directory / "own.json").write_text(json.dumps(entry))
     return Catalogue.load(directory).find(ENDPOINT)
 
 
 def taking(properties: Any, **keywords: Any) -> Any:
-    """A description whose inputs are these; `keywords` hold for all of them together."""
+    """Return a description with these inputs; `keywords` apply to all of them together."""
     return _with("DollyVideoInput", properties, {"required": [], **keywords})
 
 
 def giving(properties: Any, **keywords: Any) -> Any:
-    """A description whose result holds these, all of them required where nothing else is said."""
+    """Return a description with these outputs, all required by default."""
     return _with("DollyVideoOutput", properties, {"required": list(properties), **keywords})
 
 
@@ -38,5 +38,5 @@ def _with(schema: str, properties: Any, keywords: Any) -> Any:
 
 
 def of(directory: Path, **properties: object) -> Endpoint:
-    """An endpoint whose one input has these keywords."""
+    """Return an endpoint whose only input, `given`, has these keywords."""
     return read(directory, taking({"given": properties}, required=["given"]))

@@ -1,8 +1,8 @@
-"""The catalogue's data, one TOML table per endpoint, and what reads it.
+"""What each fal endpoint accepts, returns and costs.
 
-choices.toml   long lists of values
-fields.toml    inputs that endpoints share, and nested types
-families.toml  what several endpoints have in common
-prices.toml    rates with their source and confidence
-kling*.toml    the endpoints
+data/choices.toml   long lists of values
+data/fields.toml    inputs that endpoints share, and nested types
+data/families.toml  what several endpoints have in common
+data/prices.toml    rates with their source and confidence
+data/kling*.toml    the endpoints
 """

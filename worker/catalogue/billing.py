@@ -1,4 +1,4 @@
-"""Which clip the arguments ask for: how long, and with what sound."""
+"""The length and the soundtrack of the clip that the arguments request."""
 
 from collections.abc import Mapping
 
@@ -10,43 +10,42 @@ VOICES, ELEMENTS, VOICE = "voice_ids", "elements", "voice_id"
 
 
 def output_seconds(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> int | None:
-    """Seconds of video that the arguments ask for, at most a day.
+    """Return the seconds of video that the arguments request, at most a day.
 
-    None where the input media decide, or what stands there is no length. Of a shot list and a
-    duration the longer holds, since which one fal obeys is not documented.
+    None if the input media decide the length, or the value is not a length. With both a shot list
+    and a duration the longer one counts: which one fal obeys is not documented.
     """
     duration = next((item for item in inputs if item.name == DURATION), None)
     if duration is None:
         return None
     default = None if SHOTS in arguments else duration.default
-    asked = arguments.get(DURATION, default)
-    if asked is not None and _length(asked) is None:
+    requested = arguments.get(DURATION, default)
+    if requested is not None and _length(requested) is None:
         return None
-    lengths = [_length(asked), _shots(inputs, arguments.get(SHOTS))]
+    lengths = [_length(requested), _shots_length(inputs, arguments.get(SHOTS))]
     return max((length for length in lengths if length is not None), default=None)
 
 
-def _shots(inputs: tuple[Input, ...], shots: object) -> int | None:
+def _shots_length(inputs: tuple[Input, ...], shots: object) -> int | None:
     declared = next((item for item in inputs if item.name == SHOTS), None)
     if declared is None or not isinstance(shots, list):
         return None
     default = next((item.default for item in declared.nested if item.name == DURATION), None)
-    lengths = [_length(s.get(DURATION, default)) for s in shots if isinstance(s, Mapping)]
-    # One shot of an unknown length makes the sum unknown.
+    lengths = [_length(shot.get(DURATION, default)) for shot in shots if isinstance(shot, Mapping)]
     return None if None in lengths else _length(sum(filter(None, lengths)))
 
 
 _LONGEST_NUMBER = 6
-# What lasts longer than a day, or not at all, is no clip: nobody knows what it would cost.
+# A longer value is a mistake in the arguments, so an estimate of its cost would be noise.
 _LENGTHS = range(1, 86400 + 1)
 
 
 def _length(value: object) -> int | None:
-    length = _whole(value)
+    length = _whole_number(value)
     return length if length in _LENGTHS else None
 
 
-def _whole(value: object) -> int | None:
+def _whole_number(value: object) -> int | None:
     match value:
         case bool():
             return None
@@ -61,7 +60,7 @@ def _whole(value: object) -> int | None:
 
 
 def soundtrack(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> Soundtrack:
-    """What the clip will sound like; where fal states no default, sound, since it costs more."""
+    """Return the soundtrack of the clip; AUDIO, which costs more, where fal states no default."""
     declared = next((item for item in inputs if item.name == AUDIO), None)
     default = True if declared is None or declared.default is None else declared.default
     if arguments.get(AUDIO, default) is False:
@@ -74,11 +73,11 @@ def soundtrack(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> So
 
 
 def soundtracks(inputs: tuple[Input, ...]) -> frozenset[Soundtrack]:
-    """What the inputs can ask the clip to sound like; all of it where no input is known."""
+    """Return the soundtracks that the inputs can request; all of them if no input is known."""
     known = set(paths(inputs))
-    kinds = {
+    available = {
         Soundtrack.AUDIO: True,
         Soundtrack.SILENT: AUDIO in known,
         Soundtrack.VOICE: bool({VOICES, f"{ELEMENTS}[].{VOICE}"} & known),
     }
-    return frozenset(kind for kind, can in kinds.items() if can or not inputs)
+    return frozenset(kind for kind, can in available.items() if can or not inputs)

@@ -1,6 +1,6 @@
-"""The catalogue of endpoints: what each takes, gives and costs, known before the POST.
+"""The catalogue of endpoints: the inputs, outputs and price of each, known before the POST.
 
-fal takes bad input at submit and fails it later through the callback, and may bill it, so that
+fal accepts bad input at submit, fails the job later through the callback and may bill it. So
 everything is checked here first: https://fal.ai/docs/errors.
 """
 
@@ -13,101 +13,71 @@ from pathlib import Path
 from types import MappingProxyType
 
 from worker.catalogue.endpoint import Endpoint, Status
-from worker.catalogue.errors import (
-    BrokenCatalogue,
-    InputProblem,
-    InvalidArguments,
-    RequestRejected,
-    UnknownEndpoint,
-    UnknownSchema,
-    WithdrawnEndpoint,
-)
-from worker.catalogue.examples import Row, rows
+from worker.catalogue.errors import UnknownEndpoint
 from worker.catalogue.files import build, reader
 from worker.catalogue.files.forms import CatalogueFile
 from worker.catalogue.input_index import InputIndex
-from worker.catalogue.inputs import Input, InputType
-from worker.catalogue.prices import Estimate, Price
-
-__all__ = [
-    "BrokenCatalogue",
-    "Catalogue",
-    "Estimate",
-    "Input",
-    "InvalidArguments",
-    "InputType",
-    "Endpoint",
-    "Price",
-    "InputProblem",
-    "RequestRejected",
-    "Row",
-    "Status",
-    "UnknownEndpoint",
-    "UnknownSchema",
-    "WithdrawnEndpoint",
-    "rows",
-    "sheet_with",
-]
 
 _PACKAGED = Path(__file__).parent / "data"
-_GUESSES = 2
-# What can be pasted as it is, and is not in every other id.
-_WORD = re.compile(r"[A-Za-z0-9][\w./-]{2,99}", re.ASCII)
+_SUGGESTIONS = 2
+# Long enough not to be in every id, and safe to paste into a shell unquoted.
+_SEARCHABLE = re.compile(r"[A-Za-z0-9][\w./-]{2,99}", re.ASCII)
 _PREFIXES = ("https://queue.fal.run/", "https://fal.run/", "https://fal.ai/models/")
 
 
 class Catalogue:
-    """Endpoints by their id; does not change once made."""
+    """Endpoints by id; immutable."""
 
     def __init__(self, models: Iterable[Endpoint]) -> None:
-        all_of_them = tuple(models)
-        served = [model for model in all_of_them if model.status is not Status.WITHDRAWN]
+        listed = tuple(models)
+        served = [model for model in listed if model.status is not Status.WITHDRAWN]
         names = InputIndex({model.endpoint: model.inputs for model in served})
         self._models = MappingProxyType(
-            {model.endpoint: replace(model, names=names) for model in all_of_them}
+            {model.endpoint: replace(model, names=names) for model in listed}
         )
 
     @classmethod
     def load(cls, extra: Path | None = None) -> "Catalogue":
-        """The catalogue of this package, read once; with `extra`, and a directory's files over it.
+        """Return the packaged catalogue, overlaid with the files of the directory `extra`.
 
-        Raises BrokenCatalogue, naming file and key.
+        The packaged one is read once per process. Raises BrokenCatalogue with file and key.
         """
         return _packaged() if extra is None else cls(build.models(sheet_with(extra)))
 
     def find(self, endpoint: str) -> Endpoint:
-        """The model of that id. Raises UnknownEndpoint with the ids most like it."""
+        """Return the endpoint with this id. Raises UnknownEndpoint with the most similar ids."""
         if endpoint not in self._models:
-            if ending := self._ending(endpoint):
-                raise UnknownEndpoint(endpoint, ending)
-            holding = self.search(endpoint) if _WORD.fullmatch(endpoint) else ()
-            raise UnknownEndpoint(endpoint, self._nearest(endpoint), len(holding))
+            if completions := self._completions(endpoint):
+                raise UnknownEndpoint(endpoint, completions)
+            matches = self.search(endpoint) if _SEARCHABLE.fullmatch(endpoint) else ()
+            raise UnknownEndpoint(endpoint, self._nearest(endpoint), len(matches))
         return self._models[endpoint]
 
     def search(self, pattern: str = "") -> tuple[Endpoint, ...]:
-        """The models that hold every word of `pattern` in their id or request type, by id."""
+        """Return the endpoints whose id or request type contains every word, sorted by id."""
         words = pattern.casefold().split()
-        found = [model for model in self._models.values() if _holds(model, words)]
-        return tuple(sorted(found, key=lambda model: model.endpoint))
+        matches = [model for model in self._models.values() if _matches(model, words)]
+        return tuple(sorted(matches, key=lambda model: model.endpoint))
 
-    def _ending(self, asked: str) -> list[str]:
-        """The ids that end with the steps asked for, where they are so few that one is meant."""
-        wanted = f"/{_id(asked)}"
-        found = [endpoint for endpoint in self._models if endpoint.endswith(wanted)]
-        return found if len(found) <= _GUESSES else []
+    def _completions(self, requested: str) -> list[str]:
+        """Return the ids that end with these steps; none if they are too many to suggest."""
+        suffix = f"/{_id(requested)}"
+        ids = [endpoint for endpoint in self._models if endpoint.endswith(suffix)]
+        return ids if len(ids) <= _SUGGESTIONS else []
 
-    def _nearest(self, asked: str) -> list[str]:
-        return get_close_matches(_id(asked), self._models, n=_GUESSES, cutoff=0.7)
+    def _nearest(self, requested: str) -> list[str]:
+        return get_close_matches(_id(requested), self._models, n=_SUGGESTIONS, cutoff=0.7)
 
 
-def _id(asked: str) -> str:
-    wanted = asked[:200].strip().lower()
+def _id(requested: str) -> str:
+    """Return the id within a pasted URL or a mistyped id."""
+    endpoint = requested[:200].strip().lower()
     for prefix in _PREFIXES:
-        wanted = wanted.removeprefix(prefix)
-    return wanted.strip("/")
+        endpoint = endpoint.removeprefix(prefix)
+    return endpoint.strip("/")
 
 
-def _holds(model: Endpoint, words: list[str]) -> bool:
+def _matches(model: Endpoint, words: list[str]) -> bool:
     text = f"{model.endpoint} {model.request_type}".casefold()
     return all(word in text for word in words)
 
@@ -118,5 +88,5 @@ def _packaged() -> Catalogue:
 
 
 def sheet_with(extra: Path) -> CatalogueFile:
-    """The rows of this package with a directory's own over them. Raises BrokenCatalogue."""
+    """Return the packaged tables, overlaid with those of a directory. Raises BrokenCatalogue."""
     return reader.read([_PACKAGED, extra])

@@ -1,4 +1,4 @@
-"""One endpoint of fal: what it takes, gives and costs."""
+"""One endpoint of fal: its inputs, outputs and price."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,15 +35,17 @@ class Status(StrEnum):
     DEPRECATED = "deprecated"
     WITHDRAWN = "withdrawn"
     ANNOUNCED = "announced"
-    """Named by fal, its schema not known."""
+    """Named by fal, but without a published schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An endpoint. `outputs` maps the names in a callback's payload to their types, see outputs.py;
-    `sources` say where its row was read; `unchecked` are the keywords of its schema about all
-    inputs together that nothing here checks; with `additional` it takes inputs of other names
-    as well; `names` are those of all endpoints beside it.
+    """An endpoint of the catalogue.
+
+    `outputs` maps the names in a callback's payload to their types (outputs.py). `sources` are
+    the pages from which its row was read. `unchecked` lists the keywords of its schema about all
+    inputs together that are not validated. With `additional` it accepts undeclared inputs. `names`
+    indexes the inputs of the whole catalogue.
     """
 
     endpoint: str
@@ -62,59 +64,59 @@ class Endpoint:
 
     @property
     def needs_file(self) -> bool:
-        """Whether a result without a file is a failure, as far as the endpoint's outputs say."""
+        """Whether a result without a file is a failure, according to the declared outputs."""
         return certain_file(self.outputs)
 
     def check(
         self, arguments: Mapping[str, object], *, problems: Sequence[InputProblem] = ()
     ) -> dict[str, object]:
-        """The arguments to POST: what was given, a numeric duration as a string, no default added.
+        """Return the arguments to POST: numeric durations become strings; no default is added.
 
         Encoding them as JSON in UTF-8 cannot fail. Raises WithdrawnEndpoint, UnknownSchema, or
-        InvalidArguments with everything that is wrong; `problems` are those known already.
+        InvalidArguments with every problem, including `problems`, which the caller found.
         """
-        self._refuse_unserved()
-        whatever: object = arguments
-        if not isinstance(whatever, Mapping):
-            whole = InputProblem(
-                path="arguments", value=shown(whatever), message="must be an object"
+        self._require_served()
+        untyped: object = arguments
+        if not isinstance(untyped, Mapping):
+            not_object = InputProblem(
+                path="arguments", value=shown(untyped), message="must be an object"
             )
-            raise InvalidArguments(self.endpoint, [whole])
-        given = {str(name): value for name, value in arguments.items()}
-        found = list(problems)
+            raise InvalidArguments(self.endpoint, [not_object])
+        values = {str(name): value for name, value in arguments.items()}
+        all_problems = list(problems)
         try:
             form = schema(self.inputs, additional=self.additional)
-            checked = dumped(form.model_validate(given), given)
+            checked = dumped(form.model_validate(values), values)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            taker = partial(self.names.endpoint_for, asking=self.endpoint)
-            found += [problem(error, self.inputs, taker) for error in errors]
-        found += [broken for rule in self.rules for broken in rule.problems(given)]
+            endpoint_for = partial(self.names.endpoint_for, asking=self.endpoint)
+            all_problems += [problem(error, self.inputs, endpoint_for) for error in errors]
+        all_problems += [broken for rule in self.rules for broken in rule.problems(values)]
         if self.additional:
-            found += misplaced(given, self.inputs)
-        if found:
-            raise InvalidArguments(self.endpoint, in_order(found, given))
+            all_problems += misplaced(values, self.inputs)
+        if all_problems:
+            raise InvalidArguments(self.endpoint, in_order(all_problems, values))
         return checked
 
     def typed(self, name: str, text: str) -> object:
-        """The text that a person gave for an input as the value it means to this endpoint."""
+        """Return the value that the text from a person means for this input."""
         item = next((item for item in self.inputs if item.name == name), None)
         return typed(item, name, text)
 
     def example(self) -> dict[str, object]:
-        """Inputs that the endpoint takes: the required ones and the length.
+        """Return valid example arguments: the required inputs and the length.
 
-        Raises as `check` does where the endpoint takes none.
+        Raises WithdrawnEndpoint or UnknownSchema.
         """
-        self._refuse_unserved()
+        self._require_served()
         return example(self.inputs, self.rules, self.examples)
 
     def output_seconds(self, arguments: Mapping[str, object]) -> int | None:
-        """Seconds of video asked for; None where the input media decide or nothing is known."""
+        """Return the seconds of video requested; None if unknown or decided by the input media."""
         return billing.output_seconds(self.inputs, arguments)
 
     def estimate(self, arguments: Mapping[str, object]) -> Estimate | None:
-        """What the job should cost; None where the price or the length is not known beforehand."""
+        """Return the estimated cost of the job; None if the price or the length is unknown."""
         seconds = self.output_seconds(arguments)
         if self.price is None or self.price.basis is not Basis.OUTPUT or seconds is None:
             return None
@@ -122,22 +124,24 @@ class Endpoint:
 
     @property
     def price_sentence(self) -> str:
-        """The rate as a table shows it, or that it is not known."""
+        """The rate for a table, or "price not known"."""
         if self.price is None:
             return "price not known"
         return self.price.describe(billing.soundtracks(self.inputs))
 
     def cost_sentence(self, arguments: Mapping[str, object]) -> str:
-        """What a job with these arguments should cost, or why nobody can tell."""
+        """Return a sentence with the estimated cost of a job, or why there is no estimate."""
         if estimate := self.estimate(arguments):
             return f"It should cost {estimate.sentence}."
         if self.price is None:
             return "Its price is not known."
         if not self.inputs:
-            return f"Its inputs are not known, so its cost is not either: {self.price_sentence}."
+            return (
+                f"Its inputs are not known, so its cost cannot be estimated: {self.price_sentence}."
+            )
         return f"Its cost depends on its input: {self.price_sentence}."
 
-    def _refuse_unserved(self) -> None:
+    def _require_served(self) -> None:
         if self.status is Status.WITHDRAWN:
             raise WithdrawnEndpoint(self.endpoint, self.replaced_by)
         if self.status is Status.ANNOUNCED:
@@ -145,6 +149,4 @@ class Endpoint:
 
 
 LONGEST_ENDPOINT = 200
-
-
 ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]{0,99}(/[A-Za-z0-9][\w.-]{0,99}){1,7}", re.ASCII)

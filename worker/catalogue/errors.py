@@ -1,12 +1,12 @@
-"""What the catalogue refuses before it costs money.
+"""Requests that the catalogue rejects before they cost money.
 
 Permanent
-└── Refusal
-    ├── UnknownEndpoint     no such endpoint in the catalogue
-    ├── WithdrawnEndpoint   fal has taken it away
-    ├── UnknownSchema       announced; nobody knows its inputs yet
-    ├── InvalidArguments    the inputs do not fit, with every problem at once
-    └── BrokenCatalogue     the catalogue's own data does not hold together
+└── RequestRejected
+    ├── UnknownEndpoint     the catalogue has no such endpoint
+    ├── WithdrawnEndpoint   fal no longer serves it
+    ├── UnknownSchema       fal has announced it without a schema
+    ├── InvalidArguments    inputs are invalid; lists every problem
+    └── BrokenCatalogue     a file of the catalogue is invalid
 """
 
 import json
@@ -18,9 +18,9 @@ from worker.errors import Permanent
 
 
 class RequestRejected(Permanent):
-    """The catalogue says no; `str()` is what a person reads, without the reason's word.
+    """A request that must not be sent; `str()` is the sentence without the reason code.
 
-    `problems` are the single things that are wrong, where there are such.
+    `problems` lists the single problems, if the rejection has any.
     """
 
     problems: tuple["InputProblem", ...] = ()
@@ -30,23 +30,23 @@ class RequestRejected(Permanent):
 
 
 class UnknownEndpoint(RequestRejected):
-    """No such endpoint; `nearest` are the ids most like it, best first.
+    """An endpoint that is not in the catalogue; `nearest` are the most similar ids, best first.
 
-    Where it is a part of so many ids that none is meant, `holding` is their number.
+    `matches` is the number of ids that contain it, if they are too many to suggest one.
     """
 
-    def __init__(self, endpoint: str, nearest: Sequence[str], holding: int = 0) -> None:
+    def __init__(self, endpoint: str, nearest: Sequence[str], matches: int = 0) -> None:
         cure = f"did you mean {' or '.join(nearest)}? " if nearest else ""
         cure += "`falhook models` lists all"
-        if holding:
-            cure, nearest = f"`falhook models {endpoint}` lists the {holding} that hold it", ()
+        if matches:
+            cure, nearest = f"`falhook models {endpoint}` lists the {matches} that contain it", ()
         super().__init__("unknown_endpoint", f"{shown(endpoint)} is not in the catalogue: {cure}")
         self.endpoint = endpoint
         self.nearest = tuple(nearest)
 
 
 class WithdrawnEndpoint(RequestRejected):
-    """fal serves it no more; `replaced_by` takes its place, where one does."""
+    """An endpoint that fal no longer serves; `replaced_by` is its successor or ""."""
 
     def __init__(self, endpoint: str, replaced_by: str) -> None:
         cure = f"use {replaced_by}" if replaced_by else "`falhook models` lists the others"
@@ -54,14 +54,16 @@ class WithdrawnEndpoint(RequestRejected):
 
 
 class UnknownSchema(RequestRejected):
-    """The endpoint is announced, but its inputs are not known, so nothing can be checked."""
+    """An endpoint that fal has announced without a schema, so that inputs cannot be checked."""
 
     def __init__(self, endpoint: str) -> None:
-        super().__init__("unknown_schema", f"{endpoint} is announced, but no schema is known yet")
+        super().__init__(
+            "unknown_schema", f"{endpoint} is announced, but fal has published no schema yet"
+        )
 
 
 class BrokenCatalogue(RequestRejected):
-    """A file of the catalogue does not hold together; the sentence names file and key."""
+    """An invalid file of the catalogue; the sentence names the file and the key."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("broken_catalogue", sentence)
@@ -69,10 +71,10 @@ class BrokenCatalogue(RequestRejected):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputProblem:
-    """One thing wrong with the arguments.
+    """One invalid input.
 
-    `path` is where (`multi_prompt[0].duration`), `value` what stood there, shortened and never
-    the words of a prompt, `message` what holds instead, `hint` the cure where one is known.
+    `path` locates it (`multi_prompt[0].duration`). `value` is what was passed, shortened and never
+    the text of a prompt. `message` is the requirement, `hint` the correction if one is known.
     """
 
     path: str
@@ -85,17 +87,17 @@ class InputProblem:
         return f"{self.path}{value}: {self.message}" + (f"; {self.hint}" if self.hint else "")
 
 
-_PROBLEMS_TOLD = 40
+_PROBLEMS_SHOWN = 40
 
 
 class InvalidArguments(RequestRejected):
-    """The arguments do not fit the endpoint; `problems` holds all that is wrong with them."""
+    """Arguments that the endpoint does not accept; `problems` lists everything that is wrong."""
 
     def __init__(self, endpoint: str, problems: Sequence[InputProblem]) -> None:
-        lines = "".join(f"\n  {problem}" for problem in problems[:_PROBLEMS_TOLD])
-        beyond = len(problems) - _PROBLEMS_TOLD
+        lines = "".join(f"\n  {problem}" for problem in problems[:_PROBLEMS_SHOWN])
+        beyond = len(problems) - _PROBLEMS_SHOWN
         lines += f"\n  and {beyond:,} more" if beyond > 0 else ""
-        super().__init__("invalid_arguments", f"{endpoint} cannot take these inputs:{lines}")
+        super().__init__("invalid_arguments", f"{endpoint} does not accept these inputs:{lines}")
         self.endpoint = endpoint
         self.problems = tuple(problems)
 
@@ -106,9 +108,9 @@ _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
 def shown(value: object, *, words: bool = False) -> str:
-    """The value as an error may show it: short, printable, without credentials or query.
+    """Return the value for an error message: short, printable, without credentials or query.
 
-    With `words` it is something a person wrote, and only its length is told.
+    With `words` a string may be a prompt, so only its length is shown.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""Example inputs and the table of inputs, for people who look up an endpoint."""
+"""Example arguments and the table of inputs that `falhook models show` prints."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,7 @@ _SAMPLES: Mapping[InputType, object] = {
     InputType.BOOLEAN: True,
     InputType.ANY: {},
 }
-
-
-# fal's own, from its model pages, so that an example can be rendered.
+# From fal's model pages, so that an example can be rendered.
 _FILES: Mapping[str, str] = {
     "image": "https://storage.googleapis.com/falserverless/kling/kling_input.jpeg",
     "video": "https://storage.googleapis.com/falserverless/kling/kling_i2v_output.mp4",
@@ -31,24 +29,24 @@ _FILES: Mapping[str, str] = {
 
 
 def example(
-    inputs: tuple[Input, ...], rules: tuple[Rule, ...], given: Mapping[str, object]
+    inputs: tuple[Input, ...], rules: tuple[Rule, ...], overrides: Mapping[str, object]
 ) -> dict[str, object]:
-    """The required inputs, the first of each choice between inputs, the length, and `given`."""
+    """Return the required inputs, the first of each `exactly_one`, the length, and `overrides`."""
     first = {rule.exactly_one[0] for rule in rules if isinstance(rule, ExactlyOne)}
     chosen = {
         item.name: _sample(item)
         for item in inputs
         if item.required or item.name in first or item.kind is InputType.SECONDS
     }
-    return chosen | dict(given)
+    return chosen | dict(overrides)
 
 
 def _sample(item: Input) -> object:
-    # What a description gives as an example or a default may break its own bounds.
+    # The example or default in fal's description may break its own bounds.
     if item.example is not None and _fits(item, item.example):
         return item.example
-    single = _single(item)
-    return [single] * (item.min_items or 1) if item.many else single
+    value = _single(item)
+    return [value] * (item.min_items or 1) if item.many else value
 
 
 def _fits(item: Input, value: object) -> bool:
@@ -81,20 +79,20 @@ def _words(item: Input, sample: str) -> str:
 
 
 def _number(item: Input) -> object:
-    """The sample, or the number nearest to it within the bounds that is easy to read."""
+    """Return a number within the bounds that is easy to read."""
     low, high = item.exclusive_minimum, item.exclusive_maximum
     if item.minimum is not None:
         return item.minimum
     if low is not None:
         high = min(end for end in (high, item.maximum, math.inf) if end is not None)
         return low + 1 if low + 1 < high else (low + high) / 2
-    tops = [item.maximum] if item.maximum is not None else []
-    tops += [high - 1] if high is not None else []
-    return min([1 if item.kind is InputType.INTEGER else 1.0, *tops])
+    limits = [item.maximum] if item.maximum is not None else []
+    limits += [high - 1] if high is not None else []
+    return min([1 if item.kind is InputType.INTEGER else 1.0, *limits])
 
 
 class Row(TypedDict):
-    """One input as a table or `--json` shows it; `default` is None where there is none."""
+    """One input in a table or in `--json`; `default` is None if it has none."""
 
     input: str
     type: str
@@ -107,13 +105,13 @@ class Row(TypedDict):
 
 
 def rows(inputs: tuple[Input, ...]) -> list[Row]:
-    """The inputs in their order, nested ones under theirs: `dynamic_masks[].mask_url`."""
+    """Return the inputs in order, each followed by its nested ones: `dynamic_masks[].mask_url`."""
     return list(_rows(inputs, ""))
 
 
-def _rows(inputs: tuple[Input, ...], above: str) -> Iterator[Row]:
+def _rows(inputs: tuple[Input, ...], prefix: str) -> Iterator[Row]:
     for item in inputs:
-        path = f"{above}{item.name}"
+        path = f"{prefix}{item.name}"
         yield Row(
             input=path,
             type=item.type,

@@ -1,4 +1,4 @@
-"""Which endpoints take an input of which name, for whoever gives one to the wrong endpoint."""
+"""The endpoints that accept each input name, to suggest one for an input passed elsewhere."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,27 +9,27 @@ from worker.catalogue.inputs import Input, paths
 
 
 class InputIndex:
-    """The inputs of a whole catalogue by their path, such as `elements[].video_url`."""
+    """The endpoints of a catalogue by the paths of their inputs, such as `elements[].video_url`."""
 
     def __init__(self, inputs: Mapping[str, tuple[Input, ...]] | None = None) -> None:
-        self._takers: defaultdict[str, list[str]] = defaultdict(list)
+        self._endpoints: defaultdict[str, list[str]] = defaultdict(list)
         for endpoint, declared in (inputs or {}).items():
             for path in paths(declared):
-                self._takers[path].append(endpoint)
+                self._endpoints[path].append(endpoint)
 
     def endpoint_for(self, path: str, asking: str) -> str:
-        """The endpoint most like `asking` that takes an input of that path; "" if none does."""
-        takers = self._takers.get(path, ())
-        return max(takers, key=lambda taker: _likeness(taker, asking), default="")
+        """Return the endpoint most like `asking` that accepts an input at this path, or ""."""
+        endpoints = self._endpoints.get(path, ())
+        return max(endpoints, key=lambda endpoint: _likeness(endpoint, asking), default="")
 
 
-def _likeness(one: str, other: str) -> tuple[int, int, float]:
-    """Version and tier before the rest: they are the steps that two ids begin and end with."""
-    steps, others = one.split("/"), other.split("/")
-    ratio = SequenceMatcher(a=one, b=other, autojunk=False).ratio()
-    return _shared(steps, others), _shared(steps[::-1], others[::-1]), ratio
+def _likeness(endpoint: str, other: str) -> tuple[int, int, float]:
+    """Return a sort key: shared leading steps, then shared trailing steps, then similarity."""
+    steps, others = endpoint.split("/"), other.split("/")
+    ratio = SequenceMatcher(a=endpoint, b=other, autojunk=False).ratio()
+    return _shared_prefix(steps, others), _shared_prefix(steps[::-1], others[::-1]), ratio
 
 
-def _shared(steps: list[str], others: list[str]) -> int:
+def _shared_prefix(steps: list[str], others: list[str]) -> int:
     pairs = zip(steps, others, strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))

@@ -1,17 +1,17 @@
-"""What an endpoint takes: named inputs with their types and bounds."""
+"""The inputs that an endpoint accepts, with their types and bounds."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from worker.catalogue.phrases import one_of, reach, span
+from worker.catalogue.phrases import limits, one_of, span
 
 MEGABYTE = 1024 * 1024
-# Where fal states no bound of its own.
+# The limits of uploads for which fal documents none.
 MAX_MEGABYTES: Mapping[str, int] = {"image": 50, "audio": 50, "video": 200}
 _ALL = frozenset(MAX_MEGABYTES)
-# What the words in an input's name say about the files that it takes; a mask may be of either kind.
+# The media that a word in an input's name implies; a mask may be an image or a video.
 _FAMILIES: Mapping[str, frozenset[str]] = {
     "image": frozenset({"image"}),
     "images": frozenset({"image"}),
@@ -24,10 +24,10 @@ _ID = re.compile(r"(.*_)?ids?")
 
 
 class InputType(StrEnum):
-    """The types that fal's schemas come down to."""
+    """The types of inputs in fal's schemas."""
 
     TEXT = "text"
-    """Words for the model; never shown in an error."""
+    """A prompt or other prose; never shown in an error."""
     STRING = "string"
     URL = "url"
     """An address that fal fetches, or a data URI."""
@@ -38,7 +38,7 @@ class InputType(StrEnum):
     BOOLEAN = "boolean"
     OBJECT = "object"
     ANY = "any"
-    """Whatever JSON can carry: a schema says more than this catalogue can."""
+    """Any JSON value: the catalogue cannot express the schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,10 @@ class Input:
     """One input of an endpoint, or one member of a nested object.
 
     `many` makes it a list; `min_items` and `max_items` bound the list, everything else its items.
-    `max_length` of a URL holds for web addresses, `max_megabytes` and `formats`, endings
-    of file names, for files that are uploaded.
-    `also_called` are the names that other versions give the same thing, `unchecked` the keywords of
-    its schema that nothing here checks. With `additional` an object may have other members too.
+    `max_length` of a URL applies to web addresses; `max_megabytes` and `formats` (file name
+    extensions) apply to uploaded files. `also_called` lists the names of the same input in other
+    versions, `unchecked` the keywords of its schema that are not validated. With `additional` an
+    object may have other members as well.
     """
 
     name: str
@@ -78,30 +78,30 @@ class Input:
 
     @property
     def type(self) -> str:
-        """The type as people read it: `seconds`, `list<DynamicMask>`."""
+        """The type for display: `seconds`, `list<DynamicMask>`."""
         single = self.nested_type or self.kind.value
         return f"list<{single}>" if self.many else single
 
     @property
     def families(self) -> frozenset[str]:
-        """The families of media (image, video, audio) that a file for this input may be of."""
+        """The families of media (image, video, audio) that this input accepts."""
         words = re.split(r"[^a-z]+", self.name.lower())
         mask = _FAMILIES["image"] if "mask" in words else _ALL
         return next((_FAMILIES[word] for word in words if word in _FAMILIES), mask)
 
     @property
     def max_bytes(self) -> int:
-        """The largest file that is uploaded for this input, in bytes."""
+        """The size limit of an uploaded file for this input, in bytes."""
         most = self.max_megabytes or max(MAX_MEGABYTES[family] for family in self.families)
         return most * MEGABYTE
 
     @property
     def allowed(self) -> str:
-        """What a value, or with `many` each item, has to be; it completes "must be …"."""
+        """The requirement for a value, or with `many` for each item; completes "must be …"."""
         if self.choices:
             return one_of(self.choices)
         most = f", at most {self.max_length:,} characters" if self.max_length else ""
-        bounds = reach(self.minimum, self.exclusive_minimum, self.maximum, self.exclusive_maximum)
+        bounds = limits(self.minimum, self.exclusive_minimum, self.maximum, self.exclusive_maximum)
         formats = f" ({', '.join(self.formats)})" if self.formats else ""
         phrases = {
             InputType.TEXT: f"text{self._length()}",
@@ -112,23 +112,23 @@ class Input:
             InputType.NUMBER: f"a finite number{bounds}",
             InputType.BOOLEAN: "true or false",
             InputType.OBJECT: f"an object with {self._members()}",
-            InputType.ANY: "anything that JSON can carry",
+            InputType.ANY: "any JSON value",
         }
         return phrases[self.kind]
 
     @property
     def allowed_items(self) -> str:
-        """How many items a list has to have; it completes "must be …"."""
+        """The required number of items of a list; completes "must be …"."""
         return "a list" + span(self.min_items, self.max_items, " item")
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether a string without words is taken; no required one, no item and no id is."""
+        """Whether a blank string is accepted: not if required, not in a list and not as an id."""
         return not (self.required or self.many or _ID.fullmatch(self.name))
 
     def _members(self) -> str:
         names = ", ".join(member.name for member in self.nested)
-        return f"{names} and any others" if self.additional else names
+        return f"{names} and any other members" if self.additional else names
 
     def _length(self) -> str:
         if self.min_length is None and self.max_length is None:
@@ -138,8 +138,8 @@ class Input:
 
 
 def paths(inputs: Iterable[Input]) -> Iterator[str]:
-    """Where each input stands, nested ones after theirs: `dynamic_masks[].mask_url`."""
+    """Yield the path of each input, followed by its nested ones: `dynamic_masks[].mask_url`."""
     for item in inputs:
         yield item.name
-        steps = f"{item.name}[]." if item.many else f"{item.name}."
-        yield from (f"{steps}{below}" for below in paths(item.nested))
+        prefix = f"{item.name}[]." if item.many else f"{item.name}."
+        yield from (f"{prefix}{nested}" for nested in paths(item.nested))

@@ -1,4 +1,4 @@
-"""What fal is asked beside the inputs: how to queue a job, what to keep, how to bill it.
+"""Platform options of a job, sent as headers: queueing, retention and billing tags.
 
 Headers: https://fal.ai/docs (platform headers) and fal-client's `_headers.py`. The job's id is
 always among the tags, which fal shows in its billing events.
@@ -17,9 +17,9 @@ from worker.catalogue.option_types import (
     LONGEST_JOB_TAG,
     LONGEST_TAGS,
     MOST_TAGS,
-    Form,
     ObjectLifecycle,
-    hint,
+    StrictModel,
+    header_text,
     tag_key,
     tag_value,
 )
@@ -27,18 +27,18 @@ from worker.catalogue.validation.text_values import boolean, json_or_text
 from worker.types import Json
 
 
-class Options(Form):
-    """The platform options of one job; what is not given is left to fal.
+class Options(StrictModel):
+    """The platform options of one job; fal's defaults apply to those that are not set.
 
-    `start_timeout` is in seconds, until the render begins; `runner_hint` asks for the runner of
-    earlier jobs with the same hint; `no_retry` turns fal's own retries off; `store_io` False
-    keeps inputs and result out of fal's 30-day history.
+    `start_timeout` is the time in seconds until the render begins. `runner_hint` requests the
+    runner of earlier jobs with the same hint. `no_retry` turns fal's own retries off. `store_io`
+    False keeps inputs and result out of fal's 30-day history.
     """
 
     priority: Literal["normal", "low"] | None = None
-    # https://github.com/fal-ai/fal fal_client/_headers.py: 1 second and less is refused.
+    # https://github.com/fal-ai/fal fal_client/_headers.py: rejects 1 second and less.
     start_timeout: Annotated[float, Field(gt=1, le=86_400, allow_inf_nan=False)] | None = None
-    runner_hint: Annotated[str, AfterValidator(hint)] | None = None
+    runner_hint: Annotated[str, AfterValidator(header_text)] | None = None
     no_retry: bool = False
     store_io: bool = True
     object_lifecycle: ObjectLifecycle | None = None
@@ -47,18 +47,21 @@ class Options(Form):
     ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _tags_fit(self) -> Self:
+    def _check_tags(self) -> Self:
         if len(self.tags) >= MOST_TAGS:
-            raise ValueError(f"tags must be at most {MOST_TAGS - 1}, besides the job's id")
-        if len(_joined(self.tags)) > LONGEST_TAGS - LONGEST_JOB_TAG:
-            raise ValueError(f"tags must be at most {LONGEST_TAGS - LONGEST_JOB_TAG} bytes in all")
+            raise ValueError(
+                f"tags must have at most {MOST_TAGS - 1} entries; falhook adds the job's id"
+            )
+        longest = LONGEST_TAGS - LONGEST_JOB_TAG
+        if len(_joined(self.tags)) > longest:
+            raise ValueError(f"tags must have at most {longest} bytes in total")
         return self
 
     @classmethod
-    def read(cls, given: Mapping[str, object] | None) -> Self:
-        """The options of a JSON object. Raises InvalidOptions with everything that is wrong."""
+    def read(cls, values: Mapping[str, object] | None) -> Self:
+        """Return the options of a JSON object. Raises InvalidOptions with every problem."""
         try:
-            return cls.model_validate({} if given is None else given)
+            return cls.model_validate({} if values is None else values)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
             known = tuple(cls.model_fields)
@@ -66,9 +69,9 @@ class Options(Form):
 
     @classmethod
     def typed(cls, name: str, text: str) -> object:
-        """The value that a spreadsheet's cell means for this option; text for one that is none.
+        """Return the value that a spreadsheet's cell means for this option, or its text unchanged.
 
-        Raises UnusableJson for JSON of which something would be lost.
+        Raises UnusableJson for JSON that cannot be read without loss.
         """
         field = cls.model_fields.get(name)
         types = set(_types(field.annotation)) if field else {str}
@@ -79,13 +82,13 @@ class Options(Form):
         return text.strip() if Literal in types else json_or_text(text)
 
     def record(self) -> dict[str, Json]:
-        """What was given, as the job's record holds it and `read` takes it."""
+        """Return the options that were set, for the job's record; `read` accepts it."""
         return self.model_dump(mode="json", exclude_unset=True)
 
     def headers(self, job_id: str) -> dict[str, str]:
-        """fal's headers for the POST of this job."""
+        """Return fal's headers for the POST of this job."""
         lifecycle = self.object_lifecycle
-        # https://docs.fal.ai : null keeps the files for ever, so that it has to be sent too.
+        # https://docs.fal.ai : null keeps the files for ever, so it must be sent too.
         stored = lifecycle and json.dumps(lifecycle.model_dump(mode="json", exclude_unset=True))
         headers = {
             "X-Fal-Queue-Priority": self.priority,
@@ -102,13 +105,13 @@ class Options(Form):
 
 
 def merged(options: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Both, `over` where they differ; of tags and object_lifecycle each member for itself."""
-    both = {**options, **over}
+    """Return `options` updated with `over`; tags and object_lifecycle merge member by member."""
+    result = {**options, **over}
     for name in over:
         first, second = options.get(name), over[name]
         if isinstance(first, Mapping) and isinstance(second, Mapping):
-            both[name] = {**first, **second}
-    return both
+            result[name] = {**first, **second}
+    return result
 
 
 def _joined(tags: Mapping[str, str]) -> str:
@@ -116,7 +119,7 @@ def _joined(tags: Mapping[str, str]) -> str:
 
 
 def _types(annotation: object) -> Iterator[object]:
-    """The types of a field's values, whatever is said about them besides."""
+    """Yield the plain types within an annotation; Annotated and unions are unwrapped."""
     match get_origin(annotation):
         case None:
             yield annotation

@@ -1,4 +1,4 @@
-"""What a result holds, in the words of the catalogue: `file`, `list<image>`, `optional<string>`."""
+"""The types of an endpoint's outputs: `file`, `list<image>`, `optional<string>`."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ _FILES = frozenset({"file", "image", "video", "audio"})
 
 
 def certain_file(outputs: Mapping[str, str]) -> bool:
-    """Whether every result holds a file: one of the outputs is a file, or a list of such.
+    """Return whether every result contains a file: an output is a file or a list of files.
 
-    An optional output promises nothing, and of a type that is not known nobody can tell.
+    Optional outputs and unknown types do not count.
     """
-    return any(_item(kind) in _FILES for kind in outputs.values())
+    return any(_item_type(kind) in _FILES for kind in outputs.values())
 
 
-def _item(kind: str) -> str:
+def _item_type(kind: str) -> str:
     while kind.startswith("list<") and kind.endswith(">"):
         kind = kind.removeprefix("list<").removesuffix(">")
     return kind

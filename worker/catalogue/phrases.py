@@ -1,4 +1,4 @@
-"""What an input allows, in words that complete "must be …" behind its type."""
+"""Phrases for what an input allows; each completes "must be …"."""
 
 import json
 
@@ -6,15 +6,15 @@ _SHOWN_CHOICES = 16
 
 
 def one_of(choices: tuple[str | float, ...]) -> str:
-    """`one of "5", "10"`; of a long list its beginning, and where the rest is told."""
+    """Return `one of "5", "10"`; a long list is cut and names the command that lists the rest."""
     quoted = [json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES]]
     rest = len(choices) - len(quoted)
-    more = f" and {rest:,} more, which `falhook models show … --json` tells" if rest > 0 else ""
+    more = f" and {rest:,} more, which `falhook models show … --json` lists" if rest > 0 else ""
     return "one of " + ", ".join(quoted) + more
 
 
 def span(least: float | None, most: float | None, unit: str = "") -> str:
-    """` of 1 to 20 characters`; empty without bounds."""
+    """Return ` of 1 to 20 characters`; "" without bounds."""
     if most is None:
         return "" if least is None else f" of at least {_counted(least, unit)}"
     if least is None:
@@ -22,13 +22,15 @@ def span(least: float | None, most: float | None, unit: str = "") -> str:
     return f" of {least:,} to {_counted(most, unit)}"
 
 
-def reach(least: float | None, above: float | None, most: float | None, below: float | None) -> str:
-    """` of 0 to 1`, or where an end is open ` above 0 and at most 1`; empty without bounds."""
+def limits(
+    least: float | None, above: float | None, most: float | None, below: float | None
+) -> str:
+    """Return ` of 0 to 1`, or ` above 0 and at most 1` for an open end; "" without bounds."""
     if above is None and below is None:
         return span(least, most)
     ends = {"at least": least, "above": above, "at most": most, "below": below}
-    told = [f"{word} {end:,}" for word, end in ends.items() if end is not None]
-    return f" {' and '.join(told)}"
+    bounds = [f"{word} {end:,}" for word, end in ends.items() if end is not None]
+    return f" {' and '.join(bounds)}"
 
 
 def _counted(number: float, unit: str) -> str:

@@ -1,6 +1,6 @@
-"""What a job will cost, as far as that is known before fal's bill.
+"""Prices of endpoints, and the cost of a job estimated before fal's bill.
 
-Rates: https://fal.ai/pricing and the models' own pages; each row names where it was read.
+Rates: https://fal.ai/pricing and the model pages; each row of prices.toml names its source.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 
 
 class Basis(StrEnum):
-    """What the seconds of a price are counted on."""
+    """The media whose seconds a price counts."""
 
     OUTPUT = "output"
     INPUT = "input"
@@ -20,7 +20,7 @@ class Basis(StrEnum):
 
 
 class Soundtrack(StrEnum):
-    """What fal's rates tell apart where a model makes sound."""
+    """The soundtracks for which fal has different rates."""
 
     SILENT = "silent"
     AUDIO = "audio"
@@ -32,7 +32,7 @@ _VARIANTS = {Soundtrack.SILENT: "silent", Soundtrack.VOICE: "with voices"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a job should cost in US dollars, and how far to trust the figure."""
+    """The estimated cost of a job in US dollars, with its source and how reliable that is."""
 
     usd: Decimal
     seconds: int
@@ -42,7 +42,7 @@ class Estimate:
 
     @property
     def sentence(self) -> str:
-        """The figure with its reckoning, its confidence and its source."""
+        """The cost with its calculation, confidence and source."""
         return (
             f"about ${self.usd} for {self.seconds} s ({self.rate}; "
             f"confidence {self.confidence}, from {self.source})"
@@ -51,9 +51,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars per second of `basis`; the first `first_seconds` cost `first` in one piece.
+    """US dollars per second of `basis`.
 
-    `silent` and `voice` replace `per_second` without a soundtrack and with chosen voices.
+    The first `first_seconds` cost `first` as a flat fee. Without a soundtrack `silent` replaces
+    `per_second`; with chosen voices `voice` does.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -69,17 +70,17 @@ class Price:
     note: str = ""
 
     def describe(self, soundtracks: frozenset[Soundtrack]) -> str:
-        """The rate as a table shows it, for an endpoint that can make these soundtracks."""
+        """Return the rate for a table, for an endpoint that can generate these soundtracks."""
         first = f"${self.first} for {self.first_seconds} s, then " if self.first else ""
         unit = "" if self.basis is Basis.OUTPUT else f" of {self.basis}"
         variants = {Soundtrack.SILENT: self.silent, Soundtrack.VOICE: self.voice}
-        named = {kind: rate for kind, rate in variants.items() if rate and kind in soundtracks}
-        others = "".join(f", ${rate} {_VARIANTS[kind]}" for kind, rate in named.items())
+        shown = {kind: rate for kind, rate in variants.items() if rate and kind in soundtracks}
+        others = "".join(f", ${rate} {_VARIANTS[kind]}" for kind, rate in shown.items())
         note = f" ({self.note})" if self.note else ""
         return f"{first}${self.per_second}/s{unit}{others}{note}"
 
     def estimate(self, seconds: int, soundtrack: Soundtrack) -> Estimate:
-        """The cost of `seconds` of output with that soundtrack."""
+        """Return the cost of `seconds` of output with this soundtrack."""
         rate = self.rate(soundtrack)
         beyond = max(0, seconds - self.first_seconds) if self.first else seconds
         usd = (self.first or Decimal(0)) + rate * beyond
@@ -92,7 +93,7 @@ class Price:
         )
 
     def rate(self, soundtrack: Soundtrack) -> Decimal:
-        """Dollars per second with that soundtrack; the plain rate where it makes no difference."""
+        """Return dollars per second with this soundtrack; `per_second` if it has no own rate."""
         rates = {Soundtrack.SILENT: self.silent, Soundtrack.VOICE: self.voice}
         return rates.get(soundtrack) or self.per_second
 

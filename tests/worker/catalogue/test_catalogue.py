@@ -1,4 +1,4 @@
-"""The catalogue knows every endpoint, takes what fal takes and refuses the rest with the cure."""
+"""The catalogue lists every endpoint, accepts what fal accepts and rejects the rest helpfully."""
 
 import json
 import os
@@ -33,8 +33,8 @@ every_model = pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.
 
 
 @every_model
-def test_valid_arguments_pass_unchanged_but_for_durations(model: Endpoint) -> None:
-    """Whatever a model declares to take is taken, nothing is added, and JSON can carry it."""
+def test_valid_arguments_pass_unchanged_except_durations(model: Endpoint) -> None:
+    """Declared values are accepted, nothing is added, and JSON can carry the result."""
 
     @FEW
     @given(arguments(model))
@@ -48,8 +48,8 @@ def test_valid_arguments_pass_unchanged_but_for_durations(model: Endpoint) -> No
 
 
 @every_model
-def test_one_thing_wrong_is_refused_by_its_path(model: Endpoint) -> None:
-    """A missing, unknown, mistyped or out-of-range input is named where it stands."""
+def test_a_single_problem_is_reported_at_its_path(model: Endpoint) -> None:
+    """A missing, unknown, mistyped or out-of-range input is reported at its path."""
 
     @FEW
     @given(spoilt(model))
@@ -71,7 +71,7 @@ ENDINGS = {"jpeg": "image", "webp": "image", "mp4": "video", "mp3": "audio", "wa
 
 @every_model
 def test_an_example_can_be_rendered(model: Endpoint) -> None:
-    """Its files are fal's own and of the family that the input takes; references are given."""
+    """Its files are hosted by fal and of the input's family; references are set."""
     inputs = {item.name: item for item in model.inputs}
     given = model.example()
     for name, value in given.items():
@@ -98,20 +98,20 @@ NAMES = sorted({item.name for model in CHECKED for item in model.inputs})
     st.sampled_from(CHECKED),
     st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters()), ANYTHING, max_size=6),
 )
-def test_anything_ends_in_json_or_in_a_printable_refusal(model: Endpoint, given: Any) -> None:
-    """No input makes JSON encoding fail later, and none makes the refusal unprintable."""
-    told = ""
+def test_any_input_gives_json_or_a_printable_error(model: Endpoint, given: Any) -> None:
+    """No input makes JSON encoding fail later or the error message unprintable."""
+    message = ""
     try:
         checked = model.check(given)
         json.dumps(checked, allow_nan=False, ensure_ascii=False).encode()
     except InvalidArguments as invalid:
-        told = str(invalid).replace("\n", " ")
-    assert told.isprintable()
+        message = str(invalid).replace("\n", " ")
+    assert message.isprintable()
 
 
 @pytest.mark.parametrize("example", PUBLISHED, ids=lambda example: example["name"])
 def test_published_examples(example: Any) -> None:
-    """fal's own examples pass; what its prose gets wrong is refused by name, with the reason."""
+    """fal's own examples pass; its documented mistakes are rejected by name."""
     model = CATALOGUE.find(example["endpoint"])
     if "refused" in example:
         assert example["refused"] == list(refused(model, example["arguments"])), example["why"]
@@ -149,22 +149,22 @@ REQUEST_TYPES = {
 
 @pytest.mark.parametrize("request_type", REQUEST_TYPES)
 def test_every_request_type_of_the_api_page_has_its_endpoints(request_type: str) -> None:
-    """Each request type of Kling 2.1 master's API page leads to the endpoints that take it."""
+    """Each request type on Kling 2.1 master's API page leads to the endpoints that accept it."""
     served = [model for model in CHECKED if model.request_type == request_type]
-    wanted = [f"{KLING}/{path}" for path in REQUEST_TYPES[request_type]]
-    assert wanted == [model.endpoint for model in served]
+    expected = [f"{KLING}/{path}" for path in REQUEST_TYPES[request_type]]
+    assert expected == [model.endpoint for model in served]
     assert all(model.example() for model in served)
 
 
-def test_the_whole_catalogue_is_there() -> None:
+def test_the_catalogue_is_complete() -> None:
     """75 endpoints can be checked; 2 are withdrawn and 5 announced."""
     by_status = [model.status for model in CATALOGUE.search()]
     assert [75, 0, 2, 5] == [by_status.count(status) for status in Status]
 
 
 @pytest.mark.parametrize("given", [5, 5.0, "5"])
-def test_a_numeric_duration_becomes_the_string_fal_wants(given: object) -> None:
-    """A duration of 5 is sent as "5"; nested ones too."""
+def test_a_numeric_duration_becomes_the_string_fal_requires(given: object) -> None:
+    """A duration of 5 is sent as "5", also if nested."""
     model = kling("v3/pro/text-to-video")
     shots = [{"prompt": "a cat", "duration": given}]
     expected = {"multi_prompt": [{"prompt": "a cat", "duration": "5"}], "duration": "5"}
@@ -179,17 +179,17 @@ def test_a_numeric_duration_becomes_the_string_fal_wants(given: object) -> None:
         ("v2.1/pro/image-to-video", "end_image_url", "it is called tail_image_url here"),
         ("o3/pro/image-to-video", "start_image_url", "it is called image_url here"),
         ("v2.1/pro/image-to-video", "promt", "did you mean prompt?"),
-        ("create-voice", "zzz", "it takes voice_url"),
+        ("create-voice", "zzz", "it accepts voice_url"),
     ],
 )
-def test_a_foreign_name_is_met_with_ours(path: str, name: str, hint: str) -> None:
-    """A name of another version, or a misspelt one, is answered with the valid one."""
+def test_an_unknown_name_gets_the_valid_one(path: str, name: str, hint: str) -> None:
+    """The hint for a misspelt name, or one of another version, is the valid name."""
     problems = refused(kling(path), {name: IMAGE})
     assert hint == problems[name].hint
 
 
 @pytest.mark.parametrize(
-    ("path", "given", "where", "taker"),
+    ("path", "name", "prefix", "endpoint"),
     [
         ("v2.1/standard/image-to-video", "tail_image_url", "", "v2.1/pro/image-to-video"),
         ("v2.5-turbo/standard/image-to-video", "end_image_url", "", "o1/standard/image-to-video"),
@@ -199,35 +199,37 @@ def test_a_foreign_name_is_met_with_ours(path: str, name: str, hint: str) -> Non
         ("v3/pro/motion-control", "video_url", "elements[0].", "v3/pro/image-to-video"),
     ],
 )
-def test_a_name_that_another_endpoint_has_is_no_misspelling(
-    path: str, given: str, where: str, taker: str
+def test_a_name_of_another_endpoint_is_not_a_misspelling(
+    path: str, name: str, prefix: str, endpoint: str
 ) -> None:
-    """An endpoint that takes it is named, and no other name is guessed."""
-    arguments = {"elements": [{given: IMAGE}]} if where else {given: IMAGE}
-    problem = refused(kling(path), arguments)[where + given]
+    """An endpoint that accepts it is named, and no other name is suggested."""
+    arguments = {"elements": [{name: IMAGE}]} if prefix else {name: IMAGE}
+    problem = refused(kling(path), arguments)[prefix + name]
     assert "is not an input of this endpoint" == problem.message
-    assert f"{KLING}/{taker} takes it" == problem.hint
+    assert f"{KLING}/{endpoint} accepts it" == problem.hint
 
 
-def test_null_gives_nothing() -> None:
-    """A shot list of null beside a prompt is one mistake, not two that contradict each other."""
+def test_null_counts_as_not_passed() -> None:
+    """A null shot list next to a prompt is one mistake, not two that contradict each other."""
     problems = refused(kling("v3/pro/text-to-video"), {"multi_prompt": None, "prompt": "a cat"})
     message = "must be a list of at least 1 item"
-    assert {"multi_prompt": message} == {path: one.message for path, one in problems.items()}
-    assert "leave it out for the default" == problems["multi_prompt"].hint
+    assert {"multi_prompt": message} == {
+        path: problem.message for path, problem in problems.items()
+    }
+    assert "omit it to use the default" == problems["multi_prompt"].hint
 
 
 @pytest.mark.parametrize("name", ["webhook_url", "webhookUrl", "fal_webhook"])
-def test_a_callback_address_among_the_inputs_is_refused(name: str) -> None:
-    """fal would ignore it in silence; the refusal says who makes the address."""
+def test_a_callback_url_among_the_inputs_is_rejected(name: str) -> None:
+    """fal would ignore it silently; the error says that falhook creates the URL."""
     model = kling("v2/master/text-to-video")
     problems = refused(model, {"prompt": "a cat", name: "https://example.com/hook"})
     assert [name] == list(problems)
-    assert "falhook mints the callback address" in problems[name].hint
+    assert "falhook creates the callback URL" in problems[name].hint
 
 
-def test_all_problems_are_told_at_once_for_people() -> None:
-    """Path, value, what is allowed and the nearest valid name, a line for each problem."""
+def test_all_problems_are_reported_together() -> None:
+    """One line per problem: path, value, requirement and the nearest valid name."""
     given = {
         "prompt": "a cat",
         "start_image_url": "./cat.jpg",
@@ -238,9 +240,9 @@ def test_all_problems_are_told_at_once_for_people() -> None:
     endpoint = f"{KLING}/v2.6/pro/image-to-video"
     with pytest.raises(InvalidArguments) as caught:
         CATALOGUE.find(endpoint).check(given)
-    expected = f"""{endpoint} cannot take these inputs:
+    expected = f"""{endpoint} does not accept these inputs:
   start_image_url "./cat.jpg": must be an http(s) URL, a local file or a data URI; \
-a message names a file of the worker's as file:PATH
+in a message, name a file on the worker as file:PATH
   duration "7": must be one of "5", "10"
   negative_promt (4 characters): is not an input of this endpoint; did you mean negative_prompt?
   voice_ids (a list of 3): must be a list of at most 2 items"""
@@ -248,14 +250,14 @@ a message names a file of the worker's as file:PATH
 
 
 def test_the_nearest_choice_is_offered() -> None:
-    """One of nearly two hundred effects, misspelt, is answered with the right one."""
+    """A misspelt effect gets the right one of nearly two hundred."""
     problem = refused(kling("v1.6/pro/effects"), {"effect_scene": "Squishh"})["effect_scene"]
     assert 'did you mean "squish"?' == problem.hint
-    assert problem.message.endswith(" and 182 more, which `falhook models show … --json` tells")
+    assert problem.message.endswith(" and 182 more, which `falhook models show … --json` lists")
 
 
-def test_numbers_are_no_misspellings() -> None:
-    """Another ratio is told what there is; a word in another case is met with the right one."""
+def test_numbers_are_not_misspellings() -> None:
+    """An unknown ratio gets no suggestion; a word in another case gets the right one."""
     given = {"prompt": "a", "aspect_ratio": "16:10"}
     assert "" == refused(kling("v3/pro/text-to-video"), given)["aspect_ratio"].hint
     still = refused(CATALOGUE.find("fal-ai/kling-image/o1"), {"resolution": "2k"})["resolution"]
@@ -272,16 +274,16 @@ def test_numbers_are_no_misspellings() -> None:
         {"prompt": {"text": "moonlit heist at the harbour"}, "image_url": IMAGE},
     ],
 )
-def test_no_prompt_and_no_credential_is_told(given: Arguments) -> None:
-    """Neither a prompt, even under a wrong name, nor a URL's secrets reach the refusal."""
+def test_errors_contain_no_prompt_and_no_credentials(given: Arguments) -> None:
+    """Neither a prompt, even under a wrong name, nor a URL's secrets reach the error."""
     with pytest.raises(InvalidArguments) as caught:
         kling("v2.1/pro/image-to-video").check(given)
     assert "heist" not in str(caught.value)
     assert "harbour" not in str(caught.value)
 
 
-def of_image(address: str) -> str:
-    """What is said of that image."""
+def image_error(address: str) -> str:
+    """Return the error for this image URL."""
     return str(
         refused(kling("v2/master/image-to-video"), TEXT | {"image_url": address})["image_url"]
     )
@@ -296,10 +298,10 @@ def of_image(address: str) -> str:
         *("[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "user:pass@localhost."),
     ],
 )
-def test_an_address_that_fal_cannot_reach_is_refused(host: str) -> None:
-    """Only what lies on the internet can be fetched by fal; the cure is said."""
-    told = of_image(f"https://{host}/cat.png")
-    assert "must be a URL that fal can reach, on the internet; give the file itself" in told
+def test_a_url_that_fal_cannot_reach_is_rejected(host: str) -> None:
+    """fal can only fetch from the public internet; the error says what to do instead."""
+    error = image_error(f"https://{host}/cat.png")
+    assert "must be a URL that fal can reach on the internet; pass the file itself" in error
 
 
 @pytest.mark.parametrize(
@@ -309,10 +311,9 @@ def test_an_address_that_fal_cannot_reach_is_refused(host: str) -> None:
         *("https://-a.b/cat.png", "https://*.example/cat.png", "https://.example.com/cat.png"),
     ],
 )
-def test_an_address_without_a_valid_host_is_refused(address: str) -> None:
-    """Empty labels, no host and what no host can be called."""
-    told = of_image(address)
-    assert told.endswith("must be a URL with a valid host")
+def test_a_url_without_a_valid_host_is_rejected(address: str) -> None:
+    """Empty labels, no host and invalid host names."""
+    assert image_error(address).endswith("must be a URL with a valid host")
 
 
 @pytest.mark.parametrize(
@@ -322,53 +323,59 @@ def test_an_address_without_a_valid_host_is_refused(address: str) -> None:
         *("8.8.8.8", "[2606:4700::1111]", "a_b.example", "me:word@cdn.example.co.uk"),
     ],
 )
-def test_an_address_on_the_internet_is_taken(host: str) -> None:
+def test_a_public_url_is_accepted(host: str) -> None:
     """Names with a dot and public addresses, with port, credentials or a final dot."""
     given = TEXT | {"image_url": f"https://{host}/cat.png?size=1"}
     assert given == kling("v2/master/image-to-video").check(given)
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "expected"),
     [
         ("", 'image_url "": must not be empty'),
         ("ftp://a.b", 'image_url "ftp://a.b": must be an http(s) URL, a local file or a data URI'),
     ],
 )
-def test_what_is_wanted_is_said_as_the_table_says_it(address: str, told: str) -> None:
-    """An empty address is called empty; a local file is among what is taken."""
-    assert told == of_image(address)
+def test_the_requirement_is_worded_like_the_table_of_inputs(address: str, expected: str) -> None:
+    """An empty URL is called empty; the requirement mentions local files."""
+    assert expected == image_error(address)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
-        (os.fsdecode(b"caf\xe9 noir"), "must be UTF-8, which the byte 0xE9 (at position 3) is not"),
-        ("a\ud800", "must not hold the control character or lone surrogate U+D800 (at position 1)"),
-        ("a\x00", "must not hold the control character or lone surrogate U+0000 (at position 1)"),
+        (os.fsdecode(b"caf\xe9 noir"), "must be UTF-8; the byte 0xE9 at position 3 is not"),
+        (
+            "a\ud800",
+            "must not contain the control character or lone surrogate U+D800 at position 1",
+        ),
+        (
+            "a\x00",
+            "must not contain the control character or lone surrogate U+0000 at position 1",
+        ),
         ("p" * 2501, "must be text of 1 to 2,500 characters"),
     ],
 )
-def test_bad_characters_are_told_as_such(text: str, told: str) -> None:
-    """A prompt in another encoding has not too many characters, but one that is no UTF-8."""
+def test_the_invalid_character_is_reported(text: str, expected: str) -> None:
+    """A prompt in another encoding is not called too long, but not UTF-8."""
     problem = refused(kling("v2.1/master/text-to-video"), {"prompt": text})["prompt"]
-    assert told == problem.message
+    assert expected == problem.message
     assert str(problem).isprintable()
 
 
-def test_bad_characters_in_an_address_are_told_as_such() -> None:
-    """There is no word of a wrong form where the characters are wrong."""
-    assert "which the byte 0xE9 (at position 11) is not" in of_image("https://a.b\udce9/c")
+def test_the_invalid_character_in_a_url_is_reported() -> None:
+    """The error names the character instead of calling the URL malformed."""
+    assert "the byte 0xE9 at position 11 is not" in image_error("https://a.b\udce9/c")
 
 
 @pytest.mark.parametrize("given", [None, [], "prompt"])
-def test_arguments_that_are_no_object_are_refused(given: Any) -> None:
-    """What is not a mapping of names is one problem, not a crash."""
-    assert list(refused(kling("v2/master/text-to-video"), given)) == ["arguments"]
+def test_arguments_that_are_not_an_object_are_rejected(given: Any) -> None:
+    """Anything but a mapping is one problem, not a crash."""
+    assert ["arguments"] == list(refused(kling("v2/master/text-to-video"), given))
 
 
-def test_a_number_beyond_all_bounds_is_refused() -> None:
-    """An integer that no JSON reader takes is told by its size."""
+def test_a_huge_number_is_rejected() -> None:
+    """An integer too large for JSON readers is reported by its size."""
     model = kling("v1/standard/text-to-video")
     control = {"movement_type": "pan", "movement_value": 10**5000}
     given = {"prompt": "a", "cfg_scale": 10**5000, "advanced_camera_control": control}
@@ -379,7 +386,7 @@ def test_a_number_beyond_all_bounds_is_refused() -> None:
 
 
 def test_rows_show_nested_members_and_are_json() -> None:
-    """The table of inputs holds every level and goes through JSON as it is."""
+    """The table of inputs has every level and survives JSON unchanged."""
     table = rows(kling("v1/standard/image-to-video").inputs)
     names = [row["input"] for row in table]
     masks = ["dynamic_masks[].mask_url", "dynamic_masks[].trajectories"]

@@ -1,4 +1,4 @@
-"""The lengths and ranges that fal documents hold, each where it is documented."""
+"""Lengths and ranges are enforced for the endpoints for which fal documents them."""
 
 import pytest
 
@@ -8,8 +8,8 @@ IMAGE = "https://example.com/cat.png"
 
 
 @pytest.mark.parametrize("length", [2083, 2084])
-def test_the_documented_lengths_hold_where_documented(length: int) -> None:
-    """Kling 2.1 master has room for 2083 characters of address, other versions state no limit."""
+def test_a_url_length_is_enforced_where_documented(length: int) -> None:
+    """Kling 2.1 master accepts URLs of 2083 characters; other versions state no limit."""
     address = IMAGE + "?" + "s" * (length - len(IMAGE) - 1)
     given = {"prompt": "a cat", "image_url": address}
     assert given == kling("v2.1/pro/image-to-video").check(given)
@@ -25,12 +25,12 @@ def test_the_documented_lengths_hold_where_documented(length: int) -> None:
 
 @pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
 def test_a_prompt_of_kling_2_1_master_has_2500_characters(length: int, fits: bool) -> None:
-    """One more is refused by its length, without its words."""
+    """A longer one is rejected with its length, not its text."""
     model, given = kling("v2.1/master/text-to-video"), {"prompt": "p" * length}
     if fits:
         assert given == model.check(given)
     else:
-        assert refused(model, given)["prompt"].value == "(2,501 characters)"
+        assert "(2,501 characters)" == refused(model, given)["prompt"].value
 
 
 TEXT = {"prompt": "a cat"}
@@ -75,7 +75,7 @@ PAN = {"movement_type": "pan", "movement_value": 3}
 def test_the_documented_bounds(
     path: str, least: Arguments, name: str, taken: object, refused_value: object
 ) -> None:
-    """On the bound it is taken, one step beyond it is refused by its name."""
+    """A value on the bound is accepted; one beyond it is rejected by name."""
     model = kling(path)
     assert least | {name: taken} == model.check(least | {name: taken})
     assert [name] == list(refused(model, least | {name: refused_value}))

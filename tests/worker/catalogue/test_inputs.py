@@ -1,4 +1,4 @@
-"""Which files an input takes follows from its name and formats, wherever they lie."""
+"""The files that an input accepts follow from its name and formats."""
 
 import pytest
 
@@ -20,12 +20,12 @@ from worker.catalogue.inputs import Input, InputType
     ],
 )
 def test_families_by_name(name: str, families: set[str]) -> None:
-    """A mask is a picture, unless its name says of what else it is one."""
+    """A mask is an image, unless its name says otherwise."""
     assert families == Input(name=name, kind=InputType.URL).families
 
 
 @pytest.mark.parametrize(
-    ("name", "endings", "ending", "message"),
+    ("name", "formats", "extension", "message"),
     [
         ("image_url", (), "png", ""),
         ("image_url", ("jpg", "png"), "png", ""),
@@ -36,24 +36,24 @@ def test_families_by_name(name: str, families: set[str]) -> None:
         ("file_url", (), "xyz", "jpg, png, gif, webp, wav, "),
     ],
 )
-def test_a_file_in_storage_is_of_a_kind_that_the_input_takes(
-    name: str, endings: tuple[str, ...], ending: str, message: str
+def test_a_stored_file_has_a_type_that_the_input_accepts(
+    name: str, formats: tuple[str, ...], extension: str, message: str
 ) -> None:
-    """Its ending follows from its content; one that could not be read was told of before."""
+    """Its extension follows from its content; an unreadable file was reported before."""
     model = Endpoint(
-        endpoint="a/b", inputs=(Input(name=name, kind=InputType.URL, formats=endings),)
+        endpoint="a/b", inputs=(Input(name=name, kind=InputType.URL, formats=formats),)
     )
-    given = {name: f"upload://{'0' * 64}.{ending}"}
+    given = {name: f"upload://{'0' * 64}.{extension}"}
     if not message:
         assert given == model.check(given)
         return
     with pytest.raises(InvalidArguments) as caught:
         model.check(given)
-    assert f"must be a file in storage of the kind {message}" in caught.value.problems[0].message
+    assert f"must be a stored file of type {message}" in caught.value.problems[0].message
 
 
-def test_of_a_file_that_nobody_read_nothing_is_known() -> None:
-    """A hash that somebody made up has no kind."""
+def test_a_made_up_file_has_no_type() -> None:
+    """A hash without a stored file is rejected."""
     model = Endpoint(endpoint="a/b", inputs=(Input(name="image_url", kind=InputType.URL),))
-    with pytest.raises(InvalidArguments, match="must be a file in storage of the kind jpg"):
+    with pytest.raises(InvalidArguments, match="must be a stored file of type jpg"):
         model.check({"image_url": f"upload://{'1' * 64}.none"})

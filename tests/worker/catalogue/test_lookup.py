@@ -1,4 +1,4 @@
-"""An endpoint that is asked for is found, or met with the one that was meant."""
+"""A requested endpoint is found, or the error suggests the one that was meant."""
 
 import pytest
 
@@ -7,81 +7,82 @@ from worker.catalogue.errors import UnknownEndpoint, UnknownSchema, WithdrawnEnd
 
 
 @pytest.mark.parametrize(
-    ("asked", "nearest"),
+    ("requested", "nearest"),
     [
         (f"{KLING}/v2/standard/image-to-video", f"{KLING}/v2.1/standard/image-to-video"),
         ("kling-video/v2.1/master/image-to-vido", f"{KLING}/v2.1/master/image-to-video"),
         (f"https://queue.fal.run/{KLING}/v1/tts", f"{KLING}/v1/tts"),
     ],
 )
-def test_an_unknown_endpoint_is_answered_with_the_nearest(asked: str, nearest: str) -> None:
-    """One sentence: what was asked, what may have been meant, how to see all."""
+def test_an_unknown_endpoint_gets_the_nearest(requested: str, nearest: str) -> None:
+    """One sentence: what was requested, the suggestion, how to list all."""
     with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
+        CATALOGUE.find(requested)
     assert nearest in caught.value.nearest
     assert f"did you mean {nearest}" in str(caught.value)
     assert str(caught.value).endswith("`falhook models` lists all")
 
 
 @pytest.mark.parametrize(
-    ("asked", "nearest"),
+    ("requested", "nearest"),
     [
         ("create-voice", f"{KLING}/create-voice"),
         ("v3/pro/text-to-video", f"{KLING}/v3/pro/text-to-video"),
         ("Kling-Video/V1/TTS/", f"{KLING}/v1/tts"),
     ],
 )
-def test_the_end_of_an_id_is_enough_for_a_guess(asked: str, nearest: str) -> None:
-    """What people read off a page is often the last steps of the path."""
+def test_the_end_of_an_id_is_enough_for_a_suggestion(requested: str, nearest: str) -> None:
+    """People often copy the last steps of the path from a page."""
     with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
+        CATALOGUE.find(requested)
     assert (nearest,) == caught.value.nearest
 
 
-@pytest.mark.parametrize("asked", ["KLING", "text-to-video", "fal-ai/kling-video"])
-def test_what_many_ids_hold_is_met_with_their_list(asked: str) -> None:
-    """No guess among so many, but the command that shows them."""
+@pytest.mark.parametrize("requested", ["KLING", "text-to-video", "fal-ai/kling-video"])
+def test_a_part_of_many_ids_gets_their_list(requested: str) -> None:
+    """Instead of a suggestion the error names the command that lists them."""
     with pytest.raises(UnknownEndpoint) as caught:
-        CATALOGUE.find(asked)
-    cure = f"`falhook models {asked}` lists the {len(CATALOGUE.search(asked))} that hold it"
-    assert f'"{asked}" is not in the catalogue: {cure}' == str(caught.value)
+        CATALOGUE.find(requested)
+    count = len(CATALOGUE.search(requested))
+    cure = f"`falhook models {requested}` lists the {count} that contain it"
+    assert f'"{requested}" is not in the catalogue: {cure}' == str(caught.value)
 
 
-def test_an_endpoint_like_none_is_told_as_such() -> None:
-    """Without a near name the sentence still holds the cure."""
+def test_an_endpoint_without_a_similar_one() -> None:
+    """Without a suggestion the error still says how to list all."""
     with pytest.raises(UnknownEndpoint) as caught:
         CATALOGUE.find("x")
     assert '"x" is not in the catalogue: `falhook models` lists all' == str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("path", "instead"),
+    ("path", "successor"),
     [
         ("v1/pro/text-to-video", f"{KLING}/v1.6/pro/text-to-video"),
         ("v1/pro/image-to-video", f"{KLING}/v1.5/pro/image-to-video"),
     ],
 )
-def test_a_withdrawn_endpoint_names_its_successor(path: str, instead: str) -> None:
-    """Nothing is checked or shown for it; the successor takes the same inputs."""
+def test_a_withdrawn_endpoint_names_its_successor(path: str, successor: str) -> None:
+    """It cannot be checked or shown; the successor accepts the same inputs."""
     model = kling(path)
-    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal: use {instead}"):
+    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal: use {successor}"):
         model.check({"prompt": "a cat"})
     with pytest.raises(WithdrawnEndpoint):
         model.example()
-    successor = {item.name for item in CATALOGUE.find(instead).inputs}
-    assert {item.name for item in model.inputs} <= successor
+    names = {item.name for item in CATALOGUE.find(successor).inputs}
+    assert {item.name for item in model.inputs} <= names
 
 
 def test_an_announced_endpoint_cannot_be_checked() -> None:
-    """Kling 4 is known by name and price alone."""
+    """Only the name and the price of Kling 4 are known."""
     model = CATALOGUE.find("kling/v4/text-to-video")
-    with pytest.raises(UnknownSchema, match="no schema is known yet"):
+    with pytest.raises(UnknownSchema, match="fal has published no schema yet"):
         model.check({"prompt": "a cat"})
 
 
-def test_search_wants_every_word() -> None:
-    """Words match the id or the request type, whatever their case; nothing matches all."""
-    found = [model.endpoint for model in CATALOGUE.search("1.6 PRO effects")]
-    assert [f"{KLING}/v1.6/pro/effects"] == found
+def test_search_requires_every_word() -> None:
+    """Words match the id or the request type in any case; an empty search matches all."""
+    ids = [model.endpoint for model in CATALOGUE.search("1.6 PRO effects")]
+    assert [f"{KLING}/v1.6/pro/effects"] == ids
     assert len(CATALOGUE.search()) == len(CATALOGUE.search("kling"))
     assert () == CATALOGUE.search("no such thing")

@@ -1,4 +1,4 @@
-"""fal's platform options: typed, refused by name, and in fal's own headers."""
+"""fal's platform options are validated by name and sent in fal's headers."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def refused(given: Any) -> dict[str, str]:
 
 
 def test_every_option_has_its_header() -> None:
-    """All that fal's platform understands goes out under its name, with the job's id as a tag."""
+    """Every option of fal's platform is sent under its header, with the job's id as a tag."""
     given = {
         "priority": "low",
         "start_timeout": 30,
@@ -50,20 +50,20 @@ def test_every_option_has_its_header() -> None:
     assert expected == headers
 
 
-def test_without_options_fal_hears_of_the_job_id_alone() -> None:
-    """What is not given is left to fal."""
+def test_without_options_only_the_job_id_is_sent() -> None:
+    """fal's defaults apply to options that are not set."""
     assert {"X-Fal-Tags": "job_id=job-1"} == Options.read(None).headers("job-1")
 
 
-def test_for_ever_is_said() -> None:
-    """`never` is sent as null, which is not the same as leaving it to the account's default."""
+def test_never_is_sent_as_null() -> None:
+    """Leaving it out would mean the account's default instead."""
     options = Options.read({"object_lifecycle": {"expiration_duration_seconds": "never"}})
-    told = options.headers("j")["X-Fal-Object-Lifecycle-Preference"]
-    assert {"expiration_duration_seconds": None} == json.loads(told)
+    header = options.headers("j")["X-Fal-Object-Lifecycle-Preference"]
+    assert {"expiration_duration_seconds": None} == json.loads(header)
 
 
 def test_the_record_reads_back() -> None:
-    """What the record keeps gives the same headers again."""
+    """Options read from a record give the same headers."""
     given = {"object_lifecycle": {"expiration_duration_seconds": "never"}, "start_timeout": 2.5}
     options = Options.read(given)
     assert options.headers("j") == Options.read(options.record()).headers("j")
@@ -96,8 +96,8 @@ def test_the_record_reads_back() -> None:
         ([], ["options"]),
     ],
 )
-def test_what_fal_would_drop_or_refuse_is_named(given: Any, paths: list[str]) -> None:
-    """fal drops malformed tags in silence, and a line break would be a header of its own."""
+def test_an_option_that_fal_would_drop_or_reject_is_named(given: Any, paths: list[str]) -> None:
+    """fal drops malformed tags silently, and a line break would start another header."""
     assert paths == list(refused(given))
 
 
@@ -115,21 +115,21 @@ def test_what_fal_would_drop_or_refuse_is_named(given: Any, paths: list[str]) ->
     ],
 )
 def test_a_lifetime_is_seconds_or_a_duration(given: object, seconds: int) -> None:
-    """As a person writes it; fal is sent seconds."""
+    """A duration is converted to the seconds that fal requires."""
     lifecycle = {"expiration_duration_seconds": given}
-    found = Options.read({"object_lifecycle": lifecycle}).object_lifecycle
-    assert found is not None
-    assert seconds == found.expiration_duration_seconds
+    parsed = Options.read({"object_lifecycle": lifecycle}).object_lifecycle
+    assert parsed is not None
+    assert seconds == parsed.expiration_duration_seconds
 
 
 @pytest.mark.parametrize(
     "given", ["-5", "2 days", "", "1h30", 3599, "3599", "101y", 10**21, 1.5, True, [], "٣d"]
 )
-def test_another_lifetime_is_refused_with_what_it_takes(given: object) -> None:
-    """Too short for the download, too long to be meant, or no duration."""
-    told = refused({"object_lifecycle": {"expiration_duration_seconds": given}})
-    sentence = "must be seconds or a duration such as 24h, 7d or 1y, of 1h to 100y, or never"
-    assert {"object_lifecycle.expiration_duration_seconds": sentence} == told
+def test_an_invalid_lifetime_is_rejected_with_the_requirement(given: object) -> None:
+    """It is too short for the download, implausibly long, or not a duration."""
+    problems = refused({"object_lifecycle": {"expiration_duration_seconds": given}})
+    sentence = "must be a duration from 1h to 100y (24h, 7d, 1y or plain seconds) or never"
+    assert {"object_lifecycle.expiration_duration_seconds": sentence} == problems
 
 
 @pytest.mark.parametrize(
@@ -139,17 +139,17 @@ def test_another_lifetime_is_refused_with_what_it_takes(given: object) -> None:
         ({"tags": ["a"]}, "must be an object"),
         ({"no_retry": "yes"}, "must be true or false"),
         ({"start_timeout": "30"}, "must be a number"),
-        ({"runner_hint": 7}, "must be a text"),
+        ({"runner_hint": 7}, "must be a string"),
         ([], "must be an object"),
     ],
 )
-def test_a_wrong_type_is_told_in_plain_words(given: Any, message: str) -> None:
-    """No word of how falhook is made."""
+def test_a_wrong_type_is_reported_in_plain_words(given: Any, message: str) -> None:
+    """Pydantic's wording is not shown."""
     assert [message] == list(refused(given).values())
 
 
-def test_options_of_two_places_are_merged_one_level_down() -> None:
-    """A tag or a lifetime of the second leaves the other tags and the access rules of the first."""
+def test_options_are_merged_one_level_deep() -> None:
+    """A tag or lifetime in the second keeps the other tags and access rules of the first."""
     rules: dict[str, object] = {"initial_acl": {"rules": []}}
     first = {"tags": {"a": "1", "b": "1"}, "object_lifecycle": rules, "priority": "low"}
     lifetime = {"expiration_duration_seconds": 3600}
@@ -163,8 +163,8 @@ def test_options_of_two_places_are_merged_one_level_down() -> None:
     assert expected == merged(first, second)
 
 
-def test_all_problems_at_once() -> None:
-    """Not the first alone, and the known names for an unknown one."""
+def test_all_problems_are_reported_together() -> None:
+    """All are reported, and an unknown name gets the known ones."""
     assert {"priority", "prio"} == set(refused({"priority": "high", "prio": 1}))
     with pytest.raises(InvalidOptions, match="the options are priority, start_timeout"):
         Options.read({"prio": 1})
@@ -187,9 +187,9 @@ def test_all_problems_at_once() -> None:
         ("prio", "1", "1"),
     ],
 )
-def test_a_cell_of_a_spreadsheet_is_what_the_option_takes(
+def test_a_cell_of_a_spreadsheet_becomes_the_type_of_its_option(
     name: str, text: str, value: object
 ) -> None:
-    """A hint of digits is a text, TRUE no text; what is none of its values stays, to be told."""
+    """A hint of digits stays text and TRUE becomes true; invalid text stays, to be reported."""
     lifecycle = {"expiration_duration_seconds": "7d"}
     assert (lifecycle if value is None else value) == Options.typed(name, text)

@@ -1,4 +1,4 @@
-"""Estimates follow the length and the soundtrack, and say how far to trust them."""
+"""Estimates depend on length and soundtrack, and state their confidence and source."""
 
 from decimal import Decimal
 from typing import Any
@@ -38,14 +38,14 @@ SHOTS = [{"prompt": "a cat"}, {"prompt": "a dog", "duration": "4"}]
     ],
 )
 def test_the_estimate_follows_length_and_soundtrack(path: str, arguments: Any, usd: str) -> None:
-    """Dollars to the cent or as exact as the rate, from the arguments and the model's defaults."""
+    """Dollars to the cent, or as exact as the rate, from the arguments and the defaults."""
     estimate = kling(path).estimate(arguments)
     assert estimate is not None
     assert Decimal(usd) == estimate.usd
     assert usd == str(estimate.usd)
 
 
-def test_the_sentence_holds_the_reckoning_and_where_it_is_from() -> None:
+def test_the_sentence_contains_the_calculation_and_its_source() -> None:
     """Figure, length, rate, confidence and source in one sentence."""
     estimate = kling("v2.1/master/image-to-video").estimate({"duration": "10"})
     assert estimate is not None
@@ -66,15 +66,15 @@ def test_the_sentence_holds_the_reckoning_and_where_it_is_from() -> None:
         ("v1/pro/text-to-video", "price not known"),
     ],
 )
-def test_what_cannot_be_known_is_not_guessed(path: str, price: str) -> None:
-    """No price, or a length that the input media decide: no estimate, and the rate as known."""
+def test_an_unknown_cost_is_not_guessed(path: str, price: str) -> None:
+    """Without a price, or with a length decided by the input media, there is no estimate."""
     model = kling(path)
     assert model.estimate({}) is None
     assert price == model.price_sentence
 
 
 def test_rates_are_shown_with_their_variants() -> None:
-    """The table's column tells the rates with and without sound apart."""
+    """The table shows the rates with and without sound."""
     with_sound = "$0.14/s, $0.07 silent, $0.168 with voices"
     assert with_sound == kling("v2.6/pro/image-to-video").price_sentence
     assert "$1.40 for 5 s, then $0.28/s" == kling("v2/master/text-to-video").price_sentence
@@ -88,8 +88,8 @@ def test_rates_are_shown_with_their_variants() -> None:
         ("v3/pro/image-to-video", "$0.168/s, $0.112 silent, $0.196 with voices"),
     ],
 )
-def test_a_variant_is_shown_where_an_input_asks_for_it(path: str, price: str) -> None:
-    """The same tier has voices for pictures and none for text."""
+def test_a_variant_is_shown_if_an_input_can_request_it(path: str, price: str) -> None:
+    """One tier has voices for image-to-video but not for text-to-video."""
     assert price == kling(path).price_sentence
 
 
@@ -102,14 +102,14 @@ def test_a_variant_is_shown_where_an_input_asks_for_it(path: str, price: str) ->
     ],
 )
 def test_a_price_names_the_page_that_states_it(path: str, page: str) -> None:
-    """Nobody is sent to the page of another endpoint."""
+    """The source is the endpoint's own page."""
     price = kling(path).price
     assert price is not None
     assert page in price.source
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "arguments", "told"),
+    ("endpoint", "arguments", "expected"),
     [
         (f"{KLING}/v2.1/pro/image-to-video", {"duration": 10}, "It should cost about $0.98 for 10"),
         (f"{KLING}/lipsync/audio-to-video", {}, "Its cost depends on its input: $0.014/s of input"),
@@ -117,19 +117,19 @@ def test_a_price_names_the_page_that_states_it(path: str, page: str) -> None:
         (
             "kling/v4/text-to-video",
             {"duration": "5"},
-            "Its inputs are not known, so its cost is not either: $0.235/s ($0.157 at 720p).",
+            "Its inputs are not known, so its cost cannot be estimated: $0.235/s ($0.157 at 720p).",
         ),
     ],
 )
-def test_the_cost_of_a_job_in_a_sentence(endpoint: str, arguments: Any, told: str) -> None:
-    """The figure, or why there is none: nothing is blamed on inputs that nobody knows."""
-    assert told in CATALOGUE.find(endpoint).cost_sentence(arguments)
+def test_the_cost_of_a_job_in_a_sentence(endpoint: str, arguments: Any, expected: str) -> None:
+    """The estimate, or the reason why there is none."""
+    assert expected in CATALOGUE.find(endpoint).cost_sentence(arguments)
 
 
-def test_kling_4_with_a_reference_video_has_a_rate_of_its_own() -> None:
-    """By the second of input and output."""
-    told = CATALOGUE.find("kling/v4/reference-to-video").price_sentence
-    assert "with a reference video $0.141/s of input and output, $0.094 at 720p" in told
+def test_kling_4_with_a_reference_video_has_its_own_rate() -> None:
+    """It is charged per second of input and output."""
+    sentence = CATALOGUE.find("kling/v4/reference-to-video").price_sentence
+    assert "with a reference video $0.141/s of input and output, $0.094 at 720p" in sentence
 
 
 def test_kling_4_has_a_price_but_no_estimate() -> None:
@@ -143,10 +143,8 @@ def test_kling_4_has_a_price_but_no_estimate() -> None:
 @pytest.mark.parametrize(
     "unchecked", [{"duration": object()}, {"duration": "x"}, {"multi_prompt": [1]}, {"elements": 1}]
 )
-def test_arguments_nobody_checked_do_not_break_the_estimate(
-    model: Endpoint, unchecked: Any
-) -> None:
-    """The estimate is None or a price above nothing, whatever stands in the arguments."""
+def test_invalid_arguments_do_not_break_the_estimate(model: Endpoint, unchecked: Any) -> None:
+    """The estimate is None or above zero for any arguments."""
     estimate = model.estimate(unchecked)
     assert estimate is None or estimate.usd > 0
 
@@ -174,5 +172,5 @@ def test_arguments_nobody_checked_do_not_break_the_estimate(
     ],
 )
 def test_output_seconds(path: str, arguments: Any, seconds: int | None) -> None:
-    """The clip's length where the arguments or the model's default decide it."""
+    """The clip's length, if the arguments or the default decide it."""
     assert seconds == kling(path).output_seconds(arguments)

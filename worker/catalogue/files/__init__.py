@@ -1,1 +1,1 @@
-"""Loads the catalogue's TOML and JSON files."""
+"""The catalogue's TOML and JSON files: reading, validation and the endpoints they declare."""

@@ -1,4 +1,4 @@
-"""From the catalogue's files to models: families unfolded, names looked up."""
+"""Builds endpoints from the catalogue's tables: expands families and resolves names."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -15,21 +15,21 @@ from worker.catalogue.validation.rules import Rule
 T = TypeVar("T")
 
 
-def models(sheet: CatalogueFile) -> Iterator[Endpoint]:
-    """Every endpoint of the sheet. Raises BrokenCatalogue where a name leads nowhere."""
-    for endpoint, form in sheet.models.items():
+def models(tables: CatalogueFile) -> Iterator[Endpoint]:
+    """Yield every endpoint of the tables. Raises BrokenCatalogue for a name without an entry."""
+    for endpoint, form in tables.models.items():
         try:
-            yield _model(sheet, endpoint, form)
+            yield _model(tables, endpoint, form)
         except _Broken as broken:
-            where = sheet.where("models", endpoint)
+            where = tables.where("models", endpoint)
             raise BrokenCatalogue(f"{where} {broken}") from None
 
 
-def _model(sheet: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
-    family = _named(sheet.families, form.family, "families") if form.family else FamilyForm()
-    sources = form.source or tuple(sheet.sources)[:1]
-    fields = dict(_fields(sheet, family, form))
-    inputs = tuple(_input(sheet, name, field) for name, field in fields.items())
+def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
+    family = _named(tables.families, form.family, "families") if form.family else FamilyForm()
+    sources = form.source or tuple(tables.sources)[:1]
+    fields = dict(_fields(tables, family, form))
+    inputs = tuple(_input(tables, name, field) for name, field in fields.items())
     examples = family.example | form.example
     for name in () if form.additional else examples:
         _require(name, list(fields), f"example.{name}")
@@ -39,10 +39,10 @@ def _model(sheet: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         inputs=inputs,
         rules=_rules(inputs, [family, form, *fields.values()]),
         outputs=_outputs(family, form),
-        price=_named(sheet.prices, form.price, "prices") if form.price else None,
+        price=_named(tables.prices, form.price, "prices") if form.price else None,
         status=form.status,
         replaced_by=form.replaced_by,
-        sources=tuple(_named(sheet.sources, source, "sources") for source in sources),
+        sources=tuple(_named(tables.sources, source, "sources") for source in sources),
         examples=examples,
         unchecked=form.unchecked,
         additional=form.additional,
@@ -63,63 +63,62 @@ def _rules(inputs: tuple[Input, ...], forms: Iterable[FamilyForm | FieldForm]) -
 
 
 def _fields(
-    sheet: CatalogueFile, family: FamilyForm, form: ModelForm
+    tables: CatalogueFile, family: FamilyForm, form: ModelForm
 ) -> Iterator[tuple[str, FieldForm]]:
     keys = [(key, True) for key in family.required + form.required]
     keys += [(key, False) for key in family.optional + form.optional]
-    found = [(_named(sheet.fields, key, "fields"), key, required) for key, required in keys]
-    names = [field.name or key for field, key, _ in found]
+    entries = [(_named(tables.fields, key, "fields"), key, required) for key, required in keys]
+    names = [field.name or key for field, key, _ in entries]
     for name in (*family.inputs, *form.inputs):
         _require(name, names, f"inputs.{name}")
-    for name, (field, _, required) in zip(names, found, strict=True):
+    for name, (field, _, required) in zip(names, entries, strict=True):
         changes: dict[str, Any] = family.inputs.get(name, {}) | form.inputs.get(name, {})
         merged = field.model_dump(exclude_unset=True) | changes | {"required": required}
-        yield name, _changed(name, merged)
+        yield name, _overridden(name, merged)
 
 
-def _changed(name: str, merged: Mapping[str, Any]) -> FieldForm:
+def _overridden(name: str, merged: Mapping[str, Any]) -> FieldForm:
     try:
         return FieldForm.model_validate(merged)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
-        told = fault(first, above=("inputs", name))
-        raise _Broken(f"is wrong at {told}") from invalid
+        raise _Broken(f"is invalid at {fault(first, above=('inputs', name))}") from invalid
 
 
-def _input(sheet: CatalogueFile, name: str, form: FieldForm, above: tuple[str, ...] = ()) -> Input:
-    """The input; `above` are the types within which it stands."""
+def _input(tables: CatalogueFile, name: str, form: FieldForm, above: tuple[str, ...] = ()) -> Input:
+    """Return the input; `above` are the types that enclose it."""
     nested: tuple[Input, ...] = ()
-    plain = form.type in set(InputType)
-    if not plain:
-        members = _named(sheet.types, form.type, "types")
+    scalar = form.type in set(InputType)
+    if not scalar:
+        members = _named(tables.types, form.type, "types")
         if form.type in above:
-            raise _Broken(f'holds types.{form.type} within itself; give it the type "any" there')
+            raise _Broken(f'nests types.{form.type} inside itself; use the type "any" there')
         within = (*above, form.type)
-        nested = tuple(_input(sheet, member, field, within) for member, field in members.items())
+        nested = tuple(_input(tables, member, field, within) for member, field in members.items())
     choices = form.choices
     bounds = form.model_dump(exclude={"name", "type", "choices", "min_items", "rules"})
     return Input(
         **bounds,
         name=name,
-        kind=InputType(form.type) if plain else InputType.OBJECT,
-        choices=_named(sheet.choices, choices, "choices") if isinstance(choices, str) else choices,
-        # A list that has to be given has to hold something.
+        kind=InputType(form.type) if scalar else InputType.OBJECT,
+        choices=_named(tables.choices, choices, "choices") if isinstance(choices, str) else choices,
+        # A required list must not be empty.
         min_items=form.min_items or (1 if form.many and form.required else None),
-        # Types of generated files are called endpoint:Type, to be nobody else's.
-        nested_type="" if plain else form.type.partition(":")[2] or form.type,
+        # In generated files a type is called endpoint:Type, so that it is unique.
+        nested_type="" if scalar else form.type.partition(":")[2] or form.type,
         nested=nested,
-        also_called=tuple(_drifted(sheet, name)),
+        also_called=tuple(_synonyms(tables, name)),
     )
 
 
-def _drifted(sheet: CatalogueFile, name: str) -> Iterator[str]:
-    for group in sheet.drift.names:
+def _synonyms(tables: CatalogueFile, name: str) -> Iterator[str]:
+    for group in tables.drift.names:
         if name in group:
             yield from (other for other in group if other != name)
 
 
 class _Broken(Exception):
-    """What is wrong with an endpoint, behind its name."""
+    """An invalid endpoint; the message completes its name."""
 
 
 def _named(table: Mapping[str, T], name: str, where: str) -> T:
@@ -127,6 +126,6 @@ def _named(table: Mapping[str, T], name: str, where: str) -> T:
     return table[name]
 
 
-def _require(name: str, known: Collection[str], told: str) -> None:
+def _require(name: str, known: Collection[str], reference: str) -> None:
     if name not in known:
-        raise _Broken(f"names {told}, which is not there{did_you_mean(name, known)}")
+        raise _Broken(f"refers to {reference}, which does not exist{did_you_mean(name, known)}")

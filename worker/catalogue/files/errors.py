@@ -1,4 +1,4 @@
-"""What is wrong in a catalogue's file, in words: the key, its value, and what belongs there."""
+"""Error messages for the catalogue's files: the key, its value and the correction."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -15,7 +15,7 @@ _KEYS: Mapping[str, Collection[str]] = {
     "types": FieldForm.model_fields,
     "families": FamilyForm.model_fields,
     "models": ModelForm.model_fields,
-    "prices": [one.name for one in fields(Price)],
+    "prices": [field.name for field in fields(Price)],
     "drift": DriftForm.model_fields,
     "inputs": FieldForm.model_fields,
 }
@@ -23,35 +23,34 @@ _RULES = "rules"
 
 
 def fault(error: ErrorDetails, above: tuple[str, ...] = ()) -> str:
-    """`models.a/b.famly: there is no such key; did you mean family?`
+    """Return a message such as `models.a/b.famly: unknown key; did you mean family?`.
 
-    `above` are the keys under which the form stands that pydantic looked at.
+    `above` are the keys that enclose the form validated by pydantic.
     """
     steps: list[str | int] = [*above, *error["loc"]]
     if _RULES in steps[2:]:
-        # Behind the rule's number stands which kind of rule it was taken for.
+        # The step after the rule's index is the tag of its union, which is not a key.
         del steps[steps.index(_RULES, 2) + 2 : steps.index(_RULES, 2) + 3]
-    where = ".".join(map(str, steps)) or "its top"
+    where = ".".join(map(str, steps)) or "the top level"
     match error["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            cure = did_you_mean(str(steps[-1]), _known(steps))
-            return f"{where}: there is no such key{cure}"
+            return f"{where}: unknown key{did_you_mean(str(steps[-1]), _known(steps))}"
         case "missing":
             return f"{where}: is required"
         case _:
-            plain = isinstance(error["input"], str | int | float)
-            value = f" {shown(error['input'])}" if plain else ""
-            return f"{where}{value}: {error['msg']}"
+            scalar = isinstance(error["input"], str | int | float)
+            value = f" {shown(error['input'])}" if scalar else ""
+            return f"{where}{value}: {error['msg'].replace('Input should be', 'must be')}"
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`; did you mean …?`, or nothing where no known name is like it."""
+    """Return `; did you mean …?`, or "" if no known name is similar."""
     near = nearest(name, known)
     return f"; did you mean {near}?" if near is not None else ""
 
 
 def _known(steps: list[str | int]) -> Collection[str]:
-    """The keys that there are beside the last step."""
+    """Return the valid keys in place of the last step."""
     if len(steps) == 1:
         return CatalogueFile.model_fields
     return () if _RULES in steps[2:] else _KEYS.get(str(steps[0]), ())

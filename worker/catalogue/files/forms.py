@@ -1,4 +1,4 @@
-"""The form of the catalogue's files: a misspelt key or a wrong type is refused by file and key."""
+"""The schema of the catalogue's files; unknown keys and wrong types are rejected."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ class _Form(BaseModel):
 
 
 class FieldForm(_Form):
-    """An input; `type` is one of the kinds or the name of a nested type."""
+    """An input; `type` is an InputType or the name of a nested type."""
 
     name: str = ""
     type: str
@@ -52,7 +52,7 @@ class FieldForm(_Form):
 
 
 class FamilyForm(_Form):
-    """Inputs by their field's key, and what holds for them."""
+    """What several endpoints share: inputs by the key of their field, rules, outputs."""
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class FamilyForm(_Form):
 
 
 class ModelForm(FamilyForm):
-    """An endpoint: what it adds to its family."""
+    """An endpoint, with what it adds to its family."""
 
     request_type: str = ""
     family: str = ""
@@ -76,43 +76,43 @@ class ModelForm(FamilyForm):
 
 
 class DriftForm(_Form):
-    """Groups of names that mean the same in different versions."""
+    """Groups of input names with the same meaning in different versions."""
 
     names: tuple[tuple[str, ...], ...] = ()
 
 
-def _charged(price: Price) -> Price:
-    """The price, if each of its rates is one that a bill can have."""
+def _checked(price: Price) -> Price:
+    """Return the price if its rates are in range, or raise PydanticCustomError."""
     if price.per_second < 0:
-        told = {"rate": str(price.per_second)}
-        raise PydanticCustomError("rate", 'per_second "{rate}" must be 0 or more', told)
+        values = {"rate": str(price.per_second)}
+        raise PydanticCustomError("rate", 'per_second "{rate}" must be 0 or more', values)
     variants = {"first": price.first, "silent": price.silent, "voice": price.voice}
     for name, rate in variants.items():
         if rate is not None and rate <= 0:
-            told = {"name": name, "rate": str(rate)}
-            raise PydanticCustomError("rate", '{name} "{rate}" must be above 0, or left out', told)
+            values = {"name": name, "rate": str(rate)}
+            raise PydanticCustomError("rate", '{name} "{rate}" must be above 0 or left out', values)
     return price
 
 
 class CatalogueFile(_Form):
-    """All files of the catalogue as one."""
+    """The tables of one file of the catalogue, or of all files merged."""
 
     sources: dict[str, str] = {}
     choices: dict[str, tuple[str, ...]] = {}
     fields: dict[str, FieldForm] = {}
     types: dict[str, dict[str, FieldForm]] = {}
-    prices: dict[str, Annotated[Price, AfterValidator(_charged)]] = {}
+    prices: dict[str, Annotated[Price, AfterValidator(_checked)]] = {}
     families: dict[str, FamilyForm] = {}
     models: dict[str, ModelForm] = {}
     drift: DriftForm = DriftForm()
     _origins: Mapping[tuple[str, str], Path] = PrivateAttr(default_factory=dict)
 
     def read_from(self, origins: Mapping[tuple[str, str], Path]) -> Self:
-        """The sheet, which knows from now on which file a table's key is from."""
+        """Record the file of each table's key for `where`; return self."""
         self._origins = origins
         return self
 
     def where(self, table: str, key: str) -> str:
-        """`own.toml: models.a/b`, without a file for what was read from none."""
+        """Return `own.toml: models.a/b`; without the file if it was not read from one."""
         file = self._origins.get((table, key))
         return f"{file}: {table}.{key}" if file else f"{table}.{key}"

@@ -1,4 +1,4 @@
-"""The catalogue's files as one sheet; what is wrong in one is told by file, key and value."""
+"""Reads the catalogue's files into one set of tables; errors name file, key and value."""
 
 import json
 import tomllib
@@ -15,10 +15,10 @@ from worker.catalogue.files.forms import CatalogueFile
 
 
 def read(directories: Iterable[Path]) -> CatalogueFile:
-    """The files of all directories as one sheet; of two entries of one name the later holds.
+    """Return the merged tables of all files; of two entries with one key the later wins.
 
-    Hidden files are none of them: editors lay such ones beside. Raises BrokenCatalogue, naming
-    the file, and the key where there is one.
+    Hidden files are ignored, because editors keep locks and copies in them. Raises
+    BrokenCatalogue with the file and, if possible, the key.
     """
     merged: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     origins: dict[tuple[str, str], Path] = {}
@@ -30,30 +30,32 @@ def read(directories: Iterable[Path]) -> CatalogueFile:
 
 
 def _files(directory: Path) -> list[Path]:
-    found = directory.glob("[!.]*.*")
-    return sorted(file for file in found if file.suffix in _PARSERS)
+    files = directory.glob("[!.]*.*")
+    return sorted(file for file in files if file.suffix in _PARSERS)
 
 
-# Written by hand and by `falhook models add`.
+# TOML is written by hand, JSON by `falhook models add`.
 _PARSERS: Mapping[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
 
 
 def _parse(file: Path) -> dict[str, dict[str, Any]]:
-    form = file.suffix[1:].upper()
+    syntax = file.suffix[1:].upper()
     try:
         tables: dict[str, dict[str, Any]] = _PARSERS[file.suffix](file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as bad:
-        raise BrokenCatalogue(f"{file} cannot be read as {form}: {bad}") from bad
+        raise BrokenCatalogue(f"{file} cannot be read as {syntax}: {bad}") from bad
     except RecursionError:
-        raise BrokenCatalogue(f"{file} cannot be read as {form}: it nests too deeply") from None
+        raise BrokenCatalogue(
+            f"{file} cannot be read as {syntax}: it is nested too deeply"
+        ) from None
     checked(tables, str(file))
     return tables
 
 
 def checked(tables: Mapping[str, Any], source: str) -> CatalogueFile:
-    """The tables as a sheet. Raises BrokenCatalogue, naming their source, the key and the value."""
+    """Validate the tables. Raises BrokenCatalogue with their source, the key and the value."""
     try:
         return CatalogueFile.model_validate(tables)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
-        raise BrokenCatalogue(f"{source} is wrong at {fault(first)}") from invalid
+        raise BrokenCatalogue(f"{source} is invalid at {fault(first)}") from invalid

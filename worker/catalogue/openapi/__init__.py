@@ -1,1 +1,1 @@
-"""Reads fal's OpenAPI description of an endpoint into a catalogue entry."""
+"""Converts fal's OpenAPI description of an endpoint into an entry of the catalogue."""

@@ -1,8 +1,7 @@
-"""An endpoint's OpenAPI description as an entry of the catalogue.
+"""Conversion of an endpoint's OpenAPI description into an entry of the catalogue.
 
-https://fal.ai/api/openapi/queue/openapi.json?endpoint_id=… : version 3.0, a path for the submit
-and one for the result, the schemas among the components, in the order that
-`x-fal-order-properties` gives.
+https://fal.ai/api/openapi/queue/openapi.json?endpoint_id=… : OpenAPI 3.0 with one path for the
+submit and one for the result. Schemas are components; `x-fal-order-properties` orders their inputs.
 """
 
 from collections.abc import Mapping, Set
@@ -18,22 +17,24 @@ URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 
 
 class InvalidOpenApi(RequestRejected):
-    """This is no description of that endpoint; the sentence says what is missing."""
+    """A document that does not describe this endpoint; the sentence says what is missing."""
 
     def __init__(self, endpoint: str, sentence: str) -> None:
         super().__init__("unreadable_description", f"the description of {endpoint} {sentence}")
 
 
 def entry(endpoint: str, document: object, *, source: str) -> Form:
-    """The tables of a catalogue file for this endpoint. Raises UnreadableDescription."""
+    """Return the tables of a catalogue file for this endpoint. Raises InvalidOpenApi."""
     if not isinstance(document, Mapping):
-        raise InvalidOpenApi(endpoint, "is no JSON object")
+        raise InvalidOpenApi(endpoint, "is not a JSON object")
     try:
         return _Reader(endpoint, document).entry(source)
     except KeyError as error:
-        raise InvalidOpenApi(endpoint, f"names {error}, which it does not hold") from error
+        raise InvalidOpenApi(endpoint, f"refers to {error}, which it does not contain") from error
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
-        raise InvalidOpenApi(endpoint, "has not the form that fal gives it") from error
+        raise InvalidOpenApi(
+            endpoint, "does not have the structure of fal's descriptions"
+        ) from error
 
 
 class _Reader:
@@ -45,27 +46,27 @@ class _Reader:
         self.schemas = Schemas(document)
 
     def entry(self, source: str) -> Form:
-        taken = self._schema("post", "", "requestBody")
-        given = self._schema("get", "/requests/{request_id}", "responses", "200")
+        request = self._schema("post", "", "requestBody")
+        result = self._schema("get", "/requests/{request_id}", "responses", "200")
         reader = Fields(self.schemas, prefix=f"{self.endpoint}:")
-        names = [name for name, _ in ordered(taken)]
-        required = set(taken.get("required", ()))
-        rules, left = _together(taken, set(names) - required)
+        names = [name for name, _ in ordered(request)]
+        required = set(request.get("required", ()))
+        rules, unchecked = _joint_rules(request, set(names) - required)
         model = {
-            "request_type": str(taken.get("title", "")),
+            "request_type": str(request.get("title", "")),
             "required": [self._key(name) for name in names if name in required],
             "optional": [self._key(name) for name in names if name not in required],
             "rules": rules,
-            "unchecked": left,
-            "outputs": outputs.described(self.schemas, given),
+            "unchecked": unchecked,
+            "outputs": outputs.described(self.schemas, result),
             "source": [self._key("openapi")],
-            **keywords.additional(taken),
+            **keywords.additional(request),
         }
         return {
             "sources": {self._key("openapi"): source},
             "fields": {
                 self._key(name): reader.field(name, schema) | {"name": name}
-                for name, schema in ordered(taken)
+                for name, schema in ordered(request)
             },
             "types": reader.types,
             "models": {self.endpoint: model},
@@ -77,27 +78,27 @@ class _Reader:
     def _schema(self, method: Literal["get", "post"], below: str, *steps: str) -> Json:
         path = f"/{self.endpoint}{below}"
         try:
-            found = self.document["paths"][path][method]
+            operation = self.document["paths"][path][method]
             for step in steps:
-                found = found[step]
-            schema = self.schemas.resolved(found["content"]["application/json"]["schema"])
+                operation = operation[step]
+            schema = self.schemas.resolved(operation["content"]["application/json"]["schema"])
             schema["properties"].items()
         except (KeyError, TypeError, AttributeError) as error:
-            sentence = f"holds no schema for {method.upper()} {path}; is it of another endpoint?"
+            sentence = f"has no schema for {method.upper()} {path}; is it for another endpoint?"
             raise InvalidOpenApi(self.endpoint, sentence) from error
         return schema
 
 
-def _together(taken: Json, optional: Set[str]) -> tuple[list[Form], list[str]]:
-    """What the schema asks of all inputs together: rules, and keywords that become none."""
-    names = [_only_required(member) for member in taken.get("oneOf", ())]
+def _joint_rules(request: Json, optional: Set[str]) -> tuple[list[Form], list[str]]:
+    """Return the rules about several inputs, and the keywords that cannot become one."""
+    names = [_only_required(member) for member in request.get("oneOf", ())]
     if not names or not optional >= set(names):
-        return [], keywords.unchecked(taken, frozenset())
-    return [{"exactly_one": names}], keywords.unchecked(taken, {"oneOf"})
+        return [], keywords.unchecked(request, frozenset())
+    return [{"exactly_one": names}], keywords.unchecked(request, {"oneOf"})
 
 
 def _only_required(member: Json) -> str:
-    """The input that is all that this member of a union asks for; "" for any other member."""
-    asked = {key for key in member if key not in {"type", "title", "description"}}
+    """Return the single input that this union member requires; "" if it says anything else."""
+    constraints = {key for key in member if key not in {"type", "title", "description"}}
     names = member.get("required", ())
-    return str(names[0]) if asked == {"required"} and len(names) == 1 else ""
+    return str(names[0]) if constraints == {"required"} and len(names) == 1 else ""

@@ -1,7 +1,7 @@
-"""The inputs of an OpenAPI description as fields and types of a catalogue file.
+"""Conversion of OpenAPI schemas into fields and types of a catalogue file.
 
-What a schema says beyond the catalogue's types becomes `any`, which lets any JSON through;
-keywords beyond a type's own are named as unchecked.
+A schema that the catalogue cannot express becomes `any`, which accepts any JSON. Keywords that a
+type cannot express are listed as unchecked.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _DEEPEST = 6
 
 
 class Fields:
-    """Reads inputs; `types` gathers the nested types on the way, their names after `prefix`."""
+    """A converter of inputs; collects nested types in `types`, with `prefix` before their names."""
 
     def __init__(self, schemas: Schemas, prefix: str) -> None:
         self.types: dict[str, dict[str, Form]] = {}
@@ -26,7 +26,7 @@ class Fields:
         self._unfinished: set[str] = set()
 
     def field(self, name: str, schema: Json | bool, depth: int = 0) -> Form:
-        """The form of one input, or of one member at that depth."""
+        """Return the form of an input, or of a member at this depth."""
         schema = self._schemas.resolved(schema)
         if schema.get("type") == "array" and "items" in schema:
             item = self._schemas.resolved(schema["items"])
@@ -34,9 +34,9 @@ class Fields:
                 return keywords.described(schema, {"type": InputType.ANY.value})
             bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
             single = self._typed(name, item, depth)
-            left = keywords.unchecked(schema, {"minItems", "maxItems"})
-            left += single.get("unchecked", [])
-            form = {**single, "many": True, **bounds, "unchecked": left}
+            unchecked = keywords.unchecked(schema, {"minItems", "maxItems"})
+            unchecked += single.get("unchecked", [])
+            form = {**single, "many": True, **bounds, "unchecked": unchecked}
             return keywords.described(schema, form)
         return keywords.described(schema, self._typed(name, schema, depth))
 
@@ -45,7 +45,7 @@ class Fields:
             case {"type": "string"}:
                 return keywords.string(name, schema)
             case {"type": "integer" | "number" | "boolean"}:
-                return keywords.plain(schema)
+                return keywords.scalar(schema)
             case {"type": "object", "properties": {**members}} if members and depth < _DEEPEST:
                 form = {"type": self._nested(schema, members, depth)}
                 form |= keywords.additional(schema)
@@ -53,10 +53,10 @@ class Fields:
         return {"type": InputType.ANY.value}
 
     def _nested(self, schema: Json, members: Iterable[object], depth: int) -> str:
-        named = schema.get("$id") or schema.get("title")
-        key = self._key(schema, str(named or "Object of " + ", ".join(map(str, members))))
+        title = schema.get("$id") or schema.get("title")
+        key = self._key(schema, str(title or "Object of " + ", ".join(map(str, members))))
         if key in self._unfinished:
-            return InputType.ANY.value  # a type within itself
+            return InputType.ANY.value  # a recursive type
         if key not in self.types:
             self._unfinished.add(key)
             required = set(schema.get("required", ()))
@@ -67,11 +67,11 @@ class Fields:
             self._unfinished.remove(key)
         return key
 
-    def _key(self, schema: Json, named: str) -> str:
-        """The key of that name which is this shape's alone: titles may stand for several."""
+    def _key(self, schema: Json, title: str) -> str:
+        """Return a key unique to this shape: several schemas may have one title."""
         shape = [schema.get(key) for key in ("properties", "required", "x-fal-order-properties")]
         for number in count(1):
-            key = f"{self._prefix}{named}" + (f" {number}" if number > 1 else "")
+            key = f"{self._prefix}{title}" + (f" {number}" if number > 1 else "")
             if self._shapes.setdefault(key, shape) == shape:
                 break
         return key

@@ -1,4 +1,4 @@
-"""What an endpoint's description does not say and the catalogue knew: price, rules, limits."""
+"""Adds to a new description what the catalogue already knows: price, rules and limits."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,7 +14,7 @@ from worker.catalogue.validation.rules import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inheritance:
-    """The tables of a catalogue file, with what they took over, and what found no place in them."""
+    """The tables of a catalogue file; sentences for what they inherited and what was lost."""
 
     entry: Form
     kept: tuple[str, ...] = ()
@@ -22,43 +22,43 @@ class Inheritance:
 
 
 def inherit(
-    entry: Form, endpoint: str, sheet: CatalogueFile, packaged: Endpoint | None
+    entry: Form, endpoint: str, tables: CatalogueFile, packaged: Endpoint | None
 ) -> Inheritance:
-    """The entry with what `sheet` says of its endpoint beyond a description.
+    """Return the entry, extended by what `tables` says about its endpoint.
 
-    A rule that speaks of an input which the entry has not is lost. The price is taken over by its
-    name, so that it stays the sheet's. Where the sheet's own row is an older description, limits
-    are those of `packaged`: fal may have lifted the others. Raises BrokenCatalogue for an entry
-    that makes no endpoint.
+    A rule that names an input which the entry does not have is lost. The price is inherited by
+    name, so that later changes of its row apply. If the row in `tables` is an older description,
+    limits come from `packaged`, because fal may have lifted the others. Raises BrokenCatalogue for
+    an invalid entry.
     """
     (added,) = build.models(checked(entry, f"the description of {endpoint}"))
-    before = next((one for one in build.models(sheet) if one.endpoint == endpoint), None)
+    before = next((model for model in build.models(tables) if model.endpoint == endpoint), None)
     if before is None:
         return Inheritance(entry=entry)
-    rules, lost = _parted(before.rules, set(paths(added.inputs)))
-    rules = [rule for rule in rules if not any(_same(rule, one) for one in added.rules)]
+    rules, lost = _partition(before.rules, set(paths(added.inputs)))
+    rules = [rule for rule in rules if not any(_same(rule, other) for other in added.rules)]
     row = entry["models"][endpoint]
-    row |= _row(before, added, [*rules, *added.rules], sheet.models[endpoint].price)
+    row |= _row(before, added, [*rules, *added.rules], tables.models[endpoint].price)
     fields = {field["name"]: field for field in entry["fields"].values()}
     described = DescribedInputs(inputs=added.inputs, fields=fields, types=entry["types"])
-    older = set(row["source"]) & set(sheet.models[endpoint].source)
-    limiting = packaged if older else before
+    is_update = set(row["source"]) & set(tables.models[endpoint].source)
+    limiting = packaged if is_update else before
     limits = [
-        *described.keep_of_files(before.inputs),
-        *described.keep_of_values(limiting.inputs if limiting else ()),
+        *described.inherit_file_limits(before.inputs),
+        *described.inherit_value_limits(limiting.inputs if limiting else ()),
     ]
     price = (f"price {before.price_sentence}",) if before.price else ()
     kept = (*price, *(rule.sentence for rule in rules), *limits)
     return Inheritance(entry=entry, kept=kept, lost=tuple(rule.sentence for rule in lost))
 
 
-def _parted(rules: tuple[Rule, ...], known: set[str]) -> tuple[list[Rule], list[Rule]]:
+def _partition(rules: tuple[Rule, ...], known: set[str]) -> tuple[list[Rule], list[Rule]]:
     fits = [rule for rule in rules if known.issuperset(rule.names)]
     return fits, [rule for rule in rules if rule not in fits]
 
 
-def _same(one: Rule, other: Rule) -> bool:
-    return type(one) is type(other) and set(one.names) == set(other.names)
+def _same(rule: Rule, other: Rule) -> bool:
+    return type(rule) is type(other) and set(rule.names) == set(other.names)
 
 
 def _row(before: Endpoint, added: Endpoint, rules: list[Rule], price: str) -> Form:

@@ -1,8 +1,8 @@
-"""The keywords of a JSON schema for one value, as a field of the catalogue.
+"""Conversion of a JSON schema's keywords for one value into a field of the catalogue.
 
-https://json-schema.org/draft/2020-12/json-schema-validation and OpenAPI 3.0, whose
-`exclusiveMinimum: true` opens the bound beside it. A field checks less than a schema can say; what
-it leaves out is told in `unchecked`.
+https://json-schema.org/draft/2020-12/json-schema-validation and OpenAPI 3.0, in which
+`exclusiveMinimum: true` makes `minimum` exclusive. A field cannot express all keywords; the others
+are listed in `unchecked`.
 """
 
 import math
@@ -14,9 +14,9 @@ from worker.catalogue.inputs import InputType
 Json = Mapping[str, Any]
 Form = dict[str, Any]
 
-_PLAIN = {"integer": InputType.INTEGER, "number": InputType.NUMBER, "boolean": InputType.BOOLEAN}
-_WORDS = frozenset({"prompt", "text", "lyrics", "script"})
-# Every keyword that restricts a value: what is not in here says something about it, no more.
+_SCALARS = {"integer": InputType.INTEGER, "number": InputType.NUMBER, "boolean": InputType.BOOLEAN}
+_PROSE = frozenset({"prompt", "text", "lyrics", "script"})
+# Every keyword that restricts a value; the others only describe it.
 RESTRICTING = (
     *("anyOf", "oneOf", "allOf", "then", "else", "dependentSchemas", "dependencies"),
     *("enum", "const", "pattern", "format", "minLength", "maxLength", "contentMediaType", "not"),
@@ -26,34 +26,34 @@ RESTRICTING = (
     *("patternProperties", "unevaluatedProperties", "contentEncoding"),
 )
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-# https://spec.openapis.org/oas/v3.0.4#data-types : sizes in memory, which restrict no JSON.
+# https://spec.openapis.org/oas/v3.0.4#data-types : sizes in memory, which do not restrict JSON.
 _SIZES = frozenset({"int32", "int64", "float", "double"})
 
 
 def string(name: str, schema: Json) -> Form:
-    """A string: one of a few, an address, a length in seconds, words, or any."""
+    """Return the form of a string: choices, a URL, a length in seconds, prose or any string."""
     if choices := _choices(schema, str):
         seconds = name.endswith("duration") and all(value.isdecimal() for value in choices)
         kind = InputType.SECONDS if seconds else InputType.STRING
-        left = unchecked(schema, {"enum", "const", "minLength", "maxLength"})
-        return {"type": kind.value, "choices": choices, "unchecked": left}
+        ignored = unchecked(schema, {"enum", "const", "minLength", "maxLength"})
+        return {"type": kind.value, "choices": choices, "unchecked": ignored}
     words = name.lower().split("_")
     if schema.get("format") == "uri" or words[-1] in {"url", "urls", "uri"}:
-        left = unchecked(schema, {"maxLength", "format"})
+        ignored = unchecked(schema, {"maxLength", "format"})
         return {
             "type": InputType.URL.value,
             "max_length": schema.get("maxLength"),
-            "unchecked": left,
+            "unchecked": ignored,
         }
-    kind = InputType.TEXT if _WORDS & set(words) else InputType.STRING
+    kind = InputType.TEXT if _PROSE & set(words) else InputType.STRING
     lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
-    left = unchecked(schema, {"minLength", "maxLength"})
-    return {"type": kind.value, **lengths, "unchecked": left}
+    ignored = unchecked(schema, {"minLength", "maxLength"})
+    return {"type": kind.value, **lengths, "unchecked": ignored}
 
 
-def plain(schema: Json) -> Form:
-    """An integer, a number or a boolean with its bounds."""
-    kind = _PLAIN[schema["type"]]
+def scalar(schema: Json) -> Form:
+    """Return the form of an integer, a number or a boolean with its bounds."""
+    kind = _SCALARS[schema["type"]]
     if kind is InputType.BOOLEAN:
         return {"type": kind.value, "unchecked": unchecked(schema, set())}
     numbers: tuple[type, ...] = (int,) if kind is InputType.INTEGER else (int, float)
@@ -63,18 +63,18 @@ def plain(schema: Json) -> Form:
     bounds = {**_bound(schema, "minimum"), **_bound(schema, "maximum")}
     return {
         "type": kind.value,
-        **(_whole(bounds) if kind is InputType.INTEGER else bounds),
+        **(_whole_bounds(bounds) if kind is InputType.INTEGER else bounds),
         "choices": choices or None,
         "unchecked": unchecked(schema, checked),
     }
 
 
 def described(schema: Json, form: Form) -> Form:
-    """The field with its default, an example and a description; without what is not known."""
+    """Return the form with its default, example and description; without empty values."""
     default = schema.get("default")
-    textual = form["type"] in {InputType.SECONDS, InputType.STRING, InputType.TEXT}
-    if isinstance(default, int | float) and textual and not isinstance(default, bool):
-        default = str(default)  # seen in fal's descriptions: 5 as the default of a string
+    is_text = form["type"] in {InputType.SECONDS, InputType.STRING, InputType.TEXT}
+    if isinstance(default, int | float) and is_text and not isinstance(default, bool):
+        default = str(default)  # fal's descriptions have 5 as the default of a string
     if not isinstance(default, str | int | float | bool) or form.get("many"):
         default = None
     examples = schema.get("examples")
@@ -88,31 +88,31 @@ def described(schema: Json, form: Form) -> Form:
 
 
 def unchecked(schema: Json, checked: set[str] | frozenset[str]) -> list[str]:
-    """The keywords that restrict the value and are not among those that are checked."""
-    found = [key for key in RESTRICTING if key in schema and key not in checked]
-    # As a schema it says what others have to be; true and false are checked.
+    """Return the keywords that restrict the value and are not in `checked`."""
+    names = [key for key in RESTRICTING if key in schema and key not in checked]
+    # A schema here restricts other members, which is not checked; true and false are.
     others = schema.get("additionalProperties")
-    return found + (["additionalProperties"] if isinstance(others, Mapping) and others else [])
+    return names + (["additionalProperties"] if isinstance(others, Mapping) and others else [])
 
 
 def additional(schema: Json) -> Form:
-    """Whether an object takes other members than its properties, as a part of its form.
+    """Return the part of a form that says whether an object accepts undeclared members.
 
-    A schema that does not say so takes them too, by the standard; fal's say nothing and mean no.
+    By the standard a schema without the keyword accepts them; fal's omit it and mean no.
     """
     return {"additional": True} if schema.get("additionalProperties", False) is not False else {}
 
 
-def typed_alike(schema: Json) -> Json:
-    """The schema with one type where it lists null as another, or where its choices tell it."""
+def with_single_type(schema: Json) -> Json:
+    """Return the schema with null removed from its types, or with the type of its choices."""
     kinds = schema.get("type")
     if isinstance(kinds, list):
         kinds = [kind for kind in kinds if kind != "null"]
         return {**schema, "type": kinds[0]} if len(kinds) == 1 else schema
     if kinds is not None:
         return schema
-    found = next((kind for kind, types in _JSON_TYPES.items() if _choices(schema, *types)), None)
-    return {**schema, "type": found} if found else schema
+    inferred = next((kind for kind, types in _JSON_TYPES.items() if _choices(schema, *types)), None)
+    return {**schema, "type": inferred} if inferred else schema
 
 
 _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -123,7 +123,7 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def _choices(schema: Json, *types: type) -> list[Any]:
-    """What the value has to be one of, if all of that is of these types; null is not sent."""
+    """Return the allowed values except null, if all are of these types; else an empty list."""
     values = schema.get("enum", [schema["const"]] if "const" in schema else [])
     values = [value for value in values if value is not None]
     fit = all(isinstance(value, types) and not isinstance(value, bool) for value in values)
@@ -139,8 +139,8 @@ def _bound(schema: Json, end: Literal["minimum", "maximum"]) -> Form:
     return {end: bound, f"exclusive_{end}": exclusive}
 
 
-def _whole(bounds: Form) -> Form:
-    """The bounds as the last whole numbers within them."""
+def _whole_bounds(bounds: Form) -> Form:
+    """Return the bounds as inclusive whole numbers."""
     least = [math.ceil(low) for low in [bounds.get("minimum")] if low is not None]
     least += [math.floor(low) + 1 for low in [bounds.get("exclusive_minimum")] if low is not None]
     most = [math.floor(high) for high in [bounds.get("maximum")] if high is not None]

@@ -1,4 +1,4 @@
-"""What an endpoint returns, as its OpenAPI description says."""
+"""Conversion of a result's schema into the outputs of an endpoint."""
 
 from worker.catalogue.openapi.keywords import Json
 from worker.catalogue.openapi.schemas import Schemas, nullable, ordered
@@ -7,20 +7,20 @@ _OPTIONAL = "optional<{}>"
 
 
 def described(schemas: Schemas, result: Json) -> dict[str, str]:
-    """The outputs of a result's schema, in its order."""
+    """Return the type of each output, in the order of the schema."""
     required = result.get("required", ())
-    found: dict[str, str] = {}
+    types: dict[str, str] = {}
     for name, schema in ordered(result):
-        kind = _kind(schemas, schema)
+        kind = _type(schemas, schema)
         certain = name in required and not nullable(schema)
-        found[name] = kind if certain else _OPTIONAL.format(kind)
-    return found
+        types[name] = kind if certain else _OPTIONAL.format(kind)
+    return types
 
 
-def _kind(schemas: Schemas, schema: Json | bool) -> str:
+def _type(schemas: Schemas, schema: Json | bool) -> str:
     schema = schemas.resolved(schema)
     if schema.get("type") == "array" and "items" in schema:
-        return f"list<{_kind(schemas, schema['items'])}>"
+        return f"list<{_type(schemas, schema['items'])}>"
     if "url" in schema.get("properties", {}):
         return "file"
     kinds = schema.get("type", "any")

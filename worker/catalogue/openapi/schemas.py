@@ -1,51 +1,51 @@
-"""The schemas of an OpenAPI description, behind their references and unions."""
+"""Schemas of an OpenAPI description with references, unions and `allOf` resolved."""
 
 from typing import Any
 
-from worker.catalogue.openapi.keywords import RESTRICTING, Json, typed_alike
+from worker.catalogue.openapi.keywords import RESTRICTING, Json, with_single_type
 
 _DEEPEST = 24
 _REF = "#/components/schemas/"
 _UNIONS = ("anyOf", "oneOf")
-# Keywords of which two schemas that hold together cannot both have their own.
-_DECIDING = frozenset({"type", "items", "additionalProperties", *RESTRICTING}) - {"allOf"}
+# Two schemas that disagree about one of these cannot be joined.
+_EXCLUSIVE = frozenset({"type", "items", "additionalProperties", *RESTRICTING}) - {"allOf"}
 
 
 class Schemas:
-    """Resolves what refers to the components of one document."""
+    """A resolver of references to the components of one document."""
 
     def __init__(self, document: Json) -> None:
         self._document = document
 
     def resolved(self, schema: Json | bool) -> Json:
-        """The schema with its references and parts in one piece; null among its types is left out.
+        """Return the schema with its references and parts joined, and without null as a type.
 
-        Unions with one member become that member, unions of constants an enum, and all parts of
-        `allOf` that do not contradict one another are joined. `$id` tells the component's name.
-        Raises KeyError for a reference that leads nowhere.
+        Unions with one member become that member, unions of constants an enum, and parts of
+        `allOf` that do not contradict one another are joined. `$id` is the component's name.
+        Raises KeyError for a reference to a missing component.
         """
         if isinstance(schema, bool):
-            return {}  # true takes anything
+            return {}  # true accepts anything
         for _ in range(_DEEPEST):
             simpler = self._simpler(schema)
             if simpler is None:
                 break
             schema = simpler
-        return typed_alike(schema)
+        return with_single_type(schema)
 
     def _simpler(self, schema: Json) -> Json | None:
-        """The schema with one reference or union less; None where there is none to be resolved."""
+        """Return the schema with one reference or union resolved; None if none is left."""
         if "$ref" in schema:
             name = str(schema["$ref"]).removeprefix(_REF)
             component = self._document["components"]["schemas"][name]
-            beside = _without(schema, "$ref")
-            # What a place says of a component otherwise holds there, but is not all that holds.
-            whole = _joined(component, beside) or {**component, **beside, "allOf": [component]}
-            return {**whole, "$id": schema.get("$id", name)}
+            siblings = _without(schema, "$ref")
+            # Siblings that contradict the component override it; `allOf` keeps it as unchecked.
+            joined = _joined(component, siblings) or {**component, **siblings, "allOf": [component]}
+            return {**joined, "$id": schema.get("$id", name)}
         if parts := schema.get("allOf"):
             first, *others = parts
-            beside = _without(schema, "allOf") | ({"allOf": others} if others else {})
-            if joined := _joined(first, beside):
+            siblings = _without(schema, "allOf") | ({"allOf": others} if others else {})
+            if joined := _joined(first, siblings):
                 return joined
         for union in _UNIONS:
             members = _members(schema, union)
@@ -56,15 +56,15 @@ class Schemas:
 
 
 def _members(schema: Json, union: str) -> list[Json]:
-    # An optional input may be left out; null is not sent.
+    # Null is never sent: an optional input is omitted instead.
     return [member for member in schema.get(union, ()) if member.get("type") != "null"]
 
 
 def _enum(members: list[Json]) -> Json | None:
-    """The choice that a union of constants is; None for any other union."""
+    """Return the enum that a union of constants amounts to; None for any other union."""
     values: list[Any] = []
     for member in members:
-        if not {"const", "enum"} & member.keys() or (_DECIDING & member.keys()) - _CONSTANT:
+        if not {"const", "enum"} & member.keys() or (_EXCLUSIVE & member.keys()) - _CONSTANT:
             return None
         values += member.get("enum", [member["const"]] if "const" in member else [])
     kinds = {member["type"] for member in members if "type" in member}
@@ -76,19 +76,19 @@ def _enum(members: list[Json]) -> Json | None:
 _CONSTANT = frozenset({"const", "enum", "type"})
 
 
-def _joined(part: Json, beside: Json) -> Json | None:
-    """One schema for both, in which `beside` describes; None where they contradict each other."""
-    shared = part.keys() & beside.keys()
-    if any(part[key] != beside[key] for key in shared & _DECIDING):
+def _joined(part: Json, siblings: Json) -> Json | None:
+    """Return one schema for both; `siblings` wins in descriptions. None if they contradict."""
+    shared = part.keys() & siblings.keys()
+    if any(part[key] != siblings[key] for key in shared & _EXCLUSIVE):
         return None
-    joined = {**part, **beside}
+    joined = {**part, **siblings}
     for key in shared & {"required", "allOf"}:
-        joined[key] = [*part[key], *beside[key]]
+        joined[key] = [*part[key], *siblings[key]]
     if "properties" in shared:
-        both = part["properties"].keys() & beside["properties"].keys()
-        if any(part["properties"][name] != beside["properties"][name] for name in both):
+        both = part["properties"].keys() & siblings["properties"].keys()
+        if any(part["properties"][name] != siblings["properties"][name] for name in both):
             return None
-        joined["properties"] = {**beside["properties"], **part["properties"]}
+        joined["properties"] = {**siblings["properties"], **part["properties"]}
     return joined
 
 
@@ -97,11 +97,13 @@ def _without(schema: Json, keyword: str) -> dict[str, Any]:
 
 
 def nullable(schema: Json | bool) -> bool:
-    """Whether the value may be null, as OpenAPI 3.0, 3.1 or a union says it."""
+    """Return whether the value may be null, by OpenAPI 3.0, by 3.1 or by a union."""
     if isinstance(schema, bool):
         return schema
     unions = (member for union in _UNIONS for member in schema.get(union, ()))
-    return schema.get("nullable") is True or any("null" in _types(one) for one in (schema, *unions))
+    return schema.get("nullable") is True or any(
+        "null" in _types(part) for part in (schema, *unions)
+    )
 
 
 def _types(schema: Json) -> list[str]:
@@ -110,7 +112,7 @@ def _types(schema: Json) -> list[str]:
 
 
 def ordered(schema: Json) -> list[tuple[str, Json]]:
-    """The properties in the order that fal shows them in."""
+    """Return the properties in fal's display order."""
     properties: Json = schema["properties"]
     order = [name for name in schema.get("x-fal-order-properties", ()) if name in properties]
     return [(name, properties[name]) for name in dict.fromkeys([*order, *properties])]

@@ -1,1 +1,1 @@
-"""Validates arguments against an endpoint's inputs."""
+"""Validation of arguments against an endpoint's inputs and rules."""

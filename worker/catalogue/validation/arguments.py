@@ -1,4 +1,4 @@
-"""Arguments against the inputs of an endpoint: pydantic models made from declarations."""
+"""Pydantic models that validate arguments, built from the declared inputs of an endpoint."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,31 +25,31 @@ from worker.catalogue.validation.values import (
     as_json,
     as_seconds,
     encodable,
-    filled,
+    not_blank,
     one_of,
 )
 
 
 @lru_cache(maxsize=1024)
 def schema(inputs: tuple[Input, ...], *, additional: bool = False) -> type[BaseModel]:
-    """The pydantic model of these inputs; defaults are not filled in.
+    """Return the pydantic model of these inputs, without defaults.
 
-    Unknown names are refused, unless `additional`. Its
-    `model_dump(by_alias=True, exclude_unset=True)` is what fal is to be sent.
+    It rejects unknown names unless `additional` is set. `dumped` turns an instance into the
+    arguments for fal.
     """
-    # Field names of our own: an input may be called what BaseModel already calls something, and
-    # no name that a caller gives may hold a control character.
+    # Field names are generated, because an input may have the name of an attribute of BaseModel.
+    # They begin with a control character, which no name from a caller may contain.
     fields = {
-        f"\0{index}": (_listed(item), Field(... if item.required else None, alias=item.name))
+        f"\0{index}": (_annotation(item), Field(... if item.required else None, alias=item.name))
         for index, item in enumerate(inputs)
     }
-    made: type[BaseModel] = create_model(  # type: ignore[call-overload]
+    model: type[BaseModel] = create_model(  # type: ignore[call-overload]
         "Arguments", __base__=Open if additional else Closed, **fields
     )
-    return made
+    return model
 
 
-def _listed(item: Input) -> object:
+def _annotation(item: Input) -> object:
     if not item.many:
         return _single(item)
     bounds = Field(strict=True, min_length=item.min_items, max_length=item.max_items)
@@ -64,9 +64,11 @@ def _single(item: Input) -> object:
 
 def _words(item: Input) -> object:
     bounds = Field(strict=True, min_length=item.min_length, max_length=item.max_length)
-    # Before it is a string: pydantic's own word for a lone surrogate says nothing of it.
-    first = BeforeValidator(encodable)
-    return Annotated[str, first, bounds, *([] if item.may_be_empty else [AfterValidator(filled)])]
+    # Runs first, because pydantic's error for a lone surrogate does not mention it.
+    characters = BeforeValidator(encodable)
+    return Annotated[
+        str, characters, bounds, *([] if item.may_be_empty else [AfterValidator(not_blank)])
+    ]
 
 
 def _url(item: Input) -> object:
@@ -83,22 +85,22 @@ def _seconds(item: Input) -> object:
 def _integer(item: Input) -> object:
     floor = -INT64 if item.minimum is None else math.ceil(item.minimum)
     ceiling = INT64 - 1 if item.maximum is None else math.floor(item.maximum)
-    closed = Field(strict=True, ge=floor, le=ceiling)
+    inclusive = Field(strict=True, ge=floor, le=ceiling)
     above, below = item.exclusive_minimum, item.exclusive_maximum
-    opened = Field(
+    exclusive = Field(
         gt=None if above is None else math.floor(above),
         lt=None if below is None else math.ceil(below),
     )
-    return Annotated[int, closed, opened, *_chosen(item)]
+    return Annotated[int, inclusive, exclusive, *_choices(item)]
 
 
 def _number(item: Input) -> object:
-    closed = Field(strict=True, ge=item.minimum, le=item.maximum, allow_inf_nan=False)
-    opened = Field(gt=item.exclusive_minimum, lt=item.exclusive_maximum)
-    return Annotated[float, closed, opened, WrapValidator(_unchanged), *_chosen(item)]
+    inclusive = Field(strict=True, ge=item.minimum, le=item.maximum, allow_inf_nan=False)
+    exclusive = Field(gt=item.exclusive_minimum, lt=item.exclusive_maximum)
+    return Annotated[float, inclusive, exclusive, WrapValidator(_unchanged), *_choices(item)]
 
 
-def _chosen(item: Input) -> list[AfterValidator]:
+def _choices(item: Input) -> list[AfterValidator]:
     return [AfterValidator(partial(one_of, item.choices))] if item.choices else []
 
 
@@ -115,7 +117,7 @@ def _object(item: Input) -> object:
 
 
 def _unchanged(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """What was given, once it is known to be a number: 1 stays 1 and does not become 1.0."""
+    """Validate the value but return it unchanged, so that 1 does not become 1.0."""
     validate(value)
     return value
 
@@ -134,6 +136,6 @@ _ANNOTATIONS: Mapping[InputType, Callable[[Input], object]] = {
 
 
 def dumped(model: BaseModel, arguments: Mapping[str, object]) -> dict[str, object]:
-    """What the caller gave, coerced, in the caller's order, with no default added."""
+    """Return the validated values in the order of `arguments`, without defaults."""
     values: dict[str, object] = model.model_dump(by_alias=True, exclude_unset=True, warnings=False)
     return {name: values[name] for name in arguments}

@@ -1,4 +1,4 @@
-"""pydantic's errors told in the words of the endpoint: what is allowed, and the nearest choice."""
+"""Converts pydantic's errors into problems: the requirement of the input and the nearest choice."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,26 +11,37 @@ from worker.catalogue.validation.paths import find, members, path
 from worker.catalogue.validation.text_values import is_words
 from worker.text import nearest
 
-# What pydantic tells of names: one with a lone surrogate, one that is no text.
-_NAMES = {"string_unicode", "invalid_key"}
-_OURS = {"unprintable", "empty", "not_url", "not_public", "url_too_long", "not_json", "wrong_media"}
+# Pydantic's error types for a name with a lone surrogate and for one that is not a string.
+_INVALID_NAMES = {"string_unicode", "invalid_key"}
+# Error types of this package, whose messages are shown unchanged.
+_OWN_TYPES = {
+    "unprintable",
+    "empty",
+    "not_url",
+    "not_public",
+    "url_too_long",
+    "not_json",
+    "wrong_media",
+}
 
 
 def problem(
-    error: ErrorDetails, inputs: tuple[Input, ...], taker: Callable[[str], str]
+    error: ErrorDetails, inputs: tuple[Input, ...], endpoint_for: Callable[[str], str]
 ) -> InputProblem:
-    """One of pydantic's errors as a problem; `taker` knows an endpoint that takes such a name."""
+    """Convert an error of pydantic; `endpoint_for` returns an endpoint that accepts a name."""
     loc = error["loc"]
     if error["type"] == "extra_forbidden":
-        return unknown_names.unknown(loc, error["input"], members(inputs, loc[:-1]), taker)
+        return unknown_names.unknown(loc, error["input"], members(inputs, loc[:-1]), endpoint_for)
     item = find(inputs, loc)
-    if error["type"] in _NAMES and (item is None or item.kind is InputType.OBJECT):
+    if error["type"] in _INVALID_NAMES and (item is None or item.kind is InputType.OBJECT):
         return unknown_names.unusable(error)
     if error["type"] == "missing":
         return InputProblem(
             path=path(loc), value="", message="is required", hint=_description(item)
         )
-    message = error["msg"] if error["type"] in _OURS or item is None else _requirement(item, loc)
+    message = (
+        error["msg"] if error["type"] in _OWN_TYPES or item is None else _requirement(item, loc)
+    )
     return InputProblem(
         path=path(loc),
         value=shown(error["input"], words=item is None or _may_be_words(item)),
@@ -40,11 +51,11 @@ def problem(
 
 
 def _may_be_words(item: Input) -> bool:
-    """Whether a string that stands in this input's place may be a prompt."""
+    """Return whether a string passed for this input may be a prompt."""
     if item.kind is InputType.OBJECT:
         return item.additional or any(map(_may_be_words, item.nested))
-    named = item.kind is InputType.STRING and not item.choices and is_words(item.name)
-    return named or item.kind in {InputType.TEXT, InputType.ANY}
+    named_prose = item.kind is InputType.STRING and not item.choices and is_words(item.name)
+    return named_prose or item.kind in {InputType.TEXT, InputType.ANY}
 
 
 def _requirement(item: Input, loc: Sequence[str | int]) -> str:
@@ -57,29 +68,29 @@ def _description(item: Input | None) -> str:
 
 
 def _hint(item: Input | None, error: ErrorDetails) -> str:
-    given = error["input"]
-    match given:
+    value = error["input"]
+    match value:
         case None:
-            return "leave it out for the default"
+            return "omit it to use the default"
         case str() if error["type"] == "list_type" and item is not None:
             return f"put it in brackets: [{_as_item(item)}]"
-        case str() if error["type"] == "local" and given.strip():
-            return "a message names a file of the worker's as file:PATH"
+        case str() if error["type"] == "local" and value.strip():
+            return "in a message, name a file on the worker as file:PATH"
         case str() if error["type"] == "not_public":
-            return "give the file itself, or put it where everybody can fetch it"
+            return "pass the file itself or a public URL"
         case str() if item is not None and item.kind is InputType.STRING and item.choices:
-            return _nearest_choice(given, item.choices)
+            return _nearest_choice(value, item.choices)
         case _:
             return ""
 
 
 def _as_item(item: Input) -> str:
-    """One item of such a list as JSON, its value left open."""
+    """Return a template of one list item as JSON, with … for its value."""
     if item.kind is InputType.OBJECT:
-        shown_ones = [one for one in item.nested if one.required] or item.nested[:1]
-        values = (f"[{_as_item(one)}]" if one.many else _as_item(one) for one in shown_ones)
-        pairs = zip(shown_ones, values, strict=True)
-        return "{" + ", ".join(f'"{one.name}": {value}' for one, value in pairs) + "}"
+        chosen = [member for member in item.nested if member.required] or item.nested[:1]
+        values = (f"[{_as_item(one)}]" if one.many else _as_item(one) for one in chosen)
+        pairs = zip(chosen, values, strict=True)
+        return "{" + ", ".join(f'"{member.name}": {value}' for member, value in pairs) + "}"
     quoted = item.kind not in {
         InputType.INTEGER,
         InputType.NUMBER,
@@ -89,20 +100,20 @@ def _as_item(item: Input) -> str:
     return '"…"' if quoted else "…"
 
 
-def _nearest_choice(given: str, choices: tuple[str | float, ...]) -> str:
-    if not any(map(str.isalpha, given)):  # 16:10 is no misspelt 1:1
+def _nearest_choice(value: str, choices: tuple[str | float, ...]) -> str:
+    if not any(map(str.isalpha, value)):  # 16:10 is not a misspelt 1:1
         return ""
     folded = {choice.casefold(): choice for choice in map(str, choices)}
-    near = nearest(given.strip().casefold()[:100], folded)
+    near = nearest(value.strip().casefold()[:100], folded)
     return f'did you mean "{folded[near]}"?' if near is not None else ""
 
 
 def in_order(
     problems: Sequence[InputProblem], arguments: Mapping[str, object]
 ) -> list[InputProblem]:
-    """Each problem once, in the order in which the arguments were given, missing ones last."""
-    places = {name: place for place, name in enumerate(arguments)}
+    """Return each problem once, in the order of the arguments, missing inputs last."""
+    positions = {name: position for position, name in enumerate(arguments)}
     return sorted(
         dict.fromkeys(problems),
-        key=lambda p: places.get(p.path.partition("[")[0].partition(".")[0], len(places)),
+        key=lambda p: positions.get(p.path.partition("[")[0].partition(".")[0], len(positions)),
     )

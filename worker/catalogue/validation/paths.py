@@ -1,4 +1,4 @@
-"""Where in the arguments a problem is: pydantic's locations as paths and inputs."""
+"""Pydantic's error locations as paths for display, and the inputs at them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _LONGEST_NAME = 40
 
 
 def path(loc: Sequence[str | int]) -> str:
-    """`multi_prompt[0].duration`, printable and short whatever the caller's names are."""
+    """Return a path such as `multi_prompt[0].duration`, printable and short for any names."""
     steps = [f"[{step}]" if isinstance(step, int) else f".{_name(step)}" for step in loc]
     return "".join(steps).removeprefix(".")
 
@@ -20,15 +20,15 @@ def _name(name: str) -> str:
 
 
 def members(inputs: tuple[Input, ...], loc: Sequence[str | int]) -> tuple[Input, ...]:
-    """What the object at this location may hold; the endpoint's inputs for none."""
+    """Return the members of the object at this location; the endpoint's inputs at the top."""
     item = find(inputs, loc)
     return inputs if item is None else item.nested
 
 
 def find(inputs: tuple[Input, ...], loc: Sequence[str | int]) -> Input | None:
-    """The input, or the member of one, at this location; None where there is none."""
-    found: Input | None = None
+    """Return the input or nested member at this location, or None."""
+    match: Input | None = None
     for name in (step for step in loc if isinstance(step, str)):
-        found = next((item for item in inputs if item.name == name), None)
-        inputs = found.nested if found else ()
-    return found
+        match = next((item for item in inputs if item.name == name), None)
+        inputs = match.nested if match else ()
+    return match

@@ -1,7 +1,7 @@
-"""What holds between the inputs of an endpoint, beyond each input on its own.
+"""Rules between the inputs of an endpoint, such as exactly one of two.
 
-A rule speaks of inputs by path: `image_urls`, or `elements[].video_url` for that member of each
-element. What is null counts as not given; that it is null is told as a problem of its own.
+A rule names inputs by path: `image_urls`, or `elements[].video_url` for that member of each
+element. Null counts as not passed here; that an input must not be null is a problem of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _EACH = "[]."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactlyOne:
-    """One of these inputs is given, and only one."""
+    """Exactly one of these inputs is passed."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
@@ -26,33 +26,33 @@ class ExactlyOne:
 
     @property
     def sentence(self) -> str:
-        """The rule for people."""
+        """The rule for display."""
         return f"exactly one of {', '.join(self.exactly_one)}"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs that it speaks of."""
+        """The inputs that the rule names."""
         return self.exactly_one
 
     def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
-        """What breaks this rule in the arguments."""
-        given = [name for name in self.exactly_one if arguments.get(name) is not None]
+        """Yield the violations of the rule."""
+        passed = [name for name in self.exactly_one if arguments.get(name) is not None]
         names = " or ".join(self.exactly_one)
-        match given:
+        match passed:
             case []:
                 yield InputProblem(
                     path=self.exactly_one[0], value="", message=f"{names} is required"
                 )
             case [name]:
-                if isinstance(words := arguments[name], str) and not words.strip():
+                if isinstance(text := arguments[name], str) and not text.strip():
                     yield InputProblem(path=name, value="", message="must not be empty")
             case _:
-                yield InputProblem(path=given[-1], value="", message=f"give {names}, not both")
+                yield InputProblem(path=passed[-1], value="", message=f"pass {names}, not both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """`input` is taken only where `needs` has the value `equal`."""
+    """`input` is accepted only if the input `needs` has the value `equal`."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
@@ -62,25 +62,25 @@ class Needs:
 
     @property
     def sentence(self) -> str:
-        """The rule for people."""
+        """The rule for display."""
         return f'{self.input} only with {self.needs} "{self.equal}"'
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs that it speaks of."""
+        """The inputs that the rule names."""
         return self.input, self.needs
 
     def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
-        """What breaks this rule in the arguments."""
-        given = arguments.get(self.input)
-        if given is not None and arguments.get(self.needs) != self.equal:
-            message = f'is only taken with {self.needs} "{self.equal}"'
-            yield InputProblem(path=self.input, value=shown(given, words=True), message=message)
+        """Yield the violations of the rule."""
+        value = arguments.get(self.input)
+        if value is not None and arguments.get(self.needs) != self.equal:
+            message = f'is only accepted with {self.needs} "{self.equal}"'
+            yield InputProblem(path=self.input, value=shown(value, words=True), message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtMost:
-    """The inputs `of` hold so many values over all; with `when`, only where that is given."""
+    """The inputs `of` have at most this many values in total; with `when`, only if it is passed."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
@@ -90,24 +90,24 @@ class AtMost:
 
     @property
     def sentence(self) -> str:
-        """The rule for people."""
+        """The rule for display."""
         together = ", counted together" if len(self.of) > 1 else ""
-        when = f" where {self.when} is given" if self.when else ""
+        when = f" if {self.when} is passed" if self.when else ""
         return f"at most {self.at_most} of {' and '.join(self.of)}{together}{when}"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs that it speaks of."""
+        """The inputs that the rule names."""
         return (*self.of, self.when) if self.when else self.of
 
     def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
-        """What breaks this rule in the arguments."""
+        """Yield the violations of the rule."""
         if self.when and not values(arguments, self.when):
             return
-        found = {path: values(arguments, path) for path in self.of}
-        count = sum(map(len, found.values()))
+        passed = {path: values(arguments, path) for path in self.of}
+        count = sum(map(len, passed.values()))
         if count > self.at_most:
-            first = next(path for path, given in found.items() if given)
+            first = next(path for path, items in passed.items() if items)
             message = f"{self.sentence}, not {count:,}"
             yield InputProblem(path=first.partition(_EACH)[0], value="", message=message)
 
@@ -123,8 +123,8 @@ class SomeOf:
 
     @property
     def sentence(self) -> str:
-        """The rule for people."""
-        return f"each of {self.each} with {self._members}"
+        """The rule for display."""
+        return f"{self._members} in each of {self.each}"
 
     @property
     def _members(self) -> str:
@@ -133,19 +133,19 @@ class SomeOf:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The inputs that it speaks of."""
+        """The inputs that the rule names."""
         return tuple(f"{self.each}{_EACH}{member}" for member in self.some_of)
 
     def problems(self, arguments: Mapping[str, object]) -> Iterator[InputProblem]:
-        """What breaks this rule in the arguments."""
-        for place, single in enumerate(values(arguments, self.each)):
-            if isinstance(single, Mapping) and not any(single.get(name) for name in self.some_of):
-                path = f"{self.each}[{place}]"
+        """Yield the violations of the rule."""
+        for index, item in enumerate(values(arguments, self.each)):
+            if isinstance(item, Mapping) and not any(item.get(name) for name in self.some_of):
+                path = f"{self.each}[{index}]"
                 yield InputProblem(path=path, value="", message=f"{self._members} is required")
 
 
 def _key(rule: object) -> str | None:
-    """The key that only rules of one kind have."""
+    """Return the key by which the kind of the rule is recognized."""
     keys = rule if isinstance(rule, Mapping) else getattr(rule, "__dataclass_fields__", ())
     return next((key for key in _KEYS if key in keys), None)
 
@@ -158,16 +158,17 @@ Rule = Annotated[
     Discriminator(
         _key,
         custom_error_type="no_rule",
-        custom_error_message=f"a rule has one of the keys {', '.join(_KEYS)}",
+        custom_error_message=f"must have one of the keys {', '.join(_KEYS)}",
     ),
 ]
 
 
 def values(arguments: Mapping[str, object], path: str) -> list[object]:
-    """What is given at the path: the items of a list, else the one value, else nothing."""
+    """Return the values passed at the path: the items of a list, or the single value."""
     name, _, below = path.partition(_EACH)
-    given = arguments.get(name)
-    found = given if isinstance(given, list) else [] if given is None else [given]
+    value = arguments.get(name)
+    items = value if isinstance(value, list) else [] if value is None else [value]
     if not below:
-        return found
-    return [one for item in found if isinstance(item, Mapping) for one in values(item, below)]
+        return items
+    objects = (item for item in items if isinstance(item, Mapping))
+    return [value for item in objects for value in values(item, below)]

@@ -1,4 +1,4 @@
-"""Names that are no input of an endpoint, met with the right one; names that nothing can have."""
+"""Problems with names: unknown inputs with a suggestion, and names that JSON cannot carry."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -11,15 +11,15 @@ from worker.catalogue.validation.values import encodable
 from worker.text import nearest
 
 _UNKNOWN = "is not an input of this endpoint"
-_MINTED = "falhook mints the callback address of each job itself; leave it out"
+_CALLBACK = "falhook creates the callback URL of each job itself; leave it out"
 _RESERVED = {
-    "webhook_url": _MINTED,
-    "webhookUrl": _MINTED,
-    "webhook": _MINTED,
-    "fal_webhook": _MINTED,
-    "callback_url": _MINTED,
-    "input": "give the inputs themselves, without `input` around them",
-    "arguments": "give the inputs themselves, without `arguments` around them",
+    "webhook_url": _CALLBACK,
+    "webhookUrl": _CALLBACK,
+    "webhook": _CALLBACK,
+    "fal_webhook": _CALLBACK,
+    "callback_url": _CALLBACK,
+    "input": "pass the inputs themselves, without `input` around them",
+    "arguments": "pass the inputs themselves, without `arguments` around them",
 }
 
 
@@ -27,48 +27,50 @@ def unknown(
     loc: Sequence[str | int],
     value: object,
     inputs: tuple[Input, ...],
-    taker: Callable[[str], str],
+    endpoint_for: Callable[[str], str],
 ) -> InputProblem:
-    """A name that none of these inputs has; `taker` knows an endpoint that takes it."""
+    """Return the problem of an unknown name; `endpoint_for` returns an endpoint that accepts it."""
     name = str(loc[-1])
-    known = taker("".join("[]" if isinstance(step, int) else f".{step}" for step in loc)[1:])
+    endpoint = endpoint_for(
+        "".join("[]" if isinstance(step, int) else f".{step}" for step in loc)[1:]
+    )
     return InputProblem(
         path=path(loc),
         value=shown(value, words=True),
         message=_UNKNOWN,
-        hint=_RESERVED.get(name) or _right_name(name, inputs, known),
+        hint=_RESERVED.get(name) or _suggestion(name, inputs, endpoint),
     )
 
 
-def _right_name(name: str, inputs: tuple[Input, ...], taker: str) -> str:
+def _suggestion(name: str, inputs: tuple[Input, ...], endpoint: str) -> str:
     for item in inputs:
         if name in item.also_called:
             return f"it is called {item.name} here"
-    if taker:
-        return f"{taker} takes it"
+    if endpoint:
+        return f"{endpoint} accepts it"
     names = [item.name for item in inputs]
     if (near := nearest(name, names)) is not None:
         return f"did you mean {near}?"
-    return f"it takes {', '.join(names)}"
+    return f"it accepts {', '.join(names)}"
 
 
-def misplaced(given: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[InputProblem]:
-    """Callback addresses among the inputs of an endpoint that takes any; fal would ignore them."""
+def misplaced(names: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[InputProblem]:
+    """Yield a problem for each undeclared callback URL, which fal would ignore."""
     known = {item.name for item in inputs}
-    for name in given:
-        if _RESERVED.get(name) == _MINTED and name not in known:
-            yield InputProblem(path=name, value="", message=_UNKNOWN, hint=_MINTED)
+    for name in names:
+        if _RESERVED.get(name) == _CALLBACK and name not in known:
+            yield InputProblem(path=name, value="", message=_UNKNOWN, hint=_CALLBACK)
 
 
 def unusable(error: ErrorDetails) -> InputProblem:
-    """A name that JSON cannot carry; pydantic tells of it where the object stands."""
+    """Return the problem of a name that JSON cannot carry; pydantic locates it at its object."""
     name = error["input"]
-    message = "must be a text, since it is the name of an input"
+    message = "must be a string, because it is the name of an input"
     if isinstance(name, str):
         try:
             encodable(name)
         except PydanticCustomError as bad:
             message = bad.message()
-    above = [step for step in error["loc"] if step != "[key]"]
-    inside = path(above if isinstance(name, str) else above[:-1])
-    return InputProblem(path=f"{inside}.{shown(name)}".removeprefix("."), value="", message=message)
+    loc = [step for step in error["loc"] if step != "[key]"]
+    parent = path(loc if isinstance(name, str) else loc[:-1])
+    return InputProblem(path=f"{parent}.{shown(name)}".removeprefix("."), value="", message=message)

@@ -1,4 +1,4 @@
-"""Addresses that fal can fetch: on the internet, or with the data inside."""
+"""Validation of URLs that fal can fetch: public web addresses, data URIs and stored files."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -12,10 +12,10 @@ from worker.formats.media_types import BY_EXTENSION, formats
 
 _DATA_URI = re.compile(r"data:[^,]*,.")
 _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
-# The URL standard skips further slashes, so that https:///x becomes the host x.
+# The URL standard skips extra slashes, so https:///x has the host x.
 _NO_AUTHORITY = re.compile(r"https?://(?:[/?#\\]|$)", re.IGNORECASE)
-# A file that cannot be used, of which Staging.stage has told.
-_TOLD = f"{'0' * 64}.none"
+# An unusable file, which Staging.stage has already reported.
+_REPORTED = f"{'0' * 64}.none"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # RFC 6761, RFC 6762 with its appendix G, RFC 7686, RFC 9476; ICANN keeps .internal for private
 # networks (2024) and delegates neither .corp, .home nor .mail (2018).
@@ -23,16 +23,16 @@ _NEVER_PUBLIC = frozenset(
     {"localhost", "local", "test", "invalid", "internal", "intranet", "private", "corp", "home"}
     | {"lan", "mail", "localdomain", "onion", "alt"}
 )
-_HOME = ["home", "arpa"]  # RFC 8375
-# https://www.iana.org/assignments/ipv6-address-space : all of IPv6 that is given out.
+_HOME_ARPA = ["home", "arpa"]  # RFC 8375
+# https://www.iana.org/assignments/ipv6-address-space : all of IPv6 that is allocated.
 _IPV6 = IPv6Network("2000::/3")
-_IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))  # RFC 4291, RFC 6052
+_EMBEDS_IPV4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))  # RFC 4291, RFC 6052
 
 
 def fetchable(item: Input, value: str) -> str:
-    """A URL that fal can fetch, a data URI, or a file in storage of a kind that the input takes.
+    """Return the value if it is a URL that fal can fetch, a data URI or a suitable stored file.
 
-    The input's `max_length` bounds web addresses alone.
+    The input's `max_length` applies to web addresses only. Raises PydanticCustomError.
     """
     scheme = value[:8].lower()
     if staged := STAGED.fullmatch(value):
@@ -44,24 +44,24 @@ def fetchable(item: Input, value: str) -> str:
         raise PydanticCustomError("not_url", "must be a URL without spaces or line breaks")
     if scheme.startswith("data:"):
         if not _DATA_URI.match(value):
-            raise PydanticCustomError("not_url", "must be a data URI with data after a comma")
+            raise PydanticCustomError("not_url", "must be a data URI with data after the comma")
     elif scheme.startswith(("http://", "https://")):
         _check_web_address(item.max_length, value)
     else:
-        # Told in the words of the input, see Input.allowed.
+        # messages.py replaces the message by Input.allowed.
         kind = "local" if _looks_local(value) else "no_address"
-        raise PydanticCustomError(kind, "must be an address")
+        raise PydanticCustomError(kind, "must be a URL")
     return value
 
 
 def _check_staged(item: Input, name: str) -> None:
-    ending = name.rpartition(".")[2]
-    media = BY_EXTENSION.get(ending)
+    extension = name.rpartition(".")[2]
+    media = BY_EXTENSION.get(extension)
     fits = media is not None and media.family in item.families
-    if name == _TOLD or (fits and ending in (item.formats or BY_EXTENSION)):
+    if name == _REPORTED or (fits and extension in (item.formats or BY_EXTENSION)):
         return
-    endings = ", ".join(item.formats) or formats(item.families)
-    raise PydanticCustomError("wrong_media", f"must be a file in storage of the kind {endings}")
+    accepted = ", ".join(item.formats) or formats(item.families)
+    raise PydanticCustomError("wrong_media", f"must be a stored file of type {accepted}")
 
 
 def _check_web_address(max_length: int | None, value: str) -> None:
@@ -79,39 +79,39 @@ def _check_web_address(max_length: int | None, value: str) -> None:
     if _NO_AUTHORITY.match(value):
         raise invalid
     if url.port == 0:
-        raise PydanticCustomError("not_url", "must be a URL with a port of 1 to 65535, or none")
+        raise PydanticCustomError("not_url", "must be a URL with a port from 1 to 65535 or none")
     host = url.host or ""
     address = _as_ip(host)
     labels = host.removesuffix(".").split(".")
     if address is None and not all(map(_LABEL.fullmatch, labels)):
         raise invalid
     if not (_is_public_name(labels) if address is None else _is_public(address)):
-        raise PydanticCustomError("not_public", "must be a URL that fal can reach, on the internet")
+        raise PydanticCustomError("not_public", "must be a URL that fal can reach on the internet")
 
 
 def _as_ip(host: str) -> IPv4Address | IPv6Address | None:
-    # The URL standard writes 2130706433 and 0x7f.1 as 127.0.0.1, which is done by now.
+    # Pydantic has already normalized 2130706433 and 0x7f.1 to 127.0.0.1 (URL standard).
     try:
         address = ip_address(host.strip("[]"))
     except ValueError:
         return None
-    return address if isinstance(address, IPv4Address) else _ipv4_inside(address) or address
+    return address if isinstance(address, IPv4Address) else _embedded_ipv4(address) or address
 
 
-def _ipv4_inside(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that gateways make of it, if any."""
-    if any(address in network for network in _IPV4_INSIDE):
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address to which gateways translate this address, if any."""
+    if any(address in network for network in _EMBEDS_IPV4):
         return IPv4Address(address.packed[-4:])
     return address.sixtofour
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    given_out = isinstance(address, IPv4Address) or address in _IPV6
-    return given_out and address.is_global and not address.is_multicast
+    allocated = isinstance(address, IPv4Address) or address in _IPV6
+    return allocated and address.is_global and not address.is_multicast
 
 
 def _is_public_name(labels: list[str]) -> bool:
-    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC and labels[-2:] != _HOME
+    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC and labels[-2:] != _HOME_ARPA
 
 
 def _looks_local(value: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where a description takes inputs or members of any name, they are taken."""
+"""Undeclared inputs and members are accepted if the description allows them."""
 
 import json
 from pathlib import Path
@@ -14,37 +14,37 @@ ANY = [True, {"type": "string"}, {}]
 
 
 @pytest.mark.parametrize("further", ANY)
-def test_an_object_that_takes_any_member_takes_them(tmp_path: Path, further: object) -> None:
-    """They reach fal as they were given; the declared ones are checked as ever."""
+def test_an_object_may_accept_any_member(tmp_path: Path, further: object) -> None:
+    """Undeclared members reach fal unchanged; declared ones are validated."""
     model = of(tmp_path, **SIZE, additionalProperties=further)
     given = {"given": {"width": 3, "depth": {"of": [1, None]}}}
     assert given == model.check(given)
-    assert "an object with width and any others" == model.inputs[0].allowed
+    assert "an object with width and any other members" == model.inputs[0].allowed
     with pytest.raises(InvalidArguments, match=r"given\.width"):
         model.check({"given": {"depth": 3}})
 
 
 @pytest.mark.parametrize("further", [{}, {"additionalProperties": False}])
 def test_an_object_that_says_nothing_takes_no_other(tmp_path: Path, further: Any) -> None:
-    """As before: a misspelt member is refused by its name."""
+    """A misspelt member is rejected by name."""
     model = of(tmp_path, **SIZE, **further)
     with pytest.raises(InvalidArguments, match=r"given\.depth .*: is not an input"):
         model.check({"given": {"width": 3, "depth": 3}})
 
 
-def test_a_schema_for_the_others_is_named(tmp_path: Path) -> None:
-    """What they have to be is not checked."""
-    told = [of(tmp_path, **SIZE, additionalProperties=further) for further in ANY]
+def test_a_schema_for_undeclared_members_is_listed_as_unchecked(tmp_path: Path) -> None:
+    """Their values are not validated."""
+    models = [of(tmp_path, **SIZE, additionalProperties=further) for further in ANY]
     expected = [(), ("additionalProperties",), ()]
-    assert expected == [model.inputs[0].unchecked for model in told]
+    assert expected == [model.inputs[0].unchecked for model in models]
 
 
-def test_an_endpoint_may_take_inputs_of_any_name(tmp_path: Path) -> None:
-    """All of what JSON can carry, but for a callback address, which fal would ignore."""
+def test_an_endpoint_may_accept_any_input(tmp_path: Path) -> None:
+    """Any JSON is accepted except a callback URL, which fal would ignore."""
     model = read(tmp_path, taking({"given": SIZE}, additionalProperties=True))
     good = {"zoom": 3, "\x7e": None, "given": {"width": 1}, "model_dump": "a"}
     assert good == model.check(good)
-    with pytest.raises(InvalidArguments, match="falhook mints the callback address"):
+    with pytest.raises(InvalidArguments, match="falhook creates the callback URL"):
         model.check({"webhook_url": "https://a.b/c"})
 
 
@@ -52,8 +52,8 @@ def test_an_endpoint_may_take_inputs_of_any_name(tmp_path: Path) -> None:
     "more",
     [{"zoom": float("nan")}, {"zoom": {1}}, {"zo\ud800om": 1}, {"\x000": 1}, {"zoom": "\udc80"}],
 )
-def test_what_json_cannot_carry_is_refused_under_any_name(tmp_path: Path, more: Any) -> None:
-    """In names and values alike, with a sentence that can be printed."""
+def test_undeclared_members_must_be_json(tmp_path: Path, more: Any) -> None:
+    """Names and values are checked, and the error is printable."""
     model = of(tmp_path, **SIZE, additionalProperties=True)
     with pytest.raises(InvalidArguments) as caught:
         model.check({"given": {"width": 1, **more}})
@@ -62,8 +62,8 @@ def test_what_json_cannot_carry_is_refused_under_any_name(tmp_path: Path, more: 
     assert str(problem).isprintable()
 
 
-def test_a_name_of_ours_is_no_members(tmp_path: Path) -> None:
-    """Whatever a member is called, nothing else appears in its place."""
+def test_generated_field_names_do_not_clash(tmp_path: Path) -> None:
+    """A member keeps its name, whatever that is."""
     model = of(tmp_path, **SIZE | {"required": []}, additionalProperties=True)
     given = {"given": {"input_0": 3}}
     assert given == json.loads(json.dumps(model.check(given)))

@@ -1,4 +1,4 @@
-"""fal's description of an endpoint becomes an entry of the catalogue that checks like its own."""
+"""fal's description of an endpoint becomes an entry that validates like a packaged one."""
 
 import json
 from contextlib import suppress
@@ -22,7 +22,7 @@ FRAMES = [{"image_url": "https://example.com/a.png"}]
 
 
 def test_inputs_with_their_types_and_bounds(tmp_path: Path) -> None:
-    """Order, kinds, defaults, ranges; what says too much lets any JSON through."""
+    """Order, kinds, defaults and ranges are read; an inexpressible schema accepts any JSON."""
     model = read(tmp_path)
     inputs = {item.name: item for item in model.inputs}
     kinds = {name: item.kind for name, item in inputs.items()}
@@ -47,8 +47,8 @@ def test_inputs_with_their_types_and_bounds(tmp_path: Path) -> None:
     assert ("a test",) == model.sources
 
 
-def test_it_checks_like_any_other(tmp_path: Path) -> None:
-    """Good arguments pass and bad ones are named, nested ones too."""
+def test_it_validates_like_a_packaged_one(tmp_path: Path) -> None:
+    """Valid arguments pass and invalid ones are named, nested ones too."""
     model = read(tmp_path)
     good = {"prompt": "a", "frames": FRAMES, "duration": 8, "image_size": {"width": 3}}
     assert good | {"duration": "8"} == model.check(good)
@@ -61,13 +61,13 @@ def test_it_checks_like_any_other(tmp_path: Path) -> None:
 
 
 def test_its_example_passes(tmp_path: Path) -> None:
-    """The command that `models show` prints works for it as well."""
+    """The command that `models show` prints works for it."""
     model = read(tmp_path)
     assert model.example() == model.check(model.example())
 
 
 def test_the_shared_inputs_of_the_catalogue_stay(tmp_path: Path) -> None:
-    """An entry's names are its own: a prompt of 20 characters is nobody else's."""
+    """The entry's field names are unique, so its limits do not affect other endpoints."""
     read(tmp_path)
     kling = Catalogue.load(tmp_path).find("fal-ai/kling-video/v2.1/master/text-to-video")
     assert kling == Catalogue.load().find(kling.endpoint)
@@ -78,7 +78,7 @@ ABOVE_0 = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 
 
 @pytest.mark.parametrize(
-    ("schema", "taken", "refused", "allowed"),
+    ("schema", "accepted", "rejected", "allowed"),
     [
         (ENUM, [1, 4], [3, "1", True, 1.0], "one of 1, 2, 4"),
         ({"type": "number", "enum": [0.5, 2]}, [0.5, 2, 2.0], [1, "2"], "one of 0.5, 2"),
@@ -99,18 +99,18 @@ ABOVE_0 = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
             "a whole number of 1 to 2",
         ),
         ({"type": "string", "minLength": 3}, ["abc"], ["ab"], "a string of at least 3 characters"),
-        ({"type": "array", "items": True}, [[1, "a"]], [{}], "anything that JSON can carry"),
+        ({"type": "array", "items": True}, [[1, "a"]], [{}], "any JSON value"),
     ],
 )
 def test_a_schema_is_not_loosened(
-    tmp_path: Path, schema: Any, taken: list[Any], refused: list[Any], allowed: str
+    tmp_path: Path, schema: Any, accepted: list[Any], rejected: list[Any], allowed: str
 ) -> None:
-    """Choices of any type, constants and open bounds hold, are told, and the example keeps them."""
+    """Choices, constants and exclusive bounds are enforced, shown and kept by the example."""
     model = of(tmp_path, **schema)
     assert allowed == model.inputs[0].allowed
-    for value in taken:
+    for value in accepted:
         assert {"given": value} == model.check({"given": value})
-    for value in refused:
+    for value in rejected:
         with pytest.raises(InvalidArguments, match="given"):
             model.check({"given": value})
     assert model.example() == model.check(model.example())
@@ -136,7 +136,7 @@ def test_a_schema_is_not_loosened(
 def test_what_is_not_checked_of_a_schema_is_known(
     tmp_path: Path, schema: Any, unchecked: list[str]
 ) -> None:
-    """Each keyword that would restrict the input and does not is named."""
+    """Each restricting keyword that is not enforced is listed."""
     assert unchecked == list(of(tmp_path, **schema).inputs[0].unchecked)
 
 
@@ -152,8 +152,8 @@ def test_what_is_not_checked_of_a_schema_is_known(
         {"type": "array", "minItems": 2, "items": ENUM, "examples": [[1]]},
     ],
 )
-def test_an_example_that_breaks_its_own_schema_is_not_shown(tmp_path: Path, schema: Any) -> None:
-    """Nor is such a default: another value that the input takes stands in its place."""
+def test_an_example_that_breaks_its_own_schema_is_replaced(tmp_path: Path, schema: Any) -> None:
+    """So is such a default: a valid value is shown instead."""
     model = of(tmp_path, **schema)
     assert model.example() == model.check(model.example())
 
@@ -192,11 +192,11 @@ SCHEMAS = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(TYPES), st.dictionaries(KEYWORDS, SCHEMAS, max_size=4))
-def test_any_schema_makes_an_input_or_is_refused(kind: str, keywords: dict[str, Any]) -> None:
-    """What is kept can be checked against and shown; the rest ends in a sentence."""
+def test_any_schema_becomes_an_input_or_is_rejected(kind: str, keywords: dict[str, Any]) -> None:
+    """The input can be validated and shown; an unusable schema ends in a sentence."""
     document = deepcopy(DOCUMENT)
-    taken = document["components"]["schemas"]["DollyVideoInput"]
-    taken |= {"properties": {"given": {**keywords, "type": kind}}, "required": ["given"]}
+    request = document["components"]["schemas"]["DollyVideoInput"]
+    request |= {"properties": {"given": {**keywords, "type": kind}}, "required": ["given"]}
     with suppress(RequestRejected):
         entry = description.entry(ENDPOINT, document, source="a test")
         tables = json.loads(json.dumps(entry))
@@ -227,7 +227,7 @@ def _without(*path: str) -> Any:
         _without("components", "schemas", "DollyVideoInput", "properties"),
     ],
 )
-def test_what_is_no_description_is_refused(document: Any) -> None:
-    """Another endpoint's, or one with holes: a sentence that names the endpoint."""
+def test_an_invalid_description_is_rejected(document: Any) -> None:
+    """One of another endpoint, or with missing parts, gives an error that names the endpoint."""
     with pytest.raises(description.InvalidOpenApi, match=ENDPOINT):
         description.entry(ENDPOINT, document, source="a test")

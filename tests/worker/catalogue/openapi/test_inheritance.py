@@ -1,4 +1,4 @@
-"""What the catalogue knew of an endpoint's inputs holds where its description says nothing."""
+"""A new description inherits the limits that it omits and the catalogue already knows."""
 
 from copy import deepcopy
 from typing import Any
@@ -25,7 +25,7 @@ IMAGE = "https://example.com/cat.png"
 
 
 def described(endpoint: str, inputs: Any, **keywords: Any) -> Any:
-    """The tables of that endpoint's description."""
+    """Return the tables of this endpoint's description."""
     document = deepcopy(taking(inputs, **keywords))
     document["paths"] = {
         path.replace(ENDPOINT, endpoint): value for path, value in document["paths"].items()
@@ -33,16 +33,16 @@ def described(endpoint: str, inputs: Any, **keywords: Any) -> Any:
     return description.entry(endpoint, document, source="a test")
 
 
-def heir_of(before: Endpoint, inputs: Any) -> Inheritance:
-    """What that endpoint of the package becomes, once it is described with these inputs."""
+def redescribed(before: Endpoint, inputs: Any) -> Inheritance:
+    """Return the inheritance of a packaged endpoint that is described with these inputs."""
     entry = described(before.endpoint, inputs)
     return inherit(entry, before.endpoint, PACKAGED, before)
 
 
-def model_of(heir: Inheritance) -> Endpoint:
-    """The model that it makes, with the prices of the package."""
+def model_of(inheritance: Inheritance) -> Endpoint:
+    """Return its endpoint, with the prices of the package."""
     prices = PACKAGED.model_dump(include={"prices"})
-    (model,) = build.models(reader.checked({**prices, **heir.entry}, "a test"))
+    (model,) = build.models(reader.checked({**prices, **inheritance.entry}, "a test"))
     return model
 
 
@@ -51,7 +51,7 @@ GOOD_LINE = {"video_url": IMAGE, "voice_id": "AOT"}
 
 
 @pytest.mark.parametrize(
-    ("path", "inputs", "taken", "refused", "told"),
+    ("path", "inputs", "accepted", "rejected", "limit"),
     [
         (
             "lipsync/text-to-video",
@@ -92,24 +92,24 @@ GOOD_LINE = {"video_url": IMAGE, "voice_id": "AOT"}
     ],
 )  # fmt: skip
 def test_limits_that_the_description_does_not_state_are_kept(
-    path: str, inputs: Any, taken: Arguments, refused: Arguments, told: str
+    path: str, inputs: Any, accepted: Arguments, rejected: Arguments, limit: str
 ) -> None:
-    """Lengths, counts and ranges go on being checked, and are told."""
-    heir = heir_of(kling(path), inputs)
-    model = model_of(heir)
-    assert told in heir.kept
-    assert taken == model.check(taken)
+    """Lengths, counts and ranges are still enforced, and reported as kept."""
+    inheritance = redescribed(kling(path), inputs)
+    model = model_of(inheritance)
+    assert limit in inheritance.kept
+    assert accepted == model.check(accepted)
     with pytest.raises(InvalidArguments):
-        model.check(refused)
+        model.check(rejected)
 
 
-def test_limits_that_the_description_states_are_its_own() -> None:
-    """Each bound by itself: a stated maximum leaves the older minimum."""
+def test_limits_in_the_description_win() -> None:
+    """This holds for each bound: a new maximum keeps the older minimum."""
     inputs = {"input_image_urls": URLS | {"maxItems": 6}, "prompt": TEXT | {"maxLength": 9}}
-    heir = heir_of(kling("v1.6/pro/elements"), inputs)
-    prompt, images = model_of(heir).inputs
+    inheritance = redescribed(kling("v1.6/pro/elements"), inputs)
+    prompt, images = model_of(inheritance).inputs
     assert (1, 6, 9) == (images.min_items, images.max_items, prompt.max_length)
-    assert "input_image_urls of at least 1 item" in heir.kept
+    assert "input_image_urls of at least 1 item" in inheritance.kept
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_limits_that_the_description_states_are_its_own() -> None:
         ("v1.6/pro/elements", "input_image_urls", URL),
     ],
 )
-def test_limits_that_fit_no_more_are_dropped(path: str, name: str, schema: Any) -> None:
-    """An input of another kind, or with bounds that leave nothing between them, has its own."""
-    heir = heir_of(kling(path), {name: schema})
-    model = model_of(heir)
-    assert [] == [told for told in heir.kept if told.startswith(f"{name} ")]
+def test_limits_that_no_longer_fit_are_dropped(path: str, name: str, schema: Any) -> None:
+    """An input of another kind, or whose range would become empty, inherits nothing."""
+    inheritance = redescribed(kling(path), {name: schema})
+    model = model_of(inheritance)
+    assert [] == [limit for limit in inheritance.kept if limit.startswith(f"{name} ")]
     assert model.example() == model.check(model.example())
 
 
 def test_a_limit_that_fal_lifts_is_gone() -> None:
-    """Of a description that took the place of another; the package's limits stay even then."""
+    """A newer description replaces the limits of an older one, but not those of the package."""
     path = "acme/dolly/other"
     older = described(path, {"prompt": TEXT | {"maxLength": 5}})
     rows = reader.checked(older, "a test")
@@ -141,21 +141,21 @@ def test_a_limit_that_fal_lifts_is_gone() -> None:
     packaged = kling("lipsync/text-to-video")
     older = described(packaged.endpoint, LINE)
     rows = reader.checked(older, "a test")
-    heir = inherit(described(packaged.endpoint, LINE), packaged.endpoint, rows, packaged)
-    assert ("text of at most 120 characters",) == heir.kept
+    inheritance = inherit(described(packaged.endpoint, LINE), packaged.endpoint, rows, packaged)
+    assert ("text of at most 120 characters",) == inheritance.kept
 
 
 def test_no_endpoint_of_the_package_loses_a_limit() -> None:
-    """Described by names and types alone, each checks what it checked before."""
+    """Described by names and types only, each still enforces its limits."""
     for before in CATALOGUE.search():
         if not before.inputs:
             continue
         inputs = {item.name: _bare(item) for item in before.inputs}
-        after = {item.name: item for item in model_of(heir_of(before, inputs)).inputs}
+        after = {item.name: item for item in model_of(redescribed(before, inputs)).inputs}
         for item in before.inputs:
             limits = ("max_length", "min_items", "max_items", "minimum", "maximum")
-            old = [getattr(item, name) for name in limits]
-            assert old == [getattr(after[item.name], name) for name in limits], item.name
+            expected = [getattr(item, name) for name in limits]
+            assert expected == [getattr(after[item.name], name) for name in limits], item.name
 
 
 def _bare(item: Any) -> Any:
@@ -166,5 +166,8 @@ def _bare(item: Any) -> Any:
     }
     single: Any = kinds.get(item.kind, TEXT)
     if item.nested:
-        single = {"type": "object", "properties": {one.name: _bare(one) for one in item.nested}}
+        single = {
+            "type": "object",
+            "properties": {member.name: _bare(member) for member in item.nested},
+        }
     return {"type": "array", "items": single} if item.many else single

@@ -1,4 +1,4 @@
-"""What a description says of a result decides whether a result without a file was paid in vain."""
+"""The described outputs decide whether a result without a file is a failure."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ OBJECTS = {"type": "array", "items": {"type": "object", "properties": {"from": T
 def test_a_file_is_needed_where_each_result_holds_one(
     tmp_path: Path, result: Any, required: list[str], needs_file: bool
 ) -> None:
-    """Words, lists of words and files that may be missing are a result by themselves."""
+    """Strings, lists of strings and optional files are results without a file."""
     model = read(tmp_path, giving(result, required=required))
     assert needs_file == model.needs_file
 
@@ -49,8 +49,6 @@ def test_a_file_is_needed_where_each_result_holds_one(
         ({"sound": "optional<audio>"}, False),
     ],
 )
-def test_types_that_are_no_file_are_results_as_well(
-    outputs: dict[str, str], needs_file: bool
-) -> None:
-    """So that files of a catalogue which were written before say the same."""
+def test_outputs_that_are_not_files(outputs: dict[str, str], needs_file: bool) -> None:
+    """Types in catalogue files written by older versions give the same answer."""
     assert needs_file == Endpoint(endpoint="a/b", outputs=outputs).needs_file

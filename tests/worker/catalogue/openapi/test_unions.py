@@ -1,4 +1,4 @@
-"""Unions and parts of a schema are checked, or named among what is not."""
+"""Unions and `allOf` in a schema are enforced or listed as unchecked."""
 
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,10 @@ EITHER = [{"required": ["a"]}, {"required": ["b"]}]
         ({"type": "string", "patternProperties": {}}, ["patternProperties"]),
     ],
 )
-def test_unions_beside_a_type_are_named(tmp_path: Path, schema: Any, unchecked: list[str]) -> None:
-    """What restricts the value further and is not checked is not dropped in silence."""
+def test_unions_next_to_a_type_are_listed(
+    tmp_path: Path, schema: Any, unchecked: list[str]
+) -> None:
+    """A further restriction that is not enforced is not dropped silently."""
     assert unchecked == list(of(tmp_path, **schema).inputs[0].unchecked)
 
 
@@ -55,13 +57,13 @@ def test_unions_beside_a_type_are_named(tmp_path: Path, schema: Any, unchecked: 
 def test_a_union_of_constants_is_a_choice(
     tmp_path: Path, schema: Any, choices: tuple[Any, ...], kind: InputType
 ) -> None:
-    """Whatever it is written with; constants of two types stay unchecked, and are told as such."""
+    """This holds for every notation; constants of two types accept any JSON."""
     item = of(tmp_path, **schema).inputs[0]
     assert (kind, choices, ()) == (item.kind, item.choices, item.unchecked)
 
 
 def test_the_parts_of_a_schema_are_joined(tmp_path: Path) -> None:
-    """A component with members of its own beside, or several components, are one type."""
+    """A component with additional members, or several components, become one type."""
     frame = {"$ref": "#/components/schemas/Frame"}
     named = {"type": "object", "required": ["name"], "properties": {"name": TEXT}}
     model = of(tmp_path, allOf=[frame, named, {"properties": {"loud": FLAG}}])
@@ -72,8 +74,8 @@ def test_the_parts_of_a_schema_are_joined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [["Wide", "Named"], ["Named", "Wide"]])
-def test_components_that_are_joined_of_parts_are_joined(tmp_path: Path, parts: list[str]) -> None:
-    """The parts of one do not stand in for those of another."""
+def test_components_with_parts_are_joined(tmp_path: Path, parts: list[str]) -> None:
+    """The parts of one component do not replace those of another."""
     document = taking({"given": {"allOf": [{"$ref": _REF.format(name)} for name in parts]}})
     document["components"]["schemas"] |= {
         "Wide": {"allOf": [{"$ref": _REF.format("Size")}, {"properties": {"depth": FLAG}}]},
@@ -83,8 +85,8 @@ def test_components_that_are_joined_of_parts_are_joined(tmp_path: Path, parts: l
     assert {"width", "height", "depth", "name"} == {member.name for member in item.nested}
 
 
-def test_a_place_that_contradicts_its_component_is_told(tmp_path: Path) -> None:
-    """Its own bound holds there; that the component's does not is named."""
+def test_a_contradicted_component_is_listed_as_unchecked(tmp_path: Path) -> None:
+    """The bound next to the reference wins."""
     document = taking({"given": {"$ref": _REF.format("Code"), "maxLength": 3}})
     document["components"]["schemas"]["Code"] = {"type": "string", "maxLength": 2}
     (item,) = read(tmp_path, document).inputs
@@ -92,9 +94,12 @@ def test_a_place_that_contradicts_its_component_is_told(tmp_path: Path) -> None:
 
 
 def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:
-    """As fal's description puts it: oneOf over the names that are required."""
+    """fal's descriptions express it as oneOf with one required name each."""
     model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, oneOf=EITHER))
-    assert (["exactly one of a, b"], ()) == ([one.sentence for one in model.rules], model.unchecked)
+    assert (["exactly one of a, b"], ()) == (
+        [rule.sentence for rule in model.rules],
+        model.unchecked,
+    )
     assert {"a": "x"} == model.check({"a": "x"})
     for given in ({}, {"a": "x", "b": "y"}):
         with pytest.raises(InvalidArguments, match="a or b"):
@@ -102,7 +107,7 @@ def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("together", "unchecked"),
+    ("keywords", "unchecked"),
     [
         ({"anyOf": EITHER}, ["anyOf"]),
         ({"oneOf": [*EITHER, {"required": ["a", "b"]}]}, ["oneOf"]),
@@ -114,17 +119,17 @@ def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:
     ],
 )
 def test_what_holds_for_all_inputs_and_is_not_checked_is_named(
-    tmp_path: Path, together: Any, unchecked: list[str]
+    tmp_path: Path, keywords: Any, unchecked: list[str]
 ) -> None:
-    """On the endpoint, since it is of no single input."""
-    model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, **together))
+    """They are listed on the endpoint, because they concern several inputs."""
+    model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, **keywords))
     assert unchecked == list(model.unchecked)
     assert set() == {rule.sentence for rule in model.rules} - {"exactly one of a, b"}
 
 
 @pytest.mark.parametrize("names", [["prompt", "multi_prompt"], ["multi_prompt", "prompt"]])
-def test_a_rule_that_the_package_has_as_well_stands_once(names: list[str]) -> None:
-    """In whichever order the description names the inputs."""
+def test_a_rule_that_the_package_also_has_appears_once(names: list[str]) -> None:
+    """The order of its inputs in the description does not matter."""
     path = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
     shots = {"type": "array", "items": TEXT}
     one_of = [{"required": [name]} for name in names]
@@ -133,8 +138,8 @@ def test_a_rule_that_the_package_has_as_well_stands_once(names: list[str]) -> No
     assert [f"exactly one of {', '.join(names)}"] == [rule.sentence for rule in model.rules]
 
 
-def test_a_circle_of_references_is_no_endless_reading() -> None:
-    """Nor are parts that hold themselves: such an input takes any JSON."""
+def test_recursive_references_end() -> None:
+    """An input with such a schema accepts any JSON."""
     document = taking({"a": {"$ref": "#/components/schemas/Loop"}})
     loop = {"allOf": [{"$ref": "#/components/schemas/Loop"}] * 2}
     document["components"]["schemas"]["Loop"] = loop

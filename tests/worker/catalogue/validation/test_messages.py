@@ -1,4 +1,4 @@
-"""A refusal says what is wanted, and none of the words that were given."""
+"""Errors state the requirement and never repeat a prompt."""
 
 import json
 
@@ -18,14 +18,14 @@ SHOTS = Input(name="shots", kind=InputType.OBJECT, many=True, nested=(TEXT, SECO
 
 
 def refused(item: Input, value: object) -> list[InputProblem]:
-    """What is wrong with that value for the only input."""
+    """Return the problems of this value for an endpoint with this input only."""
     with pytest.raises(InvalidArguments) as caught:
         Endpoint(endpoint="a/b", inputs=(item,)).check({item.name: value})
     return list(caught.value.problems)
 
 
-def holding(*nested: Input, many: bool = False, additional: bool = False) -> Input:
-    """An input that takes objects with these members."""
+def object_input(*nested: Input, many: bool = False, additional: bool = False) -> Input:
+    """Return an input for objects with these members."""
     return Input(
         name="shot", kind=InputType.OBJECT, nested=nested, many=many, additional=additional
     )
@@ -36,36 +36,36 @@ def holding(*nested: Input, many: bool = False, additional: bool = False) -> Inp
     [
         (SHOTS, [PROMPT]),
         (SHOTS, PROMPT),
-        (holding(TEXT), PROMPT),
-        (holding(TEXT), [PROMPT]),
-        (holding(SHOTS), {"shots": [PROMPT]}),
-        (holding(SECONDS, holding(TEXT)), PROMPT),
-        (holding(SECONDS, additional=True), PROMPT),
+        (object_input(TEXT), PROMPT),
+        (object_input(TEXT), [PROMPT]),
+        (object_input(SHOTS), {"shots": [PROMPT]}),
+        (object_input(SECONDS, object_input(TEXT)), PROMPT),
+        (object_input(SECONDS, additional=True), PROMPT),
         (Input(name="anything", kind=InputType.ANY), PROMPT + "\ud800"),
         (Input(name="caption", kind=InputType.STRING, max_length=3), PROMPT),
         (Input(name="prompts", kind=InputType.TEXT, many=True), PROMPT),
     ],
 )
-def test_a_prompt_in_the_wrong_place_is_not_told(item: Input, value: object) -> None:
-    """Wherever words may be meant, their length is all that is said of a string."""
-    told = " ".join(f"{one.value} {one}" for one in refused(item, value))
-    assert PROMPT[:2] not in told
+def test_a_misplaced_prompt_is_not_repeated(item: Input, value: object) -> None:
+    """Where a string may be a prompt, only its length is shown."""
+    text = " ".join(f"{problem.value} {problem}" for problem in refused(item, value))
+    assert PROMPT[:2] not in text
 
 
-def test_what_cannot_be_words_is_told() -> None:
-    """A choice that does not exist and an address are what one has to see to put it right."""
+def test_a_value_that_cannot_be_a_prompt_is_shown() -> None:
+    """One has to see it to correct it."""
     masks = Input(
         name="mask", kind=InputType.OBJECT, nested=(Input(name="x", kind=InputType.INTEGER),)
     )
     assert '"nothing"' == refused(masks, "nothing")[0].value
 
 
-def test_a_rule_tells_no_words() -> None:
-    """Of a string that is taken only with another input."""
+def test_a_broken_rule_does_not_repeat_a_prompt() -> None:
+    """Only its length is shown."""
     note = Input(name="note", kind=InputType.TEXT)
     rule = Needs(input="note", needs="mode", equal="on")
     model = Endpoint(endpoint="a/b", inputs=(note,), rules=(rule,))
-    with pytest.raises(InvalidArguments, match=r"note \(24 characters\): is only taken with"):
+    with pytest.raises(InvalidArguments, match=r"note \(24 characters\): is only accepted with"):
         model.check({"note": PROMPT})
 
 
@@ -73,50 +73,53 @@ def test_a_rule_tells_no_words() -> None:
     ("item", "hint"),
     [
         (SHOTS, '[{"prompt": "…"}]'),
-        (holding(SECONDS, many=True), '[{"duration": "…"}]'),
-        (holding(TEXT, SIZES, many=True), '[{"prompt": "…", "sizes": […]}]'),
+        (object_input(SECONDS, many=True), '[{"duration": "…"}]'),
+        (object_input(TEXT, SIZES, many=True), '[{"prompt": "…", "sizes": […]}]'),
         (Input(name="urls", kind=InputType.URL, many=True), '["…"]'),
         (Input(name="seeds", kind=InputType.INTEGER, many=True), "[…]"),
     ],
 )
-def test_a_single_value_for_a_list_is_met_with_the_form(item: Input, hint: str) -> None:
-    """Brackets around it, and objects where these are wanted."""
+def test_a_single_value_for_a_list_gets_a_template(item: Input, hint: str) -> None:
+    """The template has brackets, and objects where these are required."""
     (problem,) = refused(item, "a fox")
     assert f"put it in brackets: {hint}" == problem.hint
 
 
-def test_the_form_that_is_told_is_taken() -> None:
-    """With words in the place of the dots."""
+def test_the_template_in_a_hint_is_valid() -> None:
+    """It is accepted with text in place of the dots."""
     model = kling("v3/pro/text-to-video")
     with pytest.raises(InvalidArguments) as caught:
         model.check({"multi_prompt": "a fox"})
-    form = caught.value.problems[0].hint.removeprefix("put it in brackets: ")
-    given = {"multi_prompt": json.loads(form.replace("…", "a fox"))}
+    template = caught.value.problems[0].hint.removeprefix("put it in brackets: ")
+    given = {"multi_prompt": json.loads(template.replace("…", "a fox"))}
     assert given == model.check(given)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a\ud800", "must not hold the control character or lone surrogate U+D800 (at position 1)"),
-        ("a\udce9", "must be UTF-8, which the byte 0xE9 (at position 1) is not"),
-        (7, "must be a text, since it is the name of an input"),
+        (
+            "a\ud800",
+            "must not contain the control character or lone surrogate U+D800 at position 1",
+        ),
+        ("a\udce9", "must be UTF-8; the byte 0xE9 at position 1 is not"),
+        (7, "must be a string, because it is the name of an input"),
     ],
 )
 @pytest.mark.parametrize("additional", [False, True])
-def test_a_name_that_json_cannot_carry_is_told_in_our_words(
+def test_a_name_that_json_cannot_carry_is_reported(
     name: object, message: str, additional: bool
 ) -> None:
-    """Where it stands, however the object around it is declared."""
-    many = holding(SECONDS, many=True, additional=additional)
+    """The path locates it for any declaration of the enclosing object."""
+    many = object_input(SECONDS, many=True, additional=additional)
     (problem,) = refused(many, [{"duration": "5"}, {name: 1}])
     assert (True, message) == (problem.path.startswith("shot[1]."), problem.message)
     assert str(problem).isprintable()
 
 
 @pytest.mark.parametrize("additional", [False, True])
-def test_such_a_name_of_an_input(additional: bool) -> None:
-    """There is nothing around it to be told."""
+def test_an_input_name_that_json_cannot_carry_is_reported(additional: bool) -> None:
+    """Its path is the escaped name itself."""
     model = Endpoint(endpoint="a/b", inputs=(SECONDS,), additional=additional)
     with pytest.raises(InvalidArguments) as caught:
         model.check({"a\ud800": 1})
@@ -124,6 +127,6 @@ def test_such_a_name_of_an_input(additional: bool) -> None:
 
 
 def test_a_choice_that_json_cannot_carry_is_a_wrong_choice() -> None:
-    """The value is told where it stands; it is nobody's name."""
+    """The value is reported at its input, not as an invalid name."""
     (problem,) = refused(Input(name="mode", kind=InputType.STRING, choices=("on", "off")), "\ud800")
     assert ("mode", 'must be one of "on", "off"') == (problem.path, problem.message)

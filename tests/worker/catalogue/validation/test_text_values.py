@@ -1,4 +1,4 @@
-"""What a person typed, or a spreadsheet wrote, as the value that an input takes."""
+"""Text from a command line or a spreadsheet is converted to the value of an input."""
 
 import pytest
 
@@ -23,5 +23,5 @@ POINTS = '[{"x": 1, "y": 2, "label": 1}]'
     ],
 )
 def test_an_input_that_no_schema_describes(name: str, text: str, expected: object) -> None:
-    """Lists and objects are JSON, but in a prompt; other words stay text, the rest is JSON."""
+    """Lists and objects are JSON except in a prompt; other prose stays text, the rest is JSON."""
     assert expected == typed(None, name, text)

@@ -1,4 +1,4 @@
-"""Addresses that fal can never fetch are refused before they cost a failed job."""
+"""URLs that fal can never fetch are rejected before they cost a failed job."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from worker.catalogue.inputs import Input, InputType
 MODEL = Endpoint(endpoint="a/b", inputs=(Input(name="image_url", kind=InputType.URL),))
 
 
-def told(address: str) -> str:
-    """What is said of that image; "" if it is taken."""
+def error(address: str) -> str:
+    """Return the error for this image URL; "" if it is accepted."""
     try:
         MODEL.check({"image_url": address})
     except InvalidArguments as invalid:
@@ -30,7 +30,7 @@ def told(address: str) -> str:
 )
 def test_hosts_that_the_internet_does_not_have(host: str) -> None:
     """Reserved names, and IPv6 addresses that are private or wrap a private IPv4 address."""
-    assert "must be a URL that fal can reach, on the internet" == told(f"https://{host}/a.png")
+    assert "must be a URL that fal can reach on the internet" == error(f"https://{host}/a.png")
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_hosts_that_the_internet_does_not_have(host: str) -> None:
     ],
 )
 def test_hosts_that_may_be_on_the_internet(host: str) -> None:
-    """The same words elsewhere in a name, public addresses in whatever form."""
-    assert "" == told(f"https://{host}/a.png")
+    """The same words elsewhere in a name, and public addresses in any form."""
+    assert "" == error(f"https://{host}/a.png")
 
 
 @pytest.mark.parametrize("port", ["0", "00"])
-def test_nothing_listens_at_port_0(port: str) -> None:
-    """The port is told as what is wrong."""
-    message = "must be a URL with a port of 1 to 65535, or none"
-    assert message == told(f"https://example.com:{port}/a.png")
+def test_port_0_is_rejected(port: str) -> None:
+    """The error names the port."""
+    message = "must be a URL with a port from 1 to 65535 or none"
+    assert message == error(f"https://example.com:{port}/a.png")

@@ -1,4 +1,4 @@
-"""A string that names something names something."""
+"""Blank strings are accepted for optional text only."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from worker.catalogue.inputs import Input, InputType
 IMAGE = "https://example.com/cat.png"
 
 
-def test_an_empty_voice_is_no_voice() -> None:
-    """It is refused where it stands, before it is priced as one."""
+def test_an_empty_voice_id_is_rejected() -> None:
+    """It is rejected at its path, before it is priced as a voice."""
     model = kling("v2.6/pro/image-to-video")
     with pytest.raises(InvalidArguments) as caught:
         model.check({"prompt": "a", "start_image_url": IMAGE, "voice_ids": ["v", ""]})
@@ -33,10 +33,10 @@ def test_an_empty_voice_is_no_voice() -> None:
         ("humid", False, False, True),
     ],
 )
-def test_only_optional_words_may_be_empty(
+def test_only_optional_text_may_be_empty(
     kind: InputType, name: str, many: bool, required: bool, fits: bool
 ) -> None:
-    """No required string, no item of a list, no id; and the table of inputs says the same."""
+    """Required strings, list items and ids must not be; the table of inputs says the same."""
     item = Input(name=name, kind=kind, many=many, required=required, max_length=9)
     model = Endpoint(endpoint="a/b", inputs=(item,))
     assert fits == ("of at most 9" in item.allowed)

@@ -108,8 +108,8 @@ def test_what_holds_between_inputs_is_told(run: Run) -> None:
     rules = [
         "exactly one of prompt, multi_prompt",
         "at most 4 of image_urls and elements, counted together "
-        "where elements[].video_url is given",
-        "each of elements with frontal_image_url, reference_image_urls or video_url",
+        "if elements[].video_url is passed",
+        "frontal_image_url, reference_image_urls or video_url in each of elements",
         "at most 1 of elements[].video_url",
     ]
     assert f"takes  {'; '.join(rules)}\n" in run("models", "show", path).stdout
@@ -128,7 +128,7 @@ def test_long_lists_of_choices_are_told_whole_to_machines(run: Run) -> None:
     """The table says where the rest of them is, and there it is."""
     path = "fal-ai/kling-video/v1.6/pro/effects"
     lines = " ".join(run("models", "show", path, COLUMNS="1000").stdout.split())
-    assert "and 182 more, which `falhook models show … --json` tells" in lines
+    assert "and 182 more, which `falhook models show … --json` lists" in lines
     told = json.loads(run("models", "show", path, "--json").stdout)
     assert {198} == {
         len(row["choices"]) for row in told["inputs"] if row["input"] == "effect_scene"
@@ -214,7 +214,7 @@ def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
     expected = {"prompt": nothing, "multi_prompt": nothing, "image_url": (50, ("jpg", "png"))}
     assert expected == limits
     both = run("submit", path, "prompt=a", 'multi_prompt=["a"]', "--dry-run")
-    assert "give prompt or multi_prompt, not both" in both.stderr
+    assert "pass prompt or multi_prompt, not both" in both.stderr
 
 
 def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_schema_that_checks_nothing_sensible_is_not_added(run: Run, own: Path)
     source = described(own.parent, ENDPOINT, prompt={"type": "string", "minLength": -1})
     done = run("models", "add", ENDPOINT, "--from", source)
     assert (2, []) == (done.exit_code, list(own.iterdir()))
-    assert f"the description of {ENDPOINT} is wrong at" in done.stderr
+    assert f"the description of {ENDPOINT} is invalid at" in done.stderr
     assert "min_length" in done.stderr
 
 
@@ -249,7 +249,7 @@ def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["acme/other", "--from", str(EXAMPLE)], "is it of another endpoint?"),
+        (["acme/other", "--from", str(EXAMPLE)], "is it for another endpoint?"),
         ([ENDPOINT, "--from", "/nowhere.json"], "cannot be read"),
         ([ENDPOINT, "--from", __file__], "holds no JSON"),
         ([ENDPOINT, "--from", "https://127.0.0.1:1/x"], "try --from FILE"),

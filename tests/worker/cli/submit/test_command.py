@@ -29,7 +29,7 @@ def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
     done = run("submit", "acme/x", "--unchecked", "a=1")
     assert "Its price is not known." in done.stdout
     done = run("submit", "kling/v4/text-to-video", "--unchecked", "prompt=a")
-    assert "Its inputs are not known, so its cost is not either: $0.235/s" in done.stdout
+    assert "Its inputs are not known, so its cost cannot be estimated: $0.235/s" in done.stdout
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(

@@ -105,7 +105,7 @@ def test_options_from_flags_and_json(run: Run) -> None:
     }
     assert expected == job["options"]
     assert "tags.Team" in refused(run, *FOX, "--tag", "Team=x")
-    assert "prio: is no option" in refused(run, *FOX, "--options", '{"prio": 1}')
+    assert "prio: is not an option" in refused(run, *FOX, "--options", '{"prio": 1}')
 
 
 def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
