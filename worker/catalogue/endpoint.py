@@ -89,7 +89,7 @@ class Endpoint:
             checked = dumped(form.model_validate(values), values)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-            endpoint_for = partial(self.names.endpoint_for, asking=self.endpoint)
+            endpoint_for = partial(self.names.endpoint_for, like=self.endpoint)
             all_problems += [problem(error, self.inputs, endpoint_for) for error in errors]
         all_problems += [broken for rule in self.rules for broken in rule.problems(values)]
         if self.additional:

@@ -17,13 +17,13 @@ class InputIndex:
             for path in paths(declared):
                 self._endpoints[path].append(endpoint)
 
-    def endpoint_for(self, path: str, asking: str) -> str:
-        """Return the endpoint most like `asking` that accepts an input at this path, or ""."""
+    def endpoint_for(self, path: str, like: str) -> str:
+        """Return the endpoint most similar to `like` that accepts an input at this path, or ""."""
         endpoints = self._endpoints.get(path, ())
-        return max(endpoints, key=lambda endpoint: _likeness(endpoint, asking), default="")
+        return max(endpoints, key=lambda endpoint: _similarity(endpoint, like), default="")
 
 
-def _likeness(endpoint: str, other: str) -> tuple[int, int, float]:
+def _similarity(endpoint: str, other: str) -> tuple[int, int, float]:
     """Return a sort key: shared leading steps, then shared trailing steps, then similarity."""
     steps, others = endpoint.split("/"), other.split("/")
     ratio = SequenceMatcher(a=endpoint, b=other, autojunk=False).ratio()

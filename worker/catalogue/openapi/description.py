@@ -38,7 +38,7 @@ def entry(endpoint: str, document: object, *, source: str) -> Form:
 
 
 class _Reader:
-    """Reads one document."""
+    """A reader of one document."""
 
     def __init__(self, endpoint: str, document: Json) -> None:
         self.endpoint = endpoint

@@ -40,8 +40,8 @@ class Schemas:
             component = self._document["components"]["schemas"][name]
             siblings = _without(schema, "$ref")
             # Siblings that contradict the component override it; `allOf` keeps it as unchecked.
-            joined = _joined(component, siblings) or {**component, **siblings, "allOf": [component]}
-            return {**joined, "$id": schema.get("$id", name)}
+            whole = _joined(component, siblings) or {**component, **siblings, "allOf": [component]}
+            return {**whole, "$id": schema.get("$id", name)}
         if parts := schema.get("allOf"):
             first, *others = parts
             siblings = _without(schema, "allOf") | ({"allOf": others} if others else {})
