@@ -1,7 +1,7 @@
-"""The diagram of a job, docs/job.svg, drawn by Graphviz from docs/job.dot: `make diagram`.
+"""The command `make diagram`, which draws docs/job.svg from docs/job.dot with Graphviz.
 
-Graphviz knows no colour schemes, so the drawing gets a style sheet with a light and a dark one. It
-also gets the hash of all that it was made from: a test compares it, without Graphviz.
+Graphviz does not support colour schemes, so the drawing gets a style sheet with a light and a dark
+one. It also stores a hash of its source and style, which a test compares without Graphviz.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ SOURCE = DOCS / "job.dot"
 DRAWING = DOCS / "job.svg"
 
 _TITLE = "How a job moves: from QUEUED over one POST to fal and its signed callback to PUBLISHED"
-# By the `class` of nodes and edges in the source. A style sheet wins over Graphviz's attributes.
+# Selectors are the `class` of nodes and edges; a style sheet overrides Graphviz's attributes.
 _STYLE = """
 text { fill: #1f2328 }
 .note text { fill: #59636e }
@@ -45,12 +45,12 @@ text { fill: #f0f6fc }
 
 
 def fingerprint(source: str) -> str:
-    """Return the hash of a source and of the style that its drawing gets."""
+    """Return the hash of a source and of the style sheet."""
     return hashlib.sha256(f"{_STYLE}\n{source}".encode()).hexdigest()
 
 
 def drawn_from(drawing: str) -> str:
-    """Return the fingerprint that `styled` stored in a drawing; empty if there is none."""
+    """Return the fingerprint that `styled` stored in a drawing; empty if it has none."""
     match = re.search(r'data-source="([0-9a-f]{64})"', drawing)
     return match[1] if match else ""
 
@@ -58,7 +58,7 @@ def drawn_from(drawing: str) -> str:
 def styled(drawing: str, source: str) -> str:
     """Return Graphviz's drawing of `source` with title, style and fingerprint, sized in pixels."""
     body = drawing[drawing.index("<svg") :]
-    # Names of nodes, which browsers would show as tooltips, and comments that repeat them.
+    # Remove the names of nodes, which browsers show as tooltips, and comments that repeat them.
     body = re.sub(r"<title>.*?</title>\n|<!--.*?-->\n", "", body, flags=re.DOTALL)
     body = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', body, count=2)
     body = body.replace("<svg", f'<svg role="img" data-source="{fingerprint(source)}"', 1)
@@ -70,7 +70,7 @@ def main() -> int:
     """Draw docs/job.svg. Return 2 without Graphviz, else 0."""
     dot = shutil.which("dot")
     if dot is None:
-        sys.stderr.write("make diagram needs Graphviz: install it, see https://graphviz.org\n")
+        sys.stderr.write("make diagram needs Graphviz: install it from https://graphviz.org\n")
         return 2
     drawing = subprocess.run(
         [dot, "-Tsvg", str(SOURCE)], capture_output=True, text=True, check=True
