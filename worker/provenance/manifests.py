@@ -1,4 +1,4 @@
-"""What was done to the files of a delivery: the video was created, each other file made of it.
+"""Manifests of a delivery: the video was created or opened, every other file derived from it.
 
 Actions: https://spec.c2pa.org/specifications/specifications/2.2/specs/C2PA_Specification.html
 (Actions). The first is "created", which needs a digital source type, or "opened", which needs the
@@ -15,40 +15,40 @@ from worker.formats.tags import AI_ORIGIN, Tags
 from worker.provenance.signer import Signer
 from worker.provenance.signing import PARENT, sign
 
-# Files of a delivery that are not signed, by their ending, and why.
+# Why files of a delivery are not signed, by suffix.
 UNSIGNED = {
     ".vtt": "texts are not signed",
     ".m3u8": "texts are not signed",
-    ".m4s": "fragments are not signed: the SDK knows no signing of them",
+    ".m4s": "fragments are not signed: the SDK does not support them",
 }
 
 
 def sign_delivery(
     files: Sequence[Path],
     tags: Tags,
-    credentials: Signer,
+    signer: Signer,
     *,
-    vendor: Path | None,
+    parent: Path | None,
     copied: bool,
     now: datetime | None = None,
 ) -> str:
-    """Sign the files of a delivery in place, the video first; returns how the video validates.
+    """Sign the files of a delivery in place, the video first; return how the video validates.
 
-    `vendor`: the file from fal, where it has credentials of its own that can be read; they become
-    the parent's. Actions of ours happened `now`, by default at present. Raises what `sign` does.
+    `parent`: the file from fal, if it has readable credentials of its own. Our actions are dated
+    `now`, by default the current time. Raises what `sign` raises.
     """
     video, *others = files
     when = _when(now or datetime.now(UTC))
-    first = _created(tags) if vendor is None else _opened(when)
-    done = ["c2pa.edited.metadata"] if copied else ["c2pa.transcoded", "c2pa.edited.metadata"]
-    rest = [_action(name, when) for name in done]
-    shown = sign(video, manifest(video, tags.title, first, *rest), credentials, parent=vendor)
+    first = _created(tags) if parent is None else _opened(when)
+    names = ["c2pa.edited.metadata"] if copied else ["c2pa.transcoded", "c2pa.edited.metadata"]
+    actions = [first, *(_action(name, when) for name in names)]
+    report = sign(video, manifest(video, tags.title, *actions), signer, parent=parent)
     for path in others:
         if path.suffix not in UNSIGNED:
-            kind = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
-            made = manifest(path, tags.title, _opened(when), _action(kind, when))
-            sign(path, made, credentials, parent=video)
-    return shown.state
+            name = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
+            derived = manifest(path, tags.title, _opened(when), _action(name, when))
+            sign(path, derived, signer, parent=video)
+    return report.state
 
 
 def _created(tags: Tags) -> dict[str, object]:
@@ -73,6 +73,7 @@ def _when(time: datetime) -> str:
 
 
 def manifest(path: Path, title: str, *actions: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the manifest of a file with these actions, in the SDK's format."""
     return {
         "claim_generator_info": [{"name": "falhook", "version": version("falhook")}],
         "title": title,

@@ -89,7 +89,7 @@ def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -
         return record | {"unsigned": unsigned}
     vendor = SourceCredentials.of(source, places, signer.anchors) if has_credentials else None
     parent = source if vendor and vendor.is_parent else None
-    signed = sign_delivery([path], tags, signer, vendor=parent, copied=True)
+    signed = sign_delivery([path], tags, signer, parent=parent, copied=True)
     return record | (vendor.record() if vendor else {}) | {"signed": signed}
 
 

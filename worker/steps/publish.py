@@ -13,7 +13,8 @@ from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
-from worker.transcode.metering import Cost, Meter
+from worker.transcode.ffmpeg import ResourceUsage
+from worker.transcode.metering import Meter
 from worker.types import Json
 
 log = get_logger()
@@ -53,7 +54,7 @@ class Publish:
             # The files are published; those that are left only take space, and the log says where.
             log.warning("work.kept", job=job.id, reason=failure.reason)
 
-    def _manifest(self, job: Job, cost: Cost) -> dict[str, Json]:
+    def _manifest(self, job: Job, cost: ResourceUsage) -> dict[str, Json]:
         source, outputs = dict(job.source), dict(job.outputs)
         costs = {"download": source.pop("cost", None), "transcode_tag": outputs.pop("cost", None)}
         return {

@@ -53,7 +53,7 @@ class TranscodeTag:
                     self.config.tags(job),
                     ffmpeg=self.ffmpeg,
                     profile=self.config.profile_of(job),
-                    credentials=self.config.signer,
+                    signer=self.config.signer,
                     progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
                     meter=meter,
                 )
@@ -124,7 +124,7 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
 
 def _provenance(made: TranscodeResult) -> Json:
     """Return whether files are signed, and what became of the source's credentials."""
-    theirs = made.vendor.record() if made.vendor else {}
+    theirs = made.source_credentials.record() if made.source_credentials else {}
     if made.signed:
         return {"state": "signed", "validation": made.signed, **theirs}
     return {"state": "unsigned", **theirs}

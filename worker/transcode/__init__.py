@@ -1,1 +1,1 @@
-"""From a rendered clip to its outputs: plan, run ffmpeg, verify, tag, sign."""
+"""Transcoding of a rendered clip: plan, run ffmpeg, verify, tag, sign."""

@@ -1,4 +1,4 @@
-"""The one ffmpeg command that makes every output of a clip: its frames are decoded once."""
+"""The one ffmpeg command that writes every output of a clip: its frames are decoded once."""
 
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import audio_reasons
@@ -18,21 +18,19 @@ from worker.transcode.outputs import (
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import FRAMES, LOSSLESS
 
-__all__ = ["Plan", "command"]
-
 ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
-# Frames keep the times they have: some builds fill gaps, and a late start, with copies.
+# Keeps the times of frames: some builds fill gaps, and a late start, with copies.
 _AS_TIMED = ("-fps_mode", "vfr")
-# Else a clock ticks once a frame, of a rate that is guessed. Frames of all usual rates last a whole
+# By default a clock ticks once a frame, at a guessed rate. Frames of all usual rates last a whole
 # number of these ticks: 24, 25, 30, 60, and these by 1.001.
 _CLOCK = ("-enc_time_base", "1:120000")
-# SVT-AV1 counts its own threads, and takes all processors where none are named.
+# SVT-AV1 has its own option for threads; without it, it uses every processor.
 _OWN_THREADS = "libsvtav1"
 
 
 def command(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
-    """ffmpeg's arguments after its input; the files' names are those of the profile."""
+    """Return ffmpeg's arguments after its input; file names are relative."""
     frames = graph(plan)
     arguments = ["-filter_complex", frames] if frames else []
     if plan.master:
@@ -43,7 +41,7 @@ def command(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
 
 
 def _rank(output: Output) -> int:
-    """Where it stands: ffmpeg tells the frames of the first one, of a still never more than 1."""
+    """Sort stills last: ffmpeg reports the frames of its first output, of a still at most 1."""
     match output:
         case Rendition():
             return 0
@@ -83,7 +81,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]
         case Hls():
-            return []  # made of finished renditions
+            return []  # built from finished renditions
 
 
 def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
@@ -94,36 +92,36 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
 
 
 def as_timed(source: ProbeResult) -> list[str]:
-    """The options that keep the times of frames which are encoded, and the end of the last."""
+    """Return the options that keep the times of encoded frames, and the end of the last."""
     return [*_AS_TIMED, *_CLOCK, *last_end(source)]
 
 
 def last_end(source: ProbeResult) -> list[str]:
-    """The options that let the last frame end when it does in the source.
+    """Return the options that let the last frame end when it does in the source.
 
-    ffmpeg takes a frame to last until the next one that is decoded; of frames in another order,
-    and at uneven distances, that is not the next one that is shown.
+    ffmpeg shows a frame until the next one that it decodes. With reordered frames at uneven
+    distances, that is not the next one that is shown.
     """
     rest = f"max(1\\,round({source.ends:.6f}/TB)-PTS)"
-    lasting = f"if(DURATION\\,min(DURATION\\,{rest})\\,{rest})"  # SVT-AV1 tells none
-    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={lasting}"]
+    duration = f"if(DURATION\\,min(DURATION\\,{rest})\\,{rest})"  # SVT-AV1 sets none
+    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={duration}"]
 
 
 def keyframes(ladder: Hls | None) -> list[str]:
-    """The options that make a keyframe where each segment of the ladder begins."""
+    """Return the options that force a keyframe where each segment of the ladder begins."""
     return ["-force_key_frames", f"expr:gte(t,n_forced*{ladder.seconds})"] if ladder else []
 
 
 def _sound(plan: Plan) -> list[str]:
-    if plan.source.audio is None:  # a track of which nothing is heard makes ffmpeg count below 0
+    if plan.source.audio is None:  # a track without sound makes ffmpeg count below 0
         return []
     copied = not audio_reasons(plan.source)
-    kept = ("-c:a", "copy") if copied else ENCODE_AUDIO
-    return ["-map", f"0:a:{plan.source.audio_track}?", *kept, *said_language(plan.source)]
+    codec = ("-c:a", "copy") if copied else ENCODE_AUDIO
+    return ["-map", f"0:a:{plan.source.audio_track}?", *codec, *language(plan.source)]
 
 
-def said_language(source: ProbeResult) -> list[str]:
-    """The options that keep the language of its sound: no metadata of a source are taken over."""
+def language(source: ProbeResult) -> list[str]:
+    """Return the options that keep the language of the sound, which `_BARE` would drop."""
     return ["-metadata:s:a:0", f"language={source.language}"] if source.language else []
 
 

@@ -1,4 +1,4 @@
-"""Which streams are delivered as they are, and why another is not.
+"""Conformance of streams to the delivery format, in which they are copied.
 
 Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, SDR, with AAC or no audio.
 """
@@ -11,38 +11,48 @@ _PROFILES = frozenset({"Baseline", "Main", "High"})
 _AUDIO = frozenset({"AAC", "HE-AAC"})
 
 
-def video_reasons(held: ProbeResult, lines: int | None = None) -> tuple[str, ...]:
-    """Why the video cannot be copied; empty where it conforms.
+def encoding_reasons(source: ProbeResult, lines: int | None) -> tuple[str, ...]:
+    """Return why the video or the audio cannot be copied; empty if both conform."""
+    return (*video_reasons(source, lines), *audio_reasons(source))
 
-    With a bound of `lines` it is for the web, whose players show interlaced pictures as they are.
+
+def video_reasons(source: ProbeResult, lines: int | None = None) -> tuple[str, ...]:
+    """Return why the video cannot be copied; empty if it conforms.
+
+    With a bound of `lines` it is for the web, whose players do not deinterlace.
     """
-    beyond = held.colour.beyond_sdr
+    beyond = source.colour.beyond_sdr
     light = {
         f"the colours are {beyond}, not SDR": beyond is not None,
-        f"the video {held.pieced}": held.pieced is not None,
+        f"the video {source.pieced}": source.pieced is not None,
     }
-    if held.fourcc != "avc1":
-        wrong = {f"the video is {held.codec} ({held.fourcc}), not H.264 (avc1)": True, **light}
-        return _those(wrong)
-    wrong = {
-        f"the profile is {held.profile or 'unknown'}": held.profile not in _PROFILES,
-        f"the samples have {held.bit_depth} bits, not 8": held.bit_depth != 8,  # noqa: PLR2004
-        f"the chroma is {held.chroma}, not 4:2:0": held.chroma != "4:2:0",
-        **light,
-        "its pictures are interlaced": lines is not None and held.interlaced,
-        f"it has {held.lines} lines, more than {lines}": lines is not None and held.lines > lines,
-    }
-    return _those(wrong)
+    if source.fourcc != "avc1":
+        codec = f"the video is {source.codec} ({source.fourcc}), not H.264 (avc1)"
+        return _applicable({codec: True, **light})
+    return _applicable(
+        {
+            f"the profile is {source.profile or 'unknown'}": source.profile not in _PROFILES,
+            f"the samples have {source.bit_depth} bits, not 8": source.bit_depth != 8,  # noqa: PLR2004
+            f"the chroma is {source.chroma}, not 4:2:0": source.chroma != "4:2:0",
+            **light,
+            "its pictures are interlaced": lines is not None and source.interlaced,
+            f"it has {source.lines} lines, more than {lines}": lines is not None
+            and source.lines > lines,
+        }
+    )
 
 
-def audio_reasons(held: ProbeResult) -> tuple[str, ...]:
-    """Why the audio cannot be copied; empty where it conforms, or there is none."""
-    wrong = {
-        f"the audio is {held.audio}, not AAC": held.audio not in _AUDIO,
-        f"the audio {held.audio_pieced}": held.audio_pieced is not None,
-    }
-    return _those(wrong) if held.audio else ()
+def audio_reasons(source: ProbeResult) -> tuple[str, ...]:
+    """Return why the audio cannot be copied; empty if it conforms, or there is none."""
+    if not source.audio:
+        return ()
+    return _applicable(
+        {
+            f"the audio is {source.audio}, not AAC": source.audio not in _AUDIO,
+            f"the audio {source.audio_pieced}": source.audio_pieced is not None,
+        }
+    )
 
 
-def _those(wrong: Mapping[str, bool]) -> tuple[str, ...]:
-    return tuple(reason for reason, holds in wrong.items() if holds)
+def _applicable(reasons: Mapping[str, bool]) -> tuple[str, ...]:
+    return tuple(reason for reason, applies in reasons.items() if applies)

@@ -1,7 +1,7 @@
 """The filter graph of a plan: every output's frames, from a source that is decoded once.
 
-The filters form a tree. Its root is the source; whatever is smaller than a rendition is scaled
-down from that rendition, and each frame is scaled as few times as the profile allows.
+The filters form a tree. Its root is the source. Outputs that are smaller than a rendition are
+scaled from that rendition, so each frame is scaled as few times as the profile allows.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,17 @@ from worker.formats.mp4.video_track import MIN_SIDE
 from worker.transcode.outputs import VIDEO, BlurHash, Output, Preview, Rendition, Still, Storyboard
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import sampled
-from worker.transcode.tone_mapping import assumed, sdr
+from worker.transcode.tone_mapping import EVEN, assumed, sdr
 
-# 4:2:0 has no odd sizes: the last column and row go, nothing is resampled.
-_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,format=yuv420p"
 _DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"  # each frame that is two fields
-_LONGEST = 8192  # pixels a side: SVT-AV1 takes 8704 lines, and hardware decodes no more
-# Times its width a small output may be high: a JPEG has 65500 pixels a side at most, and a sprite
-# is five tiles high. Screens of phones are 2.2 times as high as wide.
+_LONGEST = 8192  # pixels a side: SVT-AV1 accepts 8704 lines, and hardware decodes no more
+# The largest ratio of height to width of a small output: a JPEG has 65500 pixels a side at most,
+# and a sprite is five tiles high. Screens of phones have a ratio of 2.2.
 _TALLEST = 4
 _OVER_BLACK = "premultiply=inplace=1"
 _WITH_ALPHA = frozenset({"ap4h", "ap4x"})  # ProRes 4444 and 4444 XQ
-# Pictures are BT.601 whatever the video is: JFIF's in full range, the others in limited. AVIF says
-# so, where the build does; where it does not, readers take it for granted.
+# Pictures are always BT.601, whatever the video is: JFIF's in full range, the others in limited.
+# AVIF stores the codes if the build supports that; otherwise readers assume them.
 _COLOURS = {
     "mjpeg": "out_color_matrix=bt601:out_range=full,setsar=1,format=yuvj420p",
     "libwebp": "out_color_matrix=bt601:out_range=limited,setsar=1,format=yuv420p",
@@ -35,7 +33,7 @@ _COLOURS = {
 
 @dataclass(slots=True)
 class _Node:
-    """Filters, the name of what comes out for an output, and the nodes that go on from there."""
+    """Filters, the output that takes their frames, and the nodes that continue from there."""
 
     filters: str
     label: str = ""
@@ -43,7 +41,7 @@ class _Node:
 
 
 def graph(plan: Plan) -> str:
-    """The graph as ffmpeg reads it, each end named as its output's file; empty without frames."""
+    """Return the graph in ffmpeg's syntax, each end named like its output's file."""
     return ";".join(_chains(_tree(plan), "0:V:0", iter(range(1000))))
 
 
@@ -54,7 +52,9 @@ def _tree(plan: Plan) -> _Node:
     root = _Node(",".join(filter(None, (whole, opaque, *colours))))
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
-        filters = f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else _EVEN
+        filters = (
+            f"{_scaled(plan.lines or 0)},format=yuv420p" if limited else f"{EVEN},format=yuv420p"
+        )
         root.children.append(_Node(filters, label=VIDEO))
     parent = root
     renditions = [output for output in plan.outputs if isinstance(output, Rendition)]
@@ -73,15 +73,15 @@ def _tree(plan: Plan) -> _Node:
 
 
 def _filters(output: Output, plan: Plan) -> str:
-    """What makes a small output of larger frames."""
+    """Return the filters of a small output."""
     match output:
         case Still():
             return f"{_frame(plan, output)},{_narrowed(output.width)}:{_COLOURS[output.encoder]}"
         case BlurHash():
             return f"{_frame(plan, output)},scale={output.side}:{output.side},format=rgb24"
         case Preview():
-            # fps before trim: the other way round a gap between frames is filled first. Rounded
-            # up, so that a clip of one frame has one.
+            # fps comes before trim, which would otherwise fill a gap between frames first.
+            # Rounding up keeps the frame of a clip with only one.
             frames = f"setpts=PTS-STARTPTS,fps={output.fps}:round=up"
             cut = f"{frames},trim=end={output.seconds}"
             return f"{cut},{_narrowed(output.width)},setsar=1,format=yuv420p"
@@ -92,7 +92,7 @@ def _filters(output: Output, plan: Plan) -> str:
 
 
 def _chains(node: _Node, source: str, numbers: Iterator[int]) -> Iterator[str]:
-    """The graph's text; a pad that several read from is split, since ffmpeg lets only one."""
+    """Yield the graph's chains; split pads with several readers, since ffmpeg allows only one."""
     ends = [node.label] if node.label else []
     pads = [f"p{next(numbers)}" for _ in node.children]
     filters = [node.filters] if node.filters else []
@@ -107,7 +107,7 @@ def _chains(node: _Node, source: str, numbers: Iterator[int]) -> Iterator[str]:
 
 
 def _scaled(lines: int) -> str:
-    """To this many lines, square pixels, even sizes; squeezed where it would be too long."""
+    """Scale to this many lines, square pixels and even sizes; squeeze what would be too long."""
     wide, longest = "gte(iw*sar,ih)", f"min({_LONGEST // 2},"
     width = f"if({wide},{longest}round({lines}*iw*sar/ih/2))*2,{lines})"
     height = f"if({wide},{lines},{longest}round({lines}*ih/(iw*sar)/2))*2)"
@@ -115,18 +115,18 @@ def _scaled(lines: int) -> str:
 
 
 def _narrowed(width: int) -> str:
-    """To at most this many pixels across, square pixels, even sizes; squeezed where extreme."""
-    across = f"min({width},min(iw*sar,{_TALLEST * width}*iw*sar/ih))"
-    return f"scale=w='max({MIN_SIDE},trunc({across}/2)*2)':h='{_height(width)}'"
+    """Scale to at most this width, square pixels and even sizes; squeeze extreme shapes."""
+    wide = f"min({width},min(iw*sar,{_TALLEST * width}*iw*sar/ih))"
+    return f"scale=w='max({MIN_SIDE},trunc({wide}/2)*2)':h='{_height(width)}'"
 
 
 def _height(width: int) -> str:
-    """Of a picture whose width is chosen already: what belongs to it, within the bounds."""
+    """Return the height that keeps the shape at the chosen width, within bounds."""
     return f"clip(trunc(ow*ih/(iw*sar)/2)*2,{MIN_SIDE},{_TALLEST * width})"
 
 
 def _frame(plan: Plan, still: Still | BlurHash) -> str:
-    """The frame that is shown at the still's moment, for however long; each clip has one."""
+    """Select the frame that is shown at the still's moment."""
     if not (moment := plan.moment(still)):
         return "select=eq(n\\,0)"
     return f"fps=1/{moment:.6f}:start_time=0:round=up,select=eq(n\\,1)"

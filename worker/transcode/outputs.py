@@ -1,4 +1,4 @@
-"""What may be made of a clip, as data: each output's file, and what it is."""
+"""The outputs that a profile may have, as data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,14 +8,14 @@ VIDEO, POSTER = "video.mp4", "poster.jpg"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How a video is encoded; `crf` by the number of lines, the first bound that holds it."""
+    """An encoder, its arguments, and pairs of most lines and CRF in ascending order."""
 
     encoder: str
     arguments: tuple[str, ...]
     crf: tuple[tuple[int, int], ...]
 
     def options(self, lines: int) -> tuple[str, ...]:
-        """ffmpeg's options for a video of this many lines (pixels of its shorter side)."""
+        """Return ffmpeg's options for a video of this many lines (pixels of its shorter side)."""
         crf = next((crf for bound, crf in self.crf if lines <= bound), self.crf[-1][1])
         return ("-c:v", self.encoder, "-crf", str(crf), *self.arguments)
 
@@ -35,7 +35,7 @@ AV1 = Encoding(encoder="libsvtav1", arguments=("-preset", "10"), crf=((4320, 32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """A video with sound, its shorter side of `lines` pixels; never larger than its source."""
+    """A video with sound, `lines` pixels on its shorter side; never larger than its source."""
 
     file: str
     lines: int
@@ -45,7 +45,7 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """What is shown at `at` seconds, or in the middle of a shorter clip, at most `width` wide."""
+    """A picture of the frame at `at` seconds, or in the middle of a shorter clip."""
 
     file: str
     encoder: str
@@ -56,7 +56,7 @@ class Still:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The first `seconds` without sound, small, for a page with many clips."""
+    """A small video of the first `seconds` without sound, for a page with many clips."""
 
     file: str = "preview.mp4"
     width: int = 320
@@ -67,7 +67,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storyboard:
-    """A sprite of small frames at equal distances, and the WebVTT that says which is when."""
+    """A sprite of small frames at equal distances, and the WebVTT index of their times."""
 
     file: str = "storyboard.jpg"
     index: str = "storyboard.vtt"
@@ -87,7 +87,7 @@ class BlurHash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hls:
-    """A ladder of the H.264 renditions, or of the video where none is smaller (RFC 8216)."""
+    """A ladder of the H.264 renditions, or of the video if none is smaller (RFC 8216)."""
 
     file: str = "hls.m3u8"
     seconds: float = 2.0

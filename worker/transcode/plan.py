@@ -1,17 +1,20 @@
-"""What ffmpeg is to make of one clip, and where in it that begins."""
+"""What ffmpeg has to write for one clip."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from worker.formats.mp4 import ProbeResult
-from worker.transcode.outputs import BlurHash, Hls, Output, Still, Storyboard
+from worker.transcode.conformance import video_reasons
+from worker.transcode.outputs import BlurHash, Hls, Output, Rendition, Still, Storyboard
+from worker.transcode.profiles import Profile
 
 Method = Literal["copy", "transcode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What ffmpeg is to make: `master` is None where video.mp4 is made without it."""
+    """What ffmpeg has to write: `master` is None if video.mp4 is written without ffmpeg."""
 
     source: ProbeResult
     master: Method | None
@@ -20,17 +23,17 @@ class Plan:
 
     @property
     def ladder(self) -> Hls | None:
-        """The ladder that is made of the renditions."""
+        """The HLS ladder, if the profile has one."""
         return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
     @property
     def boards(self) -> list[Storyboard]:
-        """The outputs that are joined of frames when ffmpeg has ended."""
+        """The storyboards, whose frames are joined in a second run."""
         return [output for output in self.outputs if isinstance(output, Storyboard)]
 
     @property
     def seek(self) -> float:
-        """Seconds that no output needs: those before the stills, where nothing else is made."""
+        """Seconds at the start that no output needs; 0 unless all outputs are stills."""
         outputs = [output for output in self.outputs if not isinstance(output, Hls)]
         moments = [
             self.moment(output) for output in outputs if isinstance(output, Still | BlurHash)
@@ -40,5 +43,34 @@ class Plan:
         return min(moments)
 
     def moment(self, still: Still | BlurHash) -> float:
-        """When the still's frame is shown, in seconds: the middle of a clip that is too short."""
+        """Return the second at which the still's frame is shown; the middle of a short clip."""
         return max(0.0, self.source.lead) + min(still.at, self.source.duration / 2)
+
+    def without(self, files: Collection[str]) -> Self:
+        """Return the plan without the outputs of these file names."""
+        outputs = (output for output in self.outputs if output.file not in files)
+        return replace(self, outputs=tuple(outputs))
+
+
+def plan_outputs(source: ProbeResult, profile: Profile, *, copied: bool) -> Plan:
+    """Plan the profile's outputs; `copied` means that video.mp4 was written without ffmpeg."""
+    method: Method = "transcode" if video_reasons(source, profile.lines) else "copy"
+    return Plan(
+        source=source,
+        master=None if copied else method,
+        lines=profile.lines,
+        outputs=tuple(output for output in profile.outputs if _is_useful(output, source, profile)),
+    )
+
+
+def skipped_files(source: ProbeResult, profile: Profile) -> tuple[str, ...]:
+    """Return the H.264 renditions that would be no smaller than the video itself."""
+    skipped = (output for output in profile.outputs if not _is_useful(output, source, profile))
+    return tuple(output.file for output in skipped)
+
+
+def _is_useful(output: Output, source: ProbeResult, profile: Profile) -> bool:
+    # The video is always H.264, so a rendition in another codec differs from it at any size.
+    if not isinstance(output, Rendition) or output.codec != "avc1":
+        return True
+    return output.lines < min(source.lines, profile.lines or source.lines)

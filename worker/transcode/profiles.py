@@ -1,8 +1,8 @@
-"""Delivery profiles, as data: what is made of one clip.
+"""Delivery profiles, as data: the outputs of one clip.
 
-A profile is written as a master and what is made besides, joined by "+": "original" is the video
-as fal rendered it where that plays everywhere, and a poster; "web+720p+preview" is a video of
-1080 lines at most, a WebP poster beside the JPEG, one smaller rendition and a muted preview.
+A profile is written as a master and extras, joined by "+". "original" is a poster and the video as
+fal rendered it, if that plays everywhere. "web+720p+preview" is a video of 1080 lines at most, a
+JPEG and a WebP poster, one smaller rendition and a muted preview.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from worker.transcode.outputs import (
 )
 from worker.types import Json
 
-# The master's most lines (None: as many as its source has), and what always comes with it.
+# The master's most lines (None: as many as its source has), and the outputs always created with it.
 MASTERS: MappingProxyType[str, tuple[int | None, tuple[Output, ...]]] = MappingProxyType(
     {"original": (None, (JPEG,)), "web": (1080, (JPEG, WEBP))}
 )
@@ -42,15 +42,12 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
         "hls": Hls(),
     }
 )
-
-
-# Characters of a wrong profile that are told.
-_QUOTED = 60
+_QUOTED = 60  # characters of a wrong profile that an error message shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is made: `video.mp4` with at most `lines` lines, and the `outputs` beside it."""
+    """`video.mp4` with at most `lines` lines, and the `outputs` next to it."""
 
     name: str
     lines: int | None
@@ -58,13 +55,13 @@ class Profile:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The profile of this text. Raises ValueError, which lists what there is."""
+        """Parse a profile's name. Raises ValueError, which lists the masters and extras."""
         master, *extras = (part.strip() for part in text.split("+"))
         if master not in MASTERS or (set(extras) - set(EXTRAS)):
             short = text[:_QUOTED] + "…" * (len(text) > _QUOTED)
             raise ValueError(
-                f"knows no delivery profile {short!r}: it is {' or '.join(MASTERS)}, and may go on"
-                f" with +{', +'.join(EXTRAS)}"
+                f"{short!r} is not a profile: use {' or '.join(MASTERS)}, optionally followed by"
+                f" +{', +'.join(EXTRAS)}"
             )
         lines, always = MASTERS[master]
         outputs = dict.fromkeys((*always, *(EXTRAS[extra] for extra in extras)))
@@ -72,39 +69,36 @@ class Profile:
 
     @property
     def hls(self) -> Hls | None:
-        """The ladder, where one is asked for."""
+        """The HLS ladder, if the profile has one."""
         return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
     def is_extra(self, output: Output) -> bool:
-        """Whether the clip may be published without it: it does not always come with the master.
-
-        A still stands for its file, whatever its moment.
-        """
+        """Return whether the clip may be published without this output's file."""
         _, always = MASTERS[self.name.partition("+")[0]]
-        return output.file not in {each.file for each in always}
+        return output.file not in {required.file for required in always}
 
     @property
     def encoders(self) -> frozenset[str]:
-        """The encoders of ffmpeg that this needs besides libx264, aac and mjpeg."""
-        named = {
+        """The encoders that ffmpeg needs for it, apart from libx264, aac and mjpeg."""
+        encoders = {
             output.encoding.encoder if isinstance(output, Rendition | Preview) else output.encoder
             for output in self.outputs
             if isinstance(output, Rendition | Preview | Still)
         }
-        return frozenset(named - {"libx264", "mjpeg"})
+        return frozenset(encoders - {"libx264", "mjpeg"})
 
 
 ORIGINAL = Profile.parse("original")
-# The key of a job's metadata that asks for another delivery profile than the setting's.
+# The metadata key with which a job requests another delivery profile than the setting's.
 PROFILE_KEY = "falhook.profile"
 
 
 def asked_profile(metadata: Mapping[str, Json]) -> Profile | None:
-    """The profile that a job's metadata asks for. Raises ValueError, which lists what there is."""
+    """Return the profile that a job's metadata requests. Raises ValueError if it is not one."""
     match metadata.get(PROFILE_KEY):
         case None:
             return None
         case str(text):
             return Profile.parse(text)
         case other:
-            raise ValueError(f"must be a text, not {type(other).__name__}")
+            raise ValueError(f"must be a string, not {type(other).__name__}")

@@ -1,4 +1,4 @@
-"""What was made of a clip."""
+"""The result of transcoding one clip."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,20 @@ from pathlib import Path
 
 from worker.formats.mp4 import ProbeResult
 from worker.provenance import SourceCredentials
-from worker.transcode.metering import Cost
+from worker.transcode.ffmpeg import ResourceUsage
 from worker.transcode.outputs import POSTER
 from worker.transcode.plan import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscodeResult:
-    """What was made and proven.
+    """Verified files, the video first, and how they came about.
 
-    `files`: all of it, the video first. `probe` is of the video, `reasons` say why it was not just
-    copied; `skipped` are renditions of the profile that would have no fewer lines than the source,
-    `failed` the extras that could not be made of it, and why.
-    `cost` is by part of the work. `signed` is how the video's credentials validate, None where it
-    has none. `vendor` says what became of credentials that the source had; where they are not the
-    parent of ours, the source itself is the last of the files, as original.mp4.
+    `probe`: of the video. `reasons`: why streams were encoded rather than copied. `skipped`:
+    renditions of the profile that would be no smaller than the source. `failed`: extras that
+    could not be created, and why. `signed`: how the video's credentials validate, None without a
+    signer. `source_credentials`: what became of the source's own; if they are not the parent of
+    ours, the last file is the source itself, original.mp4. `usage`: by part of the work.
     """
 
     files: tuple[Path, ...]
@@ -33,8 +32,8 @@ class TranscodeResult:
     failed: Mapping[str, str]
     blurhash: str | None
     signed: str | None
-    vendor: SourceCredentials | None
-    cost: Mapping[str, Cost]
+    source_credentials: SourceCredentials | None
+    usage: Mapping[str, ResourceUsage]
 
     @property
     def video(self) -> Path:
@@ -43,5 +42,5 @@ class TranscodeResult:
 
     @property
     def poster(self) -> Path:
-        """The picture that stands for it."""
+        """The JPEG still of the video."""
         return self.video.with_name(POSTER)

@@ -1,100 +1,133 @@
-"""The runs of ffmpeg that make what is planned: one, unless that fails."""
+"""The runs of ffmpeg for a plan: a single one, unless it fails."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 from worker.errors import Permanent
 from worker.formats.errors import MediaError
+from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.command import command
-from worker.transcode.failed_extras import is_of_the_clip
-from worker.transcode.ffmpeg import Advance, Ffmpeg
-from worker.transcode.metering import Cost
-from worker.transcode.outputs import Hls, Output
+from worker.transcode.failed_extras import FailedExtras, would_fail_again
+from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
+from worker.transcode.outputs import BlurHash, Hls, Output, Still
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
 from worker.transcode.storyboard import sprite
 from worker.transcode.tone_mapping import FILTERS
-from worker.transcode.workspace import Workspace
+
+Report = Callable[[Advance], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """Runs that make outputs in the scratch directory of a clip's making, and what they cost."""
+def run_plan(
+    plan: Plan,
+    profile: Profile,
+    path: Path,
+    directory: Path,
+    ffmpeg: Ffmpeg,
+    *,
+    usage: ResourceUsage,
+    progress: Report | None = None,
+) -> dict[str, str]:
+    """Write the planned outputs of the clip at `path` to `directory`.
 
-    work: Workspace
-    ffmpeg: Ffmpeg
-    cost: Cost
-    progress: Callable[[Advance], None] | None = None
+    Add what the runs take to `usage`. Return why extras failed, by file name. Raises what
+    `Ffmpeg.run` raises.
+    """
 
-    def make(self, plan: Plan) -> None:
-        """Make what is planned; extras that cannot be made are among the losses.
+    def run(part: Plan, progress: Report | None) -> None:
+        usage.add_child(_run(part, path, directory, ffmpeg, progress))
 
-        Raises what `Ffmpeg.run` raises.
-        """
-        self._whole(plan, self.progress)
-        if rest := self.work.missed(self.work.losses.without_failed(plan)):
-            self._whole(rest, None)
-        for board in self.work.losses.without_failed(plan).boards:
-            with self.work.losses.allow_failure(board):
-                held = self.work.held
-                self.cost.child(sprite(board, self.work.scratch, held.ends, self.ffmpeg))
-
-    def _whole(self, plan: Plan, progress: Callable[[Advance], None] | None) -> None:
-        """In one run; where that fails for good, each extra in a run of its own."""
-        try:
-            self._run(plan, progress)
-        except (Permanent, MediaError) as failure:
-            extras = [output for output in _made(plan) if self.work.profile.is_extra(output)]
-            if not extras or not is_of_the_clip(failure):
-                raise
-            needed = _only(plan, [output for output in _made(plan) if output not in extras])
-            if needed.master or _made(needed):
-                self._run(needed, progress)
-            for output in extras:
-                with self.work.losses.allow_failure(output):
-                    self._run(replace(_only(plan, [output]), master=None), None)
-
-    def _run(self, plan: Plan, progress: Callable[[Advance], None] | None) -> None:
-        fitted = self.ffmpeg.fitted(self.work.held, len(plan.outputs) + 1)
-        used = fitted.run(
-            command(plan, fitted),
-            source=self.work.source,
-            cwd=self.work.scratch,
-            duration=self.work.held.duration,
-            seek=plan.seek,
-            progress=progress,
-        )
-        self.cost.child(used)
+    failed = _run_or_split(plan, profile, run, progress)
+    if stills := _missing_stills(plan.without(failed), directory):
+        failed |= _run_or_split(stills, profile, run, None)
+    sprites = FailedExtras(profile)
+    for board in plan.without(failed).boards:
+        with sprites.allow_failure(board):
+            usage.add_child(sprite(board, directory, plan.source.ends, ffmpeg))
+    return failed | sprites.reasons
 
 
-def _made(plan: Plan) -> list[Output]:
-    """The outputs that ffmpeg makes; a ladder is made of them."""
+def _run_or_split(
+    plan: Plan,
+    profile: Profile,
+    run: Callable[[Plan, Report | None], None],
+    progress: Report | None,
+) -> dict[str, str]:
+    """Run the plan as a whole; if that fails permanently, run each extra separately."""
+    failed = FailedExtras(profile)
+    try:
+        run(plan, progress)
+    except (Permanent, MediaError) as failure:
+        extras = [output for output in _encoded(plan) if profile.is_extra(output)]
+        if not extras or not would_fail_again(failure):
+            raise
+        needed = _only(plan, [output for output in _encoded(plan) if output not in extras])
+        if needed.master or _encoded(needed):
+            run(needed, progress)
+        for output in extras:
+            with failed.allow_failure(output):
+                run(replace(_only(plan, [output]), master=None), None)
+    return failed.reasons
+
+
+def _run(
+    plan: Plan, path: Path, directory: Path, ffmpeg: Ffmpeg, progress: Report | None
+) -> ResourceUsage:
+    fitted = ffmpeg.fitted(plan.source, len(plan.outputs) + 1)
+    return fitted.run(
+        command(plan, fitted),
+        source=path,
+        cwd=directory,
+        duration=plan.source.duration,
+        seek=plan.seek,
+        progress=progress,
+    )
+
+
+def _encoded(plan: Plan) -> list[Output]:
+    """Return the outputs that ffmpeg encodes; a ladder is built from them afterwards."""
     return [output for output in plan.outputs if not isinstance(output, Hls)]
 
 
 def _only(plan: Plan, outputs: list[Output]) -> Plan:
-    """The plan with no other outputs; a ladder stays, for whose sake there are keyframes."""
+    """Return the plan with these outputs, and with its ladder, which determines keyframes."""
     ladder = [output for output in plan.outputs if isinstance(output, Hls)]
     return replace(plan, outputs=(*outputs, *ladder))
 
 
-def require_capabilities(ffmpeg: Ffmpeg, profile: Profile, held: ProbeResult) -> None:
-    """Return if the program has what the profile and the source need.
+def _missing_stills(plan: Plan, directory: Path) -> Plan | None:
+    """Plan a run for stills without a frame at their moment, which take the first frame instead.
 
-    Raises `Permanent` (media_unsupported), which names what is lacking and the setting.
+    The clip's edit list may show fewer frames than it has.
     """
+    stills = [output for output in plan.outputs if isinstance(output, Still | BlurHash)]
+    missing = [still for still in stills if not _has_frame(still, directory / still.file)]
+    outputs = tuple(replace(still, at=0.0) for still in missing)
+    return replace(plan, master=None, outputs=outputs) if outputs else None
+
+
+def _has_frame(still: Still | BlurHash, path: Path) -> bool:
+    if isinstance(still, BlurHash) or not path.is_file():
+        return path.is_file() and path.stat().st_size > 0
+    return any(size_of(path))
+
+
+def require_capabilities(ffmpeg: Ffmpeg, profile: Profile, source: ProbeResult) -> None:
+    """Raise `Permanent` (media_unsupported) if ffmpeg lacks an encoder or filter it needs here."""
     needed = {
         f"encoder {name}": f"the delivery profile {profile.name}" for name in profile.encoders
     }
-    if beyond := held.colour.beyond_sdr:
+    if beyond := source.colour.beyond_sdr:
         needed |= {f"filter {name}": f"a source in {beyond}" for name in FILTERS}
-    if held.interlaced:
+    if source.interlaced:
         needed["filter bwdif"] = "an interlaced source"
-    for what, why in sorted(needed.items()):
-        if what.split()[1] in ffmpeg.lacks:
+    for capability, purpose in sorted(needed.items()):
+        if capability.split()[1] in ffmpeg.lacks:
+            is_encoder = capability.startswith("encoder")
             raise Permanent(
                 "media_unsupported",
-                f"{ffmpeg.path} has no {what}, which {why} needs; set FALHOOK_FFMPEG to one that"
-                " has it" + (", or another FALHOOK_PROFILE" if what.startswith("encoder") else ""),
+                f"{ffmpeg.path} has no {capability}, which {purpose} needs; set FALHOOK_FFMPEG to"
+                " an ffmpeg that has it" + (", or change FALHOOK_PROFILE" if is_encoder else ""),
             )

@@ -1,123 +1,136 @@
-"""From what fal rendered to what is published: a video that plays everywhere, and its pictures.
+"""Transcoding of one rendered clip: a video that plays everywhere, and its stills and renditions.
 
-The order is: preflight, copy or encode with every other output in one run, verify each, tag each,
-sign each where there are credentials to sign with; nothing touches a file after that. A stream
-that conforms is never encoded again: its packets are the source's.
+The stages are preflight, copy, one run of ffmpeg for every output, verify, tag, and sign. Nothing
+touches a file after it is signed. A stream that conforms is never encoded again: its packets are
+the source's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from worker.formats.mp4 import probe, read_tags
+from worker.formats.mp4 import Stamp, probe, read_tags
 from worker.formats.tags import Tags
 from worker.provenance import Signer
-from worker.transcode import verification
+from worker.transcode.conformance import encoding_reasons
+from worker.transcode.failed_extras import FailedExtras
 from worker.transcode.ffmpeg import Advance, Ffmpeg
-from worker.transcode.hls import ladder
+from worker.transcode.finishing import Finished, copy_tagged, derived_stamp, finish, rungs
+from worker.transcode.hls import build_ladder
 from worker.transcode.metering import Meter
-from worker.transcode.plan import Plan
+from worker.transcode.outputs import VIDEO
+from worker.transcode.plan import Plan, plan_outputs, skipped_files
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
-from worker.transcode.runner import Runs, require_capabilities
+from worker.transcode.runner import require_capabilities, run_plan
+from worker.transcode.signing import sign_files
 from worker.transcode.tone_mapping import with_stream_colours
-from worker.transcode.workspace import UNTOUCHED, Workspace
-
-__all__ = ["UNTOUCHED", "TranscodeResult", "Tags", "transcode"]
+from worker.transcode.verification import verification_failed, verify_plan
+from worker.transcode.workspace import Workspace
 
 
 def transcode(
-    source: Path,
+    path: Path,
     into: Path,
     tags: Tags,
     *,
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
-    credentials: Signer | None = None,
+    signer: Signer | None = None,
     progress: Callable[[Advance], None] | None = None,
     meter: Meter | None = None,
 ) -> TranscodeResult:
-    """Make all that `profile` asks of the clip `source`, in the directory `into`, and check it.
+    """Create the profile's outputs of the clip at `path` in the directory `into`.
 
-    Afterwards the files lie there complete, tagged, of the source's length, but for extras that
-    cannot be made of it; after a failure nothing there may be used. A `source` whose headers are
-    broken or hostile is refused before ffmpeg is started. `progress` is told at most twice a
-    second, and fraction 1 when all is checked. `meter` measures what each part of the work costs.
+    Afterwards each file is complete, verified, tagged and, with a `signer`, signed; extras that
+    could not be created are missing. After a failure nothing in `into` may be used. A clip whose
+    headers are broken or hostile is refused before ffmpeg is started. `progress` is called at most
+    twice a second, and with fraction 1 once everything is verified. `meter` measures each stage.
 
-    Raises `Permanent` (media_invalid, media_unsupported, media_timeout, signing_refused) and
-    `Transient` (media_timeout, media_crashed, signing_failed, timestamp_unavailable).
+    Raises `MediaError` and `Permanent` (media_invalid, media_unsupported, media_timeout,
+    signing_refused), and `Transient` (media_timeout, media_crashed, signing_failed,
+    timestamp_unavailable).
     """
     meter = meter or Meter()
-    with meter.measure("preflight") as cost:
-        held = with_stream_colours(probe(source), source, ffmpeg, cost)
-        stamp = tags.stamp(theirs := read_tags(source))
-    require_capabilities(ffmpeg, profile, held)
-    work = Workspace(source, into, held, profile, stamp)
-    plan = _made(work, ffmpeg, progress, meter)
-    files = _finished(work, plan, ffmpeg, meter)
+    with meter.measure("preflight") as usage:
+        source = with_stream_colours(probe(path), path, ffmpeg, usage)
+        source_tags = read_tags(path)
+        stamp = tags.stamp(source_tags)
+    require_capabilities(ffmpeg, profile, source)
+    reasons = encoding_reasons(source, profile.lines)
+    workspace = Workspace.create(into)
+    with meter.measure("copy", bytes_in=source.size) as usage:
+        copied = not reasons and copy_tagged(path, workspace.scratch / VIDEO, stamp)
+        usage.bytes_out = _bytes(workspace.scratch)
+    plan = plan_outputs(source, profile, copied=copied)
+    with meter.measure("ffmpeg", bytes_in=source.size) as usage:
+        failed = run_plan(
+            plan, profile, path, workspace.scratch, ffmpeg, usage=usage, progress=progress
+        )
+        usage.bytes_out = _bytes(workspace.scratch) - meter.parts["copy"].bytes_out
+    with meter.measure("verify"):
+        failed |= verify_plan(plan.without(failed), profile, workspace.scratch)
+    finished = _finish(plan.without(failed), profile, stamp, workspace, ffmpeg, meter=meter)
     with meter.measure("verify tags"):
-        _require_tags(files, tags.pairs(theirs))
-    with meter.measure("sign", bytes_in=_bytes(into)) as cost:
-        vendor = work.vendor(credentials)
-        signed, files = work.sign(files, tags, credentials, vendor)
-        cost.bytes_out = _bytes(into)
+        _require_tags(finished.files, tags.pairs(source_tags))
+    with meter.measure("sign", bytes_in=_bytes(into)) as usage:
+        signed = sign_files(finished.files, path, tags, signer, copied=not reasons)
+        usage.bytes_out = _bytes(into)
     if progress:
-        progress(Advance(fraction=1.0, frames=held.frames))
+        progress(Advance(fraction=1.0, frames=source.frames))
     return TranscodeResult(
-        files=files,
-        method="transcode" if work.reasons else "copy",
+        files=signed.files,
+        method="transcode" if reasons else "copy",
         profile=profile.name,
-        probe=probe(files[0]),
-        source=held,
-        reasons=work.reasons,
-        skipped=work.skipped,
-        failed=work.losses.why,
-        blurhash=work.blurhash,
-        signed=signed,
-        vendor=vendor,
-        cost=meter.costs,
+        probe=probe(signed.files[0]),
+        source=source,
+        reasons=reasons,
+        skipped=skipped_files(source, profile),
+        failed={**failed, **finished.failed},
+        blurhash=finished.blurhash,
+        signed=signed.validation,
+        source_credentials=signed.source_credentials,
+        usage=meter.parts,
     )
 
 
-def _made(
-    work: Workspace, ffmpeg: Ffmpeg, progress: Callable[[Advance], None] | None, meter: Meter
-) -> Plan:
-    """What was made of the plan, once all of it lies verified in the scratch directory."""
-    with meter.measure("copy", bytes_in=work.held.size) as cost:
-        plan = work.plan()
-        cost.bytes_out = _bytes(work.scratch)
-    with meter.measure("ffmpeg", bytes_in=work.held.size) as cost:
-        Runs(work=work, ffmpeg=ffmpeg, cost=cost, progress=progress).make(plan)
-        cost.bytes_out = _bytes(work.scratch) - meter.costs["copy"].bytes_out
-    with meter.measure("verify"):
-        work.verify(plan)
-    return work.losses.without_failed(plan)
+def _finish(
+    plan: Plan,
+    profile: Profile,
+    stamp: Stamp,
+    workspace: Workspace,
+    ffmpeg: Ffmpeg,
+    *,
+    meter: Meter,
+) -> Finished:
+    """Tag the outputs, move them to their place, and build the ladder from them."""
+    into = workspace.into
+    with meter.measure("tag", bytes_in=_bytes(workspace.scratch)) as usage:
+        finished = finish(plan, profile, stamp, workspace)
+        usage.bytes_out = _bytes(into)
+    if (hls := profile.hls) is None:
+        return finished
+    failed, ladder = FailedExtras(profile), tuple[Path, ...]()
+    with meter.measure("ladder") as usage, failed.allow_failure(hls):
+        videos = rungs(plan.without(finished.failed), profile, into)
+        ladder = build_ladder(videos, hls, into, ffmpeg, stamp=derived_stamp(stamp), usage=usage)
+    return Finished(
+        files=(*finished.files, *ladder),
+        failed={**finished.failed, **failed.reasons},
+        blurhash=finished.blurhash,
+    )
 
 
-def _finished(work: Workspace, plan: Plan, ffmpeg: Ffmpeg, meter: Meter) -> tuple[Path, ...]:
-    """The tagged files in their place, and the ladder of them."""
-    with meter.measure("tag", bytes_in=_bytes(work.scratch)) as cost:
-        files = work.finish(plan)
-        cost.bytes_out = _bytes(work.into)
-    if asked := work.profile.hls:
-        with meter.measure("ladder") as cost, work.losses.allow_failure(asked):
-            rungs, stamp = work.rungs(work.losses.without_failed(plan)), work.others
-            files += ladder(rungs, asked, work.into, ffmpeg, stamp=stamp, cost=cost)
-    return files
-
-
-def _require_tags(files: tuple[Path, ...], pairs: Mapping[str, str]) -> None:
-    """Return if the tags of every video read back, and each can be streamed."""
+def _require_tags(files: Sequence[Path], pairs: Mapping[str, str]) -> None:
+    """Raise `Permanent` unless every video has these tags, and its header before its media."""
     for path in files:
         if path.suffix in {".mp4", ".m4s"}:
-            found = read_tags(path)
-            if any(found.get(key) != value for key, value in pairs.items()):
-                raise verification.verification_failed(f"the tags of {path.name} do not read back")
+            tags = read_tags(path)
+            if any(tags.get(key) != value for key, value in pairs.items()):
+                raise verification_failed(f"the tags of {path.name} do not read back")
         if path.suffix == ".mp4":
-            made = probe(path)
-            if not made.faststart or made.fragmented:
-                raise verification.verification_failed(
-                    f"the header of {path.name} does not come first"
-                )
+            video = probe(path)
+            if not video.faststart or video.fragmented:
+                raise verification_failed(f"the header of {path.name} does not come first")
 
 
 def _bytes(directory: Path) -> int:

@@ -1,4 +1,4 @@
-"""That an output is what was asked for; ffmpeg's exit code of 0 proves none of it."""
+"""Verification of outputs: ffmpeg's exit code of 0 proves nothing about its files."""
 
 from pathlib import Path
 
@@ -6,115 +6,148 @@ from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult, intact, probe
-from worker.transcode.conformance import audio_reasons, video_reasons
-from worker.transcode.outputs import BlurHash, Hls, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.conformance import encoding_reasons
+from worker.transcode.failed_extras import FailedExtras
+from worker.transcode.outputs import (
+    VIDEO,
+    BlurHash,
+    Hls,
+    Output,
+    Preview,
+    Rendition,
+    Still,
+    Storyboard,
+)
+from worker.transcode.plan import Plan
+from worker.transcode.profiles import Profile
 
 _LONGEST_EDGE = 1.0  # seconds
 
 
 def verification_failed(sentence: str) -> Permanent:
-    """The failure of an output that is wrong although ffmpeg ended well."""
-    return Permanent("media_invalid", f"ffmpeg ended well, but what it made is wrong: {sentence}")
+    """Return the failure of an output that is wrong although ffmpeg exited with 0."""
+    return Permanent("media_invalid", f"ffmpeg exited with 0, but its output is wrong: {sentence}")
+
+
+def verify_plan(plan: Plan, profile: Profile, directory: Path) -> dict[str, str]:
+    """Verify the video and every planned output in `directory`.
+
+    Return why extras failed, by file name. Raises `Permanent` (media_invalid) for other outputs.
+    """
+    copied = plan.master != "transcode"
+    verify_video(directory / VIDEO, plan.source, copied=copied, lines=plan.lines)
+    failed = FailedExtras(profile)
+    for output in plan.outputs:
+        with failed.allow_failure(output):
+            verify_output(directory / output.file, output, plan.source)
+    return failed.reasons
 
 
 def verify_video(
     path: Path, source: ProbeResult, *, copied: bool, lines: int | None
 ) -> ProbeResult:
-    """The facts of the master at `path`, made of `source` with at most `lines` lines."""
-    made = _probed(path)
+    """Probe the master at `path`; raise `Permanent` unless it is all of `source`.
+
+    It may have `lines` lines at most.
+    """
+    video = _probe(path)
     _require(
         {
-            f"{made.frames} of {source.frames} frames came through": not copied
-            or source.shown_frames <= made.frames <= source.frames,
-            **_whole(made, source),
+            f"{video.frames} of {source.frames} frames came through": not copied
+            or source.shown_frames <= video.frames <= source.frames,
+            **_is_whole(video, source),
             "packets of its video are not whole": not copied or intact(path),
-            "it is not in the delivery format": not (
-                video_reasons(made, lines) or audio_reasons(made)
-            ),
+            "it is not in the delivery format": not encoding_reasons(video, lines),
         }
     )
-    return made
+    return video
 
 
-def verify_output(path: Path, asked: Output, source: ProbeResult) -> None:
-    """Return if the file at `path` is this output of `source`."""
-    match asked:
+def verify_output(path: Path, output: Output, source: ProbeResult) -> None:
+    """Raise `Permanent` (media_invalid) unless the file at `path` is this output of `source`."""
+    match output:
         case Rendition():
-            _rendition(_probed(path), asked, source)
+            _verify_rendition(_probe(path), output, source)
         case Preview():
-            _preview(_probed(path), asked, source)
+            _verify_preview(_probe(path), output, source)
         case Still():
             width, height = _size(path)
-            fits = 0 < width <= asked.width and height > 0
-            _require({f"{asked.file} is no picture of the right size": fits})
+            fits = 0 < width <= output.width and height > 0
+            _require({f"{output.file} is not a picture of the right size": fits})
         case Storyboard():
             width, height = _size(path)
-            fits = width == asked.columns * asked.width and height >= asked.rows
-            _require({f"{asked.file} is no picture of the right size": fits})
+            fits = width == output.columns * output.width and height >= output.rows
+            _require({f"{output.file} is not a picture of the right size": fits})
         case BlurHash():
-            fits = path.is_file() and path.stat().st_size == 3 * asked.side**2
-            _require({"the picture for the hash is missing": fits})
+            fits = path.is_file() and path.stat().st_size == 3 * output.side**2
+            _require({"the picture for the BlurHash is missing": fits})
         case Hls():
-            pass  # made, and proven, of finished renditions
+            pass  # built from finished renditions, and verified then
 
 
-def _rendition(made: ProbeResult, asked: Rendition, source: ProbeResult) -> None:
-    lines = min(asked.lines, source.lines // 2 * 2)
+def _verify_rendition(video: ProbeResult, output: Rendition, source: ProbeResult) -> None:
+    lines = min(output.lines, source.lines // 2 * 2)
     _require(
         {
-            **_whole(made, source),
-            **_light(made, asked.file),
-            f"{asked.file} has {made.lines} lines, not {lines}": made.lines == lines,
-            f"{asked.file} is {made.codec} of {made.bit_depth} bits": made.fourcc == asked.codec
-            and (made.bit_depth, made.chroma) == (8, "4:2:0"),
+            **_is_whole(video, source),
+            **_is_sdr(video, output.file),
+            f"{output.file} has {video.lines} lines, not {lines}": video.lines == lines,
+            f"{output.file} is {video.codec} of {video.bit_depth} bits": video.fourcc
+            == output.codec
+            and (video.bit_depth, video.chroma) == (8, "4:2:0"),
         }
     )
 
 
-def _preview(made: ProbeResult, asked: Preview, source: ProbeResult) -> None:
-    lasting = min(asked.seconds, source.duration)
+def _verify_preview(video: ProbeResult, output: Preview, source: ProbeResult) -> None:
+    seconds = min(output.seconds, source.duration)
     _require(
         {
-            f"{asked.file} lasts {made.duration:.2f} s, not {lasting:.2f} s": abs(
-                made.duration - lasting
+            f"{output.file} lasts {video.duration:.2f} s, not {seconds:.2f} s": abs(
+                video.duration - seconds
             )
-            <= max(2 / asked.fps, _edge(source)),
-            **_light(made, asked.file),
-            f"{asked.file} has sound": made.audio is None,
-            f"{asked.file} is wider than {asked.width} pixels": made.width <= asked.width,
+            <= max(2 / output.fps, _edge(source)),
+            **_is_sdr(video, output.file),
+            f"{output.file} has sound": video.audio is None,
+            f"{output.file} is wider than {output.width} pixels": video.width <= output.width,
         }
     )
 
 
-def _light(made: ProbeResult, name: str) -> dict[str, bool]:
-    return {f"the colours of {name} are {made.colour.beyond_sdr}": not made.colour.beyond_sdr}
+def _is_sdr(video: ProbeResult, name: str) -> dict[str, bool]:
+    beyond = video.colour.beyond_sdr
+    return {f"the colours of {name} are {beyond}": not beyond}
 
 
-def _whole(made: ProbeResult, source: ProbeResult) -> dict[str, bool]:
+def _is_whole(video: ProbeResult, source: ProbeResult) -> dict[str, bool]:
     edge = _edge(source)
-    sound, heard = made.audio_seconds or 0.0, source.audio_seconds or 0.0
+    sound, expected = video.audio_seconds or 0.0, source.audio_seconds or 0.0
     return {
-        f"it lasts {made.duration:.2f} s, not {source.duration:.2f} s": _near(
-            made.duration, source.duration, edge
+        f"it lasts {video.duration:.2f} s, not {source.duration:.2f} s": nearly_equal(
+            video.duration, source.duration, edge
         ),
-        "its audio is lost": (made.audio is None) == (source.audio is None),
-        f"its audio lasts {sound:.2f} s, not {heard:.2f} s": _near(sound, heard),
-        "picture and sound begin apart": _near(made.lead, source.lead, edge),
-        "it has no frames to speak of": 2 * made.frames >= source.shown_frames,
-        "it is in fragments": not made.fragmented,
+        "its audio is lost": (video.audio is None) == (source.audio is None),
+        f"its audio lasts {sound:.2f} s, not {expected:.2f} s": nearly_equal(sound, expected),
+        "picture and sound do not begin together": nearly_equal(video.lead, source.lead, edge),
+        "it has less than half of the frames": 2 * video.frames >= source.shown_frames,
+        "it is in fragments": not video.fragmented,
     }
 
 
 def _edge(source: ProbeResult) -> float:
-    """Seconds that may miss: ffmpeg shows a frame of which an edit shows a part whole, or not."""
+    """Return the tolerance in seconds for a frame that an edit list shows in part.
+
+    ffmpeg shows such a frame whole, or not at all.
+    """
     return min(source.longest, _LONGEST_EDGE)
 
 
-def _near(made: float, source: float, edge: float = 0.0) -> bool:
-    return abs(made - source) <= max(0.2, 0.02 * source, edge)
+def nearly_equal(seconds: float, expected: float, tolerance: float = 0.0) -> bool:
+    """Return whether the durations differ by 0.2 s, 2 % or the tolerance at most."""
+    return abs(seconds - expected) <= max(0.2, 0.02 * expected, tolerance)
 
 
-def _probed(path: Path) -> ProbeResult:
+def _probe(path: Path) -> ProbeResult:
     if not path.is_file():
         raise verification_failed("an output is missing")
     try:
@@ -129,7 +162,7 @@ def _size(path: Path) -> tuple[int, int]:
     return size_of(path)
 
 
-def _require(proofs: dict[str, bool]) -> None:
-    for sentence, holds in proofs.items():
+def _require(checks: dict[str, bool]) -> None:
+    for sentence, holds in checks.items():
         if not holds:
             raise verification_failed(sentence)

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.factories.clips import box, clip, ffmpeg, numbers, packets, script, tags
+from tests.factories.clips import clip, ffmpeg, packets, script, tags
+from tests.factories.mp4_boxes import box, numbers
 from worker.cli.provenance import provenance
 from worker.errors import Permanent, Transient
 from worker.formats.images import read_tags as picture_tags
@@ -28,12 +29,12 @@ from worker.formats.xmp import packet
 from worker.provenance import ProvenanceUnusable, Signer, signing
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 from worker.provenance.reader import ManifestClaim, show
-from worker.steps.transcode_tag import recorded
+from worker.steps.transcode_tag import output_record
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
+from worker.transcode.signing import UNTOUCHED
 from worker.transcode.transcoder import transcode
-from worker.transcode.workspace import UNTOUCHED
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
 EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")
@@ -64,7 +65,7 @@ def delivered(
     source: Path, into: Path, credentials: Signer | None, profile: Profile = ORIGINAL
 ) -> TranscodeResult:
     program = Ffmpeg.find(None)
-    return transcode(source, into, tags(), ffmpeg=program, profile=profile, credentials=credentials)
+    return transcode(source, into, tags(), ffmpeg=program, profile=profile, signer=credentials)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def test_the_vendors_credentials_are_the_parent(
         "validation": "Trusted",
         "vendor": "parent",
         "vendor_validation": "Valid",
-    } == recorded(made, {})["provenance"]
+    } == output_record(made, {})["provenance"]
 
 
 def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
@@ -178,8 +179,8 @@ def test_vendors_credentials_that_do_not_validate(
     state, (own, parent) = claims(made.video, chain[ROOT])
     assert ("Trusted", "c2pa.opened") == (state, own.actions[0])
     assert "c2pa.created" == parent.actions[0]
-    assert made.vendor is not None
-    assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.vendor.record()
+    assert made.source_credentials is not None
+    assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.source_credentials.record()
     assert (False, True) == tuple("claimSignature.mismatch" in one.faults for one in (own, parent))
     printed = CliRunner().invoke(provenance, ["show", str(made.video)]).output
     assert "claimSignature.mismatch" in " ".join(printed.split())
@@ -201,7 +202,7 @@ def test_vendors_credentials_that_cannot_be_read(
     assert ("Trusted", "c2pa.created") == (state, own.actions[0])
     assert source.read_bytes() == made.files[-1].read_bytes()
     assert UNTOUCHED == made.files[-1].name
-    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == output_record(
         made, {}
     )["provenance"]
 
@@ -256,7 +257,7 @@ def test_credentials_elsewhere(credentials: Signer, chain: dict[str, Path], tmp_
     link = packet([("dcterms:provenance", "https://vendor.example/1.c2pa")])
     source.write_bytes(clip("high").read_bytes() + box(b"uuid", XMP, link))
     made = delivered(source, tmp_path / "into", credentials)
-    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == recorded(
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == output_record(
         made, {}
     )["provenance"]
     assert "https://vendor.example/1.c2pa" == read_tags(made.video)["dcterms:provenance"]
@@ -273,7 +274,7 @@ def test_without_ours_the_vendors_stay(vendors: Path, tmp_path: Path) -> None:
     assert vendors.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
     assert UNTOUCHED == made.files[-1].name
     assert not made.probe.has_c2pa
-    assert {"state": "unsigned", "vendor": UNTOUCHED} == recorded(made, {})["provenance"]
+    assert {"state": "unsigned", "vendor": UNTOUCHED} == output_record(made, {})["provenance"]
 
 
 def test_without_a_certificate_all_else_works(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_without_a_certificate_all_else_works(tmp_path: Path) -> None:
     made = delivered(clip("high"), tmp_path, None)
     assert made.signed is None
     assert ["video.mp4", "poster.jpg"] == [path.name for path in made.files]
-    assert {"state": "unsigned"} == recorded(made, {})["provenance"]
+    assert {"state": "unsigned"} == output_record(made, {})["provenance"]
 
 
 @with_sdk

@@ -29,7 +29,7 @@ def stamped(chain: dict[str, Path], url: str, anchors: Path, into: Path) -> Tran
         chain[CHAIN], key=chain[KEY], command="", tsa=url, anchors=str(anchors)
     )
     program = Ffmpeg.find(None)
-    return transcode(clip("high"), into, tags(), ffmpeg=program, credentials=credentials)
+    return transcode(clip("high"), into, tags(), ffmpeg=program, signer=credentials)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")

@@ -25,8 +25,7 @@ from worker.steps.publish import Publish
 from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
-from worker.transcode.ffmpeg import Advance, Ffmpeg
-from worker.transcode.metering import Cost
+from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
 from worker.transcode.profiles import PROFILE_KEY, Profile
 from worker.types import Json
 
@@ -49,7 +48,7 @@ def downloaded(storage: Storage, **metadata: Json) -> Job:
         metadata=metadata,
         created_at=made.created.timestamp(),
         state=JobState.DOWNLOADED,
-        source={"bytes": source.stat().st_size, "cost": Cost(wall=1.5).record()},
+        source={"bytes": source.stat().st_size, "cost": ResourceUsage(wall=1.5).record()},
     )
 
 

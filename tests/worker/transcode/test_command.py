@@ -12,18 +12,19 @@ from worker.errors import Permanent, Transient
 from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult, probe, read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.steps.transcode_tag import recorded
+from worker.steps.transcode_tag import output_record
 from worker.transcode.command import command
-from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Used
+from worker.transcode.conformance import encoding_reasons
+from worker.transcode.ffmpeg import Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, ResourceUsage
 from worker.transcode.ffmpeg.exit_status import failure
 from worker.transcode.ffmpeg.sandbox import ProcessResult
+from worker.transcode.finishing import copy_tagged
 from worker.transcode.outputs import AVIF
-from worker.transcode.plan import Plan
+from worker.transcode.plan import Plan, plan_outputs
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult
 from worker.transcode.transcoder import transcode
 from worker.transcode.verification import verify_output
-from worker.transcode.workspace import Workspace
 
 ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 
@@ -199,7 +200,7 @@ def test_a_picture_that_cannot_be_tagged(
     poster.write_bytes(
         named(everything, "poster.avif").read_bytes().replace(was, b"free\0"[: len(was)])
     )
-    with pytest.raises(Permanent, match=r"poster\.avif is no picture"):
+    with pytest.raises(Permanent, match=r"poster\.avif is not a picture"):
         verify_output(poster, AVIF, everything.source)
 
 
@@ -294,8 +295,11 @@ def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path
 def test_what_is_passed_over(name: str, profile: str, seek: float, tmp_path: Path) -> None:
     """Only where no other output needs the frames before the stills, the video among them."""
     held = probe(clip(name))
-    work = Workspace(clip(name), tmp_path, held, Profile.parse(profile), tags().stamp({}))
-    assert seek == work.plan().seek
+    parsed = Profile.parse(profile)
+    copied = not encoding_reasons(held, parsed.lines) and copy_tagged(
+        clip(name), tmp_path / "video.mp4", tags().stamp({})
+    )
+    assert seek == plan_outputs(held, parsed, copied=copied).seek
 
 
 def test_seeking_passes_frames_over(real: Ffmpeg, tmp_path: Path) -> None:
@@ -363,8 +367,8 @@ def test_4k_within_the_limits(program: str | None, tmp_path: Path) -> None:
 )
 def test_want_of_memory_is_not_the_clips_fault(code: int, said: str) -> None:
     """What failed for want of memory is tried again."""
-    used = Used(cpu=0.0, wall=0.0, memory=0)
-    found = failure(ProcessResult(code=code, cut=None, stderr=said, used=used), ResourceLimits())
+    usage = ResourceUsage()
+    found = failure(ProcessResult(code=code, cut=None, stderr=said, usage=usage), ResourceLimits())
     assert isinstance(found, Transient)
     assert "memory" in found.sentence
 
@@ -410,7 +414,7 @@ def test_an_extra_that_is_wrong_is_left_out(
     beside = name.replace("storyboard.jpg", "storyboard.vtt")
     expected = [path.name for path in everything.files if path.name not in {name, beside}]
     assert expected == [path.name for path in made.files]
-    assert made.failed == recorded(made, {})["failed"]
+    assert made.failed == output_record(made, {})["failed"]
     assert ("video-720p.mp4",) == made.skipped
 
 
@@ -425,7 +429,7 @@ def test_an_extra_that_fails_the_run_fails_no_other(real: Ffmpeg, tmp_path: Path
     program = without("libsvtav1", real, tmp_path, "exit 234")
     made = delivered("hevc", tmp_path / "into", program, "web+av1+avif+preview+storyboard+hls")
     assert ["video-av1.mp4", "poster.avif"] == list(made.failed)
-    assert {"ffmpeg could not read it (exit code 234)"} == set(made.failed.values())
+    assert {"ffmpeg could not read the file (exit code 234)"} == set(made.failed.values())
     names = {path.name for path in made.files}
     assert {"video.mp4", "poster.webp", "preview.mp4", "storyboard.vtt", "hls.m3u8"} <= names
     assert not names & set(made.failed)
@@ -450,7 +454,7 @@ def test_want_of_time_is_no_loss(real: Ffmpeg, tmp_path: Path) -> None:
 
 def test_cost_is_told(everything: TranscodeResult) -> None:
     """Each part of the work has its seconds and bytes; ffmpeg's memory is its own."""
-    cost = everything.cost
+    usage = everything.usage
     assert [
         "preflight",
         "copy",
@@ -459,12 +463,12 @@ def test_cost_is_told(everything: TranscodeResult) -> None:
         "tag",
         "verify tags",
         "sign",
-    ] == list(cost)
-    assert cost["ffmpeg"].cpu > 0.1
-    assert 20 << 20 < cost["ffmpeg"].memory < 2 << 30
-    assert clip("tall").stat().st_size == cost["copy"].bytes_in
-    assert sum(path.stat().st_size for path in everything.files) == cost["tag"].bytes_out
-    json.dumps([part.record() for part in cost.values()])
+    ] == list(usage)
+    assert usage["ffmpeg"].cpu > 0.1
+    assert 20 << 20 < usage["ffmpeg"].memory < 2 << 30
+    assert clip("tall").stat().st_size == usage["copy"].bytes_in
+    assert sum(path.stat().st_size for path in everything.files) == usage["tag"].bytes_out
+    json.dumps([part.record() for part in usage.values()])
 
 
 @pytest.fixture(scope="module")

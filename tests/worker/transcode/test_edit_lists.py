@@ -79,8 +79,8 @@ def difference(poster: Path, video: Path, frame: int, scratch: Path) -> int:
     ("source", "made", "words"),
     [
         ("sound_longer_hevc", "hidden_high", "its audio lasts 0.50 s, not 2.0"),
-        ("high", "sound_later_high", "picture and sound begin apart"),
-        ("later_hevc", "high", "picture and sound begin apart"),
+        ("high", "sound_later_high", "picture and sound do not begin together"),
+        ("later_hevc", "high", "picture and sound do not begin together"),
     ],
 )
 def test_other_times_are_no_proof(source: str, made: str, words: str) -> None:

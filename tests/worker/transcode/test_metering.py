@@ -4,28 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.transcode.ffmpeg import Used
-from worker.transcode.metering import Cost, Meter
+from worker.transcode.ffmpeg import ResourceUsage
+from worker.transcode.metering import Meter
 
 
 def test_work_is_measured() -> None:
     """Processor time is that of the work, memory at least that of this process."""
     meter = Meter()
-    with meter.measure("work", bytes_in=7) as cost:
+    with meter.measure("work", bytes_in=7) as usage:
         assert 0 < sum(number**2 for number in range(300_000))
-    assert meter.costs["work"] is cost
-    assert 0 < cost.cpu <= cost.wall + 0.05
-    assert cost.memory > 5 << 20
-    assert 7 == cost.bytes_in
+    assert meter.parts["work"] is usage
+    assert 0 < usage.cpu <= usage.wall + 0.05
+    assert usage.memory > 5 << 20
+    assert 7 == usage.bytes_in
 
 
 def test_a_program_counts_for_its_work() -> None:
     """What a program took is added; its memory stands for the work's."""
     meter = Meter()
-    with meter.measure("work") as cost:
-        cost.child(Used(cpu=2.5, wall=3.0, memory=1234))
-    assert 2.5 <= cost.cpu < 3
-    assert 1234 == cost.memory
+    with meter.measure("work") as usage:
+        usage.add_child(ResourceUsage(cpu=2.5, wall=3.0, memory=1234))
+    assert 2.5 <= usage.cpu < 3
+    assert 1234 == usage.memory
 
 
 def test_work_that_fails_is_measured_too() -> None:
@@ -33,14 +33,14 @@ def test_work_that_fails_is_measured_too() -> None:
     meter = Meter()
     with pytest.raises(LookupError), meter.measure("work"):
         raise LookupError
-    assert meter.costs["work"].wall > 0
+    assert meter.parts["work"].wall > 0
 
 
 @given(
     st.dictionaries(
         st.text(min_size=1),
         st.builds(
-            Cost,
+            ResourceUsage,
             cpu=st.floats(0, 100),
             wall=st.floats(0, 100),
             memory=st.integers(0, 1 << 40),
@@ -49,13 +49,13 @@ def test_work_that_fails_is_measured_too() -> None:
         ),
     )
 )
-def test_total(parts: dict[str, Cost]) -> None:
+def test_total(parts: dict[str, ResourceUsage]) -> None:
     """Times and bytes add up, of memory the largest counts; the record has all parts."""
     meter = Meter()
-    meter.costs = parts
-    found = meter.total()
-    assert sum(part.bytes_in for part in parts.values()) == found.bytes_in
-    assert max((part.memory for part in parts.values()), default=0) == found.memory
+    meter.parts = parts
+    total = meter.total()
+    assert sum(part.bytes_in for part in parts.values()) == total.bytes_in
+    assert max((part.memory for part in parts.values()), default=0) == total.memory
     record = meter.record()
     assert {name: part.record() for name, part in parts.items()} == record["parts"]
-    assert round(found.cpu, 3) == record["cpu"]
+    assert round(total.cpu, 3) == record["cpu"]

@@ -39,7 +39,7 @@ def test_a_run_longer_than_a_standstill_may_be(real: Ffmpeg, tmp_path: Path) -> 
         profile=PROFILE,
         progress=told.append,
     )
-    assert made.cost["ffmpeg"].wall > limits.stall
+    assert made.usage["ffmpeg"].wall > limits.stall
     underway = {advance.fraction for advance in told} - {0.0, 1.0}
     assert 2 <= len(underway)
 

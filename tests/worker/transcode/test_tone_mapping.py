@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import MovieBuilder, box, clip, described, ffmpeg, tags
+from tests.factories.clips import clip, described, ffmpeg, tags
+from tests.factories.mp4_boxes import MovieBuilder, box
 from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import Colour, probe
@@ -22,15 +23,15 @@ from worker.transcode.verification import verify_output
 ALL = Profile.parse("web+av1+preview+storyboard+blurhash")
 HDR = {
     "pq": "HDR (PQ)",
-    "pq_untold": "HDR (PQ)",
+    "pq_unstated": "HDR (PQ)",
     "pq_h264": "HDR (PQ)",
     "pq_8_bits": "HDR (PQ)",
     "pq_prores": "HDR (PQ)",
     "pq_odd": "HDR (PQ)",
     "hlg": "HDR (HLG)",
-    "pq_said_709": "HDR (PQ)",
-    "pq_half_said": "HDR (PQ)",
-    "pq_h264_said_709": "HDR (PQ)",
+    "pq_stated_709": "HDR (PQ)",
+    "pq_half_stated": "HDR (PQ)",
+    "pq_h264_stated_709": "HDR (PQ)",
 }
 # The usual way, written by hand; 26 cd/m2 are 18 % grey and stay what they are in SDR.
 BY_HAND = (
@@ -149,7 +150,7 @@ def test_the_systems_ffmpeg_makes_the_same(tmp_path: Path) -> None:
         pytest.skip(str(unusable))
     if systems.lacks & FILTERS:
         pytest.skip(f"{systems.path} has no zscale or tonemap")
-    made = delivered("pq_untold", tmp_path, systems, Profile.parse("original+360p"))
+    made = delivered("pq_unstated", tmp_path, systems, Profile.parse("original+360p"))
     for path in (made.video, made.poster):
         assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import HOSTILE, UNSUPPORTED, clip, ffmpeg, packets, script, tags
+from tests.factories.clips import clip, ffmpeg, packets, script, tags
+from tests.factories.mp4_boxes import HOSTILE, UNSUPPORTED
 from worker.errors import Permanent, Transient
 from worker.formats.errors import MediaError
 from worker.formats.images import size_of
@@ -247,10 +248,10 @@ def test_a_stream_that_does_not_decode(name: str, real: Ffmpeg, tmp_path: Path) 
         ("no_audio", "poster", "audio is lost"),
         ("ten_bit", "poster", "not in the delivery format"),
         ("fragmented", "poster", "in fragments"),
-        ("slow", "poster", "no frames to speak of"),
+        ("slow", "poster", "less than half of the frames"),
         ("broken", "poster", "cut short"),
-        ("good", "half", "poster.jpg is no picture"),
-        ("good", "text", "poster.jpg is no picture"),
+        ("good", "half", "poster.jpg is not a picture"),
+        ("good", "text", "poster.jpg is not a picture"),
     ],
 )
 def test_exit_code_0_is_no_proof(

@@ -3,8 +3,9 @@
 from worker.transcode.ffmpeg.discovery import FfmpegUnusable
 from worker.transcode.ffmpeg.ffmpeg import Ffmpeg
 from worker.transcode.ffmpeg.isolation import MEANING, Isolation
-from worker.transcode.ffmpeg.limits import ResourceLimits, Used, Work
+from worker.transcode.ffmpeg.limits import ResourceLimits, Work
 from worker.transcode.ffmpeg.progress import Advance
+from worker.transcode.ffmpeg.usage import ResourceUsage
 
 __all__ = [
     "MEANING",
@@ -13,6 +14,6 @@ __all__ = [
     "FfmpegUnusable",
     "Isolation",
     "ResourceLimits",
-    "Used",
+    "ResourceUsage",
     "Work",
 ]

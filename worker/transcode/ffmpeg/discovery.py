@@ -1,4 +1,4 @@
-"""The ffmpeg programs that are installed: where one is, and what it says that it has."""
+"""Finding an installed ffmpeg, and the encoders, filters and protocols that it lists."""
 
 import functools
 import re
@@ -9,36 +9,40 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-
-class FfmpegUnusable(Exception):
-    """There is no ffmpeg here that can do the work; the message says which and the cure."""
+from worker.errors import ConfigurationError
 
 
-def located(configured: str | None) -> Path:
-    """The configured program (name or path), else the one that imageio-ffmpeg brings.
+class FfmpegUnusable(ConfigurationError):
+    """No ffmpeg on this machine can do the work."""
 
-    Raises `FfmpegUnusable` where there is none.
+    reason = "ffmpeg_unusable"
+
+
+def locate(configured: str | None) -> Path:
+    """Return the path of the configured program (name or path), else of imageio-ffmpeg's.
+
+    Raises `FfmpegUnusable` if there is no such program.
     """
     if configured:
-        if (found := shutil.which(configured)) is None:
+        if (path := shutil.which(configured)) is None:
             raise FfmpegUnusable(
-                f"FALHOOK_FFMPEG is {configured!r}, which is no program that can be run here;"
-                " give a path, or leave it out for the one that imageio-ffmpeg brings"
+                f"FALHOOK_FFMPEG is {configured!r}, which is not an executable program; set it to"
+                " a path, or leave it unset to use the ffmpeg of imageio-ffmpeg"
             )
-        return Path(found).resolve()
+        return Path(path).resolve()
     try:
         return Path(imageio_ffmpeg.get_ffmpeg_exe()).resolve()
     except RuntimeError as error:
         raise FfmpegUnusable(
-            "imageio-ffmpeg brings no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
+            "imageio-ffmpeg has no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
         ) from error
 
 
 @functools.cache
-def _listed(path: Path, kind: str) -> str:
-    """What the program says of its encoders, filters or protocols."""
+def _list(path: Path, kind: str) -> str:
+    """Return the program's list of its encoders, filters or protocols."""
     try:
-        listed = subprocess.run(
+        process = subprocess.run(
             [path, "-hide_banner", f"-{kind}"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -46,18 +50,20 @@ def _listed(path: Path, kind: str) -> str:
             timeout=30,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise FfmpegUnusable(f"{path} does not run as ffmpeg does: set FALHOOK_FFMPEG") from error
-    return listed.stdout.decode("utf-8", "replace")
+        raise FfmpegUnusable(
+            f"{path} does not run, or is not ffmpeg; set FALHOOK_FFMPEG to one that runs"
+        ) from error
+    return process.stdout.decode("utf-8", "replace")
 
 
 def missing(path: Path, kind: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that the program does not list among its encoders, filters or protocols.
+    """Return those names that the program does not list; `kind` is encoders, filters or protocols.
 
-    Raises `FfmpegUnusable` where it does not run.
+    Raises `FfmpegUnusable` if it does not run.
     """
-    listed = _listed(path, kind)
+    listing = _list(path, kind)
     return [
         name
         for name in names
-        if not re.search(rf"^\s*(\S{{2,6}}\s+)?{name}\b", listed, re.MULTILINE)
+        if not re.search(rf"^\s*(\S{{2,6}}\s+)?{name}\b", listing, re.MULTILINE)
     ]

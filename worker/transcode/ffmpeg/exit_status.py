@@ -1,4 +1,4 @@
-"""What ffmpeg says while it runs, and what its end means."""
+"""The failure that an exit of ffmpeg means."""
 
 import re
 import signal
@@ -9,65 +9,66 @@ from worker.transcode.ffmpeg.limits import ResourceLimits
 from worker.transcode.ffmpeg.sandbox import ProcessResult
 
 # Exit codes are the low byte of FFmpeg's negative error numbers (libavutil/error.h).
-_OURS = {
-    244: "it had not enough memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
+_TRANSIENT = {
+    244: "it ran out of memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
     228: "the disk is full",  # ENOSPC
-    245: "it could not start a thread, mostly for want of memory",  # EAGAIN
+    245: "it could not start a thread, usually for lack of memory",  # EAGAIN
     251: "the disk could not be read or written",  # EIO
-    187: "a library of its failed, mostly for want of memory",  # AVERROR_EXTERNAL
-    255: "it was told to stop",
-    123: "it was told to stop",
+    187: "one of its libraries failed, usually for lack of memory",  # AVERROR_EXTERNAL
+    255: "it received a signal to stop",
+    123: "it received a signal to stop",
 }
-_WORDS = (
-    (re.compile(r"Cannot allocate memory|malloc of size \d+ failed"), "it had not enough memory"),
+_MESSAGES = (
+    (re.compile(r"Cannot allocate memory|malloc of size \d+ failed"), "it ran out of memory"),
     (re.compile(r"No space left on device"), "the disk is full"),
 )
-_BY_CPU = frozenset({signal.SIGKILL, signal.SIGXCPU})  # how RLIMIT_CPU ends a program
-_PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows and has not implemented
+_CPU_SIGNALS = frozenset({signal.SIGKILL, signal.SIGXCPU})  # with which RLIMIT_CPU ends it
+_PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows but does not implement
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
 
 
-def failure(ended: ProcessResult, limits: ResourceLimits) -> Failure | None:
-    """What an end of ffmpeg means, None where it exited with 0.
+def failure(result: ProcessResult, limits: ResourceLimits) -> Failure | None:
+    """Return the failure that ffmpeg's exit means; None if it exited with 0.
 
-    `Permanent` where it refused the file, or used up the time that was ample for it: another try
-    would. `Transient` for our other limits and for crashes. Its own words may quote the file and
-    are not passed on.
+    It is `Permanent` if ffmpeg refused the file, or used up its time, which is several times what
+    such a file takes. It is `Transient` for other limits and for crashes. ffmpeg's own messages
+    may quote the file, and are left out.
     """
     crashed = partial(Transient, "media_crashed")
-    match ended.cut, ended.code:
+    match result.cut, result.code:
         case "wall", _:
-            found: Failure = _overlong(f"ffmpeg was ended after {limits.wall:g} s", ended)
+            outcome: Failure = _too_long(f"ffmpeg was stopped after {limits.wall:g} s", result)
         case "stall", _:
-            found = Transient("media_timeout", f"ffmpeg made no progress for {limits.stall:g} s")
+            outcome = Transient("media_timeout", f"ffmpeg made no progress for {limits.stall:g} s")
         case _, 0:
             return None
-        case _, code if -code in _BY_CPU and ended.used.cpu >= limits.cpu - 1:
-            found = _overlong("ffmpeg used up its processor time", ended)
+        case _, code if -code in _CPU_SIGNALS and result.usage.cpu >= limits.cpu - 1:
+            outcome = _too_long("ffmpeg used up its processor time", result)
         case _, code if code < 0:
-            found = crashed(f"ffmpeg was ended by signal {-code} ({_signal(-code)})")
+            outcome = crashed(f"ffmpeg was ended by signal {-code} ({_signal(-code)})")
         case _, 126 | 127:  # sh: cannot be executed, not found
-            found = crashed("ffmpeg could not be started; see FALHOOK_FFMPEG")
+            outcome = crashed("ffmpeg could not be started; check FALHOOK_FFMPEG")
         case _, code:
-            found = _refusal(code, ended.stderr)
-    return found
+            outcome = _refusal(code, result.stderr)
+    return outcome
 
 
-def _overlong(what: str, ended: ProcessResult) -> Permanent:
+def _too_long(sentence: str, result: ProcessResult) -> Permanent:
+    cpu, wall = result.usage.cpu, result.usage.wall
     return Permanent(
         "media_timeout",
-        f"{what} ({ended.used.cpu:.0f} s of a processor in {ended.used.wall:.0f} s), several times"
-        " what such a clip takes; if the machine was overloaded, `falhook retry` takes it up again",
+        f"{sentence} ({cpu:.0f} s of processor time in {wall:.0f} s), several times what such a"
+        " clip takes; if the machine was overloaded, run `falhook retry`",
     )
 
 
 def _refusal(code: int, stderr: str) -> Failure:
-    said = (words for pattern, words in _WORDS if pattern.search(stderr))
-    if cause := next(said, _OURS.get(code)):
+    causes = (cause for pattern, cause in _MESSAGES if pattern.search(stderr))
+    if cause := next(causes, _TRANSIENT.get(code)):
         return Transient("media_crashed", f"ffmpeg stopped: {cause}")
     if code == _PATCH_WELCOME or _NO_DECODER.search(stderr):
-        return Permanent("media_unsupported", "this ffmpeg has no decoder for what it holds")
-    return Permanent("media_invalid", f"ffmpeg could not read it (exit code {code})")
+        return Permanent("media_unsupported", "this ffmpeg has no decoder for the file's format")
+    return Permanent("media_invalid", f"ffmpeg could not read the file (exit code {code})")
 
 
 def _signal(number: int) -> str:

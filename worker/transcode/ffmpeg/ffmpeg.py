@@ -1,4 +1,4 @@
-"""ffmpeg as a bounded subprocess: it sees one file, opens no other, and cannot outstay."""
+"""ffmpeg as a bounded subprocess: it reads one file, opens no other, and its time is limited."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Self
 
 from worker.formats.mp4 import MAX_PIXELS, ProbeResult
-from worker.transcode.ffmpeg.discovery import FfmpegUnusable, located, missing
+from worker.transcode.ffmpeg.discovery import FfmpegUnusable, locate, missing
 from worker.transcode.ffmpeg.exit_status import failure
 from worker.transcode.ffmpeg.isolation import Isolation, strongest, works, wrapper
-from worker.transcode.ffmpeg.limits import ResourceLimits, Used, Work
+from worker.transcode.ffmpeg.limits import ResourceLimits, Work
 from worker.transcode.ffmpeg.progress import REPORT, Advance, ProgressParser
 from worker.transcode.ffmpeg.sandbox import run
+from worker.transcode.ffmpeg.usage import ResourceUsage
 
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}
@@ -20,14 +21,13 @@ MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ffmpeg:
-    """An ffmpeg program (5.1 or newer, with libx264), and the limits it is held to.
+    """An ffmpeg program (5.1 or newer, with libx264), and the limits under which it runs.
 
     `by_descriptor`: it has the `fd` protocol, so the source is an inherited descriptor and it
-    may open no input at all. `threads` is per codec: workers side by side, one thread each,
-    finish more clips in a minute than one worker with all threads. `limits` are those of small
-    clips; `fitted` has those of a larger one. `lacks`: encoders that some delivery profiles need,
-    and filters that some sources do, which this program has not. `isolation` is what walls it off
-    from the machine, beside the limits.
+    may open no input at all. `threads` is per codec: several workers with one thread each finish
+    more clips per minute than one worker with all threads. `limits` suit small clips; `fitted`
+    returns larger ones. `lacks`: encoders that some delivery profiles need, and filters that some
+    sources need, which this program does not have. `isolation` separates it from the machine.
     """
 
     path: Path
@@ -39,21 +39,21 @@ class Ffmpeg:
 
     @classmethod
     def find(cls, configured: str | None, isolation: Isolation | None = None) -> Self:
-        """The configured program (name or path), else the one that imageio-ffmpeg brings.
+        """Return the configured program (name or path), else the one of imageio-ffmpeg.
 
-        Without an `isolation` it gets the strongest that this machine has. Raises
-        `FfmpegUnusable` where the program is not there, does not run, lacks an encoder, or cannot
-        be isolated as asked.
+        Without an `isolation` it gets the strongest one that works on this machine. Raises
+        `FfmpegUnusable` if the program is missing, does not run, lacks an encoder, or does not
+        run with the requested isolation.
         """
-        path = located(configured)
+        path = locate(configured)
         if lacks := missing(path, "encoders", REQUIRED):
             raise FfmpegUnusable(
                 f"{path} has no encoder {', '.join(lacks)}; set FALHOOK_FFMPEG to an ffmpeg"
-                " that was built with it"
+                " with all of them"
             )
         if isolation and isolation is not Isolation.NONE and not works(isolation, path):
             raise FfmpegUnusable(
-                f"FALHOOK_ISOLATION is {isolation}, which this machine has not, or not for {path};"
+                f"FALHOOK_ISOLATION is {isolation}, which does not work here with {path};"
                 " install bubblewrap, allow user namespaces, or set auto"
             )
         return cls(
@@ -66,7 +66,7 @@ class Ffmpeg:
         )
 
     def fitted(self, source: ProbeResult, outputs: int) -> Self:
-        """The same program, with limits in which it can make this many outputs of the clip."""
+        """Return this program with limits that suffice for this many outputs of the clip."""
         work = Work(
             frames=source.frames,
             pixels=source.width * source.height,
@@ -85,41 +85,38 @@ class Ffmpeg:
         duration: float | None,
         seek: float = 0.0,
         progress: Callable[[Advance], None] | None = None,
-    ) -> Used:
-        """Read `source`, an MP4 that `formats.mp4.probe` let pass, and write what `outputs` ask.
+    ) -> ResourceUsage:
+        """Run ffmpeg on `source`, an MP4 that `formats.mp4.probe` accepted; return its usage.
 
-        `outputs` are ffmpeg's arguments after the input, their files relative to `cwd`. Frames
-        before `seek` seconds need not be decoded; those from the last keyframe before it on keep
-        the times that they have without it.
-        `progress` is told at most twice a second, and never that all is done, which is the caller's
-        to say, when it has checked the outputs. Returns what the program used.
+        `outputs` are ffmpeg's arguments after the input, with files relative to `cwd`. Frames
+        before `seek` seconds may be skipped; the others keep the times that they have without it.
+        `progress` is called at most twice a second, and never with fraction 1: the caller reports
+        that, once it has verified the outputs, since ffmpeg exits with 0 after some errors.
 
-        Raises `Permanent` (media_invalid, media_unsupported) where ffmpeg refuses the file, or
-        (media_timeout) used up its time; `Transient` (media_timeout) where it stood still, and
-        (media_crashed) where another limit of ours or a crash ended it.
-        That this returns does not prove the outputs: ffmpeg exits with 0 after some errors.
+        Raises `Permanent` if ffmpeg refuses the file (media_invalid, media_unsupported) or used up
+        its time (media_timeout), `Transient` if it made no progress (media_timeout), or crashed or
+        reached another limit (media_crashed).
         """
-        watch = ProgressParser(duration, progress)
+        parser = ProgressParser(duration, progress)
         with source.open("rb") as file:
-            ended = run(
+            result = run(
                 self._command(outputs, source, seek),
                 cwd=cwd,
                 limits=self.limits,
                 stdin=file if self.by_descriptor else None,
-                watch=watch.line,
-                wrapper=wrapper(self.isolation, self.path, cwd, self._opened(source)),
+                watch=parser.line,
+                wrapper=wrapper(self.isolation, self.path, cwd, self._opened_by_name(source)),
             )
-        if failed := failure(ended, self.limits):
-            raise failed
-        return ended.used
+        if error := failure(result, self.limits):
+            raise error
+        return result.usage
 
-    def _opened(self, source: Path) -> tuple[Path, ...]:
-        """The files that the program has to open by name."""
+    def _opened_by_name(self, source: Path) -> tuple[Path, ...]:
         return () if self.by_descriptor else (source.resolve(),)
 
     def _command(self, outputs: Sequence[str], source: Path, seek: float = 0.0) -> list[str]:
-        # The demuxer is forced and no protocol but the one needed is allowed, because a playlist,
-        # DASH manifest or concat list named .mp4 makes ffmpeg open what is written in it.
+        # The demuxer is forced, and only the protocol that is needed is allowed: a playlist, DASH
+        # manifest or concat list named .mp4 makes ffmpeg open the files and URLs in it.
         # https://ffmpeg.org/ffmpeg-protocols.html#fd
         if self.by_descriptor:
             guard, name = ["-protocol_whitelist", "fd"], "fd:"
@@ -136,11 +133,11 @@ class Ffmpeg:
             "-threads",
             f"{self.threads}",
         ]
-        bounds += ["-probesize", "1M", "-analyzeduration", "2M", *_sought(seek)]
+        bounds += ["-probesize", "1M", "-analyzeduration", "2M", *_seek(seek)]
         return [str(self.path), *general, *guard, *bounds, "-f", "mov", "-i", name, *outputs]
 
 
-def _sought(seconds: float) -> list[str]:
-    # An accurate seek would drop frames by a clock of its own: the graph chooses by the clip's.
+def _seek(seconds: float) -> list[str]:
+    # An accurate seek would drop frames by a clock of its own; the graph selects by the clip's.
     clock = ("-noaccurate_seek", "-copyts", "-start_at_zero")
     return ["-ss", f"{seconds:.6f}", *clock] if seconds else []

@@ -1,7 +1,7 @@
-"""What a program sees of the machine: the strongest wall between them that is to be had.
+"""Isolation of a program from the machine, as strong as the machine allows.
 
-The limits of `sandbox` hold without it; this takes away the network and all foreign files, for
-the day when a decoder's own fault runs somebody else's code.
+The limits of `sandbox` apply without it. Isolation removes the network and all other files, in case
+a hostile file makes a decoder run code.
 """
 
 import functools
@@ -15,42 +15,34 @@ from worker.transcode.ffmpeg.limits import PATH
 
 
 class Isolation(StrEnum):
-    """How a program is walled off, from the strongest down."""
+    """How a program is isolated, from the strongest down."""
 
-    BUBBLEWRAP = "bubblewrap"  # namespaces of its own; of the disk only system libraries and cwd
-    NAMESPACES = "namespaces"  # no network; the disk is what the worker's user may read
+    BUBBLEWRAP = "bubblewrap"  # its own namespaces; it sees only system libraries and cwd
+    NAMESPACES = "namespaces"  # no network; it may read what the worker's user may read
     NONE = "none"
 
 
 MEANING: Mapping[Isolation, str] = {
-    Isolation.BUBBLEWRAP: "no network, and no file but its own",
+    Isolation.BUBBLEWRAP: "no network, and no files but its own",
     Isolation.NAMESPACES: "no network",
-    Isolation.NONE: "install bubblewrap, or allow user namespaces, to take network and files away",
+    Isolation.NONE: "install bubblewrap or allow user namespaces to block network and files",
 }
-# Where programs and the libraries they need lie; without the cache some libraries are not found.
+# Directories of programs and their libraries; without the cache some libraries are not found.
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 
 
 def wrapper(isolation: Isolation, program: Path, cwd: Path, files: Sequence[Path]) -> list[str]:
-    """The command that goes before `program`; it may write in `cwd` and read `files`."""
+    """Return the command that isolates `program`, which may write in `cwd` and read `files`."""
     return list(_WRAPPERS[isolation](program, cwd.resolve(), files))
 
 
 def _bubblewrap(program: Path, cwd: Path, files: Sequence[Path]) -> list[str]:
     system = [part for path in _SYSTEM for part in ("--ro-bind-try", path, path)]
     own = [part for path in (program, *files) for part in ("--ro-bind", str(path), str(path))]
-    walls = [
-        "--unshare-all",
-        "--as-pid-1",
-        "--die-with-parent",
-        "--cap-drop",
-        "ALL",
-        "--dev",
-        "/dev",
-    ]
-    walls += ["--proc", "/proc"]
-    # The directory comes last: it may lie inside one of the others.
-    return ["bwrap", *walls, *system, *own, "--bind", str(cwd), str(cwd), "--chdir", str(cwd)]
+    options = ["--unshare-all", "--as-pid-1", "--die-with-parent", "--cap-drop", "ALL"]
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    # The directory comes last: it may be inside one of the others.
+    return ["bwrap", *options, *system, *own, "--bind", str(cwd), str(cwd), "--chdir", str(cwd)]
 
 
 def _namespaces(_: Path, __: Path, ___: Sequence[Path]) -> list[str]:
@@ -70,11 +62,11 @@ _WRAPPERS: Mapping[Isolation, Callable[[Path, Path, Sequence[Path]], list[str]]]
 
 @functools.cache
 def works(isolation: Isolation, program: Path) -> bool:
-    """Whether this machine lets the program run behind that wall; it is tried, with -version."""
+    """Return whether the program runs with that isolation on this machine; it runs -version."""
     with tempfile.TemporaryDirectory(prefix="falhook-") as cwd:
         command = [*wrapper(isolation, program, Path(cwd), ()), str(program), "-version"]
         try:
-            tried = subprocess.run(
+            process = subprocess.run(
                 command,
                 check=False,
                 stdin=subprocess.DEVNULL,
@@ -85,11 +77,11 @@ def works(isolation: Isolation, program: Path) -> bool:
             )
         except (OSError, subprocess.SubprocessError):
             return False
-    return tried.returncode == 0
+    return process.returncode == 0
 
 
 def strongest(program: Path) -> Isolation:
-    """The strongest wall that this machine has for the program."""
+    """Return the strongest isolation with which the program runs on this machine."""
     return next(isolation for isolation in Isolation if _is_none_or_works(isolation, program))
 
 

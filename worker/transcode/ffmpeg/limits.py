@@ -1,4 +1,4 @@
-"""What a foreign program may use, what it used, and the commands that hold it to that."""
+"""Resource limits of an untrusted program, and the commands that set them."""
 
 import functools
 import math
@@ -8,11 +8,11 @@ from typing import Self
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
-# The limits are set between fork and exec, so the program never runs without them, and by sh, not
-# by Python's preexec_fn, which may deadlock in a process with threads, nor by util-linux' prlimit,
-# which macOS has not. Without -S or -H, ulimit sets soft and hard limit alike: ffmpeg would trap
-# SIGXCPU of a soft one and finish a short file. A limit that cannot be set is left as it is: the
-# system has none of that kind (macOS: memory), or one that is tighter already.
+# The limits are set between fork and exec, so the program never runs without them. sh sets them:
+# Python's preexec_fn may deadlock in a process with threads, and macOS lacks util-linux' prlimit.
+# Without -S or -H, ulimit sets the soft and the hard limit: ffmpeg would trap SIGXCPU of a soft
+# one and finish a short file. A limit that cannot be set is left unchanged: either the system has
+# no limit of that kind (macOS: memory), or a tighter one is set already.
 _LAUNCHER = """
 limit() { ulimit "$@" 2>/dev/null || :; }
 limit -c 0; limit -t "$1"; limit -f "$2"; limit -n "$3"; limit -v "$4"; nice=$5
@@ -23,27 +23,27 @@ exec "$@"
 
 
 # Measured with every output of HD and 4K, one thread each: 0.016 to 0.041 s of processor time for a
-# million pixels of the source, 0.097 of ProRes 4444, of which each further video was 0.006 at most.
-_CPU, _CPU_EACH = 0.15, 0.02
+# million pixels of the source, 0.097 with ProRes 4444. Each further video took 0.006 at most.
+_CPU, _CPU_PER_OUTPUT = 0.15, 0.02
 # A machine that shares its processors, or is slower than the one measured, takes longer.
-_WALL = 2.0  # seconds for one of processor time
+_WALL = 2.0  # seconds for each second of processor time
 # Within broker.time_limits.LONGEST_STEP; the longest clips in 4K take 2500 s of processor time.
 MOST_SECONDS = 7200
-# Measured, of addresses: 0.4 GB, 94 bytes for a pixel of a 4K frame, 50 more for each thread beyond
+# Measured address space: 0.4 GB, 94 bytes for a pixel of a 4K frame, 50 more for each thread beyond
 # the first, 0.1 GB for each output.
-_MEMORY, _MEMORY_PIXEL, _MEMORY_THREAD, _MEMORY_EACH = 1 << 30, 200, 60, 128 << 20
+_MEMORY, _MEMORY_PIXEL, _MEMORY_THREAD, _MEMORY_OUTPUT = 1 << 30, 200, 60, 128 << 20
 _MOST_MEMORY = 6 << 30
-# Measured with noise, the worst there is: 0.17 bytes for a pixel.
+# Measured with noise, the worst case: 0.17 bytes for a pixel.
 _BYTES, _MOST_BYTES = 0.2, 8 << 30
-# Frames are told once they are encoded, a dozen or two after they are decoded.
+# ffmpeg reports frames once they are encoded, 12 to 24 frames after they are decoded.
 _HD = 1920 * 1080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is asked of one run: frames, pixels of each, outputs made of them; bytes of the source.
+    """The size of one run: frames, pixels of each, number of outputs, bytes of the source.
 
-    `threads` as the program has them for each codec.
+    `threads` is the number for each codec.
     """
 
     frames: int
@@ -54,16 +54,16 @@ class Work:
 
     @property
     def megapixels(self) -> float:
-        """Of all frames together, in millions."""
+        """The pixels of all frames, in millions."""
         return self.frames * self.pixels / 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLimits:
-    """What the program may use.
+    """The resources that the program may use.
 
-    `memory` (addresses) and `file_size` (of each file it writes) in bytes, `cpu` in seconds of
-    processor time, `wall` and `stall` (without progress) in seconds, `niceness` as nice(1) has it.
+    `memory` (address space) and `file_size` (of each file it writes) in bytes, `cpu` in seconds of
+    processor time, `wall` and `stall` (without progress) in seconds, `niceness` as in nice(1).
     """
 
     memory: int = 2 << 30
@@ -75,13 +75,13 @@ class ResourceLimits:
     niceness: int = 10
 
     def fitted(self, work: Work) -> Self:
-        """These limits where they are ample, and else three times or more what the work takes.
+        """Return these limits, raised to at least three times what the work takes.
 
-        There is an upper bound to each, whatever a file claims to be.
+        Each has an upper bound, whatever a file claims to be.
         """
-        cpu = work.megapixels * (_CPU + _CPU_EACH * work.outputs)
-        each = _MEMORY_PIXEL + _MEMORY_THREAD * (work.threads - 1)
-        memory = _MEMORY + each * work.pixels + _MEMORY_EACH * work.outputs
+        cpu = work.megapixels * (_CPU + _CPU_PER_OUTPUT * work.outputs)
+        per_pixel = _MEMORY_PIXEL + _MEMORY_THREAD * (work.threads - 1)
+        memory = _MEMORY + per_pixel * work.pixels + _MEMORY_OUTPUT * work.outputs
         written = max(2 * work.size, math.ceil(_BYTES * 1e6 * work.megapixels))
         return replace(
             self,
@@ -93,21 +93,8 @@ class ResourceLimits:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
-    """What a program took: processor and wall time in seconds, peak memory in bytes.
-
-    On Linux `memory` is never less than the worker's own when it started the program: the kernel
-    counts from before exec (getrusage(2), ru_maxrss).
-    """
-
-    cpu: float
-    wall: float
-    memory: int
-
-
 def launcher(limits: ResourceLimits) -> list[str]:
-    """The command that goes before a program, and holds it to its limits."""
+    """Return the command that runs a program with these limits."""
     blocks, kilobytes = limits.file_size // 512, limits.memory // 1024  # ulimit's units (POSIX)
     numbers = (limits.cpu, blocks, limits.open_files, kilobytes, limits.niceness)
     return ["/bin/sh", "-c", _LAUNCHER, "sh", *map(str, numbers)]
@@ -115,10 +102,10 @@ def launcher(limits: ResourceLimits) -> list[str]:
 
 @functools.cache
 def dies_with_us() -> tuple[str, ...]:
-    """Linux ends the program when the thread that started it ends (PR_SET_PDEATHSIG).
+    """Return the command that makes Linux end a program with its parent thread (PR_SET_PDEATHSIG).
 
-    Where util-linux' setpriv is missing or too old, a program whose worker was killed lives until
-    its processor time is used up.
+    It is empty if util-linux' setpriv is missing or too old: then a program whose worker was killed
+    lives until its processor time is used up.
     """
     wrapper = ("setpriv", "--pdeathsig", "KILL")
     try:

@@ -1,4 +1,4 @@
-"""Whoever sits by a program while it runs: reads what it says, and looks at the clocks."""
+"""Watches a running subprocess: reads its output, enforces its deadlines."""
 
 import os
 import selectors
@@ -13,13 +13,13 @@ from worker.transcode.ffmpeg.limits import ResourceLimits
 
 KEPT = 8 << 10  # bytes of the end of stderr
 LINE = 4 << 10  # bytes of one line of stdout; a longer one is dropped
-_TICK = 0.005  # seconds between two looks at a program whose pipes are closed
+_TICK = 0.005  # seconds between two checks of a program whose pipes are closed
 
 Cut = Literal["wall", "stall"]
 
 
 class Watchdog:
-    """Attends one program, from its start on; `tail` is the end of what it said on stderr."""
+    """Watches one program from its start; `tail` is the end of its stderr."""
 
     def __init__(
         self,
@@ -28,9 +28,10 @@ class Watchdog:
         watch: Callable[[str], bool],
         directory: Path,
     ) -> None:
-        """`watch` takes each line of standard output and says whether that is progress.
+        """Start the clocks; `watch` returns whether a line of standard output is progress.
 
-        So is more that lies in `directory`: ffmpeg tells none until its last output has begun.
+        Growth of the files in `directory` counts as progress too: ffmpeg reports none until its
+        last output has begun.
         """
         self._process = process
         self._limits = limits
@@ -42,16 +43,16 @@ class Watchdog:
         self.tail = b""
 
     def attend(self) -> Cut | None:
-        """Read both pipes until they are closed and the program has ended, or a clock runs out."""
+        """Read both pipes until the program has ended, or a deadline passes, which is returned."""
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         with selectors.DefaultSelector() as ready:
             ready.register(self._process.stdout, selectors.EVENT_READ, self._take_stdout)
             ready.register(self._process.stderr, selectors.EVENT_READ, self._take_stderr)
             while True:
-                left, cut = self._left()
+                left, cut = self._time_left()
                 if left <= 0:
-                    if cut == "stall" and self._has_written():
+                    if cut == "stall" and self._files_have_grown():
                         continue
                     return cut
                 if not ready.get_map():
@@ -65,13 +66,13 @@ class Watchdog:
                     else:
                         ready.unregister(key.fileobj)
 
-    def _left(self) -> tuple[float, Cut]:
-        """The seconds until a clock runs out, and which one that is."""
+    def _time_left(self) -> tuple[float, Cut]:
+        """Return the seconds until the next deadline, and which one that is."""
         ends, stalls = self._begun + self._limits.wall, self._moved + self._limits.stall
         return min(ends, stalls) - time.monotonic(), "wall" if ends <= stalls else "stall"
 
-    def _has_written(self) -> bool:
-        """Whether the program's files have grown since this was asked last: then it has moved."""
+    def _files_have_grown(self) -> bool:
+        """Return whether the program's files have grown since the last call; note the progress."""
         before, self._written = self._written, _bytes(self._directory)
         if grown := self._written > before:
             self._moved = time.monotonic()
@@ -89,18 +90,18 @@ class Watchdog:
 
 
 def _bytes(directory: Path) -> int:
-    found = 0
+    size = 0
     for path in directory.iterdir():
         with suppress(FileNotFoundError):  # the program may rename its files
-            found += path.lstat().st_size
-    return found
+            size += path.lstat().st_size
+    return size
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether the child has ended; it stays unreaped, so that its number is not given anew.
+    """Return whether a child whose pipes are closed has ended.
 
-    Asked of a program whose pipes are closed. Where it cannot be known without reaping it (macOS),
-    that counts as its end: the kernel closes them when the exit code stands already.
+    It stays unreaped, so that its number is not used again. On macOS this cannot be checked without
+    reaping it; True is safe there, since the kernel sets the exit code before it closes the pipes.
     """
     if not hasattr(os, "waitid"):
         return True

@@ -1,5 +1,5 @@
 """HLS ladders of finished renditions."""
 
-from worker.transcode.hls.ladder import ladder
+from worker.transcode.hls.ladder import build_ladder
 
-__all__ = ["ladder"]
+__all__ = ["build_ladder"]

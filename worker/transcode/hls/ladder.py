@@ -1,7 +1,7 @@
 """An HLS ladder of finished renditions (RFC 8216): their packets, in fragments of one file each.
 
-Nothing is encoded again but what an edit list hides in part: the renditions have a keyframe where
-each segment begins. The segments are tagged, and not signed: c2pa-python signs whole files alone.
+Nothing is encoded again unless an edit list hides part of it: the renditions have a keyframe where
+each segment begins. The segments are tagged but not signed: c2pa-python signs whole files only.
 """
 
 import tempfile
@@ -11,116 +11,118 @@ from pathlib import Path
 from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult, Stamp, probe
-from worker.transcode import verification
-from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, last_end, said_language
-from worker.transcode.ffmpeg import Ffmpeg
+from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, language, last_end
+from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
 from worker.transcode.hls.playlist import Rung, master_playlist, media_playlist
 from worker.transcode.hls.segments import Segmented, segmented
 from worker.transcode.hls.tagging import tag
-from worker.transcode.metering import Cost
 from worker.transcode.outputs import H264, Hls
+from worker.transcode.verification import nearly_equal, verification_failed
 
-_MADE = "fragments.mp4"
-_PRIMING = 0.1  # seconds before the sound that a decoder of AAC wants, and that are not heard
+_FRAGMENTED = "fragments.mp4"
+_PRIMING = 0.1  # seconds before the sound that an AAC decoder needs and nobody hears
 _EARLY = 0.01  # seconds that clocks may round
 _FRAGMENTS = 1000  # at most, however many keyframes there are: each takes a dozen boxes
 
 
-def ladder(
-    videos: Sequence[Path], asked: Hls, into: Path, ffmpeg: Ffmpeg, *, stamp: Stamp, cost: Cost
+def build_ladder(
+    videos: Sequence[Path],
+    hls: Hls,
+    into: Path,
+    ffmpeg: Ffmpeg,
+    *,
+    stamp: Stamp,
+    usage: ResourceUsage,
 ) -> tuple[Path, ...]:
-    """The files of a ladder of these videos in `into`: the master playlist, then each rung's.
+    """Write a ladder of these videos to `into`; return the master playlist, then each rung's files.
 
-    The videos' lines must differ. Each rung's media says of itself what `stamp` says, and `cost`
-    has counted ffmpeg's runs and the bytes read and written. Raises `Permanent` (media_invalid)
-    where ffmpeg's segments are not all of the video, and what `Ffmpeg.run` raises.
+    The videos must differ in their lines. The media of each rung is tagged with `stamp`. ffmpeg's
+    runs and the bytes read and written are added to `usage`. Raises `Permanent` (media_invalid) if
+    the segments are not the whole video, and what `Ffmpeg.run` raises.
     """
     rungs = []
     for video in videos:
-        held = probe(video)
-        media = into / f"{Path(asked.file).stem}-{held.lines}p.m4s"
+        source = probe(video)
+        media = into / f"{Path(hls.file).stem}-{source.lines}p.m4s"
         with tempfile.TemporaryDirectory(prefix=".hls-", dir=into) as cwd:
-            fitted = ffmpeg.fitted(held, outputs=1)
-            outputs = _outputs(held, asked, fitted)
-            used = fitted.run(outputs, source=video, cwd=Path(cwd), duration=held.duration)
-            found = _tagged(Path(cwd, _MADE), media, held, asked, stamp)
-        cost.child(used)
+            fitted = ffmpeg.fitted(source, outputs=1)
+            outputs = _outputs(source, hls, fitted)
+            run = fitted.run(outputs, source=video, cwd=Path(cwd), duration=source.duration)
+            segments = _tag(Path(cwd, _FRAGMENTED), media, source, hls, stamp)
+        usage.add_child(run)
         playlist = media.with_suffix(".m3u8").name
-        rungs.append(Rung(playlist=playlist, media=media.name, fps=held.fps, found=found))
-    files = _written(rungs, into, asked)
-    cost.bytes_in += sum(video.stat().st_size for video in videos)
-    cost.bytes_out += sum(path.stat().st_size for path in files)
+        rungs.append(Rung(playlist=playlist, media=media.name, fps=source.fps, video=segments))
+    files = _write_playlists(rungs, into, hls)
+    usage.bytes_in += sum(video.stat().st_size for video in videos)
+    usage.bytes_out += sum(path.stat().st_size for path in files)
     return files
 
 
-def _outputs(held: ProbeResult, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
+def _outputs(source: ProbeResult, hls: Hls, ffmpeg: Ffmpeg) -> list[str]:
     # Not by the muxer named hls: after a frame that is shown for long, it shows the next too soon
     # (measured with 9.0 and 5.1: 3 s).
-    outputs = ["-map", "0:v:0", *_video(held, asked, ffmpeg), "-map", "0:a:0?", *_audio(held)]
-    outputs += ["-map_metadata", "-1", *said_language(held)]
+    outputs = ["-map", "0:v:0", *_video(source, hls, ffmpeg), "-map", "0:a:0?", *_audio(source)]
+    outputs += ["-map_metadata", "-1", *language(source)]
     outputs += ["-movflags", "+frag_keyframe+delay_moov+default_base_moof+skip_trailer"]
-    outputs += ["-min_frag_duration", str(round(1e6 * held.duration / _FRAGMENTS))]
-    return [*outputs, "-f", "mp4", _MADE]
+    outputs += ["-min_frag_duration", str(round(1e6 * source.duration / _FRAGMENTS))]
+    return [*outputs, "-f", "mp4", _FRAGMENTED]
 
 
-def _video(held: ProbeResult, asked: Hls, ffmpeg: Ffmpeg) -> list[str]:
-    """The packets as they are, where all are shown: players of segments know no edit lists."""
-    if held.shown_frames == held.frames:
-        return ["-c:v", "copy", *last_end(held)]
-    encoded = [*H264.options(held.lines), "-threads", str(ffmpeg.threads)]
-    return [*encoded, *as_timed(held), *keyframes(asked)]
+def _video(source: ProbeResult, hls: Hls, ffmpeg: Ffmpeg) -> list[str]:
+    """Copy the packets if all are shown: players of segments ignore edit lists."""
+    if source.shown_frames == source.frames:
+        return ["-c:v", "copy", *last_end(source)]
+    encoded = [*H264.options(source.lines), "-threads", str(ffmpeg.threads)]
+    return [*encoded, *as_timed(source), *keyframes(hls)]
 
 
-def _audio(held: ProbeResult) -> list[str]:
-    return ["-c:a", "copy"] if held.audio_hidden <= _PRIMING else [*ENCODE_AUDIO]
+def _audio(source: ProbeResult) -> list[str]:
+    return ["-c:a", "copy"] if source.audio_hidden <= _PRIMING else [*ENCODE_AUDIO]
 
 
-def _tagged(made: Path, media: Path, held: ProbeResult, asked: Hls, stamp: Stamp) -> Segmented:
-    """What `media` holds, once it is `made`, tagged, and all of the video."""
-    if not made.is_file():
-        raise verification.verification_failed("an output is missing")
+def _tag(output: Path, media: Path, source: ProbeResult, hls: Hls, stamp: Stamp) -> Segmented:
+    """Write `output` to `media` with the stamp; return its segments if they are all of `source`."""
+    if not output.is_file():
+        raise verification_failed("an output is missing")
     try:
-        tag(made, media, stamp)
-        found, there = segmented(media, asked.seconds, held), probe(media)
+        tag(output, media, stamp)
+        segments, headers = segmented(media, hls.seconds, source), probe(media)
     except (Permanent, MediaError) as failure:
-        raise _broken(media, failure.sentence) from failure
-    for sentence, holds in _proofs(found, there, held).items():
+        raise _incomplete(media, failure.sentence) from failure
+    for sentence, holds in _checks(segments, headers, source).items():
         if not holds:
-            raise _broken(media, sentence)
-    return found
+            raise _incomplete(media, sentence)
+    return segments
 
 
-def _proofs(found: Segmented, there: ProbeResult, held: ProbeResult) -> dict[str, bool]:
-    """What holds of a rung that is the whole video; `there` is what its file says of itself."""
-    sound, heard = there.audio_seconds or 0.0, held.audio_seconds or 0.0
+def _checks(segments: Segmented, headers: ProbeResult, source: ProbeResult) -> dict[str, bool]:
+    """Return what must hold of a rung's segments, and of the headers of its file."""
+    sound, expected = headers.audio_seconds or 0.0, source.audio_seconds or 0.0
     # Their last frame may seem longer: they have no edit list that ends it.
+    picture = min(segments.lasting, source.duration)
     return {
-        f"they last {found.lasting:.2f} s, not {held.duration:.2f} s": _near(
-            min(found.lasting, held.duration), held.duration
+        f"they last {segments.lasting:.2f} s, not {source.duration:.2f} s": nearly_equal(
+            picture, source.duration
         ),
-        f"all last {found.seconds:.2f} s, not {held.over:.2f} s": _near(found.seconds, held.over),
-        f"{found.frames} of {held.shown_frames} frames came through": found.frames
-        >= held.shown_frames,
-        f"{found.hidden:.2f} s of them are hidden": found.hidden <= _EARLY,
-        f"their sound lasts {sound:.2f} s, not {heard:.2f} s": _near(sound, heard),
-        "picture and sound begin apart": _near(there.lead, held.lead),
+        f"all last {segments.seconds:.2f} s, not {source.over:.2f} s": nearly_equal(
+            segments.seconds, source.over
+        ),
+        f"{segments.frames} of {source.shown_frames} frames came through": segments.frames
+        >= source.shown_frames,
+        f"{segments.hidden:.2f} s of them are hidden": segments.hidden <= _EARLY,
+        f"their sound lasts {sound:.2f} s, not {expected:.2f} s": nearly_equal(sound, expected),
+        "picture and sound do not begin together": nearly_equal(headers.lead, source.lead),
     }
 
 
-def _near(made: float, source: float) -> bool:
-    return abs(made - source) <= max(0.2, 0.02 * source)
+def _incomplete(media: Path, why: str) -> Permanent:
+    return verification_failed(f"the segments of {media.name} are not the whole video: {why}")
 
 
-def _broken(media: Path, why: str) -> Permanent:
-    return verification.verification_failed(
-        f"the segments of {media.name} are not the whole video: {why}"
-    )
-
-
-def _written(rungs: Sequence[Rung], into: Path, asked: Hls) -> tuple[Path, ...]:
-    """The files, now that the playlists are among them."""
-    (into / asked.file).write_text(master_playlist(rungs), encoding="ascii")
-    files = [into / asked.file]
+def _write_playlists(rungs: Sequence[Rung], into: Path, hls: Hls) -> tuple[Path, ...]:
+    """Write the playlists; return all files of the ladder."""
+    (into / hls.file).write_text(master_playlist(rungs), encoding="ascii")
+    files = [into / hls.file]
     for rung in rungs:
         (into / rung.playlist).write_text(media_playlist(rung), encoding="ascii")
         files += [into / rung.playlist, into / rung.media]

@@ -1,4 +1,4 @@
-"""What the movie header of a fragmented H.264 file says: its video track, and its codecs' names."""
+"""The movie header of a fragmented H.264 file: its video track, and the names of its codecs."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ _SBR, _PS = 5, 29  # HE-AAC, and its second version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movie:
-    """The video track's number, clock, and length prefix of NAL units in bytes.
+    """The video track's number and clock, and the bytes of its NAL units' length prefix.
 
-    `shown_from`: ticks of the clock before which frames are decoded and not shown. `size`: that of
-    the picture as it is shown, in square pixels. `unsaid`: duration, size and flags of a sample
-    whose fragment does not say. `codecs` as RFC 6381 has them, of video and audio.
+    `shown_from`: ticks of the clock before which frames are decoded but not shown. `size`: of the
+    displayed picture, in square pixels. `defaults`: duration, size and flags of a sample whose
+    fragment has none. `codecs`: of video and audio, in the syntax of RFC 6381.
     """
 
     number: int
@@ -25,12 +25,12 @@ class Movie:
     prefix: int
     shown_from: int
     size: tuple[int, int]
-    unsaid: tuple[int, int, int]
+    defaults: tuple[int, int, int]
     codecs: str
 
 
 def movie(moov: Box, walk: Walk) -> Movie:
-    """Read it. Raises `Permanent` (media_invalid) where it is no H.264 with or without AAC."""
+    """Read it. Raises `MediaError` (media_invalid) unless it is H.264, with or without AAC."""
     picture = _track(moov, b"vide")
     if picture is None:
         raise invalid("it has no video track")
@@ -52,20 +52,20 @@ def movie(moov: Box, walk: Walk) -> Movie:
         prefix=(avcc[4] & 3) + 1,
         shown_from=_shown_from(picture.find("edts", "elst")),
         size=_size(picture.need("tkhd")),
-        unsaid=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
+        defaults=(extends[0].u32(12), extends[0].u32(16), extends[0].u32(20)),
         codecs=",".join(codecs),
     )
 
 
 def _track(moov: Box, handler: bytes) -> Box | None:
-    found = (
+    tracks = (
         trak for trak in moov.all("trak") if bytes(trak.need("mdia", "hdlr").body[8:12]) == handler
     )
-    return next(found, None)
+    return next(tracks, None)
 
 
 def _shown_from(elst: Box | None) -> int:
-    """Where the first edit begins that shows anything (ISO/IEC 14496-12, 8.6.6)."""
+    """Return the start of the first edit that is not empty (ISO/IEC 14496-12, 8.6.6)."""
     if elst is None:
         return 0
     width = 8 if elst.body[0] == 1 else 4
@@ -78,21 +78,21 @@ def _shown_from(elst: Box | None) -> int:
 
 
 def _size(tkhd: Box) -> tuple[int, int]:
-    """That of the track (8.3.2), where pixels are square already, either way up."""
+    """Return the track's size (8.3.2), in square pixels, after its rotation."""
     at = 88 if tkhd.body[0] == 1 else 76
-    width, height = (round(tkhd.u32(place) / (1 << 16)) for place in (at, at + 4))
-    turned = tkhd.u32(at - 36) == 0  # no share of the picture's width lies along the screen's
-    return (height, width) if turned else (width, height)
+    width, height = (round(tkhd.u32(offset) / (1 << 16)) for offset in (at, at + 4))
+    rotated = tkhd.u32(at - 36) == 0  # the matrix maps the picture's width to the screen's height
+    return (height, width) if rotated else (width, height)
 
 
 def _configuration(trak: Box, walk: Walk, fields: int, kind: str) -> bytes:
-    """The decoder's configuration, which stands after the fields of the sample description."""
+    """Return the decoder's configuration, which follows the fields of the sample description."""
     entry = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])[0]
     return bytes(Box(entry.kind, entry.body, walk.boxes(entry.body[fields:])).need(kind).body)
 
 
 def _audio_object(elementary: bytes) -> int:
-    """The object type that decodes it best: SBR and PS may be told behind that of AAC (1.6.5)."""
+    """Return the most capable object type: SBR and PS may be signalled after AAC (1.6.5)."""
     decoder = descriptor(elementary, descriptor(elementary, 0, 0x03) + 3, 0x04)
     begins = descriptor(elementary, decoder + 13, 0x05)
     config = elementary[begins : begins + elementary[begins - 1]]

@@ -1,4 +1,4 @@
-"""The segments of a fragmented MP4, as its own headers say: where each lies, how long it lasts."""
+"""The segments of a fragmented MP4, read from its headers: byte range and duration of each."""
 
 import math
 import struct
@@ -15,14 +15,14 @@ from worker.transcode.hls.movie_header import Movie, movie
 
 _DESCRIPTIVE = frozenset({"uuid", "free", "skip"})
 _MAX_GAP = 0.1  # seconds between two fragments
-_EARLY = 0.001  # by which a keyframe may be sooner than asked: clocks round
+_EARLY = 0.001  # seconds that a keyframe may be early: clocks round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Bytes of a file that show some seconds of video and sound.
+    """A byte range of a file, and its seconds of video and sound.
 
-    `independent`: it begins with an IDR picture, so that nothing in it needs what came before.
+    `independent`: it begins with an IDR picture, so it can be decoded without earlier segments.
     """
 
     start: int
@@ -33,10 +33,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmented:
-    """A fragmented MP4: its codecs (RFC 6381), frames, and segments, which follow each other.
+    """A fragmented MP4: its codecs (RFC 6381), number of frames, and consecutive segments.
 
-    `size` is that of its picture as it is shown, in square pixels. The picture lasts `lasting`
-    seconds, of which an edit list hides the first `hidden`.
+    `size` is that of the displayed picture, in square pixels. The picture lasts `lasting` seconds,
+    of which an edit list hides the first `hidden`.
     """
 
     codecs: str
@@ -48,96 +48,95 @@ class Segmented:
 
     @property
     def seconds(self) -> float:
-        """All segments together."""
+        """The duration of all segments."""
         return sum(segment.seconds for segment in self.segments)
 
 
-def segmented(path: Path, seconds: float, held: ProbeResult) -> Segmented:
-    """What the headers of the file at `path` say, in segments that begin every so many `seconds`.
+def segmented(path: Path, seconds: float, source: ProbeResult) -> Segmented:
+    """Read the headers of the file at `path`; group its fragments into segments of some `seconds`.
 
-    More exactly with the first fragment from then on: so they begin together in all renditions
-    that have keyframes there, whatever other keyframes these have. They are of the video `held`,
-    and last as long as its picture or its sound is there: the first from when one of them begins,
-    the last until both have ended.
+    A segment begins with the first fragment at or after each multiple of `seconds`. So segments
+    begin together in all renditions with keyframes there, whatever other keyframes they have. The
+    first begins with the picture or the sound of the video `source`, whichever is earlier; the last
+    ends with whichever is later.
 
-    Raises `Permanent` (media_invalid) where it is no H.264 in fragments that follow each other.
+    Raises `MediaError` (media_invalid) unless it is H.264 in consecutive fragments.
     """
     with path.open("rb") as file:
         try:
-            return _segmented(file, path.stat().st_size, seconds, held)
+            return _segmented(file, path.stat().st_size, seconds, source)
         except (struct.error, IndexError) as error:
             raise invalid("a box is shorter than the fields it must hold") from error
 
 
-def _segmented(file: BinaryIO, length: int, seconds: float, of: ProbeResult) -> Segmented:
+def _segmented(file: BinaryIO, length: int, seconds: float, source: ProbeResult) -> Segmented:
     walk = Walk()
     extents = list(walk.extents(file, length))
-    at = next((at for at, extent in enumerate(extents) if extent.kind == "moov"), None)
-    if at is None:
+    index = next((index for index, extent in enumerate(extents) if extent.kind == "moov"), None)
+    if index is None:
         raise invalid("it has no movie header ('moov' box)")
-    held = movie(walk.load(file, extents[at]), walk)
-    while at + 1 < len(extents) and extents[at + 1].kind in _DESCRIPTIVE:
-        at += 1
-    parted = list(_parted(extents[at + 1 :]))
-    if not parted:
+    header = movie(walk.load(file, extents[index]), walk)
+    while index + 1 < len(extents) and extents[index + 1].kind in _DESCRIPTIVE:
+        index += 1
+    groups = list(_groups(extents[index + 1 :]))
+    if not groups:
         raise invalid("it has no fragments")
-    fragments = [fragment(walk.load(file, head), head.start, held) for _, head in parted]
-    begins = _begins(fragments, held, of)
-    starts = [*(parts[0].start for parts, _ in parted), extents[-1].start + extents[-1].size]
-    chosen = [*_chosen(begins, seconds), len(fragments)]
+    fragments = [fragment(walk.load(file, moof), moof.start, header) for _, moof in groups]
+    times = _times(fragments, header, source)
+    starts = [*(boxes[0].start for boxes, _ in groups), extents[-1].start + extents[-1].size]
+    bounds = [*_segment_bounds(times, seconds), len(fragments)]
     segments = tuple(
         Segment(
-            start=starts[one],
-            size=starts[following] - starts[one],
-            seconds=begins[following] - begins[one],
-            independent=is_independent(file, fragments[one], held.prefix),
+            start=starts[begin],
+            size=starts[end] - starts[begin],
+            seconds=times[end] - times[begin],
+            independent=is_independent(file, fragments[begin], header.prefix),
         )
-        for one, following in pairwise(chosen)
+        for begin, end in pairwise(bounds)
     )
-    frames = sum(each.frames for each in fragments)
-    first, ends = fragments[0].first, max(each.ends for each in fragments)
+    first, ends = fragments[0].first, max(fragment.ends for fragment in fragments)
     return Segmented(
-        codecs=held.codecs,
-        size=held.size,
-        frames=frames,
-        lasting=(ends - first) / held.timescale,
-        hidden=max(0.0, (held.shown_from - first) / held.timescale),
+        codecs=header.codecs,
+        size=header.size,
+        frames=sum(fragment.frames for fragment in fragments),
+        lasting=(ends - first) / header.timescale,
+        hidden=max(0.0, (header.shown_from - first) / header.timescale),
         segments=segments,
     )
 
 
-def _parted(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
-    """The boxes of each fragment, of which media data is the last, and its header among them."""
-    parts: list[Extent] = []
+def _groups(extents: Sequence[Extent]) -> Iterator[tuple[list[Extent], Extent]]:
+    """Yield the boxes of each fragment, the last of which is its media data, and its header."""
+    boxes: list[Extent] = []
     for extent in extents:
-        parts.append(extent)
+        boxes.append(extent)
         if extent.kind == "mdat":
-            heads = [part for part in parts if part.kind == "moof"]
-            if len(heads) != 1:
-                raise invalid("its media data has not one header for each fragment")
-            yield parts, heads[0]
-            parts = []
+            headers = [box for box in boxes if box.kind == "moof"]
+            if len(headers) != 1:
+                raise invalid("one of its fragments does not have exactly one header")
+            yield boxes, headers[0]
+            boxes = []
 
 
-def _begins(fragments: Sequence[Fragment], held: Movie, of: ProbeResult) -> list[float]:
-    """Seconds from the start when the keyframe of each is shown, and when all is over.
+def _times(fragments: Sequence[Fragment], header: Movie, source: ProbeResult) -> list[float]:
+    """Return the second at which each fragment's keyframe is shown, and the clip's end.
 
-    The first fragment begins with the sound, where that is there before the picture.
+    The first fragment begins with the sound if that is earlier than the picture.
     """
-    for one, following in pairwise(fragments):
-        gap = following.decoded - one.decoded - one.lasting
-        if abs(gap) > _MAX_GAP * held.timescale or following.first <= one.first:
+    for earlier, later in pairwise(fragments):
+        gap = later.decoded - earlier.decoded - earlier.lasting
+        if abs(gap) > _MAX_GAP * header.timescale or later.first <= earlier.first:
             raise invalid("its fragments do not follow each other")
-    late = max(0.0, of.lead)
-    later = [late + (each.first - fragments[0].first) / held.timescale for each in fragments[1:]]
-    last = late + (fragments[-1].last + 1 - fragments[0].first) / held.timescale
-    return [0.0, *later, max(last, of.over)]
+    first, lead = fragments[0].first, max(0.0, source.lead)
+    times = [lead + (fragment.first - first) / header.timescale for fragment in fragments[1:]]
+    last = lead + (fragments[-1].last + 1 - first) / header.timescale
+    return [0.0, *times, max(last, source.over)]
 
 
-def _chosen(begins: Sequence[float], seconds: float) -> Iterator[int]:
-    """The numbers of the fragments with which segments begin; `begins` ends with the clip's end."""
+def _segment_bounds(begins: Sequence[float], seconds: float) -> Iterator[int]:
+    """Yield the indices of fragments that begin a segment; `begins` ends with the clip's end."""
     due = 0.0
-    for number, begin in enumerate(begins[:-1]):
+    for index, begin in enumerate(begins[:-1]):
         if begin >= due - _EARLY:
-            yield number
+            yield index
             due = seconds * (math.floor((begin + _EARLY) / seconds) + 1)

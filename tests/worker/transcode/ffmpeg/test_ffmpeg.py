@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import HOSTILE, clip, ffmpeg_program, script, tags
+from tests.factories.clips import clip, ffmpeg_program, script, tags
+from tests.factories.mp4_boxes import HOSTILE
 from worker.errors import Failure, Permanent, Transient
 from worker.transcode.ffmpeg import Advance, Ffmpeg, FfmpegUnusable, Isolation, ResourceLimits, Work
 from worker.transcode.ffmpeg.isolation import works, wrapper
@@ -373,7 +374,7 @@ def test_4k_gets_what_it_needs(real: Ffmpeg, tmp_path: Path) -> None:
     poor = replace(real, limits=ResourceLimits(memory=512 << 20, cpu=1))
     made = transcode(clip("uhd"), tmp_path, tags(), ffmpeg=poor, profile=Profile.parse("web+360p"))
     assert 1080 == made.probe.lines
-    assert made.cost["ffmpeg"].cpu > 1
+    assert made.usage["ffmpeg"].cpu > 1
 
 
 @pytest.mark.parametrize(

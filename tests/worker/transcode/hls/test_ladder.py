@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import box, clip, ffmpeg, packets, script, tags
+from tests.factories.clips import clip, ffmpeg, packets, script, tags
+from tests.factories.mp4_boxes import box
 from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.tags import AI_ORIGIN
-from worker.transcode.ffmpeg import Ffmpeg, Isolation
-from worker.transcode.hls import ladder
+from worker.transcode.ffmpeg import Ffmpeg, Isolation, ResourceUsage
+from worker.transcode.hls import build_ladder
 from worker.transcode.hls.segments import segmented
-from worker.transcode.metering import Cost
 from worker.transcode.outputs import Hls
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult
@@ -107,7 +107,9 @@ def test_the_video_stands_for_a_rendition_it_has_no_lines_for(real: Ffmpeg, tmp_
 
 def whole(videos: list[Path], into: Path, program: Ffmpeg) -> tuple[Path, ...]:
     """The ladder of these videos, with segments of half a second."""
-    return ladder(videos, Hls(seconds=0.5), into, program, stamp=tags().stamp({}), cost=Cost())
+    return build_ladder(
+        videos, Hls(seconds=0.5), into, program, stamp=tags().stamp({}), usage=ResourceUsage()
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_broken_segments_are_noticed(spoil: str, real: Ffmpeg, tmp_path: Path) -
     liar = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
     into = tmp_path / "into"
     into.mkdir()
-    with pytest.raises(MediaError, match="media_invalid"):
+    with pytest.raises(Permanent, match="media_invalid"):
         whole([clip("high")], into, liar)
 
 
@@ -160,7 +162,7 @@ def test_a_ladder_that_cannot_be_made_is_left_out(real: Ffmpeg, tmp_path: Path) 
     body = f'case "$*" in *fragments.mp4) exit 234;; esac; exec {real.path} "$@"'
     program = replace(real, path=script(tmp_path / "fake", body), isolation=Isolation.NONE)
     made = transcode(clip("tall"), tmp_path / "into", tags(), ffmpeg=program, profile=PROFILE)
-    assert {"hls.m3u8": "ffmpeg could not read it (exit code 234)"} == made.failed
+    assert {"hls.m3u8": "ffmpeg could not read the file (exit code 234)"} == made.failed
     names = [path.name for path in made.files]
     assert ["video.mp4", "poster.jpg", "poster.webp", "video-360p.mp4", "preview.mp4"] == names
 
@@ -299,20 +301,22 @@ def test_the_media_are_tagged(made: TranscodeResult) -> None:
 
 def test_the_cost_is_counted(made: TranscodeResult) -> None:
     """The bytes that a ladder was made of, and those that it has, are in its cost."""
-    cost = made.cost["ladder"]
+    usage = made.usage["ladder"]
     files = [path for path in made.files if path.name.startswith("hls")]
-    assert beside(made, "video-360p.mp4").stat().st_size == cost.bytes_in
-    assert sum(path.stat().st_size for path in files) == cost.bytes_out
+    assert beside(made, "video-360p.mp4").stat().st_size == usage.bytes_in
+    assert sum(path.stat().st_size for path in files) == usage.bytes_out
 
 
 def test_each_run_is_counted(real: Ffmpeg, tmp_path: Path) -> None:
     """The processor time of every rung's run is counted, and the memory of the largest."""
-    cost = Cost()
-    ladder([clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), cost=cost)
-    once, memory = cost.cpu, cost.memory
+    usage = ResourceUsage()
+    build_ladder([clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), usage=usage)
+    once, memory = usage.cpu, usage.memory
     assert (0 < once, 10 << 20 < memory) == (True, True)
-    ladder([clip("tall"), clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), cost=cost)
-    assert 2 * once < cost.cpu
+    build_ladder(
+        [clip("tall"), clip("high")], Hls(), tmp_path, real, stamp=tags().stamp({}), usage=usage
+    )
+    assert 2 * once < usage.cpu
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,53 @@
+"""Signing of finished files; content credentials of the source are never dropped."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.formats.mp4 import credentials_of, read_tags
+from worker.formats.tags import Tags
+from worker.formats.xmp import LINK
+from worker.provenance import Signer, SourceCredentials, sign_delivery
+
+UNTOUCHED = "original.mp4"  # a copy of the source, if its credentials would be lost otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedFiles:
+    """The files, and how the video validates (None if nothing was signed)."""
+
+    files: tuple[Path, ...]
+    validation: str | None
+    source_credentials: SourceCredentials | None
+
+
+def sign_files(
+    files: Sequence[Path], path: Path, tags: Tags, signer: Signer | None, *, copied: bool
+) -> SignedFiles:
+    """Sign the files in place if there is a `signer`; `copied`: no stream was encoded again.
+
+    If the credentials of the source at `path` cannot be the parent of ours, a copy of the source
+    is added as original.mp4. Raises what `sign_delivery` raises.
+    """
+    validation, source_credentials = None, _source_credentials(path, signer)
+    is_parent = source_credentials is not None and source_credentials.is_parent
+    if signer:
+        parent = path if is_parent else None
+        validation = sign_delivery(files, tags, signer, parent=parent, copied=copied)
+    if source_credentials and not is_parent:
+        untouched = files[0].with_name(UNTOUCHED)
+        shutil.copyfile(path, untouched)
+        files = [*files, untouched]
+    return SignedFiles(
+        files=tuple(files), validation=validation, source_credentials=source_credentials
+    )
+
+
+def _source_credentials(path: Path, signer: Signer | None) -> SourceCredentials | None:
+    places = credentials_of(path)
+    if not places and LINK not in read_tags(path):
+        return None
+    if not signer:
+        return SourceCredentials(UNTOUCHED)
+    return SourceCredentials.of(path, places, signer.anchors)
