@@ -1,4 +1,4 @@
-"""A CDN on loopback that speaks TLS and does, request by request, what its script says."""
+"""A CDN on loopback that speaks TLS and answers each request as its script says."""
 
 import ssl
 import threading
@@ -14,14 +14,14 @@ import trustme
 
 
 def clip(size: int = 300_000, seed: int = 1) -> bytes:
-    """Bytes that begin as an MP4 file does; the same for the same seed."""
+    """Return bytes that begin like an MP4 file; the same for the same seed."""
     block = sha256(b"%d" % seed).digest()
     return (b"\0\0\0\x18ftypisom" + block * (size // len(block) + 1))[:size]
 
 
 @dataclass
 class CdnRequest:
-    """One request that came, and how to answer it."""
+    """One received request, and how to answer it."""
 
     path: str
     headers: Mapping[str, str]
@@ -44,31 +44,31 @@ Answer = Callable[[CdnRequest], None]
 
 
 def plain(status: int, body: bytes = b"", **headers: object) -> Answer:
-    """This status, body and headers, whatever was asked; `Content_Length=None` leaves it out."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    named.setdefault("Content-Length", len(body))
-    given = {name: value for name, value in named.items() if value is not None}
+    """Answer any request with this; `Content_Length=None` omits that header."""
+    by_name = {name.replace("_", "-"): value for name, value in headers.items()}
+    by_name.setdefault("Content-Length", len(body))
+    sent = {name: value for name, value in by_name.items() if value is not None}
 
     def answer(request: CdnRequest) -> None:
-        request.head(status, given)
+        request.head(status, sent)
         request.send(body)
 
     return answer
 
 
 def ranged(body: bytes, *, etag: str | None = '"one"', cut: int | None = None) -> Answer:
-    """What RFC 9110 wants of Range and If-Range; `cut` ends the connection at that offset."""
+    """Answer Range and If-Range as RFC 9110 requires; `cut` ends the connection at that offset."""
 
     def answer(request: CdnRequest) -> None:
-        tagged = {"ETag": etag} if etag else {}
-        wanted = request.headers.get("Range")
-        if wanted and request.headers.get("If-Range") == etag:
-            first = int(wanted.removeprefix("bytes=").rstrip("-"))
+        etags = {"ETag": etag} if etag else {}
+        requested = request.headers.get("Range")
+        if requested and request.headers.get("If-Range") == etag:
+            first = int(requested.removeprefix("bytes=").rstrip("-"))
             span = {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"}
-            request.head(206, {"Content-Length": len(body) - first, **span, **tagged})
+            request.head(206, {"Content-Length": len(body) - first, **span, **etags})
         else:
             first = 0
-            request.head(200, {"Content-Length": len(body), "Content-Type": "video/mp4", **tagged})
+            request.head(200, {"Content-Length": len(body), "Content-Type": "video/mp4", **etags})
         request.send(body[first:cut])
 
     return answer
@@ -76,7 +76,7 @@ def ranged(body: bytes, *, etag: str | None = '"one"', cut: int | None = None) -
 
 @dataclass
 class FakeCdn:
-    """A running CDN: where it is, what it was asked, and what it will answer next."""
+    """A running CDN: its port, the requests it received, and its next answers."""
 
     port: int
     script: deque[Answer] = field(default_factory=deque)
@@ -96,7 +96,7 @@ class _Server(ThreadingHTTPServer):
     context: ssl.SSLContext
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of most scripts."""
+        """Ignore the error: a client that hangs up is part of most scripts."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -122,12 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
         cdn.script.popleft()(request)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def running_cdn(directory: Path) -> Iterator[FakeCdn]:
-    """A CDN on a free port; its authority's certificate is `directory/ca.pem`."""
+    """Run a CDN on a free port; its authority's certificate is `directory/ca.pem`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,1 +1,1 @@
-"""Everything falhook sends to fal and reads from it."""
+"""Everything that falhook sends to fal and reads from it."""

@@ -1,4 +1,4 @@
-"""The one door to fal: exactly one POST per submit, and single GETs of a result."""
+"""Calls to fal's queue: exactly one POST per submit, one GET per look at a result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,27 +10,27 @@ from fal_client import SyncClient
 from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHandle
 
 from worker.errors import Failure, Permanent, Transient
-from worker.fal.errors import words
-from worker.fal.single_post import Accepted, SinglePostTransport, salvaged
+from worker.fal.errors import error_text
+from worker.fal.single_post import Accepted, SinglePostTransport, recover_accepted
 from worker.types import Json
 
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
 
 
 class NoResult(Transient):
-    """fal has no result of this request: not yet, or not any more."""
+    """fal has no result of this request: not yet, or no longer."""
 
 
 @dataclass(frozen=True)
-class _Client(SyncClient):
-    """fal-client's own client over a transport for a single POST."""
+class SdkClient(SyncClient):
+    """fal-client's own client, over `transport` and without redirects."""
 
     transport: httpx.BaseTransport = field(kw_only=True)
 
     @cached_property
     def _client(self) -> httpx.Client:
         headers = {"Authorization": self._auth.header_value, "User-Agent": USER_AGENT}
-        # A redirect of a POST could become a second one; it counts as an unknown outcome.
+        # A redirected POST could become a second POST; a redirect counts as an unknown outcome.
         return httpx.Client(
             transport=self.transport, headers=headers, timeout=TIMEOUT, follow_redirects=False
         )
@@ -51,17 +51,20 @@ class FalClient:
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
-        """POST the job once, with fal's own `headers`. Raises NotAccepted, Refused or Unknown."""
+        """POST the job once; `headers` are those that fal's queue defines.
+
+        Raises NotAccepted, SubmitRejected or AnswerLost.
+        """
         post = SinglePostTransport(self._transport)
-        client = _Client(key=self._key, transport=post)
+        client = SdkClient(key=self._key, transport=post)
         try:
             handle = client.submit(
                 endpoint, dict(arguments), webhook_url=webhook_url, headers=dict(headers)
             )
         except Failure:
             raise
-        except Exception as error:  # noqa: BLE001  # raised again, as an outcome, or salvaged
-            return salvaged(post, error)
+        except Exception as error:  # noqa: BLE001  # raised again as an outcome, or recovered from
+            return recover_accepted(post, error)
         return Accepted(
             request_id=str(handle.request_id),
             response_url=str(handle.response_url),
@@ -69,16 +72,16 @@ class FalClient:
         )
 
     def result_address(self, endpoint: str, request_id: str) -> str:
-        """Where fal keeps the result, for a request whose submit answer was lost."""
-        client = _Client(key=self._key, transport=self._transport)
+        """Return the URL of the result of a request whose submit answer was lost."""
+        client = SdkClient(key=self._key, transport=self._transport)
         handle = SyncRequestHandle.from_request_id(client._client, endpoint, request_id)  # noqa: SLF001
         return str(handle.response_url)
 
     def result(self, response_url: str) -> Json:
         """GET the result once, never the status.
 
-        Raises NoResult if fal has none (yet, or any more), Permanent with fal's words if the
-        render failed, Transient if fal cannot be asked.
+        Raises NoResult if fal has none (yet, or any more), Permanent with fal's message if the
+        render failed, Transient if fal cannot be reached.
         """
         headers = {"Authorization": f"Key {self._key}", "User-Agent": USER_AGENT}
         with httpx.Client(transport=_Shared(self._transport), timeout=TIMEOUT) as client:
@@ -90,23 +93,23 @@ class FalClient:
         return _result(response)
 
     def cancel(self, cancel_url: str) -> str:
-        """PUT fal's cancel address once, and tell what fal said: `CANCELLATION_REQUESTED`, say.
+        """PUT fal's cancel URL once, and return fal's answer, such as `CANCELLATION_REQUESTED`.
 
-        https://fal.ai/docs/inference-api/queue/cancel : a wish, which a running job may ignore.
-        Raises Transient if no answer came; fal may have got the wish all the same.
+        https://fal.ai/docs/inference-api/queue/cancel : a request that a running job may ignore.
+        Raises Transient if no answer came; fal may have received the request all the same.
         """
         headers = {"Authorization": f"Key {self._key}", "User-Agent": USER_AGENT}
         with httpx.Client(transport=_Shared(self._transport), timeout=TIMEOUT) as client:
             try:
                 response = client.put(cancel_url, headers=headers)
             except httpx.HTTPError as error:
-                sentence = f"fal could not be asked to cancel ({type(error).__name__})"
+                sentence = f"fal did not answer the cancel request ({type(error).__name__})"
                 raise Transient("cancel_unanswered", sentence) from error
-        return said_of(response)
+        return _cancel_status(response)
 
 
-def said_of(response: httpx.Response) -> str:
-    """The one word of fal's answer to a cancel, or its status code."""
+def _cancel_status(response: httpx.Response) -> str:
+    """Return the status in fal's answer to a cancel request, else the HTTP status code."""
     try:
         content: Json = response.json()
     except ValueError:
@@ -125,15 +128,16 @@ def _result(response: httpx.Response) -> Json:
         except ValueError as error:
             raise Permanent("result_unreadable", "fal's result is not JSON") from error
         return result
+    message = error_text(response)
     if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
-        raise NoResult("no_result", f"fal has no result ({status}): {words(response)}")
+        raise NoResult("no_result", f"fal has no result ({status}): {message}")
     if response.is_client_error:
-        raise Permanent(f"result_{status}", f"fal answered {status}: {words(response)}")
-    raise Transient("result_unavailable", f"fal answered {status}: {words(response)}")
+        raise Permanent(f"result_{status}", f"fal answered {status}: {message}")
+    raise Transient("result_unavailable", f"fal answered {status}: {message}")
 
 
 class _Shared(httpx.BaseTransport):
-    """A transport that outlives its client."""
+    """A transport that stays open when its client is closed."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner

@@ -1,20 +1,21 @@
-"""fal's words about what went wrong, made fit for a record: short, and without any input.
+"""fal's error messages, made fit for a record: short, and without any input.
 
 fal's validation errors echo the offending input, which may be a prompt or a whole data URI
 (`input`, and `ctx` in places); only `loc`, `msg` and `type` are kept.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 
 from worker.types import Json
 
-MAX_WORDS = 300
+MAX_CHARACTERS = 300
 
-# https://fal.ai/docs/errors : what may succeed when it is rendered again.
+# https://fal.ai/docs/errors : errors after which rendering again may succeed.
 RETRYABLE = frozenset(
     {
         "internal_server_error",
@@ -37,7 +38,7 @@ RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderError:
-    """Why fal did not render: one word, one sentence, and whether rendering again may help."""
+    """Why fal did not render: reason code, sentence, and whether rendering again may help."""
 
     reason: str
     sentence: str
@@ -45,23 +46,22 @@ class RenderError:
 
 
 def read_error(error: str | None, payload: Json) -> RenderError:
-    """The refusal of an ERROR callback or error body, whatever shape it has."""
+    """Return the error in an ERROR callback or an error body, in any of fal's shapes."""
     match payload:
         case {"detail": list(details)} if details:
-            lines = [_detail(detail) for detail in details]
-            kind = _type(details[0]) or "invalid_input"
-            sentence = "; ".join(lines)
-        case {"detail": str(detail), "error_type": str(kind)}:
-            kind, sentence = _word(kind) or "render_failed", detail
+            reason = _type(details[0]) or "invalid_input"
+            sentence = "; ".join(_detail(detail) for detail in details)
+        case {"detail": str(detail), "error_type": str(error_type)}:
+            reason, sentence = _reason_code(error_type) or "render_failed", detail
         case {"detail": str(detail)}:
-            kind, sentence = "render_failed", detail
+            reason, sentence = "render_failed", detail
         case _:
-            kind, sentence = "render_failed", error or "fal gave no reason"
-    return RenderError(reason=kind, sentence=_short(sentence), retryable=kind in RETRYABLE)
+            reason, sentence = "render_failed", error or "fal gave no reason"
+    return RenderError(reason=reason, sentence=_short(sentence), retryable=reason in RETRYABLE)
 
 
-def words(response: httpx.Response) -> str:
-    """What an error answer says, short and without input."""
+def error_text(response: httpx.Response) -> str:
+    """Return the message of an error response, short and without input."""
     try:
         body: Json = json.loads(response.text)
     except (ValueError, RecursionError):
@@ -69,34 +69,43 @@ def words(response: httpx.Response) -> str:
     return read_error(None, body).sentence
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for (RFC 9110, 10.2.3); None for a date or nonsense."""
-    value = headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Return the wait in seconds that Retry-After requests; None without a valid value.
+
+    The value is a number of seconds or a date (RFC 9110, section 10.2.3). A date in the past is a
+    wait of 0; a date without a time zone is not valid.
+    """
+    value = headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # parsedate_to_datetime raises all of them
+        return None
 
 
 def _detail(detail: Json) -> str:
     match detail:
         case {"loc": list(loc), "msg": str(message)}:
-            where = ".".join(str(part) for part in loc if part != "body")
-            return f"{where}: {message}" if where else message
+            path = ".".join(str(part) for part in loc if part != "body")
+            return f"{path}: {message}" if path else message
         case {"msg": str(message)} | str(message):
             return message
     return "unspecified"
 
 
 def _type(detail: Json) -> str:
-    return _word(detail.get("type")) if isinstance(detail, dict) else ""
+    return _reason_code(detail.get("type")) if isinstance(detail, dict) else ""
 
 
-def _word(value: Json) -> str:
+def _reason_code(value: Json) -> str:
     text = value if isinstance(value, str) else ""
     return text if text.replace("_", "").isalnum() and len(text) <= 64 else ""  # noqa: PLR2004
 
 
 def _short(text: str) -> str:
-    # JSON may hold lone surrogates, which no UTF-8 text can.
+    # JSON may contain lone surrogates, which cannot be encoded as UTF-8.
     flat = " ".join(text.encode(errors="replace").decode().split())
     if not flat:
         return "fal gave no reason"
-    return flat if len(flat) <= MAX_WORDS else flat[: MAX_WORDS - 1] + "…"
+    return flat if len(flat) <= MAX_CHARACTERS else flat[: MAX_CHARACTERS - 1] + "…"

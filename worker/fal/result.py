@@ -1,4 +1,4 @@
-"""The files in a result, found by walking it: what any model of fal returns.
+"""The files in a result of any fal model, found by walking it.
 
 https://fal.ai/docs : a File has `url`, and may have `content_type` and `file_name`.
 """
@@ -13,13 +13,13 @@ from worker.formats.media_types import BY_EXTENSION, MediaType
 from worker.types import Json
 
 OTHER = MediaType("application/octet-stream", "bin")
-_DEEPEST = 12
+_MAX_DEPTH = 12
 _BY_NAME = {media.name: media for media in BY_EXTENSION.values()} | {
     "image/jpg": BY_EXTENSION["jpg"],
     "audio/mp3": BY_EXTENSION["mp3"],
     "audio/x-wav": BY_EXTENSION["wav"],
 }
-# What a key says of a File that says nothing of itself.
+# The type of a File that has neither a type nor a file extension, by its key in the result.
 _BY_KEY = {
     "video": BY_EXTENSION["mp4"],
     "image": BY_EXTENSION["png"],
@@ -29,7 +29,7 @@ _BY_KEY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """One file of a result: where it stands in it, where it is fetched, what it is said to be."""
+    """One file of a result: its path in the result, its URL and its declared type."""
 
     path: str
     address: str
@@ -37,15 +37,15 @@ class ResultFile:
 
 
 def files_of(payload: Json) -> tuple[ResultFile, ...]:
-    """Every File of the result, in its order; an address that comes again counts once."""
-    found: dict[str, ResultFile] = {}
+    """Return every File of the result in order; a repeated URL counts once."""
+    files: dict[str, ResultFile] = {}
     for file in _walk(payload, "", 0):
-        found.setdefault(file.address, file)
-    return tuple(found.values())
+        files.setdefault(file.address, file)
+    return tuple(files.values())
 
 
 def _walk(value: Json, path: str, depth: int) -> Iterator[ResultFile]:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return
     match value:
         case dict() if isinstance(address := value.get("url"), str) and address:
@@ -54,18 +54,18 @@ def _walk(value: Json, path: str, depth: int) -> Iterator[ResultFile]:
             for name, member in value.items():
                 yield from _walk(member, f"{path}.{name}".removeprefix("."), depth + 1)
         case list():
-            for at, member in enumerate(value):
-                yield from _walk(member, f"{path}[{at}]", depth + 1)
+            for index, member in enumerate(value):
+                yield from _walk(member, f"{path}[{index}]", depth + 1)
 
 
-def _media(told: Mapping[str, Json], address: str, path: str) -> MediaType:
-    """By the type, else by the name, else by the URL, else by where it stands in the result."""
-    match told.get("content_type"):
+def _media(file: Mapping[str, Json], address: str, path: str) -> MediaType:
+    """Return the type by content type, else by name, else by URL, else by path in the result."""
+    match file.get("content_type"):
         case str(text) if media := _BY_NAME.get(text.partition(";")[0].strip().lower()):
             return media
         case str(text) if text.strip() and not text.startswith("application/octet-stream"):
             return OTHER
-    names = (told.get("file_name"), _name(address))
+    names = (file.get("file_name"), _name(address))
     for name in (name for name in names if isinstance(name, str)):
         if media := BY_EXTENSION.get(PurePosixPath(name).suffix.lstrip(".").lower()):
             return media
@@ -84,24 +84,24 @@ def _name(address: str) -> str:
 
 
 def named(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
-    """A name for each file that is published as it is: image-1.png, image-2.png, audio-1.mp3."""
-    count, names = Counter[str](), dict[str, ResultFile]()
+    """Return the files by published name: image-1.png, image-2.png, audio-1.mp3."""
+    count, by_name = Counter[str](), dict[str, ResultFile]()
     for file in files:
         family = "file" if file.media is OTHER else file.media.family
         count[family] += 1
-        names[f"{family}-{count[family]}.{file.media.extension}"] = file
-    return names
+        by_name[f"{family}-{count[family]}.{file.media.extension}"] = file
+    return by_name
 
 
-# What the media step takes; other containers are published as they are.
+# Containers that the media step reads; others are published unchanged.
 _CLIPS = frozenset({"mp4", "mov"})
 
 
 def video_address(payload: Json) -> str | None:
-    """The address of the rendered video; None in a result of other files, or of none.
+    """Return the URL of the rendered video; None in a result without one.
 
-    A `video` of a kind that is said to be another, WebM or GIF, is published as it is, and so is
-    all beside it. https://fal.ai/docs : a File has `url` and may lack everything else.
+    A `video` that is declared as another type, such as WebM or GIF, is published unchanged, and so
+    are all files next to it. https://fal.ai/docs : a File has `url` and may lack everything else.
     """
     match payload:
         case {"video": {"url": str(address)} as video} if address:
@@ -112,7 +112,7 @@ def video_address(payload: Json) -> str | None:
 
 
 def publishable(payload: Json, *, needs_file: bool) -> bool:
-    """Whether the result holds a file, or, where none is needed, anything at all."""
+    """Return whether the result has a file or, if none is needed, has any content."""
     return bool(files_of(payload)) or (
         not needs_file and isinstance(payload, dict) and payload != {}
     )

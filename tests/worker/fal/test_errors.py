@@ -1,14 +1,16 @@
-"""fal's words about what went wrong: one reason, one sentence, never the input."""
+"""fal's error messages: one reason code, one sentence, never the input."""
 
 import json
 import string
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.fal.errors import MAX_WORDS, RETRYABLE, read_error, retry_after, words
+from worker.fal.errors import MAX_CHARACTERS, RETRYABLE, error_text, read_error, retry_after
 from worker.types import Json
 
 JSON = st.recursive(
@@ -44,21 +46,23 @@ JSON = st.recursive(
 def test_each_shape_has_a_reason_and_a_sentence(
     error: str | None, payload: Json, reason: str, sentence: str
 ) -> None:
-    """Both of fal's body shapes, and what is neither, become one word and one sentence."""
-    refusal = read_error(error, payload)
-    assert (reason, sentence) == (refusal.reason, refusal.sentence)
+    """Both of fal's body shapes, and any other body, give one reason code and one sentence."""
+    render_error = read_error(error, payload)
+    assert (reason, sentence) == (render_error.reason, render_error.sentence)
 
 
-def test_what_may_help_is_marked() -> None:
-    """fal's own faults are worth another render, faults of the input are not."""
-    helps = {kind: read_error(None, {"detail": [{"type": kind}]}).retryable for kind in RETRYABLE}
-    assert {True} == set(helps.values())
+def test_retryable_errors_are_marked() -> None:
+    """fal's own errors are worth another render, errors of the input are not."""
+    retryable = {
+        kind: read_error(None, {"detail": [{"type": kind}]}).retryable for kind in RETRYABLE
+    }
+    assert {True} == set(retryable.values())
     assert not read_error(None, {"detail": [{"type": "content_policy_violation"}]}).retryable
 
 
 @given(st.text(alphabet=string.ascii_letters, min_size=12))
 def test_the_input_is_never_echoed(prompt: str) -> None:
-    """Whatever fal echoes of the input is in neither word nor sentence."""
+    """Neither the reason code nor the sentence contains input that fal echoes."""
     secret = f"SECRET{prompt}"
     detail: dict[str, Json] = {
         "loc": ["body", "prompt"],
@@ -68,37 +72,53 @@ def test_the_input_is_never_echoed(prompt: str) -> None:
         "ctx": {"given": secret},
         "url": f"https://x/{secret}",
     }
-    refusal = read_error("Invalid status code: 422", {"detail": [detail]})
-    assert "SECRET" not in refusal.reason + refusal.sentence
+    render_error = read_error("Invalid status code: 422", {"detail": [detail]})
+    assert "SECRET" not in render_error.reason + render_error.sentence
 
 
 @given(st.none() | st.text(), JSON)
-def test_any_payload_becomes_something_that_can_be_kept(error: str | None, payload: Json) -> None:
-    """No body, however strange, breaks the reader or makes a line of more than MAX_WORDS."""
-    refusal = read_error(error, payload)
-    assert len(refusal.sentence) <= MAX_WORDS
-    assert refusal.reason.replace("_", "").isalnum()
-    assert "\n" not in refusal.sentence
-    assert refusal.sentence.encode()
+def test_any_payload_becomes_a_valid_error(error: str | None, payload: Json) -> None:
+    """Any body gives a reason code and one line of at most MAX_CHARACTERS."""
+    render_error = read_error(error, payload)
+    assert len(render_error.sentence) <= MAX_CHARACTERS
+    assert render_error.reason.replace("_", "").isalnum()
+    assert "\n" not in render_error.sentence
+    assert render_error.sentence.encode()
 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("", None), ("-1", None), ("Fri, 31 Dec 1999", None), ("٣", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("", None),
+        ("-1", None),
+        ("Fri, 31 Dec 1999", None),
+        ("٣", None),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        ("Fri, 31 Dec 1999 23:59:59", None),
+        ("31 Dec 2200000000 0:0 GMT", None),
+    ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """Seconds count, a date or nonsense does not."""
-    assert seconds == retry_after({"retry-after": value})
+    """Seconds and complete dates count, a past date as 0; any other value does not."""
+    assert seconds == retry_after(httpx.Headers({"retry-after": value.encode()}))
+
+
+def test_retry_after_a_date() -> None:
+    """A date in the future counts as the seconds until then."""
+    date = format_datetime(datetime.now(UTC) + timedelta(minutes=2), usegmt=True)
+    assert pytest.approx(120, abs=5) == retry_after(httpx.Headers({"Retry-After": date}))
 
 
 @pytest.mark.parametrize(
-    ("response", "said"),
+    ("response", "text"),
     [
         (httpx.Response(403, content=json.dumps({"detail": "locked"})), "locked"),
         (httpx.Response(502, content="<html>"), "Bad Gateway"),
         (httpx.Response(599, content=""), "no reason given"),
     ],
 )
-def test_words_of_an_answer(response: httpx.Response, said: str) -> None:
-    """An error answer is told in its own words, or by what its status is called."""
-    assert said == words(response)
+def test_text_of_an_error_answer(response: httpx.Response, text: str) -> None:
+    """An error answer gives its own message, else the name of its status."""
+    assert text == error_text(response)

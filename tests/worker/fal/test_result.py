@@ -1,4 +1,4 @@
-"""The files of any result are found by walking it, and published as fal made them."""
+"""The files of any result are found by walking it, and published unchanged."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from worker.errors import Permanent
 from worker.fal.download import Downloaded, Downloader
 from worker.fal.result import files_of, named, video_address
 from worker.jobs.job import Job, JobState
-from worker.steps.passthrough import Passthrough, delivered, extras
+from worker.steps.passthrough import Passthrough, extra_files, unchanged_outputs
 from worker.storage import Storage
 from worker.storage.layout import work_key
 from worker.types import Json
@@ -42,8 +42,8 @@ DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
         (None, []),
     ],
 )
-def test_files_are_found_wherever_they_stand(payload: Json, names: list[str]) -> None:
-    """Named by what the result says of them; a page is never published as a picture."""
+def test_files_are_found_anywhere_in_a_result(payload: Json, names: list[str]) -> None:
+    """Files are named by their type in the result; an HTML page is never published as an image."""
     assert names == list(named(files_of(payload)))
 
 
@@ -63,13 +63,13 @@ def test_files_are_found_wherever_they_stand(payload: Json, names: list[str]) ->
         ({"video": {"url": f"{ON}/v", "file_name": "v.gif"}, "b": {"url": f"{ON}/b.mp4"}}, None),
     ],
 )
-def test_a_video_goes_the_way_of_videos(payload: Json, address: str | None) -> None:
-    """Kling's own first, then the first MP4 found; WebM, GIF and others stay as they are."""
+def test_the_video_of_a_result(payload: Json, address: str | None) -> None:
+    """The video is `video`, else the first MP4; WebM, GIF and others are published unchanged."""
     assert address == video_address(payload)
 
 
-def test_a_result_that_is_too_deep_is_not_followed() -> None:
-    """Whoever answers in fal's place cannot break the walk by depth."""
+def test_a_result_that_is_nested_too_deeply_has_no_files() -> None:
+    """A result of any depth cannot break the walk."""
     payload: Json = {"url": f"{ON}/v.mp4"}
     for _ in range(5000):
         payload = [payload]
@@ -89,14 +89,14 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_result_breaks_the_walk(payload: Any) -> None:
-    """Results come from outside: whatever they hold ends in names or in none."""
+    """Any JSON gives file names without a slash, or none."""
     for name, file in named(files_of(payload)).items():
         assert "/" not in name
         assert file.address
 
 
 class _Cdn:
-    """Stands in for the downloader at its one seam: bytes by address."""
+    """A stand-in for the downloader: bytes by URL."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
@@ -108,25 +108,25 @@ class _Cdn:
         return Downloaded(size=len(data), sha256=digest, content_type=None, resumed=0)
 
 
-def as_is(files: dict[str, bytes], tmp_path: Path) -> Passthrough:
-    """Files that the CDN has, and storage in a directory of the test."""
+def passthrough(files: dict[str, bytes], tmp_path: Path) -> Passthrough:
+    """A step over a CDN with these files and a storage in the test's directory."""
     downloader = cast(Downloader, _Cdn(files))
     return Passthrough(downloader=downloader, storage=Storage.open(str(tmp_path)))
 
 
 def rendered(payload: Json) -> Job:
-    """A job that brought this result."""
+    """A job with this result."""
     return Job(id="j1", endpoint="acme/x", arguments={}, payload=payload)
 
 
-def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
-    """To the byte, under names that follow from the result, with type, size and hash."""
+def test_all_files_are_stored_and_described(tmp_path: Path) -> None:
+    """Files are stored byte for byte, and recorded with name, type, size and hash."""
     payload: Json = {
         "images": [{"url": f"{ON}/1", "content_type": "image/png"}, {"url": DATA}],
         "audio": {"url": f"{ON}/a.mp3"},
     }
-    publication = as_is({f"{ON}/1": PNG, f"{ON}/a.mp3": MP3}, tmp_path)
-    outcome = publication.download(rendered(payload), lambda _done, _total: None)
+    step = passthrough({f"{ON}/1": PNG, f"{ON}/a.mp3": MP3}, tmp_path)
+    outcome = step.download(rendered(payload), lambda _done, _total: None)
     assert JobState.DOWNLOADED is outcome.to
     source = cast(dict[str, Any], outcome.set["source"])
     expected = {
@@ -137,40 +137,40 @@ def test_all_files_are_kept_and_described(tmp_path: Path) -> None:
     }
     assert ["image-1.png", "image-2.png", "audio-1.mp3"] == list(source["files"])
     assert expected == source["files"]["audio-1.mp3"]
-    kept = [publication.storage.read(work_key("j1", name)) for name in source["files"]]
-    assert [PNG, PNG, MP3] == kept
-    tagged = delivered(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
-    assert {"method": "as_is", "files": source["files"]} == tagged
+    stored = [step.storage.read(work_key("j1", name)) for name in source["files"]]
+    assert [PNG, PNG, MP3] == stored
+    outputs = unchanged_outputs(Job(id="j1", endpoint="acme/x", arguments={}, source=source))
+    assert {"method": "as_is", "files": source["files"]} == outputs
 
 
-def test_what_stands_beside_a_video_is_published_with_it(tmp_path: Path) -> None:
-    """Its soundtrack and stills too; what cannot be had is told, and costs no video."""
+def test_files_next_to_a_video_are_published_with_it(tmp_path: Path) -> None:
+    """A file that cannot be downloaded is recorded as skipped, and the video is still published."""
     payload: Json = {
         "video": {"url": f"{ON}/v.mp4"},
         "audio": {"url": f"{ON}/a.mp3"},
         "broken": {"url": "data:image/png;base64,!!"},
     }
-    publication = as_is({f"{ON}/a.mp3": MP3}, tmp_path)
-    found = publication.beside(rendered(payload), f"{ON}/v.mp4", lambda _done, _total: None)
+    step = passthrough({f"{ON}/a.mp3": MP3}, tmp_path)
+    records = step.download_extras(rendered(payload), f"{ON}/v.mp4", lambda _done, _total: None)
     expected = {"image-1.png": {"output": "broken", "reason": "bad_data_uri"}}
-    assert expected == found["skipped"]
-    assert MP3 == publication.storage.read(work_key("j1", "audio-1.mp3"))
-    job = Job(id="j1", endpoint="a/x", arguments={}, source={"sha256": "…", **found})
-    assert delivered(job) is None
-    assert ["audio-1.mp3"] == list(extras(job))
+    assert expected == records["skipped"]
+    assert MP3 == step.storage.read(work_key("j1", "audio-1.mp3"))
+    job = Job(id="j1", endpoint="a/x", arguments={}, source={"sha256": "…", **records})
+    assert unchanged_outputs(job) is None
+    assert ["audio-1.mp3"] == list(extra_files(job))
 
 
-def test_most_results_hold_their_video_alone(tmp_path: Path) -> None:
-    """Then nothing is written down beside it."""
+def test_a_result_with_only_a_video_has_no_extra_records(tmp_path: Path) -> None:
+    """Nothing is recorded for extra files if there are none."""
     payload: Json = {"video": {"url": f"{ON}/v.mp4"}, "seed": 7}
-    found = as_is({}, tmp_path).beside(rendered(payload), f"{ON}/v.mp4", lambda _a, _b: None)
-    assert {} == found
+    step = passthrough({}, tmp_path)
+    assert {} == step.download_extras(rendered(payload), f"{ON}/v.mp4", lambda _a, _b: None)
 
 
-def test_a_video_is_not_delivered_as_it_is() -> None:
-    """Its source is one file, which the media step takes."""
+def test_a_video_has_no_unchanged_outputs() -> None:
+    """The source of a video is one file, which the media step reads."""
     job = Job(id="j1", endpoint="acme/x", arguments={}, source={"bytes": 3, "sha256": "…"})
-    assert delivered(job) is None
+    assert unchanged_outputs(job) is None
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,18 @@ def test_a_video_is_not_delivered_as_it_is() -> None:
         ({"image": {"url": "data:image/png;base64,!!"}}, "bad_data_uri"),
     ],
 )
-def test_what_cannot_be_published_is_said(tmp_path: Path, payload: Any, reason: str) -> None:
-    """A bound on files, and broken data URIs, end the job in a sentence."""
+def test_unpublishable_results_are_refused(tmp_path: Path, payload: Any, reason: str) -> None:
+    """Too many files, or a broken data URI, fail the job with a reason code."""
     with pytest.raises(Permanent) as caught:
-        as_is({}, tmp_path).download(rendered(payload), lambda _done, _total: None)
+        passthrough({}, tmp_path).download(rendered(payload), lambda _done, _total: None)
     assert reason == caught.value.reason
 
 
-def test_a_result_without_files_is_delivered_itself(tmp_path: Path) -> None:
-    """A voice's id, a text: nothing is fetched, and the manifest is to hold the result."""
+def test_a_result_without_files_is_published_itself(tmp_path: Path) -> None:
+    """Nothing is fetched, and the outputs contain the result."""
     job = rendered({"voice_id": "v-829"})
-    outcome = as_is({}, tmp_path).download(job, lambda _done, _total: None)
+    outcome = passthrough({}, tmp_path).download(job, lambda _done, _total: None)
     source = cast(dict[str, Any], outcome.set["source"])
     assert (JobState.DOWNLOADED, {"files": {}}) == (outcome.to, source)
     expected = {"method": "result", "files": {}, "result": {"voice_id": "v-829"}}
-    assert expected == delivered(replace(job, source=source))
+    assert expected == unchanged_outputs(replace(job, source=source))

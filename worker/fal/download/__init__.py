@@ -1,8 +1,8 @@
-"""fal's CDN to our storage: streamed, hashed, bounded.
+"""Downloads from fal's CDN to storage: streamed, hashed, bounded.
 
-The body goes straight into a writer (a put to storage), so nothing is written twice. A cut is
-resumed where it happened; where the object is no longer the same one, the writer is made to give
-up, with nothing stored, and is called again with a fresh stream.
+The body goes straight into a writer (a put to storage), so nothing is written twice. A download
+that is cut resumes where it stopped. If the object has changed meanwhile, the stream raises in the
+writer, which must store nothing, and the writer is called again with a new stream.
 """
 
 from worker.fal.download.allowed_hosts import AllowedHosts

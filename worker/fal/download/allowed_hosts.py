@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from worker.fal.download.url import climbs, host_of, plain, refused
+from worker.fal.download.url import has_parent_segment, host_of, parse, refused
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 FORMS = "host, *.host, host:port or host/prefix/, comma-separated"
@@ -20,7 +20,7 @@ _ENTRY = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHost:
-    """One entry: a host, perhaps with its subdomains instead, a port, a path prefix."""
+    """One entry: a host, or all its subdomains; optionally a port and a path prefix."""
 
     host: str
     subdomains: bool
@@ -29,16 +29,16 @@ class AllowedHost:
 
     @classmethod
     def parse(cls, entry: str) -> "AllowedHost":
-        """Raises ValueError with a sentence that names the setting, the value and the cure."""
+        """Read one entry. Raises ValueError with the setting, the entry and the correction."""
         match = _ENTRY.fullmatch(entry)
         if match is None or (match["wildcard"] and "." not in match["host"]):
-            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} is no entry; write {FORMS}")
+            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} is not a valid entry; use {FORMS}")
         port = int(match["port"]) if match["port"] else None
         if port is not None and not 0 < port < 2**16:
-            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} has no port from 1 to 65535")
+            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} must have a port from 1 to 65535")
         prefix = match["prefix"] or "/"
-        if climbs(prefix):
-            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} holds '..'; write the plain path")
+        if has_parent_segment(prefix):
+            raise ValueError(f"FALHOOK_DOWNLOAD_HOSTS: {entry!r} contains '..'; remove it")
         return cls(
             host=match["host"].strip("[]"),
             subdomains=bool(match["wildcard"]),
@@ -48,19 +48,20 @@ class AllowedHost:
 
     @property
     def loopback(self) -> bool:
-        """Whether the operator named this very machine, as for a simulated fal."""
+        """Whether the entry names this machine, as it does for a simulated fal."""
         return self.host in LOOPBACK_HOSTS and not self.subdomains
 
     def allows(self, *, host: str, port: int, path: str) -> bool:
-        named = host.endswith(f".{self.host}") if self.subdomains else host == self.host
-        reachable = port == (self.port or HTTPS_PORT) or (self.loopback and self.port is None)
-        return named and reachable and path.startswith(self.prefix)
+        """Return whether the entry allows a request to this host, port and path."""
+        same_host = host.endswith(f".{self.host}") if self.subdomains else host == self.host
+        same_port = port == (self.port or HTTPS_PORT) or (self.loopback and self.port is None)
+        return same_host and same_port and path.startswith(self.prefix)
 
     def allows_address(self, address: str) -> bool:
-        """Whether a connection to this IP address may be made for this entry.
+        """Return whether this entry allows a connection to this IP address.
 
-        Only public addresses, so that a name cannot lead into the network of the worker; the
-        loopback ones for an entry that says so.
+        Only public addresses are allowed, so that a name cannot lead into the worker's network;
+        loopback addresses only if the entry names loopback.
         """
         ip = _innermost(ipaddress.ip_address(address.partition("%")[0]))
         if self.loopback and ip.is_loopback:
@@ -70,41 +71,40 @@ class AllowedHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHosts:
-    """The hosts of FALHOOK_DOWNLOAD_HOSTS."""
+    """The entries of FALHOOK_DOWNLOAD_HOSTS."""
 
     entries: tuple[AllowedHost, ...]
 
     @classmethod
     def parse(cls, setting: str) -> "AllowedHosts":
-        """Of a comma-separated list: `*.fal.media,storage.googleapis.com/falserverless/`.
+        """Read a comma-separated list: `*.fal.media,storage.googleapis.com/falserverless/`.
 
-        Raises ValueError with a sentence that names the setting, the value and the cure.
+        Raises ValueError with the setting, the entry and the correction.
         """
-        entries = tuple(AllowedHost.parse(word.strip().lower()) for word in setting.split(","))
+        entries = tuple(AllowedHost.parse(entry.strip().lower()) for entry in setting.split(","))
         return cls(entries=entries)
 
     def check(self, url: str) -> AllowedHost:
-        """The entry that allows `url`.
+        """Return the entry that allows `url`. Nothing is resolved or sent.
 
-        Raises Permanent("download_refused") where none does, or where the URL is not plain
-        https. Nothing is resolved or sent.
+        Raises Permanent("download_refused") if no entry does or `url.parse` refuses the URL.
         """
-        parsed = plain(url)
+        parsed = parse(url)
         host, port = host_of(parsed), parsed.port or HTTPS_PORT
         path = parsed.raw_path.partition(b"?")[0].decode("ascii")
         for entry in self.entries:
             if entry.allows(host=host, port=port, path=path):
                 return entry
         raise refused(
-            f"{host[:100]}:{port} is not among FALHOOK_DOWNLOAD_HOSTS with this path; "
-            "add it there if it is fal's"
+            f"FALHOOK_DOWNLOAD_HOSTS does not allow {host[:100]}:{port} with this path; "
+            "add it if it belongs to fal"
         )
 
 
 def _innermost(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The IPv4 address inside an IPv6 one that only carries it (RFC 4291, 3056, 6052)."""
+    """Return the IPv4 address that an IPv6 address embeds (RFC 4291, 3056, 6052), else `ip`."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     nat64 = ipaddress.IPv6Network("64:ff9b::/96")

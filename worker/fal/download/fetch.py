@@ -1,62 +1,66 @@
 """One fetch as a whole: its connections, its tries, its pace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import httpx
 
 from worker.errors import Permanent, Transient
 from worker.fal.download.allowed_hosts import HTTPS_PORT, AllowedHost
-
-if TYPE_CHECKING:
-    from worker.fal.download.downloader import Downloader
+from worker.fal.download.limits import DownloadLimits
 
 
 class Cut(Exception):
-    """The connection gave out; what has come is good."""
+    """The connection broke off; the bytes that arrived are valid."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Fetch:
-    """One fetch: its connections, the time and the tries that are left to it."""
+    """One fetch of a URL: opens its connections, counts its tries and enforces its limits."""
 
-    downloader: "Downloader"
     url: httpx.URL
     entry: AllowedHost
     expect: str | None
+    limits: DownloadLimits
+    client: httpx.Client
+    resolve: Callable[[str, int], list[str]]
     failures: int = 0
     resumed: int = 0
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.began = self.downloader.clock()
+        self.began = self.limits.clock()
 
     @property
     def host(self) -> str:
         return self.url.host
 
-    def failed(self, why: str) -> None:
-        """One try is used up, and a pause made. Raises Transient when it was the last one."""
+    def use_try(self, reason: str) -> None:
+        """Count a failed try and pause. Raises Transient if it was the last one."""
         self.failures += 1
-        if self.failures >= self.downloader.tries:
-            raise Transient("download_cut", f"{self.host}: {why}, {self.failures} times")
-        self.downloader.sleep(self.downloader.pause * 2 ** (self.failures - 1))
+        if self.failures >= self.limits.tries:
+            raise Transient("download_cut", f"{self.host}: {reason}, {self.failures} times")
+        self.limits.sleep(self.limits.pause * 2 ** (self.failures - 1))
         self.check_deadline()
 
     def check_deadline(self) -> None:
-        limit = self.downloader.deadline
-        if self.downloader.clock() - self.began > limit:
-            raise Transient("download_slow", f"{self.host}: not done within {limit:g} s")
+        deadline = self.limits.deadline
+        if self.limits.clock() - self.began > deadline:
+            raise Transient(
+                "download_slow", f"{self.host}: the download did not end within {deadline:g} s"
+            )
 
     @contextmanager
     def response(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """An answer from an address that may be asked. Connection faults come out as Cut."""
+        """Open a connection to an allowed address and yield the response.
+
+        Raises Cut for a connection error, Permanent for an address that is not allowed.
+        """
         self._check_addresses()
         try:
-            with self.downloader.client.stream("GET", self.url, headers=headers) as response:
-                # The name may have led elsewhere between our look-up and the connection's own.
+            with self.client.stream("GET", self.url, headers=headers) as response:
+                # The name may have been resolved differently for the connection itself.
                 peer = response.extensions["network_stream"].get_extra_info("server_addr")
                 self._check_address(str(peer[0]))
                 yield response
@@ -64,13 +68,16 @@ class Fetch:
             raise Cut(f"{type(error).__name__} {error}"[:200]) from error
 
     def paced(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The chunks, as long as they come fast enough; only waiting for them is counted."""
-        clock, window = self.downloader.clock, self.downloader.window
+        """Yield the chunks while they arrive fast enough; only time spent waiting for them counts.
+
+        Raises Transient("download_slow").
+        """
+        clock, window = self.limits.clock, self.limits.window
         waited, received = 0.0, 0
         while True:
-            asked = clock()
+            began = clock()
             chunk = next(chunks, None)
-            waited += clock() - asked
+            waited += clock() - began
             if chunk is None:
                 return
             received += len(chunk)
@@ -81,23 +88,23 @@ class Fetch:
             yield chunk
 
     def _check_rate(self, received: int, seconds: float) -> None:
-        least = self.downloader.min_rate
-        if received < least * seconds:
+        min_rate = self.limits.min_rate
+        if received < min_rate * seconds:
             raise Transient(
-                "download_slow", f"{self.host} sends less than {least:g} bytes a second"
+                "download_slow", f"{self.host} sends less than {min_rate:g} bytes per second"
             )
 
     def _check_addresses(self) -> None:
         port = self.url.port or HTTPS_PORT
         try:
-            addresses = self.downloader.resolve(self.host, port)
+            addresses = self.resolve(self.host, port)
         except OSError as error:
-            raise Cut("the name is not resolved") from error
+            raise Cut("the name cannot be resolved") from error
         for address in addresses:
             self._check_address(address)
 
     def _check_address(self, address: str) -> None:
         if not self.entry.allows_address(address):
             raise Permanent(
-                "download_refused", f"{self.host} leads to {address}, which is not public"
+                "download_refused", f"{self.host} resolves to {address}, which is not public"
             )

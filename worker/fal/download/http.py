@@ -1,4 +1,4 @@
-"""How downloads reach the network: the HTTP client, and where names lead."""
+"""How downloads reach the network: the HTTP client and name resolution."""
 
 import logging
 import socket
@@ -8,9 +8,9 @@ import httpx
 
 
 def http_client() -> httpx.Client:
-    """A client for downloads: trusts SSL_CERT_FILE; no proxy, no redirect, no cookie.
+    """Return a client for downloads: trusts SSL_CERT_FILE; no proxy, no redirects, no cookies.
 
-    httpx's own log lines are kept back: they hold the whole URL, and a signed URL is a
+    httpx's own log lines are suppressed: they contain the whole URL, and a signed URL is a
     credential.
     """
     for name in ("httpx", "httpcore"):
@@ -26,6 +26,6 @@ def http_client() -> httpx.Client:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every IP address of the host. Raises OSError when it has none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """Return every IP address of the host. Raises OSError if it has none."""
+    results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in results]

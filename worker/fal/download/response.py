@@ -1,30 +1,29 @@
-"""What the CDN's answer to a request means, before its body."""
-
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+"""Checks of the status and headers of the CDN's response, before its body is read."""
 
 import httpx
 
 from worker.errors import Permanent, Transient
+from worker.fal.errors import retry_after
 
-GONE = frozenset({403, 404, 410})
-LATER = frozenset({408, 425, 429})
+GONE_STATUSES = frozenset({403, 404, 410})
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
 
-def check(host: str, response: httpx.Response) -> None:
-    """The answer has what was asked for, as it is. Raises what it means if it does not."""
+def check_response(host: str, response: httpx.Response) -> None:
+    """Return if the response has an unencoded body, or is a 416. Raises Permanent or Transient."""
     status = response.status_code
     match status:
         case _ if response.is_success or status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             _check_encoding(host, response)
         case _ if response.is_redirect or response.has_redirect_location:
-            raise Permanent("download_refused", f"{host} redirects ({status}), which is refused")
-        case _ if status in GONE:
-            raise Permanent("download_gone", f"{host} no longer has the result ({status})")
-        case _ if status in LATER or response.is_server_error:
-            raise Transient(
-                "download_unavailable", f"{host} answered {status}", after=_retry_after(response)
+            raise Permanent(
+                "download_refused", f"{host} redirects ({status}); redirects are not followed"
             )
+        case _ if status in GONE_STATUSES:
+            raise Permanent("download_gone", f"{host} no longer has the result ({status})")
+        case _ if status in RETRYABLE_STATUSES or response.is_server_error:
+            after = retry_after(response.headers)
+            raise Transient("download_unavailable", f"{host} answered {status}", after=after)
         case _:
             raise Permanent("download_refused", f"{host} answered {status}")
 
@@ -32,15 +31,7 @@ def check(host: str, response: httpx.Response) -> None:
 def _check_encoding(host: str, response: httpx.Response) -> None:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        raise Permanent("download_refused", f"{host} sent the body in {encoding[:40]!r}")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds; RFC 9110, section 10.2.3 allows a number or a date."""
-    value = response.headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        raise Permanent(
+            "download_refused",
+            f"{host} sent the body with the content encoding {encoding[:40]!r}, not as requested",
+        )

@@ -1,4 +1,4 @@
-"""One body on its way from the CDN, over as many connections as it takes."""
+"""The transfer of one body from the CDN, over as many connections as it takes."""
 
 import hashlib
 import re
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from worker.errors import Permanent, Transient
-from worker.fal.download import response as answer
 from worker.fal.download.fetch import Cut, Fetch
+from worker.fal.download.response import check_response
 from worker.formats.media_types import FILM_BYTES, film, sniff
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -18,14 +18,14 @@ Progress = Callable[[int, int | None], None]
 
 
 class Restart(Exception):
-    """The rest of these bytes is not to be had; the writer must give up and begin again."""
+    """The rest of this body is not available; the writer must discard it and start over."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Transfer:
-    """One body on its way into one writer, over as many connections as it takes."""
+    """The transfer of one body into one writer, over as many connections as it takes."""
 
-    attempt: Fetch
+    fetch: Fetch
     progress: Progress | None
     size: int = 0
     total: int | None = None
@@ -35,14 +35,14 @@ class Transfer:
     sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def chunks(self) -> Generator[bytes, None, None]:
-        """The body. Raises Restart, and whatever `Downloader.fetch` says."""
+        """Yield the body. Raises Restart and the failures of `Downloader.fetch`."""
         while not self.complete:
             try:
-                with self.attempt.response(self._headers()) as response:
+                with self.fetch.response(self._headers()) as response:
                     self._accept(response)
                     yield from self._body(response)
                 if self.total not in {None, self.size}:
-                    raise Cut("the body has not the announced length")  # noqa: TRY301
+                    raise Cut("the body does not have the announced length")  # noqa: TRY301
                 self.complete = True
             except Cut as cut:
                 self._cut(cut)
@@ -52,15 +52,15 @@ class Transfer:
                 self._cut(failure)
 
     def _cut(self, cause: Exception) -> None:
-        """What has come is kept for the next connection, where that can be asked for the rest."""
+        """Count a try before the next connection. Raises Restart or Transient if it cannot resume."""
         if not self.size:
             raise Transient(
-                "download_unavailable", f"{self.attempt.host} cannot be reached: {cause}"
+                "download_unavailable", f"{self.fetch.host} cannot be reached ({cause})"
             ) from cause
         if self.etag is None:
             raise Restart("the connection was cut") from cause
-        self.attempt.failed("the connection was cut")
-        self.attempt.resumed += 1
+        self.fetch.use_try("the connection was cut")
+        self.fetch.resumed += 1
 
     def _headers(self) -> dict[str, str]:
         if not self.size or self.etag is None:
@@ -68,14 +68,14 @@ class Transfer:
         return {"Range": f"bytes={self.size}-", "If-Range": self.etag}
 
     def _accept(self, response: httpx.Response) -> None:
-        """The answer carries the body from where we are. Raises what it means if it does not."""
-        answer.check(self.attempt.host, response)
+        """Read the headers of a body from `size` on. Raises Permanent, Transient or Restart."""
+        check_response(self.fetch.host, response)
         if self.size:
             return self._accept_rest(response)
         if response.status_code != httpx.codes.OK:
             raise Permanent(
                 "download_refused",
-                f"{self.attempt.host} answered {response.status_code} where 200 was due",
+                f"{self.fetch.host} answered {response.status_code} instead of 200",
             )
         length = response.headers.get("Content-Length", "")
         self.total = int(length) if length.isdecimal() else None
@@ -89,29 +89,29 @@ class Transfer:
     def _accept_rest(self, response: httpx.Response) -> None:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if response.status_code != httpx.codes.PARTIAL_CONTENT or match is None:
-            raise Restart("it did not send the rest that was asked for")
+            raise Restart("it did not send the requested range")
         first, last, total = (int(number) for number in match.groups())
-        whole = first == self.size and last == total - 1 and self.total in {None, total}
-        if not whole or response.headers.get("ETag", self.etag) != self.etag:
-            raise Restart("it has another object now")
+        is_rest = first == self.size and last == total - 1 and self.total in {None, total}
+        if not is_rest or response.headers.get("ETag", self.etag) != self.etag:
+            raise Restart("it now has another object")
         self.total = total
 
     def _body(self, response: httpx.Response) -> Iterator[bytes]:
-        head = b"" if self.attempt.expect and not self.size else None
-        for chunk in self.attempt.paced(response.iter_raw()):
+        head = b"" if self.fetch.expect and not self.size else None
+        for chunk in self.fetch.paced(response.iter_raw()):
             self._check_size(self.size + len(head or b"") + len(chunk))
             if head is None:
-                yield self._taken(chunk)
+                yield self._count(chunk)
                 continue
             head += chunk
             if len(head) >= FILM_BYTES:
                 self._check_media(head)
-                yield self._taken(head)
+                yield self._count(head)
                 head = None
         if head is not None:
             self._check_media(head)
 
-    def _taken(self, chunk: bytes) -> bytes:
+    def _count(self, chunk: bytes) -> bytes:
         self.sha256.update(chunk)
         self.size += len(chunk)
         if self.progress is not None:
@@ -119,16 +119,19 @@ class Transfer:
         return chunk
 
     def _check_size(self, size: int) -> None:
-        limit = self.attempt.downloader.max_bytes
-        if size > limit:
+        max_bytes = self.fetch.limits.max_bytes
+        if size > max_bytes:
             raise Permanent(
-                "download_too_large", f"{self.attempt.host} sends more than {limit} bytes"
+                "download_too_large", f"{self.fetch.host} sends more than {max_bytes} bytes"
             )
 
     def _check_media(self, head: bytes) -> None:
-        """An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3."""
+        """Raise Permanent unless the body begins as an image, sound or video.
+
+        An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3.
+        """
         if head[4:8] != b"ftyp" and sniff(head) is None and film(head) is None:
             raise Permanent(
                 "download_not_media",
-                f"what {self.attempt.host} sent does not begin as an image, sound or video",
+                f"{self.fetch.host} sent something that does not begin as an image, sound or video",
             )

@@ -1,4 +1,4 @@
-"""The URL of a result, before anything is asked of it."""
+"""Checks of a result's URL, before anything is sent to it."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -11,40 +11,43 @@ MAX_URL_CHARACTERS = 8192
 _UNSAFE = re.compile(r"[^!-~]|[\\<>\"^`{|}]")
 
 
-def plain(url: str) -> httpx.URL:
-    """The URL as it will be asked for, where it is plain https.
+def parse(url: str) -> httpx.URL:
+    """Return the URL as it will be requested. Nothing is resolved or sent.
 
-    Raises Permanent("download_refused") where it is anything else. Nothing is resolved or sent.
+    Raises Permanent("download_refused") unless it is an https URL without a user name or `..`.
     """
     if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
-        raise refused("the result's URL is too long or holds characters no URL may hold")
+        raise refused(
+            f"the result's URL is longer than {MAX_URL_CHARACTERS} characters"
+            " or contains a character that is not allowed in a URL"
+        )
     try:
         # httpx makes the connection, so its reading of the URL is the one that counts.
         parsed, written = httpx.URL(url), urlsplit(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise refused("the result's URL cannot be read") from error
+        raise refused("the result's URL cannot be parsed") from error
     host = host_of(parsed)
     if parsed.scheme != "https" or not host:
-        raise refused(f"the result's URL is no https URL ({parsed.scheme[:20]}://{host[:100]})")
+        raise refused(f"the result's URL is not https ({parsed.scheme[:20]}://{host[:100]})")
     if parsed.userinfo or "@" in written.netloc:
-        raise refused(f"the result's URL on {host[:100]} holds a user name")
-    if climbs(written.path):
-        raise refused(f"the path of the result's URL on {host[:100]} holds '..'")
+        raise refused(f"the result's URL on {host[:100]} contains a user name")
+    if has_parent_segment(written.path):
+        raise refused(f"the path of the result's URL on {host[:100]} contains '..'")
     return parsed
 
 
 def host_of(url: httpx.URL) -> str:
-    """The host as it is resolved, an IPv6 address without brackets."""
+    """Return the host as it is resolved, an IPv6 address without brackets."""
     return url.raw_host.decode("ascii").strip("[]")
 
 
 def refused(sentence: str) -> Permanent:
-    """The failure of a URL that is not asked for."""
+    """Return the failure of a URL to which no request is sent."""
     return Permanent("download_refused", sentence)
 
 
-def climbs(path: str) -> bool:
-    """Whether any server on the way could take the path for one with `..` in it."""
+def has_parent_segment(path: str) -> bool:
+    """Return whether any server on the way could read `..` in the path, however it is encoded."""
     decoded = unquote(path)
     while decoded != path:
         path, decoded = decoded, unquote(decoded)

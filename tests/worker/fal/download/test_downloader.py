@@ -1,4 +1,4 @@
-"""Downloads over real TLS from a CDN on loopback that misbehaves to order."""
+"""Downloads over real TLS from a CDN on loopback that misbehaves as scripted."""
 
 import gzip
 import hashlib
@@ -27,7 +27,7 @@ CUT = 120_000
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeCdn, httpx.Client]]:
-    """One CDN and one client that trusts it by SSL_CERT_FILE, for the whole module."""
+    """One CDN and one client that trusts it through SSL_CERT_FILE, for the whole module."""
     directory = tmp_path_factory.mktemp("cdn")
     with running_cdn(directory) as cdn, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(directory / "ca.pem"))
@@ -45,7 +45,7 @@ def cdn(served: tuple[FakeCdn, httpx.Client]) -> FakeCdn:
 
 @pytest.fixture
 def make(served: tuple[FakeCdn, httpx.Client]) -> Callable[..., Downloader]:
-    """A downloader for the CDN that does not pause, with what a test wants otherwise."""
+    """Build a downloader for the CDN that does not pause, with the changes that a test passes."""
 
     def build(**changes: object) -> Downloader:
         settings: dict[str, object] = {
@@ -70,7 +70,7 @@ def put(storage: Storage) -> Callable[[Iterator[bytes]], object]:
 
 
 def refused(downloader: Downloader, cdn: FakeCdn, storage: Storage, **options: object) -> Failure:
-    """The failure of a fetch that left nothing in storage and told no secret."""
+    """Return the failure of a fetch that stored nothing and reports no secret."""
     with pytest.raises(Failure) as caught:
         downloader.fetch(cdn.url(), put(storage), **options)  # type: ignore[arg-type]
     assert storage.read("clip") is None
@@ -82,12 +82,16 @@ def test_whole(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) 
     """A clip arrives in storage byte for byte, with its hash, size and type."""
     seen: list[tuple[int, int | None]] = []
     cdn.answers(ranged(BODY))
-    done = make().fetch(
+    downloaded = make().fetch(
         cdn.url(), put(storage), expect="media", progress=lambda *at: seen.append(at)
     )
     assert BODY == storage.read("clip")
-    assert hashlib.sha256(BODY).hexdigest() == done.sha256
-    assert (len(BODY), "video/mp4", 0) == (done.size, done.content_type, done.resumed)
+    assert hashlib.sha256(BODY).hexdigest() == downloaded.sha256
+    assert (len(BODY), "video/mp4", 0) == (
+        downloaded.size,
+        downloaded.content_type,
+        downloaded.resumed,
+    )
     assert (len(BODY), len(BODY)) == seen[-1]
     assert sorted(seen) == seen
     assert "identity" == cdn.requests[0].headers["Accept-Encoding"]
@@ -111,21 +115,22 @@ def test_cut_is_resumed(
     script: list[Answer],
     ranges: list[int],
 ) -> None:
-    """After a cut only the rest is asked for, of the same object, and the hash goes on."""
+    """After a cut only the rest of the same object is requested, and the hash continues."""
     cdn.answers(*script)
-    done = make().fetch(cdn.url(), put(storage), expect="media")
+    downloaded = make().fetch(cdn.url(), put(storage), expect="media")
     assert BODY == storage.read("clip")
-    assert (hashlib.sha256(BODY).hexdigest(), len(ranges)) == (done.sha256, done.resumed)
-    asked = [request.headers for request in cdn.requests[1:]]
-    assert [f"bytes={first}-" for first in ranges] == [headers["Range"] for headers in asked]
-    assert {'"one"'} == {headers["If-Range"] for headers in asked}
+    assert hashlib.sha256(BODY).hexdigest() == downloaded.sha256
+    assert len(ranges) == downloaded.resumed
+    resumed = [request.headers for request in cdn.requests[1:]]
+    assert [f"bytes={first}-" for first in ranges] == [headers["Range"] for headers in resumed]
+    assert {'"one"'} == {headers["If-Range"] for headers in resumed}
 
 
 OTHER = clip(200_000, seed=2)
 
 
 def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Answer:
-    """A 206 from `first` to the end, whatever was asked; `short` bytes less than it says."""
+    """A 206 from `first` to the end for any request; `short` bytes less than it announces."""
     rest = body[first : len(body) - short]
     span = f"bytes {first}-{len(body) - 1}/{len(body)}"
     return plain(206, rest, Content_Range=span, ETag=etag)
@@ -144,27 +149,27 @@ def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Ans
     ],
     ids=["changed", "range ignored", "416", "wrong range", "other object", "weak etag", "no etag"],
 )
-def test_begins_again(
+def test_starts_over(
     make: Callable[..., Downloader],
     cdn: FakeCdn,
     storage: Storage,
     script: list[Answer],
     body: bytes,
 ) -> None:
-    """Where the rest is not to be had the writer begins again; two objects are never mixed."""
+    """If the rest is not available the writer starts over; two objects are never mixed."""
     etag = '"two"' if body == OTHER else '"one"'
     cdn.answers(*script, ranged(body, etag=etag))
-    done = make().fetch(cdn.url(), put(storage))
+    downloaded = make().fetch(cdn.url(), put(storage))
     assert body == storage.read("clip")
-    assert hashlib.sha256(body).hexdigest() == done.sha256
-    assert len(body) == done.size
+    assert hashlib.sha256(body).hexdigest() == downloaded.sha256
+    assert len(body) == downloaded.size
 
 
 @pytest.mark.parametrize("etag", ['"one"', None])
 def test_tries_end(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, etag: str | None
 ) -> None:
-    """A connection that is always cut uses up its tries, with growing pauses, and fails."""
+    """A connection that is always cut fails after its tries, with growing pauses between them."""
     pauses: list[float] = []
     cdn.answers(*(ranged(BODY, etag=etag, cut=CUT + n) for n in range(9)))
     failure = refused(make(tries=4, pause=1, sleep=pauses.append), cdn, storage)
@@ -183,7 +188,7 @@ def without_length(request: CdnRequest) -> None:
 def test_short_part(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, start: Answer
 ) -> None:
-    """A part that ends before the length it named is a cut, also where no length came before."""
+    """A part that ends before its announced length is a cut, even if the first part had no length."""
     cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
     assert 2 == make().fetch(cdn.url(), put(storage)).resumed
     assert BODY == storage.read("clip")
@@ -199,10 +204,10 @@ def endless(request: CdnRequest) -> None:
 @pytest.mark.parametrize(
     "head", [b"RIFF\0\0\0\0AVI LIST", (b"\x47" + bytes(187)) * 3, b"\0\0\x01\xba\x44"]
 )
-def test_films_that_are_not_read(
+def test_unreadable_video_containers(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, head: bytes
 ) -> None:
-    """Whatever begins as a film is paid for, and kept."""
+    """A body that begins as any video container is stored, because it was paid for."""
     body = head + bytes(1000)
     cdn.answers(plain(200, body))
     make().fetch(cdn.url(), put(storage), expect="media")
@@ -249,18 +254,18 @@ def test_refusals(
     answer: Answer,
     outcome: tuple[type[Failure], str],
 ) -> None:
-    """Whatever else the CDN sends ends with a reason, nothing stored, and no redirect followed."""
+    """Any other response fails with a reason code; nothing is stored and no redirect followed."""
     cdn.answers(*[answer] * 2)
-    caught = refused(make(tries=2), cdn, storage, expect="media")
-    assert outcome == (type(caught), caught.reason)
-    assert (2 if caught.reason == "download_cut" else 1) == len(cdn.requests)
+    failure = refused(make(tries=2), cdn, storage, expect="media")
+    assert outcome == (type(failure), failure.reason)
+    assert (2 if failure.reason == "download_cut" else 1) == len(cdn.requests)
 
 
 @pytest.mark.parametrize("head", [b"\x1a\x45\xdf\xa3\x9f", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_other_media(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, head: bytes
 ) -> None:
-    """A video that comes in another container than was told is not lost."""
+    """A video in another container than announced is stored."""
     body = head + bytes(1000)
     cdn.answers(plain(200, body))
     make().fetch(cdn.url(), put(storage), expect="media")
@@ -271,7 +276,7 @@ def test_other_media(
 def test_size_limit(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, limit: int
 ) -> None:
-    """Exactly max_bytes pass; one byte more does not, with or without a Content-Length."""
+    """max_bytes are accepted and one byte more is not, with or without a Content-Length."""
     cdn.answers(ranged(BODY), plain(200, BODY, Content_Length=None))
     for _ in range(2):
         if limit == len(BODY):
@@ -292,7 +297,7 @@ def test_size_limit(
 def test_retry_after(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, value: str, after: float | None
 ) -> None:
-    """The wait that the CDN asks for is handed on, in seconds."""
+    """The wait that the CDN requests is passed on, in seconds."""
     cdn.answers(plain(429, Retry_After=value))
     failure = refused(make(), cdn, storage)
     assert isinstance(failure, Transient)
@@ -309,7 +314,7 @@ def trickle(request: CdnRequest) -> None:
 
 
 def test_trickle(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) -> None:
-    """A body that comes slower than the rate, or not by the deadline, is given up."""
+    """A body that arrives below the minimum rate, or after the deadline, is abandoned."""
     cdn.answers(trickle, trickle)
     slow = refused(make(min_rate=1e6, window=0.1), cdn, storage)
     assert (Transient, "download_slow") == (type(slow), slow.reason)
@@ -319,7 +324,7 @@ def test_trickle(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage
 
 
 def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
-    """Only waiting for the CDN counts against its rate, not what the writer takes."""
+    """Only time spent waiting for the CDN counts against its rate, not the writer's time."""
     now = [0.0]
 
     def write(chunks: Iterator[bytes]) -> None:
@@ -332,7 +337,7 @@ def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: Fa
 
 
 def test_failing_writer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
-    """The writer's own failure comes out as it is; one that stops early is a defect."""
+    """The writer's own failure is raised unchanged; a writer that stops early is a defect."""
 
     def full(chunks: Iterator[bytes]) -> None:
         next(chunks)
@@ -346,10 +351,10 @@ def test_failing_writer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "fe80::1%eth0"])
-def test_name_that_leads_inside(
+def test_name_that_resolves_to_a_private_address(
     make: Callable[..., Downloader], cdn: FakeCdn, address: str
 ) -> None:
-    """A public name that resolves to a private address, if only among others, is not asked."""
+    """A name that resolves to a private address, even among public ones, gets no request."""
     hosts = AllowedHosts.parse(f"cdn.example:{cdn.port}")
     downloader = make(hosts=hosts, resolve=lambda *_: ["1.1.1.1", address])
     with pytest.raises(Permanent, match=r"download_refused: .* is not public"):
@@ -357,10 +362,10 @@ def test_name_that_leads_inside(
     assert [] == cdn.requests
 
 
-def test_name_that_changes_after_the_look_up(
+def test_name_that_changes_after_it_was_resolved(
     make: Callable[..., Downloader], cdn: FakeCdn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that turns to a private address after our look-up is refused before any byte."""
+    """A name that then connects to a private address is refused before any byte is read."""
     cdn.answers(ranged(BODY))
     connect = __import__("socket").create_connection
 
@@ -372,31 +377,31 @@ def test_name_that_changes_after_the_look_up(
     downloader = make(
         hosts=AllowedHosts.parse(f"cdn.example:{cdn.port}"), resolve=lambda *_: ["1.1.1.1"]
     )
-    with pytest.raises(Permanent, match=r"leads to 127\.0\.0\.1"):
+    with pytest.raises(Permanent, match=r"resolves to 127\.0\.0\.1"):
         downloader.fetch(cdn.url(host="cdn.example"), written.extend)
     assert [] == written
 
 
 def test_unreachable(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage) -> None:
-    """No name, no listener and a certificate nobody trusts may all pass."""
+    """An unknown name, a closed port and an untrusted certificate are transient."""
 
     def unknown(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
     assert "download_unavailable" == refused(make(resolve=unknown), cdn, storage).reason
-    with httpx.Client(trust_env=False) as stranger:
-        failure = refused(make(client=stranger), cdn, storage)
+    with httpx.Client(trust_env=False) as untrusting:
+        failure = refused(make(client=untrusting), cdn, storage)
     assert (Transient, "download_unavailable") == (type(failure), failure.reason)
     assert "CERTIFICATE_VERIFY_FAILED" in failure.sentence
 
 
-def test_logs_hold_no_url(
+def test_logs_contain_no_url(
     make: Callable[..., Downloader],
     cdn: FakeCdn,
     storage: Storage,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nobody's log line holds the query of a signed URL."""
+    """No log line contains the query of a signed URL."""
     caplog.set_level(logging.DEBUG)
     cdn.answers(ranged(BODY))
     make().fetch(cdn.url(), put(storage))
@@ -406,7 +411,7 @@ def test_logs_hold_no_url(
 def test_cookies_are_not_kept(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage
 ) -> None:
-    """One download's cookie does not go out with the next."""
+    """A cookie from one download is not sent with the next."""
     cdn.answers(plain(200, BODY, Set_Cookie="a=b; Path=/"), ranged(BODY))
     make().fetch(cdn.url(), put(storage))
     make().fetch(cdn.url(), put(storage))
@@ -424,17 +429,17 @@ downloader = Downloader(
     hosts=AllowedHosts.parse("localhost"), max_bytes=200_000_000, client=http_client()
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-done = downloader.fetch(
+downloaded = downloader.fetch(
     sys.argv[1], lambda chunks: storage.put("clip", chunks, content_type="video/mp4")
 )
-print(done.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(downloaded.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
 def test_memory_stays_flat(cdn: FakeCdn, tmp_path: Path) -> None:
-    """100 MB pass through a process that grows by less than a third of that."""
+    """A process that downloads 100 MB grows by less than a third of that."""
     cdn.answers(ranged(clip(100_000_000)))
-    done = subprocess.run(
+    program = subprocess.run(
         [sys.executable, "-c", LARGE, cdn.url(), str(tmp_path / "store")],
         capture_output=True,
         text=True,
@@ -442,7 +447,7 @@ def test_memory_stays_flat(cdn: FakeCdn, tmp_path: Path) -> None:
         check=True,
         env=os.environ,
     )
-    size, grown_kib = map(int, done.stdout.split())
+    size, grown_kib = map(int, program.stdout.split())
     assert 100_000_000 == size
     assert grown_kib < 32 * 1024
     assert 100_000_000 == (tmp_path / "store/clip").stat().st_size
@@ -466,7 +471,7 @@ FAL = AllowedHosts.parse(
     ],
 )
 def test_allowed(url: str) -> None:
-    """fal's own hosts, and those that the operator names, pass."""
+    """fal's own hosts, and those that the operator adds, are allowed."""
     FAL.check(url)
 
 
@@ -516,7 +521,7 @@ def test_allowed(url: str) -> None:
     ],
 )
 def test_not_allowed(url: str) -> None:
-    """What is not plain https to an allowed host, port and prefix is refused for good."""
+    """A URL that is not https to an allowed host, port and prefix is refused permanently."""
     with pytest.raises(Permanent, match="download_refused"):
         FAL.check(url)
 
@@ -538,8 +543,8 @@ ODD = st.text(alphabet="ab.:@[]%/\\#?0", max_size=4)
     prefix=st.sampled_from(["/", "/falserverless/", "/x/"]),
     path=st.text(alphabet="ab./%2eE5cf\\?#@:", max_size=20),
 )
-def test_what_passes_is_inside(authority: str, prefix: str, path: str) -> None:
-    """Whatever the URL, what passes is sent to an allowed host and port, below its prefix."""
+def test_an_allowed_url_stays_below_its_prefix(authority: str, prefix: str, path: str) -> None:
+    """Any allowed URL is sent to an allowed host and port, below its prefix."""
     url = f"https://{authority}{prefix}{path}"
     if outcome(url) == "download_refused":
         return
@@ -556,7 +561,7 @@ def test_what_passes_is_inside(authority: str, prefix: str, path: str) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_is_refused_or_allowed(before: str, after: str) -> None:
-    """No text makes the check raise anything but its refusal."""
+    """The check of any text raises nothing but download_refused."""
     for url in (before, f"https://{before}", f"https://fal.media{before}", f"{before}://{after}"):
         assert outcome(url) in {"allowed", "download_refused"}
 
@@ -580,7 +585,7 @@ def test_any_text_is_refused_or_allowed(before: str, after: str) -> None:
     ],
 )
 def test_bad_setting(setting: str) -> None:
-    """An entry that could not mean what it says is refused, with the setting and the value."""
+    """An invalid entry is refused with the setting and the entry."""
     with pytest.raises(ValueError, match="FALHOOK_DOWNLOAD_HOSTS: '"):
         AllowedHosts.parse(setting)
 
@@ -610,7 +615,7 @@ def test_bad_setting(setting: str) -> None:
     ],
 )
 def test_addresses(address: str, public: bool) -> None:
-    """Only public addresses for public names; a loopback entry adds the loopback, no more."""
+    """Only public addresses are allowed; a loopback entry also allows loopback addresses."""
     assert public == AllowedHost.parse("fal.media").allows_address(address)
     loopback = address in {
         "127.0.0.1",
