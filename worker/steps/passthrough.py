@@ -1,16 +1,14 @@
 """Outputs published without transcoding: images, audio, other files and plain values."""
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from worker.errors import Permanent
 from worker.fal.download import Downloader
 from worker.fal.result import OTHER, ResultFile, files_of, named, video_address
+from worker.formats import data_uri
 from worker.formats.media_types import FILM_BYTES, film, sniff
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
@@ -80,13 +78,9 @@ class Passthrough:
 
 def _embedded(file: ResultFile) -> bytes:
     # https://fal.ai/docs : with sync_mode a result holds data URIs.
-    head, _, body = file.address.partition(",")
     try:
-        encoded = unquote_to_bytes(body)
-        if not head.lower().endswith(";base64"):
-            return encoded
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
+        return data_uri.decode(file.address)
+    except ValueError:
         raise Permanent(
             "bad_data_uri", f"{file.path} holds a data URI that is not base64"
         ) from None
