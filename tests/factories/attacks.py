@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tests.factories.clips import CLIPS, HOSTILE, TABLE, MovieBuilder, box, clip, ffmpeg, numbers
+from tests.factories.clips import CLIPS, clip, ffmpeg
+from tests.factories.mp4_boxes import HOSTILE, TABLE, MovieBuilder, box, numbers
 
 SECRET, OTHER = "secret.txt", "other.mp4"
-Attack = Callable[[Path, int], bytes]  # of the directory with SECRET and OTHER, and a port
+Attack = Callable[[Path, int], bytes]  # takes the directory with SECRET and OTHER, and a port
 
 
 def _dash(base: str) -> bytes:
@@ -33,7 +34,7 @@ def _concat(name: str) -> bytes:
 
 
 def _gab2(playlist: bytes) -> bytes:
-    """An AVI whose subtitle stream holds a playlist (CVE-2016-1897 and what followed it)."""
+    """An AVI whose subtitle stream holds a playlist (CVE-2016-1897 and its successors)."""
     gab2 = b"GAB2\0\2\0" + struct.pack("<I", 2) + b"s\0\4\0" + struct.pack("<I", len(playlist))
     chunk = b"01tx" + struct.pack("<I", len(gab2 + playlist)) + gab2 + playlist
     movi = b"LIST" + struct.pack("<I", 4 + len(chunk)) + b"movi" + chunk
@@ -46,7 +47,7 @@ def _gab2(playlist: bytes) -> bytes:
 
 
 def _reference(address: str) -> bytes:
-    """A QuickTime reference movie: a header that says where the real one lies."""
+    """A QuickTime reference movie: a header with the address of the real one."""
     data = numbers(0) + b"url " + numbers(len(address) + 1) + address.encode() + b"\0"
     moov = box(b"moov", box(b"rmra", box(b"rmda", box(b"rdrf", data))))
     return box(b"ftyp", b"qt  ", numbers(512)) + moov
@@ -128,7 +129,7 @@ _MANY = 64 << 20
 
 
 def _within(data: bytes | bytearray, path: tuple[bytes, ...]) -> list[int]:
-    """Where each of the boxes on this path begins."""
+    """Return the offset of each box on this path."""
     begins, at, end = [], 0, len(data)
     for kind in path:
         while data[at + 4 : at + 8] != kind:
@@ -140,7 +141,7 @@ def _within(data: bytes | bytearray, path: tuple[bytes, ...]) -> list[int]:
 
 
 def inserted(path: tuple[bytes, ...], extra: bytes, *, offsets: bool = True) -> bytes:
-    """A real clip with one more box at the end of the box at this path, or in front of moov."""
+    """Return a real clip with a box appended to the one at this path, or inserted before moov."""
     data = bytearray(clip("no_audio").read_bytes())
     begins = _within(data, path or (b"moov",))
     at = begins[-1] + (int.from_bytes(data[begins[-1] :][:4]) if path else 0)
@@ -148,8 +149,8 @@ def inserted(path: tuple[bytes, ...], extra: bytes, *, offsets: bool = True) -> 
         data[begin : begin + 4] = numbers(int.from_bytes(data[begin : begin + 4]) + len(extra))
     table = data.find(b"stco") + 8
     for entry in range(int.from_bytes(data[table : table + 4]) if offsets else 0):
-        held = slice(table + 4 + 4 * entry, table + 8 + 4 * entry)
-        data[held] = numbers(int.from_bytes(data[held]) + len(extra))
+        offset = slice(table + 4 + 4 * entry, table + 8 + 4 * entry)
+        data[offset] = numbers(int.from_bytes(data[offset]) + len(extra))
     data[at:at] = extra
     return bytes(data)
 
@@ -159,7 +160,7 @@ def _appended(extra: bytes) -> bytes:
 
 
 def _big_track() -> bytes:
-    """The track of `many_samples`, which weighs no more than a good one."""
+    """The track of `many_samples`, which takes no more bytes than a good one."""
     data = _many_samples(Path())
     (_, at) = _within(data, (b"moov", b"trak"))
     return data[at : at + int.from_bytes(data[at : at + 4])]
@@ -171,7 +172,7 @@ def _packed(moov: bytes) -> bytes:
     return box(b"cmov", box(b"dcom", b"zlib"), box(b"cmvd", packed))
 
 
-def _pieces(kind: bytes = b"moof") -> bytes:
+def _fragment(kind: bytes = b"moof") -> bytes:
     run = box(b"trun", numbers(0, _MANY))
     head = box(b"tfhd", numbers(0x20008, 1, 1))
     return box(kind, box(b"mfhd", numbers(0, 1)), box(b"traf", head, run))
@@ -202,13 +203,13 @@ def _list(kind: bytes, *values: int) -> bytes:
     return box(kind, numbers(0, *values))
 
 
-def _said(*content: bytes) -> bytes:
+def _in_user_data(*content: bytes) -> bytes:
     return inserted((b"moov",), box(b"udta", *content))
 
 
 _HANDLER = box(b"hdlr", bytes(8), b"mdirappl", bytes(9))
-# What a demuxer would find although the boxes that belong there are in order: nothing but the
-# last of two, the wrong place, or a count without entries.
+# Files whose regular boxes are valid, with another that a demuxer would use all the same: the last
+# of two, one in the wrong place, or a count without entries.
 MISPLACED: Mapping[str, Callable[[], bytes]] = {
     "sizes_twice": lambda: inserted(TABLE, _list(b"stsz", 1, _MANY)),
     "times_twice": lambda: inserted(TABLE, _list(b"stts", 1, 1, 86400 * 12288)),
@@ -226,26 +227,28 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
     "movie_clock_twice": lambda: inserted(TABLE[:1], box(b"mvhd", bytes(100))),
     "track_in_front": lambda: inserted((), _big_track()),
     "track_behind": lambda: _appended(_big_track()),
-    "track_in_user_data": lambda: _said(_big_track()),
-    "track_in_nested_user_data": lambda: _said(box(b"udta", _big_track())),
-    "track_in_meta": lambda: _said(box(b"meta", bytes(4), _HANDLER, _big_track())),
-    "track_in_quicktime_meta": lambda: _said(box(b"meta", _HANDLER, _big_track())),
-    "track_in_late_meta": lambda: _said(
+    "track_in_user_data": lambda: _in_user_data(_big_track()),
+    "track_in_nested_user_data": lambda: _in_user_data(box(b"udta", _big_track())),
+    "track_in_meta": lambda: _in_user_data(box(b"meta", bytes(4), _HANDLER, _big_track())),
+    "track_in_quicktime_meta": lambda: _in_user_data(box(b"meta", _HANDLER, _big_track())),
+    "track_in_late_meta": lambda: _in_user_data(
         box(b"meta", bytes(4), box(b"free", bytes(4)), _HANDLER, _big_track())
     ),
-    "track_in_items": lambda: _said(box(b"meta", bytes(4), _HANDLER, box(b"ilst", _big_track()))),
+    "track_in_items": lambda: _in_user_data(
+        box(b"meta", bytes(4), _HANDLER, box(b"ilst", _big_track()))
+    ),
     "track_in_reference": lambda: inserted(TABLE[:2], box(b"tref", _big_track())),
     "track_in_description": lambda: _described(_big_track()),
     "sizes_in_description": lambda: _described(_list(b"stsz", 1, _MANY)),
     "header_in_hoov": lambda: _appended(box(b"hoov", box(b"mvhd", bytes(100)), _big_track())),
     "packed_in_front": lambda: inserted((), _packed(box(b"moov", _big_track()))),
     "packed_behind": lambda: _appended(_packed(box(b"moov", _big_track()))),
-    "packed_in_user_data": lambda: _said(_packed(box(b"moov", _big_track()))),
-    "packed_bomb": lambda: _said(_packed(box(b"moov", bytes(120 << 20)))),
-    "reference_in_user_data": lambda: _said(box(b"rmra", box(b"rmda"))),
-    "fragment_in_header": lambda: inserted((b"moov",), _pieces()),
-    "fragment_in_user_data": lambda: _said(_pieces()),
-    "fragment_without_its_box": lambda: _appended(_pieces(b"udta")),
+    "packed_in_user_data": lambda: _in_user_data(_packed(box(b"moov", _big_track()))),
+    "packed_bomb": lambda: _in_user_data(_packed(box(b"moov", bytes(120 << 20)))),
+    "reference_in_user_data": lambda: _in_user_data(box(b"rmra", box(b"rmda"))),
+    "fragment_in_header": lambda: inserted((b"moov",), _fragment()),
+    "fragment_in_user_data": lambda: _in_user_data(_fragment()),
+    "fragment_without_its_box": lambda: _appended(_fragment(b"udta")),
     "run_behind": lambda: _appended(box(b"trun", numbers(0, _MANY))),
     "compact_sizes": lambda: inserted(TABLE, _list(b"stz2", 4, _MANY)),
     "partial_keyframes": lambda: inserted(TABLE, _list(b"stps", 0x0FFFFFFF)),
@@ -253,8 +256,8 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
     "group_kinds": lambda: inserted(
         TABLE, box(b"sgpd", numbers(1 << 24), b"roll", numbers(2, 0x0FFFFFFF))
     ),
-    "keys": lambda: _said(box(b"meta", bytes(4), _HANDLER, _list(b"keys", 0x0FFFFFFF))),
-    "items_of_stills": lambda: _said(
+    "keys": lambda: _in_user_data(box(b"meta", bytes(4), _HANDLER, _list(b"keys", 0x0FFFFFFF))),
+    "items_of_stills": lambda: _in_user_data(
         box(b"meta", bytes(4), _HANDLER, box(b"iinf", numbers(1 << 24, 0x0FFFFFFF)))
     ),
     "samples_of_all_tracks": _eight_tracks,
@@ -273,7 +276,7 @@ MISPLACED: Mapping[str, Callable[[], bytes]] = {
 
 
 def _falsified(kind: bytes, at: int, *values: int) -> Callable[[], bytes]:
-    """A real clip with other numbers in its table of this kind, `at` numbers after its flags."""
+    """A real clip with other numbers in its table of this type, `at` numbers after its flags."""
 
     def make() -> bytes:
         data = bytearray(clip("no_audio").read_bytes())
@@ -285,7 +288,7 @@ def _falsified(kind: bytes, at: int, *values: int) -> Callable[[], bytes]:
 
 
 def _spread(moov_last: bool) -> bytes:
-    """A clip of several chunks, since each of its sounds has one."""
+    """A clip of several chunks: each packet of its audio has one."""
     return clip("moov_last" if moov_last else "high").read_bytes()
 
 
@@ -297,7 +300,7 @@ def _chunks_halved() -> bytes:
 
 
 def _last_chunk(to: int) -> bytes:
-    """The last chunk of the first track begins so many bytes before the end of the media data."""
+    """A clip whose last chunk of the first track starts `to` bytes before the end of the media."""
     data = bytearray(_spread(moov_last=True))
     table, end = data.index(b"stco") + 8, data.index(b"moov") - 4
     last = table + 4 * int.from_bytes(data[table : table + 4])
@@ -305,10 +308,10 @@ def _last_chunk(to: int) -> bytes:
     return bytes(data)
 
 
-# Tables that agree with themselves, and not with each other: what is played is less than is told.
+# Tables that are valid alone, but disagree: less is played than the headers state.
 INCOMPLETE: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "chunks_halved": (_chunks_halved, "disagree"),
-    "no_chunks": (_falsified(b"stco", 0, 0), "nowhere"),
+    "no_chunks": (_falsified(b"stco", 0, 0), "no chunks"),
     "last_chunk_at_the_end": (lambda: _last_chunk(10), "outside its media data"),
     "last_chunk_behind": (lambda: _last_chunk(0), "outside its media data"),
     "chunk_in_front": (_falsified(b"stco", 1, 8), "outside its media data"),
@@ -323,7 +326,7 @@ INCOMPLETE: Mapping[str, tuple[Callable[[], bytes], str]] = {
 
 
 def _zeroed(begins: float, ends: float = 1.0) -> bytes:
-    """A clip between these parts of which nothing but zeros was written."""
+    """A clip with zeros between these fractions of its length."""
     data = bytearray(clip("no_audio").read_bytes())
     hole = slice(int(len(data) * begins), int(len(data) * ends))
     data[hole] = bytes(len(data[hole]))
@@ -339,7 +342,7 @@ def _one_length_wrong() -> bytes:
     return bytes(data)
 
 
-# Clips whose headers are in order, and whose media data is not.
+# Clips with valid headers and broken media data.
 TORN: Mapping[str, Callable[[], bytes]] = {
     "zero_tail": lambda: _zeroed(0.6),
     "zero_end": lambda: _zeroed(0.98),
@@ -353,7 +356,7 @@ def _cut(_: Path) -> bytes:
     return data[: len(data) * 3 // 4]
 
 
-# Each uses up memory, time or disk in a decoder that believes it; all name a scratch file.
+# Files that exhaust memory, time or disk of a decoder that trusts them; each takes a scratch file.
 BOMBS: Mapping[str, Callable[[Path], bytes]] = {
     "huge_frames": _huge_frames,
     "a_day_apart": _a_day_apart,
@@ -367,7 +370,7 @@ BOMBS: Mapping[str, Callable[[Path], bytes]] = {
 
 
 def mutated(seed: int) -> bytes:
-    """A clip with some bytes changed, in its header, its media data or both; perhaps cut."""
+    """Return a clip with some bytes changed, in its header or media data; it may be cut short."""
     chance = random.Random(seed)
     names = [name for name in ("high", "hevc", "fragmented", "vp9", "main") if name in CLIPS]
     data = bytearray(clip(chance.choice(names)).read_bytes())

@@ -1,4 +1,4 @@
-"""Sounds that a real ffmpeg renders, once in a session, as fal's models return them."""
+"""Audio files that a real ffmpeg renders, once per session, as fal's models return them."""
 
 import atexit
 import functools
@@ -9,26 +9,26 @@ from pathlib import Path
 from tests.factories.clips import ffmpeg, packets
 
 SECONDS = 1
-_SAID = ("-metadata", "artist=Fox Band", "-metadata", "title=Old", "-metadata", "comment=Older")
+_TAGS = ("-metadata", "artist=Fox Band", "-metadata", "title=Old", "-metadata", "comment=Older")
 
-# Arguments of ffmpeg for each; the ending of the name is that of the file.
+# Arguments of ffmpeg for each; the name has the extension of the file.
 SOUNDS: dict[str, tuple[str, ...]] = {
     "plain.mp3": ("-id3v2_version", "0"),
-    "told.mp3": _SAID,
-    "v3.mp3": (*_SAID, "-id3v2_version", "3", "-write_id3v1", "1", "-metadata", "date=2020"),
+    "tagged.mp3": _TAGS,
+    "v3.mp3": (*_TAGS, "-id3v2_version", "3", "-write_id3v1", "1", "-metadata", "date=2020"),
     "plain.wav": ("-bitexact",),
-    "told.wav": _SAID,
+    "tagged.wav": _TAGS,
     "odd.wav": ("-ar", "8001", "-c:a", "pcm_u8"),
-    "rf64.wav": (*_SAID, "-rf64", "always"),
+    "rf64.wav": (*_TAGS, "-rf64", "always"),
     "plain.m4a": ("-bitexact",),
-    "told.m4a": (*_SAID, "-movflags", "+faststart"),
+    "tagged.m4a": (*_TAGS, "-movflags", "+faststart"),
     "isom.m4a": ("-f", "mp4"),
     "plain.flac": ("-bitexact",),
-    "told.flac": _SAID,
+    "tagged.flac": _TAGS,
     "plain.ogg": ("-c:a", "libopus"),
-    "told.ogg": ("-c:a", "libvorbis", *_SAID),
+    "tagged.ogg": ("-c:a", "libvorbis", *_TAGS),
 }
-TOLD = [name for name in SOUNDS if name.startswith("told")]
+TAGGED = [name for name in SOUNDS if name.startswith("tagged")]
 
 
 @functools.cache
@@ -40,7 +40,7 @@ def _directory() -> Path:
 
 @functools.cache
 def sound(name: str) -> Path:
-    """A tone of a second."""
+    """Return a tone of one second."""
     path = _directory() / name
     tone = ("-f", "lavfi", "-i", f"sine=f=440:d={SECONDS}")
     ffmpeg(*tone, *SOUNDS[name], str(path))
@@ -48,7 +48,7 @@ def sound(name: str) -> Path:
 
 
 def endless(path: Path) -> Path:
-    """A WAV whose sizes are not known, as programs write it that stream it."""
+    """Write a WAV of unknown size, as programs do that stream it."""
     data = bytearray(sound("plain.wav").read_bytes())
     at = data.index(b"data") + 4
     data[4:8] = data[at : at + 4] = b"\xff" * 4
@@ -57,7 +57,7 @@ def endless(path: Path) -> Path:
 
 
 def heard(path: Path) -> list[tuple[str, str]]:
-    """Size and MD5 of every packet of the sound, undecoded."""
-    found = packets(path, "a:0")
-    assert len(found) > 1
-    return found
+    """Return size and MD5 of every packet of the audio, undecoded."""
+    result = packets(path, "a:0")
+    assert len(result) > 1
+    return result

@@ -1,10 +1,10 @@
-"""AVIFs in the layouts that encoders write: one still, and what they put beside it."""
+"""AVIFs in the layouts that encoders write: one still image, and the metadata next to it."""
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.factories.clips import box
+from tests.factories.mp4_boxes import box
 
 STILL, ALPHA, EXIF, XMP = 1, 2, 3, 4
 _RDF = b"application/rdf+xml\0"
@@ -13,7 +13,7 @@ _KINDS = {STILL: b"av01", ALPHA: b"av01", EXIF: b"Exif", XMP: b"mime"}
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How the items are told of. `based`: offsets count from a base, and take no bytes if 0."""
+    """How the items are described; `offset` to `index`: bytes of these fields of iloc."""
 
     iloc: int = 0
     offset: int = 4
@@ -21,40 +21,40 @@ class Layout:
     base: int = 0
     index: int = 0
     wide: bool = False  # numbers of items take four bytes
-    in_meta: bool = False  # what is said lies in the idat box
-    halves: bool = False  # the still lies in two parts
+    in_meta: bool = False  # metadata is stored in the idat box
+    halves: bool = False  # the still image is stored in two parts
     endless: bool = False  # the last box reaches to the end of the file
 
 
 def _inside(data: bytes, at: int = 0) -> dict[bytes, bytes]:
-    found = {}
+    boxes = {}
     while at < len(data):
         size = int.from_bytes(data[at : at + 4])
-        found[data[at + 4 : at + 8]] = data[at + 8 : at + size]
+        boxes[data[at + 4 : at + 8]] = data[at + 8 : at + size]
         at += size
-    return found
+    return boxes
 
 
 def relaid(still: bytes, layout: Layout, *, exif: bytes, xmp: bytes) -> bytes:
-    """The AVIF `still`, as ffmpeg writes it, with alpha and with what is said of it."""
+    """Return the AVIF `still`, as ffmpeg writes it, with alpha and metadata in this layout."""
     top = _inside(still)
     meta = _inside(top[b"meta"], 4)
-    picture = top[b"mdat"]
-    held = {STILL: picture, ALPHA: picture, EXIF: bytes(4) + exif, XMP: xmp}
-    said = (EXIF, XMP) if layout.in_meta else ()
-    idat = b"".join(held[item] for item in said)
-    media = b"".join(content for item, content in held.items() if item not in said)
+    image = top[b"mdat"]
+    items = {STILL: image, ALPHA: image, EXIF: bytes(4) + exif, XMP: xmp}
+    in_idat = (EXIF, XMP) if layout.in_meta else ()
+    idat = b"".join(items[item] for item in in_idat)
+    media = b"".join(content for item, content in items.items() if item not in in_idat)
     head = box(b"ftyp", top[b"ftyp"])
-    parts = [meta_of(meta, layout, held, 0), box(b"idat", idat)]
+    parts = [meta_of(meta, layout, items, 0), box(b"idat", idat)]
     size = 12 + sum(map(len, parts))
-    parts[0] = meta_of(meta, layout, held, len(head) + size + 8)
-    made = head + box(b"meta", bytes(4), *parts)
+    parts[0] = meta_of(meta, layout, items, len(head) + size + 8)
+    front = head + box(b"meta", bytes(4), *parts)
     mdat = box(b"mdat", media)
-    return made + (bytes(4) + mdat[4:] if layout.endless else mdat)
+    return front + (bytes(4) + mdat[4:] if layout.endless else mdat)
 
 
-def meta_of(meta: dict[bytes, bytes], layout: Layout, held: dict[int, bytes], at: int) -> bytes:
-    """All but the idat, the first item's bytes being at this byte of the file."""
+def meta_of(meta: dict[bytes, bytes], layout: Layout, items: dict[int, bytes], at: int) -> bytes:
+    """Return all boxes but the idat; the first item in the file starts at offset `at`."""
     wide = 4 if layout.wide else 2
     ipma = bytes((layout.wide,)) + bytes(3) + (2).to_bytes(4)
     pairs = _inside(meta[b"iprp"])[b"ipma"]
@@ -65,7 +65,7 @@ def meta_of(meta: dict[bytes, bytes], layout: Layout, held: dict[int, bytes], at
         (
             box(b"hdlr", meta[b"hdlr"][:24], b"SECRET PROMPT\0"),
             box(b"pitm", bytes((layout.wide,)) + bytes(3), STILL.to_bytes(wide)),
-            _iloc(layout, held, at),
+            _iloc(layout, items, at),
             _iinf(layout),
             _iref(layout),
             box(b"iprp", ipco, box(b"ipma", ipma)),
@@ -74,36 +74,36 @@ def meta_of(meta: dict[bytes, bytes], layout: Layout, held: dict[int, bytes], at
 
 
 def _iinf(layout: Layout) -> bytes:
-    made = []
+    entries = []
     for item, kind in _KINDS.items():
         number = item.to_bytes(4 if layout.wide else 2) + bytes(2)
         named = b"SECRET PROMPT\0" + (_RDF if kind == b"mime" else b"")
-        made.append(box(b"infe", bytes((2 + layout.wide,)) + bytes(3), number, kind, named))
-    count = len(made).to_bytes(4 if layout.wide else 2)
-    return box(b"iinf", bytes((layout.wide,)) + bytes(3), count, *made)
+        entries.append(box(b"infe", bytes((2 + layout.wide,)) + bytes(3), number, kind, named))
+    count = len(entries).to_bytes(4 if layout.wide else 2)
+    return box(b"iinf", bytes((layout.wide,)) + bytes(3), count, *entries)
 
 
 def _iref(layout: Layout) -> bytes:
     wide = 4 if layout.wide else 2
-    bound = ((b"auxl", ALPHA), (b"cdsc", EXIF), (b"cdsc", XMP))
-    made = (
+    references = ((b"auxl", ALPHA), (b"cdsc", EXIF), (b"cdsc", XMP))
+    boxes = (
         box(kind, item.to_bytes(wide), (1).to_bytes(2), STILL.to_bytes(wide))
-        for kind, item in bound
+        for kind, item in references
     )
-    return box(b"iref", bytes((layout.wide,)) + bytes(3), *made)
+    return box(b"iref", bytes((layout.wide,)) + bytes(3), *boxes)
 
 
-def _iloc(layout: Layout, held: dict[int, bytes], at: int) -> bytes:
+def _iloc(layout: Layout, items: dict[int, bytes], at: int) -> bytes:
     wide = 4 if layout.iloc == 2 else 2
     sizes = struct.pack(">BB", layout.offset << 4 | layout.length, layout.base << 4 | layout.index)
-    rows, inside = [sizes, len(held).to_bytes(wide)], 0
-    for item, content in held.items():
-        beside = layout.in_meta and item in {EXIF, XMP}
-        begin = inside if beside else at
+    rows, inside = [sizes, len(items).to_bytes(wide)], 0
+    for item, content in items.items():
+        in_idat = layout.in_meta and item in {EXIF, XMP}
+        begin = inside if in_idat else at
         rows.append(item.to_bytes(wide))
-        rows.append(int(beside).to_bytes(2) if layout.iloc else b"")
+        rows.append(int(in_idat).to_bytes(2) if layout.iloc else b"")
         rows.append(_extents(layout, item, begin, len(content)))
-        inside, at = inside + len(content) * beside, at + len(content) * (not beside)
+        inside, at = inside + len(content) * in_idat, at + len(content) * (not in_idat)
     return box(b"iloc", bytes((layout.iloc,)) + bytes(3), *rows)
 
 

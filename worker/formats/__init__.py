@@ -1,1 +1,1 @@
-"""Media files read, tagged and rewritten without a decoder; knows nothing of jobs."""
+"""Readers and writers of media files, without decoders and independent of jobs."""

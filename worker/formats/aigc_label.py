@@ -1,6 +1,6 @@
-"""The AIGC label of a producer (GB 45438-2025), wherever a file from elsewhere carries it.
+"""The AIGC label of a producer (GB 45438-2025), wherever a source file carries it.
 
-It must not be removed: a file whose label cannot be carried over stays as it came.
+The label must not be removed: a file whose label cannot be preserved is published unchanged.
 """
 
 import json
@@ -9,59 +9,55 @@ from xml.sax.saxutils import escape
 
 from worker.formats.xmp import LINK, text_anywhere, text_of
 
-AIGC = "AIGC"
-MAX_LABEL = 12 << 10  # bytes that it may take in XMP: a JPEG has room for 64 KB of that
-# A property of this name in a packet, as it stands there before it is parsed.
+AIGC = "AIGC"  # the label's name (GB 45438-2025, annex E; TC260-PG-20258A)
+MAX_LABEL = 12 << 10  # bytes in XMP: a JPEG has room for 64 KB of XMP
+# A property of this name in an unparsed packet.
 _PROPERTY = re.compile(rb"[:<\s]AIGC[\s=>/]")
 
 
-class NotCarried(ValueError):
-    """The file has a label that ours could not hold as it is; the message says why."""
+class InvalidLabel(ValueError):
+    """A label that cannot be preserved unchanged; the message says why."""
 
 
-def carried(label: str) -> str:
-    """The same label. Raises NotCarried where it is longer than is written."""
+def checked_label(label: str) -> str:
+    """Return the label. Raises InvalidLabel if it is longer than MAX_LABEL."""
     if len(label) > MAX_LABEL or len(json.dumps(escape(label))) > MAX_LABEL:
-        raise NotCarried(f"its AIGC label takes more than {MAX_LABEL} bytes")
+        raise InvalidLabel(f"its AIGC label takes more than {MAX_LABEL} bytes")
     return label
 
 
-def carried_over(packet: bytes, label: str = "") -> dict[str, str]:
-    """What is passed on of a file with this XMP packet, by its name.
+def preserved_tags(packet: bytes, label: str = "") -> dict[str, str]:
+    """Return the tags of a source file that its tagged copy keeps, by name.
 
-    Its producer's label, `label` where that stands elsewhere in the file, and the address of its
-    content credentials, if they are not in it. Raises NotCarried.
+    These are the producer's label (`label` if the file has it outside the XMP packet) and the URL
+    of content credentials that are stored elsewhere. Raises InvalidLabel.
     """
-    found = {AIGC: carried(label) or in_xmp(packet), LINK: text_of(packet, LINK)}
-    return {name: text for name, text in found.items() if text}
+    tags = {AIGC: checked_label(label) or label_in_xmp(packet), LINK: text_of(packet, LINK)}
+    return {name: text for name, text in tags.items() if text}
 
 
-def in_xmp(packet: bytes) -> str:
-    """The label in an XMP packet, "" for none. Raises NotCarried where it cannot be read."""
+def label_in_xmp(packet: bytes) -> str:
+    """Return the label in an XMP packet, or "". Raises InvalidLabel if it cannot be read."""
     if not _PROPERTY.search(packet):
         return ""
     try:
-        return carried(text_anywhere(packet, AIGC))
-    except NotCarried:
+        return checked_label(text_anywhere(packet, AIGC))
+    except InvalidLabel:
         raise
     except ValueError as error:
-        raise NotCarried("its XMP has an AIGC label that cannot be read") from error
+        raise InvalidLabel("its XMP has an AIGC label that cannot be read") from error
 
 
-def in_comment(text: str) -> str:
-    """The label in a text that may say other things, "" for none: JSON, or under its name in it.
+def label_in_comment(text: str) -> str:
+    """Return the label in an EXIF comment, or "": the comment's JSON, or its AIGC member.
 
-    Raises NotCarried as above.
+    Text around the JSON is ignored. Raises InvalidLabel if the label cannot be read.
     """
     if "ContentProducer" not in text and '"AIGC"' not in text:
         return ""
     try:
-        held = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        fields = json.loads(text[text.index("{") : text.rindex("}") + 1])
     except (ValueError, RecursionError):
-        raise NotCarried("its EXIF has an AIGC label that cannot be read") from None
-    inner = held.get(AIGC, held)
-    return carried(inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False))
-
-
-# The label's name, and its fields in order (GB 45438-2025, annex E; TC260-PG-20258A).
-AIGC = "AIGC"
+        raise InvalidLabel("its EXIF has an AIGC label that cannot be read") from None
+    label = fields.get(AIGC, fields)
+    return checked_label(label if isinstance(label, str) else json.dumps(label, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Bytes of one file at the end of another, in the kernel where it can."""
+"""A copy of a byte range to the end of another file, made by the kernel where possible."""
 
 import errno
 import os
@@ -6,33 +6,32 @@ from typing import BinaryIO
 
 from worker.formats.errors import MediaError
 
-_CHUNK = 16 << 20  # bytes that one call of the kernel copies
+_CHUNK = 16 << 20  # bytes per system call
 
 
 def copy_range(file: BinaryIO, out: BinaryIO, start: int, length: int) -> None:
-    """`length` bytes of `file` from `start` are at the end of `out`, none of them read at once.
+    """Append `length` bytes of `file`, from `start`, to `out` in bounded memory.
 
-    Whatever was written to `out` before must be flushed. Raises MediaError (media_invalid) where
-    `file` ends before.
+    The caller must have flushed `out`. Raises MediaError (media_invalid) if `file` ends early.
     """
     left = length
     while left:
         try:
-            done = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
+            copied = os.copy_file_range(file.fileno(), out.fileno(), min(left, _CHUNK), start)
         except AttributeError:  # not Linux
             break
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
                 raise
             break
-        if not done:
+        if not copied:
             break
-        start, left = start + done, left - done
+        start, left = start + copied, left - copied
     out.seek(0, os.SEEK_END)
     file.seek(start)
     while left:
         data = file.read(min(left, 1 << 20))
         if not data:
-            raise MediaError("media_invalid", "it became shorter while it was read")
+            raise MediaError("media_invalid", "it was truncated while it was being read")
         out.write(data)
         left -= len(data)

@@ -1,8 +1,8 @@
-"""Errors of media files, for readers that know nothing of jobs."""
+"""Errors raised by the readers of media files."""
 
 
 class MediaError(Exception):
-    """A file is broken, hostile, or not what it claims to be.
+    """A file that is broken, hostile, or not what it claims to be.
 
     `reason` is a reason code (media_invalid, media_unsupported); `sentence` is for people.
     """
@@ -14,4 +14,4 @@ class MediaError(Exception):
 
 
 class UnsupportedMedia(MediaError):
-    """A file is well-formed, but of a kind or size that is not processed."""
+    """A file that is well-formed, but of a kind or size that is not processed."""

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: the media that fal's inputs take, and those it returns.
+"""Media types by the first bytes of a file: those that fal's inputs accept and its models return.
 
 Signatures: https://mimesniff.spec.whatwg.org and RFC 6381 (brands of `ftyp`).
 """
@@ -8,19 +8,19 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
-FILM_BYTES = 512  # two packets of a transport stream and the first byte of the third
+FILM_BYTES = 512  # holds two packets of a transport stream and the first byte of the third
 
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """A kind of file: its MIME type, and the ending that names of such files get."""
+    """A kind of file: its MIME type and its file name extension."""
 
     name: str
     extension: str
 
     @property
     def family(self) -> str:
-        """image, video or audio."""
+        """The family: image, video or audio."""
         return self.name.partition("/")[0]
 
 
@@ -50,7 +50,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], MediaType], ...] = (
     (re.compile(rb"fLaC"), FLAC),
 )
 BY_EXTENSION = {media.extension: media for _, media in _SIGNATURES}
-# The media types of the files that falhook writes, by their suffix.
+# The MIME types of the files that falhook writes, by suffix.
 CONTENT_TYPES = {f".{extension}": media.name for extension, media in BY_EXTENSION.items()} | {
     ".vtt": "text/vtt",
     ".m3u8": "application/vnd.apple.mpegurl",
@@ -59,20 +59,20 @@ CONTENT_TYPES = {f".{extension}": media.name for extension, media in BY_EXTENSIO
 
 
 def sniff(head: bytes) -> MediaType | None:
-    """The type of a file that begins with `head`; None for anything but image, video and audio."""
-    found = (media for signature, media in _SIGNATURES if signature.match(head))
-    return next(found, None)
+    """Return the image, video or audio type of a file that begins with `head`, else None."""
+    matches = (media for signature, media in _SIGNATURES if signature.match(head))
+    return next(matches, None)
 
 
 def formats(families: frozenset[str]) -> str:
-    """Endings of the files of these families, for people: `jpg, png, gif, webp, avif`."""
+    """Return the extensions of these families, for people: `jpg, png, gif, webp, avif`."""
     return ", ".join(name for name, media in BY_EXTENSION.items() if media.family in families)
 
 
-# Films that nothing here reads: no input of fal's, and of a result published as they are.
+# Videos that are not read here: fal does not accept them, and results are published unchanged.
 _FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
-    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI film", MediaType("video/x-msvideo", "avi")),
-    (re.compile(rb"FLV\x01"), "a Flash film", MediaType("video/x-flv", "flv")),
+    (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI video", MediaType("video/x-msvideo", "avi")),
+    (re.compile(rb"FLV\x01"), "a Flash video", MediaType("video/x-flv", "flv")),
     (
         re.compile(rb"(\x47.{187}){2}\x47", re.DOTALL),
         "an MPEG transport stream",
@@ -86,18 +86,18 @@ _FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
     ),
     (
         re.compile(rb"[\0-\x08]...(moov|mdat|wide|free|skip|pnot)", re.DOTALL),
-        "an old QuickTime film",
+        "an old QuickTime video",
         MOV,
     ),
 )
 TEXT, BINARY = MediaType("text/plain", "txt"), MediaType("application/octet-stream", "bin")
 _OTHERS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
     *_FILMS,
-    (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP picture", MediaType("image/bmp", "bmp")),
-    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture", MediaType("image/tiff", "tiff")),
+    (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP image", MediaType("image/bmp", "bmp")),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF image", MediaType("image/tiff", "tiff")),
     (
         re.compile(rb"....ftyp(heic|heix|mif1|msf1)", re.DOTALL),
-        "a HEIC picture",
+        "a HEIC image",
         MediaType("image/heic", "heic"),
     ),
     (re.compile(rb"%PDF-"), "a PDF", MediaType("application/pdf", "pdf")),
@@ -109,29 +109,29 @@ _ANY_BY_EXTENSION = BY_EXTENSION | {
 
 
 def film(head: bytes) -> tuple[str, MediaType] | None:
-    """Name and type of a film that begins with `head` (FILM_BYTES), and that is not read."""
-    found = ((words, media) for signature, words, media in _FILMS if signature.match(head))
-    return next(found, None)
+    """Return name and type of a video that is not read here; `head`: its first FILM_BYTES."""
+    matches = ((words, media) for signature, words, media in _FILMS if signature.match(head))
+    return next(matches, None)
 
 
 def described(head: bytes) -> str:
-    """What a file is that begins with `head`, in words that complete "it is …"."""
+    """Describe a file that begins with `head`, in words that complete "it is …"."""
     if media := sniff(head):
         return media.name
-    found = next((words for signature, words, _ in _OTHERS if signature.match(head)), None)
-    if found is None:
-        return "text" if _is_text(head) else "no picture, film or sound that is known here"
-    return found
+    words = next((words for signature, words, _ in _OTHERS if signature.match(head)), None)
+    if words is None:
+        return "text" if _is_text(head) else "not a known image, video or audio format"
+    return words
 
 
 def guessed(head: bytes) -> MediaType:
-    """The type of whatever file begins with `head`."""
+    """Return the type of any file that begins with `head`: text or binary if it is not known."""
     others = (media for signature, _, media in _OTHERS if signature.match(head))
     return sniff(head) or next(others, None) or (TEXT if _is_text(head) else BINARY)
 
 
 def of_name(name: str) -> MediaType | None:
-    """The type of a file that `guessed` gave this ending; None for an ending of no such type."""
+    """Return the type that `guessed` gives this name's extension; None for any other extension."""
     return _ANY_BY_EXTENSION.get(name.rpartition(".")[2])
 
 

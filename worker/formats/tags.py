@@ -1,4 +1,4 @@
-"""What every published file says of itself."""
+"""The tags of every published file."""
 
 import hashlib
 import unicodedata
@@ -13,18 +13,18 @@ from worker.formats.marks import EU_SENTENCE, Mark, Marks
 from worker.formats.mp4 import Stamp, udta
 from worker.formats.xmp import LINK, packet
 
-# https://cv.iptc.org/newscodes/digitalsourcetype/ : made by a trained model.
+# https://cv.iptc.org/newscodes/digitalsourcetype/ : created by a trained model.
 AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_TEXT = 1000  # characters of one tag
 MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt
-# Bidi_Control (UAX #9): they make a text look as another one would.
+# Bidi_Control (UAX #9): they make a text look like a different one.
 _BIDI_CONTROLS = frozenset(
     map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
 
 
 class PromptTag(StrEnum):
-    """What files say of the prompt. A hash lets whoever knows the prompt recognise it."""
+    """How files carry the prompt. A hash can be recognised only by those who know the prompt."""
 
     OFF = "off"
     HASH = "hash"
@@ -33,7 +33,7 @@ class PromptTag(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """One job's tags. `created` has a time zone; the AI origin is always written beside them."""
+    """The tags of one job's files. `created` has a time zone. The AI origin is always added."""
 
     title: str
     comment: str
@@ -46,14 +46,14 @@ class Tags:
     marks: Marks = field(default_factory=Marks)
 
     def stamp(self, source: Mapping[str, str]) -> Stamp:
-        """What is written into a video; `source`: the tags of the file from fal."""
+        """Return what is written into a video; `source`: the tags of the file from fal."""
         return Stamp(udta=udta(self.pairs(source)), xmp=self.xmp(source), created=self.created)
 
     def pairs(self, source: Mapping[str, str]) -> dict[str, str]:
-        """Key to value as they stand in an MP4.
+        """Return the tags by the names that an MP4 gives them.
 
-        The AI origin is in the comment too, for tools that show only the standard tags. Of the
-        source's own tags only its provider's label is kept: the others may hold the prompt.
+        The comment repeats the AI origin for tools that show only the standard tags. Of the
+        source's own tags only the producer's label is kept: the others may hold the prompt.
         """
         origin = f"AI-generated (DigitalSourceType={AI_ORIGIN})"
         pairs = {
@@ -72,7 +72,7 @@ class Tags:
         return {key: value for key, value in pairs.items() if value}
 
     def xmp(self, source: Mapping[str, str]) -> bytes:
-        """The same as an XMP packet, for videos and pictures."""
+        """Return the tags as an XMP packet, for videos and images."""
         return packet((name, value) for name, value in self._properties(source) if value)
 
     def _properties(self, source: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -104,14 +104,14 @@ class Tags:
 
     def _label(self, source: Mapping[str, str]) -> str:
         label = self.marks.label(source, self.job_id)
-        return _text(label, len(label))  # never cut: half of it would be no JSON
+        return _text(label, len(label))  # never cut: it would not be valid JSON
 
 
 def _text(value: str, limit: int = MAX_TEXT) -> str:
-    """One line of text that can be seen, as it looks."""
+    """Return one line of visible text: other characters become spaces."""
     return "".join(char if _is_text(char) else " " for char in value).strip()[:limit]
 
 
 def _is_text(char: str) -> bool:
-    """Printable, or of category Cf: a joiner shapes Persian words, and holds emoji together."""
+    """Return whether it is printable or a joiner (Cf), as Persian words and emoji need them."""
     return char.isprintable() or (unicodedata.category(char) == "Cf" and char not in _BIDI_CONTROLS)

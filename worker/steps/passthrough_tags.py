@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from worker.errors import Permanent
-from worker.formats.audio import NotTaggable, audio_file
+from worker.formats import audio, images
+from worker.formats.audio import NotTaggable
 from worker.formats.errors import MediaError
-from worker.formats.images import image_file
 from worker.formats.media_types import CONTENT_TYPES, HEAD_BYTES, MP4, sniff
 from worker.formats.tags import Tags
 from worker.formats.xmp import LINK
@@ -74,7 +74,7 @@ def _rewrite(
 
 def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -> dict[str, Json]:
     record: dict[str, Json] = {"tagged": True}
-    form = image_file if _is_picture(source) else audio_file
+    form = images if _is_picture(source) else audio
     if replaced := _tag(source, path, tags):
         record["replaced"] = list(replaced)
     places = form.credentials_of(source)
@@ -97,8 +97,8 @@ def _require_taggable(kind: str, size: int) -> None:
     family = kind.partition("/")[0]
     if family not in {"image", "audio", "video"}:
         raise NotTaggable("it is not an image, audio or video file")
-    if family == "image" and size > image_file.MAX_PICTURE:
-        raise NotTaggable(f"it is an image of more than {image_file.MAX_PICTURE} bytes")
+    if family == "image" and size > images.MAX_PICTURE:
+        raise NotTaggable(f"it is an image of more than {images.MAX_PICTURE} bytes")
 
 
 def _suffix(path: Path, kind: str) -> str:
@@ -117,9 +117,9 @@ def _is_picture(path: Path) -> bool:
 def _tag(vendor: Path, path: Path, tags: Tags) -> tuple[str, ...]:
     """Tag the file; return the names of tags that ours replaced in audio. Raises NotTaggable."""
     if not _is_picture(vendor):
-        return audio_file.tag(vendor, path, tags)
+        return audio.tag(vendor, path, tags)
     try:
-        image_file.tag(Path(shutil.copy(vendor, path)), tags.xmp(image_file.read_tags(vendor)))
+        images.tag(Path(shutil.copy(vendor, path)), tags.xmp(images.read_tags(vendor)))
     except ValueError as error:
         raise NotTaggable(str(error)) from error
     return ()

@@ -1,4 +1,4 @@
-"""A producer's AIGC label is passed on from wherever a file carries it."""
+"""A producer's AIGC label is preserved from every place where a file carries it."""
 
 import json
 import struct
@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.factories.audio import sound
-from tests.factories.clips import box, clip, ffmpeg, tags
-from worker.formats.aigc_label import AIGC, MAX_LABEL, NotCarried, carried, in_comment, in_xmp
-from worker.formats.audio import audio_file
+from tests.factories.clips import clip, ffmpeg, tags
+from tests.factories.mp4_boxes import box
+from worker.formats import audio, images
+from worker.formats.aigc_label import (
+    AIGC,
+    MAX_LABEL,
+    InvalidLabel,
+    checked_label,
+    label_in_comment,
+    label_in_xmp,
+)
 from worker.formats.errors import UnsupportedMedia
-from worker.formats.images import image_file
 from worker.formats.marks import Mark, Marks
 from worker.formats.mp4 import read_tags
 from worker.formats.mp4.rewrite import XMP as XMP_BOX
@@ -34,7 +41,7 @@ def xmp(label: str = LABEL) -> bytes:
 
 
 def comment(label: str, order: str = "<") -> bytes:
-    """A TIFF block whose directory of EXIF holds the label as the user's comment."""
+    """Return a TIFF block with this EXIF user comment."""
     text = b"ASCII\0\0\0" + label.encode()
     head = b"II*\0" if order == "<" else b"MM\0*"
     first = struct.pack(f"{order}HHHIII", 1, 0x8769, 4, 1, 26, 0)
@@ -92,15 +99,15 @@ SOUNDS: dict[str, Callable[[bytes], bytes]] = {"wav": in_wav, "mp3": in_mp3, "m4
 
 
 def theirs_of(label: str) -> dict[str, str]:
-    held = json.loads(label)
-    return {name: held[name] for name in THEIRS}
+    fields = json.loads(label)
+    return {name: fields[name] for name in THEIRS}
 
 
-def spoken(into: Path, ending: str, label: str) -> str:
-    """The label of a tagged sound whose source had this one in XMP."""
+def tagged_label(into: Path, ending: str, label: str) -> str:
+    """Tag an audio file with this label in XMP; return the label that it has then."""
     source, target = into / f"source.{ending}", into / f"tagged.{ending}"
     source.write_bytes(SOUNDS[ending](xmp(label)))
-    audio_file.tag(source, target, CN)
+    audio.tag(source, target, CN)
     data = target.read_bytes()
     begin = data.index(b"<TC260:AIGC>") + len(b"<TC260:AIGC>")
     return data[begin : data.index(b"</TC260:AIGC>")].decode()
@@ -108,25 +115,25 @@ def spoken(into: Path, ending: str, label: str) -> str:
 
 @pytest.mark.parametrize("ending", SOUNDS)
 @pytest.mark.parametrize("label", [LABEL, LONG])
-def test_in_the_xmp_of_a_sound(ending: str, label: str, tmp_path: Path) -> None:
-    """A label in XMP alone is passed on whole, and we do not say that we were the producer."""
-    found = spoken(tmp_path, ending, label)
+def test_in_the_xmp_of_audio(ending: str, label: str, tmp_path: Path) -> None:
+    """A label in XMP is kept, and its producer is not replaced."""
+    found = tagged_label(tmp_path, ending, label)
     assert THEIRS == theirs_of(found)
     assert json.loads(label) == {name: json.loads(found)[name] for name in json.loads(label)}
 
 
 @pytest.mark.parametrize("marks", [CN, tags()])
 def test_in_the_xmp_of_a_video(marks: object, tmp_path: Path) -> None:
-    """It stands in the tags of the video that is made, and in its XMP, with the mark or without."""
+    """A video's label is in the tags and in the XMP of its outputs, with and without the mark."""
     source = tmp_path / "source.mp4"
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp()))
     made = transcode(source, tmp_path / "into", marks, ffmpeg=Ffmpeg.find(None))  # type: ignore[arg-type]
     assert THEIRS == theirs_of(read_tags(made.video)[AIGC])
-    assert THEIRS == theirs_of(image_file.read_tags(made.poster)[AIGC])
+    assert THEIRS == theirs_of(images.read_tags(made.poster)[AIGC])
 
 
 def test_in_the_xmp_of_quicktime() -> None:
-    """There it stands in the user data of the movie header."""
+    """A label in the user data of the movie header is read."""
     data = clip("high").read_bytes()
     at = data.index(b"moov") - 4
     size = int.from_bytes(data[at : at + 4])
@@ -143,39 +150,39 @@ def test_in_the_xmp_of_quicktime() -> None:
 )
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_in_exif(ending: str, text: str, order: str, tmp_path: Path) -> None:
-    """The user's comment of EXIF is where some put it; nothing else of that stays."""
+    """A label in an EXIF user comment is kept; the comment is removed."""
     path = picture(tmp_path, ending, comment(text, order))
-    assert THEIRS == json.loads(image_file.read_tags(path)[AIGC])
-    image_file.tag(path, CN.xmp(image_file.read_tags(path)))
-    assert THEIRS == theirs_of(image_file.read_tags(path)[AIGC])
+    assert THEIRS == json.loads(images.read_tags(path)[AIGC])
+    images.tag(path, CN.xmp(images.read_tags(path)))
+    assert THEIRS == theirs_of(images.read_tags(path)[AIGC])
     assert b"ASCII\0\0\0" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("text", ["a fox, made with AIGC tools", "", "{}"])
-def test_another_comment_is_no_label(text: str, tmp_path: Path) -> None:
-    """What only speaks of such things is not taken for one."""
-    assert {} == image_file.read_tags(picture(tmp_path, "jpg", comment(text)))
+def test_other_comments_are_ignored(text: str, tmp_path: Path) -> None:
+    """A comment without a label is not treated as one."""
+    assert {} == images.read_tags(picture(tmp_path, "jpg", comment(text)))
 
 
 @pytest.mark.parametrize("ending", SOUNDS)
-def test_a_sound_whose_label_is_too_long_stays(ending: str, tmp_path: Path) -> None:
-    """Rather than cut a label, which would be no JSON any more, the file stays as it came."""
-    with pytest.raises(audio_file.NotTaggable, match="AIGC label takes more than"):
-        spoken(tmp_path, ending, TOO_LONG)
+def test_audio_with_a_long_label_is_refused(ending: str, tmp_path: Path) -> None:
+    """A label is not cut, which would break its JSON: the file stays unchanged."""
+    with pytest.raises(audio.NotTaggable, match="AIGC label takes more than"):
+        tagged_label(tmp_path, ending, TOO_LONG)
 
 
-def test_a_video_whose_label_is_too_long_stays(tmp_path: Path) -> None:
-    """It is published as it is."""
+def test_a_video_with_a_long_label_is_refused(tmp_path: Path) -> None:
+    """A video with a label that is too long is unsupported, and so published unchanged."""
     source = tmp_path / "source.mp4"
     source.write_bytes(in_mp4(clip("high").read_bytes(), xmp(TOO_LONG)))
     with pytest.raises(UnsupportedMedia, match="AIGC label takes more than"):
         transcode(source, tmp_path / "into", CN, ffmpeg=Ffmpeg.find(None))
 
 
-def test_a_picture_whose_label_is_too_long_stays(tmp_path: Path) -> None:
-    """It is not tagged."""
-    with pytest.raises(NotCarried, match="AIGC label takes more than"):
-        image_file.read_tags(picture(tmp_path, "jpg", comment(TOO_LONG)))
+def test_an_image_with_a_long_label_is_refused(tmp_path: Path) -> None:
+    """An image with a label that is too long is not tagged."""
+    with pytest.raises(InvalidLabel, match="AIGC label takes more than"):
+        images.read_tags(picture(tmp_path, "jpg", comment(TOO_LONG)))
 
 
 @pytest.mark.parametrize(
@@ -186,30 +193,30 @@ def test_a_picture_whose_label_is_too_long_stays(tmp_path: Path) -> None:
         xmp() + b" " * (1 << 20),
     ],
 )
-def test_a_packet_that_cannot_be_read(broken: bytes) -> None:
-    """A label may be in it: the file is not touched."""
-    with pytest.raises(NotCarried, match="cannot be read"):
-        in_xmp(broken)
+def test_a_broken_packet_is_refused(broken: bytes) -> None:
+    """A broken packet may hold a label, and is refused."""
+    with pytest.raises(InvalidLabel, match="cannot be read"):
+        label_in_xmp(broken)
 
 
-def test_a_packet_without_one() -> None:
-    """Words about labels are none, nor is an empty property."""
-    assert "" == in_xmp(packet([("dc:description", "AIGC, <AIGC>"), ("TC260:AIGC", "")]))
+def test_a_packet_without_a_label() -> None:
+    """Text about labels, and an empty property, do not count as a label."""
+    assert "" == label_in_xmp(packet([("dc:description", "AIGC, <AIGC>"), ("TC260:AIGC", "")]))
 
 
-def test_another_name_space() -> None:
-    """Not all producers spell the name space alike."""
-    assert LABEL == in_xmp(xmp().replace(b"ns/AIGC/1.0/", b"ns/AIGC/1.0"))
+def test_another_namespace() -> None:
+    """A label in a different spelling of the namespace is read."""
+    assert LABEL == label_in_xmp(xmp().replace(b"ns/AIGC/1.0/", b"ns/AIGC/1.0"))
 
 
-def test_a_comment_that_is_broken() -> None:
-    """What has the fields of a label and is no JSON is told."""
-    with pytest.raises(NotCarried, match="cannot be read"):
-        in_comment(LABEL[:-5])
+def test_a_broken_comment_is_refused() -> None:
+    """A comment with the fields of a label that is not JSON is refused."""
+    with pytest.raises(InvalidLabel, match="cannot be read"):
+        label_in_comment(LABEL[:-5])
 
 
-def test_what_is_carried_fits_a_jpeg() -> None:
-    """The longest label leaves room for everything else that we say."""
-    label = carried("&" * 2000)
-    told = replace(CN, title="&" * 1000, prompt="&" * 4000).xmp({AIGC: label})
-    assert len(told) < 0xFFFF - 100
+def test_the_longest_label_fits_a_jpeg() -> None:
+    """The longest label leaves room for all other tags."""
+    label = checked_label("&" * 2000)
+    written = replace(CN, title="&" * 1000, prompt="&" * 4000).xmp({AIGC: label})
+    assert len(written) < 0xFFFF - 100

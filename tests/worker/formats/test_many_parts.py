@@ -1,4 +1,4 @@
-"""No file of many small parts takes the memory of the worker."""
+"""Files of many small parts take a bounded amount of memory."""
 
 import json
 import struct
@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.factories.audio import sound
-from tests.factories.clips import box, numbers
+from tests.factories.mp4_boxes import box, numbers
 from worker.formats.audio.rewrite import MAX_TAGS
 from worker.formats.images import MAX_PICTURE
 from worker.formats.images.byte_ranges import MAX_PARTS
 
 MEGABYTE = 1 << 20
-GROWTH = 150 * MEGABYTE  # a worker has 80 MB to begin with, and is to stay below 300
+GROWTH = 150 * MEGABYTE  # a worker starts with 80 MB, and must stay below 300
 ROOM = MAX_PICTURE - 1000
 
-# Tags the file as a media step does; tells by how much the process grew, and what was said.
+# Tags the file as a media step does; prints the growth of the process, and the error.
 CHILD = """
 import json, sys
 from datetime import UTC, datetime
@@ -28,15 +28,15 @@ from pathlib import Path
 from worker.formats import audio, images
 from worker.formats.tags import Tags
 
-def grown():
+def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
 tags = Tags(title="T", comment="C", job_id="j", endpoint="e", request_id="r",
             created=datetime(2026, 1, 2, tzinfo=UTC))
 kind, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[2] + ".tagged")
-Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here (proc(5))
-begin, said = grown(), ""
+Path("/proc/self/clear_refs").write_text("5")  # resets the peak (proc(5))
+begin, error = peak(), ""
 try:
     if kind == "picture":
         images.size_of(source), images.has_credentials(source)
@@ -45,17 +45,17 @@ try:
         audio.has_credentials(source)
         audio.tag(source, target, tags)
 except (ValueError, audio.NotTaggable) as reason:
-    said = str(reason)
-print(json.dumps([grown() - begin, said]))
+    error = str(reason)
+print(json.dumps([peak() - begin, error]))
 """
 
 
 def after_tagging(kind: str, path: Path) -> tuple[int, str]:
-    """By how many bytes a process of its own grew, and why the file was not tagged."""
+    """Tag the file in a process; return its growth in bytes, and the error or ""."""
     command = [sys.executable, "-c", CHILD, kind, str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    grown, said = json.loads(done.stdout)
-    return grown, said
+    grown, error = json.loads(done.stdout)
+    return grown, error
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -84,12 +84,12 @@ def jpeg(part: bytes) -> bytes:
 
 def avif(kind: bytes) -> bytes:
     part = box(kind)
-    held = box(b"meta", bytes(4), part * (ROOM // len(part)))
-    return box(b"ftyp", b"avif", bytes(4)) + held
+    meta = box(b"meta", bytes(4), part * (ROOM // len(part)))
+    return box(b"ftyp", b"avif", bytes(4)) + meta
 
 
-def told_avif(**boxes: bytes) -> bytes:
-    """One without any items, of which these boxes tell more than there is."""
+def empty_avif(**boxes: bytes) -> bytes:
+    """Return an AVIF without items, whose boxes given here claim some."""
     empty = {
         "hdlr": box(b"hdlr", bytes(25)),
         "pitm": box(b"pitm", bytes(6)),
@@ -115,13 +115,13 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: jpeg(b"\xff\xdb\0\2"),
     "jpeg scans": lambda: jpeg(b"\xff\xda\0\2"),
     "avif": lambda: avif(b"free"),
-    "avif references": lambda: told_avif(iref=rows(b"iref", bytes(4))),
-    "avif one reference": lambda: told_avif(iref=box(b"iref", bytes(4), rows(b"cdsc"))),
-    "avif places": lambda: told_avif(iloc=rows(b"iloc", bytes(4), b"\x10\0\xff\xff")),
-    "avif properties": lambda: told_avif(
+    "avif references": lambda: empty_avif(iref=rows(b"iref", bytes(4))),
+    "avif one reference": lambda: empty_avif(iref=box(b"iref", bytes(4), rows(b"cdsc"))),
+    "avif places": lambda: empty_avif(iloc=rows(b"iloc", bytes(4), b"\x10\0\xff\xff")),
+    "avif properties": lambda: empty_avif(
         iprp=box(b"iprp", box(b"ipco"), rows(b"ipma", bytes(4), b"\0\xff\xff\xff"))
     ),
-    "avif movie": lambda: told_avif(
+    "avif movie": lambda: empty_avif(
         iprp=box(
             b"iprp",
             box(b"ipco", box(b"ispe", bytes(4), numbers(1, 1))),
@@ -134,30 +134,30 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_pictures(name: str, tmp_path: Path) -> None:
-    """A picture of millions of parts is refused with the reason, and is never taken apart."""
+def test_images(name: str, tmp_path: Path) -> None:
+    """An image of millions of parts is refused with the reason."""
     path = tmp_path / "picture"
     path.write_bytes(PICTURES[name]())
-    grown, said = after_tagging("picture", path)
+    grown, error = after_tagging("picture", path)
     assert grown < GROWTH
-    assert "more than" in said
+    assert "more than" in error
 
 
-def test_as_many_as_are_looked_at(tmp_path: Path) -> None:
-    """Every second one of as many parts as may be is left out, which leaves the most pieces."""
+def test_as_many_parts_as_are_allowed(tmp_path: Path) -> None:
+    """Removing every second of MAX_PARTS parts, which leaves the most pieces, is possible."""
     each, pair = ROOM // MAX_PARTS * 2 + 3, chunk(b"tEXt", b"a")
     pair += chunk(b"IDAT", bytes(each - len(pair) - 12))
     path = tmp_path / "picture"
     path.write_bytes(png(pair))
-    grown, said = after_tagging("picture", path)
-    assert (True, "") == (grown < GROWTH, said)
+    grown, error = after_tagging("picture", path)
+    assert (True, "") == (grown < GROWTH, error)
 
 
 @pytest.mark.parametrize(
     "text", [b"AIGC\0" + b"x" * ROOM, b"XML:com.adobe.xmp" + bytes(5) + bytes(ROOM)]
 )
 def test_a_huge_text(text: bytes, tmp_path: Path) -> None:
-    """One thing that a picture says is not read whole."""
+    """A huge text in an image is not read completely."""
     path = tmp_path / "picture"
     path.write_bytes(png(chunk(b"tEXt" if text[:1] == b"A" else b"iTXt", text[:ROOM])))
     grown, _ = after_tagging("picture", path)
@@ -169,22 +169,22 @@ def synchsafe(size: int) -> bytes:
 
 
 def mp3(*frames: bytes) -> bytes:
-    held = b"".join(frames)
-    return b"ID3\4\0\0" + synchsafe(len(held)) + held + sound("plain.mp3").read_bytes()
+    body = b"".join(frames)
+    return b"ID3\4\0\0" + synchsafe(len(body)) + body + sound("plain.mp3").read_bytes()
 
 
 def frame(kind: bytes, body: bytes) -> bytes:
     return kind + synchsafe(len(body)) + bytes(2) + body
 
 
-def comments(*said: bytes) -> bytes:
-    texts = b"".join(len(text).to_bytes(4, "little") + text for text in said)
-    return bytes(4) + len(said).to_bytes(4, "little") + texts
+def comments(*texts: bytes) -> bytes:
+    body = b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+    return bytes(4) + len(texts).to_bytes(4, "little") + body
 
 
-def flac(*said: bytes) -> bytes:
-    data, held = sound("plain.flac").read_bytes(), comments(*said)
-    return data[:4] + data[4:42] + b"\4" + len(held).to_bytes(3) + held + data[42:]
+def flac(*texts: bytes) -> bytes:
+    data, body = sound("plain.flac").read_bytes(), comments(*texts)
+    return data[:4] + data[4:42] + b"\4" + len(body).to_bytes(3) + body + data[42:]
 
 
 def wav(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -194,35 +194,35 @@ def wav(*chunks: tuple[bytes, bytes]) -> bytes:
 
 def m4a(part: bytes, size: int) -> bytes:
     items = part * (size // len(part))
-    held = box(b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(25)), box(b"ilst", items)))
+    user_data = box(b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(25)), box(b"ilst", items)))
     data = sound("plain.m4a").read_bytes()
     at = data.index(b"moov") - 4
     moov_size = int.from_bytes(data[at : at + 4])
-    moov = (moov_size + len(held)).to_bytes(4) + data[at + 4 : at + moov_size] + held
+    moov = (moov_size + len(user_data)).to_bytes(4) + data[at + 4 : at + moov_size] + user_data
     return data[:at] + moov + data[at + moov_size :]
 
 
 def _within(data: bytes, path: list[bytes], table: bytes) -> bytes:
-    """The boxes `data`, with this one in place of the last on the path."""
-    found, at = b"", 0
+    """Return the boxes `data` with the content of the last box on the path replaced."""
+    result, at = b"", 0
     while at < len(data):
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         body = data[at + 8 : at + size]
         if kind == path[0]:
             body = _within(body, path[1:], table) if path[1:] else table
-        found, at = found + box(kind, body), at + size
-    return found
+        result, at = result + box(kind, body), at + size
+    return result
 
 
 def m4a_chunks() -> bytes:
-    """One whose header is as large as is read, all of it offsets of chunks."""
+    """Return an M4A whose header is as large as is read, mostly chunk offsets."""
     count = FULL // 4 - 10_000
     table = bytes(4) + count.to_bytes(4) + (40).to_bytes(4) * count
     path = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stco"]
     return (
         box(b"ftyp", b"M4A ", bytes(20))
         + box(b"mdat", bytes(64))
-        + _within(sound("told.m4a").read_bytes()[28:], path, table)
+        + _within(sound("tagged.m4a").read_bytes()[28:], path, table)
     )
 
 
@@ -256,8 +256,8 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_sounds(name: str, tmp_path: Path) -> None:
-    """A sound with as much to say as is read, in few parts or in many, takes a bounded memory."""
+def test_audio(name: str, tmp_path: Path) -> None:
+    """Audio with as many tags as are read, in few parts or many, takes bounded memory."""
     path = tmp_path / "sound"
     path.write_bytes(SOUNDS[name]())
     grown, _ = after_tagging("sound", path)

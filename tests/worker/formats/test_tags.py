@@ -1,4 +1,4 @@
-"""What tags, marks and XMP say of a file, to every reader of such tags."""
+"""Tags, marks and XMP of a file, as every reader of them shows it."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ PROMPT = "a secret fox"
 
 
 def properties(xmp: bytes) -> dict[str, str]:
-    """The packet's properties, as an XML parser reads them."""
+    """Return the packet's properties, as an XML parser reads them."""
     text = xmp.decode().partition("?>")[2].rpartition("<?")[0]
     description = ElementTree.fromstring(text).find(f".//{RDF}Description")
     assert description is not None
@@ -45,7 +45,7 @@ def marked(**changes: object) -> Tags:
     return replace(tags(), **changes)  # type: ignore[arg-type]
 
 
-def test_xmp_says_what_iptc_asks_for() -> None:
+def test_xmp_has_the_iptc_properties() -> None:
     """The AI origin, the system used, title, date and ids are properties of the packet."""
     found = properties(tags().xmp({}))
     expected = {
@@ -60,34 +60,34 @@ def test_xmp_says_what_iptc_asks_for() -> None:
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
-def test_any_text_is_good_xml(title: str, prompt: str) -> None:
-    """Whatever title and prompt hold, the packet parses, and the tags fit an MP4."""
-    made = marked(title=title, prompt=prompt, prompt_tag=PromptTag.TEXT)
-    found = properties(made.xmp({}))
+def test_any_text_is_valid_xml(title: str, prompt: str) -> None:
+    """With any title and prompt the packet parses, and the tags fit an MP4."""
+    ours = marked(title=title, prompt=prompt, prompt_tag=PromptTag.TEXT)
+    found = properties(ours.xmp({}))
     assert AI_ORIGIN == found["Iptc4xmpExt:DigitalSourceType"]
-    assert isinstance(made.stamp({}), Stamp)
+    assert isinstance(ours.stamp({}), Stamp)
 
 
 @pytest.mark.parametrize("text", ["نمی\u200cشود", "👩\u200d🚀", "क्\u200dष", "❤\ufe0f"])
-def test_joiners_are_text(text: str) -> None:
-    """What shapes words and holds emoji together stands in the tags as it was written."""
-    made = marked(title=text)
-    assert text == made.pairs({})["title"]
-    assert text == properties(made.xmp({}))["dc:title"]
+def test_joiners_are_kept(text: str) -> None:
+    """Characters that shape words and join emoji are kept in tags."""
+    ours = marked(title=text)
+    assert text == ours.pairs({})["title"]
+    assert text == properties(ours.xmp({}))["dc:title"]
 
 
 @pytest.mark.parametrize("control", ["\u202e", "\u2066", "\u200f", "\u061c", "\0", "\x1b", "\n"])
-def test_controls_are_no_text(control: str) -> None:
-    """Neither a control nor what turns a text's direction around gets into a tag."""
+def test_controls_are_removed(control: str) -> None:
+    """Control characters and direction marks are not written into tags."""
     assert "a b" == marked(title=f"a{control}b{control}").pairs({})["title"]
 
 
-def test_the_prompt_is_kept_to_oneself() -> None:
-    """Without a setting neither the prompt nor its hash is anywhere."""
-    made = marked(prompt=PROMPT).stamp({})
+def test_the_prompt_is_private_by_default() -> None:
+    """By default neither the prompt nor its hash is written."""
+    ours = marked(prompt=PROMPT).stamp({})
     digest = hashlib.sha256(PROMPT.encode()).hexdigest().encode()
     for secret in (PROMPT.encode(), digest):
-        assert secret not in made.udta + made.xmp
+        assert secret not in ours.udta + ours.xmp
 
 
 @pytest.mark.parametrize(
@@ -103,27 +103,27 @@ def test_the_prompt_is_kept_to_oneself() -> None:
     ],
 )
 def test_the_prompt_on_request(form: PromptTag, pair: str, qualified: str, value: str) -> None:
-    """By setting the prompt, or its hash alone, is in both kinds of tags."""
-    made = marked(prompt=PROMPT, prompt_tag=form)
-    assert value == made.pairs({})[pair]
-    assert value == properties(made.xmp({}))[qualified]
-    assert (form is PromptTag.TEXT) == (PROMPT.encode() in made.stamp({}).udta)
+    """If set, the prompt or its hash is in both kinds of tags."""
+    ours = marked(prompt=PROMPT, prompt_tag=form)
+    assert value == ours.pairs({})[pair]
+    assert value == properties(ours.xmp({}))[qualified]
+    assert (form is PromptTag.TEXT) == (PROMPT.encode() in ours.stamp({}).udta)
 
 
 def test_the_mark_of_the_eu() -> None:
-    """A sentence that names the article, for people, beside the machine-readable origin."""
+    """A sentence names the article; the machine-readable origin does not depend on it."""
     assert "Article 50(2)" in tags().pairs({})["description"]
     assert "description" not in marked(marks=Marks(places=frozenset())).pairs({})
     assert AI_ORIGIN == marked(marks=Marks(places=frozenset())).pairs({})["DigitalSourceType"]
 
 
-def label(made: Tags, source: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = json.loads(made.pairs(source)[AIGC])
+def label(ours: Tags, source: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = json.loads(ours.pairs(source)[AIGC])
     return found
 
 
 def test_the_mark_of_china() -> None:
-    """The label has the seven fields of the standard, ours where nobody labelled before."""
+    """The label has the seven fields of the standard, with our values if there was none."""
     expected = {
         "Label": "1",
         "ContentProducer": "Acme 影业",
@@ -133,44 +133,45 @@ def test_the_mark_of_china() -> None:
         "PropagateID": "job-1",
         "ReservedCode2": "",
     }
-    made = marked(marks=BOTH)
-    assert list(expected.items()) == list(label(made, {}).items())
-    assert expected == json.loads(properties(made.xmp({}))["TC260:AIGC"])
+    ours = marked(marks=BOTH)
+    assert list(expected.items()) == list(label(ours, {}).items())
+    assert expected == json.loads(properties(ours.xmp({}))["TC260:AIGC"])
 
 
 def test_the_producers_label_is_not_changed() -> None:
-    """Of a label that is there already only the empty place of the propagator is filled."""
+    """Only an empty propagator of an existing label is filled in."""
     theirs = {"Label": "1", "ContentProducer": "Kling", "ProduceID": "k-1", "ReservedCode1": "sig"}
     found = label(marked(marks=BOTH), {AIGC: json.dumps(theirs)})
     assert theirs == {key: found[key] for key in theirs}
     assert ("Acme 影业", "job-1") == (found["ContentPropagator"], found["PropagateID"])
 
 
-def test_a_full_label_is_passed_on() -> None:
-    """Where producer and propagator both stand, nothing is left for us to say."""
+def test_a_complete_label_is_kept() -> None:
+    """A label with producer and propagator is kept unchanged."""
     theirs = {"Label": "1", "ContentProducer": "Kling", "ContentPropagator": "fal"}
     found = label(marked(marks=BOTH), {AIGC: json.dumps(theirs)})
     assert theirs == {key: value for key, value in found.items() if value}
 
 
 @pytest.mark.parametrize("theirs", ["label", "[1]", '{"Label": 1}', "[" * 100_000])
-def test_a_label_that_is_not_understood_is_passed_on(theirs: str) -> None:
-    """What is no label of the standard stays as it is, and whole."""
+def test_an_unknown_label_is_kept(theirs: str) -> None:
+    """A label that does not follow the standard is kept unchanged."""
     assert theirs == marked(marks=BOTH).pairs({AIGC: theirs})[AIGC]
     assert theirs == tags().pairs({AIGC: theirs})[AIGC]
 
 
 def test_marks_are_parsed() -> None:
-    """Places are listed in one text; the Chinese one needs a name."""
+    """Marks are a comma-separated list; cn requires a provider."""
     assert Marks(places=frozenset()) == Marks.parse("none", "")
     assert BOTH == Marks.parse(" eu, cn", "Acme 影业")
 
 
 @pytest.mark.parametrize(
-    ("text", "provider", "words"), [("us", "", "no mark us; there are eu, cn"), ("cn", "", "AIGC")]
+    ("text", "provider", "words"),
+    [("us", "", "unknown mark us; use eu, cn or none"), ("cn", "", "AIGC")],
 )
-def test_marks_that_cannot_be(text: str, provider: str, words: str) -> None:
-    """An unknown place, and a mark without its provider's name, are refused with the cure."""
+def test_invalid_marks(text: str, provider: str, words: str) -> None:
+    """An unknown mark, and cn without a provider, are refused with the correction."""
     with pytest.raises(ValueError, match=words):
         Marks.parse(text, provider)
 
@@ -178,13 +179,13 @@ def test_marks_that_cannot_be(text: str, provider: str, words: str) -> None:
 @pytest.fixture(scope="module")
 def delivery(tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """A delivery with every mark and the prompt, one video copied and one encoded."""
-    made = marked(marks=BOTH, prompt=PROMPT, prompt_tag=PromptTag.TEXT)
+    ours = marked(marks=BOTH, prompt=PROMPT, prompt_tag=PromptTag.TEXT)
     into = tmp_path_factory.mktemp("tagged")
     profile = Profile.parse("web+360p")
-    return transcode(clip("tall"), into, made, ffmpeg=Ffmpeg.find(None), profile=profile)
+    return transcode(clip("tall"), into, ours, ffmpeg=Ffmpeg.find(None), profile=profile)
 
 
-def told(program: str, *arguments: str) -> str:
+def output_of(program: str, *arguments: str) -> str:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     command = [program, *arguments]
@@ -195,7 +196,7 @@ def told(program: str, *arguments: str) -> str:
 def test_ffprobe_reads_it(name: str, delivery: TranscodeResult) -> None:
     """ffprobe shows standard tags and ours."""
     path = str(delivery.video.with_name(name))
-    shown = json.loads(told("ffprobe", "-v", "error", "-show_format", "-of", "json", path))
+    shown = json.loads(output_of("ffprobe", "-v", "error", "-show_format", "-of", "json", path))
     found = shown["format"]["tags"]
     assert "A fox in the snow" == found["title"]
     assert (AI_ORIGIN, "job-1") == (found["DigitalSourceType"], found["falhook.job_id"])
@@ -206,21 +207,21 @@ def test_ffprobe_reads_it(name: str, delivery: TranscodeResult) -> None:
 
 @pytest.mark.parametrize("name", ["video.mp4", "video-360p.mp4", "poster.jpg", "poster.webp"])
 def test_exiftool_reads_it(name: str, delivery: TranscodeResult) -> None:
-    """exiftool shows the XMP of videos and pictures alike, and finds no fault with the file."""
+    """exiftool shows the XMP of videos and images, and finds no fault with the file."""
     path = str(delivery.video.with_name(name))
-    (found,) = json.loads(told("exiftool", "-json", "-G1", "-a", path))
+    (found,) = json.loads(output_of("exiftool", "-json", "-G1", "-a", path))
     assert AI_ORIGIN == found["XMP-iptcExt:DigitalSourceType"]
     assert "A fox in the snow" == found["XMP-dc:Title"]
     label = next(value for key, value in found.items() if key.lower() == "xmp-tc260:aigc")
     assert "Acme 影业" == json.loads(label)["ContentProducer"]
-    assert "OK" in told("exiftool", "-validate", path)
+    assert "OK" in output_of("exiftool", "-validate", path)
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "video-360p.mp4"])
 def test_mediainfo_reads_it(name: str, delivery: TranscodeResult) -> None:
     """mediainfo shows standard tags and ours."""
     path = str(delivery.video.with_name(name))
-    shown = told("mediainfo", path)
+    shown = output_of("mediainfo", path)
     lines = {line.partition(":")[0].strip(): line.partition(": ")[2] for line in shown.splitlines()}
     assert "A fox in the snow" == lines["Movie name"]
     assert (AI_ORIGIN, "job-1") == (lines["DigitalSourceType"], lines["falhook.job_id"])

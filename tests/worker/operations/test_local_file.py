@@ -70,15 +70,15 @@ def test_a_description_never_names_formats_that_are_not_checked() -> None:
     ("head", "told"),
     [
         (PNG, "image/png"),
-        (b"BM\x36\x10\x0e\x00\x00\x00\x00\x00", "a BMP picture"),
-        (b"II*\x00\x08\x00", "a TIFF picture"),
-        (b"\x00\x00\x00\x18ftypheic", "a HEIC picture"),
-        (b"RIFF\x00\x00\x00\x00AVI LIST", "an AVI film"),
+        (b"BM\x36\x10\x0e\x00\x00\x00\x00\x00", "a BMP image"),
+        (b"II*\x00\x08\x00", "a TIFF image"),
+        (b"\x00\x00\x00\x18ftypheic", "a HEIC image"),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", "an AVI video"),
         (b"%PDF-1.7", "a PDF"),
         (b"PK\x03\x04", "a ZIP archive"),
         ("Bäume im Wind, müde\n".encode()[:18], "text"),
-        ("BMW caf\xe9 noir".encode("latin-1"), "no picture, film or sound that is known here"),
-        (b"\x00\x01\x02", "no picture, film or sound that is known here"),
+        ("BMW caf\xe9 noir".encode("latin-1"), "not a known image, video or audio format"),
+        (b"\x00\x01\x02", "not a known image, video or audio format"),
     ],
 )
 def test_what_a_file_is_instead_is_said(head: bytes, told: str) -> None:

@@ -56,7 +56,7 @@ def test_settings_are_read() -> None:
     ("name", "value", "words"),
     [
         ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE 'hd'.*'hd' is not a profile"),
-        ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' knows no mark us"),
+        ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' contains the unknown mark us"),
         ("FALHOOK_MARKS", "cn", "needs FALHOOK_AIGC_PROVIDER"),
         ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),
     ],

@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from tests.factories.clips import UNSUPPORTED, clip, ffmpeg, tags
+from tests.factories.clips import clip, ffmpeg, tags
+from tests.factories.mp4_boxes import UNSUPPORTED
 from tests.factories.world import VIDEO
 from worker.formats.media_types import film
 from worker.jobs.job import Job, JobState

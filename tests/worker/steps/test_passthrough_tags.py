@@ -10,10 +10,11 @@ from typing import cast
 import pytest
 
 from tests.factories.audio import SOUNDS, heard, sound
-from tests.factories.clips import box, clip, described, ffmpeg, packets, tags
+from tests.factories.clips import clip, described, ffmpeg, packets, tags
+from tests.factories.mp4_boxes import box
 from worker.fal.result import OTHER
-from worker.formats.audio import audio_file
-from worker.formats.images import MAX_PICTURE, has_credentials, image_file, size_of, tag
+from worker.formats import audio, images
+from worker.formats.images import MAX_PICTURE, has_credentials, size_of, tag
 from worker.formats.images import read_tags as picture_tags
 from worker.formats.media_types import BY_EXTENSION
 from worker.formats.mp4 import read_tags
@@ -42,13 +43,13 @@ PICTURES = {
     "image-4.gif": "image/gif",
 }
 SIGNED_SOUNDS = {
-    "told.mp3": "audio/mpeg",
-    "told.wav": "audio/wav",
+    "tagged.mp3": "audio/mpeg",
+    "tagged.wav": "audio/wav",
     "odd.wav": "audio/wav",
-    "told.m4a": "audio/mp4",
+    "tagged.m4a": "audio/mp4",
     "isom.m4a": "audio/mp4",
 }
-UNSIGNED_SOUNDS = {"told.flac": "audio/flac", "told.ogg": "audio/ogg"}
+UNSIGNED_SOUNDS = {"tagged.flac": "audio/flac", "tagged.ogg": "audio/ogg"}
 KINDS = PICTURES | SIGNED_SOUNDS
 with_sdk = pytest.mark.skipif(
     importlib.util.find_spec("c2pa") is None, reason="c2pa-python is not installed"
@@ -156,9 +157,9 @@ def test_a_producers_label_stays(name: str, storage: Storage, tmp_path: Path) ->
 
 def test_the_name_may_be_wrong(storage: Storage, tmp_path: Path) -> None:
     """A file is tagged as what it is, whatever the result says of it."""
-    files = kept(storage, "audio-1.mp3", made("told.wav", tmp_path), "audio/mpeg")
+    files = kept(storage, "audio-1.mp3", made("tagged.wav", tmp_path), "audio/mpeg")
     assert tagged(storage, files)["tagged"]
-    assert heard(sound("told.wav")) == heard(stored(storage, "audio-1.mp3", tmp_path))
+    assert heard(sound("tagged.wav")) == heard(stored(storage, "audio-1.mp3", tmp_path))
 
 
 def test_a_video_beside_is_tagged(storage: Storage, tmp_path: Path) -> None:
@@ -176,9 +177,9 @@ def test_a_video_beside_is_tagged(storage: Storage, tmp_path: Path) -> None:
         ("audio-1.mp3", b"ID3 sound", "cut short"),
         ("audio-1.mp3", b"\xff\xf1 AAC", "no MP3, WAV"),
         ("audio-1.m4a", b"\0\0\0\1ftypM4A ", "a box of its tags"),
-        ("image-1.gif", b"GIF89a", "no whole"),
-        ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "no whole"),
-        ("image-1.jpg", b"\xff\xd8\xff cut short", "no whole"),
+        ("image-1.gif", b"GIF89a", "not a complete"),
+        ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "not a complete"),
+        ("image-1.jpg", b"\xff\xd8\xff cut short", "not a complete"),
         ("image-1.png", b"no picture at all", "no MP3, WAV"),
         ("file-1.bin", b"fLaC", "no picture, sound or video"),
     ],
@@ -273,7 +274,7 @@ def test_what_is_too_large_is_not_signed(
 
 
 @with_sdk
-@pytest.mark.parametrize("name", ["image-1.jpg", "told.mp3", "told.wav", "told.m4a"])
+@pytest.mark.parametrize("name", ["image-1.jpg", "tagged.mp3", "tagged.wav", "tagged.m4a"])
 def test_the_vendors_credentials_are_not_broken(
     name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
@@ -313,12 +314,12 @@ def test_credentials_elsewhere(
     about = tagged(storage, files, credentials)
     assert ("unreadable", "Trusted") == (about["vendor"], about["signed"])
     path = stored(storage, name, tmp_path)
-    form = image_file if name in PICTURES else audio_file
+    form = images if name in PICTURES else audio
     assert LINK == form.read_tags(path)["dcterms:provenance"]
 
 
 @with_sdk
-@pytest.mark.parametrize("name", ["told.wav", "image-2.png"])
+@pytest.mark.parametrize("name", ["tagged.wav", "image-2.png"])
 def test_huge_credentials_are_not_read(
     name: str, storage: Storage, credentials: Signer, tmp_path: Path
 ) -> None:
@@ -337,7 +338,7 @@ def test_huge_credentials_are_not_read(
 def test_the_manifest_tells_of_sounds(storage: Storage, records: JobStore, tmp_path: Path) -> None:
     """A result of sounds is published tagged; of one that is broken the manifest says why not."""
     broken = b"RIFF\0\0\0\0WAVEfmt "
-    files = kept(storage, "audio-1.mp3", made("told.mp3", tmp_path), "audio/mpeg")
+    files = kept(storage, "audio-1.mp3", made("tagged.mp3", tmp_path), "audio/mpeg")
     files |= kept(storage, "audio-2.wav", broken, "audio/wav")
     downloaded = replace(job(), state=JobState.DOWNLOADED, source={"files": files})
     step = TranscodeTag(storage=storage, ffmpeg=Ffmpeg.find(None), progress=Progress(records))
@@ -351,6 +352,6 @@ def test_the_manifest_tells_of_sounds(storage: Storage, records: JobStore, tmp_p
         found["audio-1.mp3"]["bytes"],
     )
     assert ["COMM:", "TIT2"] == found["audio-1.mp3"]["replaced"]
-    assert heard(sound("told.mp3")) == heard(manifest.with_name("audio-1.mp3"))
-    assert "no whole WAV" in found["audio-2.wav"]["untagged"]
+    assert heard(sound("tagged.mp3")) == heard(manifest.with_name("audio-1.mp3"))
+    assert "not a complete WAV" in found["audio-2.wav"]["untagged"]
     assert broken == manifest.with_name("audio-2.wav").read_bytes()

@@ -1,10 +1,10 @@
-"""Sounds without a decoder: what they say of themselves. Their packets are never looked at."""
+"""The tags and credentials of an audio file of any format. Its packets are never read."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.formats.aigc_label import NotCarried
+from worker.formats.aigc_label import InvalidLabel
 from worker.formats.audio import flac, m4a, mp3, ogg, wav
 from worker.formats.audio.rewrite import NotTaggable, RewrittenFile
 from worker.formats.tags import Tags
@@ -19,65 +19,65 @@ _FORMATS: tuple[tuple[_Begins, _Retag], ...] = (
     (flac.begins, flac.retagged),
     (ogg.begins, ogg.retagged),
 )
-_HEAD = 16  # bytes by which a format is known
+_HEAD = 16  # bytes that identify a format
 
 
 def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
-    """Write the sound `source` to `target`, its packets the same, with these tags.
+    """Write the audio file `source` to `target` with these tags, its packets unchanged.
 
-    Whatever else it says of itself is kept. Returns the names of the tags that ours replaced.
-    Raises NotTaggable where it is broken, of no known format, or of a shape that has no place for
-    them; `target` may be there half written then.
+    All other tags are kept. Returns the names of the source's tags that ours replaced. Raises
+    NotTaggable if the file is broken, of no known format, or has no place for tags; `target` may
+    be incomplete after that.
     """
     with source.open("rb") as file:
         head = file.read(_HEAD)
         if m4a.begins(head):
             return m4a.tag(source, target, tags)
-        for begins, retagged in _FORMATS:
+        for begins, retag in _FORMATS:
             if begins(head):
-                made = _retagged(retagged, file, source.stat().st_size, tags)
-                made.write(file, target)
-                return made.replaced
-    raise NotTaggable("it is no MP3, WAV, M4A, FLAC or Ogg file")
+                rewritten = _retagged(retag, file, source.stat().st_size, tags)
+                rewritten.write(file, target)
+                return rewritten.replaced
+    raise NotTaggable("it is not an MP3, WAV, M4A, FLAC or Ogg file")
 
 
 def _retagged(retag: _Retag, file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
     try:
         return retag(file, length, tags)
-    except NotCarried as reason:
+    except InvalidLabel as reason:
         raise NotTaggable(str(reason)) from reason
 
 
 def has_credentials(path: Path) -> bool:
-    """Whether the sound holds content credentials. Raises NotTaggable where it is broken.
+    """Return whether the file holds content credentials. Raises NotTaggable if it is broken.
 
-    A FLAC would have them in an ID3 tag before it, an Ogg in a stream of their own; files of such
-    a shape are not tagged at all.
+    A FLAC would hold them in an ID3 tag in front of it, an Ogg in a stream of their own; such
+    files are not tagged at all.
     """
     return bool(credentials_of(path))
 
 
 def credentials_of(path: Path) -> tuple[range, ...]:
-    """Where these lie in the file, in bytes. Raises NotTaggable where it is broken."""
+    """Return the byte ranges of content credentials. Raises NotTaggable if the file is broken."""
     with path.open("rb") as file:
         head, length = file.read(_HEAD), path.stat().st_size
         if m4a.begins(head):
             return m4a.credentials_of(path)
-        holders = (form for form in (mp3, wav) if form.begins(head))
-        return tuple(span for form in holders for span in form.credentials_of(file, length))
+        formats = (form for form in (mp3, wav) if form.begins(head))
+        return tuple(span for form in formats for span in form.credentials_of(file, length))
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """What the sound said of itself that is worth keeping, by its name, as of a picture.
+    """Return the source's tags that its tagged copy keeps, by name (`preserved_tags`).
 
-    Raises NotTaggable where it is broken, or its label cannot be carried over.
+    Raises NotTaggable if the file is broken, or its label cannot be preserved.
     """
     with path.open("rb") as file:
         head, length = file.read(_HEAD), path.stat().st_size
         if m4a.begins(head):
             return m4a.source_tags(path)
-        holders = (form for form in (mp3, wav) if form.begins(head))
+        formats = (form for form in (mp3, wav) if form.begins(head))
         try:
-            return next((form.told(file, length) for form in holders), {})
-        except NotCarried as reason:
+            return next((form.source_tags(file, length) for form in formats), {})
+        except InvalidLabel as reason:
             raise NotTaggable(str(reason)) from reason

@@ -14,39 +14,39 @@ _MAX_BLOCK = (1 << 24) - 1
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is a FLAC."""
+    """Return whether a file with these first bytes is a FLAC."""
     return head.startswith(MARK)
 
 
 def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
-    """All blocks and frames as they are but for the comments. Raises NotTaggable."""
+    """Return the file with new comments, all other blocks and frames kept. Raises NotTaggable."""
     blocks = list(_blocks(file, length))
     end = blocks[-1][1].start + blocks[-1][1].size
     if blocks[0][0] != _STREAMINFO or read_at(file, end, 2, "it")[:1] != b"\xff":
-        raise NotTaggable("it is no whole FLAC")
-    found = [span for kind, span in blocks if kind == _COMMENT]
-    data = read_at(file, found[0].start, found[0].size, "its comments") if found else None
+        raise NotTaggable("it is not a complete FLAC: it needs STREAMINFO first and audio frames")
+    spans = [span for kind, span in blocks if kind == _COMMENT]
+    data = read_at(file, spans[0].start, spans[0].size, "its comments") if spans else None
     comments = Comments() if data is None else Comments.parse(data)
-    made, replaced = comments.with_ours(tags)
-    if len(made) > _MAX_BLOCK:
-        raise NotTaggable("its comments would be too large")
+    body, replaced = comments.with_ours(tags)
+    if len(body) > _MAX_BLOCK:
+        raise NotTaggable("its comments with ours would be larger than a FLAC block can be")
     info, *others = [(kind, span) for kind, span in blocks if kind != _COMMENT]
-    blocks_made: list[tuple[int, ByteRange | bytes]] = [info, (_COMMENT, made), *others]
+    new_blocks: list[tuple[int, ByteRange | bytes]] = [info, (_COMMENT, body), *others]
     pieces: list[ByteRange | bytes] = [MARK]
-    for number, (kind, held) in enumerate(blocks_made, start=1):
-        last = _LAST if number == len(blocks_made) else 0
-        pieces += [bytes((kind | last,)) + len(held).to_bytes(3), held]
+    for number, (kind, content) in enumerate(new_blocks, start=1):
+        last = _LAST if number == len(new_blocks) else 0
+        pieces += [bytes((kind | last,)) + len(content).to_bytes(3), content]
     return RewrittenFile(pieces=(*pieces, ByteRange(end, length - end)), replaced=replaced)
 
 
 def _blocks(file: BinaryIO, length: int) -> Iterator[tuple[int, ByteRange]]:
-    """Type and content of each block."""
+    """Yield type and content of each block."""
     at = len(MARK)
     for _ in range(MAX_PARTS):
         head = read_at(file, at, _HEAD, "one of its blocks")
         size = int.from_bytes(head[1:])
         if at + _HEAD + size > length:
-            raise NotTaggable("it is no whole FLAC: it is cut short")
+            raise NotTaggable("it is not a complete FLAC: it is cut short")
         yield head[0] & ~_LAST, ByteRange(at + _HEAD, size)
         if head[0] & _LAST:
             return

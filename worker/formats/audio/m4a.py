@@ -1,38 +1,38 @@
-"""M4A: an MP4 of sound; and videos that are published as they are."""
+"""M4A: an MP4 of audio. Videos that are published unchanged are tagged here too."""
 
 from pathlib import Path
 
 from worker.formats import mp4
-from worker.formats.audio.rewrite import NotTaggable, names
+from worker.formats.audio.rewrite import NotTaggable, unique_names
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import NotRewritable, Stamp, other_tags, read_tags, rewrite, udta
 from worker.formats.tags import Tags
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is an MP4."""
+    """Return whether a file with these first bytes is an MP4."""
     return head[4:8] == b"ftyp"
 
 
 def tag(source: Path, target: Path, tags: Tags) -> tuple[str, ...]:
-    """Write `source` to `target` with our tags and those of theirs that have other names.
+    """Write `source` to `target` with our tags and those of its own that have other names.
 
-    Returns the names of the tags that ours replaced. Raises NotTaggable.
+    Returns the names of the source's tags that ours replaced. Raises NotTaggable.
     """
     try:
-        theirs = read_tags(source)
-        ours = tags.pairs(theirs)
-        held = udta(ours, other_tags(source, ours))
-        rewrite(source, target, Stamp(udta=held, xmp=tags.xmp(theirs), created=tags.created))
+        before = read_tags(source)
+        ours = tags.pairs(before)
+        box = udta(ours, other_tags(source, ours))
+        rewrite(source, target, Stamp(udta=box, xmp=tags.xmp(before), created=tags.created))
     except NotRewritable as reason:
         raise NotTaggable(str(reason)) from reason
     except MediaError as failure:
         raise NotTaggable(failure.sentence) from failure
-    return names(name for name in ours if theirs.get(name, ours[name]) != ours[name])
+    return unique_names(name for name in ours if before.get(name, ours[name]) != ours[name])
 
 
 def source_tags(path: Path) -> dict[str, str]:
-    """What it says of itself. Raises NotTaggable."""
+    """Return all of its tags. Raises NotTaggable."""
     try:
         return read_tags(path)
     except MediaError as failure:
@@ -40,7 +40,7 @@ def source_tags(path: Path) -> dict[str, str]:
 
 
 def credentials_of(path: Path) -> tuple[range, ...]:
-    """Where content credentials lie, in boxes of C2PA. Raises NotTaggable."""
+    """Return the byte ranges of the C2PA boxes. Raises NotTaggable."""
     try:
         return mp4.credentials_of(path)
     except MediaError as failure:

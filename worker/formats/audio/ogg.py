@@ -1,7 +1,7 @@
 """Opus and Vorbis in Ogg (RFC 3533, RFC 7845 section 5.2, Vorbis I section 4.2).
 
-The pages of the comments are made anew, as many as there were: so no later page has to be told
-another number, and none of the sound is looked at.
+The pages of the comments are written again, as many as before: later pages keep their numbers, and
+the audio is never read.
 """
 
 import struct
@@ -14,34 +14,34 @@ from worker.formats.tags import Tags
 
 MARK = b"OggS"
 _HEAD = struct.Struct("<4sBBqIIIB")  # mark, version, flags, position, stream, number, CRC, segments
-_FULL = 255  # bytes of a segment that its packet does not end with; segments of a page
+_FULL = 255  # bytes of a segment that does not end its packet; most segments of a page
 _CONTINUED, _BEGINS, _ENDS = 1, 2, 4  # flags
 _POLYNOMIAL = 0x104C11DB7  # of the checksum (RFC 3533, 6)
 _MAX_PAGES = 64  # of comments: 4 MB
-# How the first packet begins, how the comments do, and how many packets share their pages.
+# First bytes of the first packet and of the comments; packets that share the comments' pages.
 _CODECS = ((b"OpusHead", b"OpusTags", 1), (b"\x01vorbis", b"\x03vorbis", 2))
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is an Ogg."""
+    """Return whether a file with these first bytes is an Ogg."""
     return head.startswith(MARK)
 
 
 def retagged(file: BinaryIO, length: int, tags: Tags) -> RewrittenFile:
-    """All pages as they are but those of the comments. Raises NotTaggable."""
+    """Return the file with new comments, all other pages kept. Raises NotTaggable."""
     first = _Page.read(file, 0)
-    found = (codec for codec in _CODECS if first.body.startswith(codec[0]))
-    _, mark, count = next(found, (b"", b"", 0))
+    codecs = (codec for codec in _CODECS if first.body.startswith(codec[0]))
+    _, mark, count = next(codecs, (b"", b"", 0))
     if not count:
         raise NotTaggable("it holds neither Opus nor Vorbis")
     pages = _pages(file, first, count)
     comments, *others = _packets(pages)
     if not comments.startswith(mark) or len(others) + 1 != count:
-        raise NotTaggable("its comments are not where they belong")
-    held, replaced = Comments.parse(comments[len(mark) :]).with_ours(tags)
+        raise NotTaggable("its comment header is missing or misplaced")
+    body, replaced = Comments.parse(comments[len(mark) :]).with_ours(tags)
     end = pages[-1].end
-    made = _paged([mark + held, *others], pages)
-    pieces = (ByteRange(0, first.end), made, ByteRange(end, length - end))
+    comment_pages = _paged([mark + body, *others], pages)
+    pieces = (ByteRange(0, first.end), comment_pages, ByteRange(end, length - end))
     return RewrittenFile(pieces=pieces, replaced=replaced)
 
 
@@ -74,7 +74,7 @@ class _Page:
         )
 
     def bytes(self) -> bytes:
-        """The page with its checksum."""
+        """Return the page with its checksum."""
         fields = (self.flags, self.position, self.stream, self.number)
         rest = self.lacing + self.body
         head = _HEAD.pack(MARK, 0, *fields, 0, len(self.lacing))
@@ -82,13 +82,13 @@ class _Page:
 
 
 def _pages(file: BinaryIO, first: _Page, count: int) -> list[_Page]:
-    """The pages after the first, until so many packets have ended."""
+    """Return the pages after the first, up to the one that ends the last of `count` packets."""
     pages: list[_Page] = []
     ended, at = 0, first.end
     while ended < count:
         page = _Page.read(file, at)
         if page.stream != first.stream or page.flags & (_BEGINS | _ENDS):
-            raise NotTaggable("it has streams besides one of sound, or no sound")
+            raise NotTaggable("it has more than one stream, or no audio")
         if len(pages) == _MAX_PAGES:
             raise NotTaggable(f"its comments take more than {_MAX_PAGES} pages")
         pages.append(page)
@@ -97,7 +97,7 @@ def _pages(file: BinaryIO, first: _Page, count: int) -> list[_Page]:
 
 
 def _packets(pages: list[_Page]) -> list[bytes]:
-    """What the pages hold, the last packet whole or not."""
+    """Return the packets in these pages; the last may be incomplete."""
     body, packets, start, end = b"".join(page.body for page in pages), [], 0, 0
     for size in b"".join(page.lacing for page in pages):
         end += size
@@ -108,29 +108,29 @@ def _packets(pages: list[_Page]) -> list[bytes]:
 
 
 def _paged(packets: list[bytes], pages: list[_Page]) -> bytes:
-    """These packets on as many pages, with the same numbers."""
+    """Return these packets on as many pages, with the same numbers."""
     lacing = b"".join(
         bytes((_FULL,)) * (len(packet) // _FULL) + bytes((len(packet) % _FULL,))
         for packet in packets
     )
-    body, made, start, count = b"".join(packets), [], 0, len(pages)
+    body, result, start, count = b"".join(packets), [], 0, len(pages)
     if not count <= len(lacing) <= count * _FULL:
-        raise NotTaggable("its comments have not the room for ours")
+        raise NotTaggable("its comment pages have no room for our tags")
     ends = [len(lacing) * number // count for number in range(count + 1)]
     for page, begin, end in zip(pages, ends, ends[1:], strict=False):
-        held = lacing[begin:end]
-        size = sum(held)
-        goes_on = bool(begin) and lacing[begin - 1] == _FULL
-        changed = replace(
+        segments = lacing[begin:end]
+        size = sum(segments)
+        is_continued = bool(begin) and lacing[begin - 1] == _FULL
+        new_page = replace(
             page,
-            flags=_CONTINUED if goes_on else 0,
-            position=0 if min(held) < _FULL else -1,  # no packet ends there (RFC 3533, 6)
-            lacing=held,
+            flags=_CONTINUED if is_continued else 0,
+            position=0 if min(segments) < _FULL else -1,  # no packet ends there (RFC 3533, 6)
+            lacing=segments,
             body=body[start : start + size],
         )
-        made.append(changed.bytes())
+        result.append(new_page.bytes())
         start += size
-    return b"".join(made)
+    return b"".join(result)
 
 
 def _remainder(byte: int) -> int:
@@ -143,8 +143,8 @@ _REMAINDERS = tuple(_remainder(byte << 24) for byte in range(256))
 
 
 def _crc(data: bytes) -> int:
-    """The checksum of a page: not that of zlib, which takes bits the other way around."""
-    held = 0
+    """Return the checksum of a page: not that of zlib, which takes bits the other way around."""
+    remainder = 0
     for byte in data:
-        held = (held << 8 & 0xFFFFFFFF) ^ _REMAINDERS[held >> 24 ^ byte]
-    return held
+        remainder = (remainder << 8 & 0xFFFFFFFF) ^ _REMAINDERS[remainder >> 24 ^ byte]
+    return remainder

@@ -1,4 +1,4 @@
-"""A sound made anew around the same packets: pieces of the source, and new tags between them."""
+"""An audio file written again around the same packets: ranges of the source, new tags between."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import BinaryIO
 from worker.formats.copy_range import copy_range
 
 MAX_TAGS = 16 << 20  # bytes of a file's tags that are read into memory
-MAX_PARTS = 10_000  # frames, comments or chunks of a file that are looked at
+MAX_PARTS = 10_000  # frames, comments or chunks that are read of one file
 
 
 class NotTaggable(Exception):
-    """The file gets no tags of ours, and stays as it is; the message says why."""
+    """A file that cannot be tagged and stays unchanged; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """Bytes of the source that stay as they are."""
+    """A range of the source that is copied unchanged."""
 
     start: int
     size: int
@@ -28,13 +28,13 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewrittenFile:
-    """What is written, in order, and which tags of the source are replaced by ours."""
+    """The pieces of the new file, in order; `replaced`: names of tags that ours took over."""
 
     pieces: tuple[bytes | ByteRange, ...]
     replaced: tuple[str, ...] = ()
 
     def write(self, source: BinaryIO, target: Path) -> None:
-        """`target` holds the pieces; what the source holds is never in memory."""
+        """Write the pieces to `target`; ranges of the source are copied in bounded memory."""
         with target.open("wb") as out:
             for piece in self.pieces:
                 if isinstance(piece, ByteRange):
@@ -45,7 +45,7 @@ class RewrittenFile:
 
 
 def read_at(file: BinaryIO, start: int, size: int, what: str) -> bytes:
-    """So many bytes from there. Raises NotTaggable where they are too many, or are not there."""
+    """Return `size` bytes at `start`. Raises NotTaggable if they are too many, or missing."""
     if size > MAX_TAGS:
         raise NotTaggable(f"{what} is larger than {MAX_TAGS} bytes")
     file.seek(start)
@@ -55,6 +55,6 @@ def read_at(file: BinaryIO, start: int, size: int, what: str) -> bytes:
     return data
 
 
-def names(replaced: Iterable[str]) -> tuple[str, ...]:
-    """Each name once, in order."""
+def unique_names(replaced: Iterable[str]) -> tuple[str, ...]:
+    """Return each name once, sorted."""
     return tuple(sorted(set(replaced)))

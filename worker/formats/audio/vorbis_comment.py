@@ -5,59 +5,61 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker.formats.aigc_label import AIGC, carried_over
-from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, names
+from worker.formats.aigc_label import AIGC, preserved_tags
+from worker.formats.audio.rewrite import MAX_PARTS, NotTaggable, unique_names
 from worker.formats.tags import Tags
 
-# DESCRIPTION is what ffprobe shows as the comment; MP4s have the mark of the EU there.
+# ffprobe shows DESCRIPTION as the comment; MP4s have the EU mark there.
 _NAMES = {"title": "TITLE", "comment": "COMMENT", "date": "DATE", "description": "falhook.mark"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comments:
-    """The program that encoded the sound, what is said of it, and what follows that."""
+    """A comment header: the encoding program, the comments, and the bytes that follow them."""
 
     vendor: bytes = b"falhook"
-    said: tuple[bytes, ...] = ()
+    comments: tuple[bytes, ...] = ()
     rest: bytes = b""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Raises NotTaggable where a length is more than there is."""
+        """Read a comment header. Raises NotTaggable if a length exceeds the data."""
         vendor, at = _text(data, 0)
         count, at = _number(data, at)
         if count > MAX_PARTS:
             raise NotTaggable(f"it has more than {MAX_PARTS} comments")
-        said = []
+        comments = []
         for _ in range(count):
             comment, at = _text(data, at)
-            said.append(comment)
-        return cls(vendor=vendor, said=tuple(said), rest=data[at:])
+            comments.append(comment)
+        return cls(vendor=vendor, comments=tuple(comments), rest=data[at:])
 
     def with_ours(self, tags: Tags) -> tuple[bytes, tuple[str, ...]]:
-        """Ours and those of theirs that have other names; and the names that ours replaced."""
-        ours = _ours(tags.pairs(self._label()))
-        kept = [comment for comment in self.said if _name(comment) not in ours]
+        """Return a header of our comments and the others, and the names that ours replaced."""
+        ours = _our_comments(tags.pairs(self._preserved_tags()))
+        kept = [comment for comment in self.comments if _name(comment) not in ours]
         replaced = (
-            _name(comment) for comment in self.said if ours.get(_name(comment), comment) != comment
+            _name(comment)
+            for comment in self.comments
+            if ours.get(_name(comment), comment) != comment
         )
         comments = [*ours.values(), *kept]
         parts = [self.vendor, *comments]
-        vendor, *said = (struct.pack("<I", len(part)) + part for part in parts)
-        body = b"".join((vendor, struct.pack("<I", len(comments)), *said, self.rest))
-        return body, names(replaced)
+        vendor, *texts = (struct.pack("<I", len(part)) + part for part in parts)
+        body = b"".join((vendor, struct.pack("<I", len(comments)), *texts, self.rest))
+        return body, unique_names(replaced)
 
-    def _label(self) -> dict[str, str]:
-        for comment in self.said:
+    def _preserved_tags(self) -> dict[str, str]:
+        for comment in self.comments:
             if _name(comment) == AIGC:
-                return carried_over(b"", comment.partition(b"=")[2].decode("utf-8", "replace"))
+                return preserved_tags(b"", comment.partition(b"=")[2].decode("utf-8", "replace"))
         return {}
 
 
-def _ours(pairs: Mapping[str, str]) -> dict[str, bytes]:
-    named = {_NAMES.get(name, name): value for name, value in pairs.items()}
-    named["DESCRIPTION"] = named["COMMENT"]
-    return {name.upper(): f"{name}={value}".encode() for name, value in named.items()}
+def _our_comments(pairs: Mapping[str, str]) -> dict[str, bytes]:
+    values = {_NAMES.get(name, name): value for name, value in pairs.items()}
+    values["DESCRIPTION"] = values["COMMENT"]
+    return {name.upper(): f"{name}={value}".encode() for name, value in values.items()}
 
 
 def _name(comment: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Images, without a decoder."""
+"""Image files, without a decoder."""
 
 from worker.formats.images.image_file import (
     MAX_PICTURE,

@@ -1,32 +1,32 @@
-"""The parts of a picture's file, by where they lie: the file itself is never cut into pieces."""
+"""The parts of an image file as byte ranges, so that the file itself is never cut up."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 MAX_PARTS = 100_000  # of one file: a PNG of 32 MB has 8,192 where ffmpeg wrote it
-MAX_SAID = 1 << 20  # bytes of one thing that a picture says which are read
-Piece = bytes | range  # what is new, or from where to where the file's own bytes stay
+MAX_METADATA = 1 << 20  # bytes that are read of one piece of metadata
+Piece = bytes | range  # new bytes, or a range of the source that is kept
 
 T = TypeVar("T")
 
 
 def bounded(parts: Iterable[T]) -> Iterator[T]:
-    """The same parts. Raises ValueError where they are more than are looked at."""
+    """Yield the same parts. Raises ValueError if there are more than MAX_PARTS."""
     for number, part in enumerate(parts):
         if number == MAX_PARTS:
             raise ValueError(f"it has more than {MAX_PARTS} parts")
         yield part
 
 
-def joined(data: bytes | bytearray, pieces: Iterable[Piece]) -> bytes:
-    """The file of these pieces, each byte of `data` copied once."""
-    view, found = memoryview(data), list[Piece]()
+def assembled(data: bytes | bytearray, pieces: Iterable[Piece]) -> bytes:
+    """Return the file of these pieces; ranges are copied from `data`, each byte once."""
+    view, merged = memoryview(data), list[Piece]()
     for piece in pieces:
-        last = found[-1] if found else b""
+        last = merged[-1] if merged else b""
         if isinstance(piece, range) and isinstance(last, range) and last.stop == piece.start:
-            found[-1] = range(last.start, piece.stop)
+            merged[-1] = range(last.start, piece.stop)
         else:
-            found.append(piece)
+            merged.append(piece)
     return b"".join(
-        view[piece.start : piece.stop] if isinstance(piece, range) else piece for piece in found
+        view[piece.start : piece.stop] if isinstance(piece, range) else piece for piece in merged
     )

@@ -1,19 +1,19 @@
-"""Pictures without a decoder: their size, and what they say of themselves."""
+"""The size, tags and credentials of an image file of any format."""
 
 from pathlib import Path
 
-from worker.formats.aigc_label import AIGC, MAX_LABEL, carried_over, in_comment
+from worker.formats.aigc_label import AIGC, MAX_LABEL, label_in_comment, preserved_tags
 from worker.formats.images import avif, gif, jpeg, png, webp
 from worker.formats.images.exif import user_comment
 
 __all__ = ["MAX_PICTURE", "credentials_of", "has_credentials", "read_tags", "size_of", "tag"]
 
-MAX_PICTURE = 32 << 20  # bytes of a picture that is read into memory
+MAX_PICTURE = 32 << 20  # bytes of the largest image that is read into memory
 _FORMATS = (jpeg, png, webp, gif, avif)
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) for what is no whole JPEG, PNG, WebP, GIF or AVIF."""
+    """Return width and height in pixels; (0, 0) if it is not a complete image of a known format."""
     data = _read(path)
     try:
         return next((form.size_of(data) for form in _FORMATS if form.begins(data)), (0, 0))
@@ -22,48 +22,47 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """What the picture said of itself that is worth keeping, by its name.
+    """Return the source's tags that its tagged copy keeps, by name (`preserved_tags`).
 
-    Its producer's label, and where its credentials are if they are elsewhere. Raises ValueError
-    where that cannot be carried over, or it has more parts than are looked at.
+    Raises ValueError if they cannot be preserved, or the image has too many parts.
     """
     data = _read(path)
     for form in _FORMATS:
         if form.begins(data):
-            return carried_over(form.xmp_of(data), _label(form.exif_of(data), data))
+            return preserved_tags(form.xmp_of(data), _label(form.exif_of(data), data))
     return {}
 
 
 def _label(tiff: bytes, data: bytes) -> str:
-    # Some providers write it into a text chunk of a PNG.
+    # Some producers write it into a text chunk of a PNG.
     text = png.text_of(data, AIGC.encode())[: 4 * MAX_LABEL]
-    return text.decode("utf-8", "replace") or in_comment(user_comment(tiff))
+    return text.decode("utf-8", "replace") or label_in_comment(user_comment(tiff))
 
 
 def tag(path: Path, xmp: bytes) -> None:
-    """Put the XMP packet into the picture at `path`, in place of all else that it says of itself.
+    """Replace the metadata of the image at `path` with this XMP packet.
 
-    Its pixels, its colour profile, how it is turned and its credentials stay; EXIF, IPTC, comments
-    and texts may hold the prompt.
+    Pixels, colour profile, orientation and credentials are kept. EXIF, IPTC, comments and texts may
+    hold the prompt, and are removed.
 
-    Raises ValueError where `size_of` is (0, 0), or the packet is too large for the format.
+    Raises ValueError if `size_of` is (0, 0), or the packet is too large for the format.
     """
     data = _read(path)
     for form in _FORMATS:
         if form.begins(data) and any(form.size_of(data)):
             path.write_bytes(form.tagged(data, xmp))
             return
-    raise ValueError("it is no whole JPEG, PNG, WebP, GIF or AVIF picture")
+    raise ValueError("it is not a complete JPEG, PNG, WebP, GIF or AVIF image")
 
 
 def has_credentials(path: Path) -> bool:
-    """Whether the picture at `path` holds content credentials, a JUMBF box of C2PA."""
+    """Return whether the image at `path` holds content credentials, a JUMBF box of C2PA."""
     data = _read(path)
     return b"jumb" in data and b"c2pa" in data
 
 
 def credentials_of(path: Path) -> tuple[range, ...]:
-    """Where these lie in the file, in bytes. Raises ValueError for too many parts."""
+    """Return the byte ranges of content credentials. Raises ValueError for too many parts."""
     data = _read(path)
     forms = (form.credentials_of(data) for form in _FORMATS if form.begins(data))
     return tuple(next(forms, ()))

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from worker.formats.images.byte_ranges import Piece, bounded, joined
-from worker.formats.images.exif import turn
+from worker.formats.images.byte_ranges import Piece, assembled, bounded
+from worker.formats.images.exif import orientation_block
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"  # XMP Specification Part 3, 1.1.3
@@ -12,24 +12,24 @@ MAX_SEGMENT = 0xFFFF - 2  # bytes that an APP1 segment holds
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG, DAC
 _SCAN, _END = 0xDA, 0xD9
 _EXIF = b"Exif\0\0"  # CIPA DC-008, 4.7.2
-# What may be said beside the picture: APP0 to APP15, COM. Of these stay those that change how it
-# looks, or are credentials: JFIF, ICC profile, JUMBF, Adobe's colour transform.
-_SAYING = frozenset(range(0xE0, 0xF0)) | {0xFE}
+# Segments of metadata: APP0 to APP15, COM. Those are kept that change how the image looks, or are
+# credentials: JFIF, ICC profile, JUMBF, Adobe's colour transform.
+_METADATA = frozenset(range(0xE0, 0xF0)) | {0xFE}
 _KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEB: b"JP", 0xEE: b"Adobe"}
 _APP0, _APP1, _APP11 = 0xE0, 0xE1, 0xEB
 _HEAD = 4  # bytes of a marker and its length
-# B.1.1.5: in what a scan holds, 0xFF is followed by 0, or is a restart; B.1.1.2: or fills.
+# In a scan's data 0xFF is followed by 0, or begins a restart marker (B.1.1.5), or fills (B.1.1.2).
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _FILLED = re.compile(rb"\xff*")
 
 
 def begins(data: bytes) -> bool:
-    """Whether a file that begins so is a JPEG."""
+    """Return whether a file with these first bytes is a JPEG."""
     return data.startswith(SOI)
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) where this is no JPEG, or is cut short."""
+    """Return width and height in pixels; (0, 0) if this is not a complete JPEG."""
     size, marker = (0, 0), 0
     for marker, at, end in _parts(data):
         if marker in _FRAMES and end - at >= _HEAD + 5 and not any(size):
@@ -38,46 +38,46 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 
 def xmp_of(data: bytes) -> bytes:
-    """The XMP packet of the picture, b"" for none."""
-    return _said(data, XMP)
+    """Return the image's XMP packet, or b""."""
+    return _segment(data, XMP)
 
 
 def exif_of(data: bytes) -> bytes:
-    """The TIFF block of the picture, b"" for none."""
-    return _said(data, _EXIF)
+    """Return the image's EXIF as a TIFF block, or b""."""
+    return _segment(data, _EXIF)
 
 
 def credentials_of(data: bytes) -> Iterator[range]:
-    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    """Return the byte ranges of content credentials (C2PA 2.2, appendix A)."""
     return (range(at, end) for marker, at, end in _parts(data) if marker == _APP11)
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:
-    """The same picture, turned as it was, with this XMP packet and nothing else said of it.
+    """Return the image with this XMP packet and its orientation as its only metadata.
 
-    What follows it is gone: another picture, of a gain map or of another size, says things of its
-    own, and is found by a segment that does not stay.
+    What follows the image is removed: another one, a gain map or a preview, has metadata of its
+    own, and is found only through a segment that is removed.
     """
     if len(XMP + xmp) > MAX_SEGMENT:
         raise ValueError("the XMP packet is too large for a JPEG")
-    turned = turn(exif_of(data))
-    exif = _app1(_EXIF + turned) if turned else b""
+    orientation = orientation_block(exif_of(data))
+    exif = _app1(_EXIF + orientation) if orientation else b""
     first, kept = b"", list[Piece]()
     for marker, at, end in _parts(data):
-        if marker in _SAYING and not _stays(data, marker, at + _HEAD, end):
+        if marker in _METADATA and not _is_kept(data, marker, at + _HEAD, end):
             continue
         if marker == _APP0:
-            first = first or data[at:end]  # JFIF wants to be the first segment
+            first = first or data[at:end]  # JFIF must be the first segment
         else:
             kept.append(range(at, end))
-    return joined(data, (SOI, first, exif, _app1(XMP + xmp), *kept))
+    return assembled(data, (SOI, first, exif, _app1(XMP + xmp), *kept))
 
 
-def _stays(data: bytes, marker: int, at: int, end: int) -> bool:
+def _is_kept(data: bytes, marker: int, at: int, end: int) -> bool:
     return marker in _KEPT and data.startswith(_KEPT[marker], at, end)
 
 
-def _said(data: bytes, mark: bytes) -> bytes:
+def _segment(data: bytes, mark: bytes) -> bytes:
     for marker, at, end in _parts(data):
         if marker == _APP1 and data.startswith(mark, at + _HEAD, end):
             return data[at + _HEAD + len(mark) : end]
@@ -89,9 +89,9 @@ def _app1(body: bytes) -> bytes:
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment, a scan with what it holds, to the picture's end.
+    """Yield marker, start and end of each segment to the end of the image; a scan with its data.
 
-    Raises ValueError for too many.
+    Raises ValueError if there are too many.
     """
     return bounded(_all_parts(data))
 
@@ -108,7 +108,7 @@ def _all_parts(data: bytes) -> Iterator[tuple[int, int, int]]:
         if end < at + _HEAD or end > len(data):
             return
         if marker == _SCAN:
-            found = _MARKER.search(data, end)
-            end = found.start() if found else len(data)
+            match = _MARKER.search(data, end)
+            end = match.start() if match else len(data)
         yield marker, at, end
         at = end

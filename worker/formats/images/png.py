@@ -3,22 +3,22 @@
 import zlib
 from collections.abc import Iterator
 
-from worker.formats.images.byte_ranges import MAX_SAID, Piece, bounded, joined
-from worker.formats.images.exif import turn
+from worker.formats.images.byte_ranges import MAX_METADATA, Piece, assembled, bounded
+from worker.formats.images.exif import orientation_block
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp"  # XMP Specification Part 3, 1.1.5: an iTXt chunk's keyword
 _HEAD, _CRC = 8, 4  # bytes of a chunk before and after its data
-_SAYING = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf"})
+_METADATA = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf"})
 
 
 def begins(data: bytes) -> bool:
-    """Whether a file that begins so is a PNG."""
+    """Return whether a file with these first bytes is a PNG."""
     return data.startswith(SIGNATURE)
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) where this is no PNG, or is cut short."""
+    """Return width and height in pixels; (0, 0) if this is not a complete PNG."""
     first = last = b""
     for kind, _, _ in _chunks(data):
         first, last = first or kind, kind
@@ -28,52 +28,52 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 
 def xmp_of(data: bytes) -> bytes:
-    """The XMP packet of the picture, b"" for none."""
+    """Return the image's XMP packet, or b""."""
     return text_of(data, _XMP)
 
 
 def exif_of(data: bytes) -> bytes:
-    """The TIFF block of the picture, b"" for none."""
-    return next((_said(data, at, end) for kind, at, end in _chunks(data) if kind == b"eXIf"), b"")
+    """Return the image's EXIF as a TIFF block, or b""."""
+    return next((_body(data, at, end) for kind, at, end in _chunks(data) if kind == b"eXIf"), b"")
 
 
 def credentials_of(data: bytes) -> Iterator[range]:
-    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    """Return the byte ranges of content credentials (C2PA 2.2, appendix A)."""
     return (range(at, end) for kind, at, end in _chunks(data) if kind == b"caBX")
 
 
 def text_of(data: bytes, keyword: bytes) -> bytes:
-    """What the first text chunk of this keyword says, Latin-1 or UTF-8, b"" for none."""
+    """Return the text of the first chunk with this keyword, in Latin-1 or UTF-8, or b""."""
     for kind, at, end in _chunks(data):
-        if kind in _SAYING and data.startswith(keyword + b"\0", at + _HEAD, end):
-            return _text(kind, _said(data, at, end)[len(keyword) + 1 :])
+        if kind in _METADATA and data.startswith(keyword + b"\0", at + _HEAD, end):
+            return _text(kind, _body(data, at, end)[len(keyword) + 1 :])
     return b""
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:
-    """The same picture, turned as it was, with this XMP packet and nothing else said of it."""
-    return joined(data, _pieces(data, xmp))
+    """Return the image with this XMP packet and its orientation as its only metadata."""
+    return assembled(data, _pieces(data, xmp))
 
 
 def _pieces(data: bytes, xmp: bytes) -> Iterator[Piece]:
-    turned, said = turn(exif_of(data)), False
+    orientation, is_written = orientation_block(exif_of(data)), False
     yield SIGNATURE
     for kind, at, end in _chunks(data):
-        if kind not in _SAYING:
+        if kind not in _METADATA:
             yield range(at, end)
-        if not said:  # behind the header
+        if not is_written:  # the first chunk was the header
             # Not compressed, no language, no translation.
             yield _chunk(b"iTXt", _XMP + bytes(5) + xmp)
-            yield _chunk(b"eXIf", turned) if turned else b""
-            said = True
+            yield _chunk(b"eXIf", orientation) if orientation else b""
+            is_written = True
 
 
-def _said(data: bytes, at: int, end: int) -> bytes:
-    return data[at + _HEAD : min(end - _CRC, at + MAX_SAID)]
+def _body(data: bytes, at: int, end: int) -> bytes:
+    return data[at + _HEAD : min(end - _CRC, at + MAX_METADATA)]
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:
-    """The text of a chunk after its keyword, however it is held."""
+    """Return the text after a chunk's keyword, decompressed; b"" if it is broken."""
     if kind == b"tEXt":
         return rest
     is_compressed, text = True, rest[1:]  # zTXt: a method, then the text
@@ -82,7 +82,7 @@ def _text(kind: bytes, rest: bytes) -> bytes:
     if not is_compressed:
         return text
     try:
-        return zlib.decompressobj().decompress(text, MAX_SAID)
+        return zlib.decompressobj().decompress(text, MAX_METADATA)
     except zlib.error:
         return b""
 
@@ -92,9 +92,9 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of each chunk that fits, up to the last that a PNG has.
+    """Yield type, start and end of each complete chunk up to IEND.
 
-    Raises ValueError for too many.
+    Raises ValueError if there are too many.
     """
     return bounded(_all_chunks(data))
 
@@ -107,6 +107,6 @@ def _all_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         kind = data[at + 4 : at + 8]
         yield kind, at, end
-        if kind == b"IEND":  # whatever follows is no part of the picture
+        if kind == b"IEND":  # what follows is not part of the image
             return
         at = end

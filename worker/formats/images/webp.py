@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 
-from worker.formats.images.byte_ranges import MAX_SAID, Piece, bounded, joined
-from worker.formats.images.exif import turn
+from worker.formats.images.byte_ranges import MAX_METADATA, Piece, assembled, bounded
+from worker.formats.images.exif import orientation_block
 
 _HEAD = 8  # bytes of a chunk's type and size
-_FIRST = 12  # where the first chunk begins
+_FIRST = 12  # offset of the first chunk
 _HAS_XMP, _HAS_EXIF, _HAS_ALPHA = 0x04, 0x08, 0x10
-_SAYING = frozenset({b"EXIF", b"XMP "})
+_METADATA = frozenset({b"EXIF", b"XMP "})
 
 
 def begins(data: bytes) -> bool:
-    """Whether a file that begins so is a WebP."""
+    """Return whether a file with these first bytes is a WebP."""
     return data[:4] + data[8:12] == b"RIFFWEBP"
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels; (0, 0) where this is no WebP, or is cut short."""
+    """Return width and height in pixels; (0, 0) if this is not a complete WebP."""
     if not begins(data) or int.from_bytes(data[4:8], "little") + _HEAD > len(data):
         return 0, 0
     for kind, at, end in _chunks(data):
@@ -40,50 +40,50 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 
 def xmp_of(data: bytes) -> bytes:
-    """The XMP packet of the picture, b"" for none."""
+    """Return the image's XMP packet, or b""."""
     return _body(data, b"XMP ")
 
 
 def exif_of(data: bytes) -> bytes:
-    """The TIFF block of the picture, b"" for none."""
+    """Return the image's EXIF as a TIFF block, or b""."""
     return _body(data, b"EXIF").removeprefix(b"Exif\0\0")  # some writers add it
 
 
 def credentials_of(data: bytes) -> Iterator[range]:
-    """Where content credentials lie (C2PA 2.2, appendix A)."""
+    """Return the byte ranges of content credentials (C2PA 2.2, appendix A)."""
     return (range(at, end) for kind, at, end in _chunks(data) if kind == b"C2PA")
 
 
 def tagged(data: bytes, xmp: bytes) -> bytes:
-    """The same picture, turned as it was, with this XMP packet and nothing else said of it."""
-    turned = turn(exif_of(data))
-    pieces: list[Piece] = [_extended(data, is_turned=bool(turned))]
+    """Return the image with this XMP packet and its orientation as its only metadata."""
+    orientation = orientation_block(exif_of(data))
+    pieces: list[Piece] = [_extended(data, has_exif=bool(orientation))]
     for kind, at, end in _chunks(data):
-        if kind != b"VP8X" and kind not in _SAYING:
+        if kind != b"VP8X" and kind not in _METADATA:
             pieces += [range(at, end), bytes(end % 2)]
-    pieces.append(_chunk(b"EXIF", turned) if turned else b"")
+    pieces.append(_chunk(b"EXIF", orientation) if orientation else b"")
     pieces.append(_chunk(b"XMP ", xmp))
     size = len(b"WEBP") + sum(map(len, pieces))
-    return joined(data, (b"RIFF" + size.to_bytes(4, "little") + b"WEBP", *pieces))
+    return assembled(data, (b"RIFF" + size.to_bytes(4, "little") + b"WEBP", *pieces))
 
 
-def _extended(data: bytes, *, is_turned: bool) -> bytes:
-    """The chunk that says which others there are, and how large the picture is."""
+def _extended(data: bytes, *, has_exif: bool) -> bytes:
+    """Return the VP8X chunk, which lists the other chunks and the size of the image."""
     width, height = size_of(data)
-    if held := _body(data, b"VP8X"):
-        flags = held[0]
-    else:  # alpha is used, says the 29th bit
+    if body := _body(data, b"VP8X"):
+        flags = body[0]
+    else:  # the 29th bit: alpha is used
         flags = _HAS_ALPHA if (_body(data, b"VP8L")[4:5] or b"\0")[0] & 0x10 else 0
-    flags = flags & ~_HAS_EXIF | _HAS_XMP | (_HAS_EXIF if is_turned else 0)
+    flags = flags & ~_HAS_EXIF | _HAS_XMP | (_HAS_EXIF if has_exif else 0)
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)
 
 
 def _body(data: bytes, kind: bytes) -> bytes:
-    """The content of the first chunk of this type, as far as it is read, b"" for none."""
-    for found, at, end in _chunks(data):
-        if found == kind:
-            return data[at + _HEAD : min(end, at + MAX_SAID)]
+    """Return the content of the first chunk of this type, up to MAX_METADATA bytes, or b""."""
+    for chunk_kind, at, end in _chunks(data):
+        if chunk_kind == kind:
+            return data[at + _HEAD : min(end, at + MAX_METADATA)]
     return b""
 
 
@@ -92,7 +92,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of each chunk that fits. Raises ValueError for too many."""
+    """Yield type, start and end of each complete chunk. Raises ValueError if there are too many."""
     return bounded(_all_chunks(data))
 
 

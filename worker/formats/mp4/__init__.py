@@ -1,4 +1,4 @@
-"""MP4 without a decoder: what a file holds, whether a decoder may see it, and what it says."""
+"""MP4 files, without a decoder: their facts, their tags, and whether they are safe to decode."""
 
 from worker.formats.mp4.bounded_numbers import MAX_SECONDS
 from worker.formats.mp4.colour import Colour, container_colour

@@ -1,4 +1,4 @@
-"""Numbers out of the bits of H.264's parameter sets (ISO/IEC 14496-10, 7.2 and 9.1)."""
+"""Numbers in the bits of H.264 parameter sets (ISO/IEC 14496-10, 7.2 and 9.1)."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _GOLOMB_BITS = 32
 
 
 def number(bits: Iterator[int], size: int) -> int:
-    """An unsigned number of so many bits; those that miss count as 0."""
+    """Return an unsigned number of `size` bits; missing bits count as 0."""
     value = 0
     for _ in range(size):
         value = value << 1 | next(bits, 0)
@@ -17,14 +17,14 @@ def number(bits: Iterator[int], size: int) -> int:
 
 
 def bits_of(data: bytes) -> Iterator[int]:
-    """Each bit, the first of a byte first."""
+    """Yield each bit, the most significant of a byte first."""
     return (byte >> shift & 1 for byte in data for shift in range(7, -1, -1))
 
 
 def golomb(bits: Iterator[int]) -> int:
-    """An unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1), of at most 32 bits.
+    """Return an unsigned Exp-Golomb number (ISO/IEC 14496-10, 9.1) of at most 32 bits.
 
-    Raises `MediaError` (media_invalid) where it is longer, or none.
+    Raises `MediaError` (media_invalid) if it is longer, or the bits end.
     """
     zeros = 0
     while not (bit := next(bits, None)):
@@ -35,11 +35,11 @@ def golomb(bits: Iterator[int]) -> int:
 
 
 def signed(bits: Iterator[int]) -> int:
-    """A signed Exp-Golomb number (9.1.1); raises as `golomb` does."""
+    """Return a signed Exp-Golomb number (9.1.1); raises as `golomb` does."""
     value = golomb(bits)
     return (value + 1) // 2 if value & 1 else -(value // 2)
 
 
 def unreadable() -> MediaError:
-    """The failure of a parameter set that cannot be read."""
+    """Return the error for a parameter set that cannot be read."""
     return invalid("its H.264 track has no readable parameter set")

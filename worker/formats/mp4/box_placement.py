@@ -1,14 +1,14 @@
-"""Which box may stand where, how often, and that it has what it counts (ISO/IEC 14496-12, table 1).
+"""Rules for boxes: their places, how many are allowed, their entries (ISO/IEC 14496-12, table 1).
 
-A demuxer takes what it meets wherever it stands, the last of two, and room for as many entries as
-a box claims: ffmpeg has one table of boxes for all places (libavformat/mov.c). What the preflight
-weighed must therefore be all that there is to find.
+A demuxer accepts a box in any place, uses the last of two, and allocates memory for as many entries
+as a box claims: ffmpeg has one table of boxes for all places (libavformat/mov.c). A file must
+therefore hold no boxes that the preflight did not check.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from worker.formats.errors import MediaError
-from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid, unhandled
+from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, invalid, unsupported
 
 ROOT = ""
 _ONE: Mapping[str, str] = {
@@ -35,10 +35,10 @@ _MANY: Mapping[str, str] = {
     "udta": "meta",
     "meta": "ilst",
 }
-_ELSEWHERE = frozenset({"cmov", "hoov", "rmra", "rmda"})  # another movie header, packed or far
+_ELSEWHERE = frozenset({"cmov", "hoov", "rmra", "rmda"})  # other movie headers, packed or remote
 _STILLS = frozenset({"iinf", "iloc", "iprp", "iref", "pitm"})
 _ENCRYPTION = frozenset({"pssh", "senc", "saiz", "saio"})
-_HALVED = frozenset({"stz2"})  # a second way to tell samples' sizes, which no encoder here writes
+_COMPACT_SIZES = frozenset({"stz2"})  # replaces stsz; no encoder here writes it
 _ALSO_ENTERED = frozenset({"udta", "tref", "ilst", "sinf", "schi"})
 
 
@@ -46,38 +46,38 @@ def _parents(*tables: Mapping[str, str]) -> dict[str, frozenset[str]]:
     pairs = [
         (kind, at) for table in tables for at, kinds in table.items() for kind in kinds.split()
     ]
-    return {kind: frozenset(at for held, at in pairs if held == kind) for kind, _ in pairs}
+    return {kind: frozenset(at for child, at in pairs if child == kind) for kind, _ in pairs}
 
 
 _PARENTS = _parents(_ONE, _MANY)
 _SINGLE = {at: frozenset(kinds.split()) for at, kinds in _ONE.items()}
 _ROOTLESS = _ALSO_ENTERED | CONTAINERS - {"moov", "moof"}
-# Names that no text and no parameter set of a sample description holds but by intent.
+# Names that texts and parameter sets of a sample description contain only by intent.
 _STRUCTURE = [
     kind.encode()
-    for kind in sorted(_PARENTS.keys() | _ELSEWHERE | _STILLS | _HALVED)
+    for kind in sorted(_PARENTS.keys() | _ELSEWHERE | _STILLS | _COMPACT_SIZES)
     if kind not in {"meta", "udta", "ilst", "keys", "hdlr", "sidx"}
 ]
 
 
 def require_root(extents: tuple[Extent, ...]) -> None:
-    """Return if each of the top-level boxes may stand at the top level."""
+    """Raise `MediaError` if a top-level box is not allowed at the top level."""
     for extent in extents:
         _require_place(extent.kind, ROOT)
         if extent.kind in _ROOTLESS:
             raise _misplaced(extent.kind)
 
 
-def require_inside(held: Box, walk: Walk, depth: int = 1) -> None:
-    """Return if each box in this one stands where it may, as often as it may, and has its entries.
+def require_inside(parent: Box, walk: Walk, depth: int = 1) -> None:
+    """Check the place, the number and the entries of every box in `parent`.
 
-    Raises `MediaError`: media_invalid, or media_unsupported where samples are encrypted.
+    Raises `MediaError`: media_invalid, or media_unsupported if samples are encrypted.
     """
     seen: set[str] = set()
-    for child in _children(held, walk, depth):
-        _require_place(child.kind, held.kind)
-        if child.kind in seen & _SINGLE.get(held.kind, frozenset()):
-            raise invalid(f"it has more than one '{child.kind}' box where one belongs")
+    for child in _children(parent, walk, depth):
+        _require_place(child.kind, parent.kind)
+        if child.kind in seen & _SINGLE.get(parent.kind, frozenset()):
+            raise invalid(f"it has more than one '{child.kind}' box where one is allowed")
         seen.add(child.kind)
         if count := _COUNTED.get(child.kind):
             _require_room(child, *count(child))
@@ -85,19 +85,19 @@ def require_inside(held: Box, walk: Walk, depth: int = 1) -> None:
             _require_descriptions(child)
         require_inside(child, walk, depth + 1)
     if {"stco", "co64"} <= seen:
-        raise invalid("it has more than one table of chunk offsets in a track")
+        raise invalid("one of its tracks has both an 'stco' and a 'co64' box")
 
 
-def _children(held: Box, walk: Walk, depth: int) -> tuple[Box, ...]:
-    if held.kind in CONTAINERS:
-        return held.children
-    if held.kind in _ALSO_ENTERED:
-        return walk.boxes(held.body, depth)
-    return tuple(_of_meta(held, walk, depth)) if held.kind == "meta" else ()
+def _children(box: Box, walk: Walk, depth: int) -> tuple[Box, ...]:
+    if box.kind in CONTAINERS:
+        return box.children
+    if box.kind in _ALSO_ENTERED:
+        return walk.boxes(box.body, depth)
+    return tuple(_in_meta(box, walk, depth)) if box.kind == "meta" else ()
 
 
-def _of_meta(meta: Box, walk: Walk, depth: int) -> Iterator[Box]:
-    """In MP4 version and flags come first, in QuickTime not: demuxers look for the handler."""
+def _in_meta(meta: Box, walk: Walk, depth: int) -> Iterator[Box]:
+    """Yield the boxes in a `meta` box. MP4 has version and flags first, QuickTime the handler."""
     head = bytes(meta.body[:12])
     if (at := head.find(b"hdlr")) in {4, 8}:
         yield from walk.boxes(meta.body[at - 4 :], depth)
@@ -109,32 +109,32 @@ def _require_place(kind: str, parent: str) -> None:
     if kind in _ELSEWHERE:
         raise invalid("its movie header is compressed or refers to other files")
     if kind in _ENCRYPTION:
-        raise unhandled("its samples are encrypted")
-    if kind in _STILLS | _HALVED or parent not in _PARENTS.get(kind, {parent}):
+        raise unsupported("its samples are encrypted")
+    if kind in _STILLS | _COMPACT_SIZES or parent not in _PARENTS.get(kind, {parent}):
         raise _misplaced(kind)
 
 
 def _misplaced(kind: str) -> MediaError:
-    return invalid(f"it has a '{kind}' box where none belongs")
+    return invalid(f"it has a '{kind}' box where none is allowed")
 
 
 def _require_descriptions(stsd: Box) -> None:
-    """No table stands in a sample description: demuxers disagree where the boxes in it begin."""
+    """Refuse tables in sample descriptions: demuxers disagree on where the boxes in it begin."""
     body = bytes(stsd.body)
     if any(kind in body for kind in _STRUCTURE):
         raise invalid("one of its sample descriptions holds boxes that belong elsewhere")
 
 
-def _require_room(held: Box, at: int, each: int) -> None:
-    """Return if the box has the entries that the number before `at` claims, of so many bytes."""
-    if held.u32(at - 4) * each > len(held.body) - at:
-        raise invalid(f"its '{held.kind}' box claims more entries than it has")
+def _require_room(box: Box, at: int, entry_bytes: int) -> None:
+    """Raise `MediaError` if the box has fewer entries than the number before `at` claims."""
+    if box.u32(at - 4) * entry_bytes > len(box.body) - at:
+        raise invalid(f"its '{box.kind}' box claims more entries than it has")
 
 
-# Where the entries of a box begin, after their number, and the least bytes of one.
+# The offset of a box's entries, which follow their number, and the least bytes of one.
 _COUNTED: Mapping[str, Callable[[Box], tuple[int, int]]] = {
     "stps": lambda _: (8, 4),
     "keys": lambda _: (8, 8),
-    "sbgp": lambda held: (16 if held.body[0] else 12, 8),
-    "sgpd": lambda held: (16 if held.body[0] else 12, 1),
+    "sbgp": lambda box: (16 if box.body[0] else 12, 8),
+    "sgpd": lambda box: (16 if box.body[0] else 12, 1),
 }

@@ -1,4 +1,4 @@
-"""Boxes of ISO base media files (ISO/IEC 14496-12, 4.2), walked without trusting one length."""
+"""The boxes of ISO base media files (ISO/IEC 14496-12, 4.2), read without trusting any length."""
 
 import struct
 from collections.abc import Iterator
@@ -8,65 +8,65 @@ from typing import BinaryIO
 from worker.formats.errors import MediaError, UnsupportedMedia
 
 MAX_HEADER = 16 << 20  # bytes of moov, and of all moof together, that are read into memory
-MAX_BOXES = 20_000  # headers looked at in one file, beside those of its fragments
-MAX_FRAGMENTS = 1 << 16  # 600 s in which each frame and each packet of sound is one of its own
-_BOXES_EACH = 16  # of a fragment: moof, mfhd, four of a track, mdat, and as many of another
-HEADER_BYTES = 8  # bytes of a box header, 16 where its size takes 64 bits
-MAX_DEPTH = 8  # moov/trak/mdia/minf/stbl is 5; nothing known goes deeper than 7
+MAX_BOXES = 20_000  # box headers that are read in one file, apart from those of its fragments
+MAX_FRAGMENTS = 1 << 16  # 600 s with a fragment for each frame and each packet of audio
+_FRAGMENT_BOXES = 16  # allowed for each: moof, mfhd, mdat, and four for each of two tracks
+HEADER_BYTES = 8  # of a box; 16 if its size takes 64 bits
+MAX_DEPTH = 8  # moov/trak/mdia/minf/stbl is 5; no known file goes deeper than 7
 CONTAINERS = frozenset(
     {"moov", "trak", "mdia", "minf", "stbl", "edts", "dinf", "mvex", "moof", "traf"}
 )
 
 
 def invalid(sentence: str) -> MediaError:
-    """The failure of a file that is broken or hostile; the sentence never quotes the file."""
+    """Return the error for a broken or hostile file; the sentence never quotes the file."""
     return MediaError("media_invalid", sentence)
 
 
-def unhandled(sentence: str) -> UnsupportedMedia:
-    """The failure of such a file."""
+def unsupported(sentence: str) -> UnsupportedMedia:
+    """Return the error for a well-formed file that is not supported."""
     return UnsupportedMedia("media_unsupported", sentence)
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
-    """A box around this content."""
-    size = 8 + sum(map(len, content))
+    """Return a box with this content."""
+    size = HEADER_BYTES + sum(map(len, content))
     return b"".join((struct.pack(">I4s", size, kind), *content))
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in memory: its type, what follows its header, and its boxes if it is a container."""
+    """A box in memory: its type, its content, and the boxes in it if it is a container."""
 
     kind: str
     body: memoryview
     children: tuple["Box", ...] = ()
 
     def all(self, kind: str) -> tuple["Box", ...]:
-        """Every direct child of this type."""
+        """Return every direct child of this type."""
         return tuple(child for child in self.children if child.kind == kind)
 
     def find(self, *path: str) -> "Box | None":
-        """The first box at this path of types, or None."""
+        """Return the first box at this path of types, or None."""
         box: Box | None = self
         for kind in path:
             box = next(iter(box.all(kind)), None) if box else None
         return box
 
     def need(self, *path: str) -> "Box":
-        """The first box at this path, or `MediaError` naming the one that is missing."""
+        """Return the first box at this path. Raises `MediaError` if there is none."""
         if (box := self.find(*path)) is None:
             raise invalid(f"the movie header has no '{'/'.join(path)}' box")
         return box
 
     def u32(self, at: int) -> int:
-        """The big-endian 32-bit number at this byte of the body."""
+        """Return the big-endian 32-bit number at this offset of the body."""
         return int(struct.unpack_from(">I", self.body, at)[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Where a top-level box lies in its file, in bytes."""
+    """The extent of a top-level box in its file, in bytes; `size` includes the header."""
 
     kind: str
     start: int
@@ -75,7 +75,7 @@ class Extent:
 
 
 class Walk:
-    """One file's allowance: every box header that is met is counted, whoever asks for it."""
+    """A reader of one file's boxes that limits how many headers are read in total."""
 
     def __init__(self) -> None:
         self._left = MAX_BOXES
@@ -89,28 +89,28 @@ class Walk:
     def _count_fragment(self) -> None:
         self._fragments -= 1
         if self._fragments < 0:
-            raise unhandled(f"it is in more than {MAX_FRAGMENTS} fragments")
-        self._left += _BOXES_EACH
+            raise unsupported(f"it has more than {MAX_FRAGMENTS} fragments")
+        self._left += _FRAGMENT_BOXES
 
     def boxes(self, data: memoryview, depth: int = 1) -> tuple[Box, ...]:
-        """The boxes that fill `data`; up to 7 bytes of padding may follow them."""
+        """Return the boxes that fill `data`; up to 7 bytes of padding may follow them."""
         if depth > MAX_DEPTH:
-            raise invalid(f"its boxes are nested more than {MAX_DEPTH} deep")
-        found = []
+            raise invalid(f"its boxes are nested more than {MAX_DEPTH} levels deep")
+        boxes = []
         at = 0
         while len(data) - at >= HEADER_BYTES:
             self._count()
             kind, header, size = _head(data[at : at + 16])
             if not header <= size <= len(data) - at:
-                raise invalid("a box of the movie header does not fit where it stands")
+                raise invalid("a box of the movie header does not fit into its parent")
             body = data[at + header : at + size]
             inside = self.boxes(body, depth + 1) if kind in CONTAINERS else ()
-            found.append(Box(kind, body, inside))
+            boxes.append(Box(kind, body, inside))
             at += size
-        return tuple(found)
+        return tuple(boxes)
 
     def extents(self, file: BinaryIO, length: int) -> Iterator[Extent]:
-        """The top-level boxes of a file of `length` bytes, which they fill exactly."""
+        """Yield the top-level boxes that fill a file of `length` bytes exactly."""
         at = 0
         while at < length:
             self._count()
@@ -121,17 +121,18 @@ class Walk:
             kind, header, size = _head(memoryview(head))
             if kind == "moof":
                 self._count_fragment()
-            size = size or length - at  # 0 says: to the end of the file
+            size = size or length - at  # 0: to the end of the file
             if size < header:
                 raise invalid("a box claims to be smaller than its own header")
             if at + size > length:
                 name = {"mdat": "media data", "moov": "movie header"}.get(kind, "last box")
-                raise invalid(f"it is cut short: {at + size - length} bytes of its {name} miss")
+                missing = at + size - length
+                raise invalid(f"it is cut short: {missing} bytes of its {name} are missing")
             yield Extent(kind=kind, start=at, header=header, size=size)
             at += size
 
     def load(self, file: BinaryIO, extent: Extent) -> Box:
-        """The top-level container at `extent`, read into memory and walked."""
+        """Read the top-level container at `extent` into memory, with all boxes in it."""
         if extent.size > MAX_HEADER:
             raise invalid(f"its movie header is larger than {MAX_HEADER} bytes")
         file.seek(extent.start + extent.header)
@@ -140,7 +141,7 @@ class Walk:
 
 
 def _head(data: memoryview) -> tuple[str, int, int]:
-    """Type, header size and total size of the box that begins here."""
+    """Return type, header size and total size of the box that begins here."""
     size, kind = struct.unpack_from(">I4s", data)
     header = HEADER_BYTES
     if size == 1:

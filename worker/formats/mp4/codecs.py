@@ -1,14 +1,14 @@
-"""Sample descriptions: which codec a track holds (ISO/IEC 14496-15, 14496-1, VP9 and AV1 bindings).
+"""Sample descriptions: the codec of a track (ISO/IEC 14496-15, 14496-1, VP9 and AV1 bindings).
 
-Everything here is read from headers; the decoder has the last word on what the stream holds.
+All of this is read from headers; the stream itself may differ.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from worker.formats.mp4.boxes import Box, Walk, invalid, unhandled
+from worker.formats.mp4.boxes import Box, Walk, invalid, unsupported
 from worker.formats.mp4.colour import Colour, colour
-from worker.formats.mp4.sps import CHROMA, SequenceParameters, facts
+from worker.formats.mp4.sps import CHROMA, SequenceParameters, read_avcc
 
 _HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
 _PRORES = {
@@ -39,7 +39,7 @@ _AAC_OBJECTS = {2: "AAC", 5: "HE-AAC", 29: "HE-AAC"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """A video sample description; None where the header does not say."""
+    """A video sample description; None for what the header does not state."""
 
     fourcc: str
     codec: str
@@ -53,35 +53,37 @@ class Video:
 
 
 def video(entry: Box, walk: Walk) -> Video:
-    """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `MediaError` where we know no codec."""
+    """Read a VisualSampleEntry (ISO/IEC 14496-12, 12.1.3); `MediaError` for an unknown codec."""
     if entry.kind == "encv":
-        raise unhandled("its video is encrypted")
+        raise unsupported("its video is encrypted")
     if entry.kind not in _VIDEO:
-        raise unhandled("its video codec is not one that is handled")
+        raise unsupported("its video codec is not supported")
     codec, configuration, read = _VIDEO[entry.kind]
     inside = Box(entry.kind, entry.body, walk.boxes(entry.body[78:]))
     config = inside.find(configuration) if configuration else None
     if config is None and entry.kind.startswith(("avc", "hvc", "hev", "av01")):
-        raise invalid(f"its {codec} track lacks the decoder's configuration")
-    found = read(config.body) if config else SequenceParameters(profile=_PRORES.get(entry.kind))
+        raise invalid(f"its {codec} track has no decoder configuration")
+    parameters = (
+        read(config.body) if config else SequenceParameters(profile=_PRORES.get(entry.kind))
+    )
     fields = inside.find("fiel")
     return Video(
         fourcc=entry.kind,
         codec=codec,
         width=entry.u32(24) >> 16,
         height=entry.u32(24) & 0xFFFF,
-        profile=found.profile,
-        bit_depth=found.bit_depth,
-        chroma=found.chroma,
-        colour=found.colour.over(colour(inside)),
-        interlaced=fields.body[0] == _TWO_FIELDS if fields else found.interlaced,
+        profile=parameters.profile,
+        bit_depth=parameters.bit_depth,
+        chroma=parameters.chroma,
+        colour=parameters.colour.completed_by(colour(inside)),
+        interlaced=fields.body[0] == _TWO_FIELDS if fields else parameters.interlaced,
     )
 
 
 def audio(entry: Box, walk: Walk) -> str:
-    """The name of an AudioSampleEntry's codec, "unknown" where we have none."""
+    """Return the name of an AudioSampleEntry's codec, or "unknown"."""
     if entry.kind == "enca":
-        raise unhandled("its audio is encrypted")
+        raise unsupported("its audio is encrypted")
     if entry.kind != "mp4a":
         return _AUDIO.get(entry.kind, "unknown")
     version = entry.u32(8) >> 16  # QuickTime's longer descriptions have versions 1 and 2
@@ -92,10 +94,10 @@ def audio(entry: Box, walk: Walk) -> str:
 
 
 def _elementary(data: bytes) -> str:
-    """The codec that an ES_Descriptor names (ISO/IEC 14496-1, 7.2.6.5)."""
+    """Return the codec that an ES_Descriptor names (ISO/IEC 14496-1, 7.2.6.5)."""
     stream = descriptor(data, 0, 0x03)
     if data[stream + 2] & 0xE0:
-        return "unknown"  # depends on another stream, or lies at a URL
+        return "unknown"  # depends on another stream, or is stored at a URL
     decoder = descriptor(data, stream + 3, 0x04)
     if data[decoder] != _MPEG4_AUDIO:
         return _OBJECT_TYPES.get(data[decoder], "unknown")
@@ -104,9 +106,9 @@ def _elementary(data: bytes) -> str:
 
 
 def descriptor(data: bytes, at: int, tag: int) -> int:
-    """Where the content of the descriptor at `at` begins, which must have this tag."""
+    """Return the offset of the content of the descriptor at `at`, which must have this tag."""
     if data[at] != tag:
-        raise invalid("its audio track lacks the decoder's configuration")
+        raise invalid("its audio track has no decoder configuration")
     at += 1
     while data[at] & 0x80:
         at += 1
@@ -133,18 +135,18 @@ def _av1(config: memoryview) -> SequenceParameters:
     return SequenceParameters(profile, depth, CHROMA[chroma])
 
 
-def _none(_: memoryview) -> SequenceParameters:
+def _unstated(_: memoryview) -> SequenceParameters:
     return SequenceParameters()
 
 
 _VIDEO: dict[str, tuple[str, str, Callable[[memoryview], SequenceParameters]]] = {
-    "avc1": ("H.264", "avcC", facts),
-    "avc3": ("H.264", "avcC", facts),
+    "avc1": ("H.264", "avcC", read_avcc),
+    "avc3": ("H.264", "avcC", read_avcc),
     "hvc1": ("HEVC", "hvcC", _hevc),
     "hev1": ("HEVC", "hvcC", _hevc),
     "vp08": ("VP8", "vpcC", _vp9),
     "vp09": ("VP9", "vpcC", _vp9),
     "av01": ("AV1", "av1C", _av1),
-    "mp4v": ("MPEG-4 Visual", "", _none),
-    **dict.fromkeys(_PRORES, ("ProRes", "", _none)),
+    "mp4v": ("MPEG-4 Visual", "", _unstated),
+    **dict.fromkeys(_PRORES, ("ProRes", "", _unstated)),
 }

@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean as light, in the code points of ITU-T H.273."""
+"""The colour space of a video, in the code points of ITU-T H.273."""
 
 import struct
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from worker.formats.mp4.boxes import Box, Walk, invalid
 
-RGB, UNSPECIFIED = 0, 2  # matrices; RGB's is that of no matrix
+RGB, UNSPECIFIED = 0, 2  # matrices; RGB: no matrix is applied
 BT709, BT2020 = 1, 9  # primaries, and matrices: BT.2020's with non-constant luminance
 _HDR = {16: "PQ", 18: "HLG"}  # transfers: SMPTE ST 2084, ARIB STD-B67
-_VPC_COLOURS = 7  # byte of a vpcC box where its three code points begin
+_VPC_COLOURS = 7  # offset of the three code points in a vpcC box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class Colour:
     transfer: int = UNSPECIFIED
     matrix: int = UNSPECIFIED
 
-    def over(self, other: "Colour") -> "Colour":
-        """What this one tells, and of what it does not, what the other tells."""
+    def completed_by(self, other: "Colour") -> "Colour":
+        """Return the same with the other's values where this one is unspecified."""
         return Colour(
             primaries=_known(self.primaries, other.primaries),
             transfer=_known(self.transfer, other.transfer),
@@ -30,21 +30,21 @@ class Colour:
 
     @property
     def hdr(self) -> str | None:
-        """The name of its high dynamic range, None where it has none."""
+        """The name of its high dynamic range, or None."""
         return _HDR.get(self.transfer)
 
     @property
     def beyond_sdr(self) -> str | None:
-        """What a screen of standard range cannot show as it is; None where there is nothing."""
+        """The name of what a standard screen cannot show without conversion, or None."""
         if self.hdr:
             return f"HDR ({self.hdr})"
         return "BT.2020" if self.primaries == BT2020 else None
 
 
 def container_colour(path: Path) -> Colour:
-    """What the headers of the first track tell in a movie that ffmpeg made, of whatever codec.
+    """Return the colour in the first track's headers of a movie that ffmpeg wrote.
 
-    Raises `MediaError` where it is no movie, or a broken one.
+    Raises `MediaError` if it is not a movie, or a broken one.
     """
     walk = Walk()
     with path.open("rb") as file:
@@ -57,9 +57,9 @@ def container_colour(path: Path) -> Colour:
 
 
 def colour(description: Box) -> Colour:
-    """The colours that a VisualSampleEntry tells (ISO/IEC 14496-12, 12.1.5; VP9's vpcC)."""
+    """Return the colour that a VisualSampleEntry states (ISO/IEC 14496-12, 12.1.5; VP9's vpcC)."""
     for box in description.all("colr"):
-        if bytes(box.body[:4]) in {b"nclx", b"nclc"}:  # nclc: QuickTime's, without the range
+        if bytes(box.body[:4]) in {b"nclx", b"nclc"}:  # nclc: of QuickTime, without the range
             return _colour(">3H", box, 4)
     vpc = description.find("vpcC")
     return _colour(">3B", vpc, _VPC_COLOURS) if vpc else Colour()

@@ -1,17 +1,17 @@
-"""Movie fragments (ISO/IEC 14496-12, 8.8), each within the same bounds as a whole table."""
+"""The samples of movie fragments (ISO/IEC 14496-12, 8.8), within the limits of sample tables."""
 
 from array import array
 from collections.abc import Iterable, Mapping
 from itertools import accumulate, chain, repeat
 from operator import add
 
-from worker.formats.mp4.bounded_numbers import bound, numbers, seconds, within
+from worker.formats.mp4.bounded_numbers import bound, bounded_seconds, numbers, seconds
 from worker.formats.mp4.boxes import Box, invalid
 from worker.formats.mp4.sample_tables import Samples
 
 
 class Fragments:
-    """Sums up movie fragments (moof), each within the same bounds as a whole table."""
+    """A running total of movie fragments (moof), by track ID."""
 
     def __init__(self, moov: Box, timescales: Mapping[int, int]) -> None:
         self._timescales = timescales
@@ -20,17 +20,17 @@ class Fragments:
         self._counts = dict.fromkeys(timescales, 0)
         self._ends = dict.fromkeys(timescales, 0)
         self._times = {track: array("q") for track in timescales}
-        self._last = dict.fromkeys(timescales, -1)  # when the last sample so far is decoded
+        self._last = dict.fromkeys(timescales, -1)  # decoding time of the last sample so far
         self._longest = dict.fromkeys(timescales, 0)
         self._stalled: set[int] = set()
 
     def add(self, moof: Box) -> None:
-        """Count one fragment's samples; `MediaError` where they are too many, or far apart."""
+        """Add one fragment's samples; `MediaError` if they are too many, or too far apart."""
         for traf in moof.all("traf"):
             tfhd = traf.need("tfhd")
             track, flags = tfhd.u32(4), tfhd.u32(0)
             if track not in self._timescales:
-                raise invalid("one of its fragments belongs to no track")
+                raise invalid("one of its fragments refers to a track that does not exist")
             at = 8 + 8 * (flags & 1) + 4 * (flags >> 1 & 1)
             default = tfhd.u32(at) if flags & 8 else self._defaults.get(track, 0)
             if tfdt := traf.find("tfdt"):
@@ -40,13 +40,13 @@ class Fragments:
 
     @property
     def count(self) -> int:
-        """Samples of all tracks so far."""
+        """The number of samples so far, of all tracks."""
         return sum(self._counts.values())
 
     def _move(self, track: int, start: int) -> None:
         gap = abs(start - self._ends[track])
-        within(gap, self._timescales[track], "a gap between its fragments")
-        if self._last[track] >= 0:  # the last sample lasts until then, whatever is said of it
+        bounded_seconds(gap, self._timescales[track], "a gap between its fragments")
+        if self._last[track] >= 0:  # the last sample lasts until then, whatever its run claims
             self._ticks[track] += max(0, start - self._ends[track])
         self._ends[track] = start
 
@@ -71,24 +71,25 @@ class Fragments:
         self._last[track] = self._ends[track] - (deltas[-1] if deltas else 0)
 
     def _shifts(self, trun: Box, at: int, track: int) -> Iterable[int]:
-        """From decoding to composition, of each sample of a run."""
+        """Return the composition offset of each sample of a run."""
         flags, count = trun.u32(0), trun.u32(4)
         if not flags & 0x800:
             return repeat(0, count)
         stride, column = (flags >> 8 & 0xF).bit_count(), (flags >> 8 & 0x7).bit_count()
         shifts = numbers(trun.body, at, count * stride, "i")[column::stride]
         shift = max(map(abs, shifts), default=0)
-        within(shift, self._timescales[track], "the shift of one of its samples")
+        what = "the composition offset of one of its samples"
+        bounded_seconds(shift, self._timescales[track], what)
         return shifts
 
-    def joined(self, track: int, held: Samples) -> Samples:
-        """These samples of the movie header, and all of the fragments so far, of one track."""
-        times = sorted(chain(held.times, self._times[track]))
+    def joined(self, track: int, listed: Samples) -> Samples:
+        """Return one track's samples of the movie header and of all fragments so far."""
+        times = sorted(chain(listed.times, self._times[track]))
         return Samples(
-            count=held.count + self._counts[track],
-            longest=max(held.longest, self._longest[track]),
-            seconds=held.seconds + seconds(self._ticks[track], self._timescales[track]),
+            count=listed.count + self._counts[track],
+            longest=max(listed.longest, self._longest[track]),
+            seconds=listed.seconds + seconds(self._ticks[track], self._timescales[track]),
             times=times,
-            ends=max(held.ends, self._ends[track] + (times[0] if times else 0)),
+            ends=max(listed.ends, self._ends[track] + (times[0] if times else 0)),
             stalled=track in self._stalled,
         )

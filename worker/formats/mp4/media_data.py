@@ -1,4 +1,4 @@
-"""Media data that moves to another place, copied by the kernel, and the offsets that follow it."""
+"""Media data that moves within a file: it is copied by the kernel, and offsets are updated."""
 
 import struct
 import sys
@@ -16,12 +16,12 @@ _WIDE = 1 << 32
 
 
 class NotRewritable(Exception):
-    """The file is good, but of a shape that this does not rewrite; the message says which."""
+    """A valid file of a structure that is not rewritten; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relocation:
-    """A stretch of media data, and how far it moves."""
+    """A range of media data, and the distance that it moves."""
 
     begins: int
     ends: int
@@ -29,59 +29,59 @@ class Relocation:
 
     @property
     def length(self) -> int:
-        """Bytes of media data."""
+        """The number of bytes."""
         return self.ends - self.begins
 
     def copy(self, file: BinaryIO, out: BinaryIO) -> None:
-        """A box with this stretch of `file` is at the end of `out`."""
-        out.write(_head(self.length))
+        """Append a box with this range of `file` to `out`."""
+        out.write(_header(self.length))
         out.flush()
         copy_range(file, out, self.begins, self.length)
 
 
 def moves_of(media: Sequence[Extent], *, at: int) -> list[Relocation]:
-    """How these boxes move when they stand one after the other from the byte `at` on."""
+    """Return how these boxes move if they are written one after another from offset `at`."""
     moves = []
     for extent in media:
-        held, begins = extent.size - extent.header, extent.start + extent.header
-        head = len(_head(held))
-        moves.append(Relocation(begins=begins, ends=begins + held, by=at + head - begins))
-        at += head + held
+        size, begins = extent.size - extent.header, extent.start + extent.header
+        header = len(_header(size))
+        moves.append(Relocation(begins=begins, ends=begins + size, by=at + header - begins))
+        at += header + size
     return moves
 
 
 def update_offsets(moov: Box, moves: Sequence[Relocation]) -> None:
-    """Set chunk offsets in place (the boxes' bodies are writable views), to where data moved.
+    """Update chunk offsets in place; the boxes' bodies must be writable views.
 
-    Raises `MediaError` (media_invalid) for one that points nowhere, `NotRewritable` where the
-    table has not room for it.
+    Raises `MediaError` (media_invalid) for an offset outside the media data, `NotRewritable` if a
+    new offset does not fit into 32 bits.
     """
     for trak in moov.all("trak"):
         table = trak.need("mdia", "minf", "stbl")
-        wide = table.find("co64")
-        held = wide or table.need("stco")
-        kind = "Q" if wide else "I"
-        offsets = numbers(held.body, 8, held.u32(4), kind)
+        co64 = table.find("co64")
+        box = co64 or table.need("stco")
+        kind = "Q" if co64 else "I"
+        offsets = numbers(box.body, 8, box.u32(4), kind)
         _move(offsets, moves)
         if sys.byteorder == "little":
             offsets.byteswap()
-        held.body[8 : 8 + len(offsets) * offsets.itemsize] = memoryview(offsets).cast("B")
+        box.body[8 : 8 + len(offsets) * offsets.itemsize] = memoryview(offsets).cast("B")
 
 
 def _move(offsets: "array[int]", moves: Sequence[Relocation]) -> None:
-    """In place: a list of millions would take ten times their bytes."""
+    """Update offsets in place: a list of millions would take ten times their bytes."""
     starts = [move.begins for move in moves]
     for at, offset in enumerate(offsets):
         number = bisect_right(starts, offset) - 1
         if number < 0 or offset >= moves[number].ends:
-            raise invalid("its samples lie outside its media data")
+            raise invalid("its samples are outside its media data")
         try:
             offsets[at] = offset + moves[number].by
         except OverflowError:
-            raise NotRewritable("its chunk offsets have not room for its size") from None
+            raise NotRewritable("its chunk offsets do not fit into 32 bits") from None
 
 
-def _head(held: int) -> bytes:
-    if held + 8 < _WIDE:
-        return struct.pack(">I4s", held + 8, b"mdat")
-    return struct.pack(">I4sQ", 1, b"mdat", held + 16)
+def _header(size: int) -> bytes:
+    if size + 8 < _WIDE:
+        return struct.pack(">I4s", size + 8, b"mdat")
+    return struct.pack(">I4sQ", 1, b"mdat", size + 16)

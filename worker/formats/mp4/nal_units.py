@@ -1,7 +1,7 @@
-"""That H.264's packets are whole: NAL units, each after its length (ISO/IEC 14496-15, 5.3.3).
+"""The integrity of H.264 packets: NAL units, each after its length (ISO/IEC 14496-15, 5.3.3).
 
-A header tells nothing of holes in the media data, and a stream that is copied is not decoded. A
-stretch that was never written breaks the chain of lengths, wherever it lies.
+Headers do not show holes in the media data, and a stream that is copied is not decoded. A range
+that was never written breaks the chain of lengths, wherever it is.
 """
 
 import mmap
@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from worker.formats.mp4.boxes import Box, Walk, invalid
-from worker.formats.mp4.chunks import bounds, chunks
+from worker.formats.mp4.chunks import chunks, sample_bounds
 
 _H264 = frozenset({"avc1", "avc3"})
 _FORBIDDEN = 0x80  # the first bit of every NAL unit is 0 (ISO/IEC 14496-10, 7.4.1)
 
 
 def intact(path: Path) -> bool:
-    """Whether each sample of the first video track is NAL units to its last byte.
+    """Return whether each sample of the first video track consists of NAL units to its last byte.
 
-    True for a track that is not H.264, and of fragments, whose samples are not looked at. Reads
-    the lengths alone. The file is one that `probe` lets pass; else `MediaError` is raised.
+    True for a track that is not H.264; samples of fragments are not read. Only the lengths of NAL
+    units are read. Raises `MediaError` for a file that `probe` refuses.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
@@ -42,7 +42,7 @@ def _is_video(trak: Box) -> bool:
 
 
 def _width(stbl: Box, walk: Walk) -> int:
-    """Bytes of the length before each NAL unit; 0 where the track is not H.264."""
+    """Return the bytes of the length before each NAL unit; 0 if the track is not H.264."""
     entry = walk.boxes(stbl.need("stsd").body[8:])[0]
     if entry.kind not in _H264:
         return 0
@@ -51,11 +51,12 @@ def _width(stbl: Box, walk: Walk) -> int:
 
 
 def _samples(stbl: Box) -> Iterator[tuple[int, int]]:
-    """The first byte of each sample, and the first after it."""
-    held = bounds(stbl)
+    """Yield the first byte of each sample, and the first after it."""
+    bounds = sample_bounds(stbl)
     for begins, first, beyond in chunks(stbl):
         for sample in range(first, beyond):
-            yield begins + held[sample] - held[first], begins + held[sample + 1] - held[first]
+            origin = begins - bounds[first]
+            yield origin + bounds[sample], origin + bounds[sample + 1]
 
 
 def _is_units(data: mmap.mmap, at: int, end: int, width: int) -> bool:

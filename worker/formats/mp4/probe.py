@@ -1,4 +1,4 @@
-"""What an MP4 holds, from its headers alone, refused where a decoder should not see it."""
+"""The facts of an MP4, from its headers alone. Files unsafe for a decoder are refused."""
 
 import struct
 from collections.abc import Sequence
@@ -8,34 +8,32 @@ from typing import BinaryIO
 
 from worker.formats.mp4 import box_placement, codecs
 from worker.formats.mp4.bounded_numbers import seconds
-from worker.formats.mp4.boxes import Box, Extent, Walk, invalid, unhandled
+from worker.formats.mp4.boxes import Box, Extent, Walk, invalid, unsupported
 from worker.formats.mp4.colour import Colour
 from worker.formats.mp4.sniff import require_mp4
-from worker.formats.mp4.tracks import Track, chosen, tracks_of
-from worker.formats.mp4.video_track import shape
+from worker.formats.mp4.tracks import Track, default_track, tracks_of
+from worker.formats.mp4.video_track import video_description
 
-C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2 A.5.1: uuid of its box
-# Handlers of tracks (ISO/IEC 14496-12, 8.4.3), in words.
+C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2, A.5.1: UUID of its box
+# Words for the handlers of tracks (ISO/IEC 14496-12, 8.4.3).
 _KINDS = {"vide": "video", "soun": "sound", "sbtl": "subtitles", "tmcd": "time code"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """An MP4's facts: seconds, pixels as stored (before `rotation`, degrees clockwise).
+    """The facts of an MP4, in seconds and in pixels as stored (before rotation).
 
-    `profile`, `bit_depth` and `chroma` are None where the headers do not say, `audio` where there
-    is no audio track. `interlaced`: its pictures may be two fields each. `faststart`: the movie
-    header comes before the media data.
+    `rotation`: degrees clockwise. `profile`, `bit_depth`, `chroma`: None if the headers do not
+    state them. `interlaced`: a frame may be two fields. `faststart`: the movie header comes before
+    the media data. `fps`: the average rate. `longest`: the duration of the longest frame.
 
-    Of several sounds `audio` is the one that is enabled, number `audio_track` (from 0) among them,
-    whose edit list hides `audio_hidden` seconds; its `language` is None where it is not told.
-    `left_out` names the tracks that are neither it nor the picture.
+    `audio`: the codec of the first enabled audio track, or None if no audio is presented.
+    `audio_track`: its number among the audio tracks, from 0. `audio_hidden`: seconds of it that its
+    edit list hides. `language`: None if not stated. `left_out`: the other tracks.
 
-    `audio` is None as well where no sound of its track is to be heard. `pieced` and
-    `audio_pieced` say why packets do not play one after the other as they are, None where they do.
-    `duration` and `audio_seconds` are of what the edit lists show, which begins at `start` and
-    `audio_start`; of `frames` they show `shown_frames`. Those of audio are None without it.
-    `longest`: seconds that the longest frame lasts.
+    `start`, `duration`, `audio_start`, `audio_seconds`: what the edit lists present. Those of audio
+    are None without audio. `shown_frames`: how many of `frames` are presented. `pieced`,
+    `audio_pieced`: why the packets cannot be played consecutively, or None.
     """
 
     major_brand: str
@@ -71,31 +69,31 @@ class ProbeResult:
 
     @property
     def lead(self) -> float:
-        """Seconds by which the picture begins after the sound; below 0 where it begins before."""
+        """Seconds by which the video starts after the audio; negative if it starts before."""
         return 0.0 if self.audio_start is None else self.start - self.audio_start
 
     @property
     def ends(self) -> float:
-        """When the last picture has been shown, in seconds since picture or sound began."""
+        """The end of the video, in seconds since the first of video and audio started."""
         return max(0.0, self.lead) + self.duration
 
     @property
     def over(self) -> float:
-        """When picture and sound have both ended, in seconds since the first of them began."""
+        """The end of both video and audio, in seconds since the first of them started."""
         return max(self.ends, max(0.0, -self.lead) + (self.audio_seconds or 0.0))
 
     @property
     def lines(self) -> int:
-        """Pixels of the shorter side, as stored: what "1080p" counts, either way up."""
+        """Pixels of the shorter side, as stored: the number in "1080p", in either orientation."""
         return min(self.width, self.height)
 
 
 def probe(path: Path) -> ProbeResult:
     """Read the headers of the file at `path`, at most 16 MB of them and never its media data.
 
-    Raises `MediaError` (media_invalid) where the file is broken or hostile, `UnsupportedMedia`
-    (media_unsupported) where it is media of a kind that is not handled, or honestly beyond the
-    bounds (600 s, 4096x2304, 8 tracks). What passed may still hold a stream that does not decode.
+    Raises `MediaError` (media_invalid) for a broken or hostile file, `UnsupportedMedia`
+    (media_unsupported) for other media and for an honest file beyond the limits (600 s, 4096x2304,
+    8 tracks). The streams of a file that passes may still fail to decode.
     """
     with path.open("rb") as file:
         try:
@@ -105,7 +103,7 @@ def probe(path: Path) -> ProbeResult:
 
 
 def has_c2pa(path: Path) -> bool:
-    """Whether the file holds content credentials; `MediaError` where its boxes do not fit."""
+    """Return whether the file holds content credentials; `MediaError` if its boxes do not fit."""
     with path.open("rb") as file:
         try:
             extents = tuple(Walk().extents(file, path.stat().st_size))
@@ -119,58 +117,58 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
     require_mp4(head)
     walk = Walk()
     extents = tuple(walk.extents(file, length))
-    moov_at, moov = _movie(file, extents, walk)
+    moov_at, moov = _movie_header(file, extents, walk)
     tracks, fragmented = tracks_of(file, extents, walk, moov, length)
-    picture = next((track for track in tracks if track.handler == "vide"), None)
-    if picture is None:
-        raise unhandled("it has no video track")
-    sounds = [track for track in tracks if track.handler == "soun"]
-    sound = chosen([track for track in sounds if track.shown.samples])
-    video = shape(picture, walk)
-    if fragmented and picture.shown.hidden:
-        raise unhandled("its edit list hides frames of fragments")  # which ffmpeg shows
+    video = next((track for track in tracks if track.handler == "vide"), None)
+    if video is None:
+        raise unsupported("it has no video track")
+    audio_tracks = [track for track in tracks if track.handler == "soun"]
+    audio = default_track([track for track in audio_tracks if track.shown.samples])
+    description = video_description(video, walk)
+    if fragmented and video.shown.hidden:
+        raise unsupported("its edit list hides frames of fragments")  # ffmpeg shows them
     media = [extent.start for extent in extents if extent.kind == "mdat"]
     return ProbeResult(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
         size=length,
-        duration=picture.shown.seconds,
-        width=video.width,
-        height=video.height,
-        rotation=picture.rotation,
-        fourcc=video.fourcc,
-        codec=video.codec,
-        profile=video.profile,
-        bit_depth=video.bit_depth,
-        chroma=video.chroma,
-        colour=video.colour,
-        interlaced=video.interlaced,
-        audio=codecs.audio(sound.entries[0], walk) if sound else None,
-        audio_seconds=sound.shown.seconds if sound else None,
-        audio_start=sound.shown.start if sound else None,
-        audio_track=sounds.index(sound) if sound else 0,
-        audio_hidden=max(0.0, sound.samples.seconds - sound.shown.seconds) if sound else 0.0,
-        language=sound.language if sound else None,
-        left_out=_named(tracks, picture, sound),
-        start=picture.shown.start,
-        frames=picture.samples.count,
-        shown_frames=picture.shown.samples,
-        fps=picture.samples.count / picture.samples.seconds,
-        longest=seconds(picture.samples.longest, picture.timescale),
+        duration=video.shown.seconds,
+        width=description.width,
+        height=description.height,
+        rotation=video.rotation,
+        fourcc=description.fourcc,
+        codec=description.codec,
+        profile=description.profile,
+        bit_depth=description.bit_depth,
+        chroma=description.chroma,
+        colour=description.colour,
+        interlaced=description.interlaced,
+        audio=codecs.audio(audio.entries[0], walk) if audio else None,
+        audio_seconds=audio.shown.seconds if audio else None,
+        audio_start=audio.shown.start if audio else None,
+        audio_track=audio_tracks.index(audio) if audio else 0,
+        audio_hidden=max(0.0, audio.samples.seconds - audio.shown.seconds) if audio else 0.0,
+        language=audio.language if audio else None,
+        left_out=_other_tracks(tracks, video, audio),
+        start=video.shown.start,
+        frames=video.samples.count,
+        shown_frames=video.shown.samples,
+        fps=video.samples.count / video.samples.seconds,
+        longest=seconds(video.samples.longest, video.timescale),
         faststart=bool(media) and moov_at < media[0],
         fragmented=fragmented,
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
-        pieced=picture.pieced,
-        audio_pieced=sound.pieced if sound else None,
+        pieced=video.pieced,
+        audio_pieced=audio.pieced if audio else None,
     )
 
 
-def _named(tracks: Sequence[Track], *taken: Track | None) -> tuple[str, ...]:
-    """What the other tracks are, as in "track 3: sound (deu)"."""
-    kept = [id(track) for track in taken]
+def _other_tracks(tracks: Sequence[Track], *used: Track | None) -> tuple[str, ...]:
+    """Describe the tracks that are not used, as in "track 3: sound (deu)"."""
+    used_ids = [id(track) for track in used]
     return tuple(
         f"track {number}: {_kind(track)}" + (f" ({track.language})" if track.language else "")
         for number, track in enumerate(tracks, 1)
-        if id(track) not in kept
+        if id(track) not in used_ids
     )
 
 
@@ -178,10 +176,10 @@ def _kind(track: Track) -> str:
     return _KINDS.get(track.handler) or "".join(filter(str.isalnum, ascii(track.handler)))
 
 
-def _movie(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int, Box]:
-    """The one movie header and where it begins."""
+def _movie_header(file: BinaryIO, extents: tuple[Extent, ...], walk: Walk) -> tuple[int, Box]:
+    """Return the offset of the only movie header, and the header."""
     if any(extent.kind == "meta" for extent in extents):
-        raise unhandled("it holds still pictures beside or instead of a video")
+        raise unsupported("it holds still images in addition to, or instead of, a video")
     box_placement.require_root(extents)
     match [extent for extent in extents if extent.kind == "moov"]:
         case [extent]:

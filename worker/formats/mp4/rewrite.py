@@ -1,7 +1,7 @@
-"""An MP4 made anew around the same media data: header first, our tags, and nobody else's.
+"""An MP4 written again around the same media data: header first, and only our tags.
 
-Not one byte of a packet is looked at: the media data is copied by the kernel, and the chunk
-offsets of the movie header follow it to its new place (ISO/IEC 14496-12, 8.7.5).
+No packet is read: the kernel copies the media data, and the chunk offsets of the movie header are
+updated (ISO/IEC 14496-12, 8.7.5).
 """
 
 import struct
@@ -20,14 +20,14 @@ _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)  # of all times in an MP4 (ISO/IEC 144
 _KEPT = frozenset({"ftyp", "moov", "mdat"})
 _DROPPED = frozenset({"free", "skip", "wide", "uuid"})
 _DROPPED_INSIDE = frozenset({"udta", "meta", "free", "skip", "uuid"})
-# Boxes with offsets into the file other than stco and co64.
-_BOUND = frozenset({"saio", "senc", "mvex"})
-_FTYP = 1024  # bytes of the longest brand list that is copied
+# Boxes with offsets into the file, other than stco and co64.
+_WITH_OFFSETS = frozenset({"saio", "senc", "mvex"})
+_MAX_FTYP = 1024  # bytes of the longest list of brands that is copied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What the new file says of itself: a `udta` box, an XMP packet, and when it was made."""
+    """The metadata of the new file: a `udta` box, an XMP packet, and its date of creation."""
 
     udta: bytes
     xmp: bytes
@@ -38,10 +38,10 @@ def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
     """Write the MP4 `source` to `target`, tagged and with its header first.
 
     Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
-    and boxes of the source are gone. Raises `NotRewritable` for fragmented or QuickTime files and
-    those with tracks besides one of video and one of audio, or a length that has wrapped;
-    `MediaError` (media_invalid) where offsets point nowhere. `target` may be there half written
-    after an exception.
+    and boxes of the source are removed. Raises `NotRewritable` for fragmented and QuickTime files,
+    and for tracks other than one of video and one of audio, or of a length that has wrapped.
+    Raises `MediaError` (media_invalid) for offsets outside the media data. After an exception
+    `target` may exist, incomplete.
     """
     with source.open("rb") as file, target.open("wb") as out:
         try:
@@ -71,13 +71,13 @@ def _rewrite(file: BinaryIO, length: int, out: BinaryIO, stamp: Stamp) -> None:
 
 def _heads(file: BinaryIO, extents: Sequence[Extent], walk: Walk) -> tuple[bytes, Box]:
     kinds = {extent.kind for extent in extents}
-    if strange := kinds - _KEPT - _DROPPED:
-        raise NotRewritable(f"it holds {len(strange)} kinds of boxes besides a plain movie's")
+    if unknown := kinds - _KEPT - _DROPPED:
+        raise NotRewritable(f"it has {len(unknown)} kinds of boxes that are not rewritten")
     first, moov = extents[0], next((e for e in extents if e.kind == "moov"), None)
     if moov is None:
         raise invalid("it has no movie header ('moov' box)")
-    if first.kind != "ftyp" or first.size > _FTYP:
-        raise NotRewritable("its brands are not where they belong")
+    if first.kind != "ftyp" or first.size > _MAX_FTYP:
+        raise NotRewritable("its 'ftyp' box is not first, or too large")
     file.seek(first.start)
     ftyp = file.read(first.size)
     if ftyp[8:12] == b"qt  ":
@@ -89,22 +89,22 @@ def _require_plain(moov: Box) -> None:
     handlers = []
     for trak in moov.all("trak"):
         table = trak.need("mdia", "minf", "stbl")
-        if any(inside.kind in _BOUND for inside in table.children):
-            raise NotRewritable("its samples have tables that would have to move with them")
+        if any(inside.kind in _WITH_OFFSETS for inside in table.children):
+            raise NotRewritable("one of its sample tables holds offsets that are not rewritten")
         if _is_below_zero(trak.need("tkhd")):
             raise NotRewritable("one of its tracks ends before it begins")
         handlers.append(bytes(trak.need("mdia", "hdlr").body[8:12]))
     if sorted(handlers) not in ([b"vide"], [b"soun"], [b"soun", b"vide"]):
-        raise NotRewritable("it has tracks besides one of video and one of audio")
+        raise NotRewritable("it has tracks other than one of video and one of audio")
     if moov.find("mvex"):
         raise NotRewritable("it is fragmented")
 
 
 def _is_below_zero(tkhd: Box) -> bool:
-    """Whether its length is that of a track cut off behind its end, as ffmpeg writes it."""
+    """Return whether its duration is negative: ffmpeg writes that for a track cut after its end."""
     at, width = (28, 8) if tkhd.body[0] == 1 else (20, 4)
-    length = int.from_bytes(tkhd.body[at : at + width], signed=True)
-    return length < -1  # all ones: unknown
+    duration = int.from_bytes(tkhd.body[at : at + width], signed=True)
+    return duration < -1  # all ones: unknown
 
 
 def _without_tags(inside: Box) -> bytes:
@@ -117,7 +117,7 @@ def _without_tags(inside: Box) -> bytes:
 
 
 def _set_dates(moov: Box, created: datetime) -> None:
-    """In place: the boxes' bodies are writable views."""
+    """Set all dates in place; the boxes' bodies are writable views."""
     seconds = int((created.astimezone(UTC) - _EPOCH).total_seconds())
     _set_date(moov.need("mvhd"), seconds)
     for trak in moov.all("trak"):
@@ -126,6 +126,6 @@ def _set_dates(moov: Box, created: datetime) -> None:
 
 
 def _set_date(clock: Box, seconds: int) -> None:
-    wide = clock.body[0] == 1
-    held = max(0, min(seconds, (1 << (64 if wide else 32)) - 1))
-    struct.pack_into(">QQ" if wide else ">II", clock.body, 4, held, held)
+    is_wide = clock.body[0] == 1
+    date = max(0, min(seconds, (1 << (64 if is_wide else 32)) - 1))
+    struct.pack_into(">QQ" if is_wide else ">II", clock.body, 4, date, date)

@@ -1,9 +1,8 @@
-"""Sample tables (ISO/IEC 14496-12, 8.6 and 8.7), held against the file before they are trusted.
+"""Sample tables (ISO/IEC 14496-12, 8.6 and 8.7), compared with the file before they are trusted.
 
-A demuxer allocates memory and loops by the counts in these tables. Each is therefore compared
-with the bytes that would have to back it: 11 kB can otherwise claim 64 Mi samples (4 GB in
-ffmpeg). And all of them tell one story: a file whose tables disagree is played as far as the
-shortest of them goes.
+A demuxer allocates memory and loops by the counts in these tables. Each count is therefore compared
+with the bytes that must back it: 11 kB can otherwise claim 64 Mi samples (4 GB in ffmpeg). All
+tables must also agree: a file is played only as far as its shortest table goes.
 """
 
 from array import array
@@ -12,18 +11,18 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, repeat
 from operator import add, lt
 
-from worker.formats.mp4.bounded_numbers import bound, numbers, seconds, within
+from worker.formats.mp4.bounded_numbers import bound, bounded_seconds, numbers, seconds
 from worker.formats.mp4.boxes import Box, invalid
-from worker.formats.mp4.chunks import Span, bounds, require_whole
+from worker.formats.mp4.chunks import Span, require_complete, sample_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """What a track holds: how many samples, and how many seconds they last together.
+    """The samples of a track: their number, and their total duration in seconds.
 
-    `longest` is the longest of them, `times` are those at which they are composed, in order, and
-    `ends` is when the last of them ends, in ticks of the track's clock. `stalled`: one of a
-    fragment is decoded no later than the one before it.
+    In ticks of the track's clock: `longest` is the longest duration of one, `times` are their
+    composition times, sorted, and `ends` is the end of the last. `stalled`: a sample of a fragment
+    is decoded no later than the one before it.
     """
 
     count: int
@@ -34,53 +33,54 @@ class Samples:
     stalled: bool = False
 
 
-def listed(trak: Box) -> int:
-    """How many samples a demuxer lists one by one: none of PCM, which it takes in chunks.
+def indexed_samples(trak: Box) -> int:
+    """Return how many samples a demuxer indexes: none of PCM, which it reads in chunks.
 
     https://github.com/FFmpeg/FFmpeg/blob/n7.1/libavformat/mov.c : mov_build_index.
     """
     stbl = trak.need("mdia", "minf", "stbl")
     sizes, times = stbl.need("stsz"), stbl.need("stts")
     one_tick_each = times.u32(4) == 1 and times.u32(12) == 1 and not stbl.find("ctts")
-    is_sound = bytes(trak.need("mdia", "hdlr").body[8:12]) == b"soun"
-    return 0 if is_sound and sizes.u32(4) and one_tick_each else sizes.u32(8)
+    is_audio = bytes(trak.need("mdia", "hdlr").body[8:12]) == b"soun"
+    return 0 if is_audio and sizes.u32(4) and one_tick_each else sizes.u32(8)
 
 
-def table(stbl: Box, timescale: int, media: Sequence[Span], length: int) -> Samples:
-    """Check one track's table against the media data of a file of `length` bytes, and sum it up.
+def read_samples(stbl: Box, timescale: int, media: Sequence[Span], length: int) -> Samples:
+    """Check one track's tables against the media data, and return their totals.
 
-    It lists as many samples as are read (`listed`), or is of PCM.
+    `length`: bytes of the file. The caller has bounded its number of samples (`indexed_samples`).
     """
-    held = bounds(stbl)
-    count = len(held) - 1
-    if held[-1] > length:
+    bounds = sample_bounds(stbl)
+    count = len(bounds) - 1
+    if bounds[-1] > length:
         raise invalid("its samples claim more bytes than the file has")
     times = numbers(stbl.need("stts").body, 8, 2 * stbl.need("stts").u32(4))
     counts, deltas = times[::2], times[1::2]
-    if not count:  # ffmpeg tells in front of fragments of PCM how long these are
+    if not count:  # ffmpeg states the duration of fragmented PCM here
         counts, deltas = array("I"), array("I")
     if sum(counts) != count:
         raise invalid("its tables disagree on the number of samples")
     shifts = _shifts(stbl.find("ctts"), timescale, count)
-    require_whole(stbl, held, media, length)
+    require_complete(stbl, bounds, media, length)
     for kind in ("stss", "stps"):
         _require_numbered(stbl.find(kind), count)
     ticks = sum(n * delta for n, delta in zip(counts, deltas, strict=True))
-    lasting = seconds(ticks, timescale)
+    duration = seconds(ticks, timescale)
     composed = _composed(counts, deltas, shifts)
     ends = max(composed[0] + ticks, composed[-1] + deltas[-1]) if composed else 0
     longest = max(deltas, default=0)
-    return Samples(count=count, seconds=lasting, longest=longest, times=composed, ends=ends)
+    return Samples(count=count, seconds=duration, longest=longest, times=composed, ends=ends)
 
 
 def _shifts(ctts: Box | None, timescale: int, count: int) -> Iterable[int] | None:
-    """From decoding to composition, of each sample; None where these are one."""
+    """Return each sample's composition offset, or None without a ctts box."""
     if ctts is None:
         return None
     counts = numbers(ctts.body, 8, 2 * ctts.u32(4))[::2]
     shifts = numbers(ctts.body, 8, 2 * ctts.u32(4), "i")[1::2]
     bound(sum(counts))
-    within(max(map(abs, shifts), default=0), timescale, "the shift of one of its samples")
+    largest = max(map(abs, shifts), default=0)
+    bounded_seconds(largest, timescale, "the composition offset of one of its samples")
     if sum(counts) != count:
         raise invalid("its tables disagree on the number of samples")
     return chain.from_iterable(map(repeat, shifts, counts))
@@ -90,16 +90,17 @@ def _composed(
     counts: Sequence[int], deltas: Sequence[int], shifts: Iterable[int] | None
 ) -> Sequence[int]:
     if shifts is None and len(counts) == 1 and deltas[0]:
-        return range(0, counts[0] * deltas[0], deltas[0])  # of PCM every number is a sample
+        return range(0, counts[0] * deltas[0], deltas[0])  # PCM: one entry for millions of samples
     every = chain.from_iterable(map(repeat, deltas, counts))
     decoded = array("q", accumulate(every, initial=0))[:-1]
     return decoded if shifts is None else sorted(map(add, decoded, shifts))
 
 
 def _require_numbered(keyframes: Box | None, count: int) -> None:
-    """The entries of stss and stps are numbers of samples, from 1, in order."""
+    """Raise `MediaError` unless the entries are sample numbers, from 1, in order (stss, stps)."""
     if keyframes is None:
         return
-    found = numbers(keyframes.body, 8, keyframes.u32(4))
-    if found and not (all(map(lt, found, found[1:])) and found[0] >= 1 and found[-1] <= count):
-        raise invalid("its table of keyframes names samples that it has not")
+    samples = numbers(keyframes.body, 8, keyframes.u32(4))
+    is_sorted = all(map(lt, samples, samples[1:]))
+    if samples and not (is_sorted and samples[0] >= 1 and samples[-1] <= count):
+        raise invalid("its table of keyframes refers to samples that do not exist")

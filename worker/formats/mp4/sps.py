@@ -1,6 +1,6 @@
-"""H.264's sequence parameter set (ISO/IEC 14496-10, 7.3.2.1.1), as far as facts are taken from it.
+"""The H.264 sequence parameter set (ISO/IEC 14496-10, 7.3.2.1.1), up to its colour description.
 
-Everything here is read from headers; the decoder has the last word on what the stream holds.
+All of this is read from headers; the stream itself may differ.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,12 @@ _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 13
 _HEAD = 5  # bytes before the first Exp-Golomb number, and at least one of these
 _MOST_OFFSETS = 255  # of num_ref_frames_in_pic_order_cnt_cycle
 _SMALL_LIST, _LARGE_LIST = 16, 64  # coefficients of a scaling list
-_SMALL_LISTS = 6  # of them come first
-
-_ANY_SHAPE = 255  # of pixels: Extended_SAR, whose sides follow
+_SMALL_LISTS = 6  # come before the large ones
+_EXTENDED_SAR = 255  # aspect_ratio_idc: the sides of a pixel follow
 
 
 class SequenceParameters(NamedTuple):
-    """What a decoder's configuration tells; `interlaced`: pictures may be coded as two fields."""
+    """The facts in a decoder configuration; `interlaced`: frames may be coded as two fields."""
 
     profile: str | None = None
     bit_depth: int | None = None
@@ -38,17 +37,17 @@ class SequenceParameters(NamedTuple):
     colour: Colour = Colour()
 
 
-def facts(config: memoryview) -> SequenceParameters:
-    """Of the first parameter set of an avcC box; `MediaError` where it cannot be read."""
+def read_avcc(config: memoryview) -> SequenceParameters:
+    """Read the first parameter set of an avcC box; `MediaError` if it cannot be read."""
     length = int.from_bytes(config[6:8])
     parameters = bytes(config[8 : 8 + length])
     if not config[5] & 31 or len(parameters) != length or length < _HEAD:
         raise unreadable()
     profile = parameters[1]
     bits = bits_of(parameters[4:].replace(b"\0\0\3", b"\0\0"))
-    golomb(bits)  # the parameter set's own number
+    golomb(bits)  # seq_parameter_set_id
     depth, chroma = _samples(bits) if profile in _WITH_CHROMA else (8, "4:2:0")
-    _pass_counts(bits)
+    _skip_counts(bits)
     interlaced = not next(bits, 1)  # frame_mbs_only_flag
     return SequenceParameters(
         _PROFILES.get(profile), depth, chroma, interlaced, _colour(bits, interlaced)
@@ -56,7 +55,7 @@ def facts(config: memoryview) -> SequenceParameters:
 
 
 def _samples(bits: Iterator[int]) -> tuple[int, str | None]:
-    """Bit depth and chroma, past all that follows these in profiles that have them."""
+    """Return bit depth and chroma; skip what follows them in profiles that have them."""
     chroma = CHROMA.get(golomb(bits))
     if chroma == "4:4:4":
         next(bits, 0)
@@ -65,12 +64,12 @@ def _samples(bits: Iterator[int]) -> tuple[int, str | None]:
     if next(bits, 0):
         for number in range(12 if chroma == "4:4:4" else 8):
             if next(bits, 0):
-                _pass_list(bits, _SMALL_LIST if number < _SMALL_LISTS else _LARGE_LIST)
+                _skip_scaling_list(bits, _SMALL_LIST if number < _SMALL_LISTS else _LARGE_LIST)
     return depth, chroma
 
 
-def _pass_list(bits: Iterator[int], size: int) -> None:
-    """A scaling list (7.3.2.1.1.1), which ends early where the next scale is 0."""
+def _skip_scaling_list(bits: Iterator[int], size: int) -> None:
+    """Skip a scaling list (7.3.2.1.1.1), which ends early if the next scale is 0."""
     scale = 8
     for _ in range(size):
         scale = (scale + signed(bits)) % 256
@@ -78,8 +77,8 @@ def _pass_list(bits: Iterator[int], size: int) -> None:
             return
 
 
-def _pass_counts(bits: Iterator[int]) -> None:
-    """From log2_max_frame_num_minus4 to pic_height_in_map_units_minus1."""
+def _skip_counts(bits: Iterator[int]) -> None:
+    """Skip from log2_max_frame_num_minus4 to pic_height_in_map_units_minus1."""
     golomb(bits)
     order = golomb(bits)
     if not order:
@@ -98,7 +97,7 @@ def _pass_counts(bits: Iterator[int]) -> None:
 
 
 def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
-    """From what follows frame_mbs_only_flag: the code points of the usability information (E.1)."""
+    """Return the code points of the usability information (E.1), after frame_mbs_only_flag."""
     if interlaced:
         next(bits, 0)
     next(bits, 0)
@@ -107,7 +106,7 @@ def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
             golomb(bits)
     if not next(bits, 0):
         return Colour()
-    if next(bits, 0) and number(bits, 8) == _ANY_SHAPE:
+    if next(bits, 0) and number(bits, 8) == _EXTENDED_SAR:
         number(bits, 32)
     if next(bits, 0):
         next(bits, 0)  # overscan

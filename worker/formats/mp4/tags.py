@@ -1,8 +1,8 @@
 """The descriptive tags of an MP4, as players, ffprobe, exiftool and mediainfo read them.
 
-Three shapes are read: `mdta` keys (QuickTime File Format, Metadata), `mdir` items (iTunes), and
-among these the freeform items ("----") that take any name. The last two are what is written: a
-key of our own in any other shape is dropped by one reader or the other.
+Three forms are read: `mdta` keys (QuickTime File Format, Metadata), `mdir` items (iTunes), and
+freeform items ("----") among those, which may have any name. The last two are written: at least one
+reader drops a name of our own in any other form.
 """
 
 import struct
@@ -10,8 +10,8 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.formats.aigc_label import AIGC, NotCarried, carried_over
-from worker.formats.mp4.boxes import Box, Walk, box, invalid, unhandled
+from worker.formats.aigc_label import AIGC, InvalidLabel, preserved_tags
+from worker.formats.mp4.boxes import Box, Walk, box, invalid, unsupported
 from worker.formats.mp4.uuid_boxes import xmp_of
 
 _NAMES = {
@@ -29,9 +29,9 @@ MAX_TEXT = 64 << 10  # bytes of one value
 
 
 def udta(pairs: Mapping[str, str], others: bytes = b"") -> bytes:
-    """A user data box that says these things; names that are not standard become freeform.
+    """Return a user data box with these tags; names that are not standard become freeform.
 
-    `others` are whole items, as `others` below gives them.
+    `others`: complete items, as returned by `others` below.
     """
     handler = box(b"hdlr", bytes(8), b"mdir", b"appl", bytes(9))
     items = box(b"ilst", *(_item(name, value) for name, value in pairs.items()), others)
@@ -47,32 +47,32 @@ def _item(name: str, value: str) -> bytes:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The text tags in moov/udta/meta and moov/meta; `MediaError` where these are malformed.
+    """Return the text tags in moov/udta/meta and moov/meta; `MediaError` if they are malformed.
 
-    And of an XMP packet a producer's label, where no tag has it, and the link to credentials.
-    Raises UnsupportedMedia where there is a label that cannot be carried over.
+    A producer's label that is in no tag, and the link to credentials, are read from XMP. Raises
+    UnsupportedMedia for a label that cannot be preserved.
     """
     tags = _tags(path)
-    found = {tag.name: tag.text for tag in tags if tag.name and tag.text is not None}
+    texts = {tag.name: tag.text for tag in tags if tag.name and tag.text is not None}
     if any(tag.name == AIGC and tag.text is None for tag in tags):
-        raise unhandled("one of its tags has an AIGC label that cannot be read")
+        raise unsupported("one of its tags has an AIGC label that cannot be read")
     try:
-        return found | carried_over(xmp_of(path), found.get(AIGC, ""))
-    except NotCarried as reason:
-        raise unhandled(str(reason)) from reason
+        return texts | preserved_tags(xmp_of(path), texts.get(AIGC, ""))
+    except InvalidLabel as reason:
+        raise unsupported(str(reason)) from reason
 
 
 def others(path: Path, names: Container[str]) -> bytes:
-    """The tags with other names than these, as items of `udta`; `MediaError` as above.
+    """Return the tags with other names than these, as items of `udta`; `MediaError` as above.
 
-    Items of iTunes are as they were, cover pictures among them; of `mdta` keys the texts remain.
+    iTunes items, such as cover images, are kept unchanged; of `mdta` keys the texts are kept.
     """
     return b"".join(tag.item for tag in _tags(path) if tag.name not in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """A tag as it is read, and as it is written again."""
+    """A tag as it was read, and the item to write again."""
 
     name: str | None
     text: str | None
@@ -93,8 +93,9 @@ def _tags(path: Path) -> tuple[_Tag, ...]:
 
 def _metas(moov: Box, walk: Walk) -> list[Box]:
     metas = list(moov.all("meta"))
-    for held in moov.all("udta"):
-        metas += Box(held.kind, held.body, walk.boxes(held.body)).all("meta")
+    for user_data in moov.all("udta"):
+        inside = walk.boxes(user_data.body)
+        metas += Box(user_data.kind, user_data.body, inside).all("meta")
     return metas
 
 
@@ -104,15 +105,15 @@ def _items(meta: Box, walk: Walk) -> Iterator[_Tag]:
     inside = Box(meta.kind, meta.body, walk.boxes(meta.body[skip:]))
     keys = _keys(inside.find("keys"), walk)
     for item in walk.boxes(inside.need("ilst").body) if inside.find("ilst") else ():
-        held = Box(item.kind, item.body, walk.boxes(item.body))
-        name, data = _name(held, keys), held.find("data")
+        opened = Box(item.kind, item.body, walk.boxes(item.body))
+        name, data = _name(opened, keys), opened.find("data")
         text = None
         if data and data.u32(0) == _UTF8 and len(data.body) <= MAX_TEXT:
             text = bytes(data.body[8:]).decode("utf-8", "replace")
-        again = box(item.kind.encode("latin-1"), bytes(item.body))
+        copy = box(item.kind.encode("latin-1"), bytes(item.body))
         if keys:
-            again = _item(name, text) if name and text is not None else b""
-        yield _Tag(name=name, text=text, item=again)
+            copy = _item(name, text) if name and text is not None else b""
+        yield _Tag(name=name, text=text, item=copy)
 
 
 def _name(item: Box, keys: Mapping[int, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The tracks of an MP4: what each holds, how long, and which way up."""
+"""The tracks of an MP4: their samples, duration, rotation and language."""
 
 import struct
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from typing import BinaryIO
 
 from worker.formats.mp4 import box_placement
 from worker.formats.mp4.bounded_numbers import bound, seconds
-from worker.formats.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unhandled
+from worker.formats.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unsupported
 from worker.formats.mp4.chunks import spans
 from worker.formats.mp4.durations import require_length, require_shown
-from worker.formats.mp4.edit_lists import PresentedRange, shown
+from worker.formats.mp4.edit_lists import PresentedRange, presented_range
 from worker.formats.mp4.fragments import Fragments
-from worker.formats.mp4.sample_tables import Samples, listed, table
+from worker.formats.mp4.sample_tables import Samples, indexed_samples, read_samples
 
 MAX_TRACKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One track: its sample descriptions, degrees clockwise, samples, and what of them is shown.
+    """One track: its sample descriptions (`entries`), its samples, and which of them are shown.
 
-    `enabled`: it is meant to be played unless another is chosen. `language` as ISO 639-2/T has it,
-    None where it is not told.
+    `rotation`: degrees clockwise. `enabled`: it is played unless the viewer selects another.
+    `language`: an ISO 639-2/T code, None if not stated.
     """
 
     handler: str
@@ -36,42 +36,42 @@ class Track:
 
     @property
     def pieced(self) -> str | None:
-        """Why its packets do not play one after the other as they are; None where they do."""
+        """Why its packets cannot be played consecutively, or None."""
         if len({(entry.kind, bytes(entry.body)) for entry in self.entries}) > 1:
             return "has several sample descriptions"
         if self.shown.parts > 1:
             return "is shown in several parts"
-        return "has packets of the same time" if self.samples.stalled else None
+        return "has packets with the same timestamp" if self.samples.stalled else None
 
 
 def tracks_of(
     file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box, length: int
 ) -> tuple[list[Track], bool]:
-    """The tracks of a movie header and of its fragments, and whether the movie has any of these.
+    """Return the tracks of a movie header and its fragments, and whether the movie is fragmented.
 
-    Raises `UnsupportedMedia` where they are too many, or honestly too long, `MediaError` where they
-    are broken, or the movie claims to be longer than they are.
+    Raises `UnsupportedMedia` for too many tracks, or honest ones that are too long. Raises
+    `MediaError` for broken ones, or a movie that claims to be longer than they are.
     """
     traks = moov.all("trak")
     _require_few(traks)
-    plain = sum(listed(trak) for trak in traks)
-    bound(plain)
+    indexed = sum(indexed_samples(trak) for trak in traks)
+    bound(indexed)
     clock, claimed = _clock(moov.need("mvhd"))
     claims = [seconds(claimed, clock)]
     fragments = _fragments(file, extents, walk, moov)
     if fragments:
-        bound(plain + fragments.count)
+        bound(indexed + fragments.count)
     media = spans(extents)
     tracks = []
     for trak in traks:
         timescale, ticks = _clock(trak.need("mdia", "mdhd"))
         claims.append(seconds(ticks, timescale))
-        held = table(trak.need("mdia", "minf", "stbl"), timescale, media, length)
+        samples = read_samples(trak.need("mdia", "minf", "stbl"), timescale, media, length)
         if fragments:
-            held = fragments.joined(_track_id(trak), held)
-        require_length(held, timescale, claims[-1])
-        edited = shown(trak, clock, timescale, held)
-        tracks.append(_track(trak, walk, timescale, held, edited))
+            samples = fragments.joined(_track_id(trak), samples)
+        require_length(samples, timescale, claims[-1])
+        shown = presented_range(trak, clock, timescale, samples)
+        tracks.append(_track(trak, walk, timescale, samples, shown))
     require_shown(max(claims), (track.shown for track in tracks))
     return tracks, fragments is not None or moov.find("mvex") is not None
 
@@ -79,30 +79,30 @@ def tracks_of(
 def _require_few(traks: Sequence[Box]) -> None:
     if len(traks) > MAX_TRACKS:
         if len({_track_id(trak) for trak in traks}) < len(traks):
-            raise invalid("two of its tracks have the same number")
-        raise unhandled(f"it has {len(traks)} tracks; at most {MAX_TRACKS} are handled")
+            raise invalid("two of its tracks have the same ID")
+        raise unsupported(f"it has {len(traks)} tracks; at most {MAX_TRACKS} are supported")
 
 
 def _fragments(
     file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box
 ) -> Fragments | None:
-    pieces = [extent for extent in extents if extent.kind == "moof"]
-    if not pieces:
+    moofs = [extent for extent in extents if extent.kind == "moof"]
+    if not moofs:
         return None
-    if sum(piece.size for piece in pieces) > MAX_HEADER:
+    if sum(extent.size for extent in moofs) > MAX_HEADER:
         raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
     clocks = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in moov.all("trak")}
     if len(clocks) != len(moov.all("trak")):
-        raise invalid("its fragments belong to tracks of the same number")
+        raise invalid("its fragments refer to tracks with the same ID")
     fragments = Fragments(moov, clocks)
-    for piece in pieces:
-        moof = walk.load(file, piece)
+    for extent in moofs:
+        moof = walk.load(file, extent)
         box_placement.require_inside(moof, walk)
         fragments.add(moof)
     return fragments
 
 
-def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: PresentedRange) -> Track:
+def _track(trak: Box, walk: Walk, timescale: int, samples: Samples, shown: PresentedRange) -> Track:
     _require_self_contained(trak.find("mdia", "minf", "dinf", "dref"), walk)
     entries = walk.boxes(trak.need("mdia", "minf", "stbl", "stsd").body[8:])
     if not entries:
@@ -112,28 +112,28 @@ def _track(trak: Box, walk: Walk, timescale: int, held: Samples, shown: Presente
         timescale=timescale,
         entries=entries,
         rotation=_rotation(trak.need("tkhd")),
-        samples=held,
+        samples=samples,
         shown=shown,
         enabled=bool(trak.need("tkhd").u32(0) & 1),
         language=_language(trak.need("mdia", "mdhd")),
     )
 
 
-def chosen(alike: Sequence[Track]) -> Track | None:
-    """The one of these that a player chooses: the first that is enabled, else the first."""
-    return next((track for track in alike if track.enabled), alike[0] if alike else None)
+def default_track(tracks: Sequence[Track]) -> Track | None:
+    """Return the track that a player selects: the first that is enabled, else the first."""
+    return next((track for track in tracks if track.enabled), tracks[0] if tracks else None)
 
 
 def _require_self_contained(dref: Box | None, walk: Walk) -> None:
-    """Every entry of a data reference box has the flag that says: in this file (8.7.2)."""
+    """Raise `MediaError` unless every data reference has the flag for "in this file" (8.7.2)."""
     if dref and any(not entry.u32(0) & 1 for entry in walk.boxes(dref.body[8:])):
-        raise invalid("one of its tracks lies in another file")
+        raise invalid("one of its tracks is stored in another file")
 
 
 def _clock(box: Box) -> tuple[int, int]:
-    """Ticks per second and duration in ticks (0: unknown) of an mvhd or mdhd box."""
-    wide = box.body[0] == 1
-    at, width = (20, 8) if wide else (12, 4)
+    """Return ticks per second and duration in ticks (0: unknown) of an mvhd or mdhd box."""
+    is_wide = box.body[0] == 1
+    at, width = (20, 8) if is_wide else (12, 4)
     ticks = int.from_bytes(box.body[at + 4 : at + 4 + width])
     return box.u32(at), 0 if ticks == (1 << 8 * width) - 1 else ticks
 
@@ -144,7 +144,7 @@ def _track_id(trak: Box) -> int:
 
 
 def _rotation(tkhd: Box) -> int:
-    """Degrees clockwise that a player turns the frames, from the track's matrix (8.3.2)."""
+    """Return the degrees clockwise that a player turns frames, from the track's matrix (8.3.2)."""
     a, b = struct.unpack_from(">2i", tkhd.body, 52 if tkhd.body[0] == 1 else 40)
     if abs(a) >= abs(b):
         return 0 if a >= 0 else 180
@@ -152,7 +152,7 @@ def _rotation(tkhd: Box) -> int:
 
 
 def _language(mdhd: Box) -> str | None:
-    """Three letters of five bits each (8.4.2); numbers below them are QuickTime's."""
+    """Return three letters of five bits each (8.4.2); QuickTime's language numbers are not read."""
     packed = int.from_bytes(mdhd.body[(at := 32 if mdhd.body[0] == 1 else 20) : at + 2])
     letters = "".join(chr((packed >> shift & 31) + 0x60) for shift in (10, 5, 0))
     return letters if letters.isalpha() and letters != "und" else None

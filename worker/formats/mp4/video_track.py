@@ -1,45 +1,46 @@
-"""The picture of a movie: its video track, within the bounds of what is handled."""
+"""The video track of a movie, within the limits of what is supported."""
 
 from dataclasses import replace
 
 from worker.formats.mp4 import codecs
-from worker.formats.mp4.boxes import Walk, invalid, unhandled
+from worker.formats.mp4.boxes import Walk, invalid, unsupported
 from worker.formats.mp4.tracks import Track
 
-MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes either way up
-_LARGEST = 8192 * 4608  # pixels of what may be meant so
+MAX_PIXELS = 4096 * 2304  # of a frame: 3840x2160 passes in either orientation
+_LARGEST_HONEST = 8192 * 4608  # pixels
 MIN_SIDE = 16  # pixels
-MAX_RATE = 1000  # frames a second; encoders look for keyframes among millions of ticks for ever
+MAX_RATE = 1000  # frames a second; above it encoders search millions of ticks for keyframes
 
 
-def shape(picture: Track, walk: Walk) -> codecs.Video:
-    """What all sample descriptions of a video track say: ffmpeg begins filters anew for others.
+def video_description(track: Track, walk: Walk) -> codecs.Video:
+    """Return what all sample descriptions of a video track agree on.
 
-    Raises `UnsupportedMedia` where they differ in more than the encoder, where frames are larger or
-    smaller than is handled, or none is shown; `MediaError` (media_invalid) where that is no clip.
+    Raises `UnsupportedMedia` if they differ in more than the profile, since ffmpeg restarts its
+    filters for that; if frames are larger or smaller than supported, or none is shown. Raises
+    `MediaError` (media_invalid) for numbers that no honest clip has.
     """
-    video, *others = (codecs.video(entry, walk) for entry in picture.entries)
+    video, *others = (codecs.video(entry, walk) for entry in track.entries)
     if any(replace(other, profile=video.profile) != video for other in others):
-        raise unhandled("its frames change their size or format on the way")
+        raise unsupported("its frames change size or format partway through")
     _require_size(video)
-    _require_frames(picture)
+    _require_frames(track)
     return video
 
 
 def _require_size(video: codecs.Video) -> None:
     size = f"{video.width}x{video.height}"
-    if not 0 < video.width * video.height <= _LARGEST:
+    if not 0 < video.width * video.height <= _LARGEST_HONEST:
         raise invalid(f"it claims to have frames of {size} pixels")
     if video.width * video.height > MAX_PIXELS:
-        raise unhandled(f"its frames of {size} pixels are larger than is handled")
+        raise unsupported(f"its frames of {size} pixels are larger than is supported")
     if min(video.width, video.height) < MIN_SIDE:
-        raise unhandled(f"its frames of {size} pixels are less than {MIN_SIDE} wide or high")
+        raise unsupported(f"its frames of {size} pixels are under {MIN_SIDE} pixels wide or high")
 
 
-def _require_frames(picture: Track) -> None:
-    if not picture.samples.count or not picture.samples.seconds:
-        raise invalid("its video track has no frames, or they last no time")
-    if picture.samples.count > max(1.0, MAX_RATE * picture.samples.seconds):
+def _require_frames(track: Track) -> None:
+    if not track.samples.count or not track.samples.seconds:
+        raise invalid("its video track has no frames, or they have no duration")
+    if track.samples.count > max(1.0, MAX_RATE * track.samples.seconds):
         raise invalid(f"its video has more than {MAX_RATE} frames a second")
-    if not picture.shown.samples or not picture.shown.seconds:
-        raise unhandled("its edit list shows none of its frames")
+    if not track.shown.samples or not track.shown.seconds:
+        raise unsupported("its edit list shows none of its frames")

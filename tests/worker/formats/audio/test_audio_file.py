@@ -1,4 +1,4 @@
-"""Sounds say what they are to every reader, and sound as they did."""
+"""Tags of audio files are read by every program, and packets do not change."""
 
 import json
 import shutil
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories.audio import SOUNDS, TOLD, endless, heard, sound
-from tests.factories.clips import box, ffmpeg, tags
+from tests.factories.audio import SOUNDS, TAGGED, endless, heard, sound
+from tests.factories.clips import ffmpeg, tags
+from tests.factories.mp4_boxes import box
 from worker.formats.aigc_label import AIGC
 from worker.formats.audio import NotTaggable, has_credentials, ogg, tag
 from worker.formats.audio.rewrite import MAX_TAGS
@@ -32,7 +33,7 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for files that are written again and again."""
+    """A directory for files that are overwritten by each test."""
     return tmp_path_factory.mktemp("sounds")
 
 
@@ -41,7 +42,7 @@ def tagged(name: str, into: Path) -> Path:
     return into / name
 
 
-def told(program: str, *arguments: str) -> str:
+def output_of(program: str, *arguments: str) -> str:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     command = [program, *arguments]
@@ -49,9 +50,11 @@ def told(program: str, *arguments: str) -> str:
 
 
 def probed(path: Path) -> dict[str, str]:
-    """The tags that ffprobe shows, by lower-case names."""
+    """Return the tags that ffprobe shows, by lower-case names."""
     shown = json.loads(
-        told("ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", str(path))
+        output_of(
+            "ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", str(path)
+        )
     )
     found = shown["streams"][0].get("tags", {}) | shown["format"].get("tags", {})
     return {name.lower(): value for name, value in found.items()}
@@ -59,7 +62,7 @@ def probed(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_packets_are_the_same(name: str, tmp_path: Path) -> None:
-    """Every packet is the source's, to the bit; tagged once more the file stays the same."""
+    """Every packet equals the source's; tagging again does not change the file."""
     path = tagged(name, tmp_path)
     assert heard(sound(name)) == heard(path)
     assert () == tag(path, tmp_path / "again", MARKED)
@@ -68,7 +71,7 @@ def test_packets_are_the_same(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_ffprobe_reads_it(name: str, tmp_path: Path) -> None:
-    """ffprobe shows title, date and comment, and the ids under names of their own or in it."""
+    """ffprobe shows title, date and comment, and the ids as tags or in the comment."""
     found = probed(tagged(name, tmp_path))
     assert "A fox in the snow" == found["title"]
     assert found["date"].startswith("2026-03-04T05:06:07")
@@ -82,35 +85,35 @@ def test_ffprobe_reads_it(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", WITH_XMP)
 def test_exiftool_reads_xmp(name: str, tmp_path: Path) -> None:
-    """exiftool shows the XMP, and finds no other fault with the file than before."""
+    """exiftool shows the XMP, and finds no fault with the file."""
     path = tagged(name, tmp_path)
-    (found,) = json.loads(told("exiftool", "-json", "-G1", "-a", str(path)))
+    (found,) = json.loads(output_of("exiftool", "-json", "-G1", "-a", str(path)))
     assert AI_ORIGIN == found["XMP-iptcExt:DigitalSourceType"]
     assert "A fox in the snow" == found["XMP-dc:Title"]
     assert "job-1" == found["XMP-falhook:JobId"]
-    if name != "rf64.wav":  # its sizes exiftool does not know
-        assert "OK" in told("exiftool", "-validate", str(path))
+    if name != "rf64.wav":  # exiftool does not read its sizes
+        assert "OK" in output_of("exiftool", "-validate", str(path))
 
 
-@pytest.mark.parametrize("name", ["plain.flac", "told.flac", "plain.ogg", "told.ogg"])
+@pytest.mark.parametrize("name", ["plain.flac", "tagged.flac", "plain.ogg", "tagged.ogg"])
 def test_exiftool_reads_comments(name: str, tmp_path: Path) -> None:
-    """FLAC and Ogg have no place for XMP: exiftool shows the same as comments."""
-    (found,) = json.loads(told("exiftool", "-json", "-s", str(tagged(name, tmp_path))))
+    """exiftool shows the tags of FLAC and Ogg, which have no place for XMP, as comments."""
+    (found,) = json.loads(output_of("exiftool", "-json", "-s", str(tagged(name, tmp_path))))
     assert (AI_ORIGIN, "job-1") == (found["Digitalsourcetype"], found["FalhookJobId"])
 
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_mediainfo_reads_it(name: str, tmp_path: Path) -> None:
     """mediainfo shows title, comment and ids."""
-    shown = told("mediainfo", str(tagged(name, tmp_path)))
+    shown = output_of("mediainfo", str(tagged(name, tmp_path)))
     general = shown.partition("\nAudio")[0]
     for words in ("A fox in the snow", AI_ORIGIN, "job-1", "request-1", "made for a test"):
         assert words in general
 
 
-@pytest.mark.parametrize("name", [*TOLD, "v3.mp3", "rf64.wav"])
-def test_what_was_said_besides_stays(name: str, tmp_path: Path) -> None:
-    """The vendor's other tags stay; those that ours take the place of are named."""
+@pytest.mark.parametrize("name", [*TAGGED, "v3.mp3", "rf64.wav"])
+def test_other_tags_are_kept(name: str, tmp_path: Path) -> None:
+    """The source's other tags are kept; those that ours replace are returned."""
     replaced = tag(sound(name), tmp_path / name, MARKED)
     found = probed(tmp_path / name)
     assert "Fox Band" == found["artist"]
@@ -118,8 +121,8 @@ def test_what_was_said_besides_stays(name: str, tmp_path: Path) -> None:
     assert len(replaced) >= 2
 
 
-def test_a_cover_stays(tmp_path: Path) -> None:
-    """The picture in an MP3, a FLAC or an M4A is still there, to the byte."""
+def test_a_cover_image_is_kept(tmp_path: Path) -> None:
+    """The cover image of an MP3, a FLAC or an M4A does not change."""
     cover = tmp_path / "cover.png"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", str(cover))
     for name in ("plain.mp3", "plain.flac", "plain.m4a"):
@@ -132,7 +135,7 @@ def test_a_cover_stays(tmp_path: Path) -> None:
 
 
 def test_a_wav_of_unknown_length(tmp_path: Path) -> None:
-    """What a program streamed, with sizes it could not know, gets the sizes that it has."""
+    """A streamed WAV, written without its sizes, gets the correct ones."""
     source = endless(tmp_path / "endless.wav")
     tag(source, tmp_path / "made.wav", MARKED)
     assert heard(sound("plain.wav")) == heard(tmp_path / "made.wav")
@@ -141,7 +144,7 @@ def test_a_wav_of_unknown_length(tmp_path: Path) -> None:
 
 
 def test_the_size_of_an_rf64(tmp_path: Path) -> None:
-    """Its 64 bits hold the size of the file with its tags, its samples' size is as it was."""
+    """ds64 holds the size of the tagged file; the size of the samples does not change."""
     made = tagged("rf64.wav", tmp_path).read_bytes()
     before = sound("rf64.wav").read_bytes()
     assert (b"RF64\xff\xff\xff\xffWAVEds64", len(made) - 8) == (
@@ -151,9 +154,9 @@ def test_the_size_of_an_rf64(tmp_path: Path) -> None:
     assert before[28:36] == made[28:36]
 
 
-@pytest.mark.parametrize("name", ["plain.ogg", "told.ogg"])
+@pytest.mark.parametrize("name", ["plain.ogg", "tagged.ogg"])
 def test_pages_have_their_checksums(name: str, tmp_path: Path) -> None:
-    """The checksum is the one that libogg writes, and is right on the pages that are new."""
+    """Checksums equal those of libogg, and new pages have the correct ones."""
     for path in (sound(name), tagged(name, tmp_path)):
         data, at = path.read_bytes(), 0
         with path.open("rb") as file:
@@ -167,12 +170,12 @@ LABEL = '{"Label":"1","ContentProducer":"Kling","ContentPropagator":"fal"}'
 
 
 @pytest.mark.parametrize("name", ["plain.mp3", "plain.flac", "plain.ogg", "plain.m4a", "plain.wav"])
-def test_the_producers_label_is_passed_on(name: str, tmp_path: Path) -> None:
-    """A label of the Chinese standard in the source stays what it is."""
+def test_the_producers_label_is_kept(name: str, tmp_path: Path) -> None:
+    """A Chinese label in the source is kept unchanged."""
     source = tmp_path / f"labelled-{name}"
     label = ("-metadata", f"{AIGC}={LABEL}", "-metadata:s:a", f"{AIGC}={LABEL}")
     keys = ("-movflags", "use_metadata_tags") if name.endswith("m4a") else ()
-    if name.endswith("wav"):  # ffmpeg writes no name of another's there
+    if name.endswith("wav"):  # ffmpeg writes only standard names there
         chunk = b"LIST" + (4 + 8 + len(LABEL)).to_bytes(4, "little") + b"INFOAIGC"
         chunk += len(LABEL).to_bytes(4, "little") + LABEL.encode()
         source.write_bytes(sound(name).read_bytes() + chunk + bytes(len(LABEL) % 2))
@@ -185,12 +188,12 @@ def test_the_producers_label_is_passed_on(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_without_credentials(name: str) -> None:
-    """No sound of an encoder claims to have content credentials."""
+    """Audio files of encoders have no content credentials."""
     assert not has_credentials(sound(name))
 
 
-def held_by(name: str) -> bytes:
-    """The file with a store of content credentials in it, where its format has them."""
+def with_credentials(name: str) -> bytes:
+    """Return the file with a store of content credentials."""
     data, store = sound(name).read_bytes(), box(b"jumb", b"c2pa")
     if name.endswith(".mp3"):
         frame = b"\0application/c2pa\0\0\0" + store
@@ -202,9 +205,9 @@ def held_by(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["plain.mp3", "plain.wav", "plain.m4a"])
-def test_credentials_are_seen(name: str, tmp_path: Path) -> None:
+def test_credentials_are_detected(name: str, tmp_path: Path) -> None:
     """A manifest is found where the C2PA specification puts it."""
-    (tmp_path / name).write_bytes(held_by(name))
+    (tmp_path / name).write_bytes(with_credentials(name))
     assert has_credentials(tmp_path / name)
 
 
@@ -212,54 +215,54 @@ def test_credentials_are_seen(name: str, tmp_path: Path) -> None:
     ("name", "change", "words"),
     [
         ("plain.wav", lambda data: data[:-100], "cut short"),
-        ("plain.wav", lambda data: data.replace(b"fmt ", b"junk"), "no whole WAV"),
-        ("plain.wav", lambda data: data + b"TAG", "inside the head of a chunk"),
+        ("plain.wav", lambda data: data.replace(b"fmt ", b"junk"), "not a complete WAV"),
+        ("plain.wav", lambda data: data + b"TAG", "inside a chunk header"),
         ("plain.wav", lambda data: data + b"LIST\x0c\0\0\0INFOINAM\xff\0\0\0", "is broken"),
         ("rf64.wav", lambda data: data.replace(b"ds64", b"JUNK"), "does not come first"),
         ("plain.flac", lambda data: data[:60], "cut short"),
-        ("plain.flac", lambda data: b"fLaC\x84\0\0\0" + data[4:], "no whole FLAC"),
-        ("told.mp3", lambda data: data[:5] + b"\x80" + data[6:], "not taken apart"),
-        ("told.mp3", lambda data: data[:3] + b"\2" + data[4:], "not taken apart"),
-        ("told.mp3", lambda data: data[:6] + b"\0\0\x10\0", "cut short"),
-        ("told.mp3", lambda data: data[:6] + b"\x7f" * 4 + data[10:], "larger than"),
-        ("told.mp3", lambda data: data.replace(b"TIT2\0", b"TIT2\x7f"), "broken"),
-        ("told.mp3", lambda data: data.replace(b"\xff\xfb", b"\0\0"), "not followed by"),
-        ("told.ogg", lambda data: data[:80], "cut short"),
-        ("told.ogg", lambda data: data.replace(b"vorbis", b"speexs"), "neither Opus nor"),
-        ("told.ogg", lambda data: data.replace(b"\3vorbis", b"\3sibrov"), "where they belong"),
-        ("told.m4a", lambda data: data[:-100], "cut short"),
-        ("plain.wav", lambda data: b"\xff\xf1" + data, "no MP3, WAV"),
+        ("plain.flac", lambda data: b"fLaC\x84\0\0\0" + data[4:], "not a complete FLAC"),
+        ("tagged.mp3", lambda data: data[:5] + b"\x80" + data[6:], "not supported"),
+        ("tagged.mp3", lambda data: data[:3] + b"\2" + data[4:], "not supported"),
+        ("tagged.mp3", lambda data: data[:6] + b"\0\0\x10\0", "cut short"),
+        ("tagged.mp3", lambda data: data[:6] + b"\x7f" * 4 + data[10:], "larger than"),
+        ("tagged.mp3", lambda data: data.replace(b"TIT2\0", b"TIT2\x7f"), "broken"),
+        ("tagged.mp3", lambda data: data.replace(b"\xff\xfb", b"\0\0"), "not followed by"),
+        ("tagged.ogg", lambda data: data[:80], "cut short"),
+        ("tagged.ogg", lambda data: data.replace(b"vorbis", b"speexs"), "neither Opus nor"),
+        ("tagged.ogg", lambda data: data.replace(b"\3vorbis", b"\3sibrov"), "missing or misplaced"),
+        ("tagged.m4a", lambda data: data[:-100], "cut short"),
+        ("plain.wav", lambda data: b"\xff\xf1" + data, "not an MP3, WAV"),
     ],
 )
-def test_what_is_broken_is_told(name: str, change: object, words: str, tmp_path: Path) -> None:
-    """A file that is not whole, or of a form not taken apart, is refused with the reason."""
+def test_broken_files_are_refused(name: str, change: object, words: str, tmp_path: Path) -> None:
+    """An incomplete file, or one of an unsupported form, is refused with the reason."""
     assert callable(change)
     (tmp_path / name).write_bytes(change(sound(name).read_bytes()))
     with pytest.raises(NotTaggable, match=words):
         tag(tmp_path / name, tmp_path / "out", MARKED)
 
 
-def test_an_ogg_of_two_streams_is_left(tmp_path: Path) -> None:
-    """A stream beside the sound may be anything: content credentials among them."""
+def test_an_ogg_of_two_streams_is_refused(tmp_path: Path) -> None:
+    """A second stream may be anything, such as content credentials."""
     path = tmp_path / "two.ogg"
     one = ("-i", str(sound("plain.ogg")))
     ffmpeg(*one, *one, "-map", "0", "-map", "1", "-c", "copy", str(path))
-    with pytest.raises(NotTaggable, match="streams besides"):
+    with pytest.raises(NotTaggable, match="more than one stream"):
         tag(path, tmp_path / "out.ogg", MARKED)
 
 
-def test_an_ogg_without_room_is_left(tmp_path: Path) -> None:
-    """Its later pages would have to have other numbers: where ours want more pages, it stays."""
+def test_an_ogg_without_room_is_refused(tmp_path: Path) -> None:
+    """Tags that need more pages are refused: later pages would need new numbers."""
     path, comment = tmp_path / "full.ogg", f"lyrics={'x' * 64_700}"
-    said = ("-map_metadata", "-1", "-metadata:s:a", comment)
-    ffmpeg("-i", str(sound("plain.ogg")), "-c", "copy", *said, str(path))
-    with pytest.raises(NotTaggable, match="not the room"):
+    metadata = ("-map_metadata", "-1", "-metadata:s:a", comment)
+    ffmpeg("-i", str(sound("plain.ogg")), "-c", "copy", *metadata, str(path))
+    with pytest.raises(NotTaggable, match="no room for our tags"):
         tag(path, tmp_path / "out.ogg", MARKED)
 
 
 @pytest.mark.parametrize("name", ["plain.wav", "plain.mp3"])
 def test_memory_is_bounded(name: str, tmp_path: Path) -> None:
-    """A sound of 256 MB goes through a few of memory."""
+    """Tagging 256 MB takes less than 4 MB of memory."""
     path, size = tmp_path / name, 256 * MEGABYTE
     shutil.copy(endless(path) if name.endswith("wav") else sound(name), tmp_path / "source")
     with (tmp_path / "source").open("r+b") as file:
@@ -274,21 +277,21 @@ def test_memory_is_bounded(name: str, tmp_path: Path) -> None:
     assert size < path.stat().st_size < size + MEGABYTE
 
 
-def test_tags_without_end_are_not_read(tmp_path: Path) -> None:
-    """Many lists of tags, each small enough, are too many together."""
+def test_the_size_of_all_tags_is_limited(tmp_path: Path) -> None:
+    """Lists of tags that are each small enough may be too large together."""
     shutil.copy(sound("plain.wav"), tmp_path / "source")
     with (tmp_path / "source").open("ab") as file:
         for _ in range(3):
-            held = MAX_TAGS // 2
-            file.write(b"LIST" + (held + 12).to_bytes(4, "little") + b"INFOIKEY")
-            file.write(held.to_bytes(4, "little") + bytes(held))
+            size = MAX_TAGS // 2
+            file.write(b"LIST" + (size + 12).to_bytes(4, "little") + b"INFOIKEY")
+            file.write(size.to_bytes(4, "little") + bytes(size))
     with pytest.raises(NotTaggable, match="its tags are larger than"):
         tag(tmp_path / "source", tmp_path / "out", MARKED)
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A good file with wrong bytes where its tags and sizes are, or cut short."""
+    """A valid file with wrong bytes in its tags and sizes; it may be cut short."""
     name = draw(st.sampled_from(sorted(SOUNDS)))
     data = bytearray(sound(name).read_bytes())
     ends = st.integers(0, 600) | st.integers(len(data) - 900, len(data) - 1)
@@ -302,7 +305,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_a_mutated_file_is_tagged_or_refused(data: bytes, scratch: Path) -> None:
-    """Whatever it says: refused, or tagged so that the same tags again change nothing."""
+    """Any file is refused, or tagged so that tagging again changes nothing."""
     source, target, again = (scratch / name for name in ("mutated", "tagged", "again"))
     source.write_bytes(data)
     tracemalloc.start()

@@ -26,7 +26,7 @@ PACKET = b"<?xpacket begin?><x:xmpmeta/><?xpacket end='r'?>"
 
 @pytest.fixture(scope="module", params=FORMATS)
 def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture of 322x182 pixels."""
+    """An image of 322x182 pixels."""
     path = tmp_path_factory.mktemp("pictures") / f"picture.{request.param}"
     source = ("-f", "lavfi", "-i", "testsrc2=s=322x182:d=1", "-frames:v", "1")
     container = ("-f", "avif") if path.suffix == ".avif" else ("-update", "1", "-f", "image2")
@@ -35,7 +35,7 @@ def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def decoded(path: Path) -> str:
-    """The hash of what a decoder makes of the picture."""
+    """Return the hash of the decoded image."""
     return ffmpeg("-xerror", "-i", str(path), "-pix_fmt", "rgba", "-f", "hash", "-")
 
 
@@ -46,13 +46,13 @@ def copied(picture: Path, into: Path) -> Path:
 
 
 def test_size(picture: Path) -> None:
-    """The size is read from the headers, whatever the format."""
+    """The size is read from the headers of every format."""
     assert (322, 182) == size_of(picture)
 
 
 @pytest.mark.parametrize("cut", [1, 100, 0.5])
-def test_cut_short_is_no_picture(cut: float, picture: Path, tmp_path: Path) -> None:
-    """A picture of which the end is missing has no size."""
+def test_an_image_cut_short_has_no_size(cut: float, picture: Path, tmp_path: Path) -> None:
+    """An image whose end is missing has no size."""
     data = picture.read_bytes()
     missing = int(len(data) * cut) if cut < 1 else int(cut)
     (tmp_path / "cut").write_bytes(data[:-missing])
@@ -60,7 +60,7 @@ def test_cut_short_is_no_picture(cut: float, picture: Path, tmp_path: Path) -> N
 
 
 def test_tag_changes_no_pixel(picture: Path, tmp_path: Path) -> None:
-    """A tagged picture holds the packet once, however often it is tagged, and looks the same."""
+    """An image that is tagged twice holds the packet once, and its pixels do not change."""
     path = copied(picture, tmp_path)
     for _ in range(2):
         tag(path, PACKET)
@@ -69,8 +69,8 @@ def test_tag_changes_no_pixel(picture: Path, tmp_path: Path) -> None:
     assert (322, 182) == size_of(path)
 
 
-def test_another_packet_is_replaced(picture: Path, tmp_path: Path) -> None:
-    """What the picture said of itself before is gone: it may hold the prompt."""
+def test_an_older_packet_is_replaced(picture: Path, tmp_path: Path) -> None:
+    """An older packet is removed: it may hold the prompt."""
     path = copied(picture, tmp_path)
     tag(path, b"<x:xmpmeta>secret</x:xmpmeta>")
     tag(path, PACKET)
@@ -83,10 +83,10 @@ def test_too_large_for_a_jpeg(tmp_path: Path) -> None:
         jpeg.tagged(jpeg.SOI + jpeg.EOI, bytes(70_000))
 
 
-def test_no_picture_is_refused(tmp_path: Path) -> None:
-    """Only whole pictures are tagged."""
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """Only complete images are tagged."""
     (tmp_path / "text").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="no whole JPEG"):
+    with pytest.raises(ValueError, match="not a complete JPEG"):
         tag(tmp_path / "text", PACKET)
 
 
@@ -96,7 +96,7 @@ def test_no_picture_is_refused(tmp_path: Path) -> None:
     tail=st.sampled_from([b"\xff\xd9", b""]),
 )
 def test_any_bytes(head: bytes, body: bytes, tail: bytes) -> None:
-    """Whatever the bytes, there is a size or none, and what has one can be tagged."""
+    """Any bytes have a size or (0, 0), and those with a size can be tagged."""
     data = head + body + tail
     for form in (jpeg, png, webp):
         width, height = form.size_of(data)
@@ -116,25 +116,25 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
 def test_others_read_the_xmp(picture: Path, tmp_path: Path) -> None:
-    """A reader that is not ours finds the packet, and the picture whole."""
+    """exiftool finds the packet, and no fault with the image."""
     path = copied(picture, tmp_path)
     tag(path, tags().xmp({}))
-    asked = ["exiftool", "-json", "-XMP:all", "-ImageSize", "-Warning", "-Error", str(path)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60)
-    (found,) = json.loads(done.stdout)
-    assert ("A fox in the snow", "322x182") == (found["Title"], found["ImageSize"])
-    assert not {"Warning", "Error"} & set(found)
+    command = ["exiftool", "-json", "-XMP:all", "-ImageSize", "-Warning", "-Error", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    (shown,) = json.loads(done.stdout)
+    assert ("A fox in the snow", "322x182") == (shown["Title"], shown["ImageSize"])
+    assert not {"Warning", "Error"} & set(shown)
 
 
 @given(changes=st.lists(st.tuples(st.integers(0, 330), st.integers(0, 255)), max_size=4))
 def test_any_header(changes: list[tuple[int, int]], still: bytes) -> None:
-    """Whatever an AVIF's header says, it is refused, or its own bytes are kept."""
+    """An AVIF with any header is refused, or keeps its own bytes."""
     data = bytearray(avif.tagged(still, PACKET))
     for at, value in changes:
         data[at] = value
     try:
-        made = avif.tagged(bytes(data), PACKET)
+        result = avif.tagged(bytes(data), PACKET)
     except ValueError:
         return
-    assert PACKET in made
-    assert still[-1000:] in made
+    assert PACKET in result
+    assert still[-1000:] in result

@@ -1,4 +1,4 @@
-"""Of what a picture said of itself its label stays, and what it looks like."""
+"""Of an image's metadata its label and what changes its look are kept."""
 
 import json
 import shutil
@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from tests.factories.clips import ffmpeg, tags
 from worker.formats.images import avif, read_tags, size_of, tag
-from worker.formats.images.exif import turn
+from worker.formats.images.exif import orientation_block
 from worker.formats.xmp import packet, text_of
 
 SECRET = b"SECRET PROMPT"
 PROFILE = b"a colour profile"
 LABEL = '{"Label":"1","ContentProducer":"vendor & sons"}'
 XMP = packet([("dc:description", SECRET.decode()), ("TC260:AIGC", LABEL)])
-QUARTER = 6  # EXIF's orientation of a picture that is to be turned right by 90 degrees
+QUARTER = 6  # EXIF orientation: to be turned by 90 degrees clockwise
 
 
 def exif(orientation: int, order: str = ">") -> bytes:
@@ -38,7 +38,7 @@ def exif(orientation: int, order: str = ">") -> bytes:
     return b"".join((head, struct.pack(f"{order}IH", 8, len(entries)), packed, bytes(4), SECRET))
 
 
-def telling_jpeg(data: bytes) -> bytes:
+def described_jpeg(data: bytes) -> bytes:
     def segment(marker: int, body: bytes) -> bytes:
         return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2) + body
 
@@ -57,7 +57,7 @@ def telling_jpeg(data: bytes) -> bytes:
     )
 
 
-def telling_png(data: bytes) -> bytes:
+def described_png(data: bytes) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
 
@@ -75,7 +75,7 @@ def telling_png(data: bytes) -> bytes:
     )
 
 
-def telling_webp(data: bytes) -> bytes:
+def described_webp(data: bytes) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return kind + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2)
 
@@ -93,22 +93,22 @@ def telling_webp(data: bytes) -> bytes:
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
-def telling_gif(data: bytes) -> bytes:
+def described_gif(data: bytes) -> bytes:
     comment = b"\x21\xfe" + bytes((len(SECRET),)) + SECRET + b"\0"
     magic = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
     return data[:-1] + comment + b"\x21\xff\x0bXMP DataXMP" + XMP + magic + data[-1:]
 
 
-def telling_avif(data: bytes) -> bytes:
-    return avif.tagged(data, XMP)  # with anything else beside the still it would not be touched
+def described_avif(data: bytes) -> bytes:
+    return avif.tagged(data, XMP)  # has no other metadata
 
 
-TELLING: dict[str, Callable[[bytes], bytes]] = {
-    "jpg": telling_jpeg,
-    "png": telling_png,
-    "webp": telling_webp,
-    "gif": telling_gif,
-    "avif": telling_avif,
+DESCRIBED: dict[str, Callable[[bytes], bytes]] = {
+    "jpg": described_jpeg,
+    "png": described_png,
+    "webp": described_webp,
+    "gif": described_gif,
+    "avif": described_avif,
 }
 
 
@@ -122,13 +122,13 @@ FORMS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.fixture(params=TELLING)
-def telling(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A picture of 64x48 pixels that says all it can of itself, the prompt with it."""
-    plain, path = tmp_path / f"plain.{request.param}", tmp_path / f"telling.{request.param}"
+@pytest.fixture(params=DESCRIBED)
+def described(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An image of 64x48 pixels with all kinds of metadata, the prompt in most of them."""
+    plain, path = tmp_path / f"plain.{request.param}", tmp_path / f"described.{request.param}"
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1")
     ffmpeg(*source, *FORMS[request.param], str(plain))
-    path.write_bytes(TELLING[request.param](plain.read_bytes()))
+    path.write_bytes(DESCRIBED[request.param](plain.read_bytes()))
     return path
 
 
@@ -137,42 +137,42 @@ def pixels(path: Path) -> str:
     return ffmpeg(*turned)
 
 
-def test_the_label_is_read(telling: Path) -> None:
-    """A producer's label is found where the standard wants it, and is ours to keep."""
-    assert {"AIGC": LABEL} == read_tags(telling)
-    tag(telling, tags().xmp(read_tags(telling)))
-    assert {"AIGC": LABEL} == read_tags(telling)
+def test_the_label_is_read(described: Path) -> None:
+    """A producer's label is read, and kept in the tagged image."""
+    assert {"AIGC": LABEL} == read_tags(described)
+    tag(described, tags().xmp(read_tags(described)))
+    assert {"AIGC": LABEL} == read_tags(described)
 
 
-def test_what_it_said_is_gone(telling: Path) -> None:
-    """Neither the prompt nor an older packet stays, in whatever place it was."""
-    before = telling.read_bytes()
+def test_metadata_is_removed(described: Path) -> None:
+    """The prompt and an older packet are removed from every place."""
+    before = described.read_bytes()
     assert SECRET in before
-    tag(telling, tags().xmp({}))
-    assert SECRET not in telling.read_bytes()
-    assert zlib.compress(SECRET) not in telling.read_bytes()
-    assert {} == read_tags(telling)
+    tag(described, tags().xmp({}))
+    assert SECRET not in described.read_bytes()
+    assert zlib.compress(SECRET) not in described.read_bytes()
+    assert {} == read_tags(described)
 
 
-def test_what_it_looks_like_stays(telling: Path) -> None:
-    """Its pixels, its size, its colour profile, and how it is turned."""
-    before = pixels(telling)
-    tag(telling, tags().xmp({}))
-    once = telling.read_bytes()
-    assert before == pixels(telling)
-    assert (64, 48) == size_of(telling)
-    if telling.suffix not in {".gif", ".avif"}:  # which have neither
+def test_its_look_is_kept(described: Path) -> None:
+    """Pixels, size, colour profile and orientation are kept."""
+    before = pixels(described)
+    tag(described, tags().xmp({}))
+    once = described.read_bytes()
+    assert before == pixels(described)
+    assert (64, 48) == size_of(described)
+    if described.suffix not in {".gif", ".avif"}:  # these have neither
         assert PROFILE in once or zlib.compress(PROFILE) in once
-        assert turn(exif(QUARTER)) in once
-    tag(telling, tags().xmp({}))
-    assert once == telling.read_bytes()
+        assert orientation_block(exif(QUARTER)) in once
+    tag(described, tags().xmp({}))
+    assert once == described.read_bytes()
 
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
-def test_others_read_it(telling: Path) -> None:
-    """exiftool finds the label and the orientation, and nothing that was said before."""
-    tag(telling, tags().xmp(read_tags(telling)))
-    command = ["exiftool", "-j", "-n", "-a", "-G1", "-all", str(telling)]
+def test_others_read_it(described: Path) -> None:
+    """exiftool finds the label and the orientation, and no older metadata."""
+    tag(described, tags().xmp(read_tags(described)))
+    command = ["exiftool", "-j", "-n", "-a", "-G1", "-all", str(described)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     (found,) = json.loads(done.stdout)
     named = {name.lower(): value for name, value in found.items()}  # versions differ in case
@@ -182,7 +182,7 @@ def test_others_read_it(telling: Path) -> None:
 
 
 def test_a_label_in_a_text_of_a_png(tmp_path: Path) -> None:
-    """Some producers write it there, beside or instead of XMP."""
+    """A label in a text chunk is read: some producers write it there."""
     path = tmp_path / "picture.png"
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", "-update", "1")
     ffmpeg(*source, "-f", "image2", str(path))
@@ -197,18 +197,18 @@ def test_a_label_in_a_text_of_a_png(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_orientation_alone(orientation: int, order: str) -> None:
-    """Of EXIF there is left how the picture is turned, of an upright one nothing."""
-    left = turn(exif(orientation, order))
-    assert (orientation == 1) == (left == b"")
-    assert left == turn(left)
-    assert SECRET not in left
-    assert not left or orientation in struct.unpack_from("<HHHIH", left, 8)
+    """Only the orientation of EXIF is kept, and nothing of an upright image."""
+    block = orientation_block(exif(orientation, order))
+    assert (orientation == 1) == (block == b"")
+    assert block == orientation_block(block)
+    assert SECRET not in block
+    assert not block or orientation in struct.unpack_from("<HHHIH", block, 8)
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
 def test_any_exif(data: bytes, head: bytes) -> None:
-    """Whatever the bytes, there is one small block or none."""
-    assert len(turn(head + data)) in {0, 26}
+    """Any bytes give one small block or none."""
+    assert len(orientation_block(head + data)) in {0, 26}
 
 
 _RDF = (
@@ -235,25 +235,25 @@ _RDF = (
     ],
 )
 def test_properties_of_other_writers(text: str, found: str) -> None:
-    """A property is found however it is written; what is no packet holds none."""
+    """A property is found in every notation; invalid packets count as empty."""
     assert found == text_of(text.encode(), "TC260:AIGC")
 
 
 @given(st.text())
-def test_what_we_write_we_read(text: str) -> None:
-    """A printable text of ours comes back, its spaces at the ends aside."""
+def test_our_packets_are_read_back(text: str) -> None:
+    """A printable text is read back without spaces at its ends."""
     printable = "".join(filter(str.isprintable, text))
     assert printable.strip() == text_of(packet([("TC260:AIGC", printable)]), "TC260:AIGC")
 
 
 @given(st.binary())
 def test_any_packet(data: bytes) -> None:
-    """No bytes make a reader fail."""
+    """Any bytes count as a packet without properties."""
     assert "" == text_of(data, "TC260:AIGC")
 
 
-def test_an_avif_whose_packet_describes_nothing(tmp_path: Path) -> None:
-    """A packet that no reference ties to the still is replaced as another is."""
+def test_an_unreferenced_packet_is_replaced(tmp_path: Path) -> None:
+    """A packet without a reference to the image is replaced as well."""
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1")
     ffmpeg(*source, *FORMS["avif"], str(tmp_path / "still.avif"))
     loose = avif.tagged((tmp_path / "still.avif").read_bytes(), XMP).replace(b"iref", b"free")
@@ -263,8 +263,8 @@ def test_an_avif_whose_packet_describes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
 @pytest.mark.parametrize("behind", [bytes(3), b"\xff\xd8\xff\xfe\0\x0f" + SECRET + b"\xff\xd9"])
-def test_what_follows_a_picture_is_gone(ending: str, behind: bytes, tmp_path: Path) -> None:
-    """It is no part of it: padding, or another picture that says things of its own."""
+def test_bytes_after_an_image_are_removed(ending: str, behind: bytes, tmp_path: Path) -> None:
+    """Padding, or another image with metadata of its own, is removed."""
     path, whole = tmp_path / f"picture.{ending}", tmp_path / f"whole.{ending}"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", *IMAGE, str(whole))
     path.write_bytes(whole.read_bytes() + behind)
@@ -274,8 +274,8 @@ def test_what_follows_a_picture_is_gone(ending: str, behind: bytes, tmp_path: Pa
     assert whole.read_bytes() == path.read_bytes()
 
 
-def test_a_comment_behind_a_scan(tmp_path: Path) -> None:
-    """Segments may stand between the scans of a progressive JPEG, and behind the last."""
+def test_a_comment_after_a_scan(tmp_path: Path) -> None:
+    """Segments after a scan of a JPEG are removed."""
     path = tmp_path / "picture.jpg"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-frames:v", "1", *IMAGE, str(path))
     before, data = pixels(path), path.read_bytes()

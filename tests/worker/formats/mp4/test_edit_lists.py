@@ -1,4 +1,4 @@
-"""What edit lists show of a clip, and when, as ffprobe and ffmpeg tell it."""
+"""The parts of a clip that edit lists show, and when, as in ffprobe and ffmpeg."""
 
 import json
 import shutil
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import MovieBuilder, clip, edits, ffmpeg
+from tests.factories.clips import clip, ffmpeg
+from tests.factories.mp4_boxes import MovieBuilder, edits
 from worker.formats.errors import UnsupportedMedia
 from worker.formats.mp4 import ProbeResult, probe
 
@@ -17,8 +18,8 @@ _X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf",
 _X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
 _CODECS = {"h264": _X264, "hevc": (*_X265, "-pix_fmt", "yuv420p", "-tag:v", "hvc1")}
 _MEDIA = ("-map", "0:v", "-map", "1:a")
-# How a clip is cut or shifted without encoding, and what is shown of its 6 s then:
-# start, seconds and frames of its video, start and seconds of its sound.
+# How a clip of 6 s is cut or delayed without encoding, and what is shown of it:
+# start, seconds and frames of its video, start and seconds of its audio.
 SHOWN = {
     "whole": (((), ()), (0.0, 6.0, 144, 0.0, 6.0)),
     "cut": ((("-ss", "4.5"), ("-ss", "4.5")), (0.0, 1.5, 36, 0.0, 1.5)),
@@ -32,40 +33,40 @@ SHOWN = {
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the clips of 6 s lie, one of each codec."""
-    made = tmp_path_factory.mktemp("shown")
+    """A directory with a clip of 6 s of each codec."""
+    path = tmp_path_factory.mktemp("shown")
     for codec, options in _CODECS.items():
         sources = (*_PICTURE, *_SOUND, *options)
-        ffmpeg(*sources, "-g", "48", "-c:a", "aac", str(made / f"{codec}.mp4"))
-    return made
+        ffmpeg(*sources, "-g", "48", "-c:a", "aac", str(path / f"{codec}.mp4"))
+    return path
 
 
 def moved(directory: Path, codec: str, name: str) -> Path:
-    """The clip of this codec, its two tracks cut or shifted with an edit list."""
+    """Cut or delay the two tracks of this codec's clip with an edit list."""
     (video, audio), _ = SHOWN[name]
     path, source = directory / f"{codec}-{name}.mp4", str(directory / f"{codec}.mp4")
     ffmpeg(*video, "-i", source, *audio, "-i", source, *_MEDIA, "-c", "copy", str(path))
     return path
 
 
-def told(found: ProbeResult) -> tuple[float | None, ...]:
-    """What is asked of each clip."""
-    times = (found.start, found.duration, found.shown_frames)
-    return (*times, found.audio_start, found.audio_seconds)
+def presentation(probed: ProbeResult) -> tuple[float | None, ...]:
+    """Return the numbers in SHOWN."""
+    times = (probed.start, probed.duration, probed.shown_frames)
+    return (*times, probed.audio_start, probed.audio_seconds)
 
 
 @pytest.mark.parametrize("codec", _CODECS)
 @pytest.mark.parametrize("name", SHOWN)
-def test_what_is_shown(codec: str, name: str, directory: Path) -> None:
-    """Starts, lengths and frames are those of what a player shows, to a packet of sound."""
+def test_shown_range(codec: str, name: str, directory: Path) -> None:
+    """Starts, lengths and frames match what a player shows, to one packet of audio."""
     _, expected = SHOWN[name]
-    assert pytest.approx(expected, abs=0.05) == told(probe(moved(directory, codec, name)))
+    assert pytest.approx(expected, abs=0.05) == presentation(probe(moved(directory, codec, name)))
 
 
 @pytest.mark.parametrize("codec", _CODECS)
 @pytest.mark.parametrize("name", SHOWN)
-def test_as_many_frames_are_decoded(codec: str, name: str, directory: Path) -> None:
-    """ffmpeg gives the frames that are counted as shown, no more and no fewer."""
+def test_ffmpeg_decodes_the_shown_frames(codec: str, name: str, directory: Path) -> None:
+    """ffmpeg outputs exactly the frames that are counted as shown."""
     path = moved(directory, codec, name)
     lines = ffmpeg(
         "-i", str(path), "-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash", "-"
@@ -77,8 +78,8 @@ def test_as_many_frames_are_decoded(codec: str, name: str, directory: Path) -> N
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe")
 @pytest.mark.parametrize("codec", _CODECS)
 @pytest.mark.parametrize("name", SHOWN)
-def test_ffprobe_tells_the_same(codec: str, name: str, directory: Path) -> None:
-    """Starts and lengths of both tracks."""
+def test_ffprobe_agrees(codec: str, name: str, directory: Path) -> None:
+    """ffprobe reports the same starts and lengths of both tracks."""
     path = moved(directory, codec, name)
     command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
     done = subprocess.run(command, check=True, capture_output=True, timeout=30)
@@ -86,18 +87,18 @@ def test_ffprobe_tells_the_same(codec: str, name: str, directory: Path) -> None:
         (float(stream["start_time"]), float(stream["duration"]))
         for stream in json.loads(done.stdout)["streams"]
     )
-    found = probe(path)
-    assert pytest.approx(video, abs=0.03) == (found.start, found.duration)
-    assert pytest.approx(audio, abs=0.03) == (found.audio_start, found.audio_seconds)
+    probed = probe(path)
+    assert pytest.approx(video, abs=0.03) == (probed.start, probed.duration)
+    assert pytest.approx(audio, abs=0.03) == (probed.audio_start, probed.audio_seconds)
 
 
 def test_without_an_edit_list(directory: Path) -> None:
-    """The first frame is shown when it is composed: B-frames shift it."""
+    """The video starts at the first composition time, which B-frames delay."""
     path = directory / "no-edits.mp4"
     source = ("-i", str(directory / "h264.mp4"), "-map", "0:v", "-c", "copy")
     ffmpeg(*source, "-use_editlist", "0", str(path))
-    found = probe(path)
-    assert pytest.approx((2 / 24, 6.0, 144)) == (found.start, found.duration, found.shown_frames)
+    probed = probe(path)
+    assert pytest.approx((2 / 24, 6.0, 144)) == (probed.start, probed.duration, probed.shown_frames)
 
 
 @pytest.mark.parametrize(
@@ -107,22 +108,22 @@ def test_without_an_edit_list(directory: Path) -> None:
         ("frag_keyframe+delay_moov", (0.0, 6.0, 144, 0.0, 6.0)),
     ],
 )
-def test_of_fragments(flags: str, expected: tuple[float, ...], directory: Path) -> None:
-    """All of them are shown, with an edit list that knows no length, and without one."""
+def test_fragments(flags: str, expected: tuple[float, ...], directory: Path) -> None:
+    """All fragments are shown, with an edit list of length 0 and without one."""
     path = directory / "fragments.mp4"
     source = ("-i", str(directory / "h264.mp4"), "-c", "copy")
     ffmpeg(*source, "-movflags", flags, str(path))
-    assert pytest.approx(expected, abs=0.01) == told(probe(path))
+    assert pytest.approx(expected, abs=0.01) == presentation(probe(path))
 
 
-def test_a_silent_clip_has_no_times_of_sound() -> None:
-    """Neither a start nor a length."""
-    found = probe(clip("no_audio"))
-    assert (None, None) == (found.audio_start, found.audio_seconds)
+def test_a_clip_without_audio_has_no_audio_times() -> None:
+    """Start and length of the audio are None."""
+    probed = probe(clip("no_audio"))
+    assert (None, None) == (probed.audio_start, probed.audio_seconds)
 
 
 def _edits(*entries: tuple[int, int]) -> MovieBuilder:
-    """Two frames of 1 s; per entry, milliseconds that are shown, and from when."""
+    """Return a movie of two frames of 1 s; per entry, milliseconds shown, and their start."""
     return MovieBuilder(edits=edits(*entries))
 
 
@@ -143,16 +144,16 @@ def _edits(*entries: tuple[int, int]) -> MovieBuilder:
 def test_edits(
     entries: tuple[tuple[int, int], ...], expected: tuple[float, float, int], tmp_path: Path
 ) -> None:
-    """Waits add up, what is shown twice counts twice, nothing is shown after the end."""
+    """Delays add up, repeated samples count twice, nothing is shown after the end."""
     path = tmp_path / "file.mp4"
     path.write_bytes(_edits(*entries).bytes())
-    found = probe(path)
-    assert expected == (found.start, found.duration, found.shown_frames)
+    probed = probe(path)
+    assert expected == (probed.start, probed.duration, probed.shown_frames)
 
 
 @pytest.mark.parametrize("entries", [((1000, 5000),), ((1000, -1),)])
 def test_nothing_shown(entries: tuple[tuple[int, int], ...], tmp_path: Path) -> None:
-    """A clip that shows no frame is not handled: no decoder would give one."""
+    """A clip that shows no frame is not supported."""
     path = tmp_path / "file.mp4"
     path.write_bytes(_edits(*entries).bytes())
     with pytest.raises(UnsupportedMedia, match="shows none of its frames"):

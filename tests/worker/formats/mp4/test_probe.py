@@ -1,4 +1,4 @@
-"""The headers of an MP4, read without a decoder and without trust."""
+"""The headers of an MP4, read without a decoder and without trusting them."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories.attacks import INCOMPLETE, MISPLACED, inserted
-from tests.factories.clips import (
-    HOSTILE,
-    TABLE,
-    UNSUPPORTED,
-    MovieBuilder,
-    box,
-    clip,
-    ffmpeg,
-    numbers,
-)
+from tests.factories.clips import clip, ffmpeg
+from tests.factories.mp4_boxes import HOSTILE, TABLE, UNSUPPORTED, MovieBuilder, box, numbers
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import probe, read_tags
 from worker.formats.mp4.probe import C2PA
@@ -28,7 +20,7 @@ from worker.formats.mp4.probe import C2PA
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One file that is written again and again."""
+    """A file that is overwritten by each test."""
     return tmp_path_factory.mktemp("mp4") / "file.mp4"
 
 
@@ -54,20 +46,20 @@ def written(path: Path, data: bytes) -> Path:
     ],
 )
 def test_codec(name: str, expected: tuple[str | int | None, ...]) -> None:
-    """The codec of each track is what the encoder was asked for."""
-    found = probe(clip(name))
-    video = (found.fourcc, found.codec, found.profile, found.bit_depth, found.chroma)
-    assert expected == (*video, found.audio)
+    """The codec of each track is the one that was requested of the encoder."""
+    result = probe(clip(name))
+    video = (result.fourcc, result.codec, result.profile, result.bit_depth, result.chroma)
+    assert expected == (*video, result.audio)
 
 
 @pytest.mark.parametrize("name", ["high", "moov_last", "fragmented", "quicktime", "hevc", "vp9"])
 def test_measures(name: str) -> None:
-    """Length, frames and size are those of the clip, whatever the container."""
-    found = probe(clip(name))
-    assert pytest.approx(2.0, abs=0.05) == found.duration
-    assert (48, 320, 180) == (found.frames, found.width, found.height)
-    assert pytest.approx(24.0, abs=0.5) == found.fps
-    assert clip(name).stat().st_size == found.size
+    """Duration, frames and size are those of the clip, in any container."""
+    result = probe(clip(name))
+    assert pytest.approx(2.0, abs=0.05) == result.duration
+    assert (48, 320, 180) == (result.frames, result.width, result.height)
+    assert pytest.approx(24.0, abs=0.5) == result.fps
+    assert clip(name).stat().st_size == result.size
 
 
 @pytest.mark.parametrize(
@@ -80,9 +72,13 @@ def test_measures(name: str) -> None:
     ],
 )
 def test_container(name: str, brand: str, faststart: bool, fragmented: bool) -> None:
-    """Brand, place of the header and fragmentation are told apart."""
-    found = probe(clip(name))
-    assert (brand, faststart, fragmented) == (found.major_brand, found.faststart, found.fragmented)
+    """Brand, position of the header and fragmentation are read."""
+    result = probe(clip(name))
+    assert (brand, faststart, fragmented) == (
+        result.major_brand,
+        result.faststart,
+        result.fragmented,
+    )
 
 
 _TOP_FIRST = ("-vf", "setfield=tff", "-flags", "+ildct+ilme")
@@ -105,7 +101,7 @@ _PRORES = ("-c:v", "prores_ks", "-profile:v", "3", "-f", "mov")
     ],
 )
 def test_interlaced(encoder: tuple[str, ...], fields: tuple[str, ...], scratch: Path) -> None:
-    """Pictures of two fields are told from the parameter set, or from QuickTime's field box."""
+    """Interlacing is read from the parameter set, or from QuickTime's field box."""
     picture = ("-f", "lavfi", "-i", "testsrc2=s=320x192:r=25:d=0.2")
     container = () if "-f" in encoder else ("-f", "mp4")
     ffmpeg(*picture, *encoder, *fields, *container, str(scratch))
@@ -114,32 +110,32 @@ def test_interlaced(encoder: tuple[str, ...], fields: tuple[str, ...], scratch: 
 
 @pytest.mark.parametrize("name", ["high", "main", "baseline", "ten_bit", "full_chroma", "hevc"])
 def test_progressive(name: str) -> None:
-    """Whatever the profile: no clip of whole pictures is taken for interlaced."""
+    """A progressive clip of any profile is not treated as interlaced."""
     assert not probe(clip(name)).interlaced
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_rotation(degrees: int, scratch: Path) -> None:
-    """Rotation is the clockwise turn that a player makes; ffmpeg counts the other way round."""
+    """Rotation is the clockwise turn that a player applies; ffmpeg counts the other way."""
     turn = ("-display_rotation", str(-degrees), "-i", str(clip("no_audio")), "-c", "copy")
     ffmpeg(*turn, str(scratch))
     assert degrees == probe(scratch).rotation
 
 
 def test_the_plain_movie_passes(scratch: Path) -> None:
-    """What the hostile files are variations of is itself taken."""
+    """The movie that the hostile files are variations of is accepted."""
     assert 2.0 == probe(written(scratch, MovieBuilder().bytes())).duration
 
 
 @pytest.mark.parametrize("size", [(3840, 2160), (2160, 3840)])
 def test_4k_passes(size: tuple[int, int], scratch: Path) -> None:
-    """4K is taken either way up."""
-    found = probe(written(scratch, MovieBuilder(size=size).bytes()))
-    assert size == (found.width, found.height)
+    """4K is accepted in both orientations."""
+    result = probe(written(scratch, MovieBuilder(size=size).bytes()))
+    assert size == (result.width, result.height)
 
 
-def test_c2pa_is_seen(scratch: Path) -> None:
-    """Content credentials of the vendor are seen, other uuid boxes are not taken for them."""
+def test_c2pa_is_detected(scratch: Path) -> None:
+    """Content credentials are detected; other uuid boxes are not treated as such."""
     credentials = MovieBuilder(before=box(b"uuid", C2PA, bytes(40))).bytes()
     other = MovieBuilder(before=box(b"uuid", bytes(56))).bytes()
     assert probe(written(scratch, credentials)).has_c2pa
@@ -157,23 +153,25 @@ def test_hostile_is_invalid(name: str, scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MISPLACED)
-def test_a_box_where_none_belongs(name: str, scratch: Path) -> None:
-    """What a demuxer would find beside the boxes that were weighed is refused."""
+def test_a_misplaced_box(name: str, scratch: Path) -> None:
+    """A box that a demuxer would use in addition to those checked is refused."""
     with pytest.raises(MediaError):
         probe(written(scratch, MISPLACED[name]()))
 
 
-def test_boxes_of_other_names_may_stand_anywhere(scratch: Path) -> None:
-    """Tags, references between tracks, groups and unknown boxes are no attack."""
-    said = box(b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(25)), box(b"ilst")), bytes(4))
+def test_other_boxes_are_allowed_anywhere(scratch: Path) -> None:
+    """Tags, references between tracks, groups and unknown boxes are accepted."""
+    user_data = box(
+        b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(25)), box(b"ilst")), bytes(4)
+    )
     groups = box(b"sbgp", numbers(0), b"rap ", numbers(1, 48, 0))
     reference = box(b"tref", box(b"cdsc", numbers(1)))
     unknown = box(b"abcd", box(b"trak"))
     for depth, extra in (
-        (1, said),
-        (2, said),
+        (1, user_data),
+        (2, user_data),
         (2, reference),
-        (3, said),
+        (3, user_data),
         (5, groups),
         (5, unknown),
     ):
@@ -182,7 +180,7 @@ def test_boxes_of_other_names_may_stand_anywhere(scratch: Path) -> None:
 
 @pytest.mark.parametrize("name", INCOMPLETE)
 def test_tables_that_disagree(name: str, scratch: Path) -> None:
-    """A clip of which a player would find less than its headers tell is refused."""
+    """A clip that a player could play only in part is refused."""
     make, words = INCOMPLETE[name]
     with pytest.raises(MediaError, match="media_invalid") as refused:
         probe(written(scratch, make()))
@@ -191,7 +189,7 @@ def test_tables_that_disagree(name: str, scratch: Path) -> None:
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_other_media_is_unsupported(name: str, scratch: Path) -> None:
-    """Media of a kind that is not handled is called that, not broken."""
+    """Media that is not supported is reported as such, not as broken."""
     make, words = UNSUPPORTED[name]
     with pytest.raises(MediaError) as refused:
         probe(written(scratch, make()))
@@ -200,7 +198,7 @@ def test_other_media_is_unsupported(name: str, scratch: Path) -> None:
 
 
 def test_media_data_is_never_read(scratch: Path) -> None:
-    """A file of 8 GB costs no more memory than its headers."""
+    """A file of 8 GB takes no more memory than its headers."""
     size = 8 << 30
     with scratch.open("wb") as file:
         file.write(box(b"ftyp", b"isom", bytes(4)))
@@ -209,20 +207,20 @@ def test_media_data_is_never_read(scratch: Path) -> None:
         file.write(MovieBuilder().moov())
     tracemalloc.start()
     try:
-        found = probe(scratch)
+        result = probe(scratch)
         assert 1 << 20 > tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
         scratch.unlink()
-    assert not found.faststart
-    assert size < found.size
+    assert not result.faststart
+    assert size < result.size
 
 
 T = TypeVar("T")
 
 
 def outcome(read: Callable[[Path], T], path: Path) -> T | MediaError:
-    """What was read, or the refusal; any other exception is the test's failure."""
+    """Return the result or the refusal; any other exception fails the test."""
     try:
         return read(path)
     except MediaError as refused:
@@ -237,7 +235,7 @@ WORDS = st.one_of(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A good file of which some numbers are changed, and which may be cut or patched together."""
+    """A valid file with some numbers changed; it may be cut short."""
     name = draw(st.sampled_from([*REAL, "built"]))
     data = bytearray(MovieBuilder().bytes() if name == "built" else clip(name).read_bytes())
     moov = data.find(b"moov")
@@ -253,31 +251,31 @@ def mutated(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_a_mutated_file_is_read_or_refused(data: bytes, scratch: Path) -> None:
-    """Whatever the bytes: facts within the bounds, or `MediaError`, in bounded time."""
+    """Any bytes give facts within the limits, or `MediaError`, in bounded time."""
     match outcome(probe, written(scratch, data)):
         case MediaError(reason=reason):
             assert reason in {"media_invalid", "media_unsupported"}
-        case found:
-            assert 0 < found.duration <= 600
-            assert 0 < found.frames <= 1 << 20
-            assert found.width * found.height <= 4096 * 2304
+        case result:
+            assert 0 < result.duration <= 600
+            assert 0 < result.frames <= 1 << 20
+            assert result.width * result.height <= 4096 * 2304
 
 
 @settings(max_examples=200, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_tags_of_a_mutated_file(data: bytes, scratch: Path) -> None:
-    """Reading tags of any bytes gives text or `MediaError`, and nothing else."""
+    """Reading tags of any bytes gives text or `MediaError`."""
     match outcome(read_tags, written(scratch, data)):
         case MediaError(reason=reason):
             assert "media_invalid" == reason
-        case found:
-            assert all(isinstance(value, str) for value in found.values())
+        case result:
+            assert all(isinstance(value, str) for value in result.values())
 
 
 @pytest.mark.parametrize("flags", ["use_metadata_tags", "faststart"])
 def test_tags_are_read(flags: str, scratch: Path) -> None:
-    """Standard tags are read in both shapes that ffmpeg writes them in."""
-    said = ("-metadata", "title=Füchse", "-metadata", "comment=im Schnee")
-    ffmpeg("-i", str(clip("high")), "-c", "copy", *said, "-movflags", flags, str(scratch))
-    found = read_tags(scratch)
-    assert ("Füchse", "im Schnee") == (found["title"], found["comment"])
+    """Standard tags are read in both forms that ffmpeg writes."""
+    metadata = ("-metadata", "title=Füchse", "-metadata", "comment=im Schnee")
+    ffmpeg("-i", str(clip("high")), "-c", "copy", *metadata, "-movflags", flags, str(scratch))
+    result = read_tags(scratch)
+    assert ("Füchse", "im Schnee") == (result["title"], result["comment"])

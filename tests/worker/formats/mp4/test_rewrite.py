@@ -1,4 +1,4 @@
-"""Another header around the same packets."""
+"""MP4s that are written again around the same packets."""
 
 import hashlib
 from dataclasses import replace
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories.clips import MovieBuilder, box, clip, described, ffmpeg, numbers, packets, tags
+from tests.factories.clips import clip, described, ffmpeg, packets, tags
+from tests.factories.mp4_boxes import MovieBuilder, box, numbers
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import NotRewritable, Stamp, probe, read_tags, rewrite, udta
 from worker.formats.mp4.rewrite import XMP
@@ -24,13 +25,13 @@ REWRITABLE = ["high", "main", "baseline", "moov_last", "no_audio", "turned", "he
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for files that are written again and again."""
+    """A directory for files that are overwritten by each test."""
     return tmp_path_factory.mktemp("rewrite")
 
 
 @pytest.mark.parametrize("name", REWRITABLE)
 def test_packets_are_the_same(name: str, tmp_path: Path) -> None:
-    """Every packet of every track is the source's, to the bit, at the same time."""
+    """Every packet of every track equals the source's, at the same time."""
     rewrite(clip(name), tmp_path / "out", STAMP)
     for stream in ("v:0", "a:0") if probe(clip(name)).audio else ("v:0",):
         assert packets(clip(name), stream) == packets(tmp_path / "out", stream)
@@ -39,11 +40,11 @@ def test_packets_are_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["high", "moov_last"])
-def test_only_ours_is_said(name: str, tmp_path: Path) -> None:
-    """Header, XMP and media data, in this order; the tags are ours, and so is the date."""
+def test_only_our_tags_are_kept(name: str, tmp_path: Path) -> None:
+    """The file holds header, XMP and media data, in this order, with our tags and date."""
     source = tmp_path / "source"
-    said = ("-metadata", "description=prompt", "-metadata:s:v", "title=prompt")
-    ffmpeg("-i", str(clip(name)), "-c", "copy", *said, "-f", "mp4", str(source))
+    metadata = ("-metadata", "description=prompt", "-metadata:s:v", "title=prompt")
+    ffmpeg("-i", str(clip(name)), "-c", "copy", *metadata, "-f", "mp4", str(source))
     rewrite(source, tmp_path / "out", STAMP)
     data = (tmp_path / "out").read_bytes()
     assert [data.find(kind) for kind in (b"ftyp", b"moov", XMP, b"mdat")] == sorted(
@@ -55,7 +56,7 @@ def test_only_ours_is_said(name: str, tmp_path: Path) -> None:
 
 
 def test_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Rewriting is a function of source and stamp; a rewritten file can be rewritten."""
+    """Rewriting depends only on source and stamp; a rewritten file can be rewritten."""
     for source, target in ((clip("high"), "one"), (clip("high"), "two"), (tmp_path / "two", "3")):
         rewrite(source, tmp_path / target, STAMP)
     digests = {
@@ -65,7 +66,7 @@ def test_again_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_media_data_in_pieces(scratch: Path) -> None:
-    """Chunks in several mdat boxes, around the header, each keep their bytes."""
+    """Chunks in several mdat boxes, before and after the header, keep their bytes."""
     first = box(b"mdat", b"first-of-two")
     size = len(MovieBuilder(offsets=(0, 0)).moov())
     begins = 24 + len(first) + size + 8 + 64 + 8
@@ -85,28 +86,28 @@ def test_media_data_in_pieces(scratch: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("fragmented", "besides a plain movie"),
+        ("fragmented", "kinds of boxes that are not rewritten"),
         ("quicktime", "QuickTime"),
-        ("two_sounds", "tracks besides"),
-        ("two_pictures", "tracks besides"),
+        ("two_sounds", "tracks other than"),
+        ("two_pictures", "tracks other than"),
     ],
 )
 def test_other_shapes_are_left_to_ffmpeg(name: str, words: str, tmp_path: Path) -> None:
-    """What this does not rewrite is told apart from what is broken."""
+    """A structure that is not rewritten is distinguished from a broken file."""
     with pytest.raises(NotRewritable, match=words):
         rewrite(clip(name), tmp_path / "out", STAMP)
 
 
 @pytest.mark.parametrize("offset", [0, 8, 10_000])
 def test_offsets_outside_the_media_data(offset: int, scratch: Path) -> None:
-    """A chunk that begins in the header, or nowhere, is not moved blindly."""
+    """A chunk outside the media data is refused."""
     (scratch / "source").write_bytes(MovieBuilder(offsets=(offset,)).bytes())
     with pytest.raises(MediaError, match="outside its media data"):
         rewrite(scratch / "source", scratch / "out", STAMP)
 
 
 def test_dates_beyond_the_format(tmp_path: Path) -> None:
-    """Times that a 32-bit box cannot hold are bounded, not wrapped."""
+    """Dates that a 32-bit box cannot hold are clamped, not wrapped."""
     rewrite(
         clip("high"), tmp_path / "out", replace(STAMP, created=datetime(2100, 1, 1, tzinfo=UTC))
     )
@@ -115,7 +116,7 @@ def test_dates_beyond_the_format(tmp_path: Path) -> None:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A good file with some wrong numbers in its header."""
+    """A valid file with some wrong numbers in its header."""
     data = bytearray(clip(draw(st.sampled_from(["high", "moov_last", "no_audio"]))).read_bytes())
     moov = data.find(b"moov")
     for _ in range(draw(st.integers(1, 4))):
@@ -128,7 +129,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @settings(max_examples=200, deadline=timedelta(seconds=2))
 @given(data=mutated())
 def test_a_mutated_file_is_rewritten_or_refused(data: bytes, scratch: Path) -> None:
-    """Whatever the header says: refused, or a file of which the preflight says the same."""
+    """Any header is refused, or rewritten to a file with the same facts."""
     source, target = scratch / "mutated", scratch / "rewritten"
     source.write_bytes(data)
     try:

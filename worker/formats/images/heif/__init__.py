@@ -1,1 +1,1 @@
-"""HEIF and AVIF boxes."""
+"""The boxes of HEIF and AVIF files."""

@@ -1,48 +1,50 @@
-"""Which item speaks of which (ISO/IEC 14496-12, 8.11.12)."""
+"""References between items: the iref box (ISO/IEC 14496-12, 8.11.12)."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
-from worker.formats.images.heif.items import FULL, HEAD, NARROW, box, parts
+from worker.formats.images.heif.items import FULL_HEADER, NARROW, parts
+from worker.formats.mp4.boxes import HEADER_BYTES, box
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How one item is bound to others: four letters."""
+    """A reference from one item to others; its type is four letters."""
 
     kind: bytes
     item: int
     to: tuple[int, ...]
 
-    def without(self, gone: Container[int]) -> "Reference | None":
-        """The same without these items; None where nothing is left."""
-        to = tuple(number for number in self.to if number not in gone)
-        return Reference(self.kind, self.item, to) if to and self.item not in gone else None
+    def without(self, removed: Container[int]) -> "Reference | None":
+        """Return the same without these items; None if nothing is left."""
+        to = tuple(number for number in self.to if number not in removed)
+        return Reference(self.kind, self.item, to) if to and self.item not in removed else None
 
 
-def references(iref: bytes) -> Iterator[Reference]:
-    """Those of an iref box, none of an empty one. Raises ValueError where it is broken."""
-    wide = 4 if iref[HEAD : HEAD + 1] == b"\1" else 2
-    for part in parts(iref, FULL) if iref else ():
-        # The count of those that follow always takes two bytes.
-        item, rest = iref[part.body : part.body + wide], part.body + wide
+def read_references(iref: bytes) -> Iterator[Reference]:
+    """Yield the references of an iref box, none if it is empty. Raises ValueError if broken."""
+    width = 4 if iref[HEADER_BYTES : HEADER_BYTES + 1] == b"\1" else 2
+    for part in parts(iref, FULL_HEADER) if iref else ():
+        # The count of the numbers that follow always takes two bytes.
+        item, rest = iref[part.body : part.body + width], part.body + width
         count = int.from_bytes(iref[rest : rest + 2])
-        held = [iref[at : at + wide] for at in range(rest + 2, part.end, wide)]
-        if len(held) != count or (held and len(held[-1]) != wide):
+        numbers = [iref[at : at + width] for at in range(rest + 2, part.end, width)]
+        if len(numbers) != count or (numbers and len(numbers[-1]) != width):
             raise ValueError("one of its references is broken")
-        yield Reference(part.kind, int.from_bytes(item), tuple(map(int.from_bytes, held)))
+        yield Reference(part.kind, int.from_bytes(item), tuple(map(int.from_bytes, numbers)))
 
 
-def referred(held: Sequence[Reference]) -> bytes:
-    """An iref box of these."""
-    wide = 4 if any(number >= NARROW for one in held for number in (one.item, *one.to)) else 2
-    made = (
+def iref_box(references: Sequence[Reference]) -> bytes:
+    """Return an iref box of these references."""
+    numbers = (number for ref in references for number in (ref.item, *ref.to))
+    width = 4 if any(number >= NARROW for number in numbers) else 2
+    boxes = (
         box(
-            one.kind,
-            one.item.to_bytes(wide),
-            len(one.to).to_bytes(2),
-            *(number.to_bytes(wide) for number in one.to),
+            ref.kind,
+            ref.item.to_bytes(width),
+            len(ref.to).to_bytes(2),
+            *(number.to_bytes(width) for number in ref.to),
         )
-        for one in held
+        for ref in references
     )
-    return box(b"iref", bytes((wide // 4,)) + bytes(3), *made)
+    return box(b"iref", bytes((width // 4,)) + bytes(3), *boxes)

@@ -1,22 +1,22 @@
-"""The boxes of a picture, and its items: what there is.
+"""The boxes of an image file, and the items that its iinf box lists (ISO/IEC 14496-12, 8.11.6).
 
-ISO/IEC 14496-12, 4.2 and 8.11.6 (iinf).
-Raises ValueError for what is of a version that is not known, or does not fit.
+Raises ValueError for boxes that do not fit, or have an unknown version.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from worker.formats.images.byte_ranges import bounded
+from worker.formats.mp4.boxes import HEADER_BYTES, box
 
-HEAD, FULL = 8, 12  # bytes of a box's size and type, and with version and flags
-_MAX_TABLE = 1 << 20  # bytes of one of the boxes that tell of items
-NARROW = 1 << 16  # numbers of items that take two bytes
+FULL_HEADER = HEADER_BYTES + 4  # bytes of a box header with version and flags
+_MAX_TABLE = 1 << 20  # bytes of the largest box of an item table
+NARROW = 1 << 16  # item numbers below this take two bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A box, from where its head begins to where it ends, and where its content begins."""
+    """The extent of a box: the offsets of its header and its content, and its end."""
 
     kind: bytes
     start: int
@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What an item is: its four letters, and the type of its content where it is `mime`."""
+    """An item: its type in four letters, and the MIME type of its content if that is `mime`."""
 
     number: int
     kind: bytes
@@ -34,63 +34,58 @@ class Item:
     flags: bytes
 
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box around this content."""
-    body = b"".join(content)
-    return (HEAD + len(body)).to_bytes(4) + kind + body
-
-
-def require_small(held: bytes) -> None:
-    """Return if a table of items is no larger than is read. Raises ValueError."""
-    if len(held) > _MAX_TABLE:
-        raise ValueError(f"what it tells of its items takes more than {_MAX_TABLE} bytes")
+def require_small(table: bytes) -> None:
+    """Raise ValueError if an item table is larger than is read."""
+    if len(table) > _MAX_TABLE:
+        raise ValueError(f"one of its item tables takes more than {_MAX_TABLE} bytes")
 
 
 def parts(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Part]:
-    """The boxes that fill these bytes. Raises ValueError where they do not, or are too many."""
+    """Yield the boxes that fill these bytes. Raises ValueError if they do not, or are too many."""
     return bounded(_all_parts(data, at, len(data) if end is None else end))
 
 
 def _all_parts(data: bytes, at: int, end: int) -> Iterator[Part]:
     while at < end:
-        size, body = int.from_bytes(data[at : at + 4]), at + HEAD
-        if size == 1:  # it stands in 64 bits
+        size, body = int.from_bytes(data[at : at + 4]), at + HEADER_BYTES
+        if size == 1:  # 64 bits follow
             size, body = int.from_bytes(data[body : body + 8]), body + 8
-        last = at + size if size else end  # 0: to the end of the file
-        if not body <= last <= end:
-            raise ValueError("it is cut short, or one of its boxes does not fit where it stands")
-        yield Part(data[at + 4 : at + 8], at, body, last)
-        at = last
+        stop = at + size if size else end  # 0: to the end of the file
+        if not body <= stop <= end:
+            raise ValueError("it is cut short, or one of its boxes does not fit into its parent")
+        yield Part(data[at + 4 : at + 8], at, body, stop)
+        at = stop
 
 
-def items(iinf: bytes) -> list[Item]:
-    """The entries of an iinf box."""
-    at = FULL + (4 if iinf[HEAD] else 2)
-    return [_item(iinf[part.start : part.end]) for part in parts(iinf, at)]
+def read_items(iinf: bytes) -> list[Item]:
+    """Return the entries of an iinf box."""
+    at = FULL_HEADER + (4 if iinf[HEADER_BYTES] else 2)
+    return [_read_item(iinf[part.start : part.end]) for part in parts(iinf, at)]
 
 
-def _item(infe: bytes) -> Item:
-    if infe[4:HEAD] != b"infe" or infe[HEAD] not in {2, 3}:
-        raise ValueError("its items are described in a version that is not known")
-    at = FULL + 2 * (infe[HEAD] - 1)  # the number takes two bytes, or four
+def _read_item(infe: bytes) -> Item:
+    if infe[4:HEADER_BYTES] != b"infe" or infe[HEADER_BYTES] not in {2, 3}:
+        raise ValueError("one of its infe boxes has an unknown version")
+    at = FULL_HEADER + 2 * (infe[HEADER_BYTES] - 1)  # the number takes two bytes, or four
     if any(infe[at : at + 2]):
         raise ValueError("its items are protected")
     kind, rest = infe[at + 2 : at + 6], infe[at + 6 :]
     content = rest.split(b"\0")[1] if kind == b"mime" and b"\0" in rest else b""
-    return Item(int.from_bytes(infe[FULL:at]), kind, content, infe[HEAD + 1 : FULL])
+    flags = infe[HEADER_BYTES + 1 : FULL_HEADER]
+    return Item(int.from_bytes(infe[FULL_HEADER:at]), kind, content, flags)
 
 
-def described(held: Iterable[Item]) -> bytes:
-    """An iinf box of these items, nameless: a name may be any text."""
-    made = [_infe(item) for item in held]
-    if len(made) < NARROW:
-        return box(b"iinf", bytes(4), len(made).to_bytes(2), *made)
-    return box(b"iinf", b"\1", bytes(3), len(made).to_bytes(4), *made)
+def iinf_box(items: Iterable[Item]) -> bytes:
+    """Return an iinf box of these items without their names, which may be any text."""
+    entries = [_infe_box(item) for item in items]
+    if len(entries) < NARROW:
+        return box(b"iinf", bytes(4), len(entries).to_bytes(2), *entries)
+    return box(b"iinf", b"\1", bytes(3), len(entries).to_bytes(4), *entries)
 
 
-def _infe(item: Item) -> bytes:
-    wide = item.number >= NARROW
-    number = item.number.to_bytes(4 if wide else 2) + bytes(2)  # not protected
+def _infe_box(item: Item) -> bytes:
+    is_wide = item.number >= NARROW
+    number = item.number.to_bytes(4 if is_wide else 2) + bytes(2)  # not protected
     content = item.content + b"\0" if item.kind == b"mime" else b""
-    version = bytes((3 if wide else 2,)) + item.flags
+    version = bytes((3 if is_wide else 2,)) + item.flags
     return box(b"infe", version, number, item.kind, b"\0", content)

@@ -1,36 +1,36 @@
-"""The movie of an animated AVIF, and media data that moves: its offsets follow."""
+"""The movie of an animated AVIF: its offsets are updated when media data moves."""
 
 from collections.abc import Sequence
 
 from worker.formats.errors import MediaError
-from worker.formats.images.heif.items import HEAD, Part, box
+from worker.formats.images.heif.items import Part
 from worker.formats.mp4 import NotRewritable
-from worker.formats.mp4.boxes import Box, Walk
+from worker.formats.mp4.boxes import HEADER_BYTES, Box, Walk, box
 from worker.formats.mp4.media_data import Relocation, update_offsets
 
-_SAYING = frozenset({"udta", "meta", "uuid", "free", "skip"})
-_MAX_MOVIE = 4 << 20  # bytes of a movie header that is read
-Moved = tuple[range, int]  # where media data lies, and by how far it moves
+_METADATA = frozenset({"udta", "meta", "uuid", "free", "skip"})
+_MAX_MOVIE = 4 << 20  # bytes of the largest movie header that is read
+Moved = tuple[range, int]  # the range of media data before it moves, and the distance
 
 
 def moves(media: Sequence[Part], at: int) -> list[Moved]:
-    """How these boxes move when they stand one after the other from the byte `at` on."""
-    found = []
+    """Return how these boxes move if they are written one after another from offset `at`."""
+    result = []
     for part in media:
         body = range(part.body, part.end)
-        found.append((body, at + HEAD - part.body))
-        at += HEAD + len(body)
-    return found
+        result.append((body, at + HEADER_BYTES - part.body))
+        at += HEADER_BYTES + len(body)
+    return result
 
 
-def plain(data: bytes, boxes: Sequence[Part]) -> bytes:
-    """The movie header without what it says besides, b"" where there is none.
+def without_metadata(data: bytes, boxes: Sequence[Part]) -> bytes:
+    """Return the movie header without its metadata, or b"" if the file has none.
 
-    Raises ValueError where it is in fragments, or broken.
+    Raises ValueError if it is fragmented, or broken.
     """
     kinds = [part.kind for part in boxes]
     if b"moof" in kinds or kinds.count(b"moov") > 1:
-        raise ValueError("its sequence is in fragments, or it has more than one")
+        raise ValueError("its image sequence is fragmented, or it has several movie headers")
     for part in boxes:
         if part.kind == b"moov":
             if part.end - part.start > _MAX_MOVIE:
@@ -39,20 +39,20 @@ def plain(data: bytes, boxes: Sequence[Part]) -> bytes:
     return b""
 
 
-def followed(moov: bytes, moved: Sequence[Moved]) -> bytes:
-    """The same header, its chunks where the media data is now."""
-    made = bytearray(moov)
-    body = memoryview(made)[HEAD:]
+def with_offsets(moov: bytes, moved: Sequence[Moved]) -> bytes:
+    """Return the same header with the chunk offsets of the moved media data."""
+    header = bytearray(moov)
+    body = memoryview(header)[HEADER_BYTES:]
     try:
         update_offsets(
             Box("moov", body, _inside(body)),
-            [Relocation(begins=lies.start, ends=lies.stop, by=by) for lies, by in moved],
+            [Relocation(begins=span.start, ends=span.stop, by=by) for span, by in moved],
         )
     except NotRewritable as error:
         raise ValueError(str(error)) from error
     except MediaError as failure:
         raise ValueError(failure.sentence) from failure
-    return bytes(made)
+    return bytes(header)
 
 
 def _inside(body: memoryview) -> tuple[Box, ...]:
@@ -63,10 +63,10 @@ def _inside(body: memoryview) -> tuple[Box, ...]:
 
 
 def _plain(inside: Box) -> bytes:
-    if inside.kind in _SAYING:
+    if inside.kind in _METADATA:
         return b""
     if inside.kind == "mvex":
-        raise ValueError("its sequence is in fragments")
+        raise ValueError("its image sequence is fragmented")
     kind = inside.kind.encode("latin-1")
     if inside.children:
         return box(kind, *map(_plain, inside.children))
