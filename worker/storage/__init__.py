@@ -1,7 +1,7 @@
-"""Objects under keys, at the place that FALHOOK_STORAGE_URL names.
+"""Objects under keys, in the storage that FALHOOK_STORAGE_URL names.
 
 A local directory, S3, Google Cloud Storage, Azure or (for tests) memory, through obstore.
-Credentials come from the provider's usual environment, never from the URL:
+Credentials come from the provider's usual environment variables, never from the URL:
 https://developmentseed.org/obstore/latest/authentication/
 """
 

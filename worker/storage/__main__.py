@@ -1,4 +1,4 @@
-"""``python -m worker.storage URL``: exit code 1 and a sentence where it cannot be written to."""
+"""``python -m worker.storage URL``: exit with 1 and print a sentence if it cannot be written to."""
 
 import sys
 
@@ -9,5 +9,5 @@ from worker.storage.storage import Storage
 if __name__ == "__main__":
     try:
         probe(Storage.existing(sys.argv[1]))
-    except (Failure, ValueError) as fault:
-        sys.exit(getattr(fault, "sentence", str(fault)))
+    except (Failure, ValueError) as error:
+        sys.exit(getattr(error, "sentence", str(error)))

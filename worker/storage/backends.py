@@ -1,4 +1,4 @@
-"""The obstore that FALHOOK_STORAGE_URL names."""
+"""The obstore store that FALHOOK_STORAGE_URL names."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,55 +18,55 @@ if TYPE_CHECKING:
 REMOTE_SCHEMES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 FORMS = "file:///directory, a path, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
 
-# A step is tried again by the pipeline, so a single call may give up soon: obstore's own default
-# is 3 minutes of silence.
+# The pipeline tries a step again, so a single call may give up soon: obstore's own default is
+# 3 minutes of silence.
 RETRY: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 
 
-def store_at(url: str, *, make: bool) -> "tuple[Location, ObjectStore]":
-    """The store that `url` names and where it is; with `make` a local directory is there then.
+def open_store(url: str, *, create: bool) -> "tuple[Location, ObjectStore]":
+    """Return the location that `url` names and its store; `create` creates a local directory.
 
-    Raises ValueError with one sentence that names the value and the cure, and without `make`
-    Transient("storage_unwritable") for a directory that is gone. No network call is made.
+    No network call is made. Raises ValueError with the setting, its value and the correction, and
+    without `create` Transient("storage_unwritable") if the directory is missing.
     """
     parts = urlsplit(url)
     if "://" in url and ("@" in parts.netloc or parts.query or parts.fragment):
         raise ValueError(
-            f"FALHOOK_STORAGE_URL={parts.scheme}://… holds credentials, a query or a fragment; "
-            f"write {FORMS} and give credentials by the provider's environment variables"
+            f"FALHOOK_STORAGE_URL={parts.scheme}://… contains credentials, a query or a fragment; "
+            f"use {FORMS} and put credentials in the provider's environment variables"
         )
     if "://" not in url or parts.scheme == "file":
-        return _local(url, make=make)
+        return _open_directory(url, create=create)
     if parts.scheme == "memory":
         return Location(url=url), MemoryStore()
     if parts.scheme not in REMOTE_SCHEMES or not parts.netloc:
-        raise ValueError(f"FALHOOK_STORAGE_URL={url!r} is no storage; write {FORMS}")
-    return Location(url=url.rstrip("/")), _remote(url)
+        raise ValueError(f"FALHOOK_STORAGE_URL={url!r} is not a supported storage; use {FORMS}")
+    return Location(url=url.rstrip("/")), _open_remote(url)
 
 
-def _local(url: str, *, make: bool) -> "tuple[Location, ObjectStore]":
+def _open_directory(url: str, *, create: bool) -> "tuple[Location, ObjectStore]":
     parts = urlsplit(url)
     is_url = "://" in url
     if not url or (is_url and (parts.netloc or not parts.path)):
-        raise ValueError(f"FALHOOK_STORAGE_URL={url!r} names no directory; write {FORMS}")
+        raise ValueError(f"FALHOOK_STORAGE_URL={url!r} is not a directory; use {FORMS}")
     path = Path(unquote(parts.path)) if is_url else Path(url).expanduser()
-    place = Location(url=url, root=(root := path.absolute()))
+    location = Location(url=url, root=(root := path.absolute()))
     try:
-        if make:
-            # The parent of an absolute path may be what a volume has to be mounted on.
-            local_directory.make(root, parents=not path.is_absolute())
-        place.require()
-        return place, LocalStore(root, automatic_cleanup=True)
+        if create:
+            # The parent of an absolute path may be where a volume is yet to be mounted.
+            local_directory.create(root, parents=not path.is_absolute())
+        location.require()
+        return location, LocalStore(root, automatic_cleanup=True)
     except (OSError, StoreError) as error:
         raise ValueError(
-            f"FALHOOK_STORAGE_URL={url!r}: the directory cannot be made "
-            f"({first_line(error)}); name one whose parent is there (mounted, if it is a volume) "
-            "and that this user may write to"
+            f"FALHOOK_STORAGE_URL={url!r}: the directory cannot be created "
+            f"({first_line(error)}); use one whose parent exists (mounted, if it is a volume) "
+            "and that this user can write to"
         ) from error
 
 
-def _remote(url: str) -> "ObjectStore":
-    # No client options: given ones would replace all of AWS_ALLOW_HTTP, AWS_PROXY_URL, AWS_TIMEOUT…
+def _open_remote(url: str) -> "ObjectStore":
+    # No client options: any would replace all of AWS_ALLOW_HTTP, AWS_PROXY_URL, AWS_TIMEOUT…
     try:
         return from_url(url, retry_config=RETRY)
     except (StoreError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Calls of obstore: by one process alone, and what they raise as failures of ours."""
+"""obstore's errors as failures, and the guard that only one process calls obstore."""
 
 import errno
 import os
@@ -22,50 +22,53 @@ _owner: int | None = None
 
 
 @contextmanager
-def calls(place: Location, key: str, *, missing: str = "storage_unwritable") -> Iterator[None]:
-    """The store is called inside; whatever it raises comes out as one of our failures.
+def store_call(
+    location: Location, key: str, *, missing: str = "storage_unwritable"
+) -> Iterator[None]:
+    """Run calls of the store; whatever they raise is raised as a Failure.
 
-    `missing="storage_missing"` takes an absent object for just that. Raises RuntimeError where
-    another process made the first call.
+    With `missing="storage_missing"` an absent object raises Permanent with that reason code.
+    Raises RuntimeError if another process made the first call.
     """
-    _claim()
-    place.require()
+    _require_owner()
+    location.require()
     try:
         yield
     except FileNotFoundError as error:
-        place.require()
+        location.require()
         if missing == "storage_missing":
-            raise Permanent(missing, f"{place.address(key)} does not exist") from error
-        if place.root is not None:  # a delete of the same prefix went on at the same time
-            raise Transient("storage_unavailable", f"{key} was deleted meanwhile") from error
-        raise place.unwritable(first_line(error)) from error
+            raise Permanent(missing, f"{location.address(key)} does not exist") from error
+        if location.root is not None:  # a delete of the same prefix ran at the same time
+            sentence = f"{key} was deleted in the meantime"
+            raise Transient("storage_unavailable", sentence) from error
+        raise location.unwritable(first_line(error)) from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise place.unwritable(first_line(error)) from error
+        raise location.unwritable(first_line(error)) from error
     except (StoreError, OSError) as error:
-        raise _failure(place, error) from error
+        raise _failure(location, error) from error
 
 
-def _claim() -> None:
-    global _owner  # noqa: PLW0603 - obstore's threads are one per process, so is this
+def _require_owner() -> None:
+    global _owner  # noqa: PLW0603 - obstore has one set of threads per process, and so one owner
     _owner = _owner or os.getpid()
     if _owner != os.getpid():
         raise RuntimeError(
-            "the storage was used before this process was forked, which obstore does not survive; "
-            "make the first call after the fork"
+            "the storage was used before this process was forked, and obstore does not survive a "
+            "fork; make the first call after the fork"
         )
 
 
-def _failure(place: Location, error: Exception) -> Failure:
-    told, where = str(error), place.root or place.url
+def _failure(location: Location, error: Exception) -> Failure:
+    message, place = str(error), location.root or location.url
     if isinstance(error, OSError) and error.errno is not None:
-        told = f"{error.strerror} (os error {error.errno})"
-    if _FULL.search(told):
-        return Transient("storage_full", f"{where} is full ({first_line(error)}); make room")
-    if _DENIED.search(told) and not _TRANSIENT.search(told):
-        return place.unwritable(first_line(error))
-    return Transient("storage_unavailable", f"{where} did not do as asked: {first_line(error)}")
+        message = f"{error.strerror} (os error {error.errno})"
+    if _FULL.search(message):
+        return Transient("storage_full", f"{place} is full ({first_line(error)}); free some space")
+    if _DENIED.search(message) and not _TRANSIENT.search(message):
+        return location.unwritable(first_line(error))
+    return Transient("storage_unavailable", f"{place} is not available: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says, at most 300 characters of it."""
+    """Return the first line of an error's message, at most 300 characters."""
     return str(error).partition("\n")[0][:300]

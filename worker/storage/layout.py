@@ -1,9 +1,9 @@
-"""Where a job's files lie in storage.
+"""The keys of a job's files in storage.
 
-work/{job}/source.mp4             the result, to the byte
-work/{job}/video.mp4, …           the delivery, tagged and checked
-published/{job}/…                 the same, put in place, and manifest.json, which is written last
-                                  and is what "published" means
+work/{job}/source.mp4             the result, byte for byte
+work/{job}/video.mp4, …           the outputs, tagged and checked
+published/{job}/…                 copies of the outputs, and manifest.json, which is written last:
+                                  its existence means "published"
 """
 
 SOURCE = "source.mp4"
@@ -11,20 +11,20 @@ MANIFEST = "manifest.json"
 
 
 def work_prefix(job_id: str) -> str:
-    """The folder of all intermediate files of a job."""
+    """Return the prefix of all intermediate files of a job."""
     return f"work/{job_id}"
 
 
 def work_key(job_id: str, name: str) -> str:
-    """The key of an intermediate file."""
+    """Return the key of an intermediate file."""
     return f"{work_prefix(job_id)}/{name}"
 
 
 def published_key(job_id: str, name: str) -> str:
-    """The key of a published file."""
+    """Return the key of a published file."""
     return f"published/{job_id}/{name}"
 
 
 def storage_key(name: str) -> str:
-    """Where storage keeps the bytes of `upload://{name}`."""
+    """Return the key of the bytes of `upload://{name}`."""
     return f"uploads/{name}"

@@ -1,7 +1,8 @@
-"""What a local directory needs beside obstore's LocalStore to keep the promises of `Storage`.
+"""What a local directory needs in addition to obstore's LocalStore to be a `Storage`.
 
-LocalStore writes `key#1`, `key#2`, … beside `key` and renames; it hides such files from listings,
-never syncs them, and leaves them behind when the process is killed.
+A marker file tells the workers' directory from an empty mount point. LocalStore writes a staging
+file (`key#1`, `key#2`, … next to `key`) and renames it; it hides such files from listings, never
+syncs them, and leaves them behind when the process is killed.
 """
 
 import os
@@ -11,16 +12,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+NAME = ".falhook"  # the marker file
+_MARKER_TEXT = "falhook stores its files here; its workers write nothing if this file is missing.\n"
 STAGING = re.compile(r"#\d+$")
-ABANDONED_AFTER = 600.0  # seconds without a write: its writer was killed
-NAME = ".falhook"
-_SAYS = "falhook keeps its files here; its workers write nothing where this file is missing.\n"
+ABANDONED_AFTER = 600.0  # seconds without a write: the writer was killed
 
 
-def same(source: Path, target: Path) -> bool:
-    """Whether both names are of one file, as LocalStore's copies are until one is written anew.
+def create(root: Path, *, parents: bool) -> None:
+    """Create and mark the directory if it does not exist, with `parents` also its parents.
 
-    Copied again, rename(2) would do nothing and leave a staging file for good:
+    Raises OSError.
+    """
+    root.mkdir(parents=parents, exist_ok=True)
+    with suppress(FileExistsError), (root / NAME).open("x", encoding="utf-8") as file:
+        file.write(_MARKER_TEXT)
+
+
+def is_marked(root: Path) -> bool:
+    """Return whether the directory exists and is marked; costs one stat."""
+    return os.path.exists(f"{root}/{NAME}")  # noqa: PTH110  # False for any error
+
+
+def is_same_file(source: Path, target: Path) -> bool:
+    """Return whether both names are one file, as LocalStore's copies are until one is rewritten.
+
+    If such a copy were copied again, rename(2) would do nothing and leave a staging file forever:
     https://pubs.opengroup.org/onlinepubs/9699919799/functions/rename.html
     """
     with suppress(OSError):
@@ -28,53 +44,40 @@ def same(source: Path, target: Path) -> bool:
     return False
 
 
-def settle(path: Path) -> None:
-    """The file and its name outlive a power cut; LocalStore itself never asks for that."""
-    for place, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+def sync(path: Path) -> None:
+    """Sync the file and its directory, so that both survive a power failure."""
+    for entry, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
         with suppress(FileNotFoundError):
-            descriptor = os.open(place, flags)
+            descriptor = os.open(entry, flags)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
 
 
-def staged(path: Path) -> Iterator[Path]:
-    """The hidden files that writers of `path` made; a killed one leaves its own behind."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for entry in path.parent.iterdir():
-            if entry.name.startswith(f"{path.name}#") and STAGING.search(entry.name):
-                yield entry
-
-
-def sweep_abandoned(path: Path) -> None:
-    """No staging file of `path` is left whose writer was killed a while ago."""
-    for entry in staged(path):
+def remove_abandoned(path: Path) -> None:
+    """Remove the staging files of `path` whose writers were killed a while ago."""
+    for entry in _staging_files(path):
         with suppress(FileNotFoundError):
             if time.time() - entry.stat().st_mtime > ABANDONED_AFTER:
                 entry.unlink()
 
 
-def sweep(root: Path, path: Path) -> None:
-    """No staging file of `path` nor under it is left, and no empty directory up to `root`."""
-    for entry in [*staged(path), *(path.rglob("*") if path.is_dir() else ())]:
+def remove_remains(root: Path, path: Path) -> None:
+    """Remove all staging files of `path` and below it, and empty directories up to `root`."""
+    for entry in [*_staging_files(path), *(path.rglob("*") if path.is_dir() else ())]:
         if STAGING.search(entry.name):
             entry.unlink(missing_ok=True)
     directories = sorted((d for d in path.rglob("*") if d.is_dir()), reverse=True)
     for directory in [*directories, path, *path.parents]:
         if directory == root or not directory.is_relative_to(root):
             break
-        with suppress(OSError):  # not empty, or gone already
+        with suppress(OSError):  # not empty, or already removed
             directory.rmdir()
 
 
-def make(root: Path, *, parents: bool) -> None:
-    """The directory is there, and marked. Raises OSError; `parents` makes those as well."""
-    root.mkdir(parents=parents, exist_ok=True)
-    with suppress(FileExistsError), (root / NAME).open("x", encoding="utf-8") as file:
-        file.write(_SAYS)
-
-
-def is_there(root: Path) -> bool:
-    """Whether this is the directory that was made; one stat."""
-    return os.path.exists(f"{root}/{NAME}")  # noqa: PTH110  # False for whatever goes wrong
+def _staging_files(path: Path) -> Iterator[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for entry in path.parent.iterdir():
+            if entry.name.startswith(f"{path.name}#") and STAGING.search(entry.name):
+                yield entry

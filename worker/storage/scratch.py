@@ -1,7 +1,7 @@
-"""Scratch directories of steps: gone afterwards, and after the worker was killed as well.
+"""Scratch directories of steps: removed afterwards, also if the worker was killed.
 
-Each holds a file that is locked while its process lives (flock(2)): the kernel lets go of it
-however the process ends, and whoever gets the lock may remove what lies there.
+Each contains a file that is locked while its process lives (flock(2)). The kernel releases the lock
+however the process ends, and a process that gets the lock may remove the directory.
 """
 
 import errno
@@ -19,17 +19,17 @@ from worker.errors import Transient
 log = get_logger()
 
 PREFIX = "falhook-scratch-"
-_UNLOCKED = ".falhook-new-"  # prefix of one that is not locked yet, and no other process looks at
+_UNLOCKED_PREFIX = ".falhook-new-"  # not locked yet, and ignored by other processes
 _LOCK = ".lock"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """A directory below TMPDIR, with `name` in its own, until the block ends.
+    """Provide a directory below TMPDIR, with `name` in its own name, until the block ends.
 
-    What killed processes left there is removed before. Raises Transient (disk_full) where the
-    block finds no room on a disk; storage tells of its own.
+    Directories that killed processes left behind are removed first. Raises Transient (disk_full)
+    if the block fills a disk; storage reports its own full disk.
     """
     sweep()
     try:
@@ -42,29 +42,29 @@ def scratch(name: str) -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """No scratch directory of this user lies below TMPDIR that no living process has."""
+    """Remove the scratch directories of this user whose process has ended."""
     with os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
-            is_ours = entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
-            with suppress(FileNotFoundError):  # its process, or another that sweeps, was faster
-                if is_ours and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
-                    _remove_left(Path(entry.path))
+            is_scratch = entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
+            with suppress(FileNotFoundError):  # another process removed it first
+                if is_scratch and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                    _remove_unlocked(Path(entry.path))
 
 
 @contextmanager
 def _locked(name: str) -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
-    path = made.with_name(f"{PREFIX}{name}-{made.name.removeprefix(_UNLOCKED)}")
-    with (made / _LOCK).open("wb") as lock:
+    unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX))
+    path = unlocked.with_name(f"{PREFIX}{name}-{unlocked.name.removeprefix(_UNLOCKED_PREFIX)}")
+    with (unlocked / _LOCK).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            yield made.rename(path)
+            yield unlocked.rename(path)
         finally:
-            # Two that remove at once are in each other's way; the next one removes what is left.
+            # Two processes may remove it concurrently; the next sweep removes what they leave.
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_left(path: Path) -> None:
+def _remove_unlocked(path: Path) -> None:
     with (path / _LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,8 +76,8 @@ def _remove_left(path: Path) -> None:
 
 def _full(error: OSError) -> Transient:
     sentence = (
-        f"there is no room left in {tempfile.gettempdir()} (TMPDIR): {error.strerror}; a media"
-        " worker needs four times its largest file there for each job at a time: make room, or let"
-        " TMPDIR name a larger disk"
+        f"no space left in {tempfile.gettempdir()} (TMPDIR): {error.strerror}; a media worker"
+        " needs four times its largest file there for each concurrent job: free some space, or"
+        " set TMPDIR to a larger disk"
     )
     return Transient("disk_full", sentence)

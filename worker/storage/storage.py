@@ -1,4 +1,4 @@
-"""Objects under keys: what the steps put, get, list and delete."""
+"""Objects under keys: put, get, copy, list and delete them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore
 
 from worker.storage import local_directory
-from worker.storage.backends import store_at
-from worker.storage.errors import calls
-from worker.storage.location import Location, checked
+from worker.storage.backends import open_store
+from worker.storage.errors import store_call
+from worker.storage.location import Location
 from worker.types import Json
 
 CHUNK_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
@@ -22,15 +22,16 @@ READ_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """One place that holds objects; immutable, safe to share between threads.
+    """A store of objects under keys; immutable, safe to share between threads.
 
-    Not across a fork: obstore's threads do not survive one, and a call in the child would wait
-    for ever. The first call decides which process may make them; any other raises RuntimeError.
-    `open`, `address` and `require_usable` make no such call and may run before a fork.
+    It is not safe across a fork: obstore's threads do not survive one, and a call in the child
+    would wait forever. The process that makes the first call owns the store; a call of any other
+    process raises RuntimeError. `open`, `address` and `require_usable` may run before a fork.
 
-    Every method may raise Transient("storage_unavailable") when the store does not answer,
-    Transient("storage_full") and Permanent("storage_unwritable") when it refuses us, and
-    Transient("storage_unwritable") while a directory is gone that was there.
+    Every method may raise Transient("storage_unavailable") if the store does not answer,
+    Transient("storage_full") and Permanent("storage_unwritable") if it refuses a request, and
+    Transient("storage_unwritable") while its directory is missing. A key with an empty or dotted
+    part, a control character, a backslash or a #number at its end raises ValueError.
     """
 
     place: Location
@@ -38,26 +39,26 @@ class Storage:
 
     @classmethod
     def open(cls, url: str) -> "Storage":
-        """The storage that `url` names; a local directory is made and marked, for workers.
+        """Return the storage that `url` names; create and mark a local directory, for workers.
 
-        Raises ValueError with one sentence that names the value and the cure. No network call
-        is made: see `require_usable`.
+        No network call is made: see `require_usable`. Raises ValueError with the setting, its
+        value and the correction.
         """
-        place, store = store_at(url, make=True)
+        place, store = open_store(url, create=True)
         return cls(place=place, store=store)
 
     @classmethod
     def existing(cls, url: str) -> "Storage":
-        """The same, but a local directory has to be the one that a worker made.
+        """Return the storage that `url` names; a worker must have created its local directory.
 
-        Raises Transient("storage_unwritable") where it is not, ValueError as `open` does.
+        Raises Transient("storage_unwritable") if none has, and ValueError as `open` does.
         """
-        place, store = store_at(url, make=False)
+        place, store = open_store(url, create=False)
         return cls(place=place, store=store)
 
     @property
     def root(self) -> Path | None:
-        """The directory that objects are files of; None for a store elsewhere."""
+        """The directory in which objects are files; None for a remote store."""
         return self.place.root
 
     def put(
@@ -68,20 +69,20 @@ class Storage:
         content_type: str,
         create: bool = False,
     ) -> bool:
-        """The whole of `data` is under `key`, or nothing has changed there.
+        """Store all of `data` under `key`, or change nothing; return whether it was stored.
 
-        `create` leaves an object that is there already as it is and answers False. A stream or a
-        file goes through in parts of 5 MiB, except with `create` to a remote store, which takes
-        it in one piece from memory. An exception of the iterator comes out unchanged. A killed
+        With `create` an existing object is left unchanged and False is returned. A stream or a
+        file is sent in parts of 5 MiB, except with `create` to a remote store, which receives it
+        in one piece from memory. An exception of the iterator is raised unchanged. A killed
         process leaves nothing visible: on S3 a pending upload (give the bucket a lifecycle rule
-        for these), in a directory a hidden file that a later `put` or `delete` takes away.
+        for these), in a directory a hidden file that a later `put` or `delete` removes.
         """
         attributes = {"Content-Type": content_type} if self.root is None else None
-        with calls(self.place, key):
+        with store_call(self.place, key):
             try:
                 obstore.put(
                     self.store,
-                    checked(key),
+                    _checked(key),
                     data,
                     attributes=attributes,
                     mode="create" if create else "overwrite",
@@ -89,45 +90,46 @@ class Storage:
                     max_concurrency=2,
                 )
             except AlreadyExistsError:
-                # S3 answers 409 as well to two writers at once, with no object there yet.
+                # S3 also answers 409 to two concurrent writers, when there is no object yet.
                 if create and self.size(key) is not None:
                     return False
                 raise
         if self.root is not None:
-            local_directory.settle(self.root / key)
-            local_directory.sweep_abandoned(self.root / key)
+            local_directory.sync(self.root / key)
+            local_directory.remove_abandoned(self.root / key)
         return True
 
     def copy(self, source: str, target: str) -> None:
-        """`target` holds what `source` holds, copied by the store itself.
+        """Copy the object `source` to `target`, within the store itself.
 
-        Raises Permanent("storage_missing") when there is no `source`.
+        Raises Permanent("storage_missing") if there is no `source`.
         """
-        if self.root is not None and local_directory.same(self.root / source, self.root / target):
+        root = self.root
+        if root is not None and local_directory.is_same_file(root / source, root / target):
             return
-        with calls(self.place, source, missing="storage_missing"):
-            obstore.copy(self.store, checked(source), checked(target))
-        if self.root is not None:
-            local_directory.settle(self.root / target)
+        with store_call(self.place, source, missing="storage_missing"):
+            obstore.copy(self.store, _checked(source), _checked(target))
+        if root is not None:
+            local_directory.sync(root / target)
 
     def delete(self, prefix: str) -> None:
-        """Neither an object `prefix` nor any under `prefix/` is left; none there is no fault."""
+        """Delete the object `prefix` and all objects under `prefix/`; there may be none."""
         keys = [*self.list(prefix), *([prefix] if self.size(prefix) is not None else [])]
-        with calls(self.place, prefix):
+        with store_call(self.place, prefix):
             for key in keys:
                 with suppress(FileNotFoundError):
                     obstore.delete(self.store, key)
         if self.root is not None:
-            local_directory.sweep(self.root, self.root / prefix)
+            local_directory.remove_remains(self.root, self.root / prefix)
 
     def get(self, key: str, into: Path) -> int:
-        """`into` is a whole copy of the object; returns its bytes.
+        """Copy the whole object to the file `into`; return its size in bytes.
 
-        Raises Permanent("storage_missing") when there is none.
+        Raises Permanent("storage_missing") if there is no object.
         """
         part = into.with_name(f"{into.name}.part")
-        with calls(self.place, key, missing="storage_missing"):
-            result = obstore.get(self.store, checked(key))
+        with store_call(self.place, key, missing="storage_missing"):
+            result = obstore.get(self.store, _checked(key))
             try:
                 with part.open("wb") as file:
                     for chunk in result.stream(min_chunk_size=READ_BYTES):
@@ -139,34 +141,48 @@ class Storage:
         return size
 
     def read(self, key: str) -> bytes | None:
-        """The object's bytes, all in memory; None when there is none."""
-        with calls(self.place, key), suppress(FileNotFoundError):
-            return bytes(obstore.get(self.store, checked(key)).bytes())
+        """Return the object's content in memory; None if there is no object."""
+        with store_call(self.place, key), suppress(FileNotFoundError):
+            return bytes(obstore.get(self.store, _checked(key)).bytes())
         return None
 
     def size(self, key: str) -> int | None:
-        """The object's bytes by count; None when there is none."""
-        with calls(self.place, key), suppress(FileNotFoundError):
-            return obstore.head(self.store, checked(key))["size"]
+        """Return the object's size in bytes; None if there is no object."""
+        with store_call(self.place, key), suppress(FileNotFoundError):
+            return obstore.head(self.store, _checked(key))["size"]
         return None
 
     def list(self, prefix: str) -> Iterator[str]:
-        """The keys under `prefix/`, in no order; whole segments: `a` does not list `ab/c`."""
-        with calls(self.place, prefix):
-            for batch in obstore.list(self.store, prefix=checked(prefix)):
+        """Yield the keys under `prefix/`, in any order; `a` does not list `ab/c`."""
+        with store_call(self.place, prefix):
+            for batch in obstore.list(self.store, prefix=_checked(prefix)):
                 for entry in batch:
                     yield entry["path"]
 
     def address(self, key: str) -> str:
-        """Where a person finds the object: a file's path, or a URL without credentials.
+        """Return a file's path, or a URL without credentials, for people to find the object.
 
-        An empty key is the place itself.
+        An empty key stands for the storage itself.
         """
-        return self.place.address(checked(key) if key else key)
+        return self.place.address(_checked(key) if key else key)
+
+
+def _checked(key: str) -> str:
+    segments = key.split("/")
+    if any(part in {"", ".", ".."} or local_directory.STAGING.search(part) for part in segments):
+        raise ValueError(
+            f"{key!r} is not a valid key: use a relative path without empty or dotted parts and "
+            "without a #number at the end"
+        )
+    if not key.isprintable() or "\\" in key:
+        raise ValueError(
+            f"{key!r} is not a valid key: it contains a control character or a backslash"
+        )
+    return key
 
 
 def file_record(path: Path) -> dict[str, Json]:
-    """Return what the record of a job holds of a file's content: `bytes` and `sha256`."""
+    """Return the size and hash of a file as a job's record stores them: `bytes` and `sha256`."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"bytes": path.stat().st_size, "sha256": digest}

@@ -1,4 +1,4 @@
-"""Nothing is left of a killed worker, and a full disk is told as one."""
+"""Nothing is left of a killed worker, and a full disk is reported as one."""
 
 import os
 import signal
@@ -28,13 +28,13 @@ with scratch("job-1") as path:
 
 @pytest.fixture(autouse=True)
 def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Temporary files lie in a directory of the test's own, those of its children too."""
+    """Put temporary files, also those of child processes, into the test's own directory."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
 def working() -> tuple["subprocess.Popen[str]", Path]:
-    """A process that works, and where."""
+    """Start a process that works in a scratch directory; return it and the directory."""
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -42,27 +42,27 @@ def working() -> tuple["subprocess.Popen[str]", Path]:
     return child, Path(child.stdout.readline().strip())
 
 
-def ended(child: "subprocess.Popen[str]", number: signal.Signals | None = None) -> None:
-    """Returns once it is gone, by a signal or of itself."""
+def end(child: "subprocess.Popen[str]", number: signal.Signals | None = None) -> None:
+    """Return once the process has ended, by the signal if there is one."""
     if number is not None:
         child.send_signal(number)
     child.communicate(timeout=30)
 
 
-def test_what_a_killed_worker_left_is_removed(tmp_path: Path) -> None:
-    """The next scratch directory takes the place of those that nobody works in any more."""
-    (killed, left), (living, theirs) = working(), working()
-    ended(killed, signal.SIGKILL)
+def test_directories_of_killed_workers_are_removed(tmp_path: Path) -> None:
+    """A new scratch directory removes those of dead processes, and no others."""
+    (killed, left), (living, used) = working(), working()
+    end(killed, signal.SIGKILL)
     assert (left / "source.mp4").exists()
-    with scratch("job-2") as ours:
-        assert {ours, theirs} == set(tmp_path.iterdir())
-        assert (theirs / "source.mp4").exists()
-    ended(living)
+    with scratch("job-2") as new:
+        assert {new, used} == set(tmp_path.iterdir())
+        assert (used / "source.mp4").exists()
+    end(living)
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_sweep_that_was_killed_is_done_again(tmp_path: Path) -> None:
-    """What lost its lock already, but not all of its files, is removed too."""
+def test_a_killed_sweep_is_completed(tmp_path: Path) -> None:
+    """A directory without its lock file, but with other files, is removed too."""
     left = tmp_path / f"{PREFIX}job-1-x"
     left.mkdir()
     (left / "source.mp4").write_bytes(b"")
@@ -70,16 +70,16 @@ def test_a_sweep_that_was_killed_is_done_again(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_worker_that_starts_removes_it(redis_url: str, tmp_path: Path) -> None:
-    """Before it does anything else: this one goes no further, its time limit is unsafe."""
+def test_a_starting_worker_removes_them(redis_url: str, tmp_path: Path) -> None:
+    """A worker removes them first: this one then stops, because its time limit is unsafe."""
     left = tmp_path / f"{PREFIX}job-1-x"
     left.mkdir()
-    done = started(redis_url, tmp_path, "--time-limit", "20000", TMPDIR=str(tmp_path))
-    assert (2, False) == (done.returncode, left.exists())
+    worker = started(redis_url, tmp_path, "--time-limit", "20000", TMPDIR=str(tmp_path))
+    assert (2, False) == (worker.returncode, left.exists())
 
 
-def test_what_is_not_ours_stays(tmp_path: Path) -> None:
-    """Files, links, and directories of other names."""
+def test_other_entries_stay(tmp_path: Path) -> None:
+    """Files, links, and directories with other names are not removed."""
     (tmp_path / f"{PREFIX}file").write_bytes(b"")
     (tmp_path / "falhook-other").mkdir()
     (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "falhook-other")
@@ -89,8 +89,8 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_what_is_another_users_stays(tmp_path: Path) -> None:
-    """Their workers have their own."""
+def test_directories_of_other_users_stay(tmp_path: Path) -> None:
+    """A scratch directory that belongs to another user is not removed."""
     other = tmp_path / f"{PREFIX}job-1-x"
     other.mkdir()
     os.chown(other, 12345, 12345)
@@ -100,10 +100,10 @@ def test_what_is_another_users_stays(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_disk(tmp_path: Path) -> None:
-    """It may have room later; where, and what to do, is said. Nothing is left."""
+    """A full disk is transient; the sentence names the directory and TMPDIR. Nothing is left."""
     (tmp_path / "source").write_bytes(bytes(1000))
     with (
-        pytest.raises(Transient, match=r"disk_full: there is no room left in .*\(TMPDIR\)"),
+        pytest.raises(Transient, match=r"disk_full: no space left in .*\(TMPDIR\)"),
         scratch("job-1"),
         (tmp_path / "source").open("rb") as source,
         Path("/dev/full").open("r+b", buffering=0) as full,
@@ -112,7 +112,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert [tmp_path / "source"] == list(tmp_path.iterdir())
 
 
-def test_other_errors_are_what_they_are() -> None:
-    """Only a want of room is one."""
+def test_other_errors_are_raised_unchanged() -> None:
+    """Only the errors of a full disk are converted."""
     with pytest.raises(FileNotFoundError), scratch("job-1") as path:
         (path / "nothing").read_bytes()

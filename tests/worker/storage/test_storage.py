@@ -1,4 +1,4 @@
-"""Objects under keys: the same promises from a directory, from memory and from S3."""
+"""Objects under keys: the same behaviour from a directory, from memory and from S3."""
 
 import errno
 import json
@@ -26,14 +26,14 @@ PART = 5 * 1024 * 1024
 
 @pytest.fixture(params=["directory", "memory", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """Each kind of store; S3 only where FALHOOK_TEST_S3_URL names a bucket to write to."""
+    """Each kind of store; S3 only if FALHOOK_TEST_S3_URL names a bucket to write to."""
     if request.param == "directory":
         return Storage.open(f"file://{tmp_path}/store")
     if request.param == "memory":
         return Storage.open("memory://")
     url = os.environ.get("FALHOOK_TEST_S3_URL")
     if not url:
-        pytest.skip("FALHOOK_TEST_S3_URL names no bucket")
+        pytest.skip("FALHOOK_TEST_S3_URL is not set")
     return Storage.open(f"{url}/{uuid.uuid4().hex}")
 
 
@@ -43,20 +43,20 @@ def directory(tmp_path: Path) -> Storage:
 
 
 def files(storage: Storage) -> list[str]:
-    """Everything that really lies in a local store, hidden or not."""
+    """Return every file in a local store, hidden or not."""
     assert storage.root is not None
-    found = (path for path in storage.root.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(storage.root)) for path in found if path.name != NAME)
+    paths = (path for path in storage.root.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(storage.root)) for path in paths if path.name != NAME)
 
 
 def names(storage: Storage) -> list[str]:
-    """What lies in the directory itself."""
+    """Return the names in the directory itself."""
     assert storage.root is not None
     return sorted(path.name for path in storage.root.iterdir())
 
 
 def test_check_passes_and_leaves_nothing(storage: Storage) -> None:
-    """A usable store passes the check, and no probe stays in it."""
+    """A usable store passes the check, and no probe is left in it."""
     require_usable(storage)
     assert [] == list(storage.list(".probe"))
 
@@ -64,7 +64,7 @@ def test_check_passes_and_leaves_nothing(storage: Storage) -> None:
 @pytest.mark.parametrize("kind", ["bytes", "file", "stream"])
 @pytest.mark.parametrize("size", [0, 1, PART, 2 * PART + 1])
 def test_put_get(storage: Storage, tmp_path: Path, kind: str, size: int) -> None:
-    """What is put, in any form and across the part size, is what is got, read and measured."""
+    """An object of any size, put in any form, has the same content and size in get and read."""
     data = os.urandom(size)
     source: bytes | Path | Iterator[bytes] = data
     if kind == "file":
@@ -80,7 +80,7 @@ def test_put_get(storage: Storage, tmp_path: Path, kind: str, size: int) -> None
 
 
 def test_absent(storage: Storage, tmp_path: Path) -> None:
-    """An absent object reads as None, has no size, and cannot be got or copied."""
+    """An absent object reads as None, has no size, and cannot be downloaded or copied."""
     assert storage.read("jobs/none") is None
     assert storage.size("jobs/none") is None
     with pytest.raises(Permanent, match=r"storage_missing: .*jobs/none does not exist"):
@@ -91,12 +91,12 @@ def test_absent(storage: Storage, tmp_path: Path) -> None:
 
 
 def test_first_writer_wins(storage: Storage) -> None:
-    """With create, one of many writers at once is told that it wrote, and its bytes stay."""
-    together = threading.Barrier(8)
+    """With create, one of many concurrent writers gets True, and its bytes stay."""
+    barrier = threading.Barrier(8)
     wrote: list[bytes] = []
 
     def write(number: int) -> None:
-        together.wait(10)
+        barrier.wait(10)
         if storage.put("manifest", b"%d" % number, content_type=MP4, create=True):
             wrote.append(b"%d" % number)
 
@@ -112,7 +112,7 @@ def test_first_writer_wins(storage: Storage) -> None:
 
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_failing_source(storage: Storage, before: bytes | None) -> None:
-    """A source that raises in the middle changes nothing, and its own exception comes out."""
+    """A source that raises midway changes nothing, and its exception is raised unchanged."""
     if before is not None:
         storage.put("clip", before, content_type=MP4)
     cause = Transient("download_cut", "cut")
@@ -128,7 +128,7 @@ def test_failing_source(storage: Storage, before: bytes | None) -> None:
 
 
 def test_copy_list_delete(storage: Storage) -> None:
-    """Prefixes are whole segments; delete takes the object of that name and all under it."""
+    """Prefixes are whole segments; delete removes the object of that name and all below it."""
     for key in (
         ("jobs/1", "jobs/1/a", "jobs/1/b/c", "jobs/10/a")
         if storage.root is None
@@ -152,16 +152,16 @@ def test_copy_list_delete(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/./b", "a#1", "a\nb", "a\\b"])
-def test_no_key(storage: Storage, key: str) -> None:
-    """A key that some store would take for something else is refused by every one."""
-    with pytest.raises(ValueError, match="is no key"):
+def test_invalid_key(storage: Storage, key: str) -> None:
+    """A key that some store would interpret differently is refused by all of them."""
+    with pytest.raises(ValueError, match="is not a valid key"):
         storage.put(key, b"", content_type=MP4)
-    with pytest.raises(ValueError, match="is no key"):
+    with pytest.raises(ValueError, match="is not a valid key"):
         storage.delete(key)
 
 
 def test_content_type(storage: Storage) -> None:
-    """Where the store keeps a content type, the object has it."""
+    """The object has its content type if the store supports one."""
     storage.put("clip", b"x" * (PART + 1), content_type=MP4)
     attributes = storage.store.get("clip").attributes
     assert ({} if storage.root else {"Content-Type": MP4}) == attributes
@@ -180,8 +180,8 @@ Storage.open(sys.argv[1]).put("jobs/1/clip", source(), content_type="video/mp4")
 """
 
 
-def killed_writer(storage: Storage) -> None:
-    """A process that really was killed with SIGKILL in the middle of a put."""
+def kill_writer(storage: Storage) -> None:
+    """Kill a process with SIGKILL in the middle of a put."""
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, storage.place.url],
         stdin=subprocess.PIPE,
@@ -196,10 +196,10 @@ def killed_writer(storage: Storage) -> None:
 
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_killed_writer(directory: Storage, before: bytes | None) -> None:
-    """After SIGKILL in the middle of a put the key is as it was; delete takes the remains too."""
+    """SIGKILL in the middle of a put leaves the key unchanged; delete removes the remains."""
     if before is not None:
         directory.put("jobs/1/clip", before, content_type=MP4)
-    killed_writer(directory)
+    kill_writer(directory)
     assert "jobs/1/clip#1" in files(directory)
     assert before == directory.read("jobs/1/clip")
     assert ([] if before is None else ["jobs/1/clip"]) == list(directory.list("jobs/1"))
@@ -207,9 +207,9 @@ def test_killed_writer(directory: Storage, before: bytes | None) -> None:
     assert [NAME] == names(directory)
 
 
-def test_put_sweeps_what_a_killed_writer_left(directory: Storage) -> None:
-    """The next put succeeds at once; the remains go when no writer has touched them for long."""
-    killed_writer(directory)
+def test_put_removes_the_remains_of_a_killed_writer(directory: Storage) -> None:
+    """The next put succeeds; the remains are removed once they have not been written for long."""
+    kill_writer(directory)
     assert directory.root is not None
     remains = directory.root / "jobs/1/clip#1"
     directory.put("jobs/1/clip", b"new", content_type=MP4)
@@ -220,26 +220,26 @@ def test_put_sweeps_what_a_killed_writer_left(directory: Storage) -> None:
     assert b"newer" == directory.read("jobs/1/clip")
 
 
-def test_put_outlives_a_power_cut(directory: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file and the directory that names it are synced before put and copy return."""
+def test_put_survives_a_power_failure(directory: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and its directory are synced before put and copy return."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
     directory.put("jobs/1/a", b"x", content_type=MP4)
     directory.copy("jobs/1/a", "jobs/2/b")
     assert directory.root is not None
-    due = [directory.root / "jobs" / name for name in ("1/a", "1", "2/b", "2")]
-    assert [path.stat().st_ino for path in due] == synced
+    expected = [directory.root / "jobs" / name for name in ("1/a", "1", "2/b", "2")]
+    assert [path.stat().st_ino for path in expected] == synced
 
 
 def test_delete_leaves_no_empty_directory(directory: Storage) -> None:
-    """The directories that held deleted objects go with them; the store's own one stays."""
+    """The directories of deleted objects are deleted; the storage's own directory stays."""
     directory.put("jobs/1/b/c", b"", content_type=MP4)
     directory.delete("jobs/1")
     assert [NAME] == names(directory)
 
 
 def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person gets the absolute path of a file, or the URL of an object."""
+    """The address is the absolute path of a file, or the URL of an object."""
     monkeypatch.chdir(tmp_path)
     assert f"{tmp_path}/out/a/b.mp4" == Storage.open("out").address("a/b.mp4")
     assert f"{tmp_path}/a b/c" == Storage.open(f"file://{tmp_path}/a%20b").address("c")
@@ -265,7 +265,7 @@ def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_bad_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A URL that names no storage is refused in one sentence with the setting and the value."""
+    """A URL that is not a storage is refused in one sentence with the setting and the value."""
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(ValueError, match="FALHOOK_STORAGE_URL") as caught:
         Storage.open(url)
@@ -275,14 +275,14 @@ def test_bad_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("url", ["s3://me:hunter2@bucket/p", "s3://bucket/p?sig=hunter2"])
 def test_url_with_credentials(url: str) -> None:
-    """A URL that carries a secret is refused, and the refusal does not repeat it."""
+    """A URL that contains a secret is refused, and the sentence does not repeat it."""
     with pytest.raises(ValueError, match="FALHOOK_STORAGE_URL") as caught:
         Storage.open(url)
     assert "hunter2" not in str(caught.value)
 
 
 def test_directory_not_writable(directory: Storage) -> None:
-    """A directory that cannot be written to fails the check with setting, value and cure."""
+    """A directory that cannot be written to fails with setting, value and correction."""
     assert directory.root is not None
     (directory.root / ".probe").write_bytes(b"a file where a directory has to be")
     with pytest.raises(Permanent, match="storage_unwritable") as caught:
@@ -292,14 +292,14 @@ def test_directory_not_writable(directory: Storage) -> None:
         directory.put(".probe/b", b"", content_type=MP4)
 
 
-def test_a_directory_that_is_gone_is_not_made_anew(directory: Storage, tmp_path: Path) -> None:
-    """While a volume is away nothing is written, and what comes then may pass; then all goes on."""
+def test_a_missing_directory_is_not_created_again(directory: Storage, tmp_path: Path) -> None:
+    """While a volume is not mounted, calls fail as transient and write nothing; then they work."""
     directory.put("a", b"old", content_type=MP4)
     assert directory.root is not None
     away, mount_point = tmp_path / "away", directory.root
     mount_point.rename(away)
-    for there in (False, True):
-        if there:
+    for exists in (False, True):
+        if exists:
             mount_point.mkdir()
         for call in (
             lambda: directory.put("a", b"new", content_type=MP4),
@@ -314,7 +314,7 @@ def test_a_directory_that_is_gone_is_not_made_anew(directory: Storage, tmp_path:
                 call()
         with pytest.raises(Permanent, match=r"storage_unwritable: .*\.falhook is missing.*mount"):
             require_usable(directory)
-        assert there == mount_point.exists()
+        assert exists == mount_point.exists()
     assert [] == names(directory)
     mount_point.rmdir()
     away.rename(mount_point)
@@ -323,9 +323,9 @@ def test_a_directory_that_is_gone_is_not_made_anew(directory: Storage, tmp_path:
     assert directory.put("a", b"new", content_type=MP4)
 
 
-def test_what_a_worker_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new directory, once its parent is there; a path from where it is run needs no parent."""
-    with pytest.raises(ValueError, match="name one whose parent is there"):
+def test_directories_that_a_worker_creates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent of an absolute path must exist; those of a relative path are created."""
+    with pytest.raises(ValueError, match="use one whose parent exists"):
         Storage.open(str(tmp_path / "volume" / "storage"))
     assert [] == list(tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
@@ -334,7 +334,7 @@ def test_what_a_worker_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_full_disk(directory: Storage, tmp_path: Path) -> None:
-    """No room, in the store or where a copy is written, is a fault that may pass."""
+    """A full disk, of the store or of a copy, is transient."""
     directory.put("clip", b"x" * PART, content_type=MP4)
     (tmp_path / "copy.part").symlink_to("/dev/full")
     with pytest.raises(Transient, match="storage_full"):
@@ -345,7 +345,7 @@ def test_full_disk(directory: Storage, tmp_path: Path) -> None:
         def __next__(self) -> bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(Transient, match=r"storage_full: .*make room"):
+    with pytest.raises(Transient, match=r"storage_full: .*free some space"):
         directory.put("clip", Full(), content_type=MP4)
 
 
@@ -355,36 +355,36 @@ from worker.storage import Storage, require_usable
 
 storage = Storage.open(sys.argv[1])
 require_usable(storage)
-told = {}
+results = {}
 for name in ("before", "after"):
     if name == "after":
         storage.read("a")
     reader, writer = os.pipe()
     if not (child := os.fork()):
         try:
-            told = str(storage.put("a", b"x", content_type="video/mp4"))
+            result = str(storage.put("a", b"x", content_type="video/mp4"))
         except RuntimeError as error:
-            told = str(error)
-        os.write(writer, told.encode())
+            result = str(error)
+        os.write(writer, result.encode())
         os._exit(0)
     os.waitpid(child, 0)
-    told[name] = os.read(reader, 1000).decode()
-print(json.dumps(told))
+    results[name] = os.read(reader, 1000).decode()
+print(json.dumps(results))
 """
 
 
 def test_fork(directory: Storage) -> None:
-    """A child works when its parent only opened and checked; else it is told, and never hangs."""
-    done = subprocess.run(
+    """A child can write if its parent only opened and checked; otherwise it raises, never hangs."""
+    program = subprocess.run(
         [sys.executable, "-c", FORKED, directory.place.url],
         capture_output=True,
         text=True,
         timeout=30,
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert "True" == told["before"]
-    assert "before this process was forked" in told["after"]
+    results = json.loads(program.stdout)
+    assert "True" == results["before"]
+    assert "before this process was forked" in results["after"]
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -405,7 +405,7 @@ class Refusing(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer_all  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_remote_faults(
     failure: type[Transient] | type[Permanent],
     reason: str,
 ) -> None:
-    """What an S3 endpoint refuses for good is permanent, the rest transient; keys stay secret."""
+    """A final refusal of an S3 endpoint is permanent, others transient; keys stay secret."""
     monkeypatch.setitem(RETRY, "max_retries", 0)
     handler = type("Handler", (Refusing,), {"answer": (status, code)})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -452,8 +452,8 @@ def test_remote_faults(
     assert "hunter2" not in caught.value.sentence
 
 
-def test_http_endpoint_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An http endpoint without leave to use it is answered with the variable that gives it."""
+def test_http_endpoint_names_the_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence for a forbidden http endpoint names the variable that allows it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")

@@ -52,7 +52,7 @@ class Transfer:
                 self._cut(failure)
 
     def _cut(self, cause: Exception) -> None:
-        """Count a try before the next connection. Raises Restart or Transient if it cannot resume."""
+        """Count a try before the next connection. Raises Restart or Transient if there is none."""
         if not self.size:
             raise Transient(
                 "download_unavailable", f"{self.fetch.host} cannot be reached ({cause})"

@@ -188,7 +188,7 @@ def without_length(request: CdnRequest) -> None:
 def test_short_part(
     make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, start: Answer
 ) -> None:
-    """A part that ends before its announced length is a cut, even if the first part had no length."""
+    """A part that ends before its announced length is a cut, even without a length before it."""
     cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
     assert 2 == make().fetch(cdn.url(), put(storage)).resumed
     assert BODY == storage.read("clip")
