@@ -1,1 +1,1 @@
-"""Celery's side: the client, the Redis transport, heartbeats, time limits."""
+"""Celery: the client, the Redis transport, heartbeats, time limits."""

@@ -1,4 +1,4 @@
-"""Celery messages to our own queues: they wake, they carry no fact."""
+"""Celery messages to falhook's queues: they wake a worker, the facts are in the records."""
 
 from collections.abc import Callable
 
@@ -11,28 +11,28 @@ from worker.broker import redis_transport
 
 log = get_logger()
 
-# Longer than any step may take, in seconds: a message that comes again while its task still runs
-# would only find the job leased, but would be taken from the queue for nothing. Checked when a
-# worker starts: worker/broker/time_limits.py.
+# Seconds; longer than any step may take. A message that is delivered again while its task still
+# runs would find the job leased, and occupy a worker for nothing. Checked when a worker starts:
+# worker/broker/time_limits.py.
 VISIBILITY_TIMEOUT = 3 * 3600
 
 TRANSPORT: dict[str, object] = {
     "visibility_timeout": VISIBILITY_TIMEOUT,
-    # Measured: without these two a worker never notices a half-open connection; with them in 12 s.
+    # Measured: without these two a worker never notices a half-open connection, with them in 12 s.
     "socket_timeout": 5,
     "health_check_interval": 5,
-    # A Redis whose machine is gone answers nothing at all: say so soon, and try again.
+    # If the machine of Redis is down, nothing answers: fail soon, and try again.
     "socket_connect_timeout": 2,
-    # For connections that idle for hours through firewalls that forget them.
+    # For firewalls that drop connections which are idle for hours.
     "socket_keepalive": True,
 }
 
 
 def client(connections: Connections) -> Celery:
-    """A Celery application that can send falhook's tasks."""
+    """Return a Celery application that can send falhook's tasks."""
     redis_transport.install()
     app = celery_app(connections.broker_url, transport_options=TRANSPORT)
-    # A wake is not worth waiting for: the sweep makes up for one that could not be sent.
+    # A wake is not worth waiting for: the sweep wakes the jobs of those that could not be sent.
     app.conf.task_publish_retry_policy = {
         "max_retries": 2,
         "interval_start": 0.1,
@@ -42,11 +42,12 @@ def client(connections: Connections) -> Celery:
 
 
 def waker(app: Celery) -> Callable[[Task, str], None]:
-    """Sends the message of a task for one job; a failure is left to the sweep."""
+    """Return a function that sends the message of a task for one job, as `send` does."""
     return lambda task, job_id: send(app, task, job_id)
 
 
 def send(app: Celery, task: Task, argument: object) -> None:
+    """Send the message of a task; a failure is logged and left to the sweep."""
     try:
         app.send_task(task, args=[argument], queue=ROUTES[task])
     except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors

@@ -1,19 +1,19 @@
-"""kombu's Redis transport without faults that stop a worker when Redis restarts or is full.
+"""kombu's Redis transport without defects that stop a worker when Redis restarts or is full.
 
-Measured with kombu 5.7: redis-server killed eight times under busy workers left workers that were
-up and took nothing any more, or that exited.
+Measured with kombu 5.7: after redis-server was killed eight times under busy workers, some workers
+had exited, and some ran but took no more messages.
 
-1. An acknowledgement that fails because the broker is away never gives its prefetch credit back;
-   once every credit is gone the worker takes nothing, silently. Here the credit is given back at
-   once. The message stays in Redis as unacknowledged and comes again after the visibility
-   timeout, when its job's record tells that the work is done.
-2. Closing a channel reads the answer of a pending BRPOP, and the ConnectionError of that leaves
-   the channel half closed. Here the connection counts as closed, as it is.
-3. A full Redis (OOM) refuses what kombu writes to note, acknowledge or restore a message, and each
-   of these ends the worker; a message taken meanwhile is lost with it. Here the worker goes on,
-   with such a message in its memory alone.
+1. An acknowledgement that fails because the broker is away never returns its prefetch credit.
+   Once no credit is left the worker takes no message, silently. Here the credit is returned
+   immediately. The message stays in Redis as unacknowledged and is delivered again after the
+   visibility timeout, when its job's record says that the work is done.
+2. Closing a channel reads the answer of a pending BRPOP, and a ConnectionError there leaves the
+   channel half closed. Here the channel is closed completely.
+3. A full Redis (OOM) refuses what kombu writes to note, acknowledge or restore a message. Each of
+   these ends the worker, and a message taken meanwhile is lost. Here the worker continues, with
+   such a message only in its memory.
 
-`install` puts it in place of kombu's own for redis:// and rediss:// addresses.
+`install` replaces kombu's own transport for redis:// and rediss:// URLs.
 """
 
 from kombu.message import Message
@@ -26,17 +26,17 @@ from webhook.log import get_logger
 
 log = get_logger()
 
-# What a Redis that is away, full, hangs or restarts ends in; a busy or loading one is the first
-# of them.
+# The errors of a Redis that is away, full, hangs or restarts; a busy or loading one raises the
+# first of them.
 ERRORS = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, OSError)
 HERE = f"{__name__}:Transport"
 
 
 class QoS(redis.QoS):
-    """Gives the credit of a message back even where Redis cannot be told, or is full."""
+    """A QoS that returns the credit of a message even if Redis is away or full."""
 
     def append(self, message: Message, delivery_tag: str) -> None:
-        """Note a message as taken; where Redis has no room for that, in memory."""
+        """Note a message as taken; if Redis is full, only in memory."""
         try:
             super().append(message, delivery_tag)
         except OutOfMemoryError as error:
@@ -44,21 +44,21 @@ class QoS(redis.QoS):
             virtual.QoS.append(self, message, delivery_tag)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
-        """Bring messages of workers that died back; where Redis has no room, a later time."""
+        """Restore the messages of dead workers; if Redis is full, at a later time."""
         try:
             super().restore_visible(start, num, interval)
         except OutOfMemoryError as error:
             log.warning("messages.unrestored", error=type(error).__name__)
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge; afterwards the credit is free in any case."""
+        """Acknowledge; return the credit in any case."""
         try:
             super().ack(delivery_tag)
         except ERRORS as error:
             self._release(delivery_tag, error)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Reject; afterwards the credit is free in any case."""
+        """Reject; return the credit in any case."""
         try:
             super().reject(delivery_tag, requeue=requeue)
         except ERRORS as error:
@@ -70,12 +70,12 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Closes wholly, whatever the connection answers."""
+    """A channel that closes completely, whatever its connection answers."""
 
     QoS = QoS
 
     def close(self) -> None:
-        """Close; a pending BRPOP on a dead connection is no reason to stop halfway."""
+        """Close, even with a pending BRPOP on a dead connection."""
         try:
             super().close()
         except ERRORS as error:
@@ -85,14 +85,14 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """kombu's Redis transport with the two above."""
+    """kombu's Redis transport with the channel and QoS of this module."""
 
     Channel = Channel
 
 
 def install() -> None:
-    """Afterwards every redis:// and rediss:// broker of this process is reached through this.
+    """Use this transport for every redis:// and rediss:// broker of this process.
 
-    To be called before the first connection, since kombu keeps the classes it has looked up.
+    Call it before the first connection, because kombu caches the classes that it looks up.
     """
     TRANSPORT_ALIASES.update({"redis": HERE, "rediss": HERE})

@@ -1,4 +1,4 @@
-"""Messages wake and nothing more: bounded in time, and their loss is no error."""
+"""Messages only wake workers: sending is bounded in time, and a loss raises no error."""
 
 import socket
 import time
@@ -12,12 +12,12 @@ from worker.broker.client import client, send, waker
 
 
 def connections(url: str) -> Connections:
-    """Settings that name one Redis."""
+    """Return settings with this Redis."""
     return Connections.from_env({"REDIS_URL": url})
 
 
-def test_a_wake_lands_in_its_queue(redis_url: str) -> None:
-    """Each task's message goes to its own queue and carries the job id alone."""
+def test_a_wake_is_sent_to_the_queue_of_its_task(redis_url: str) -> None:
+    """Each task's message goes to its own queue and contains only the job id."""
     app = client(connections(redis_url))
     wake = waker(app)
     with Connection(redis_url) as connection:
@@ -31,8 +31,8 @@ def test_a_wake_lands_in_its_queue(redis_url: str) -> None:
 
 
 @pytest.mark.parametrize("silent", [True, False])
-def test_a_broker_that_is_gone_costs_seconds_and_no_exception(silent: bool) -> None:
-    """Where the broker refuses, or accepts and never answers, a wake gives up soon and quietly."""
+def test_an_unavailable_broker_costs_seconds_and_no_exception(silent: bool) -> None:
+    """If the broker refuses, or accepts and never answers, a wake gives up soon without raising."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if not silent:

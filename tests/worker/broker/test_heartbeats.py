@@ -1,4 +1,4 @@
-"""Workers as processes: which queues they tell of, and what they say when Redis goes away."""
+"""Workers as processes: the queues that they announce, and their log when Redis goes away."""
 
 import subprocess
 import sys
@@ -23,13 +23,13 @@ Start = Callable[[RedisServer], None]
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where the worker's whole output goes."""
+    """The file for the worker's whole output."""
     return tmp_path / "worker.log"
 
 
 @pytest.fixture
 def start(tmp_path: Path, log: Path) -> Iterator[Start]:
-    """Starts a worker of two queues, whose name tells neither."""
+    """Start a worker of two queues, whose name contains neither."""
     with ExitStack() as running:
 
         def start(redis: RedisServer) -> None:
@@ -46,26 +46,28 @@ def start(tmp_path: Path, log: Path) -> Iterator[Start]:
         yield start
 
 
-def heard(redis: RedisServer, wanted: frozenset[str], seconds: float) -> set[str]:
-    """The queues among these that are taken from."""
+def served(redis: RedisServer, wanted: frozenset[str], seconds: float) -> set[str]:
+    """Return those of the `wanted` queues that a worker serves."""
     app = client(Connections.from_env({"REDIS_URL": redis.url}))
     return queues_served(app, wanted, seconds=seconds)
 
 
-def test_workers_tell_their_queues(redis_server: RedisServer, start: Start) -> None:
-    """Those that they take from, and no other."""
+def test_workers_announce_their_queues(redis_server: RedisServer, start: Start) -> None:
+    """A worker announces the queues that it serves, and no others."""
     start(redis_server)
-    assert QUEUES == heard(redis_server, QUEUES, seconds=60)
-    assert set() == heard(redis_server, frozenset({"callbacks", "publish"}), seconds=2.5)
+    assert QUEUES == served(redis_server, QUEUES, seconds=60)
+    assert set() == served(redis_server, frozenset({"callbacks", "publish"}), seconds=2.5)
 
 
-def test_a_lost_connection_is_no_lecture(tmp_path: Path, start: Start, log: Path) -> None:
-    """The worker logs that it is lost, and not what Celery means to change some day."""
+def test_a_lost_connection_is_logged_without_celerys_notice(
+    tmp_path: Path, start: Start, log: Path
+) -> None:
+    """The worker logs the lost connection, but not Celery's notice of a future change."""
     with RedisServer.start(tmp_path / "redis") as redis:
         start(redis)
-        assert QUEUES == heard(redis, QUEUES, seconds=60)
+        assert QUEUES == served(redis, QUEUES, seconds=60)
         redis.kill()
         redis.restart()
-        assert QUEUES == heard(redis, QUEUES, seconds=60)
+        assert QUEUES == served(redis, QUEUES, seconds=60)
     assert "Connection to broker lost" in log.read_text()
     assert "In Celery 5.1" not in log.read_text()
