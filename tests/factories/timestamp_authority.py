@@ -1,4 +1,4 @@
-"""A time stamp authority (RFC 3161) on this machine: openssl behind a small HTTP server."""
+"""A local time stamp authority (RFC 3161): openssl behind a small HTTP server."""
 
 import subprocess
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ _COMMANDS = (
 
 
 class Authority:
-    """Its certificates lie in `directory`; `asked` counts the time stamps it gave."""
+    """An authority with its files in `directory`; `requests` counts its time stamps."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.asked = 0
+        self.requests = 0
         (directory / "tsa.cnf").write_text(_CONFIGURATION)
         (directory / "serial").write_text("01\n")
         for command in _COMMANDS:
@@ -61,21 +61,21 @@ class Authority:
         return (self.directory / "root.pem").read_text()
 
     def stamp(self, query: bytes) -> bytes:
-        """The answer to a request for a time stamp."""
-        self.asked += 1
+        """Return the response to a request for a time stamp."""
+        self.requests += 1
         (self.directory / "query").write_bytes(query)
         return self._openssl("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query")
 
     def _openssl(self, *arguments: str) -> bytes:
-        done = subprocess.run(
+        process = subprocess.run(
             ["openssl", *arguments], cwd=self.directory, check=True, capture_output=True
         )
-        return done.stdout
+        return process.stdout
 
 
 @contextmanager
 def serving(authority: Authority | None, *, status: int = 200) -> Iterator[str]:
-    """The URL at which the authority answers; without one, with rubbish."""
+    """Yield the URL of a server for the authority; without one it returns rubbish."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

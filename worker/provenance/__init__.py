@@ -1,4 +1,4 @@
-"""Content Credentials (C2PA): who made a file, of what, with what; signed, and read back."""
+"""Content Credentials (C2PA): signed statements of who created a file, from what and with what."""
 
 from worker.provenance.manifests import UNSIGNED, sign_delivery
 from worker.provenance.sdk import ProvenanceUnusable

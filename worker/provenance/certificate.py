@@ -1,4 +1,4 @@
-"""The certificate of who signs: its key, its name, its time.
+"""The signing certificate: its key, its subject, its validity.
 
 Algorithms: https://spec.c2pa.org/specifications/specifications/2.2/specs/C2PA_Specification.html
 (Digital Signatures).
@@ -17,7 +17,7 @@ _WEAK_RSA = 2047
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A certificate that signs; `algorithm` is the SDK's name of its kind of key."""
+    """A certificate of a signing key; `algorithm` is the SDK's name for its kind."""
 
     algorithm: str
     subject: str
@@ -27,36 +27,36 @@ class Certificate:
 
     @classmethod
     def parse(cls, chain: str) -> Self:
-        """The first certificate of a PEM chain. Raises ProvenanceUnusable where there is none."""
+        """Parse the first certificate of a PEM chain. Raises ProvenanceUnusable if it has none."""
         try:
-            found = cryptography("x509").load_pem_x509_certificate(chain.encode())
+            certificate = cryptography("x509").load_pem_x509_certificate(chain.encode())
         except ValueError as error:
-            raise ProvenanceUnusable("FALHOOK_C2PA_CERT holds no PEM certificate") from error
+            raise ProvenanceUnusable("FALHOOK_C2PA_CERT has no PEM certificate") from error
         return cls(
-            algorithm=_algorithm(found.public_key()),
-            subject=str(found.subject.rfc4514_string()),
-            public_key=found.public_key(),
-            begins=found.not_valid_before_utc,
-            ends=found.not_valid_after_utc,
+            algorithm=_algorithm(certificate.public_key()),
+            subject=str(certificate.subject.rfc4514_string()),
+            public_key=certificate.public_key(),
+            begins=certificate.not_valid_before_utc,
+            ends=certificate.not_valid_after_utc,
         )
 
     def require_valid(self, now: datetime | None = None) -> None:
-        """Return if it is valid at that time, else at present; raises ProvenanceUnusable."""
+        """Raise ProvenanceUnusable unless it is valid `now`, by default at the current time."""
         now = now or datetime.now(UTC)
         if now > self.ends:
-            raise _out_of_time(f"ended on {self.ends:%Y-%m-%d}: renew it")
+            raise _not_valid(f"expired on {self.ends:%Y-%m-%d}: renew it")
         if now < self.begins:
-            raise _out_of_time(f"begins on {self.begins:%Y-%m-%d}: see this machine's clock")
+            raise _not_valid(f"begins on {self.begins:%Y-%m-%d}: check this machine's clock")
 
     def signing(self, key: Any) -> Callable[[bytes], bytes]:
-        """What signs with this private key. Raises ProvenanceUnusable where it is another's."""
+        """Return a function that signs with `key`. Raises ProvenanceUnusable if it is another's."""
         if key.public_key() != self.public_key:
             raise ProvenanceUnusable("FALHOOK_C2PA_KEY is not the key of FALHOOK_C2PA_CERT")
         scheme = self._scheme()
         return lambda data: bytes(key.sign(data, *scheme))
 
     def has_signed(self, data: bytes, signature: bytes) -> bool:
-        """Whether the signature, DER or raw, is one of its key over these bytes."""
+        """Return whether its key signed these bytes; the signature may be DER or raw."""
         invalid = cryptography("exceptions").InvalidSignature
         for form in (signature, self._der(signature)):
             try:
@@ -76,12 +76,12 @@ class Certificate:
                 padding = cryptography(f"{asymmetric}.padding")
                 salt = hashes.SHA256().digest_size
                 return padding.PSS(padding.MGF1(hashes.SHA256()), salt), hashes.SHA256()
-            case elliptic:
-                digest = {"ES256": hashes.SHA256, "ES384": hashes.SHA384, "ES512": hashes.SHA512}
-                return (cryptography(f"{asymmetric}.ec").ECDSA(digest[elliptic]()),)
+            case ecdsa:
+                hash_of = {"ES256": hashes.SHA256, "ES384": hashes.SHA384, "ES512": hashes.SHA512}
+                return (cryptography(f"{asymmetric}.ec").ECDSA(hash_of[ecdsa]()),)
 
     def _der(self, signature: bytes) -> bytes:
-        """A raw elliptic signature, r and s of the same length, as DER."""
+        """Convert a raw elliptic signature, r and s of the same length, to DER."""
         if not self.algorithm.startswith("ES"):
             return signature
         half = len(signature) // 2
@@ -100,10 +100,10 @@ def _algorithm(key: Any) -> str:
         case "RSAPublicKey", bits if bits > _WEAK_RSA:
             return "PS256"
     raise ProvenanceUnusable(
-        "FALHOOK_C2PA_CERT has a key that C2PA does not know: use P-256, P-384, P-521, Ed25519,"
-        " or RSA of 2048 bits and more"
+        "FALHOOK_C2PA_CERT has a key that C2PA does not support: use P-256, P-384, P-521, Ed25519,"
+        " or RSA of at least 2048 bits"
     )
 
 
-def _out_of_time(when: str) -> ProvenanceUnusable:
-    return ProvenanceUnusable(f"FALHOOK_C2PA_CERT holds a certificate that {when}")
+def _not_valid(when: str) -> ProvenanceUnusable:
+    return ProvenanceUnusable(f"FALHOOK_C2PA_CERT has a certificate that {when}")

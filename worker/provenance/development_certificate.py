@@ -1,7 +1,7 @@
 """A certificate chain for development: a root, an intermediate, and a leaf that may sign claims.
 
-Nobody but who is given the root trusts it; for the public a certificate of an authority on the
-C2PA trust list is needed.
+Only readers that are configured with the root trust it. The public needs a certificate from an
+authority on the C2PA trust list.
 """
 
 import errno
@@ -15,15 +15,15 @@ from worker.provenance.sdk import cryptography, sdk
 
 DAYS = 365
 CHAIN, KEY, ROOT = "chain.pem", "key.pem", "root.pem"
-# claimSigning, which C2PA asks for, and emailProtection, which older readers do.
+# claimSigning, which C2PA requires, and emailProtection, which older readers require.
 _PURPOSES = ("1.3.6.1.4.1.62558.2.1", "1.3.6.1.5.5.7.3.4")
 
 
 def make_chain(directory: Path, *, now: datetime | None = None) -> dict[str, Path]:
     """Write chain.pem, key.pem (readable by its owner alone) and root.pem into `directory`.
 
-    Raises FileExistsError where one of them is there already, and writes none, ProvenanceUnusable
-    without the packages that this needs.
+    Raises FileExistsError, and writes no file, if one of them exists already. Raises
+    ProvenanceUnusable if the packages for this are not installed.
     """
     sdk()
     for name in (CHAIN, KEY, ROOT):
@@ -50,7 +50,7 @@ def _write(path: Path, data: bytes, mode: int = 0o644) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Party:
-    """Someone with a key: an authority, or who signs files."""
+    """The owner of a key: an authority, or a signer of files."""
 
     subject: Any
     key: Any
@@ -68,7 +68,7 @@ class _Party:
         return cls(subject=subject, key=key, is_authority=is_authority)
 
     def certified_by(self, issuer: "_Party", begins: datetime) -> bytes:
-        """A PEM certificate of this party's key."""
+        """Return a PEM certificate of this party's key."""
         x509 = cryptography("x509")
         builder = (
             x509.CertificateBuilder()
@@ -86,9 +86,9 @@ class _Party:
         return bytes(signed.public_bytes(encoding))
 
     def private(self) -> bytes:
-        """The key as unlocked PEM."""
-        held = cryptography("hazmat.primitives.serialization")
-        form = (held.Encoding.PEM, held.PrivateFormat.PKCS8, held.NoEncryption())
+        """Return the key as unencrypted PEM."""
+        forms = cryptography("hazmat.primitives.serialization")
+        form = (forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
         return bytes(self.key.private_bytes(*form))
 
     def _extensions(self, issuer: "_Party") -> list[tuple[Any, bool]]:

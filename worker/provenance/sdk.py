@@ -1,23 +1,25 @@
-"""How this package says that files cannot be signed, and where its optional parts are found."""
+"""The optional packages that signing needs, and the error if it is not possible."""
 
 import importlib
 from typing import Any
 
+from worker.errors import ConfigurationError
 
-class ProvenanceUnusable(Exception):
-    """Files cannot be signed here as the settings ask; the message has the cure."""
+
+class ProvenanceUnusable(ConfigurationError):
+    """Files cannot be signed with these settings."""
 
 
 def sdk() -> Any:  # the package is optional, and has no types
-    """The c2pa package. Raises ProvenanceUnusable without it."""
+    """Import the c2pa package. Raises ProvenanceUnusable if it is not installed."""
     try:
         return importlib.import_module("c2pa")
     except ImportError as error:
         raise ProvenanceUnusable(
-            "FALHOOK_C2PA_CERT needs the package c2pa-python: pip install 'falhook[provenance]'"
+            "FALHOOK_C2PA_CERT requires c2pa-python: pip install 'falhook[provenance]'"
         ) from error
 
 
 def cryptography(name: str) -> Any:
-    """A module of cryptography, which comes with the optional c2pa-python."""
+    """Import a module of cryptography, which the optional c2pa-python depends on."""
     return importlib.import_module(f"cryptography.{name}")

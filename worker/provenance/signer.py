@@ -1,6 +1,6 @@
-"""A certificate and its key, wherever the key lies, as c2pa-python takes them.
+"""A certificate and its key, which may be in a file or behind a command, for c2pa-python.
 
-https://opensource.contentauthenticity.org/docs/signing/get-cert : what a certificate has to be.
+https://opensource.contentauthenticity.org/docs/signing/get-cert : requirements of a certificate.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,18 +14,18 @@ from worker.provenance.certificate import Certificate
 from worker.provenance.sdk import ProvenanceUnusable, cryptography, sdk
 from worker.provenance.signing_command import SigningCommand
 
-# Without the first of these the SDK refuses leaves that have only C2PA's own purpose:
-# claimSigning, emailProtection, documentSigning.
+# claimSigning, emailProtection, documentSigning. Without the first the SDK refuses leaves that have
+# no other purpose.
 _PURPOSES = "1.3.6.1.4.1.62558.2.1\n1.3.6.1.5.5.7.3.4\n1.3.6.1.5.5.7.3.36"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """What files are signed with.
+    """A certificate chain, and a function that signs bytes with the leaf's key.
 
-    `chain`: PEM certificates from the leaf to the last intermediate. `sign` makes a signature of
-    bytes. `anchors`: PEM certificates that validation trusts; without them a good signature is
-    valid, not trusted.
+    `chain`: PEM certificates from the leaf to the last intermediate. `tsa`: the URL of a time
+    stamp authority. `anchors`: PEM certificates that validation trusts; without them a good
+    signature is Valid, not Trusted.
     """
 
     chain: str
@@ -45,10 +45,10 @@ class Signer:
         anchors: str,
         now: datetime | None = None,
     ) -> Self:
-        """Read the certificate, and the key or the command that signs in its place.
+        """Read the certificate, and either its key or the command that signs instead.
 
-        Raises ProvenanceUnusable where they are missing, unreadable or do not belong together, or
-        the certificate is not valid `now`, by default at present.
+        Raises ProvenanceUnusable if they are missing, unreadable or do not match, or if the
+        certificate is not valid `now`, by default at the current time.
         """
         sdk()
         pem = _text(chain, "FALHOOK_C2PA_CERT")
@@ -56,7 +56,7 @@ class Signer:
         leaf.require_valid(now)
         if (key is None) == (not command):
             raise ProvenanceUnusable(
-                "FALHOOK_C2PA_CERT needs either FALHOOK_C2PA_KEY or FALHOOK_C2PA_COMMAND"
+                "FALHOOK_C2PA_CERT requires either FALHOOK_C2PA_KEY or FALHOOK_C2PA_COMMAND"
             )
         return cls(
             chain=pem,
@@ -67,7 +67,7 @@ class Signer:
         )
 
     def settings(self) -> Mapping[str, object]:
-        """The SDK's settings: no network but the time stamp's, no thumbnails."""
+        """Return the SDK's settings: no thumbnails, no network except the time stamp authority."""
         return reading(self.anchors) | {
             "builder": {"thumbnail": {"enabled": False}},
             "core": {"allowed_network_hosts": [urlsplit(self.tsa).hostname] if self.tsa else []},
@@ -75,25 +75,23 @@ class Signer:
 
 
 def reading(anchors: str) -> dict[str, object]:
-    """The SDK's settings for reading: nothing is fetched, these certificates are trusted."""
+    """Return the SDK's settings for reading: trust these certificates, fetch nothing."""
     trust = {"trust_config": _PURPOSES} | ({"user_anchors": anchors} if anchors else {})
     verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
     return {"verify": verify, "trust": trust, "core": {"allowed_network_hosts": []}}
 
 
 def roots(path: Path, setting: str = "FALHOOK_C2PA_ANCHORS") -> str:
-    """The PEM certificates at `path`, to be trusted.
+    """Read the PEM certificates to trust from `path`.
 
-    Raises ProvenanceUnusable, which names the setting, where there are none.
+    Raises ProvenanceUnusable, which names the setting, if there are none.
     """
     sdk()
     pem = _text(path, setting)
     try:
         cryptography("x509").load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise ProvenanceUnusable(
-            f"{setting} names a file without PEM certificates: {path}"
-        ) from error
+        raise ProvenanceUnusable(f"{setting} is {path}, which has no PEM certificates") from error
     return pem
 
 
@@ -101,7 +99,9 @@ def _text(path: Path, setting: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise ProvenanceUnusable(f"{setting} names no PEM file that can be read: {path}") from error
+        raise ProvenanceUnusable(
+            f"{setting} is {path}, which is not a readable PEM file"
+        ) from error
 
 
 def _address(tsa: str) -> str | None:
@@ -110,7 +110,7 @@ def _address(tsa: str) -> str | None:
     except ValueError:
         parts = urlsplit("")
     if tsa and not (parts.scheme in {"http", "https"} and parts.hostname):
-        raise ProvenanceUnusable("FALHOOK_C2PA_TSA is no URL of http or https")
+        raise ProvenanceUnusable("FALHOOK_C2PA_TSA must be an http or https URL")
     return tsa or None
 
 
@@ -119,5 +119,7 @@ def _by_key(path: Path, leaf: Certificate) -> Callable[[bytes], bytes]:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
-        raise ProvenanceUnusable("FALHOOK_C2PA_KEY names no unlocked PEM key") from error
+        raise ProvenanceUnusable(
+            f"FALHOOK_C2PA_KEY is {path}, which is not a readable, unencrypted PEM key"
+        ) from error
     return leaf.signing(key)

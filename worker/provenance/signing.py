@@ -1,4 +1,4 @@
-"""Signing one file in place, and reading back that it holds."""
+"""Signing of one file in place, verified by reading it back."""
 
 import io
 import json
@@ -16,46 +16,46 @@ from worker.provenance.signer import Signer
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-PARENT = "parent"  # the id by which a manifest's actions name the file that was opened
+PARENT = "parent"  # the id that a manifest's actions use for the file that was opened
 _GOOD = frozenset({"Valid", "Trusted"})
-# What the SDK says when a request to the authority fails, or its answer is no time stamp.
+# The SDK's error if a request to the authority fails, or its response is not a time stamp.
 _NO_STAMP = "Signature: internal error"
-_SIGNED = "signed-"  # prefix of a file that is being signed
+_SIGNED = "signed-"  # prefix of the copy that is being signed
 
 
 def sign(
     path: Path,
     manifest: Mapping[str, object],
-    credentials: Signer,
+    signer: Signer,
     *,
     parent: Path | None = None,
 ) -> CredentialsReport:
-    """Sign the file at `path` with this manifest; returns how it reads back.
+    """Sign the file at `path` with this manifest; return its credentials, read back.
 
     `parent`: the file that was opened, if the manifest says that one was. The credentials are
-    validated against their anchors where there are some, and have a time stamp where an authority
-    is configured. Afterwards, or after a failure, nothing else lies beside the file.
+    validated with the signer's anchors if it has any, and get a time stamp if an authority is
+    configured. No other file is left next to `path`, even after a failure.
 
-    Raises `Permanent` (signing_refused) where a certificate or file is refused, `Transient`
-    (timestamp_unavailable), and what the credentials' own signing raises.
+    Raises `Permanent` (signing_refused) if the certificate or the file is refused, `Transient`
+    (timestamp_unavailable), and what the signer raises.
     """
     signed = path.with_name(_SIGNED + path.name)
     try:
-        _write(path, signed, manifest, credentials, parent)
-        shown = _proven(path, signed, credentials)
+        _write(path, signed, manifest, signer, parent)
+        report = _verify(path, signed, signer)
         signed.replace(path)
     finally:
         signed.unlink(missing_ok=True)
-    return shown
+    return report
 
 
 class _Target(io.BufferedRandom):
-    """A file that keeps why it could not be written: the SDK's error tells of anything else."""
+    """A file that keeps its last OSError, which the SDK's error does not mention."""
 
     failure: OSError | None = None
 
     def write(self, data: "ReadableBuffer") -> int:
-        """As of any file; `failure` is the last that was raised."""
+        """Write like any file; keep an error in `failure`."""
         try:
             return super().write(data)
         except OSError as error:
@@ -63,7 +63,7 @@ class _Target(io.BufferedRandom):
             raise
 
     def flush(self) -> None:
-        """The same."""
+        """Flush like any file; keep an error in `failure`."""
         try:
             super().flush()
         except OSError as error:
@@ -75,82 +75,82 @@ def _write(
     path: Path,
     signed: Path,
     manifest: Mapping[str, object],
-    credentials: Signer,
+    signer: Signer,
     parent: Path | None,
 ) -> None:
     c2pa, failures = sdk(), list[Failure]()
     try:
-        context = c2pa.Context.from_dict(credentials.settings())
+        context = c2pa.Context.from_dict(signer.settings())
         with (
-            _signer(c2pa, credentials, failures.append) as signer,
+            _sdk_signer(c2pa, signer, failures.append) as sdk_signer,
             c2pa.Builder(manifest, context=context) as builder,
         ):
             if parent:
-                _add(builder, parent)
+                _add_parent(builder, parent)
             with path.open("rb") as source, _Target(io.FileIO(signed, "w+")) as target:
                 try:
-                    builder.sign(signer, CONTENT_TYPES[path.suffix], source, target)
+                    builder.sign(sdk_signer, CONTENT_TYPES[path.suffix], source, target)
                 except c2pa.C2paError:
                     if target.failure:
                         raise target.failure from None
                     raise
     except c2pa.C2paError as error:
-        raise next(iter(failures), _unsigned(path, credentials, str(error))) from error
+        raise next(iter(failures), _sdk_failure(path, signer, str(error))) from error
 
 
-def _signer(c2pa: Any, credentials: Signer, fail: Callable[[Failure], None]) -> Any:
-    """The SDK's signer; of an exception in it the SDK tells only that there was one."""
+def _sdk_signer(c2pa: Any, signer: Signer, report: Callable[[Failure], None]) -> Any:
+    """Return the SDK's signer; `report` gets its failures, which the SDK's error omits."""
 
     def sign_bytes(data: bytes) -> bytes:
         try:
-            return credentials.sign(data)
+            return signer.sign(data)
         except Failure as failure:
-            fail(failure)
+            report(failure)
             raise
 
-    algorithm = getattr(c2pa.C2paSigningAlg, credentials.leaf.algorithm)
-    return c2pa.Signer.from_callback(sign_bytes, algorithm, credentials.chain, credentials.tsa)
+    algorithm = getattr(c2pa.C2paSigningAlg, signer.leaf.algorithm)
+    return c2pa.Signer.from_callback(sign_bytes, algorithm, signer.chain, signer.tsa)
 
 
-def _add(builder: Any, parent: Path) -> None:
+def _add_parent(builder: Any, parent: Path) -> None:
     ingredient = {"title": parent.name, "relationship": "parentOf", "instance_id": PARENT}
     with parent.open("rb") as stream:
         builder.add_ingredient(json.dumps(ingredient), CONTENT_TYPES[parent.suffix], stream)
 
 
-def _proven(path: Path, signed: Path, credentials: Signer) -> CredentialsReport:
+def _verify(path: Path, signed: Path, signer: Signer) -> CredentialsReport:
     try:
-        shown = show(signed, credentials.anchors)
+        report = show(signed, signer.anchors)
     except ValueError as error:
         raise _refused(path, str(error)) from error
-    if shown is None:
-        raise _refused(path, "there are no credentials in it afterwards")
-    if credentials.anchors and "signingCredential.untrusted" in shown.failures:
+    if report is None:
+        raise _refused(path, "it has no credentials after signing")
+    if signer.anchors and "signingCredential.untrusted" in report.failures:
         raise _refused(
             path,
-            "its certificate leads to none of FALHOOK_C2PA_ANCHORS; name its root there, and every"
-            " certificate between the two in FALHOOK_C2PA_CERT",
+            "its certificate does not lead to any of FALHOOK_C2PA_ANCHORS; add its root there, and"
+            " every certificate between the two to FALHOOK_C2PA_CERT",
         )
-    if shown.state not in _GOOD or (credentials.anchors and shown.state != "Trusted"):
-        raise _refused(path, f"after signing it is {shown.state}: {', '.join(shown.failures)}")
-    return shown
+    if report.state not in _GOOD or (signer.anchors and report.state != "Trusted"):
+        raise _refused(path, f"after signing it is {report.state}: {', '.join(report.failures)}")
+    return report
 
 
-def _unsigned(path: Path, credentials: Signer, words: str) -> Failure:
-    """What an error of the SDK means, which tells no failed time stamp apart from others."""
-    if credentials.tsa and words.startswith(_NO_STAMP):
-        # The address may hold a password.
-        host = f"{urlsplit(credentials.tsa).hostname} (FALHOOK_C2PA_TSA)"
-        said = _printable(words.partition(" for url ")[0].replace(credentials.tsa, host))
-        return Transient("timestamp_unavailable", f"{host} gave no time stamp: {said}")
-    if "certificate" in words:
-        words += "; see FALHOOK_C2PA_CERT"
-    return _refused(path, words)
+def _sdk_failure(path: Path, signer: Signer, message: str) -> Failure:
+    """Return the failure that an error of the SDK means; it has no class for time stamps."""
+    if signer.tsa and message.startswith(_NO_STAMP):
+        # The URL may contain a password.
+        host = f"{urlsplit(signer.tsa).hostname} (FALHOOK_C2PA_TSA)"
+        cause = _printable(message.partition(" for url ")[0].replace(signer.tsa, host))
+        return Transient("timestamp_unavailable", f"{host} did not return a time stamp: {cause}")
+    if "certificate" in message:
+        message += "; check FALHOOK_C2PA_CERT"
+    return _refused(path, message)
 
 
-def _refused(path: Path, words: str) -> Permanent:
-    return Permanent("signing_refused", f"{path.name} could not be signed: {_printable(words)}")
+def _refused(path: Path, message: str) -> Permanent:
+    return Permanent("signing_refused", f"{path.name} could not be signed: {_printable(message)}")
 
 
-def _printable(words: str) -> str:
-    return "".join(filter(str.isprintable, words))[:300]
+def _printable(message: str) -> str:
+    return "".join(filter(str.isprintable, message))[:300]

@@ -1,4 +1,4 @@
-"""Credentials that a file came with, read before anything is signed."""
+"""Credentials that a source file already has, read before anything is signed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from typing import BinaryIO
 from worker.provenance.reader import show
 from worker.types import Json
 
-MAX_READ = 8 << 20  # bytes of credentials that the SDK gets: it takes 20 times that, or more
-_COMPRESSED = b"brob"  # a box of JPEG XL, in which the SDK unpacks whatever there is
+MAX_READ = 8 << 20  # bytes of credentials that the SDK may read: it uses 20 times that, or more
+_COMPRESSED = b"brob"  # a box of JPEG XL, which the SDK decompresses without a limit
 _UNREADABLE = "unreadable"
 _PARENT = "parent"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCredentials:
-    """What became of the credentials that a source had.
+    """What became of the credentials of a source.
 
-    `kept` says where: they are the `parent` of ours; or nobody can read them (`unreadable`), and
-    then, as where nothing is signed, the source itself is published beside, and is named. `state`
-    is how they validate against the anchors that are ours: Trusted, Valid or Invalid.
+    `kept` is "parent" if they are the parent of ours, "unreadable" if the SDK cannot read them, or
+    the name of a published copy of the source if nothing is signed. `state` is how they validate
+    with our anchors: Trusted, Valid or Invalid.
     """
 
     kept: str
@@ -28,28 +28,28 @@ class SourceCredentials:
 
     @classmethod
     def of(cls, source: Path, places: Sequence[range], anchors: str) -> "SourceCredentials":
-        """Of a source that has credentials, in these bytes, whether or not they can be read."""
+        """Read the credentials of a source, which are in these byte ranges."""
         if not may_be_read(source, places):
             return cls(_UNREADABLE)
         try:
-            shown = show(source, anchors)
+            report = show(source, anchors)
         except ValueError:
-            shown = None  # a Reader refuses what cannot be an ingredient either
-        return cls(_PARENT, shown.state) if shown else cls(_UNREADABLE)
+            report = None  # a file that the Reader refuses cannot be an ingredient either
+        return cls(_PARENT, report.state) if report else cls(_UNREADABLE)
 
     @property
     def is_parent(self) -> bool:
-        """Whether they can be the parent of ours."""
+        """Whether they are the parent of ours."""
         return self.kept == _PARENT
 
     def record(self) -> dict[str, Json]:
-        """As a job's record and the manifest hold it."""
+        """Return the fields of the job's record and the manifest."""
         state: dict[str, Json] = {"vendor_validation": self.state} if self.state else {}
         return {"vendor": self.kept, **state}
 
 
 def may_be_read(source: Path, places: Sequence[range]) -> bool:
-    """Whether a reader may have these bytes of the file: not where they may fill the memory."""
+    """Return whether the SDK may read these byte ranges without filling the memory."""
     if sum(map(len, places)) > MAX_READ:
         return False
     with source.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Whether files can be signed at all, found out with a picture of one pixel."""
+"""A trial of signing, with a picture of one pixel."""
 
 import tempfile
 import zlib
@@ -9,21 +9,22 @@ from worker.provenance.reader import CredentialsReport
 from worker.provenance.signer import Signer
 from worker.provenance.signing import sign
 
-# https://cv.iptc.org/newscodes/digitalsourcetype/ : made by an algorithm, not by a trained model.
+# https://cv.iptc.org/newscodes/digitalsourcetype/ : created by an algorithm, not a trained model.
 _ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 _CREATED = {"action": "c2pa.created", "digitalSourceType": _ORIGIN}
 _HEADER = bytes((0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0))  # one by one, 8 bits, grey
 
 
-def try_signing(credentials: Signer) -> CredentialsReport:
-    """How a picture reads back that was signed with them, by command and authority as any file.
+def try_signing(signer: Signer) -> CredentialsReport:
+    """Sign a temporary picture; return its credentials, read back.
 
-    Nothing of it is left. Raises what `sign` does.
+    It uses the signing command and the time stamp authority as for any file. Raises what `sign`
+    raises.
     """
     with tempfile.TemporaryDirectory(prefix="falhook-trial-") as scratch:
         path = Path(scratch, "trial.png")
         path.write_bytes(_picture())
-        return sign(path, manifest(path, "trial", _CREATED), credentials)
+        return sign(path, manifest(path, "trial", _CREATED), signer)
 
 
 def _picture() -> bytes:

@@ -1,4 +1,4 @@
-"""What is signed, of what, and that it validates."""
+"""Which files are signed, with which ingredients, and that they validate."""
 
 import errno
 import importlib.util
@@ -50,8 +50,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def credentials(chain: dict[str, Path]) -> Signer:
-    """Its key, from a file, validated against its root."""
+def signer(chain: dict[str, Path]) -> Signer:
+    """The chain's key, from a file, validated against its root."""
     return loaded(chain)
 
 
@@ -62,16 +62,16 @@ def loaded(chain: dict[str, Path], *, now: datetime | None = None, **changes: st
 
 
 def delivered(
-    source: Path, into: Path, credentials: Signer | None, profile: Profile = ORIGINAL
+    source: Path, into: Path, signer: Signer | None, profile: Profile = ORIGINAL
 ) -> TranscodeResult:
     program = Ffmpeg.find(None)
-    return transcode(source, into, tags(), ffmpeg=program, profile=profile, signer=credentials)
+    return transcode(source, into, tags(), ffmpeg=program, profile=profile, signer=signer)
 
 
 @pytest.fixture(scope="module")
-def signed(credentials: Signer, tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
+def signed(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> TranscodeResult:
     """A signed delivery with outputs of every kind."""
-    return delivered(clip("tall"), tmp_path_factory.mktemp("signed"), credentials, EVERYTHING)
+    return delivered(clip("tall"), tmp_path_factory.mktemp("signed"), signer, EVERYTHING)
 
 
 def claims(path: Path, anchors: Path) -> tuple[str, list[ManifestClaim]]:
@@ -82,7 +82,7 @@ def claims(path: Path, anchors: Path) -> tuple[str, list[ManifestClaim]]:
 
 @with_sdk
 def test_the_video_was_created(signed: TranscodeResult, chain: dict[str, Path]) -> None:
-    """The video says that a model made it, which one, when, and who says so."""
+    """The manifest says that a model created the video, which one, when, and who signed."""
     state, (claim,) = claims(signed.video, chain[ROOT])
     assert "Trusted" == state == signed.signed
     assert ("c2pa.created", AI_ORIGIN) == (claim.actions[0], claim.source_type)
@@ -93,8 +93,10 @@ def test_the_video_was_created(signed: TranscodeResult, chain: dict[str, Path]) 
 
 
 @with_sdk
-def test_every_other_file_was_made_of_it(signed: TranscodeResult, chain: dict[str, Path]) -> None:
-    """Each rendition and picture opened the video, and carries its claim along."""
+def test_every_other_file_has_the_video_as_parent(
+    signed: TranscodeResult, chain: dict[str, Path]
+) -> None:
+    """Each rendition and picture opened the video, and includes its claim."""
     others = [path for path in signed.files[1:] if path.suffix in {".mp4", ".jpg", ".webp"}]
     assert 5 == len(others)
     for path in others:
@@ -108,8 +110,8 @@ def test_every_other_file_was_made_of_it(signed: TranscodeResult, chain: dict[st
 
 
 @with_sdk
-def test_signing_leaves_the_rest_as_it_was(signed: TranscodeResult) -> None:
-    """A signed file can be streamed, has its tags and its packets."""
+def test_signing_leaves_the_rest_unchanged(signed: TranscodeResult) -> None:
+    """A signed file can be streamed, and has its tags and its packets."""
     assert packets(clip("tall"), "v:0") == packets(signed.video, "v:0")
     assert (True, True) == (signed.probe.faststart, signed.probe.has_c2pa)
     assert "job-1" == read_tags(signed.video)["falhook.job_id"]
@@ -122,7 +124,7 @@ def test_signing_leaves_the_rest_as_it_was(signed: TranscodeResult) -> None:
 def test_a_changed_file_is_invalid(
     name: str, signed: TranscodeResult, chain: dict[str, Path], tmp_path: Path
 ) -> None:
-    """One bit of the picture is enough."""
+    """One changed bit of the picture makes the file invalid."""
     data = bytearray(signed.video.with_name(name).read_bytes())
     data[-20] ^= 1
     (tmp_path / name).write_bytes(data)
@@ -133,21 +135,21 @@ def test_a_changed_file_is_invalid(
 
 
 @pytest.fixture(scope="module")
-def vendors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that its vendor signed with a certificate of its own."""
+def source_with_credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip that the model's vendor signed with its own certificate."""
     directory = tmp_path_factory.mktemp("vendor")
-    theirs = loaded(make_chain(directory / "chain"))
-    made = delivered(clip("high"), directory / "into", theirs)
-    return made.video.rename(directory / "theirs.mp4")
+    vendor = loaded(make_chain(directory / "chain"))
+    result = delivered(clip("high"), directory / "into", vendor)
+    return result.video.rename(directory / "theirs.mp4")
 
 
 @with_sdk
-def test_the_vendors_credentials_are_the_parent(
-    vendors: Path, credentials: Signer, chain: dict[str, Path], tmp_path: Path
+def test_source_credentials_are_the_parent(
+    source_with_credentials: Path, signer: Signer, chain: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Of a source with credentials the video is opened, not created; both claims are there."""
-    made = delivered(vendors, tmp_path, credentials)
-    state, (own, parent) = claims(made.video, chain[ROOT])
+    """The video was opened, not created, if its source has credentials; both claims are there."""
+    result = delivered(source_with_credentials, tmp_path, signer)
+    state, (own, parent) = claims(result.video, chain[ROOT])
     assert "Trusted" == state
     assert "c2pa.opened" == own.actions[0]
     assert "c2pa.created" not in own.actions
@@ -157,12 +159,12 @@ def test_the_vendors_credentials_are_the_parent(
         "validation": "Trusted",
         "vendor": "parent",
         "vendor_validation": "Valid",
-    } == output_record(made, {})["provenance"]
+    } == output_record(result, {})["provenance"]
 
 
-def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
-    """A copy of the vendor's clip with zeros near the first place where it says `part`."""
-    data = bytearray(vendors.read_bytes())
+def spoiled(source_with_credentials: Path, path: Path, part: bytes, at: int, size: int) -> Path:
+    """A copy of the signed source with zeros near the first occurrence of `part`."""
+    data = bytearray(source_with_credentials.read_bytes())
     begin = data.index(part) + at
     data[begin : begin + size] = bytes(size)
     path.write_bytes(data)
@@ -170,40 +172,45 @@ def spoiled(vendors: Path, path: Path, part: bytes, at: int, size: int) -> Path:
 
 
 @with_sdk
-def test_vendors_credentials_that_do_not_validate(
-    vendors: Path, credentials: Signer, chain: dict[str, Path], tmp_path: Path
+def test_source_credentials_that_do_not_validate(
+    source_with_credentials: Path, signer: Signer, chain: dict[str, Path], tmp_path: Path
 ) -> None:
-    """They are the parent all the same, and it is said that they do not hold."""
-    source = spoiled(vendors, tmp_path / "changed.mp4", b"A fox in", 0, 1)
-    made = delivered(source, tmp_path / "into", credentials)
-    state, (own, parent) = claims(made.video, chain[ROOT])
+    """They are still the parent, and are reported as invalid."""
+    source = spoiled(source_with_credentials, tmp_path / "changed.mp4", b"A fox in", 0, 1)
+    result = delivered(source, tmp_path / "into", signer)
+    state, (own, parent) = claims(result.video, chain[ROOT])
     assert ("Trusted", "c2pa.opened") == (state, own.actions[0])
     assert "c2pa.created" == parent.actions[0]
-    assert made.source_credentials is not None
-    assert {"vendor": "parent", "vendor_validation": "Invalid"} == made.source_credentials.record()
-    assert (False, True) == tuple("claimSignature.mismatch" in one.faults for one in (own, parent))
-    printed = CliRunner().invoke(provenance, ["show", str(made.video)]).output
+    assert result.source_credentials is not None
+    assert {
+        "vendor": "parent",
+        "vendor_validation": "Invalid",
+    } == result.source_credentials.record()
+    assert (False, True) == tuple(
+        "claimSignature.mismatch" in claim.faults for claim in (own, parent)
+    )
+    printed = CliRunner().invoke(provenance, ["show", str(result.video)]).output
     assert "claimSignature.mismatch" in " ".join(printed.split())
 
 
 @with_sdk
 @pytest.mark.parametrize("where", [(60, 340), (-4, 3000)])
-def test_vendors_credentials_that_cannot_be_read(
+def test_source_credentials_that_cannot_be_read(
     where: tuple[int, int],
-    vendors: Path,
-    credentials: Signer,
+    source_with_credentials: Path,
+    signer: Signer,
     chain: dict[str, Path],
     tmp_path: Path,
 ) -> None:
-    """The clip is delivered: ours say how it was made, and the source lies beside it untouched."""
-    source = spoiled(vendors, tmp_path / "broken.mp4", b"jumb", *where)
-    made = delivered(source, tmp_path / "into", credentials)
-    state, (own,) = claims(made.video, chain[ROOT])
+    """Our credentials say that the video was created; the untouched source is delivered too."""
+    source = spoiled(source_with_credentials, tmp_path / "broken.mp4", b"jumb", *where)
+    result = delivered(source, tmp_path / "into", signer)
+    state, (own,) = claims(result.video, chain[ROOT])
     assert ("Trusted", "c2pa.created") == (state, own.actions[0])
-    assert source.read_bytes() == made.files[-1].read_bytes()
-    assert UNTOUCHED == made.files[-1].name
+    assert source.read_bytes() == result.files[-1].read_bytes()
+    assert UNTOUCHED == result.files[-1].name
     assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == output_record(
-        made, {}
+        result, {}
     )["provenance"]
 
 
@@ -224,7 +231,7 @@ print(json.dumps([SourceCredentials.of(source, credentials_of(source), "").kept,
 
 
 def grown_credentials(path: Path, content: bytes, size: int) -> Path:
-    """A clip with a box of credentials that begins so, the rest of it a hole in the file."""
+    """A clip with a box of credentials that begins with `content`, the rest a hole in the file."""
     data = clip("high").read_bytes()
     label = bytes.fromhex("63327061001100108000 00AA00389B71".replace(" ", "")) + b"\3c2pa\0"
     store = numbers(size) + b"jumb" + box(b"jumd", label) + content
@@ -241,7 +248,7 @@ def grown_credentials(path: Path, content: bytes, size: int) -> Path:
     [(numbers(0) + b"free", 400 << 20), (box(b"brob", b"json" + bytes(99)), 1000)],
 )
 def test_credentials_that_would_fill_the_memory(content: bytes, size: int, tmp_path: Path) -> None:
-    """Huge ones, and those that the SDK would unpack without bound, are never given to it."""
+    """The SDK never reads huge credentials, or ones that it would decompress without a limit."""
     source = grown_credentials(tmp_path / "huge.mp4", content, size)
     command = [sys.executable, "-c", READER, str(source)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
@@ -251,51 +258,56 @@ def test_credentials_that_would_fill_the_memory(content: bytes, size: int, tmp_p
 
 
 @with_sdk
-def test_credentials_elsewhere(credentials: Signer, chain: dict[str, Path], tmp_path: Path) -> None:
-    """Nobody fetches them: they count as unreadable, the source lies beside, and the link stays."""
+def test_credentials_elsewhere(signer: Signer, chain: dict[str, Path], tmp_path: Path) -> None:
+    """Remote credentials are not fetched: they are unreadable, and the link is kept."""
     source = tmp_path / "linked.mp4"
     link = packet([("dcterms:provenance", "https://vendor.example/1.c2pa")])
     source.write_bytes(clip("high").read_bytes() + box(b"uuid", XMP, link))
-    made = delivered(source, tmp_path / "into", credentials)
+    result = delivered(source, tmp_path / "into", signer)
     assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == output_record(
-        made, {}
+        result, {}
     )["provenance"]
-    assert "https://vendor.example/1.c2pa" == read_tags(made.video)["dcterms:provenance"]
-    assert {} == picture_tags(made.poster)
-    assert (source.read_bytes(), UNTOUCHED) == (made.files[-1].read_bytes(), made.files[-1].name)
-    state, (own,) = claims(made.video, chain[ROOT])
+    assert "https://vendor.example/1.c2pa" == read_tags(result.video)["dcterms:provenance"]
+    assert {} == picture_tags(result.poster)
+    assert (source.read_bytes(), UNTOUCHED) == (
+        result.files[-1].read_bytes(),
+        result.files[-1].name,
+    )
+    state, (own,) = claims(result.video, chain[ROOT])
     assert ("Trusted", "c2pa.created") == (state, own.actions[0])
 
 
 @with_sdk
-def test_without_ours_the_vendors_stay(vendors: Path, tmp_path: Path) -> None:
-    """Where we cannot sign, the source itself is delivered beside what was made of it."""
-    made = delivered(vendors, tmp_path, None)
-    assert vendors.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
-    assert UNTOUCHED == made.files[-1].name
-    assert not made.probe.has_c2pa
-    assert {"state": "unsigned", "vendor": UNTOUCHED} == output_record(made, {})["provenance"]
+def test_source_credentials_are_kept_without_a_signer(
+    source_with_credentials: Path, tmp_path: Path
+) -> None:
+    """If we cannot sign, the source itself is delivered next to the other files."""
+    result = delivered(source_with_credentials, tmp_path, None)
+    assert source_with_credentials.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
+    assert UNTOUCHED == result.files[-1].name
+    assert not result.probe.has_c2pa
+    assert {"state": "unsigned", "vendor": UNTOUCHED} == output_record(result, {})["provenance"]
 
 
 def test_without_a_certificate_all_else_works(tmp_path: Path) -> None:
-    """Nothing is signed, nothing is missing, and the manifest says so."""
-    made = delivered(clip("high"), tmp_path, None)
-    assert made.signed is None
-    assert ["video.mp4", "poster.jpg"] == [path.name for path in made.files]
-    assert {"state": "unsigned"} == output_record(made, {})["provenance"]
+    """No file is signed, no file is missing, and the manifest says so."""
+    result = delivered(clip("high"), tmp_path, None)
+    assert result.signed is None
+    assert ["video.mp4", "poster.jpg"] == [path.name for path in result.files]
+    assert {"state": "unsigned"} == output_record(result, {})["provenance"]
 
 
 @with_sdk
 def test_a_command_that_fails(chain: dict[str, Path], tmp_path: Path) -> None:
-    """What its failure says reaches the job, and no half-signed file is left."""
+    """The job's failure has the command's reason, and no half-signed file is left."""
     command = str(script(tmp_path / "sign", "exit 3"))
-    with pytest.raises(Transient, match="ended with exit code 3"):
+    with pytest.raises(Transient, match="failed with exit code 3"):
         delivered(clip("high"), tmp_path / "into", loaded(chain, command=command))
     assert [] == list((tmp_path / "into").glob("signed-*"))
 
 
 class FullOnce(io.FileIO):
-    """A file on a disk without room, where some is made right afterwards."""
+    """A file on a full disk, which has room again directly afterwards."""
 
     is_full = True
 
@@ -307,19 +319,19 @@ class FullOnce(io.FileIO):
 
 
 @with_sdk
-def test_a_full_disk_is_no_refusal(
-    credentials: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_is_not_a_refusal(
+    signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Want of room is told as what it is: the SDK gives it another name, and closing none."""
+    """A full disk is reported as such, although the SDK's error names another cause."""
     path = Path(shutil.copy(clip("high"), tmp_path / "video.mp4"))
     monkeypatch.setattr("worker.provenance.signing.io.FileIO", FullOnce)
     with pytest.raises(OSError, match="No space left"):
-        signing.sign(path, {"title": "A fox"}, credentials)
+        signing.sign(path, {"title": "A fox"}, signer)
     assert [path] == list(tmp_path.iterdir())
 
 
 @with_sdk
-def test_a_certificate_that_ends_while_the_worker_runs(tmp_path: Path) -> None:
+def test_a_certificate_that_expires_while_the_worker_runs(tmp_path: Path) -> None:
     """A signature that would not validate is not published."""
     begins = datetime(2024, 1, 1, tzinfo=UTC)
     old = make_chain(tmp_path / "old", now=begins)
@@ -329,18 +341,18 @@ def test_a_certificate_that_ends_while_the_worker_runs(tmp_path: Path) -> None:
 
 
 @with_sdk
-def test_a_foreign_root_is_refused(chain: dict[str, Path], tmp_path: Path) -> None:
-    """Where roots are configured, a signature that does not lead to them is not published."""
+def test_another_root_is_refused(chain: dict[str, Path], tmp_path: Path) -> None:
+    """If roots are configured, a signature that does not lead to them is not published."""
     other = make_chain(tmp_path / "other")
-    with pytest.raises(Permanent, match="leads to none of FALHOOK_C2PA_ANCHORS"):
+    with pytest.raises(Permanent, match="not lead to any of FALHOOK_C2PA_ANCHORS"):
         delivered(clip("high"), tmp_path / "into", loaded(chain, anchors=str(other[ROOT])))
 
 
 @with_sdk
 def test_without_roots_valid_is_enough(chain: dict[str, Path], tmp_path: Path) -> None:
-    """Whom the public trusts is not ours to say: without roots a good signature will do."""
-    made = delivered(clip("high"), tmp_path, loaded(chain, anchors=""))
-    assert "Valid" == made.signed
+    """Without configured roots, a signature that is Valid is enough."""
+    result = delivered(clip("high"), tmp_path, loaded(chain, anchors=""))
+    assert "Valid" == result.signed
 
 
 def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Signer:
@@ -352,17 +364,26 @@ def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Signer:
     ("load", "words"),
     [
         (_wrong_key, "not the key of FALHOOK_C2PA_CERT"),
-        (lambda chain, _: loaded(chain | {CHAIN: chain[KEY]}), "holds no PEM certificate"),
-        (lambda chain, _: loaded(chain | {CHAIN: Path("missing")}), "CERT names no PEM file"),
-        (lambda chain, _: loaded(chain | {KEY: Path("missing")}), "KEY names no unlocked PEM"),
-        (lambda chain, _: loaded(chain, anchors="missing"), "ANCHORS names no PEM"),
-        (lambda chain, _: loaded(chain, anchors=str(chain[KEY])), "without PEM certificates"),
-        (lambda chain, _: loaded(chain, tsa="ftp://a.test"), "FALHOOK_C2PA_TSA is no URL"),
-        (lambda chain, _: loaded(chain, tsa="http://["), "FALHOOK_C2PA_TSA is no URL"),
+        (lambda chain, _: loaded(chain | {CHAIN: chain[KEY]}), "has no PEM certificate"),
+        (
+            lambda chain, _: loaded(chain | {CHAIN: Path("missing")}),
+            "CERT is missing, which is not a readable PEM",
+        ),
+        (
+            lambda chain, _: loaded(chain | {KEY: Path("missing")}),
+            "KEY is missing, which is not a readable",
+        ),
+        (
+            lambda chain, _: loaded(chain, anchors="missing"),
+            "ANCHORS is missing, which is not a readable PEM",
+        ),
+        (lambda chain, _: loaded(chain, anchors=str(chain[KEY])), "which has no PEM certificates"),
+        (lambda chain, _: loaded(chain, tsa="ftp://a.test"), "FALHOOK_C2PA_TSA must be an http"),
+        (lambda chain, _: loaded(chain, tsa="http://["), "FALHOOK_C2PA_TSA must be an http"),
         (lambda chain, _: loaded(chain, command="kms 'x"), "COMMAND cannot be split"),
-        (lambda chain, _: loaded(chain, command=" "), "COMMAND names no program"),
-        (lambda chain, _: loaded(chain, command="/no/such"), "program.*started: /no/such"),
-        (lambda chain, _: loaded(chain, now=LATER), "that ended on .*: renew it"),
+        (lambda chain, _: loaded(chain, command=" "), "COMMAND is empty: it must begin with"),
+        (lambda chain, _: loaded(chain, command="/no/such"), "COMMAND is '/no/such'"),
+        (lambda chain, _: loaded(chain, now=LATER), "that expired on .*: renew it"),
         (lambda chain, _: loaded(chain, now=EARLIER), "that begins on .*clock"),
         (
             lambda chain, _: Signer.load(chain[CHAIN], key=None, command="", tsa="", anchors=""),
@@ -370,19 +391,19 @@ def _wrong_key(chain: dict[str, Path], other: dict[str, Path]) -> Signer:
         ),
     ],
 )
-def test_unusable_credentials(
+def test_unusable_signer(
     load: Callable[[dict[str, Path], dict[str, Path]], Signer],
     words: str,
     chain: dict[str, Path],
     tmp_path: Path,
 ) -> None:
-    """What cannot sign is refused when the process starts, by the name of its setting."""
+    """Settings that cannot sign are refused by name when the process starts."""
     with pytest.raises(ProvenanceUnusable, match=words):
         load(chain, make_chain(tmp_path / "other"))
 
 
 def test_the_package_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without c2pa-python a configured certificate is refused with the cure."""
+    """Without c2pa-python a configured certificate is refused with the correction."""
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(ProvenanceUnusable, match=r"pip install 'falhook\[provenance\]'"):
         Signer.load(tmp_path, key=None, command="", tsa="", anchors="")
@@ -390,9 +411,9 @@ def test_the_package_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 @with_sdk
 def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
-    """`provenance cert` writes a chain once; its key is for its owner alone."""
-    made = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
-    settings = dict(line.split("=", 1) for line in made.stdout.splitlines())
+    """`provenance cert` writes a chain once; only its owner can read the key."""
+    result = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
+    settings = dict(line.split("=", 1) for line in result.stdout.splitlines())
     assert {"FALHOOK_C2PA_CERT", "FALHOOK_C2PA_KEY", "FALHOOK_C2PA_ANCHORS"} == set(settings)
     assert 0o600 == stat.S_IMODE(Path(settings["FALHOOK_C2PA_KEY"]).stat().st_mode)
     other = CliRunner().invoke(provenance, ["cert", str(tmp_path / "other"), "--json"])
@@ -400,35 +421,33 @@ def test_cert_prints_settings_that_work(tmp_path: Path) -> None:
         name: path.replace("/other/", "/pki/") for name, path in json.loads(other.stdout).items()
     }
     again = CliRunner().invoke(provenance, ["cert", str(tmp_path / "pki")])
-    assert (2, True) == (again.exit_code, "is there already" in again.output)
+    assert (2, True) == (again.exit_code, "exists already" in again.output)
 
 
 @with_sdk
 @pytest.mark.parametrize("name", [CHAIN, KEY, ROOT])
 def test_cert_writes_all_or_nothing(name: str, tmp_path: Path) -> None:
-    """Where one of the files is there already, it stays, and no other is written."""
+    """If one of the files exists, it is kept, and no other is written."""
     (tmp_path / name).write_text("mine")
-    made = CliRunner().invoke(provenance, ["cert", str(tmp_path)])
-    assert (2, True) == (made.exit_code, f"{name} is there already" in made.output)
+    result = CliRunner().invoke(provenance, ["cert", str(tmp_path)])
+    assert (2, True) == (result.exit_code, f"{name} exists already" in result.output)
     assert [(name, "mine")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
 
 
 @with_sdk
 @pytest.mark.parametrize("data", [b"\xff\xfe\0", b"no certificate"])
-def test_show_with_anchors_that_are_none(
-    data: bytes, signed: TranscodeResult, tmp_path: Path
-) -> None:
-    """What is no file of PEM certificates is refused in a sentence that names the option."""
+def test_show_with_invalid_anchors(data: bytes, signed: TranscodeResult, tmp_path: Path) -> None:
+    """A file without PEM certificates is refused in a sentence that names the option."""
     (tmp_path / "anchors").write_bytes(data)
     arguments = ["show", "--anchors", str(tmp_path / "anchors"), str(signed.video)]
     done = CliRunner().invoke(provenance, arguments)
-    assert (2, True) == (done.exit_code, "--anchors names" in done.output)
+    assert (2, True) == (done.exit_code, "--anchors is" in done.output)
     assert "PEM" in done.output
 
 
 @with_sdk
 def test_show(signed: TranscodeResult, chain: dict[str, Path], tmp_path: Path) -> None:
-    """`provenance show` tells who, what, when and whether it holds; 1 where it does not."""
+    """`provenance show` prints who, what, when and the state; its exit code is 1 if invalid."""
     anchored = ["show", "--anchors", str(chain[ROOT])]
     good = CliRunner().invoke(provenance, [*anchored, str(signed.poster)])
     for words in ("Trusted", "falhook development signer", "2026-03-04", "c2pa.opened", AI_ORIGIN):
@@ -447,7 +466,7 @@ def test_show(signed: TranscodeResult, chain: dict[str, Path], tmp_path: Path) -
 
 @with_sdk
 @pytest.mark.skipif(sys.platform != "linux", reason="strace")
-def test_signing_calls_nobody(chain: dict[str, Path], tmp_path: Path) -> None:
+def test_signing_opens_no_socket(chain: dict[str, Path], tmp_path: Path) -> None:
     """Without a time stamp authority no socket is opened to sign or to validate."""
     paths = {name: str(path) for name, path in chain.items()}
     body = f"""
@@ -468,7 +487,7 @@ print(delivered(clip("high"), Path({str(tmp_path / "into")!r}), loaded(chain)).s
 
 
 @with_sdk
-def test_a_remux_loses_them(signed: TranscodeResult, tmp_path: Path) -> None:
-    """Why signing comes last: any pass of ffmpeg drops the credentials without a word."""
+def test_a_remux_loses_credentials(signed: TranscodeResult, tmp_path: Path) -> None:
+    """Signing comes last because any pass of ffmpeg drops the credentials silently."""
     ffmpeg("-i", str(signed.video), "-c", "copy", str(tmp_path / "remuxed.mp4"))
     assert show(tmp_path / "remuxed.mp4") is None

@@ -1,4 +1,4 @@
-"""A signature from a program, which may do anything but sign."""
+"""A signing command, which may also misbehave."""
 
 import importlib.util
 import os
@@ -40,7 +40,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def leaf(chain: dict[str, Path]) -> Certificate:
-    """Its certificate."""
+    """The chain's leaf certificate."""
     return Certificate.parse(chain[CHAIN].read_text())
 
 
@@ -51,41 +51,43 @@ def service(directory: Path, key: Path) -> str:
 
 
 def test_a_command_signs(chain: dict[str, Path], leaf: Certificate, tmp_path: Path) -> None:
-    """The key may lie elsewhere: a command gets the bytes and gives the signature."""
+    """A command gets the bytes and returns the signature, so the key may be elsewhere."""
     signature = SigningCommand.parse(service(tmp_path, chain[KEY]), leaf)(DATA)
     assert leaf.has_signed(DATA, signature)
 
 
-def test_another_key_is_found_out(leaf: Certificate, tmp_path: Path) -> None:
-    """A signature that is none of the certificate's is not taken, and says so."""
+def test_a_signature_by_another_key(leaf: Certificate, tmp_path: Path) -> None:
+    """A signature that does not match the certificate is refused."""
     other = make_chain(tmp_path / "other")
     command = SigningCommand.parse(service(tmp_path, other[KEY]), leaf)
-    with pytest.raises(Transient, match="no signature by the key of FALHOOK_C2PA_CERT"):
+    with pytest.raises(
+        Transient, match="did not write a signature by the key of FALHOOK_C2PA_CERT"
+    ):
         command(DATA)
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("exit 3", "ended with exit code 3"),
-        ("kill -9 $$", "ended with exit code -9"),
-        ("cat > /dev/null", "gave no signature"),
-        ("cat > /dev/null; echo rubbish", "gave no signature"),
+        ("exit 3", "failed with exit code 3"),
+        ("kill -9 $$", "failed with exit code -9"),
+        ("cat > /dev/null", "did not write a signature"),
+        ("cat > /dev/null; echo rubbish", "did not write a signature"),
         (f"head -c {SIGNATURE_BYTES + 1} /dev/zero", "more than 4096 bytes"),
         ("exec sleep 600", "took more than 0.2 s"),
         ("exec 1>&-; exec sleep 600", "took more than 0.2 s"),
     ],
 )
 def test_a_command_that_fails(body: str, words: str, leaf: Certificate, tmp_path: Path) -> None:
-    """The job may be tried again: a key service that is away will be back."""
+    """The failure is transient: an unavailable key service will be back."""
     command = SigningCommand.parse(str(script(tmp_path / "sign", body)), leaf)
     with pytest.raises(Transient, match=f"signing_failed.*{words}"):
         replace(command, seconds=0.2 if "sleep" in body else 20)(DATA)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o755])
-def test_a_program_that_is_gone(mode: int, leaf: Certificate, tmp_path: Path) -> None:
-    """A program that was there when the worker was started, and is no program now."""
+def test_a_program_that_no_longer_runs(mode: int, leaf: Certificate, tmp_path: Path) -> None:
+    """A program that was executable when the worker started, and is not any more."""
     path = script(tmp_path / "sign", "true")
     command = SigningCommand.parse(str(path), leaf)
     path.write_text("#!/no/such\n")
@@ -95,19 +97,19 @@ def test_a_program_that_is_gone(mode: int, leaf: Certificate, tmp_path: Path) ->
 
 
 def test_endless_output_is_not_read(leaf: Certificate, tmp_path: Path) -> None:
-    """The command and its children are killed as soon as it wrote more than a signature."""
+    """The command and its children are killed once it has written more than a signature."""
     os.mkfifo(fifo := tmp_path / "fifo")
     body = f"exec 3> {fifo}; echo started >&3; sleep 600 & exec yes"
     command = SigningCommand.parse(str(script(tmp_path / "sign", body)), leaf)
-    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with pytest.raises(Transient, match="more than 4096 bytes"):
             command(DATA)
-        os.set_blocking(held, True)
-        assert b"started\n" == os.read(held, 100)
-        assert b"" == os.read(held, 100)  # once nobody is left who could write
+        os.set_blocking(reader, True)
+        assert b"started\n" == os.read(reader, 100)
+        assert b"" == os.read(reader, 100)  # once nobody is left who could write
     finally:
-        os.close(held)
+        os.close(reader)
 
 
 def _elliptic(curve: str) -> Any:
@@ -135,7 +137,7 @@ KEYS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("algorithm", KEYS)
 def test_signatures_of_every_kind_of_key(algorithm: str) -> None:
-    """What a key signed is known again, of elliptic curves as raw numbers too; all else is not."""
+    """Signatures of every kind of key verify, raw elliptic ones too; others do not."""
     key = KEYS[algorithm]()
     time = datetime(2026, 1, 1, tzinfo=UTC)
     leaf = Certificate(

@@ -1,4 +1,4 @@
-"""Signatures that outlive their certificate, by a time stamp authority."""
+"""Time stamps let signatures outlive their certificate."""
 
 import importlib.util
 import shutil
@@ -25,33 +25,31 @@ pytestmark = pytest.mark.skipif(
 
 def stamped(chain: dict[str, Path], url: str, anchors: Path, into: Path) -> TranscodeResult:
     """A delivery that was signed with a time stamp from `url`."""
-    credentials = Signer.load(
-        chain[CHAIN], key=chain[KEY], command="", tsa=url, anchors=str(anchors)
-    )
+    signer = Signer.load(chain[CHAIN], key=chain[KEY], command="", tsa=url, anchors=str(anchors))
     program = Ffmpeg.find(None)
-    return transcode(clip("high"), into, tags(), ffmpeg=program, signer=credentials)
+    return transcode(clip("high"), into, tags(), ffmpeg=program, signer=signer)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
 def test_every_signature_is_stamped(tmp_path: Path) -> None:
-    """By the authority that is configured, once a file; the reader trusts stamp and signature."""
+    """The authority is called once for each file; the reader trusts stamp and signature."""
     (tmp_path / "tsa").mkdir()
     authority, chain = Authority(tmp_path / "tsa"), make_chain(tmp_path / "pki")
     anchors = tmp_path / "anchors.pem"
     anchors.write_text(chain[ROOT].read_text() + authority.root)
     with serving(authority) as url:
-        made = stamped(chain, url, anchors, tmp_path / "into")
-    assert ("Trusted", len(made.files)) == (made.signed, authority.asked)
-    found = show(made.video, anchors.read_text())
-    assert found is not None
-    assert ("Trusted", True) == (found.state, found.claims[0].stamped)
-    printed = CliRunner().invoke(provenance, ["show", "--anchors", str(anchors), str(made.video)])
+        result = stamped(chain, url, anchors, tmp_path / "into")
+    assert ("Trusted", len(result.files)) == (result.signed, authority.requests)
+    report = show(result.video, anchors.read_text())
+    assert report is not None
+    assert ("Trusted", True) == (report.state, report.claims[0].stamped)
+    printed = CliRunner().invoke(provenance, ["show", "--anchors", str(anchors), str(result.video)])
     assert "time stamp" in printed.output
 
 
 @pytest.mark.parametrize("status", [200, 503])
-def test_an_authority_that_gives_no_stamp_is_asked_again_later(tmp_path: Path, status: int) -> None:
-    """The clip is paid for and the authority will be back: no job fails for good by it."""
+def test_an_authority_without_a_stamp_is_transient(tmp_path: Path, status: int) -> None:
+    """The clip is paid for and the authority will be back, so the job does not fail permanently."""
     chain = make_chain(tmp_path / "pki")
     with (
         serving(None, status=status) as url,
@@ -61,8 +59,8 @@ def test_an_authority_that_gives_no_stamp_is_asked_again_later(tmp_path: Path, s
     assert [] == list((tmp_path / "into").glob("signed-*"))
 
 
-def test_an_authority_that_cannot_be_reached_is_asked_again_later(tmp_path: Path) -> None:
-    """Likewise; a password in its address is not told."""
+def test_an_unreachable_authority_is_transient(tmp_path: Path) -> None:
+    """The failure is transient; a password in the URL is not shown."""
     chain = make_chain(tmp_path / "pki")
     with pytest.raises(Transient, match="timestamp_unavailable") as caught:
         stamped(chain, "http://me:hush@127.0.0.1:1/", chain[ROOT], tmp_path / "into")
@@ -70,10 +68,10 @@ def test_an_authority_that_cannot_be_reached_is_asked_again_later(tmp_path: Path
 
 
 class Stale(Authority):
-    """One that gives everybody the same stamp."""
+    """An authority that returns the same stamp to every request."""
 
     def stamp(self, query: bytes) -> bytes:
-        """The answer to the first request."""
+        """The response to the first request."""
         first = self.directory / "first"
         if not first.exists():
             first.write_bytes(super().stamp(query))
@@ -81,8 +79,8 @@ class Stale(Authority):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
-def test_a_stamp_of_something_else_is_none(tmp_path: Path) -> None:
-    """No file is published with a time stamp that does not hold."""
+def test_a_stamp_of_another_file_is_refused(tmp_path: Path) -> None:
+    """No file is published with a time stamp that does not validate."""
     (tmp_path / "tsa").mkdir()
     authority, chain = Stale(tmp_path / "tsa"), make_chain(tmp_path / "pki")
     with (

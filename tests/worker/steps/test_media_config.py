@@ -57,7 +57,7 @@ def test_settings_are_read() -> None:
     [
         ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE 'hd'.*'hd' is not a profile"),
         ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' contains the unknown mark us"),
-        ("FALHOOK_MARKS", "cn", "needs FALHOOK_AIGC_PROVIDER"),
+        ("FALHOOK_MARKS", "cn", "requires FALHOOK_AIGC_PROVIDER"),
         ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_job_may_ask_for_another_profile() -> None:
     house = MediaConfig(profile=Profile.parse("web"))
     assert "web" == house.profile_of(job()).name
     assert "original+720p" == house.profile_of(job(**{PROFILE_KEY: "original+720p"})).name
-    with pytest.raises(Permanent, match=r"unknown_profile.*falhook\.profile knows no"):
+    with pytest.raises(Permanent, match=r"unknown_profile.*falhook\.profile 'hd' is not a profile"):
         house.profile_of(job(**{PROFILE_KEY: "hd"}))
 
 

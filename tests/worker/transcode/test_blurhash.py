@@ -25,20 +25,20 @@ def gradient(width: int, height: int) -> bytes:
     ],
 )
 def test_vectors(pixels: bytes, width: int, height: int, expected: str) -> None:
-    """Hashes are those that other implementations make, and therefore read."""
+    """Hashes equal those of other implementations, which can therefore read them."""
     assert expected == blurhash(pixels, width, height)
 
 
 @given(st.binary(min_size=48, max_size=48), st.integers(1, 4), st.integers(1, 4))
 def test_shape(pixels: bytes, across: int, down: int) -> None:
-    """Two characters for each wave and four more, all of the alphabet."""
-    found = blurhash(pixels, 4, 4, across=across, down=down)
-    assert 4 + 2 * across * down == len(found)
-    assert set(found) <= set(_DIGITS)
+    """A hash has two characters for each wave and four more, all of the alphabet."""
+    text = blurhash(pixels, 4, 4, across=across, down=down)
+    assert 4 + 2 * across * down == len(text)
+    assert set(text) <= set(_DIGITS)
 
 
 @pytest.mark.parametrize("pixels", [b"", bytes(47), bytes(49)])
-def test_bytes_that_are_no_picture(pixels: bytes) -> None:
+def test_wrong_number_of_bytes(pixels: bytes) -> None:
     """Bytes of another size are refused."""
     with pytest.raises(ValueError, match="bytes of RGB, got"):
         blurhash(pixels, 4, 4)

@@ -31,7 +31,7 @@ ALL = "web+720p+360p+av1+avif+preview+storyboard+blurhash"
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find."""
+    """The default ffmpeg."""
     return Ffmpeg.find(None)
 
 
@@ -42,8 +42,8 @@ def everything(real: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Transc
     return transcode(clip("tall"), into, tags(), ffmpeg=real, profile=Profile.parse(ALL))
 
 
-def named(made: TranscodeResult, name: str) -> Path:
-    return made.video.with_name(name)
+def named(result: TranscodeResult, name: str) -> Path:
+    return result.video.with_name(name)
 
 
 def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> TranscodeResult:
@@ -54,8 +54,8 @@ def shape(found: ProbeResult) -> tuple[str, int, int, int]:
     return found.fourcc, found.width, found.height, found.frames
 
 
-def test_every_output_is_made(everything: TranscodeResult) -> None:
-    """Each output of the profile lies there, but for renditions no smaller than the clip."""
+def test_every_output_is_written(everything: TranscodeResult) -> None:
+    """Every output of the profile exists, except renditions no smaller than the clip."""
     expected = [
         "video.mp4",
         "poster.jpg",
@@ -73,7 +73,7 @@ def test_every_output_is_made(everything: TranscodeResult) -> None:
 
 
 def test_the_source_is_read_once(real: Ffmpeg) -> None:
-    """However many outputs: one input, and one place in the graph that reads its frames."""
+    """However many outputs, there is one input, and one place in the graph that reads it."""
     profile = Profile.parse(ALL)
     plan = Plan(source=probe(clip("tall")), master="transcode", lines=1080, outputs=profile.outputs)
     arguments = command(plan, real)
@@ -81,8 +81,8 @@ def test_the_source_is_read_once(real: Ffmpeg) -> None:
     assert 1 == arguments[arguments.index("-filter_complex") + 1].count("[0:V:0]")
 
 
-def test_the_frames_that_are_told_are_those_of_a_whole_video(real: Ffmpeg) -> None:
-    """ffmpeg tells the frames of its first output: that is the largest rendition, never a still."""
+def test_reported_frames_are_those_of_a_whole_video(real: Ffmpeg) -> None:
+    """ffmpeg reports the frames of its first output: the largest rendition, never a still."""
     source = probe(clip("tall"))
     profile = Profile.parse("original+webp+preview+storyboard+360p")
     plan = Plan(source=source, master=None, lines=None, outputs=profile.outputs)
@@ -92,7 +92,7 @@ def test_the_frames_that_are_told_are_those_of_a_whole_video(real: Ffmpeg) -> No
 
 
 def test_a_conforming_master_is_still_copied(everything: TranscodeResult) -> None:
-    """Other outputs are no reason to encode the video itself."""
+    """Other outputs do not make the video itself be encoded."""
     assert "copy" == everything.method
     assert packets(clip("tall"), "v:0") == packets(everything.video, "v:0")
 
@@ -108,7 +108,7 @@ def test_a_conforming_master_is_still_copied(everything: TranscodeResult) -> Non
 def test_videos(
     name: str, expected: tuple[str, int, int, int], everything: TranscodeResult
 ) -> None:
-    """Codec, size either way up, and number of frames of each video; all can be streamed."""
+    """Each video has its codec, size and number of frames, and can be streamed."""
     found = probe(named(everything, name))
     assert expected == shape(found)
     assert found.faststart
@@ -139,7 +139,7 @@ def test_pictures(name: str, size: tuple[int, int], everything: TranscodeResult)
 
 
 def test_storyboard_shows_the_clip_in_order(everything: TranscodeResult, tmp_path: Path) -> None:
-    """Each cue's tile is the clip at that time: the brightest likeness is on the diagonal."""
+    """Each cue's tile is the clip at that time: the best matches are on the diagonal."""
     cues = named(everything, "storyboard.vtt").read_text().split("\n\n")[1:]
     assert 25 == len(cues)
     assert cues[0].startswith("00:00:00.000 --> 00:00:00.080\nstoryboard.jpg#xywh=0,0,160,212")
@@ -150,8 +150,14 @@ def test_storyboard_shows_the_clip_in_order(everything: TranscodeResult, tmp_pat
         row, column = divmod(cue, 5)
         shown = _gray(tmp_path, "-i", board, "-vf", tile.format(160 * column, 212 * row))
         near = _frame(tmp_path, seconds)
-        far = [_frame(tmp_path, other) for other in (0.2, 1.0, 1.8) if other != seconds]
-        assert _distance(shown, near) < min(_distance(shown, other) for other in far)
+        far = [
+            _frame(tmp_path, second_picture)
+            for second_picture in (0.2, 1.0, 1.8)
+            if second_picture != seconds
+        ]
+        assert _distance(shown, near) < min(
+            _distance(shown, second_picture) for second_picture in far
+        )
 
 
 def _frame(directory: Path, seconds: float) -> bytes:
@@ -165,26 +171,26 @@ def _gray(directory: Path, *arguments: str) -> bytes:
     return path.read_bytes()
 
 
-def _distance(one: bytes, other: bytes) -> int:
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+def _distance(first_picture: bytes, second_picture: bytes) -> int:
+    return sum(abs(a - b) for a, b in zip(first_picture, second_picture, strict=True))
 
 
 def test_blurhash_is_of_the_poster(everything: TranscodeResult) -> None:
-    """The hash is one of 4x3 waves, 28 characters, and not that of a black picture."""
+    """The hash has 4x3 waves, 28 characters, and is not that of a black picture."""
     assert everything.blurhash is not None
     assert ("L", 28) == (everything.blurhash[0], len(everything.blurhash))
     assert "00000f" not in everything.blurhash
 
 
 def test_every_video_is_tagged(everything: TranscodeResult) -> None:
-    """Renditions say what they are as the master does."""
+    """Renditions have the tags of the master."""
     for path in everything.files:
         if path.suffix == ".mp4":
             assert "job-1" == read_tags(path)["falhook.job_id"]
 
 
 def test_every_picture_is_tagged(everything: TranscodeResult) -> None:
-    """Pictures say that a model made them."""
+    """Pictures are marked as created by a model."""
     pictures = [path for path in everything.files if path.suffix in {".jpg", ".webp", ".avif"}]
     assert 4 == len(pictures)
     for path in pictures:
@@ -195,7 +201,7 @@ def test_every_picture_is_tagged(everything: TranscodeResult) -> None:
 def test_a_picture_that_cannot_be_tagged(
     was: bytes, everything: TranscodeResult, tmp_path: Path
 ) -> None:
-    """An AVIF that another encoder lays out in another way is not delivered without its tags."""
+    """An AVIF of another layout, which cannot be tagged, is refused."""
     poster = tmp_path / "poster.avif"
     poster.write_bytes(
         named(everything, "poster.avif").read_bytes().replace(was, b"free\0"[: len(was)])
@@ -205,17 +211,17 @@ def test_a_picture_that_cannot_be_tagged(
 
 
 def test_web_limits_the_lines(real: Ffmpeg, tmp_path: Path) -> None:
-    """A conforming clip with more lines than the profile allows is scaled down, and says why."""
+    """A conforming clip with more lines than the profile allows is scaled down, with a reason."""
     profile = replace(Profile.parse("web"), lines=240)
-    made = transcode(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=profile)
-    assert ("transcode", ("it has 480 lines, more than 240",)) == (made.method, made.reasons)
-    assert ("avc1", 240, 320, 48) == shape(made.probe)
+    result = transcode(clip("tall"), tmp_path, tags(), ffmpeg=real, profile=profile)
+    assert ("transcode", ("it has 480 lines, more than 240",)) == (result.method, result.reasons)
+    assert ("avc1", 240, 320, 48) == shape(result.probe)
 
 
 def test_variable_frame_rate_stays(real: Ffmpeg, tmp_path: Path) -> None:
-    """Frames at uneven distances keep their times: none is doubled or dropped."""
-    made = delivered("vfr", tmp_path, real, "original")
-    assert _times(clip("vfr")) == pytest.approx(_times(made.video), abs=0.001)
+    """Frames at uneven distances keep their times: no frame is doubled or dropped."""
+    result = delivered("vfr", tmp_path, real, "original")
+    assert _times(clip("vfr")) == pytest.approx(_times(result.video), abs=0.001)
 
 
 def _times(path: Path) -> list[float]:
@@ -227,46 +233,46 @@ def _times(path: Path) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "colours"),
     [
         ("colours", "yuv420p(tv, bt709"),
         ("colours_601", "yuv420p(tv, smpte170m"),
         ("colours_full", "(pc, bt709"),
     ],
 )
-def test_colours_stay(name: str, told: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Range, primaries, transfer and matrix of the source are those of all that is encoded."""
-    assert told in described(clip(name))
-    made = delivered(name, tmp_path, real, "original+preview+av1")
-    for video in (made.video, named(made, "preview.mp4"), named(made, "video-av1.mp4")):
-        assert told in described(video)
+def test_colours_stay(name: str, colours: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Encoded outputs have the range, primaries, transfer and matrix of the source."""
+    assert colours in described(clip(name))
+    result = delivered(name, tmp_path, real, "original+preview+av1")
+    for video in (result.video, named(result, "preview.mp4"), named(result, "video-av1.mp4")):
+        assert colours in described(video)
 
 
 @pytest.mark.parametrize("name", ["poster.jpg", "poster.webp", "poster.avif"])
 def test_colours_of_pictures(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Pictures are BT.601 whatever the video is: a BT.709 green is no other green on a poster."""
-    made = delivered("green", tmp_path, real, "web+avif")
+    """Pictures are BT.601 whatever the video is: a BT.709 green is the same green on a poster."""
+    result = delivered("green", tmp_path, real, "web+avif")
     first = ("-frames:v", "1", "-vf", "scale=1:1", "-pix_fmt", "rgb24", "-f", "rawvideo")
     seen = []
-    for path in (clip("green"), named(made, name)):
+    for path in (clip("green"), named(result, name)):
         ffmpeg("-i", str(path), *first, str(tmp_path / "rgb"))
         seen.append(list((tmp_path / "rgb").read_bytes()))
     assert seen[0] == pytest.approx(seen[1], abs=6)
 
 
 def test_square_pixels_in_renditions(real: Ffmpeg, tmp_path: Path) -> None:
-    """Where pixels are not square, a rendition's are, and its shape is what is shown."""
-    made = delivered("anamorphic", tmp_path, real, "web+av1")
-    assert ("av01", 426, 240, 48) == shape(probe(named(made, "video-av1.mp4")))
+    """A rendition of a clip with other pixels has square ones, and the displayed shape."""
+    result = delivered("anamorphic", tmp_path, real, "web+av1")
+    assert ("av01", 426, 240, 48) == shape(probe(named(result, "video-av1.mp4")))
 
 
 @pytest.mark.parametrize("clear", ["alpha", "alpha_xq"])
 def test_transparent_is_black(clear: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Of a video with an alpha channel nothing hidden is shown: what is clear becomes black."""
-    made = delivered(clear, tmp_path, real, "web")
-    assert "alpha" not in described(made.video)
+    """Transparent parts of a video with an alpha channel become black, and hide what is there."""
+    result = delivered(clear, tmp_path, real, "web")
+    assert "alpha" not in described(result.video)
     for name in ("video.mp4", "poster.jpg"):
-        seen = _gray(tmp_path, "-i", str(named(made, name)), "-vf", "scale=16:16,format=gray")
+        seen = _gray(tmp_path, "-i", str(named(result, name)), "-vf", "scale=16:16,format=gray")
         assert max(seen) <= 20
 
 
@@ -274,7 +280,7 @@ def test_transparent_is_black(clear: str, real: Ffmpeg, tmp_path: Path) -> None:
     "name", ["keyed", "uneven", "cut", "late", "fragmented", "short", "long_end", "hevc"]
 )
 def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Where nothing but stills is made, frames are passed over; the one that is taken is not."""
+    """If only stills are written, frames are skipped, but the same one is taken."""
     alone = delivered(name, tmp_path / "alone", real, "original+webp+avif+blurhash")
     beside = delivered(name, tmp_path / "beside", real, "original+webp+avif+blurhash+preview")
     for still in ("poster.jpg", "poster.webp", "poster.avif"):
@@ -292,36 +298,36 @@ def test_a_poster_by_seeking_is_the_same(name: str, real: Ffmpeg, tmp_path: Path
         ("fragmented", "original", 0.0),
     ],
 )
-def test_what_is_passed_over(name: str, profile: str, seek: float, tmp_path: Path) -> None:
-    """Only where no other output needs the frames before the stills, the video among them."""
-    held = probe(clip(name))
+def test_seek(name: str, profile: str, seek: float, tmp_path: Path) -> None:
+    """Frames are skipped only if no other output, such as the video, needs them."""
+    source = probe(clip(name))
     parsed = Profile.parse(profile)
-    copied = not encoding_reasons(held, parsed.lines) and copy_tagged(
+    copied = not encoding_reasons(source, parsed.lines) and copy_tagged(
         clip(name), tmp_path / "video.mp4", tags().stamp({})
     )
-    assert seek == plan_outputs(held, parsed, copied=copied).seek
+    assert seek == plan_outputs(source, parsed, copied=copied).seek
 
 
-def test_seeking_passes_frames_over(real: Ffmpeg, tmp_path: Path) -> None:
+def test_seeking_skips_frames(real: Ffmpeg, tmp_path: Path) -> None:
     """The decoder begins at the last keyframe before the moment, and frames keep their times."""
     counted = ["-map", "0:V:0", "-frames:v", "1", "-f", "framecrc", "first"]
     for seek in (0.0, 1.0):
         real.run(counted, source=clip("keyed"), cwd=tmp_path, duration=None, seek=seek)
         first = (tmp_path / "first").read_text().splitlines()[-1].split(",")
         base = (tmp_path / "first").read_text().split("#tb 0: ")[1].split()[0].split("/")
-        begun = int(first[2]) * int(base[0]) / int(base[1])
-        assert (0.0 if seek == 0 else pytest.approx(21 / 24)) == begun
+        start = int(first[2]) * int(base[0]) / int(base[1])
+        assert (0.0 if seek == 0 else pytest.approx(21 / 24)) == start
 
 
 @pytest.mark.parametrize("profile", ["original+blurhash", "web+360p+preview+storyboard+blurhash"])
 def test_a_clip_without_a_frame_at_its_middle(profile: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Where the last frame is shown for most of the clip, it is the poster."""
+    """If the last frame is shown for most of the clip, it is the poster."""
     assert (2, True) == (probe(clip("long_end")).frames, probe(clip("long_end")).duration > 2)
-    made = delivered("long_end", tmp_path, real, profile)
-    assert (320, 180) == size_of(made.poster)
-    assert made.blurhash
-    like = [_unlike(made.poster, clip("long_end"), frame, tmp_path) for frame in (0, 1)]
-    assert like[1] < like[0]
+    result = delivered("long_end", tmp_path, real, profile)
+    assert (320, 180) == size_of(result.poster)
+    assert result.blurhash
+    distances = [_unlike(result.poster, clip("long_end"), frame, tmp_path) for frame in (0, 1)]
+    assert distances[1] < distances[0]
 
 
 def _unlike(poster: Path, video: Path, frame: int, directory: Path) -> int:
@@ -331,57 +337,59 @@ def _unlike(poster: Path, video: Path, frame: int, directory: Path) -> int:
 
 
 @pytest.mark.parametrize("name", ["one_frame", "two_frames"])
-def test_hardly_a_clip(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Every output is made of a clip of one or two frames too."""
-    made = delivered(name, tmp_path, real, f"{ALL}+hls")
-    assert 2 >= made.source.frames == made.probe.frames
+def test_clips_of_one_or_two_frames(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """Every output is also created from a clip of one or two frames."""
+    result = delivered(name, tmp_path, real, f"{ALL}+hls")
+    assert 2 >= result.source.frames == result.probe.frames
     assert (10.0, 1) == (
-        probe(named(made, "preview.mp4")).fps,
-        probe(named(made, "preview.mp4")).frames,
+        probe(named(result, "preview.mp4")).fps,
+        probe(named(result, "preview.mp4")).frames,
     )
 
 
 @pytest.mark.parametrize("name", ["silent", "two_pictures", "two_sounds", "no_audio"])
 def test_tracks(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Of several tracks the first of each kind is kept; silence is sound, none is none."""
-    made = delivered(name, tmp_path, real, "original")
-    shown = described(made.video)
+    """The first track of each kind is kept; silence counts as sound."""
+    result = delivered(name, tmp_path, real, "original")
+    shown = described(result.video)
     assert 1 == shown.count(" Video: ")
     assert (0 if name == "no_audio" else 1) == shown.count(" Audio: ")
-    assert packets(clip(name), "v:0") == packets(made.video, "v:0")
+    assert packets(clip(name), "v:0") == packets(result.video, "v:0")
 
 
 @pytest.mark.parametrize("program", [None, "ffmpeg"])
 def test_4k_within_the_limits(program: str | None, tmp_path: Path) -> None:
-    """Every output of the largest clips, in HDR too, takes no more memory than is given."""
+    """Every output of the largest clips, in HDR too, stays within the memory limit."""
     try:
-        found = Ffmpeg.find(program)
+        build = Ffmpeg.find(program)
     except FfmpegUnusable as unusable:
         pytest.skip(str(unusable))
-    made = delivered("uhd", tmp_path, found, "original+720p+360p+av1+preview+storyboard+blurhash")
-    assert ("PQ", 2160) == (made.source.colour.hdr, made.probe.lines)
+    result = delivered("uhd", tmp_path, build, "original+720p+360p+av1+preview+storyboard+blurhash")
+    assert ("PQ", 2160) == (result.source.colour.hdr, result.probe.lines)
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(245, ""), (1, "x264 [error]: malloc of size 26999616 failed")]
+    ("code", "stderr"), [(245, ""), (1, "x264 [error]: malloc of size 26999616 failed")]
 )
-def test_want_of_memory_is_not_the_clips_fault(code: int, said: str) -> None:
-    """What failed for want of memory is tried again."""
+def test_lack_of_memory_is_transient(code: int, stderr: str) -> None:
+    """A run that failed for lack of memory is tried again."""
     usage = ResourceUsage()
-    found = failure(ProcessResult(code=code, cut=None, stderr=said, usage=usage), ResourceLimits())
-    assert isinstance(found, Transient)
-    assert "memory" in found.sentence
+    error = failure(
+        ProcessResult(code=code, cut=None, stderr=stderr, usage=usage), ResourceLimits()
+    )
+    assert isinstance(error, Transient)
+    assert "memory" in error.sentence
 
 
 def test_a_missing_encoder_is_named(real: Ffmpeg, tmp_path: Path) -> None:
-    """A profile that this ffmpeg cannot make is refused by name, before ffmpeg is started."""
+    """A profile that this ffmpeg cannot encode is refused before ffmpeg is started."""
     poor = replace(real, lacks=frozenset({"libwebp"}), path=tmp_path / "never-started")
     with pytest.raises(Permanent, match=r"no encoder libwebp.*profile web needs"):
         delivered("high", tmp_path / "into", poor, "web")
 
 
 def wrong(name: str, everything: TranscodeResult, real: Ffmpeg, directory: Path) -> Ffmpeg:
-    """A program that makes every output well but one, and ends well."""
+    """A program that writes one wrong output among good ones, and exits with 0."""
     spoilt = clip("high" if name.endswith("mp4") else "short")
     copies = [
         f"cp {everything.video.parent}/* .",
@@ -397,7 +405,7 @@ def wrong(name: str, everything: TranscodeResult, real: Ffmpeg, directory: Path)
 def test_each_output_is_verified(
     name: str, everything: TranscodeResult, real: Ffmpeg, tmp_path: Path
 ) -> None:
-    """One output of those that always come is enough for a refusal."""
+    """One wrong output that is not an extra is enough for a refusal."""
     liar = wrong(name, everything, real, tmp_path)
     with pytest.raises(Permanent, match=f"media_invalid.*{name}"):
         delivered("tall", tmp_path / "into", liar, ALL)
@@ -408,14 +416,14 @@ def test_an_extra_that_is_wrong_is_left_out(
     name: str, everything: TranscodeResult, real: Ffmpeg, tmp_path: Path
 ) -> None:
     """The video was paid for: it is delivered with all else that was made, and the reason."""
-    made = delivered("tall", tmp_path / "into", wrong(name, everything, real, tmp_path), ALL)
-    assert [name] == list(made.failed)
-    assert name in made.failed[name]
+    result = delivered("tall", tmp_path / "into", wrong(name, everything, real, tmp_path), ALL)
+    assert [name] == list(result.failed)
+    assert name in result.failed[name]
     beside = name.replace("storyboard.jpg", "storyboard.vtt")
     expected = [path.name for path in everything.files if path.name not in {name, beside}]
-    assert expected == [path.name for path in made.files]
-    assert made.failed == output_record(made, {})["failed"]
-    assert ("video-720p.mp4",) == made.skipped
+    assert expected == [path.name for path in result.files]
+    assert result.failed == output_record(result, {})["failed"]
+    assert ("video-720p.mp4",) == result.skipped
 
 
 def without(encoder: str, real: Ffmpeg, directory: Path, then: str) -> Ffmpeg:
@@ -425,34 +433,34 @@ def without(encoder: str, real: Ffmpeg, directory: Path, then: str) -> Ffmpeg:
 
 
 def test_an_extra_that_fails_the_run_fails_no_other(real: Ffmpeg, tmp_path: Path) -> None:
-    """Where ffmpeg refuses the whole run, all is made but what it cannot make."""
+    """If an extra makes the whole run fail, all other outputs are still created."""
     program = without("libsvtav1", real, tmp_path, "exit 234")
-    made = delivered("hevc", tmp_path / "into", program, "web+av1+avif+preview+storyboard+hls")
-    assert ["video-av1.mp4", "poster.avif"] == list(made.failed)
-    assert {"ffmpeg could not read the file (exit code 234)"} == set(made.failed.values())
-    names = {path.name for path in made.files}
+    result = delivered("hevc", tmp_path / "into", program, "web+av1+avif+preview+storyboard+hls")
+    assert ["video-av1.mp4", "poster.avif"] == list(result.failed)
+    assert {"ffmpeg could not read the file (exit code 234)"} == set(result.failed.values())
+    names = {path.name for path in result.files}
     assert {"video.mp4", "poster.webp", "preview.mp4", "storyboard.vtt", "hls.m3u8"} <= names
-    assert not names & set(made.failed)
-    assert made.source.frames == made.probe.frames
+    assert not names & set(result.failed)
+    assert result.source.frames == result.probe.frames
 
 
-def test_what_has_to_be_made_fails_the_clip(real: Ffmpeg, tmp_path: Path) -> None:
-    """A video or poster that cannot be made is no loss that could be borne."""
+def test_a_failed_master_or_poster_fails_the_clip(real: Ffmpeg, tmp_path: Path) -> None:
+    """A video or poster that cannot be created is not an extra: the clip fails."""
     for encoder, name in (("libx264", "hevc"), ("mjpeg", "high")):
         program = without(encoder, real, tmp_path, "exit 234")
         with pytest.raises(Permanent, match="media_invalid"):
             delivered(name, tmp_path / encoder, program, "original+avif+blurhash")
 
 
-def test_want_of_time_is_no_loss(real: Ffmpeg, tmp_path: Path) -> None:
-    """An overloaded machine may have the time later: the job fails, and can be taken up again."""
+def test_a_timeout_does_not_drop_an_extra(real: Ffmpeg, tmp_path: Path) -> None:
+    """An overloaded machine may have the time later: the job fails, and can be retried."""
     slow = without("libsvtav1", real, tmp_path, "exec sleep 30")
     program = replace(slow, limits=ResourceLimits(wall=0.5, stall=30.0))
     with pytest.raises(Permanent, match="media_timeout"):
         delivered("high", tmp_path / "into", program, "original+avif")
 
 
-def test_cost_is_told(everything: TranscodeResult) -> None:
+def test_usage_by_part(everything: TranscodeResult) -> None:
     """Each part of the work has its seconds and bytes; ffmpeg's memory is its own."""
     usage = everything.usage
     assert [
@@ -472,7 +480,7 @@ def test_cost_is_told(everything: TranscodeResult) -> None:
 
 
 @pytest.fixture(scope="module")
-def systems() -> Ffmpeg:
+def system_ffmpeg() -> Ffmpeg:
     """Another build, perhaps older and without the fd protocol."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg of the system")
@@ -483,26 +491,30 @@ def systems() -> Ffmpeg:
 
 
 @pytest.mark.parametrize("name", ["tall", "turned_hevc"])
-def test_the_systems_ffmpeg_makes_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
-    """Another build makes every output as well."""
-    avif = "" if "libsvtav1" in systems.lacks else "+avif"
+def test_the_systems_ffmpeg_creates_the_same(
+    name: str, system_ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    """Another build creates every output too."""
+    avif = "" if "libsvtav1" in system_ffmpeg.lacks else "+avif"
     profile = f"original{avif}+360p+preview+storyboard+blurhash+hls"
-    made = delivered(name, tmp_path, systems, profile)
+    result = delivered(name, tmp_path, system_ffmpeg, profile)
     assert {".mp4", ".jpg", *([".avif"] if avif else []), ".vtt", ".m3u8", ".m4s"} == {
-        path.suffix for path in made.files
+        path.suffix for path in result.files
     }
-    assert made.source.frames == made.probe.frames
+    assert result.source.frames == result.probe.frames
 
 
-def test_the_systems_ffmpeg_keeps_times(systems: Ffmpeg, tmp_path: Path) -> None:
-    """Another build neither doubles nor drops a frame of uneven distances."""
-    made = delivered("vfr", tmp_path, systems, "original")
-    assert _times(clip("vfr")) == pytest.approx(_times(made.video), abs=0.001)
+def test_the_systems_ffmpeg_keeps_times(system_ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    """Another build does not double or drop frames at uneven distances."""
+    result = delivered("vfr", tmp_path, system_ffmpeg, "original")
+    assert _times(clip("vfr")) == pytest.approx(_times(result.video), abs=0.001)
 
 
 @pytest.mark.parametrize("name", ["keyed", "late", "long_end"])
-def test_the_systems_ffmpeg_seeks_the_same(name: str, systems: Ffmpeg, tmp_path: Path) -> None:
-    """Another build takes the same frame whether it seeks it or not."""
-    alone = delivered(name, tmp_path / "alone", systems, "original")
-    beside = delivered(name, tmp_path / "beside", systems, "original+preview")
+def test_the_systems_ffmpeg_seeks_the_same(
+    name: str, system_ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    """Another build takes the same frame with and without seeking."""
+    alone = delivered(name, tmp_path / "alone", system_ffmpeg, "original")
+    beside = delivered(name, tmp_path / "beside", system_ffmpeg, "original+preview")
     assert beside.poster.read_bytes() == alone.poster.read_bytes()

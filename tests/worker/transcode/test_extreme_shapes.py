@@ -1,4 +1,4 @@
-"""Clips of extreme shapes have all outputs that others have."""
+"""Clips of extreme shapes have the same outputs as others."""
 
 from pathlib import Path
 
@@ -17,20 +17,20 @@ ALL = "original+720p+360p+av1+webp+avif+preview+storyboard+blurhash+hls"
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find."""
+    """The default ffmpeg."""
     return Ffmpeg.find(None)
 
 
-def delivered(picture: str, directory: Path, program: Ffmpeg, asked: str = ALL) -> TranscodeResult:
-    """The outputs of a few frames of such a size, and pixels of such a shape."""
+def delivered(picture: str, directory: Path, program: Ffmpeg, name: str = ALL) -> TranscodeResult:
+    """The outputs of a few frames of this size, with pixels of this shape."""
     size, _, shape = picture.partition(" ")
     source = directory / "source.mp4"
     frames = ("-f", "lavfi", "-i", f"testsrc2=s={size}:r=12:d=0.5", "-vf", f"setsar={shape or 1}")
     ffmpeg(*frames, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(source))
-    profile = Profile.parse(asked)
-    made = transcode(source, directory / "into", tags(), ffmpeg=program, profile=profile)
-    assert {} == made.failed
-    return made
+    profile = Profile.parse(name)
+    result = transcode(source, directory / "into", tags(), ffmpeg=program, profile=profile)
+    assert {} == result.failed
+    return result
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_small_outputs_are_within_bounds(
     real: Ffmpeg,
     tmp_path: Path,
 ) -> None:
-    """No side has fewer than 16 pixels, and nothing is more than four times as high as wide."""
-    made = delivered(picture, tmp_path, real)
-    small = probe(made.video.with_name("preview.mp4"))
+    """No side has fewer than 16 pixels, and no output is more than four times as high as wide."""
+    result = delivered(picture, tmp_path, real)
+    small = probe(result.video.with_name("preview.mp4"))
     assert preview == (small.width, small.height)
-    assert sprite == size_of(made.video.with_name("storyboard.jpg"))
+    assert sprite == size_of(result.video.with_name("storyboard.jpg"))
     for name in ("poster.jpg", "poster.webp", "poster.avif"):
-        assert poster == size_of(made.video.with_name(name)), name
+        assert poster == size_of(result.video.with_name(name)), name
 
 
-def test_a_rendition_is_no_longer_than_encoders_take(real: Ffmpeg, tmp_path: Path) -> None:
-    """Pixels that are said to be 60 times as high as wide make no frame of 21600 pixels."""
-    made = delivered("640x640 1/60", tmp_path, real, "original+360p")
-    small = probe(made.video.with_name("video-360p.mp4"))
+def test_a_rendition_fits_its_encoder(real: Ffmpeg, tmp_path: Path) -> None:
+    """Pixels declared 60 times as high as wide do not create a frame of 21600 pixels."""
+    result = delivered("640x640 1/60", tmp_path, real, "original+360p")
+    small = probe(result.video.with_name("video-360p.mp4"))
     assert (360, 8192) == (small.width, small.height)

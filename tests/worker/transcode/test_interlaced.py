@@ -1,4 +1,4 @@
-"""Of pictures that are two fields, frames are made wherever they are encoded."""
+"""Interlaced pictures are deinterlaced wherever they are encoded."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ WIDTH = 320
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find."""
+    """The default ffmpeg."""
     return Ffmpeg.find(None)
 
 
@@ -28,44 +28,44 @@ def delivered(name: str, into: Path, program: Ffmpeg, profile: str) -> Transcode
 
 
 def combing(path: Path, scratch: Path) -> float:
-    """How far each line of a frame is from the next: not at all where an upright bar is whole."""
+    """The difference between neighbouring lines of a frame: 0 if an upright bar is whole."""
     frames = "select=gte(n\\,4)" if path.suffix == ".mp4" else "null"
     shown = ("-vf", f"{frames},format=gray", "-frames:v", "1", "-f", "rawvideo")
     ffmpeg("-i", str(path), *shown, str(scratch / "gray"))
     seen = (scratch / "gray").read_bytes()
-    far = [abs(one - below) for one, below in zip(seen, seen[WIDTH:], strict=False)]
+    far = [abs(pixel - below) for pixel, below in zip(seen, seen[WIDTH:], strict=False)]
     return sum(far) / len(far)
 
 
 @pytest.mark.parametrize("name", ["fields", "fields_prores"])
 def test_nothing_is_combed(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """No output has two moments in one picture, and none says that it has."""
+    """No output mixes two moments in one picture, or is marked as interlaced."""
     assert combing(clip(name), tmp_path) > 10
-    made = delivered(name, tmp_path, real, "web+av1+preview")
-    assert "its pictures are interlaced" in made.reasons or name == "fields_prores"
-    assert made.source.frames == made.probe.frames
-    for path in made.files:
+    result = delivered(name, tmp_path, real, "web+av1+preview")
+    assert "its pictures are interlaced" in result.reasons or name == "fields_prores"
+    assert result.source.frames == result.probe.frames
+    for path in result.files:
         assert combing(path, tmp_path) < 3, path.name
         assert "first)" not in described(path), path.name
 
 
 def test_the_original_is_left_alone(real: Ffmpeg, tmp_path: Path) -> None:
-    """What is not for the web is copied, fields and all; what is made of it has none."""
-    made = delivered("fields", tmp_path, real, "original+preview")
-    assert packets(clip("fields"), "v:0") == packets(made.video, "v:0")
-    for path in (made.poster, made.video.with_name("preview.mp4")):
+    """With the original profile the video is copied with its fields; other outputs have none."""
+    result = delivered("fields", tmp_path, real, "original+preview")
+    assert packets(clip("fields"), "v:0") == packets(result.video, "v:0")
+    for path in (result.poster, result.video.with_name("preview.mp4")):
         assert combing(path, tmp_path) < 3, path.name
 
 
 def test_frames_are_left_alone(real: Ffmpeg) -> None:
-    """A clip of frames is no reason to encode, nor for a filter."""
+    """A progressive clip is not encoded, and gets no filter."""
     assert () == video_reasons(probe(clip("high")), 1080)
     assert ("its pictures are interlaced",) == video_reasons(probe(clip("fields")), 1080)
     assert () == video_reasons(probe(clip("fields")))
 
 
 def test_a_missing_filter_is_named(real: Ffmpeg, tmp_path: Path) -> None:
-    """Fields that this ffmpeg cannot make frames of are refused, with the cure."""
+    """An interlaced clip is refused, with the correction, if ffmpeg lacks the filter."""
     poor = replace(real, lacks=frozenset({"bwdif"}))
     with pytest.raises(Permanent, match=r"no filter bwdif.*an interlaced source.*FALHOOK_FFMPEG"):
         delivered("fields", tmp_path, poor, "web")

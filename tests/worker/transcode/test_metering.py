@@ -1,4 +1,4 @@
-"""What work costs is measured, by part and in all."""
+"""The resources of work are measured, by part and in total."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ def test_work_is_measured() -> None:
 
 
 def test_a_program_counts_for_its_work() -> None:
-    """What a program took is added; its memory stands for the work's."""
+    """The processor time of a program is added; its memory replaces the worker's."""
     meter = Meter()
     with meter.measure("work") as usage:
         usage.add_child(ResourceUsage(cpu=2.5, wall=3.0, memory=1234))
@@ -29,7 +29,7 @@ def test_a_program_counts_for_its_work() -> None:
 
 
 def test_work_that_fails_is_measured_too() -> None:
-    """An exception passes, and the time until then is known."""
+    """An exception passes through, and the time until then is measured."""
     meter = Meter()
     with pytest.raises(LookupError), meter.measure("work"):
         raise LookupError
@@ -50,7 +50,7 @@ def test_work_that_fails_is_measured_too() -> None:
     )
 )
 def test_total(parts: dict[str, ResourceUsage]) -> None:
-    """Times and bytes add up, of memory the largest counts; the record has all parts."""
+    """Times and bytes are added up, memory is the maximum; the record has all parts."""
     meter = Meter()
     meter.parts = parts
     total = meter.total()

@@ -1,4 +1,4 @@
-"""What a profile's text means."""
+"""Parsing of profile names."""
 
 import pytest
 
@@ -17,21 +17,21 @@ from worker.types import Json
     ],
 )
 def test_parse(text: str, lines: int | None, files: list[str]) -> None:
-    """A master and what is made besides it; what is named twice is made once."""
-    found = Profile.parse(text)
-    assert (lines, files) == (found.lines, [output.file for output in found.outputs])
+    """A profile has a master and extras; one that is named twice is created once."""
+    profile = Profile.parse(text)
+    assert (lines, files) == (profile.lines, [output.file for output in profile.outputs])
 
 
 @pytest.mark.parametrize("text", ["", "720p", "web+4k", "web+", "Original", "web,720p"])
 def test_unknown_is_refused(text: str) -> None:
-    """Any other text is refused with a list of what there is."""
-    with pytest.raises(ValueError, match=r"original or web.*\+720p") as refused:
+    """Any other text is refused with a list of masters and extras."""
+    with pytest.raises(ValueError, match=r"original or web.*\+720p") as error:
         Profile.parse(text)
-    assert repr(text) in str(refused.value)
+    assert repr(text) in str(error.value)
 
 
 def test_files_have_names_of_their_own() -> None:
-    """No two outputs that a profile can have lie in the same file."""
+    """No two outputs of a profile have the same file."""
     every = Profile.parse("+".join(("web", *EXTRAS)))
     files = ["video.mp4", *(output.file for output in every.outputs)]
     assert sorted(set(files)) == sorted(files)
@@ -41,19 +41,19 @@ def test_files_have_names_of_their_own() -> None:
 
 @pytest.mark.parametrize(("lines", "crf"), [(180, "23"), (360, "23"), (361, "21"), (9999, "21")])
 def test_crf_by_lines(lines: int, crf: str) -> None:
-    """Small renditions are compressed more: what is lost is not seen at their size."""
+    """Small renditions are compressed more: the loss is not visible at their size."""
     options = H264.options(lines)
     assert crf == options[options.index("-crf") + 1]
 
 
-def test_a_job_asks_for_its_own() -> None:
-    """A job's metadata names another profile, or none; other metadata does not matter."""
+def test_a_job_requests_a_profile() -> None:
+    """A job's metadata may name another profile; other metadata does not matter."""
     assert asked_profile({"profile": "customer-7"}) is None
     assert Profile.parse("web+720p") == asked_profile({PROFILE_KEY: "web+720p"})
 
 
-@pytest.mark.parametrize("asked", ["hd", 7, ["web"]])
-def test_a_job_that_asks_for_what_is_not(asked: str | int | list[Json]) -> None:
-    """Anything else under that name is refused."""
+@pytest.mark.parametrize("requested", ["hd", 7, ["web"]])
+def test_an_invalid_requested_profile(requested: str | int | list[Json]) -> None:
+    """Any other value of that key is refused."""
     with pytest.raises(ValueError, match=r"is not a profile|must be a string"):
-        asked_profile({PROFILE_KEY: asked})
+        asked_profile({PROFILE_KEY: requested})

@@ -1,4 +1,4 @@
-"""A sprite of frames that cost the run no sign of life."""
+"""A storyboard's sprite, whose frames are written without stalling the run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,42 +20,42 @@ PROFILE = Profile.parse("original+storyboard")
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find."""
+    """The default ffmpeg."""
     return Ffmpeg.find(None)
 
 
-def test_a_run_longer_than_a_standstill_may_be(real: Ffmpeg, tmp_path: Path) -> None:
-    """While a sprite's frames are gathered ffmpeg tells how far it is: it does not stand still."""
-    told: list[Advance] = []
+def test_a_run_longer_than_the_stall_limit(real: Ffmpeg, tmp_path: Path) -> None:
+    """ffmpeg reports progress while it writes a sprite's frames, so the run does not stall."""
+    advances: list[Advance] = []
     rate = 'case "$*" in *"-filter_complex ["*) rate="-readrate 0.4";; esac'
     slow = script(tmp_path / "slow", f'{rate}; exec {ffmpeg_program()} $rate "$@"')
     limits = ResourceLimits(stall=3.0)
     program = replace(real, path=slow, isolation=Isolation.NONE, limits=limits)
-    made = transcode(
+    result = transcode(
         clip("high"),
         tmp_path / "into",
         tags(),
         ffmpeg=program,
         profile=PROFILE,
-        progress=told.append,
+        progress=advances.append,
     )
-    assert made.usage["ffmpeg"].wall > limits.stall
-    underway = {advance.fraction for advance in told} - {0.0, 1.0}
+    assert result.usage["ffmpeg"].wall > limits.stall
+    underway = {advance.fraction for advance in advances} - {0.0, 1.0}
     assert 2 <= len(underway)
 
 
 @pytest.mark.parametrize("seconds", [0.02, 2.0, 49.0, 51.0, 600.0])
-def test_frames_are_never_long_apart(seconds: float) -> None:
-    """Each is a sign of progress, so that a long clip has more of them than tiles."""
-    apart = float(sampled(BOARD, seconds).split("fps=1/")[1].split(":")[0])
-    assert 0 < apart <= 2.0
-    each = seconds / 25 / apart
-    assert pytest.approx(round(each), rel=1e-2) == each
-    assert 1 == round(each) % 2
+def test_frames_have_a_short_interval(seconds: float) -> None:
+    """Each frame is progress, so a long clip has more of them than tiles."""
+    interval = float(sampled(BOARD, seconds).split("fps=1/")[1].split(":")[0])
+    assert 0 < interval <= 2.0
+    per_tile = seconds / 25 / interval
+    assert pytest.approx(round(per_tile), rel=1e-2) == per_tile
+    assert 1 == round(per_tile) % 2
 
 
 def frames(directory: Path, seconds: float, shown: float) -> None:
-    """The frames of a clip that gets lighter evenly, for as long as it is shown."""
+    """Write the frames of a clip that gets lighter evenly, while it is shown."""
     lighter = f"nullsrc=s=160x90:r=10:d={shown},geq=lum=16+219*T/{seconds}:cb=128:cr=128"
     graph = f"{lighter},{sampled(BOARD, seconds)},format=yuvj420p"
     lossless = ("-c:v", "libx264", "-qp", "0", "-f", "mp4")
@@ -63,8 +63,8 @@ def frames(directory: Path, seconds: float, shown: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [10.0, 80.0])
-def test_tiles_are_the_middles(seconds: float, real: Ffmpeg, tmp_path: Path) -> None:
-    """Each tile shows the middle of its time, however many frames were gathered for it."""
+def test_tiles_show_the_middle_frames(seconds: float, real: Ffmpeg, tmp_path: Path) -> None:
+    """Each tile shows the middle of its time, however many frames it has."""
     frames(tmp_path, seconds, seconds)
     sprite(BOARD, tmp_path, seconds, real)
     expected = [255 * (tile + 0.5) / 25 for tile in range(25)]
@@ -73,22 +73,22 @@ def test_tiles_are_the_middles(seconds: float, real: Ffmpeg, tmp_path: Path) -> 
 
 
 def test_a_clip_that_ends_early(real: Ffmpeg, tmp_path: Path) -> None:
-    """Where there are fewer frames than tiles the last one repeats: none is black."""
+    """With fewer frames than tiles the last one repeats: no tile is black."""
     frames(tmp_path, 10.0, 4.0)
     sprite(BOARD, tmp_path, 10.0, real)
     assert (800, 450) == size_of(tmp_path / BOARD.file)
-    found = tiles(tmp_path)
-    assert found[10:] == pytest.approx([255 * 0.4] * 15, abs=8)
+    lightness = tiles(tmp_path)
+    assert lightness[10:] == pytest.approx([255 * 0.4] * 15, abs=8)
 
 
 def tiles(directory: Path) -> list[int]:
-    """How light each tile is, row by row."""
+    """The lightness of each tile, row by row."""
     shown = ("-vf", "scale=5:5:flags=area,format=gray", "-f", "rawvideo", str(directory / "gray"))
     ffmpeg("-i", str(directory / BOARD.file), *shown)
     return list((directory / "gray").read_bytes())
 
 
-def test_no_frames_are_no_storyboard(real: Ffmpeg, tmp_path: Path) -> None:
-    """A run that wrote none although it ended well is refused."""
+def test_a_storyboard_without_frames(real: Ffmpeg, tmp_path: Path) -> None:
+    """A run that wrote no frames although it exited with 0 is refused."""
     with pytest.raises(Permanent, match=r"media_invalid.*frames of the storyboard are missing"):
         sprite(BOARD, tmp_path, 2.0, real)

@@ -1,4 +1,4 @@
-"""HDR becomes SDR in everything that is made of it, and is told so."""
+"""HDR becomes SDR in every output that is encoded, with matching colour tags."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +45,7 @@ BT601 = 6
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find."""
+    """The default ffmpeg."""
     return Ffmpeg.find(None)
 
 
@@ -54,7 +54,7 @@ def delivered(name: str, into: Path, program: Ffmpeg, profile: Profile = ALL) ->
 
 
 def halves(path: Path, scratch: Path, *before: str) -> list[int]:
-    """How light the left and the right half of the first frame are, 0 to 255."""
+    """The lightness of the left and the right half of the first frame, 0 to 255."""
     shown = ",".join((*before, "scale=2:1:flags=area", "format=gray"))
     raw = scratch / "gray"
     ffmpeg("-i", str(path), "-frames:v", "1", "-vf", shown, "-f", "rawvideo", str(raw))
@@ -63,19 +63,19 @@ def halves(path: Path, scratch: Path, *before: str) -> list[int]:
 
 @pytest.mark.parametrize("name", HDR)
 def test_everything_is_sdr(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Grey is grey and white is light in every video and picture, whatever held the HDR."""
-    made = delivered(name, tmp_path, real)
-    assert f"the colours are {HDR[name]}, not SDR" in made.reasons
-    for path in made.files:
+    """Grey is grey and white is light in every video and picture, whatever the kind of HDR."""
+    result = delivered(name, tmp_path, real)
+    assert f"the colours are {HDR[name]}, not SDR" in result.reasons
+    for path in result.files:
         if path.stem != "storyboard":
             assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4), path.name
 
 
 @pytest.mark.parametrize("name", ["pq", "hlg", "wide_gamut"])
-def test_what_is_made_says_bt709(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """The colour tags of each video are those of its new samples, in stream and container."""
-    made = delivered(name, tmp_path, real)
-    videos = [path for path in made.files if path.suffix == ".mp4"]
+def test_outputs_are_tagged_bt709(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """The colour tags of each video match its new samples, in stream and container."""
+    result = delivered(name, tmp_path, real)
+    videos = [path for path in result.files if path.suffix == ".mp4"]
     assert 3 == len(videos)
     for path in videos:
         assert Colour(primaries=BT709, transfer=BT709, matrix=BT709) == probe(path).colour
@@ -83,30 +83,30 @@ def test_what_is_made_says_bt709(name: str, real: Ffmpeg, tmp_path: Path) -> Non
 
 
 def test_as_by_hand(real: Ffmpeg, tmp_path: Path) -> None:
-    """The same ffmpeg with the same light by hand makes the same picture; without, a grey one."""
-    made = delivered("pq", tmp_path, real)
+    """The picture equals that of a hand-written command, unlike one without tone mapping."""
+    result = delivered("pq", tmp_path, real)
     by_hand = halves(clip("pq"), tmp_path, BY_HAND)
-    assert by_hand == pytest.approx(halves(made.video, tmp_path), abs=3)
+    assert by_hand == pytest.approx(halves(result.video, tmp_path), abs=3)
     flat = halves(clip("pq"), tmp_path, "setparams=color_trc=bt709:colorspace=bt709")
     assert flat[1] - flat[0] < (by_hand[1] - by_hand[0]) / 2
 
 
 def test_wide_gamut_is_sdr(real: Ffmpeg, tmp_path: Path) -> None:
     """BT.2020 of standard range only changes its primaries: white stays white."""
-    made = delivered("wide_gamut", tmp_path, real)
-    assert "the colours are BT.2020, not SDR" in made.reasons
-    assert 250 <= halves(made.video, tmp_path)[1]
+    result = delivered("wide_gamut", tmp_path, real)
+    assert "the colours are BT.2020, not SDR" in result.reasons
+    assert 250 <= halves(result.video, tmp_path)[1]
 
 
 @pytest.mark.parametrize("name", ["pq_8_bits", "pq_h264"])
 def test_hdr_never_conforms(name: str) -> None:
-    """H.264 in HDR is not copied, of 8 bits neither."""
+    """H.264 in HDR is not copied, even with 8 bits."""
     assert any("HDR" in reason for reason in video_reasons(probe(clip(name))))
 
 
 @pytest.mark.parametrize("colr", [b"", b"ncl", b"nclx", b"nclx\0\x09\0\x10\0", b"prof" + bytes(9)])
 def test_any_colr_box(colr: bytes, tmp_path: Path) -> None:
-    """A box that tells no colours is passed over, one that is cut short refused."""
+    """A colr box without colours is ignored, a truncated one refused."""
     (tmp_path / "movie").write_bytes(
         MovieBuilder(avcc=MovieBuilder().avcc + box(b"colr", colr)).bytes()
     )
@@ -119,81 +119,81 @@ def test_any_colr_box(colr: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["high", "colours", "ten_bit", "hevc_ten_bit", "prores", "vp9"])
 def test_sdr_is_left_alone(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """No filter is added, and nothing is said of colours, where they are SDR or not told."""
-    made = delivered(name, tmp_path, real, Profile.parse("original"))
-    assert "" == sdr(made.source.colour)
-    assert not any("colours" in reason for reason in made.reasons)
+    """SDR and unspecified colours get no filter and no reason."""
+    result = delivered(name, tmp_path, real, Profile.parse("original"))
+    assert "" == sdr(result.source.colour)
+    assert not any("colours" in reason for reason in result.reasons)
 
 
 @pytest.mark.parametrize("lacking", ["zscale", "tonemap"])
 def test_a_missing_filter_is_named(lacking: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """HDR that this ffmpeg cannot turn into SDR is refused, with the cure, and not published."""
+    """HDR is refused, with the correction, if ffmpeg lacks a filter."""
     poor = replace(real, lacks=frozenset({lacking}))
     with pytest.raises(Permanent, match=rf"no filter {lacking}.*HDR \(PQ\).*FALHOOK_FFMPEG"):
         delivered("pq", tmp_path, poor)
     assert delivered("hevc", tmp_path, poor, Profile.parse("original")).files
 
 
-@pytest.mark.parametrize("asked", [Rendition(file="small.mp4", lines=180), Preview(width=320)])
-def test_hdr_is_no_output(asked: Rendition | Preview) -> None:
-    """An output in HDR is refused, whatever made it."""
+@pytest.mark.parametrize("output", [Rendition(file="small.mp4", lines=180), Preview(width=320)])
+def test_hdr_outputs_are_refused(output: Rendition | Preview) -> None:
+    """An output in HDR is refused, whatever program wrote it."""
     source = probe(clip("pq_8_bits"))
-    with pytest.raises(Permanent, match=rf"colours of {asked.file} are HDR"):
-        verify_output(clip("pq_8_bits"), asked, source)
+    with pytest.raises(Permanent, match=rf"colours of {output.file} are HDR"):
+        verify_output(clip("pq_8_bits"), output, source)
 
 
-def test_the_systems_ffmpeg_makes_the_same(tmp_path: Path) -> None:
-    """Another build turns HDR into the same light."""
+def test_the_systems_ffmpeg_maps_the_same(tmp_path: Path) -> None:
+    """Another build maps HDR to the same light."""
     try:
         systems = Ffmpeg.find("ffmpeg")
     except FfmpegUnusable as unusable:
         pytest.skip(str(unusable))
     if systems.lacks & FILTERS:
         pytest.skip(f"{systems.path} has no zscale or tonemap")
-    made = delivered("pq_unstated", tmp_path, systems, Profile.parse("original+360p"))
-    for path in (made.video, made.poster):
+    result = delivered("pq_unstated", tmp_path, systems, Profile.parse("original+360p"))
+    for path in (result.video, result.poster):
         assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=4)
 
 
 @pytest.mark.parametrize("name", ["hd", "hd_hevc", "hd_601", "hd_601_hevc", "sd"])
-def test_untold_colours_are_read_as_players_do(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """HD whose headers tell no colours is BT.709, if its stream tells none; less is BT.601."""
+def test_missing_colours_are_read_like_players(name: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """HD without colour codes in headers and stream is BT.709; smaller clips are BT.601."""
     assert b"colr" not in clip(name).read_bytes()
-    made = delivered(name, tmp_path, real, Profile.parse("web+360p+preview"))
-    for path in (made.poster, made.poster.with_suffix(".webp")):
+    result = delivered(name, tmp_path, real, Profile.parse("web+360p+preview"))
+    for path in (result.poster, result.poster.with_suffix(".webp")):
         assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
-    for path in (made.video.with_name("video-360p.mp4"), made.video.with_name("preview.mp4")):
+    for path in (result.video.with_name("video-360p.mp4"), result.video.with_name("preview.mp4")):
         if path.exists():
             assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
 
 
 @pytest.mark.parametrize("name", ["cut_hd_hevc", "cut_hd_vp9", "cut_mpeg4"])
 def test_colours_of_a_cut(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """A clip that begins between keyframes, and whose headers tell no colours, is delivered."""
-    made = delivered(name, tmp_path, real, Profile.parse("original"))
-    assert made.source.shown_frames == made.probe.frames < made.source.frames
+    """A clip that begins between keyframes, without colours in its headers, is delivered."""
+    result = delivered(name, tmp_path, real, Profile.parse("original"))
+    assert result.source.shown_frames == result.probe.frames < result.source.frames
 
 
 @pytest.mark.parametrize(("name", "code"), [("rgb", BT709), ("rgb_vp9", BT709), ("rgb_sd", BT601)])
-def test_rgb_becomes_what_players_take_for_untold(
+def test_rgb_becomes_the_default_of_players(
     name: str, code: int, real: Ffmpeg, tmp_path: Path
 ) -> None:
-    """Samples without a matrix get one, which is told; videos and pictures keep their colours."""
-    made = delivered(name, tmp_path, real, Profile.parse("original+webp+360p"))
-    for path in made.files:
+    """RGB gets a matrix and its code; videos and pictures keep their colours."""
+    result = delivered(name, tmp_path, real, Profile.parse("original+webp+360p"))
+    for path in result.files:
         assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
-    assert code == made.probe.colour.matrix
+    assert code == result.probe.colour.matrix
 
 
 @pytest.mark.parametrize(("name", "code"), [("hd", BT709), ("hd_hevc", BT709), ("hd_601", BT601)])
-def test_what_is_smaller_tells_its_colours(
+def test_small_renditions_have_colour_codes(
     name: str, code: int, real: Ffmpeg, tmp_path: Path
 ) -> None:
-    """A rendition of few lines would be taken for BT.601 if it did not say what it is."""
-    made = delivered(name, tmp_path, real, Profile.parse("original+360p+preview"))
-    told = Colour(primaries=code, transfer=code, matrix=code)
+    """A rendition of few lines would be read as BT.601 without its colour codes."""
+    result = delivered(name, tmp_path, real, Profile.parse("original+360p+preview"))
+    colour = Colour(primaries=code, transfer=code, matrix=code)
     for path in ("video-360p.mp4", "preview.mp4"):
-        assert told == probe(made.video.with_name(path)).colour
+        assert colour == probe(result.video.with_name(path)).colour
 
 
 def shown(path: Path, scratch: Path) -> list[int]:

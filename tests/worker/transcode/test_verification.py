@@ -1,4 +1,4 @@
-"""An output that is not what was asked for is told apart."""
+"""Outputs that differ from their profile are refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ def picture(path: Path, size: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "words"),
+    ("name", "output", "words"),
     [
         ("high", replace(SMALL, lines=240), "180 lines, not 240"),
         ("high", replace(SMALL, codec="av01"), "is H.264 of 8 bits"),
@@ -38,33 +38,33 @@ def picture(path: Path, size: str) -> Path:
         ("none", Preview(), "output is missing"),
     ],
 )
-def test_videos(name: str, asked: Output, words: str, tmp_path: Path) -> None:
-    """Each wrong video is refused for what is wrong with it."""
+def test_videos(name: str, output: Output, words: str, tmp_path: Path) -> None:
+    """Each wrong video is refused for its fault."""
     path = tmp_path / "none" if name == "none" else clip(name)
     with pytest.raises(Permanent, match=f"media_invalid.*{words}"):
-        verification.verify_output(path, asked, SOURCE)
+        verification.verify_output(path, output, SOURCE)
 
 
 @pytest.mark.parametrize(
-    ("size", "asked"),
+    ("size", "output"),
     [("1300x40", JPEG), ("640x640", Storyboard()), ("800x4", Storyboard()), ("32x32", BlurHash())],
 )
-def test_pictures(size: str, asked: Output, tmp_path: Path) -> None:
-    """Pictures of another size are refused, and a file that is none where bytes were asked for."""
+def test_pictures(size: str, output: Output, tmp_path: Path) -> None:
+    """Pictures of another size are refused, and pictures in place of raw bytes."""
     with pytest.raises(Permanent, match=r"right size|is missing"):
-        verification.verify_output(picture(tmp_path / "picture.jpg", size), asked, SOURCE)
+        verification.verify_output(picture(tmp_path / "picture.jpg", size), output, SOURCE)
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [("high", SMALL), ("no_audio", Preview()), ("no_audio", Preview(fps=24))]
+    ("name", "output"), [("high", SMALL), ("no_audio", Preview()), ("no_audio", Preview(fps=24))]
 )
-def test_good_videos_pass(name: str, asked: Output) -> None:
-    """What is as asked is taken: the tests above can fail."""
-    verification.verify_output(clip(name), asked, SOURCE)
+def test_good_videos_pass(name: str, output: Output) -> None:
+    """Correct outputs are accepted: the tests above can fail."""
+    verification.verify_output(clip(name), output, SOURCE)
 
 
 def test_tags_that_do_not_read_back(tmp_path: Path) -> None:
-    """A finished video without its tags, or whose header comes last, is not delivered."""
+    """A finished video without its tags, or whose header comes last, is refused."""
     pairs = tags().pairs({})
     rewrite(clip("high"), tmp_path / "good.mp4", tags().stamp({}))
     _require_tags((tmp_path / "good.mp4",), pairs)

@@ -96,19 +96,19 @@ def _for_web_sites(scratch: Path) -> dict[str, str | Path]:
 
 
 BAD: dict[str, tuple[Callable[[Path], dict[str, str | Path]], str]] = {
-    "expired": (_expired, "FALHOOK_C2PA_CERT holds a certificate that ended on 2024-12-30"),
-    "for web sites": (_for_web_sites, "the certificate is invalid; see FALHOOK_C2PA_CERT"),
-    "no intermediate": (_leaf_alone, "every certificate between the two in FALHOOK_C2PA_CERT"),
-    "no PEM": (lambda _: {ANCHORS: __file__}, "FALHOOK_C2PA_ANCHORS names a file without PEM"),
+    "expired": (_expired, "FALHOOK_C2PA_CERT has a certificate that expired on 2024-12-30"),
+    "for web sites": (_for_web_sites, "the certificate is invalid; check FALHOOK_C2PA_CERT"),
+    "no intermediate": (_leaf_alone, "every certificate between the two to FALHOOK_C2PA_CERT"),
+    "no PEM": (lambda _: {ANCHORS: __file__}, "which has no PEM certificates"),
     "another root": (
         lambda scratch: {ANCHORS: make_chain(scratch / "other")[ROOT]},
-        "leads to none of FALHOOK_C2PA_ANCHORS; name its root there",
+        "not lead to any of FALHOOK_C2PA_ANCHORS; add its root there",
     ),
-    "command fails": (_with_command("exit 1"), "FALHOOK_C2PA_COMMAND ended with exit code 1"),
-    "no signature": (_with_command("echo hello"), "FALHOOK_C2PA_COMMAND gave no signature"),
+    "command fails": (_with_command("exit 1"), "FALHOOK_C2PA_COMMAND failed with exit code 1"),
+    "no signature": (_with_command("echo hello"), "FALHOOK_C2PA_COMMAND did not write a signature"),
     "no command": (
         lambda _: {SECRET: "", COMMAND: "/no/such"},
-        "FALHOOK_C2PA_COMMAND names no program that can be started: /no/such",
+        "FALHOOK_C2PA_COMMAND is '/no/such'",
     ),
     "unbalanced": (
         lambda _: {SECRET: "", COMMAND: "kms 'x"},
@@ -120,7 +120,7 @@ BAD: dict[str, tuple[Callable[[Path], dict[str, str | Path]], str]] = {
     ),
     "no authority": (
         lambda _: {TSA: "http://me:hush@127.0.0.1:1/"},
-        "127.0.0.1 (FALHOOK_C2PA_TSA) gave no time stamp",
+        "127.0.0.1 (FALHOOK_C2PA_TSA) did not return a time stamp",
     ),
 }
 
@@ -147,7 +147,7 @@ def test_the_time_stamp_is_tried(
     both.write_text(chain[ROOT].read_text() + authority.root)
     with serving(authority) as url:
         untrusted, trusted = tried(**{TSA: url}), tried(**{TSA: url, ANCHORS: both})
-    assert 2 == authority.asked
+    assert 2 == authority.requests
     assert (True, True) == (untrusted[0], trusted[0])
     assert "time stamps by 127.0.0.1, which FALHOOK_C2PA_ANCHORS does not trust" in untrusted[1]
     assert "time stamps by 127.0.0.1;" in trusted[1]

@@ -1,4 +1,4 @@
-"""The whole sandbox: hostile files open nothing, reach nobody, and use up little."""
+"""The whole sandbox: hostile files open nothing, connect nowhere, and use few resources."""
 
 import re
 import resource
@@ -40,13 +40,13 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits that onl
 
 @pytest.fixture(scope="module")
 def real() -> Ffmpeg:
-    """The ffmpeg that the product would find, with clocks for a test."""
+    """The default ffmpeg, with short deadlines."""
     return replace(Ffmpeg.find(None), limits=ResourceLimits(wall=60.0, cpu=60))
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """A directory with what an attack is after, beside the one where ffmpeg works."""
+    """A directory with the target of an attack, next to the one in which ffmpeg works."""
     directory = tmp_path / "tenant"
     (directory / "work").mkdir(parents=True)
     shutil.copy(clip("high"), directory / OTHER)
@@ -57,7 +57,7 @@ def here(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Someone on the loopback who waits to be called."""
+    """A server on the loopback that waits for connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -70,8 +70,8 @@ def traced(program: Path, trace: Path, directory: Path) -> Path:
     return script(directory / "traced", f'{traced} {shlex.quote(str(program))} "$@"')
 
 
-def foreign(trace: Path, *own: Path) -> list[str]:
-    """The lines of a trace that say that a foreign file or a socket was opened, or tried to be."""
+def forbidden(trace: Path, *own: Path) -> list[str]:
+    """The lines of a trace in which another file or a socket was opened, or tried to be."""
     found = []
     for line in trace.read_text().splitlines():
         if SOCKETS.search(line):
@@ -84,9 +84,9 @@ def foreign(trace: Path, *own: Path) -> list[str]:
 
 
 def everything(source: Path, program: Ffmpeg, cwd: Path) -> ProcessResult:
-    """ffmpeg's end with every output asked of a file that no preflight has seen."""
-    held = replace(probe(clip("high")), fourcc="hvc1")
-    plan = Plan(source=held, master="transcode", lines=1080, outputs=ALL.outputs)
+    """The result of ffmpeg with every output of a file that skipped preflight."""
+    claimed = replace(probe(clip("high")), fourcc="hvc1")
+    plan = Plan(source=claimed, master="transcode", lines=1080, outputs=ALL.outputs)
     with source.open("rb") as file:
         return run(
             program._command(command(plan, program), source),
@@ -102,7 +102,7 @@ def everything(source: Path, program: Ffmpeg, cwd: Path) -> ProcessResult:
 def test_no_attack_opens_anything(
     name: str, by_descriptor: bool, here: Path, listener: socket.socket, real: Ffmpeg
 ) -> None:
-    """Without preflight and without isolation: no foreign file, no socket, no output."""
+    """Even without preflight and isolation, an attack opens no other file and no socket."""
     source = here / "source.m3u8"  # the name that made some demuxers bolder
     source.write_bytes(ATTACKS[name](here, listener.getsockname()[1]))
     trace = here.parent / "trace"
@@ -112,17 +112,17 @@ def test_no_attack_opens_anything(
         isolation=Isolation.NONE,
         by_descriptor=by_descriptor,
     )
-    ended = everything(source, program, here / "work")
-    assert 0 != ended.code
+    result = everything(source, program, here / "work")
+    assert 0 != result.code
     assert trace.read_text()
-    assert [] == foreign(trace, here / "work", source)
+    assert [] == forbidden(trace, here / "work", source)
     with pytest.raises(BlockingIOError):
         listener.accept()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_attack_passes_the_preflight(name: str, here: Path, tmp_path: Path) -> None:
-    """Each is refused by its bytes alone; the decoder is not even started."""
+    """Each attack is refused by its bytes alone; the decoder is not even started."""
     (tmp_path / "source").write_bytes(ATTACKS[name](here, 9))
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     with pytest.raises(MediaError):
@@ -131,59 +131,59 @@ def test_no_attack_passes_the_preflight(name: str, here: Path, tmp_path: Path) -
 
 @strace
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("dash_file", OTHER), ("concat_relative", OTHER), ("hls_relative", OTHER)]
+    ("name", "target"), [("dash_file", OTHER), ("concat_relative", OTHER), ("hls_relative", OTHER)]
 )
-def test_the_attacks_are_real(name: str, wanted: str, here: Path, tmp_path: Path) -> None:
-    """An ffmpeg without guards opens what the attack names, and the trace shows it."""
+def test_the_attacks_are_real(name: str, target: str, here: Path, tmp_path: Path) -> None:
+    """An ffmpeg without guards opens the target of the attack, and the trace shows it."""
     source = here / "source.m3u8"
     source.write_bytes(ATTACKS[name](here, 9))
     trace = tmp_path / "trace"
     program = traced(Path(ffmpeg_program()), trace, tmp_path)
     arguments = [str(program), "-nostdin", "-i", str(source), "-f", "null", "-"]
     subprocess.run(arguments, check=False, capture_output=True, cwd=here / "work", timeout=60)
-    assert any(wanted in line for line in foreign(trace, here / "work"))
+    assert any(target in line for line in forbidden(trace, here / "work"))
 
 
 @strace
 def test_a_good_clip_opens_nothing_else(here: Path, real: Ffmpeg, tmp_path: Path) -> None:
-    """The same trace of a good clip: every output is made, nothing foreign is touched."""
+    """In the same trace of a good clip every output is written, and no other file is opened."""
     trace = tmp_path / "trace"
     program = replace(real, path=traced(real.path, trace, tmp_path), isolation=Isolation.NONE)
-    ended = everything(clip("high"), program, here / "work")
-    assert (0, []) == (ended.code, foreign(trace, here / "work"))
+    result = everything(clip("high"), program, here / "work")
+    assert (0, []) == (result.code, forbidden(trace, here / "work"))
 
 
 @linux_only
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_without_preflight(name: str, real: Ffmpeg, tmp_path: Path) -> None:
-    """Were it to reach ffmpeg, a bomb ends within its limits, and writes little."""
+    """If a bomb reached ffmpeg, it would end within its limits, and write little."""
     source = tmp_path / "bomb"
     source.write_bytes(BOMBS[name](tmp_path / "scratch"))
     cwd = tmp_path / "work"
     cwd.mkdir()
-    begun = time.monotonic()
-    ended = everything(source, real, cwd)
-    assert time.monotonic() - begun < 20
+    start = time.monotonic()
+    result = everything(source, real, cwd)
+    assert time.monotonic() - start < 20
     # A child's peak is never told lower than that of the process that started it.
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    assert max(400 << 20, own) >= ended.usage.memory
+    assert max(400 << 20, own) >= result.usage.memory
     assert 50 << 20 > sum(path.stat().st_size for path in cwd.iterdir())
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
-    """Each bomb is refused in a moment, before a decoder is started."""
+    """Each bomb is refused quickly, before a decoder is started."""
     (tmp_path / "bomb").write_bytes(BOMBS[name](tmp_path / "scratch"))
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
-    begun = time.process_time()
+    start = time.process_time()
     with pytest.raises(MediaError, match="media_invalid"):
         transcode(tmp_path / "bomb", tmp_path / "into", tags(), ffmpeg=unstartable)
-    assert time.process_time() - begun < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("name", MISPLACED)
 def test_misplaced_boxes_do_not_pass_the_preflight(name: str, tmp_path: Path) -> None:
-    """A decoder, which would take them wherever they stand, is not started."""
+    """The decoder, which accepts these boxes anywhere, is not started."""
     (tmp_path / "source").write_bytes(MISPLACED[name]())
     unstartable = Ffmpeg(path=tmp_path / "no-such-program", by_descriptor=True)
     with pytest.raises(MediaError, match=r"media_invalid|samples are encrypted"):
@@ -193,12 +193,12 @@ def test_misplaced_boxes_do_not_pass_the_preflight(name: str, tmp_path: Path) ->
 @linux_only
 @pytest.mark.parametrize("megabytes", [256, 320, 384])
 def test_a_good_clip_in_too_little_memory(megabytes: int, real: Ffmpeg, tmp_path: Path) -> None:
-    """Some builds print errors for ever then: a clock ends them, and their words are bounded."""
+    """Some builds then print errors forever: a deadline ends them, and their output is bounded."""
     limits = ResourceLimits(memory=megabytes << 20, wall=5.0, stall=3.0)
-    begun = time.monotonic()
-    ended = everything(clip("tall"), replace(real, limits=limits), tmp_path)
-    assert time.monotonic() - begun < 7
-    assert len(ended.stderr) <= KEPT
+    start = time.monotonic()
+    result = everything(clip("tall"), replace(real, limits=limits), tmp_path)
+    assert time.monotonic() - start < 7
+    assert len(result.stderr) <= KEPT
 
 
 WORKER = """
@@ -223,7 +223,7 @@ print(status[status.index("VmHWM:") + 1])
 
 @linux_only
 def test_the_worker_stays_small(here: Path, tmp_path: Path) -> None:
-    """Every attack and bomb, and good clips between them, in one worker: at most 300 MB."""
+    """One worker takes at most 300 MB for every attack and bomb, and good clips between them."""
     made: dict[str, bytes] = {name: attack(here, 9) for name, attack in ATTACKS.items()}
     made |= {name: bomb(tmp_path / "scratch") for name, bomb in BOMBS.items()}
     made |= {name: make() for name, make in MISPLACED.items()}
@@ -244,15 +244,15 @@ def outcome(source: Path, into: Path, program: Ffmpeg) -> TranscodeResult | Fail
 
 
 def survive(seeds: range, program: Ffmpeg, tmp_path: Path) -> dict[str, int]:
-    """How often each outcome was reached; every one within bounds of time and disk."""
+    """Count the outcomes, each within bounds of time and disk."""
     counts: dict[str, int] = {}
     for seed in seeds:
         source, into = tmp_path / "source", tmp_path / "into"
         source.write_bytes(mutated(seed))
         shutil.rmtree(into, ignore_errors=True)
-        begun = time.monotonic()
+        start = time.monotonic()
         found = outcome(source, into, program)
-        assert time.monotonic() - begun < 30, f"seed {seed}"
+        assert time.monotonic() - start < 30, f"seed {seed}"
         size = sum(path.stat().st_size for path in into.rglob("*")) if into.exists() else 0
         assert 20 << 20 > size, f"seed {seed}"
         name = found.reason if isinstance(found, Failure | MediaError) else found.method
@@ -261,7 +261,7 @@ def survive(seeds: range, program: Ffmpeg, tmp_path: Path) -> dict[str, int]:
 
 
 def test_mutated_files(real: Ffmpeg, tmp_path: Path) -> None:
-    """Damaged clips are delivered or refused, in bounded time, by a worker that lives on."""
+    """Damaged clips are transcoded or refused in bounded time; the worker survives."""
     counts = survive(range(40), real, tmp_path)
     assert 40 == sum(counts.values())
     assert {"media_invalid"} < set(counts)
@@ -270,7 +270,7 @@ def test_mutated_files(real: Ffmpeg, tmp_path: Path) -> None:
 @pytest.mark.bench
 @pytest.mark.timeout(1800)
 def test_two_thousand_mutated_files(real: Ffmpeg, tmp_path: Path) -> None:
-    """The same with 2,000 files; the worker's memory does not grow with them."""
+    """The same with 2,000 files: the worker's memory does not grow."""
     survive(range(10_000, 10_050), real, tmp_path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     counts = survive(range(2_000), real, tmp_path)
