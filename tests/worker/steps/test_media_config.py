@@ -55,7 +55,7 @@ def test_settings_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE 'hd'.*'hd' is not a profile"),
+        ("FALHOOK_PROFILE", "hd", "FALHOOK_PROFILE 'hd' is not a profile"),
         ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' contains the unknown mark us"),
         ("FALHOOK_MARKS", "cn", "requires FALHOOK_AIGC_PROVIDER"),
         ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),

@@ -131,7 +131,7 @@ def test_sounds_are_tagged(name: str, storage: Storage, tmp_path: Path) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() == about["sha256"]
     assert (path.stat().st_size, True) == (about["bytes"], about["tagged"])
     assert heard(sound(name)) == heard(path)
-    assert bool(about.get("replaced")) == name.startswith("told")
+    assert bool(about.get("replaced")) == name.startswith("tagged")
 
 
 @pytest.mark.parametrize("name", ["image-1.jpg", "image-4.gif", "plain.mp3", "plain.m4a"])
@@ -175,13 +175,13 @@ def test_a_video_beside_is_tagged(storage: Storage, tmp_path: Path) -> None:
     ("name", "data", "words"),
     [
         ("audio-1.mp3", b"ID3 sound", "cut short"),
-        ("audio-1.mp3", b"\xff\xf1 AAC", "no MP3, WAV"),
+        ("audio-1.mp3", b"\xff\xf1 AAC", "not an MP3, WAV"),
         ("audio-1.m4a", b"\0\0\0\1ftypM4A ", "a box of its tags"),
         ("image-1.gif", b"GIF89a", "not a complete"),
         ("image-1.avif", b"\0\0\0\x10ftypavif\0\0\0\0", "not a complete"),
         ("image-1.jpg", b"\xff\xd8\xff cut short", "not a complete"),
-        ("image-1.png", b"no picture at all", "no MP3, WAV"),
-        ("file-1.bin", b"fLaC", "no picture, sound or video"),
+        ("image-1.png", b"no picture at all", "not an MP3, WAV"),
+        ("file-1.bin", b"fLaC", "not an image, audio or video"),
     ],
 )
 def test_all_else_stays(

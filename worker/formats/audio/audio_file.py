@@ -9,8 +9,6 @@ from worker.formats.audio import flac, m4a, mp3, ogg, wav
 from worker.formats.audio.rewrite import NotTaggable, RewrittenFile
 from worker.formats.tags import Tags
 
-__all__ = ["NotTaggable", "credentials_of", "has_credentials", "read_tags", "tag"]
-
 _Begins = Callable[[bytes], bool]
 _Retag = Callable[[BinaryIO, int, Tags], RewrittenFile]
 _FORMATS: tuple[tuple[_Begins, _Retag], ...] = (

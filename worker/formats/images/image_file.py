@@ -6,8 +6,6 @@ from worker.formats.aigc_label import AIGC, MAX_LABEL, label_in_comment, preserv
 from worker.formats.images import avif, gif, jpeg, png, webp
 from worker.formats.images.exif import user_comment
 
-__all__ = ["MAX_PICTURE", "credentials_of", "has_credentials", "read_tags", "size_of", "tag"]
-
 MAX_PICTURE = 32 << 20  # bytes of the largest image that is read into memory
 _FORMATS = (jpeg, png, webp, gif, avif)
 
