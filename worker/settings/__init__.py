@@ -1,8 +1,6 @@
-"""Settings of the pipeline, declared once, each with its description."""
+"""The settings of the pipeline, each declared once with its description."""
 
 from worker.settings.settings import (
-    FAL_KEEPS,
-    REST_HOST,
     CatalogueSettings,
     CreationSettings,
     CreationWithRedis,
@@ -12,12 +10,10 @@ from worker.settings.settings import (
 )
 
 __all__ = [
-    "FAL_KEEPS",
-    "FalHosts",
-    "FalSettings",
     "CatalogueSettings",
     "CreationSettings",
     "CreationWithRedis",
-    "REST_HOST",
+    "FalHosts",
+    "FalSettings",
     "Settings",
 ]

@@ -1,4 +1,4 @@
-"""What settings say of deliveries."""
+"""The settings of published files."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -15,66 +15,67 @@ T = TypeVar("T")
 
 
 class MediaSettings(Environment):
-    """What files are made of a clip, and what they say of themselves."""
+    """The settings of published files: outputs, tags, marks and signatures."""
 
     profile: Annotated[str, AfterValidator(validators.profile)] = Field(
         default="original",
         alias="FALHOOK_PROFILE",
-        description=f"What is made of each clip: {' or '.join(MASTERS)}, then any of"
-        f" +{', +'.join(EXTRAS)}; a job's metadata may ask for another as falhook.profile.",
+        description=f"Outputs of each clip: {' or '.join(MASTERS)}, optionally followed by any of"
+        f" +{', +'.join(EXTRAS)}. A job can choose others in its metadata (falhook.profile).",
     )
     aigc_provider: str = Field(
         default="",
         alias="FALHOOK_AIGC_PROVIDER",
-        description="Your name or code as a service provider in China, for the mark cn.",
+        description="Your name or code as a service provider in China; required by the mark cn.",
     )
     marks: str = Field(
         default="eu",
         alias="FALHOOK_MARKS",
         description="Regulatory marks in every file, comma-separated: eu (AI Act, Article 50(2)),"
-        " cn (GB 45438-2025), or none; the IPTC AI origin is always there.",
+        " cn (GB 45438-2025), or none. The IPTC AI origin is always included.",
     )
     prompt_tag: PromptTag = Field(
         default=PromptTag.OFF,
         alias="FALHOOK_TAG_PROMPT",
-        description="What files say of the prompt: off, hash (its SHA-256) or text.",
+        description="The prompt in published files: off (left out), hash (its SHA-256) or text.",
     )
 
-    # Of the names in Isolation: a union would tell of each wrong value twice.
+    # Names of Isolation; with a union of types a wrong value would cause two error messages.
     isolation: Literal["auto", "bubblewrap", "namespaces", "none"] = Field(
         default="auto",
         alias="FALHOOK_ISOLATION",
-        description="What walls ffmpeg off beside its limits: bubblewrap (no network, no foreign"
-        " file), namespaces (no network), none, or auto for the strongest that is to be had.",
+        description="Sandbox of ffmpeg: bubblewrap (no network, no other files), namespaces (no"
+        " network), none, or auto for the strongest that is available.",
     )
 
     c2pa_cert: Path | None = Field(
         default=None,
         alias="FALHOOK_C2PA_CERT",
-        description="PEM chain, leaf first, that files are signed with (C2PA); without it they are"
-        " not. `falhook provenance cert` makes one for development.",
+        description="PEM certificate chain, leaf first, that signs files (C2PA); if not set, files"
+        " are not signed. `falhook provenance cert` creates one for development.",
     )
     c2pa_key: Path | None = Field(
         default=None,
         alias="FALHOOK_C2PA_KEY",
-        description="PEM key of the leaf; for development, production keeps it in a key service.",
+        description="PEM key of the leaf certificate, for development; in production, keep it in a"
+        " key service and set FALHOOK_C2PA_COMMAND.",
     )
     c2pa_command: str = Field(
         default="",
         alias="FALHOOK_C2PA_COMMAND",
-        description="Command that signs in the key's place: bytes on standard input, the"
-        " signature (DER or raw) on standard output.",
+        description="Command that signs instead of a key: reads bytes from standard input, writes"
+        " the signature (DER or raw) to standard output.",
     )
     c2pa_tsa: str = Field(
         default="",
         alias="FALHOOK_C2PA_TSA",
-        description="URL of a time stamp authority; without one signatures end with the"
+        description="URL of a time stamp authority; if not set, signatures expire with the"
         " certificate.",
     )
     c2pa_anchors: str = Field(
         default="",
         alias="FALHOOK_C2PA_ANCHORS",
-        description="PEM file of roots that every signed file has to validate against.",
+        description="PEM file of root certificates; every signed file must validate against one.",
     )
 
     @field_validator("marks")
@@ -85,7 +86,7 @@ class MediaSettings(Environment):
 
     @field_validator("c2pa_key", "c2pa_command", "c2pa_tsa")
     @classmethod
-    def _signs(cls, value: T, info: ValidationInfo) -> T:
+    def _require_certificate(cls, value: T, info: ValidationInfo) -> T:
         if value and info.data.get("c2pa_cert", value) is None:
-            raise ValueError("needs FALHOOK_C2PA_CERT as well: without it no file is signed")
+            raise ValueError("requires FALHOOK_C2PA_CERT: without it, files are not signed")
         return value

@@ -1,4 +1,4 @@
-"""Variables that look like settings and are none: nothing else would tell a misspelt one."""
+"""Environment variables that look like settings but are not, such as misspelt ones."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -8,33 +8,38 @@ from worker.settings.settings import Settings
 from worker.text import nearest
 
 PREFIX = "FALHOOK_"
-# What our own tests are told by.
-_OTHERS = ("FALHOOK_TEST_", "FALHOOK_FUZZ_")
+# Variables of falhook's own tests.
+_TEST_PREFIXES = ("FALHOOK_TEST_", "FALHOOK_FUZZ_")
 
 log = get_logger()
 
 
 def unknown_settings(names: Iterable[str]) -> Mapping[str, str]:
-    """Each name that begins as ours do and is no setting, with the one most like it, or ""."""
-    known = Settings.names()
-    unknown = sorted(n for n in names if n.startswith(PREFIX) and not n.startswith(_OTHERS))
+    """Return each name with falhook's prefix that is not a setting, with the most similar one.
+
+    The value is "" if no setting is similar.
+    """
+    settings = Settings.names()
+    candidates = sorted(
+        n for n in names if n.startswith(PREFIX) and not n.startswith(_TEST_PREFIXES)
+    )
     return {
-        name: nearest(name, known, cutoff=0.8) or ""
-        for name in unknown
-        if name not in known
+        name: nearest(name, settings, cutoff=0.8) or ""
+        for name in candidates
+        if name not in settings
     }
 
 
 def messages(names: Iterable[str] = os.environ) -> list[str]:
-    """One for each of them, with the cure."""
+    """Return one sentence for each unknown setting, with the correction."""
     return [
-        f"{name} is no setting and does nothing"
-        + (f": did you mean {near}?" if near else "; `falhook settings` lists all.")
+        f"{name} is not a setting and has no effect. "
+        + (f"Did you mean {near}?" if near else "`falhook settings` lists all settings.")
         for name, near in unknown_settings(names).items()
     ]
 
 
 def warn(names: Iterable[str] = os.environ) -> None:
-    """Afterwards each of them stands in the log."""
+    """Log each unknown setting."""
     for name, near in unknown_settings(names).items():
         log.warning("setting.unknown", setting=name, nearest=near)

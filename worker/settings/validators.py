@@ -1,4 +1,4 @@
-"""What settings of the pipeline must look like; each raises ValueError with what would be right."""
+"""Validators of single settings; each raises ValueError with the end of a sentence."""
 
 import re
 from pathlib import Path
@@ -8,51 +8,55 @@ from pydantic import SecretStr
 from worker.transcode.profiles import Profile
 
 
-def keyed(value: SecretStr) -> SecretStr:
-    """A key of fal's, which has the form <id>:<secret> (https://docs.fal.ai)."""
+def fal_key(value: SecretStr) -> SecretStr:
+    """Return `value` if it has the form of fal's keys, <id>:<secret> (https://docs.fal.ai)."""
     key_id, colon, secret = value.get_secret_value().partition(":")
     if not (key_id and colon and secret):
         raise ValueError("must have the form <id>:<secret>")
     return value
 
 
-def program(value: str) -> str:
-    """The path of a file that exists, or nothing."""
+def existing_file(value: str) -> str:
+    """Return `value` if it is the path of a file, or empty."""
     if value and not Path(value).is_file():
-        raise ValueError("names no file")
+        raise ValueError("is not an existing file")
     return value
 
 
-def directory(value: Path | None) -> Path | None:
-    """A directory that exists, or nothing."""
+def existing_directory(value: Path | None) -> Path | None:
+    """Return `value` if it is a directory, or None."""
     if value is not None and not value.is_dir():
-        raise ValueError("names no directory: make it, or leave the setting out")
+        raise ValueError("is not an existing directory: create it, or remove the setting")
     return value
 
 
 def profile(value: str) -> str:
-    """A profile of deliveries."""
-    Profile.parse(value)
+    """Return `value` if it is the name of a delivery profile."""
+    try:
+        Profile.parse(value)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
     return value
 
 
 def host(value: str) -> str:
-    """A host, with a port where it has one, and nothing else."""
-    found = re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[^/]*))?", value)
-    if found is None:
-        raise ValueError("must be a host alone (host or host:port), without https:// and path")
-    if (port := found["port"]) is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", port):
-        raise ValueError("has a port that is no number from 1 to 65535")
+    """Return `value` if it is a host, optionally with a port."""
+    match = re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[^/]*))?", value)
+    if match is None:
+        raise ValueError("must be host or host:port, without https:// and path")
+    if (port := match["port"]) is not None and not re.fullmatch(r"[1-9][0-9]{0,4}", port):
+        raise ValueError("must have a port from 1 to 65535")
     return value
 
 
 def download_hosts(value: str) -> str:
-    """Hosts that results may come from."""
-    # Imported here since it brings an HTTP client, for which the command line would wait.
+    """Return `value` if it is a list of hosts for `AllowedHosts`."""
+    # Imported here because it imports an HTTP client, which would slow the command line down.
     from worker.fal.download import AllowedHosts  # noqa: PLC0415
 
     try:
         AllowedHosts.parse(value)
     except ValueError as error:
-        raise ValueError(str(error).replace("FALHOOK_DOWNLOAD_HOSTS: ", "is wrong: ")) from None
+        message = str(error).replace("FALHOOK_DOWNLOAD_HOSTS: ", "cannot be used: ")
+        raise ValueError(message) from None
     return value

@@ -1,4 +1,4 @@
-"""The receiver's settings: safe or refused, a sentence each."""
+"""Settings are accepted, or refused with one sentence each."""
 
 from typing import get_args
 
@@ -15,12 +15,12 @@ REQUIRED = ("REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_US
 
 
 def settings(**changes: str) -> ReceiverSettings:
-    """Complete settings with these changes."""
+    """Return complete settings with these changes."""
     return ReceiverSettings.from_env({**COMPLETE, **changes})
 
 
 def problem(**changes: str) -> str:
-    """The one sentence that these changes cause."""
+    """Return the one sentence that these changes cause."""
     with pytest.raises(SettingsError) as error:
         settings(**changes)
     [sentence] = error.value.problems
@@ -28,11 +28,11 @@ def problem(**changes: str) -> str:
 
 
 def test_defaults_are_fals_own_addresses() -> None:
-    """Only what nobody can guess has to be set."""
-    found = ReceiverSettings.from_env({name: COMPLETE[name] for name in REQUIRED})
-    assert "https://rest.fal.ai/.well-known/jwks.json" == found.jwks_url
-    assert found.redis_url == found.broker_url
-    assert 8000 == found.port
+    """Settings with a sensible default need not be set."""
+    defaults = ReceiverSettings.from_env({name: COMPLETE[name] for name in REQUIRED})
+    assert "https://rest.fal.ai/.well-known/jwks.json" == defaults.jwks_url
+    assert defaults.redis_url == defaults.broker_url
+    assert 8000 == defaults.port
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -43,8 +43,8 @@ def test_each_required_setting_is_named_when_it_is_missing(name: str) -> None:
     assert len(sentence) > len(f"{name} is not set. ") + 20
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """Nobody has to start five times to learn five things."""
+def test_all_problems_are_reported_together() -> None:
+    """A single start reports every missing setting."""
     with pytest.raises(SettingsError) as error:
         ReceiverSettings.from_env({})
     assert list(REQUIRED) == [sentence.split()[0] for sentence in error.value.problems]
@@ -84,8 +84,8 @@ def test_all_problems_are_told_at_once() -> None:
         ("FALHOOK_LOG_FORMAT", "xml", "json"),
     ],
 )
-def test_an_unsafe_value_is_refused_with_its_cure(name: str, value: str, why: str) -> None:
-    """One sentence: the setting's name, what is wrong, what would be right; no secret in it."""
+def test_an_unsafe_value_is_refused_with_the_correction(name: str, value: str, why: str) -> None:
+    """One sentence with the setting's name, the problem and the correction, without a secret."""
     sentence = problem(**{name: value})
     assert sentence.startswith(f"{name} ")
     assert why in sentence
@@ -95,18 +95,18 @@ def test_an_unsafe_value_is_refused_with_its_cure(name: str, value: str, why: st
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 def test_http_is_allowed_on_loopback(host: str) -> None:
     """Development needs no certificate."""
-    found = settings(FALHOOK_PUBLIC_URL=f"http://{host}:8000/", FALHOOK_JWKS_URL=f"http://{host}/k")
-    assert f"http://{host}:8000" == found.public_url
+    local = settings(FALHOOK_PUBLIC_URL=f"http://{host}:8000/", FALHOOK_JWKS_URL=f"http://{host}/k")
+    assert f"http://{host}:8000" == local.public_url
 
 
-def test_secrets_are_several_and_never_shown() -> None:
-    """The first mints; printing the settings shows none."""
-    found = settings(FALHOOK_SECRET=f"the-newest-secret-1, {SECRET}")
-    assert ("the-newest-secret-1", SECRET) == found.secrets
-    assert SECRET not in f"{found!r}{found}{found.model_dump_json()}"
+def test_secrets_can_be_several_and_are_never_shown() -> None:
+    """All secrets are kept in order; printing the settings shows none."""
+    several = settings(FALHOOK_SECRET=f"the-newest-secret-1, {SECRET}")
+    assert ("the-newest-secret-1", SECRET) == several.secrets
+    assert SECRET not in f"{several!r}{several}{several.model_dump_json()}"
 
 
-def test_accounts_are_several() -> None:
+def test_accounts_can_be_several() -> None:
     """A user and their team may both own jobs."""
     assert ("user-1", "team-1") == settings(FALHOOK_FAL_USER_IDS="user-1, team-1").user_ids
 
@@ -119,19 +119,19 @@ def test_accounts_are_several() -> None:
     ],
 )
 def test_the_broker_follows_redis_in_celerys_spelling(redis_url: str, broker_url: str) -> None:
-    """One Redis serves both unless another broker is named."""
+    """The broker defaults to the Redis of REDIS_URL."""
     assert broker_url == Connections.from_env({"REDIS_URL": redis_url}).broker_url
 
 
 def test_a_broker_of_its_own_is_used() -> None:
-    """RabbitMQ beside Redis."""
+    """RabbitMQ can be the broker next to Redis."""
     assert "amqp://mq//" == settings(FALHOOK_BROKER_URL="amqp://mq//").broker_url
 
 
 def test_proxies_are_networks() -> None:
-    """Single addresses too; none by default, and no look at addresses either."""
-    found = settings(FALHOOK_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1,fd00::/8")
-    assert ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"] == [str(n) for n in found.proxies]
+    """Single addresses are accepted too; by default there are no proxies and no META_URL."""
+    proxied = settings(FALHOOK_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1,fd00::/8")
+    assert ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"] == [str(n) for n in proxied.proxies]
     assert ("", ()) == (settings().meta_url, settings().proxies)
 
 
@@ -145,21 +145,21 @@ WORKER = {**COMPLETE, "FAL_KEY": "id:secret"}
         ("FALHOOK_CALLBACK_DEADLINE", "nan", "finite"),
         ("FALHOOK_CALLBACK_DEADLINE", "9999999999", "less than 3600"),
         ("FALHOOK_CALLBACK_DEADLINE", "0", "greater than 0"),
-        ("FALHOOK_DOWNLOAD_HOSTS", "https://x/", "'https://x/' is no entry; write host"),
-        ("FALHOOK_DOWNLOAD_HOSTS", "*", "'*' is no entry"),
-        ("FAL_REST_HOST", "https://rest.fal.ai", "a host alone"),
-        ("FAL_REST_HOST", "rest.fal.ai/x", "a host alone"),
+        ("FALHOOK_DOWNLOAD_HOSTS", "https://x/", "'https://x/' is not a valid entry; use host"),
+        ("FALHOOK_DOWNLOAD_HOSTS", "*", "'*' is not a valid entry"),
+        ("FAL_REST_HOST", "https://rest.fal.ai", "must be host or host:port"),
+        ("FAL_REST_HOST", "rest.fal.ai/x", "must be host or host:port"),
         ("FAL_REST_HOST", "rest.fal.ai:x", "port"),
-        ("FAL_RUN_HOST", "https://fal.run", "a host alone"),
-        ("FAL_QUEUE_RUN_HOST", "https://queue.fal.run", "a host alone"),
-        ("FALHOOK_C2PA_KEY", "/nowhere.pem", "needs FALHOOK_C2PA_CERT as well"),
-        ("FALHOOK_C2PA_COMMAND", "sign", "needs FALHOOK_C2PA_CERT as well"),
-        ("FALHOOK_C2PA_TSA", "https://tsa", "needs FALHOOK_C2PA_CERT as well"),
+        ("FAL_RUN_HOST", "https://fal.run", "must be host or host:port"),
+        ("FAL_QUEUE_RUN_HOST", "https://queue.fal.run", "must be host or host:port"),
+        ("FALHOOK_C2PA_KEY", "/nowhere.pem", "requires FALHOOK_C2PA_CERT"),
+        ("FALHOOK_C2PA_COMMAND", "sign", "requires FALHOOK_C2PA_CERT"),
+        ("FALHOOK_C2PA_TSA", "https://tsa", "requires FALHOOK_C2PA_CERT"),
         ("FALHOOK_ISOLATION", "docker", "'docker' must be 'auto', 'bubblewrap', 'namespaces' or"),
     ],
 )
 def test_an_unsafe_value_of_the_worker_is_refused(name: str, value: str, why: str) -> None:
-    """One sentence each, before anything starts; `falhook check` reads the same settings."""
+    """One sentence with the setting's name and the problem."""
     with pytest.raises(SettingsError) as error:
         WorkerSettings.from_env({**WORKER, name: value})
     [sentence] = error.value.problems
@@ -168,22 +168,25 @@ def test_an_unsafe_value_of_the_worker_is_refused(name: str, value: str, why: st
 
 
 def test_the_queue_follows_fals_host() -> None:
-    """As fal-client reads both variables."""
+    """The queue's origin follows both variables as fal-client does."""
     hosts = [{}, {"FAL_RUN_HOST": "a:1"}, {"FAL_RUN_HOST": "a:1", "FAL_QUEUE_RUN_HOST": "b"}]
     expected = ["https://queue.fal.run", "https://queue.a:1", "https://b"]
-    assert expected == [WorkerSettings.from_env({**WORKER, **given}).queue for given in hosts]
+    assert expected == [WorkerSettings.from_env({**WORKER, **changes}).queue for changes in hosts]
 
 
 def test_every_isolation_can_be_set() -> None:
-    """The setting names what there is."""
+    """The setting accepts auto and every Isolation."""
     expected = {"auto", *Isolation}
     assert expected == set(get_args(WorkerSettings.model_fields["isolation"].annotation))
 
 
-def test_a_misspelt_setting_is_told_with_the_nearest() -> None:
-    """Ours alone: what begins otherwise is somebody else's."""
+def test_a_misspelt_setting_is_reported_with_the_nearest() -> None:
+    """Only variables with falhook's prefix are reported."""
     names = [*WORKER, "FALHOOK_TAG_PROMT", "FALHOOK_COLOUR", "FAL_KEYS", "FALHOOK_TEST_S3_URL"]
-    found = {"FALHOOK_COLOUR": "", "FALHOOK_TAG_PROMT": "FALHOOK_TAG_PROMPT"}
-    assert found == unknown_settings(names)
-    told = messages(names)
-    assert "FALHOOK_TAG_PROMT is no setting and does nothing: did you mean" in told[1]
+    expected = {"FALHOOK_COLOUR": "", "FALHOOK_TAG_PROMT": "FALHOOK_TAG_PROMPT"}
+    assert expected == unknown_settings(names)
+    sentences = [
+        "FALHOOK_COLOUR is not a setting and has no effect. `falhook settings` lists all settings.",
+        "FALHOOK_TAG_PROMT is not a setting and has no effect. Did you mean FALHOOK_TAG_PROMPT?",
+    ]
+    assert sentences == messages(names)
