@@ -80,7 +80,7 @@ def retry_after(headers: httpx.Headers) -> float | None:
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # parsedate_to_datetime raises all of them
+    except (ValueError, TypeError, OverflowError):  # of invalid dates; TypeError: no time zone
         return None
 
 

@@ -102,7 +102,7 @@ def test_any_payload_becomes_a_valid_error(error: str | None, payload: Json) -> 
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
     """Seconds and complete dates count, a past date as 0; any other value does not."""
-    assert seconds == retry_after(httpx.Headers({"retry-after": value.encode()}))
+    assert seconds == retry_after(httpx.Headers({b"retry-after": value.encode()}))
 
 
 def test_retry_after_a_date() -> None:

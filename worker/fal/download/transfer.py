@@ -52,7 +52,10 @@ class Transfer:
                 self._cut(failure)
 
     def _cut(self, cause: Exception) -> None:
-        """Count a try before the next connection. Raises Restart or Transient if there is none."""
+        """Count a try before the transfer resumes.
+
+        Raises Restart if it cannot resume, Transient if nothing arrived or no try is left.
+        """
         if not self.size:
             raise Transient(
                 "download_unavailable", f"{self.fetch.host} cannot be reached ({cause})"
