@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_SCRATCH = ".made"
+_SCRATCH = ".unverified"
 
 
 @dataclass(frozen=True, slots=True)

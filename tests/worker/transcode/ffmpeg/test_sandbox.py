@@ -164,7 +164,7 @@ def test_bombs_without_preflight(name: str, real: Ffmpeg, tmp_path: Path) -> Non
     start = time.monotonic()
     result = everything(source, real, cwd)
     assert time.monotonic() - start < 20
-    # A child's peak is never told lower than that of the process that started it.
+    # A child's peak is at least that of the process that started it.
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert max(400 << 20, own) >= result.usage.memory
     assert 50 << 20 > sum(path.stat().st_size for path in cwd.iterdir())

@@ -204,9 +204,9 @@ def times(source: Path) -> list[float]:
 
 def test_a_long_still_picture(real: Ffmpeg, tmp_path: Path) -> None:
     """A frame that is shown for 3 s is in a segment of that length, and no frame is lost."""
-    held = ("-vf", HELD, "-fps_mode", "vfr", "-c:v", "libx265", "-preset", "ultrafast")
+    options = ("-vf", HELD, "-fps_mode", "vfr", "-c:v", "libx265", "-preset", "ultrafast")
     params = ("-x265-params", "log-level=none", "-tag:v", "hvc1", "-pix_fmt", "yuv420p")
-    source = rendered(tmp_path / "held.mp4", *held, *params)
+    source = rendered(tmp_path / "held.mp4", *options, *params)
     result = transcode(source, tmp_path / "into", tags(), ffmpeg=real, profile=SMALL)
     assert [3.5, 0.5] == pytest.approx(lengths(beside(result, "hls-180p.m3u8")), abs=0.05)
     assert 3.0 < max(times(result.video)) - 0.5
