@@ -3,7 +3,7 @@
 import sys
 
 try:
-    # Most of a second goes by in here, in which somebody may change their mind.
+    # The imports take most of a second, in which the user may press Ctrl-C.
     from worker.cli.main import cli, run
 except KeyboardInterrupt:
     sys.exit(130)
@@ -12,7 +12,7 @@ __all__ = ["cli", "main"]
 
 
 def main() -> None:
-    """Run the command line, and end."""
+    """Run the command line and exit with its code."""
     try:
         code = run()
     except KeyboardInterrupt:

@@ -82,7 +82,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             deadline=deadline,
         ),
         create=CreateTask(
-            intake=Intake(creator=JobCreator(store=store, checks=validator, wake=wake))
+            intake=Intake(creator=JobCreator(store=store, validator=validator, wake=wake))
         ),
     )
 

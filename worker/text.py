@@ -1,35 +1,65 @@
-"""Text that others wrote, fit for a terminal."""
+"""Text from others: shortened, escaped for terminals, parsed as strict JSON."""
 
 import json
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-# Control characters steer terminals (ECMA-48), those of direction (UAX #9) turn what is read, and
-# lone surrogates cannot be written.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-_UNSEEN_IN_LINES = re.compile(_UNSEEN.pattern.replace(r"\x00-\x1f", r"\x00-\x09\x0b-\x1f"))
-_LONGEST = 40
-# More lines than a refusal of inputs has, which tells of 40 problems and the number of others.
-LINES, LONGEST_LINE = 50, 400
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """The text, what a terminal does not show as JSON would escape it; with `lines` they stay."""
-    unseen = _UNSEEN_IN_LINES if lines else _UNSEEN
-    return unseen.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+# Control characters steer terminals (ECMA-48), direction marks reorder what is read (UAX #9), and
+# lone surrogates cannot be encoded.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE_IN_LINES = re.compile(
+    _UNPRINTABLE.pattern.replace(r"\x00-\x1f", r"\x00-\x09\x0b-\x1f")
+)
+# A rejection of inputs lists 40 problems and the number of others, so it fits.
+_MAX_LINES, _MAX_LINE_LENGTH = 50, 400
+_MAX_NAME_LENGTH = 40
 
 
 class InvalidJson(ValueError):
-    """This text is no JSON that can be used; the message completes "… is"."""
+    """Text that is not usable as JSON; the message completes "… is"."""
 
 
 class UnusableJson(InvalidJson):
-    """This is JSON, but reading it would lose some of it."""
+    """JSON that cannot be read without losing some of it."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Escape control characters, direction marks and lone surrogates as `\uXXXX`.
+
+    Newlines are kept if `lines` is set.
+    """
+    pattern = _UNPRINTABLE_IN_LINES if lines else _UNPRINTABLE
+    return pattern.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return the printable text, cut to `longest` characters and an ellipsis if it is longer."""
+    visible = printable(text)
+    return visible[:longest] + "…" * (len(visible) > longest)
+
+
+def shorten_lines(text: str) -> str:
+    """Return the first 50 lines, each shortened to 400 characters, and the number of the others.
+
+    The result is printable, so that Redis, JSON and terminals accept it.
+    """
+    lines = text.split("\n")
+    shown = [shorten(line, _MAX_LINE_LENGTH) for line in lines[:_MAX_LINES]]
+    beyond = len(lines) - _MAX_LINES
+    return "\n".join([*shown, f"  and {beyond:,} more"] if beyond > 0 else shown)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name most like `name`; None if no name reaches the similarity `cutoff`."""
+    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
 
 
 def parse_json(text: str) -> object:
-    """Parse JSON strictly. Raises InvalidJson, also where Python's own reader drops something."""
+    """Return the parsed JSON; unlike `json.loads`, never drop one of two equal names.
+
+    Raises InvalidJson for text that is not JSON, UnusableJson for JSON that would lose a part.
+    """
     try:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
@@ -40,40 +70,18 @@ def parse_json(text: str) -> object:
     except InvalidJson:
         raise
     except ValueError as error:
-        # An integer of more digits than Python reads.
+        # An integer with more digits than Python reads.
         raise InvalidJson(f"not JSON: {error}") from None
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
+    members: dict[str, object] = {}
     for name, value in pairs:
-        told = f'"{printable(name[:_LONGEST])}{"…" * (len(name) > _LONGEST)}"'
-        if name in found:
-            # https://www.rfc-editor.org/rfc/rfc8259#section-4 : readers take one of them.
-            raise UnusableJson(f"JSON that holds {told} twice in one object; leave one out")
+        quoted = f'"{shorten(name, _MAX_NAME_LENGTH)}"'
+        if name in members:
+            # https://www.rfc-editor.org/rfc/rfc8259#section-4 : readers keep one of them.
+            raise UnusableJson(f"JSON with {quoted} twice in one object; remove one")
         if any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise UnusableJson(f"JSON whose name {told} holds half a character (a lone surrogate)")
-        found[name] = value
-    return found
-
-
-def shorten_lines(sentence: str) -> str:
-    """The first LINES lines and the number of the others, each of LONGEST_LINE characters at most.
-
-    Afterwards Redis, JSON and terminals can take it: see `visible`.
-    """
-    lines = sentence.split("\n")
-    told = [shorten(line, LONGEST_LINE) for line in lines[:LINES]]
-    beyond = len(lines) - LINES
-    return "\n".join([*told, f"  and {beyond:,} more"] if beyond > 0 else told)
-
-
-def shorten(text: str, longest: int) -> str:
-    """The text as it can be shown, at most the first `longest` characters and an ellipsis."""
-    told = printable(text)
-    return told[:longest] + "…" * (len(told) > longest)
-
-
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the known name most like `name`; None if no name reaches the similarity `cutoff`."""
-    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
+            raise UnusableJson(f"JSON with a lone surrogate (half a character) in {quoted}")
+        members[name] = value
+    return members

@@ -27,13 +27,15 @@ def reader(directory: Path) -> Read:
     (directory / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(directory / "storage"))
     staging = Staging(storage=lambda: storage, directory=directory, anywhere=True)
-    checks = Validator(catalogue=Catalogue.load(), staging=staging)
+    validator = Validator(catalogue=Catalogue.load(), staging=staging)
 
     def read(text: str | bytes | None, name: str = "jobs.jsonl", **order: Any) -> Batch:
         path = directory / name
         if text is not None:
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return batch.read(path, checks, JobRequest(**{"endpoint": TEXT, "arguments": {}} | order))
+        return batch.read(
+            path, validator, JobRequest(**{"endpoint": TEXT, "arguments": {}} | order)
+        )
 
     return read
 

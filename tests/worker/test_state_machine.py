@@ -30,7 +30,7 @@ from worker.fal.client import FalClient
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import FINAL, Job, JobState
 from worker.jobs.store import JOBS, TIMERS, connect
-from worker.operations.cancel import Cancellation, NotCancellable
+from worker.operations.cancel import NotCancellable, cancel
 from worker.operations.retry import NotRetryable, Retry
 
 S = JobState
@@ -195,7 +195,7 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, job_id: str) -> None:
         """A person cancels a job."""
         try:
-            Cancellation(store=self.world.store, fal=self.fal).cancel(self.world.job(job_id))
+            cancel(self.world.job(job_id), store=self.world.store, fal=self.fal)
         except NotCancellable:
             return
 

@@ -4,11 +4,12 @@ import sys
 
 import click
 
-from worker.cli.connections import job_of, records
+from worker.cli.connections import find_job, open_store
 from worker.cli.console import json_option, print_json
 from worker.cli.errors import handle_errors
 from worker.fal.client import FalClient
-from worker.operations.cancel import Cancellation, NotCancellable
+from worker.operations.cancel import NotCancellable
+from worker.operations.cancel import cancel as cancel_job
 from worker.settings import FalSettings
 
 
@@ -19,21 +20,20 @@ from worker.settings import FalSettings
 def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     """Cancel JOBs that are not rendered yet.
 
-    fal may render and bill a running job all the same; its callback is then kept, and
-    `falhook retry` publishes it. Exit code 1 if a job goes on.
+    fal may still render and bill a running job; its callback is then kept, and `falhook retry`
+    publishes it. Exit code 1 if a job was not cancelled.
     """
-    found = records()
+    store = open_store()
     fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
-    cancellation = Cancellation(store=found, fal=fal)
-    going_on = 0
-    for job in [job_of(found, job_id) for job_id in job_ids]:
+    not_cancelled = 0
+    for job in [find_job(store, job_id) for job_id in job_ids]:
         try:
-            sentence, done = cancellation.cancel(job), True
-        except NotCancellable as why:
-            sentence, done = str(why), False
-            going_on += 1
+            sentence, done = cancel_job(job, store=store, fal=fal), True
+        except NotCancellable as error:
+            sentence, done = str(error), False
+            not_cancelled += 1
         if as_json:
             print_json({"id": job.id, "cancelled": done, "sentence": sentence})
         else:
             click.echo(f"{sentence}.", err=not done)
-    sys.exit(1 if going_on else 0)
+    sys.exit(1 if not_cancelled else 0)

@@ -1,4 +1,4 @@
-"""What the command line makes jobs with: the user's own files, the user's own catalogue."""
+"""Components that create jobs from a command line: the user's own files and catalogue."""
 
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,8 @@ from worker.settings import CreationSettings, CreationWithRedis
 from worker.storage import Storage
 
 
-def checks_of(settings: CreationSettings) -> Validator:
-    """The checks of orders typed at this machine; nothing is connected."""
+def build_validator(settings: CreationSettings) -> Validator:
+    """Return the validator of requests typed on this machine; it connects to nothing."""
 
     @cache
     def storage() -> Storage:
@@ -31,9 +31,11 @@ def checks_of(settings: CreationSettings) -> Validator:
     )
 
 
-def creator_of(settings: CreationWithRedis) -> JobCreator:
-    """A creator of jobs, Redis surely reachable."""
+def build_creator(settings: CreationWithRedis) -> JobCreator:
+    """Return a creator of jobs. Raises RedisError if Redis cannot be reached."""
     logs.configure(level="WARNING", form=settings.log_format)
-    records = JobStore(connect(settings.redis_url))
-    records.redis.ping()
-    return JobCreator(store=records, checks=checks_of(settings), wake=waker(client(settings)))
+    store = JobStore(connect(settings.redis_url))
+    store.redis.ping()
+    return JobCreator(
+        store=store, validator=build_validator(settings), wake=waker(client(settings))
+    )

@@ -1,4 +1,4 @@
-"""Connections of a command to Redis and the broker, and the job that it names."""
+"""Connections of a command: the job store in Redis, and the job that an argument names."""
 
 from webhook import log as logs
 from webhook.settings import Connections
@@ -7,23 +7,21 @@ from worker.jobs.job import Job
 from worker.jobs.store import JobStore, connect
 
 
-def connections() -> Connections:
-    """The connections that the environment names; raises SettingsError without them."""
+def open_store() -> JobStore:
+    """Return the job store at REDIS_URL.
+
+    Raises SettingsError if REDIS_URL is missing, RedisError if Redis cannot be reached.
+    """
     settings = Connections.from_env()
     logs.configure(level="WARNING", form=settings.log_format)
-    return settings
+    store = JobStore(connect(settings.redis_url))
+    store.redis.ping()
+    return store
 
 
-def records() -> JobStore:
-    """The job records, surely reachable."""
-    found = JobStore(connect(connections().redis_url))
-    found.redis.ping()
-    return found
-
-
-def job_of(found: JobStore, job_id: str) -> Job:
-    """The job, or a Problem that names what was asked for."""
-    job = found.get(job_id)
+def find_job(store: JobStore, job_id: str) -> Job:
+    """Return the job, or raise a CliError that names the id."""
+    job = store.get(job_id)
     if job is None:
-        raise CliError(f"There is no job {job_id}. `falhook list` shows the newest ones.")
+        raise CliError(f"Job {job_id} does not exist; `falhook list` shows the newest jobs.")
     return job

@@ -1,4 +1,4 @@
-"""How jobs look to a person: the console, colours, tables, times."""
+"""Output of the command line: consoles, tables, JSON, and jobs as text."""
 
 import json
 import os
@@ -25,56 +25,60 @@ COLOURS: Mapping[JobState, str] = {
     S.SUBMIT_UNKNOWN: "yellow",
 }
 
-# Columns of a terminal that leave room for whole endpoints and phrases, and for a table at all.
-ROOMY = 110
-TABULAR = 60
+# Columns that a terminal needs for a table, and for one with whole endpoints and phrases.
+TABLE_WIDTH = 60
+WIDE_TABLE_WIDTH = 110
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
 def plain_console() -> Console:
-    """A console that prints text as it is: a prompt may hold what Rich takes for markup.
+    """Return a console that prints text unchanged, since prompts may look like Rich's markup.
 
-    Where NO_COLOR is set nothing but text comes out, not even bold (https://no-color.org).
+    If NO_COLOR is set it prints plain text only, not even bold (https://no-color.org).
     """
     system: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(markup=False, highlight=False, color_system=system)
 
 
 def state_text(state: JobState) -> Text:
-    """A state in its colour."""
+    """Return the state in its colour."""
     return Text(state, style=COLOURS.get(state, "cyan"))
 
 
-def short(endpoint: str) -> str:
-    """An endpoint without the owner and app that all Kling videos share."""
+def short_endpoint(endpoint: str) -> str:
+    """Return the endpoint without the owner and app that all Kling videos share."""
     return endpoint.removeprefix("fal-ai/kling-video/")
 
 
 def clock_text(seconds: float) -> str:
-    """Unix seconds as people read them, in UTC."""
+    """Return Unix seconds as a date and time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 job`, `2 jobs`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def print_table(
-    console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]
+    console: Console, headings: Sequence[str], rows: Sequence[Sequence[str | Text]]
 ) -> None:
-    """The rows under their heads; in a pipe one whole line each, for other programs."""
+    """Print a table; outside a terminal, one unwrapped line a row, for other programs."""
     if not console.is_terminal:
-        for line in aligned([heads, *rows]):
+        for line in aligned([headings, *rows]):
             console.print(line, soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False)
-    for name in heads:
-        table.add_column(name, overflow="fold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 
 def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
-    """Lines whose columns begin below each other, nothing wrapped, cut or filled at the end.
-
-    What a terminal would take for a command stands escaped.
-    """
+    """Return a line a row with aligned columns, control characters escaped, nothing cut."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [
@@ -84,48 +88,41 @@ def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
 
 
 def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
-    """A line a job, two in a terminal that has no room for one; ids and states stay whole."""
-    heads = ("job", "state", "endpoint", "created (UTC)", "reason")
-    for shown in (str, short):
+    """Print a line a job, or two in a narrow terminal; ids and states are never cut."""
+    headings = ("job", "state", "endpoint", "created (UTC)", "reason")
+    for endpoint_text in (str, short_endpoint):
         rows = [
             (
                 job.id,
                 state_text(job.state),
-                shown(job.endpoint),
+                endpoint_text(job.endpoint),
                 clock_text(job.created_at),
                 job.reason,
             )
             for job in jobs
         ]
-        longest = max(map(len, aligned([heads, *rows])))
+        longest = max(map(len, aligned([headings, *rows])))
         if not console.is_terminal or longest <= console.width:
-            print_table(console, heads, rows)
+            print_table(console, headings, rows)
             return
     for job in jobs:
         console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
-        told = printable(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
-        console.print(f"  {told}", soft_wrap=True)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 job`, `2 jobs`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+        facts = printable(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
+        console.print(f"  {facts}", soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """One JSON document on a line of standard output."""
-    click.echo(_json(value))
+    """Print one JSON document on a line of standard output."""
+    click.echo(json_text(value))
 
 
-def _json(value: object) -> str:
-    # JSON leaves DEL and the C1 control characters as they are.
+def json_text(value: object) -> str:
+    """Return the value as JSON on one line that no terminal reads as a command."""
+    # JSON leaves DEL and the C1 control characters unescaped.
     return printable(json.dumps(value, ensure_ascii=False))
 
 
 def as_data(job: Job) -> Mapping[str, object]:
-    """A job as JSON shows it."""
+    """Return the job's record for JSON output, without leases and the callback's fingerprint."""
     hidden = {"lease_owner", "lease_until", "callback"}
     return {name: value for name, value in asdict(job).items() if name not in hidden}

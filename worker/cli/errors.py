@@ -1,4 +1,4 @@
-"""What every command shares: how it connects, how it fails, how it prints JSON."""
+"""Errors of the command line: one sentence on standard error, or one line of JSON."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,21 +14,20 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from webhook.log import scrub
 from webhook.settings import SettingsError
 from worker.catalogue.errors import RequestRejected
-from worker.cli.console import _json
-from worker.errors import Failure
+from worker.cli.console import json_text
+from worker.errors import ConfigurationError, Failure
 from worker.operations.request import InvalidJobId
 from worker.text import printable
-from worker.transcode.ffmpeg import FfmpegUnusable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class CliError(click.ClickException):
-    """One clear sentence and exit code 2; nothing was half done.
+    """An error of one clear sentence, with exit code 2.
 
-    With `as_json` it is told as one line of JSON: {"error": {"reason", "sentence", "problems"}},
-    where each problem has path, value, message and hint, in a file of jobs its line too.
+    With `as_json` it is one line of JSON: {"error": {"reason", "sentence", "problems"}}. Each
+    problem has path, value, message and hint; one in a file of jobs also has its line.
     """
 
     exit_code = 2
@@ -45,58 +44,60 @@ class CliError(click.ClickException):
         self.as_json = False
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Tell it on standard error, which leaves standard output to results."""
+        """Print the error on standard error, which leaves standard output to results."""
         if not self.as_json:
             super().show(file)
             return
-        told = {"reason": self.reason, "sentence": self.message, "problems": list(self.problems)}
-        click.echo(_json({"error": told}), err=True)
+        error = {"reason": self.reason, "sentence": self.message, "problems": list(self.problems)}
+        click.echo(json_text({"error": error}), err=True)
 
 
 def handle_errors(command: Callable[P, T]) -> Callable[P, T]:
-    """The command, its expected faults told in a sentence instead of a traceback."""
+    """Return the command with its expected errors raised as CliError, in JSON if it prints JSON."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            with _told():
+            with _as_cli_errors():
                 return command(*args, **kwargs)
-        except CliError as problem:
-            problem.as_json = bool(kwargs.get("as_json"))
+        except CliError as error:
+            error.as_json = bool(kwargs.get("as_json"))
             raise
 
     return run
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _as_cli_errors() -> Iterator[None]:
     try:
         yield
-    except (RequestRejected, InvalidJobId) as refused:
-        problems = [asdict(problem) for problem in refused.problems]
-        raise CliError(str(refused), reason=refused.reason, problems=problems) from None
+    except (RequestRejected, InvalidJobId) as rejection:
+        problems = [asdict(problem) for problem in rejection.problems]
+        raise CliError(str(rejection), reason=rejection.reason, problems=problems) from None
     except SettingsError as error:
         raise CliError(str(error), reason="bad_settings") from None
-    except FfmpegUnusable as error:
-        raise CliError(str(error), reason="ffmpeg_unusable") from None
+    except ConfigurationError as error:
+        raise CliError(str(error), reason=error.reason) from None
     except Failure as failure:
         raise CliError(failure.sentence, reason=failure.reason) from None
     except RedisError as error:
-        raise redis_problem(error) from None
+        raise redis_error(error) from None
 
 
-def redis_problem(error: RedisError, doubt: str = "") -> CliError:
-    """What became of a call of Redis; `doubt` says what it may have done all the same."""
-    said = scrub(str(error)).rstrip(".")
+def redis_error(error: RedisError, doubt: str = "") -> CliError:
+    """Return the error of a call of Redis; `doubt` says what the call may have done anyway."""
+    details = scrub(str(error)).rstrip(".")
     match error:
         case AuthenticationError():
             reason = "redis_refused"
-            told = f"Redis refuses name or password of REDIS_URL: {said}. Correct REDIS_URL."
+            sentence = f"REDIS_URL has a wrong username or password: {details}. Correct it."
         case RedisConnectionError():
             reason = "redis_unreachable"
-            told = f"Redis cannot be reached at REDIS_URL: {said}. Start it, or correct REDIS_URL."
+            sentence = f"REDIS_URL cannot be reached: {details}. Start Redis, or correct REDIS_URL."
         case RedisTimeoutError():
-            reason, told = "redis_timeout", f"Redis at REDIS_URL did not answer in time: {said}."
+            reason = "redis_timeout"
+            sentence = f"Redis at REDIS_URL did not answer in time: {details}."
         case _:
-            reason, told = "redis_refused", f"Redis at REDIS_URL refused: {said}."
-    return CliError(f"{told} {doubt}".rstrip(), reason=reason)
+            reason = "redis_refused"
+            sentence = f"Redis at REDIS_URL refused the command: {details}."
+    return CliError(f"{sentence} {doubt}".rstrip(), reason=reason)

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for what must not be cut in two."""
+"""Ctrl-C that waits for a block of code to end."""
 
 import signal
 import threading
@@ -8,27 +8,27 @@ from types import FrameType
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Raises KeyboardInterrupt once the block is done, where SIGINT came during it.
+def defer_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the block instead of within it.
 
-    A second one ends the block at once: it may wait for a server that hangs. In a thread, which
-    gets no signals, nothing is changed.
+    A second interrupt ends the block immediately, since it may wait for a server that hangs. In a
+    thread, which receives no signals, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came = False
+    interrupted = False
 
-    def hold(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal came
-        if came:
+    def defer(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted:
             raise KeyboardInterrupt
-        came = True
+        interrupted = True
 
-    before = signal.signal(signal.SIGINT, hold)
+    previous = signal.signal(signal.SIGINT, defer)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
+        signal.signal(signal.SIGINT, previous)
+    if interrupted:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Which jobs a command is about: by state, by reason, by age."""
+"""Filters of `falhook list` and `falhook retry`: state, reason and age."""
 
 import re
 import time
@@ -13,31 +13,30 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Since(click.ParamType[float]):
-    """An age such as 30m, as the Unix time that long ago."""
+    """A duration such as 30m, as the Unix time that long ago."""
 
     name = "AGE"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Unix seconds; says what an age looks like where this is none."""
-        shape = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
-        if shape is None:
-            self.fail(f"{value!r} is no age: write 90s, 30m, 12h or 7d", param, ctx)
-        return time.time() - int(shape[1]) * _UNITS[shape[2]]
+        """Return Unix seconds; fail with an example for text that is not a duration."""
+        match = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value!r} is not a duration: write 90s, 30m, 12h or 7d", param, ctx)
+        return time.time() - int(match[1]) * _UNITS[match[2]]
 
 
 SINCE = Since()
 
 
 def select(
-    records: JobStore,
+    store: JobStore,
     *,
     state: str | None = None,
     reason: str | None = None,
     since: float | None = None,
 ) -> Iterator[Job]:
-    """The jobs that fit, the newest first."""
-    known = JobState(state) if state else None
-    jobs = records.newest(state=known, since=since or 0.0)
+    """Return matching jobs, newest first; `since` is the earliest creation in Unix seconds."""
+    jobs = store.newest(state=JobState(state) if state else None, since=since or 0.0)
     return (job for job in jobs if reason is None or job.reason == reason)

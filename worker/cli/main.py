@@ -1,4 +1,4 @@
-"""All commands of `falhook`, and how each run of them ends."""
+"""All commands of `falhook`, and the exit code of each run."""
 
 import sys
 
@@ -12,7 +12,7 @@ from worker.cli.provenance import provenance
 from worker.cli.retry import retry
 from worker.cli.settings import settings
 from worker.cli.show import list_jobs, show
-from worker.cli.stdout import CLOSED, Unwritable, give_up, guard
+from worker.cli.stdout import CLOSED, Unwritable, discard, guard
 from worker.cli.submit.command import submit
 from worker.cli.watch import watch
 
@@ -30,33 +30,33 @@ for command in (submit, watch, show, list_jobs, retry, cancel, models, check, se
 
 
 def run() -> int:
-    """The exit code of the command line: 2 for anything that the caller can put right."""
+    """Run the command line and return its exit code; 2 is an error that the caller can correct."""
     guard()
     try:
-        code = _code()
-        if sys.stdout is not None:  # as Python has it where the descriptor is closed
+        code = _run_command()
+        if sys.stdout is not None:  # None if the descriptor is closed
             sys.stdout.flush()
     except Unwritable as unwritable:
-        give_up()
+        discard()
         if unwritable.closed:
             return CLOSED
-        return _told(CliError(str(unwritable), reason="output_unwritable"))
+        return _print_error(CliError(str(unwritable), reason="output_unwritable"))
     return code
 
 
-def _code() -> int:
+def _run_command() -> int:
     try:
         return int(cli.main(standalone_mode=False) or 0)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except click.ClickException as error:
-        return _told(error)
+        return _print_error(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
 
 
-def _told(error: click.ClickException) -> int:
-    # What click itself refuses says nothing of --json but by the flag's standing there.
+def _print_error(error: click.ClickException) -> int:
+    # click's own errors come before a command has read --json.
     if "--json" in sys.argv[1:]:
         error = error if isinstance(error, CliError) else CliError(error.format_message())
         error.as_json = True

@@ -1,4 +1,4 @@
-"""`falhook provenance`: a certificate for development, and what a file's credentials say."""
+"""`falhook provenance`: write a development certificate, read a file's content credentials."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,7 @@ _COLOURS = {"Trusted": "green", "Valid": "yellow", "Invalid": "red"}
 
 @click.group()
 def provenance() -> None:
-    """Content credentials (C2PA): make a certificate for development, read those of files."""
+    """Content credentials (C2PA): create a development certificate, read those of a file."""
 
 
 @provenance.command()
@@ -26,21 +26,21 @@ def provenance() -> None:
 @json_option
 @handle_errors
 def cert(directory: Path, as_json: bool) -> None:
-    """Write a chain, its key and its root into DIRECTORY, and print the settings to use them."""
+    """Write a chain, its key and its root to DIRECTORY, and print the settings that use them."""
     try:
-        made = make_chain(directory)
+        files = make_chain(directory)
     except FileExistsError as error:
-        raise CliError(f"{error.filename} is there already; name another directory") from None
+        raise CliError(f"{error.filename} exists already; name another directory.") from None
     except ProvenanceUnusable as error:
         raise CliError(str(error)) from None
     names = {"CERT": CHAIN, "KEY": KEY, "ANCHORS": ROOT}
-    told = {f"FALHOOK_C2PA_{name}": str(made[file].resolve()) for name, file in names.items()}
+    settings = {f"FALHOOK_C2PA_{name}": str(files[file].resolve()) for name, file in names.items()}
     if as_json:
-        print_json(told)
+        print_json(settings)
         return
-    for name, path in told.items():
+    for name, path in settings.items():
         click.echo(f"{name}={path}")
-    click.echo("For development: nobody else trusts this certificate.", err=True)
+    click.echo("For development only: nobody else trusts this certificate.", err=True)
 
 
 @provenance.command("show")
@@ -56,31 +56,31 @@ def cert(directory: Path, as_json: bool) -> None:
 def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
     """Print who signed FILE, what was done, when, and whether it validates.
 
-    Exit code 0 if it does, 1 if not or if there are no credentials.
+    Exit code 1 if it does not validate or has no content credentials.
     """
     try:
-        shown = show(file, roots(anchors, "--anchors") if anchors else "")
+        report = show(file, roots(anchors, "--anchors") if anchors else "")
     except (ProvenanceUnusable, ValueError) as error:
         raise CliError(str(error)) from None
     if as_json:
-        print_json(asdict(shown) if shown else None)
-    elif shown is None:
+        print_json(asdict(report) if report else None)
+    elif report is None:
         click.echo(f"{file} has no content credentials.")
     else:
-        _print(shown)
-    if shown is None or shown.state == "Invalid":
+        _print(report)
+    if report is None or report.state == "Invalid":
         raise click.exceptions.Exit(1)
 
 
-def _print(shown: CredentialsReport) -> None:
+def _print(report: CredentialsReport) -> None:
     console = plain_console()
-    colour = _COLOURS.get(shown.state, "red")
-    console.print(Text(str(shown.state), style=colour), ", ".join(shown.failures))
-    for claim in shown.claims:
+    colour = _COLOURS.get(report.state, "red")
+    console.print(Text(str(report.state), style=colour), ", ".join(report.failures))
+    for claim in report.claims:
         console.print(f"\n{claim.title or 'untitled'}")
         console.print(f"  signed by  {claim.signer}")
-        by = "time stamp" if claim.stamped else "as it says itself"
-        when = f"{claim.when} ({by})" if claim.when else "not said"
+        clock = "time stamp" if claim.stamped else "the signer's own clock"
+        when = f"{claim.when} ({clock})" if claim.when else "unknown"
         console.print(f"  when       {when}")
         console.print(f"  with       {claim.program}")
         console.print(f"  actions    {', '.join(claim.actions)}")

@@ -1,4 +1,4 @@
-"""`falhook retry`: ended jobs go on from what is stored, without paying again."""
+"""`falhook retry`: continue ended jobs from what is stored, without paying again."""
 
 import sys
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from decimal import Decimal
 import click
 from redis.exceptions import RedisError
 
-from worker.cli.connections import job_of, records
+from worker.cli.connections import find_job, open_store
 from worker.cli.console import counted, json_option, print_json
-from worker.cli.errors import CliError, handle_errors, redis_problem
+from worker.cli.errors import CliError, handle_errors, redis_error
 from worker.cli.job_filters import SINCE, select
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
@@ -20,8 +20,8 @@ from worker.operations.retry import NotRetryable, Retry
 @click.argument("job_ids", nargs=-1, metavar="[JOB]...")
 @click.option("--failed", "state", flag_value=JobState.FAILED.value, help="All failed jobs.")
 @click.option("--expired", "state", flag_value=JobState.EXPIRED.value, help="All expired jobs.")
-@click.option("--since", type=SINCE, help="Of these, the ones of that age at most: 30m, 12h, 7d.")
-@click.option("--reason", help="Of these, the ones with this reason.")
+@click.option("--since", type=SINCE, help="Only those created within this time: 30m, 12h, 7d.")
+@click.option("--reason", help="Only those with this reason code.")
 @click.option("--resubmit", is_flag=True, help="Send them to fal again, WHICH COSTS AGAIN.")
 @click.option("--yes", is_flag=True, help="Do not ask before --resubmit.")
 @json_option
@@ -36,62 +36,65 @@ def retry(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Bring JOBs that failed, expired or were cancelled back to where they ended.
+    """Continue JOBs that failed, expired or were cancelled from where they ended.
 
-    Nothing is sent to fal where a result or a source is stored. Exit code 1 if a job stayed.
-    --failed leaves out those that were refused when they were made: they hold no inputs.
+    Nothing is sent to fal if a result or a source is stored. Exit code 1 if a job cannot continue.
+    --failed skips requests that were rejected at creation, since they have no inputs.
     """
     if bool(job_ids) == bool(state):
-        raise CliError("Name jobs, or --failed or --expired, and not both.")
-    found = records()
-    jobs = [job_of(found, job_id) for job_id in job_ids] or _made(
-        list(select(found, state=state, reason=reason, since=since))
+        raise CliError("Pass either job ids, or one of --failed and --expired.")
+    store = open_store()
+    jobs = [find_job(store, job_id) for job_id in job_ids] or _without_rejected(
+        list(select(store, state=state, reason=reason, since=since))
     )
     if resubmit and jobs and not yes:
-        _ask(jobs)
-    stayed = [job for job in jobs if not _one(found, job, resubmit=resubmit, as_json=as_json)]
+        _confirm(jobs)
+    retried = [_retry(store, job, resubmit=resubmit, as_json=as_json) for job in jobs]
     if not jobs:
-        click.echo("No such jobs.", err=True)
-    sys.exit(1 if stayed else 0)
+        click.echo("No job matches.", err=True)
+    sys.exit(0 if all(retried) else 1)
 
 
-def _made(jobs: Sequence[Job]) -> Sequence[Job]:
-    """Those that came to be; the number of the others is told."""
-    made = [job for job in jobs if not job.refused]
-    if refused := len(jobs) - len(made):
-        what = "orders were" if refused > 1 else "order was"
+def _without_rejected(jobs: Sequence[Job]) -> Sequence[Job]:
+    """Return the jobs that were not rejected at creation; print the number of those that were."""
+    created = [job for job in jobs if not job.refused]
+    if rejected := len(jobs) - len(created):
         click.echo(
-            f"{refused:,} refused {what} skipped: send corrected ones; "
-            "`falhook list --state FAILED` tells what was wrong.",
+            f"Skipped {counted(rejected, 'rejected request')}: submit corrected ones; "
+            "`falhook list --state FAILED` shows what was wrong.",
             err=True,
         )
-    return made
+    return created
 
 
-def _ask(jobs: Sequence[Job]) -> None:
-    """Nothing, where somebody who saw the price says yes; else the command ends."""
+def _confirm(jobs: Sequence[Job]) -> None:
+    """Return if the user accepts the price; else end the command."""
     try:
         click.confirm(_question(jobs), abort=True, err=True)
     except click.Abort:
         if sys.stdin.isatty():
             raise
         click.echo(err=True)
-        raise CliError("Nothing was sent to fal, since nobody said yes: give --yes.") from None
+        raise CliError(
+            "Standard input is not a terminal; pass --yes to resubmit "
+            f"{counted(len(jobs), 'job')}. Nothing was sent to fal."
+        ) from None
 
 
-def _one(found: JobStore, job: Job, *, resubmit: bool, as_json: bool) -> bool:
-    replay = Retry(store=found)
+def _retry(store: JobStore, job: Job, *, resubmit: bool, as_json: bool) -> bool:
+    """Retry one job and print its new state; return False if it cannot continue."""
+    operation = Retry(store=store)
     try:
-        to = (replay.resubmit if resubmit else replay.retry)(job)
-    except NotRetryable as why:
+        to = (operation.resubmit if resubmit else operation.retry)(job)
+    except NotRetryable as error:
         if as_json:
-            print_json({"id": job.id, "state": job.state, "why": str(why)})
+            print_json({"id": job.id, "state": job.state, "why": str(error)})
         else:
-            click.echo(f"{why}.", err=True)
+            click.echo(f"{error}.", err=True)
         return False
     except RedisError as error:
-        doubt = f"{job.id} may go on already: the same command once more leaves such a job alone."
-        raise redis_problem(error, doubt) from None
+        doubt = f"{job.id} may have continued; it is safe to run the same command again."
+        raise redis_error(error, doubt) from None
     if as_json:
         print_json({"id": job.id, "state": to, "was": job.state})
     else:
@@ -102,6 +105,6 @@ def _one(found: JobStore, job: Job, *, resubmit: bool, as_json: bool) -> bool:
 def _question(jobs: Sequence[Job]) -> str:
     known = [Decimal(str(job.estimate["usd"])) for job in jobs if "usd" in job.estimate]
     unknown = len(jobs) - len(known)
-    cost = f"about ${sum(known, Decimal(0))} once more" if known else "an amount not known here"
-    rest = f", and {unknown} whose price is not known" if known and unknown else ""
-    return f"fal will render {counted(len(jobs), 'job')} again, for {cost}{rest}. Go on?"
+    cost = f"about ${sum(known, Decimal(0))} again" if known else "an unknown amount"
+    rest = f", and {unknown} of unknown price" if known and unknown else ""
+    return f"fal will render {counted(len(jobs), 'job')} again, for {cost}{rest}. Continue?"

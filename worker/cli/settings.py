@@ -1,4 +1,4 @@
-"""`falhook settings`: every setting with its sentence, as documents hold them."""
+"""`falhook settings`: every setting and its description, also as the documents list them."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from worker.settings import Settings
 @click.option("--as", "form", type=click.Choice(["table", "env", "markdown"]), default="table")
 @json_option
 def settings(form: str, as_json: bool) -> None:
-    """List every setting; --as env is infra/env.example, --as markdown the README's table."""
+    """List every setting; --as env prints infra/env.example, --as markdown the README's table."""
     if as_json:
         print_json(data())
     else:
@@ -27,7 +27,7 @@ def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
 
 
 def data() -> list[dict[str, object]]:
-    """For machines: each with its name, whether it is required, its default and its sentence."""
+    """Return the name, requirement, default and description of every setting, for JSON output."""
     return [
         {
             "name": name,
@@ -40,7 +40,7 @@ def data() -> list[dict[str, object]]:
 
 
 def table() -> str:
-    """For people: what has to be set, and what the others are where they are not."""
+    """Return every setting as text, with its default or that it is required."""
     parts = []
     for name, default, field in _fields():
         note = "required" if field.is_required() else f"default: {default}" if default else ""
@@ -49,7 +49,7 @@ def table() -> str:
 
 
 def env_example() -> str:
-    """The content of infra/env.example: required settings bare, the others with their default."""
+    """Return the content of infra/env.example: optional settings commented out, with defaults."""
     parts = []
     for name, default, field in _fields():
         mark = "" if field.is_required() else "#"
@@ -58,9 +58,9 @@ def env_example() -> str:
 
 
 def markdown() -> str:
-    """README's table of settings."""
+    """Return the README's table of settings."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, default, field in _fields():
-        shown = "**required**" if field.is_required() else f"`{default}`" if default else ""
-        lines.append(f"| `{name}` | {shown} | {field.description} |")
+        cell = "**required**" if field.is_required() else f"`{default}`" if default else ""
+        lines.append(f"| `{name}` | {cell} | {field.description} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""`falhook show` and `falhook list`: what is known of jobs."""
+"""`falhook show` and `falhook list`: one job's record and history, and the newest jobs."""
 
 import json
 import textwrap
@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from worker.cli.connections import job_of, records
+from worker.cli.connections import find_job, open_store
 from worker.cli.console import (
     as_data,
     clock_text,
@@ -30,7 +30,7 @@ from worker.jobs.job import Job, JobState
 from worker.text import printable
 from worker.types import Json
 
-# Columns before what is known of a job.
+# Columns before a fact of a job.
 INDENT = 12
 
 
@@ -39,10 +39,10 @@ INDENT = 12
 @json_option
 @handle_errors
 def show(job_id: str, as_json: bool) -> None:
-    """Tell all that is known of JOB: its record and its whole history."""
-    found = records()
-    job = job_of(found, job_id)
-    events, due = history(found.redis, job.id), found.due_at(job.id)
+    """Show the record of JOB and its whole history."""
+    store = open_store()
+    job = find_job(store, job_id)
+    events, due = history(store.redis, job.id), store.due_at(job.id)
     if as_json:
         print_json({**as_data(job), "due": due, "history": events})
         return
@@ -55,8 +55,8 @@ def show(job_id: str, as_json: bool) -> None:
 @click.option(
     "--state", type=click.Choice([state.value for state in JobState], case_sensitive=False)
 )
-@click.option("--reason", help="Only jobs with this reason, such as fal_422.")
-@click.option("--since", type=SINCE, help="Only jobs of that age at most: 90s, 30m, 12h, 7d.")
+@click.option("--reason", help="Only jobs with this reason code, such as fal_422.")
+@click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @json_lines_option
 @handle_errors
@@ -68,17 +68,17 @@ def list_jobs(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the newest jobs. Dead letters: --state FAILED, and --reason to choose among them."""
-    jobs = tuple(islice(select(records(), state=state, reason=reason, since=since), limit))
+    """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
+    jobs = tuple(islice(select(open_store(), state=state, reason=reason, since=since), limit))
     if as_json:
         for job in jobs:
             print_json(as_data(job))
     elif jobs:
         print_jobs(plain_console(), jobs)
     elif state or reason or since:
-        click.echo("No such jobs.", err=True)
+        click.echo("No job matches.", err=True)
     else:
-        click.echo("No jobs yet. Make one: falhook submit --help", err=True)
+        click.echo("No jobs yet. Create one: falhook submit --help", err=True)
 
 
 def _print_facts(console: Console, job: Job, due: float | None) -> None:
@@ -101,13 +101,13 @@ def _print_facts(console: Console, job: Job, due: float | None) -> None:
     }
     for name, value in facts.items():
         if value:
-            # The terminal wraps: what is copied from it, a path say, is then whole.
-            shown = printable(value, lines=True) if isinstance(value, str) else value
-            console.print(Text.assemble(f"{name:<{INDENT}}", shown), soft_wrap=True)
+            # The terminal wraps, so that a path copied from it is whole.
+            fact = printable(value, lines=True) if isinstance(value, str) else value
+            console.print(Text.assemble(f"{name:<{INDENT}}", fact), soft_wrap=True)
 
 
 def _due(due: float | None) -> str:
-    """When the job has to have moved, else it is woken or looked up."""
+    """Return when the sweep wakes the job or looks it up, unless it moves before."""
     if due is None:
         return ""
     left = due - time.time()
@@ -121,24 +121,24 @@ def _cost(job: Job) -> str:
         return ""
     note = ""
     if job.state is JobState.CANCELLED:
-        note = ", rendered all the same" if job.payload else ", unless fal stopped in time"
+        note = ", rendered anyway" if job.payload else ", unless fal stopped in time"
     return f"about ${usd}{note}"
 
 
 def _without_cost(value: Mapping[str, Json]) -> str:
-    """What people want to see; the cost of each step is in --json and the manifest."""
-    shown = {name: part for name, part in value.items() if name != "cost"}
-    return textwrap.indent(json.dumps(shown, indent=2), " " * INDENT).lstrip() if shown else ""
+    """Return the value as indented JSON; each step's cost is left to --json and the manifest."""
+    rest = {name: part for name, part in value.items() if name != "cost"}
+    return textwrap.indent(json.dumps(rest, indent=2), " " * INDENT).lstrip() if rest else ""
 
 
 def _print_history(console: Console, events: Sequence[Event]) -> None:
-    before = 0.0
+    previous = 0.0
     hidden = {"job", "at", "from", "to", "name"}
     rows = []
     for event in events:
         at = float(event["at"])
         details = "  ".join(f"{k}={v}" for k, v in event.items() if k not in hidden and v)
-        gone = f"{at - before:.2f}" if before else ""
-        rows.append((clock_text(at), gone, event["name"], event["to"], details))
-        before = at
+        elapsed = f"{at - previous:.2f}" if previous else ""
+        rows.append((clock_text(at), elapsed, event["name"], event["to"], details))
+        previous = at
     print_table(console, ("time (UTC)", "+ s", "event", "state", "details"), rows)

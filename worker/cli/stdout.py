@@ -1,4 +1,4 @@
-"""Standard output of the command line: what cannot be written is said, and none is a crash."""
+"""Standard output of the command line; output that cannot be written becomes an error message."""
 
 import errno
 import io
@@ -8,28 +8,33 @@ from typing import Any, cast
 
 import click
 
+from worker.text import shorten
+
 json_lines_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON Lines, for machines: one object a line."
 )
-LONGEST_TOLD = 300
-# As the shell has it for a program that a closed pipe ended: 128 and SIGPIPE.
+# The shell's exit code of a program that a closed pipe ended: 128 and SIGPIPE.
 CLOSED = 141
+_LONGEST_SHOWN = 300
 
 
 class Unwritable(Exception):
-    """Standard output took no more; `lost` is what it was given last, `closed` if nobody reads."""
+    """Standard output that accepts no more.
+
+    `lost` is what could not be written; `closed` says that the reader has closed the pipe.
+    """
 
     def __init__(self, error: OSError, lost: bytes) -> None:
         self.closed = error.errno == errno.EPIPE
         text = " ".join(lost.decode(errors="replace").split())
-        self.lost = text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"
+        self.lost = shorten(text, _LONGEST_SHOWN)
         super().__init__(
-            f"Standard output cannot be written ({error.strerror}); it was given: {self.lost}"
+            f"Standard output cannot be written ({error.strerror}); the lost text: {self.lost}"
         )
 
 
 class _Raw(io.FileIO):
-    def write(self, data: Any) -> int:  # whatever is made of bytes
+    def write(self, data: Any) -> int:  # any buffer of bytes
         try:
             return super().write(data)
         except OSError as error:
@@ -37,23 +42,23 @@ class _Raw(io.FileIO):
 
 
 def guard() -> None:
-    """Afterwards what cannot be written comes out as Unwritable, and any character can be."""
-    given = sys.stdout
-    if not isinstance(given, io.TextIOWrapper) or given.closed:
+    """Replace standard output by one that raises Unwritable and encodes any character."""
+    original = sys.stdout
+    if not isinstance(original, io.TextIOWrapper) or original.closed:
         return
-    given.flush()
-    raw = _Raw(given.fileno(), "wb", closefd=False)
+    original.flush()
+    raw = _Raw(original.fileno(), "wb", closefd=False)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(raw),
-        encoding=given.encoding,
-        # An output that is not UTF-8 shows a question mark for what it does not have.
+        encoding=original.encoding,
+        # An encoding other than UTF-8 gets a question mark for characters that it lacks.
         errors="replace",
-        line_buffering=given.line_buffering,
+        line_buffering=original.line_buffering,
     )
 
 
-def give_up() -> None:
-    """Afterwards what still waits to be written goes nowhere, without another fault."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, cast(io.TextIOWrapper, sys.stdout).fileno())
-    os.close(nowhere)
+def discard() -> None:
+    """Send buffered output to the null device, so that no second error follows at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, cast(io.TextIOWrapper, sys.stdout).fileno())
+    os.close(null)

@@ -1,1 +1,1 @@
-"""What callers can ask for: create jobs, one or many, retry them, cancel them."""
+"""Operations of callers: create jobs, one or many, retry them, cancel them."""

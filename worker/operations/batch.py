@@ -1,9 +1,9 @@
-"""Many jobs from one file: JSON Lines or CSV, checked whole before the first is made.
+"""Many jobs from one file, JSON Lines or CSV, validated as a whole before the first is created.
 
-A row without an id of its own gets one that follows from the file's name, what fal will be asked
-and how often the same was asked before it in the file. So the same file again makes no job twice,
-also after other rows were mended, moved or described by other metadata, and two equal rows are two
-jobs; another picture under the same name is another job.
+A row without an id gets one derived from the file's name, what fal will be asked, and how often
+the file has asked the same before. So a rerun of the file creates no job twice, also after other
+rows were corrected, moved or given other metadata. Two equal rows are two jobs, and another
+picture under the same name is another job.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from worker.catalogue.errors import RequestRejected
 from worker.jobs.job import hashed_id
 from worker.operations import batch_file
-from worker.operations.batch_row import order_of
+from worker.operations.batch_row import request_of
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
 from worker.text import printable
@@ -25,39 +25,38 @@ Refused = RequestRejected | InvalidJobId | batch_file.InvalidRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The jobs of a file by their line, and what is wrong by its line, both in the file's order."""
+    """The valid jobs of a file and the errors of its other rows, by line, in the file's order."""
 
     drafts: dict[int, DraftJob] = field(default_factory=dict)
     refused: dict[int, Refused] = field(default_factory=dict)
 
 
-def read(path: Path, checks: Validator, order: JobRequest) -> Batch:
-    """Every row, checked; `order` holds what rows leave out. Raises Unreadable."""
-    bulk, seen, ids = Batch(), Counter[str](), dict[str, int]()
+def read(path: Path, validator: Validator, defaults: JobRequest) -> Batch:
+    """Return every row, validated; `defaults` has what rows leave out. Raises UnreadableFile."""
+    batch, seen, ids = Batch(), Counter[str](), dict[str, int]()
     for line, row in batch_file.read(path):
         try:
-            asked = order_of(row(), order, checks)
-            draft = checks.validate(asked)
-            if asked.job_id is None:
-                draft = _identified(draft, path.name, seen)
-        except (RequestRejected, InvalidJobId, batch_file.InvalidRow) as refused:
-            bulk.refused[line] = refused
+            request = request_of(row(), defaults, validator)
+            draft = validator.validate(request)
+            if request.job_id is None:
+                draft = _with_derived_id(draft, path.name, seen)
+        except (RequestRejected, InvalidJobId, batch_file.InvalidRow) as error:
+            batch.refused[line] = error
             continue
         first = ids.setdefault(draft.job.id, line)
         if first == line:
-            bulk.drafts[line] = draft
+            batch.drafts[line] = draft
         else:
-            sentence = f"the id {draft.job.id} is that of line {first} already"
-            bulk.refused[line] = InvalidJobId(sentence)
-    if not (bulk.drafts or bulk.refused):
-        raise batch_file.UnreadableFile(f"{printable(str(path))} holds no job")
-    return bulk
+            sentence = f"id {draft.job.id} is used by line {first} already; use another"
+            batch.refused[line] = InvalidJobId(sentence)
+    if not (batch.drafts or batch.refused):
+        raise batch_file.UnreadableFile(f"{printable(str(path))} contains no jobs")
+    return batch
 
 
-def _identified(draft: DraftJob, name: str, seen: Counter[str]) -> DraftJob:
-    """The draft under the id of its content, which is what fal will be asked: as it was checked."""
+def _with_derived_id(draft: DraftJob, name: str, seen: Counter[str]) -> DraftJob:
     job = draft.job
-    # Systems that copy files spell the letters of their names in one of two ways.
+    # Systems that copy files spell accented letters of their names in one of two ways.
     name = unicodedata.normalize("NFC", name)
     content = json.dumps([name, job.endpoint, canonical(job.arguments)], sort_keys=True)
     seen[content] += 1

@@ -1,9 +1,9 @@
-"""The rows of a file of jobs, by their line.
+"""Reads the rows of a file of jobs, by line.
 
-jobs.jsonl   one object a line: arguments; id, endpoint, metadata, options, unchecked where wanted
-jobs.csv     a column for each input; id, endpoint, unchecked, metadata.NAME and options.NAME where
-             wanted; an empty cell leaves the input out; columns parted by , ; or tabs, or by what
-             a first line sep=… says
+jobs.jsonl   one object a line: arguments; optionally id, endpoint, metadata, options, unchecked
+jobs.csv     a column for each input; optionally id, endpoint, unchecked, metadata.NAME and
+             options.NAME; an empty cell leaves the input out; columns are separated by , ; or
+             tabs, or as a first line sep=… says
 """
 
 import csv
@@ -24,47 +24,52 @@ _OWN = frozenset({"id", "endpoint"})
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be read as jobs; the message is a sentence."""
+    """A file that cannot be read as jobs; the message is a sentence without a period."""
 
 
 class InvalidRow(Exception):
-    """This row is no job, for these reasons; one in words alone is a problem without a place."""
+    """A row that is not a job; `problems` has those of its reasons that have a path."""
 
     reason = "bad_row"
 
     def __init__(self, *reasons: InputProblem | str) -> None:
         super().__init__("\n".join(map(str, reasons)))
-        self.problems = tuple(one for one in reasons if isinstance(one, InputProblem))
+        self.problems = tuple(item for item in reasons if isinstance(item, InputProblem))
 
 
 class Cell(str):
-    """The text of a cell, whose type is for the endpoint to say."""
+    """The text of a cell, whose type the endpoint decides."""
 
     __slots__ = ()
 
 
 def read(path: Path) -> Rows:
-    """Each row's line, and a call that reads it, which may raise BadRow. Raises Unreadable."""
-    told = printable(str(path))
-    form = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}.get(path.suffix.lower())
-    if form is None:
-        raise UnreadableFile(f"{told} must end in .jsonl or .csv, which says what is in it")
+    """Return each row's line and a function that reads the row, which may raise InvalidRow.
+
+    Raises UnreadableFile.
+    """
+    name = printable(str(path))
+    read_rows = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}.get(
+        path.suffix.lower()
+    )
+    if read_rows is None:
+        raise UnreadableFile(f"{name} must end in .jsonl or .csv")
     try:
-        # Nobody may ever write to a pipe, and what came out of one cannot be read again.
+        # Nobody may write to a pipe, and an interrupted run could not read it a second time.
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnreadableFile(
-                f"{told} is no regular file: write the jobs to one, so that the same command can "
-                "go on where it was interrupted"
+                f"{name} is not a regular file: write the jobs to one, so that the same command "
+                "can continue after an interruption"
             )
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UnreadableFile(f"{told} cannot be read: {error.strerror}") from None
+        raise UnreadableFile(f"{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         text = "\0"
-    # UTF-16 without a mark decodes, to text in which every other character is a null.
+    # UTF-16 without a byte order mark decodes as UTF-8, with a null for every other character.
     if "\0" in text:
-        raise UnreadableFile(f"{told} is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
-    return form(text)
+        raise UnreadableFile(f"{name} is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
+    return read_rows(text)
 
 
 def _json_lines(text: str) -> Rows:
@@ -84,16 +89,16 @@ def _json(content: str) -> Mapping[str, Any]:
 
 
 def _csv(text: str) -> Rows:
-    # A data URI is longer than the module's limit, which holds for the whole process.
+    # A data URI exceeds the module's limit, which applies to the whole process.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     lines = io.StringIO(text, newline="").readlines()
-    before, mark = _preamble(lines)
-    reader = csv.reader(lines[before:], delimiter=mark, strict=True)
+    before, separator = _preamble(lines)
+    reader = csv.reader(lines[before:], delimiter=separator, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         line = before + reader.line_num + 1
         if "" in names or len(set(names)) < len(names):
-            raise UnreadableFile(f"line {line - 1}: every column needs a name of its own")
+            raise UnreadableFile(f"line {line - 1}: every column needs its own name")
         for cells in reader:
             if any(map(str.strip, cells)):
                 yield line, lambda cells=cells: _cells(names, cells)  # type: ignore[misc]
@@ -103,29 +108,29 @@ def _csv(text: str) -> Rows:
 
 
 def _preamble(lines: Sequence[str]) -> tuple[int, str]:
-    """How many lines stand before the names of the columns, and what parts these."""
-    before = _blank(lines, 0)
-    # Spreadsheets read and write such a line, which is none of the table.
+    """Return the number of lines before the column names, and the columns' separator."""
+    before = _skip_blank(lines, 0)
+    # Spreadsheets write such a line, which is not part of the table.
     if stated := before < len(lines) and _SEP.fullmatch(lines[before].strip("\r\n ")):
-        return _blank(lines, before + 1), stated[1]
+        return _skip_blank(lines, before + 1), stated[1]
     head = lines[before] if before < len(lines) else ""
-    # Spreadsheets write ; where a comma is the decimal point, or tabs.
+    # Spreadsheets write ; in locales with a decimal comma, or tabs.
     return before, next((mark for mark in ",;\t" if mark in head), ",")
 
 
-def _blank(lines: Sequence[str], at: int) -> int:
-    """The first line from there on that holds anything."""
-    return next((n for n in range(at, len(lines)) if lines[n].strip("\r\n ,;\t")), len(lines))
+def _skip_blank(lines: Sequence[str], start: int) -> int:
+    """Return the index of the first line from `start` that is not blank."""
+    return next((n for n in range(start, len(lines)) if lines[n].strip("\r\n ,;\t")), len(lines))
 
 
 def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any]:
     if len(cells) > len(names):
         raise InvalidRow(f"has {len(cells)} cells for {len(names)} columns")
     if len(cells) < len(names):
-        # What is left of a file that was not written to its end must not be paid for.
+        # The last row of a file that was cut off must not be paid for.
         raise InvalidRow(
-            f"has {len(cells)} of {len(names)} cells: it is cut short, or its empty "
-            "cells at the end are missing"
+            f"has {len(cells)} of {len(names)} cells: it is cut off, or empty cells at its end "
+            "are missing"
         )
     row: dict[str, Any] = {"arguments": {}, "metadata": {}, "options": {}}
     for name, value in zip(names, cells, strict=True):

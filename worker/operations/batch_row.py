@@ -1,4 +1,4 @@
-"""A row of a file of jobs as the order that it makes; what it leaves out, the command line says."""
+"""Converts a row of a file of jobs into a request, with defaults from the command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,29 +32,29 @@ _KNOWN = tuple(_Row.model_fields)
 _EXAMPLE = '{"arguments": {"prompt": "…"}}'
 _TYPES = {
     "dict_type": "must be an object",
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "bool_type": "must be true or false",
 }
 
 
-def order_of(row: Mapping[str, Any], order: JobRequest, checks: Validator) -> JobRequest:
-    """The order of this row; `order` holds what it leaves out. Raises BadRow or a Refusal."""
+def request_of(values: Mapping[str, Any], defaults: JobRequest, validator: Validator) -> JobRequest:
+    """Return the request of a row. Raises InvalidRow, or RequestRejected for its endpoint."""
     try:
-        given = _Row.model_validate(dict(row))
+        row = _Row.model_validate(dict(values))
     except ValidationError as invalid:
         raise InvalidRow(*_problems(invalid.errors(include_url=False))) from None
-    endpoint = given.endpoint or order.endpoint
+    endpoint = row.endpoint or defaults.endpoint
     if not endpoint:
-        raise InvalidRow("names no endpoint, and the command line names none for all")
-    unchecked = given.unchecked or order.unchecked
-    model = checks.find(endpoint, unchecked=unchecked)
+        raise InvalidRow("has no endpoint: add one, or name one for all rows on the command line")
+    unchecked = row.unchecked or defaults.unchecked
+    model = validator.find(endpoint, unchecked=unchecked)
     return replace(
-        order,
+        defaults,
         endpoint=endpoint,
-        arguments={name: _typed(model, name, value) for name, value in given.arguments.items()},
-        metadata={**order.metadata, **given.metadata},
-        job_id=given.id,
-        options=merged(order.options, _options(given.options)),
+        arguments={name: _typed(model, name, value) for name, value in row.arguments.items()},
+        metadata={**defaults.metadata, **row.metadata},
+        job_id=row.id,
+        options=merged(defaults.options, _options(row.options)),
         unchecked=unchecked,
     )
 
@@ -63,15 +63,15 @@ def _typed(model: Endpoint, name: str, value: object) -> object:
     return model.typed(name, str(value)) if isinstance(value, Cell) else value
 
 
-def _options(given: Mapping[str, object]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in given.items():
+def _options(values: Mapping[str, object]) -> dict[str, object]:
+    options: dict[str, object] = {}
+    for name, value in values.items():
         try:
-            found[name] = Options.typed(name, str(value)) if isinstance(value, Cell) else value
+            options[name] = Options.typed(name, str(value)) if isinstance(value, Cell) else value
         except UnusableJson as unusable:
-            place = path(("options", name))
-            raise InvalidRow(InputProblem(path=place, value="", message=f"is {unusable}")) from None
-    return found
+            where = path(("options", name))
+            raise InvalidRow(InputProblem(path=where, value="", message=f"is {unusable}")) from None
+    return options
 
 
 def _problems(errors: Sequence[ErrorDetails]) -> list[InputProblem]:
@@ -79,7 +79,7 @@ def _problems(errors: Sequence[ErrorDetails]) -> list[InputProblem]:
     guesses = {_guess(error) for error in unknown}
     missing = {"missing"} if "arguments" in guesses else set()
     if any(error["type"] == "missing" for error in errors) and not guesses - {""}:
-        return [_flat(unknown)]
+        return [_missing_arguments(unknown)]
     return [_problem(error) for error in errors if error["type"] not in missing]
 
 
@@ -87,19 +87,19 @@ def _guess(error: ErrorDetails) -> str:
     return nearest(str(error["loc"][0])[:100], _KNOWN) or ""
 
 
-def _flat(unknown: Sequence[ErrorDetails]) -> InputProblem:
-    """A row that holds its inputs themselves, or none."""
+def _missing_arguments(unknown: Sequence[ErrorDetails]) -> InputProblem:
+    """Return the problem of a row with its inputs at the top level, or without inputs."""
     names = ", ".join(shown(error["loc"][0]) for error in unknown)
-    hint = f"put {names} under it: {_EXAMPLE}" if names else f"a job looks like {_EXAMPLE}"
+    hint = f"move {names} into it: {_EXAMPLE}" if names else f"write {_EXAMPLE}"
     return InputProblem(path="arguments", value="", message="is missing", hint=hint)
 
 
 def _problem(error: ErrorDetails) -> InputProblem:
-    place = path(error["loc"])
+    where = path(error["loc"])
     value = shown(error["input"], words=True)
     if error["type"] == "extra_forbidden":
         guess, known = _guess(error), ", ".join(_KNOWN)
-        hint = f"did you mean {guess}?" if guess else f"a job has {known}; inputs go in arguments"
-        return InputProblem(path=place, value=value, message="is no field of a job", hint=hint)
+        hint = f"did you mean {guess}?" if guess else f"use {known}; inputs go into arguments"
+        return InputProblem(path=where, value=value, message="is not a field of a job", hint=hint)
     message = _TYPES.get(error["type"], error["msg"])
-    return InputProblem(path=place, value=value, message=message)
+    return InputProblem(path=where, value=value, message=message)

@@ -1,4 +1,4 @@
-"""How a job comes to be: checked first, written down, then woken."""
+"""Creates jobs: validate, store, then wake the submit step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A job on record, and whether this call wrote it down: else it was there already."""
+    """A stored job; `new` is False if it existed before this call."""
 
     job: Job
     new: bool
@@ -24,51 +24,51 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCreator:
-    """Makes jobs. `wake` sends the Celery message of a task for a job."""
+    """Creates jobs; `wake` sends the Celery message of a task for a job."""
 
     store: JobStore
-    checks: Validator
+    validator: Validator
     wake: Callable[[Task, str], None]
 
-    def create(self, order: JobRequest) -> Job:
-        """The job, QUEUED and its submit step woken; the same id again is the same job.
+    def create(self, request: JobRequest) -> Job:
+        """Store the job as QUEUED and wake its submit step; the same id is the same job.
 
-        Raises as `Checks.draft` and `add` do.
+        Raises what `Validator.validate` and `add` raise.
         """
-        return self.add(self.checks.validate(order)).job
+        return self.add(self.validator.validate(request)).job
 
     def existing(self, job: Job) -> Job | None:
-        """The job that has this id already; a refused creation is none.
+        """Return the stored job with this id, or None; a rejected request does not count.
 
-        Raises JobRefused if its contents are others.
+        Raises InvalidJobId if the stored job has other contents.
         """
-        found = self.store.get(job.id)
-        if found is None or found.refused:
+        stored = self.store.get(job.id)
+        if stored is None or stored.refused:
             return None
-        if _asked(found) != _asked(job):
+        if _contents(stored) != _contents(job):
             raise InvalidJobId(
-                f"job id {job.id} belongs to another job of {found.endpoint}; "
-                "give this one an id of its own, or none"
+                f"job id {job.id} belongs to another job of {stored.endpoint}; "
+                "use another id, or leave it out"
             )
-        return found
+        return stored
 
     def add(self, draft: DraftJob) -> Created:
-        """The job, written down and woken, its local files in storage before.
+        """Put the job's local files into storage, store the job, then wake it.
 
-        Raises JobRefused for an id that belongs to a job with other contents, a Refusal for files
-        that changed meanwhile, and the storage's own Failure where they cannot be stored now.
+        Raises InvalidJobId for an id of a job with other contents, RequestRejected for files that
+        have changed, and the storage's Failure if they cannot be stored now.
         """
         job = draft.job
-        self.checks.staging.put(draft.staged)
+        self.validator.staging.put(draft.staged)
         due = self.store.clock() + LOST_WAKE_AFTER
         new = self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
-        standing = self.existing(job) or job
-        if standing.state is JobState.QUEUED:
+        stored = self.existing(job) or job
+        if stored.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
-        return Created(job=standing, new=new)
+        return Created(job=stored, new=new)
 
 
-def _asked(job: Job) -> tuple[str, object]:
+def _contents(job: Job) -> tuple[str, object]:
     return job.endpoint, canonical(job.arguments)

@@ -1,4 +1,4 @@
-"""falhook.create messages, for which nobody waits: none is lost, and none makes two jobs."""
+"""Takes falhook.create messages: nobody waits for them, none is lost, none creates two jobs."""
 
 import traceback
 from collections.abc import Mapping
@@ -23,71 +23,71 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """Makes jobs of messages, which come from any codebase and may come twice."""
+    """Creates jobs from messages, which any codebase may send and a broker may deliver twice."""
 
     creator: JobCreator
 
-    def receive(self, order: JobRequest, message_id: str | None) -> None:
-        """Afterwards there is the job, or a FAILED one that tells its sender why.
+    def receive(self, request: JobRequest, message_id: str | None) -> None:
+        """Create the job, or a FAILED one whose record says why it was rejected.
 
-        The same message is the same job: without an id of its own it has that of its message. One
-        under whose id there can be no job leaves a line in the log alone. Raises RedisError and
-        Failure where the same message may become a job later.
+        A message without a job id gets the one of its message, so that a second delivery is the
+        same job. A malformed id, or one of a job with other contents, is only logged. Raises
+        RedisError and Failure if the same message may become a job later.
         """
-        if order.job_id is None and message_id:
-            order = replace(order, job_id=_derived(message_id))
+        if request.job_id is None and message_id:
+            request = replace(request, job_id=_derived_id(message_id))
         try:
-            job_id = checked_id(order.job_id)
+            job_id = checked_id(request.job_id)
         except InvalidJobId:
-            log.warning("job.refused", reason="bad_job", **_shape(order.job_id))
+            log.warning("job.refused", reason="bad_job", **_shape(request.job_id))
             return
         try:
-            self._create(replace(order, job_id=job_id))
-        except InvalidJobId as refused:
-            log.warning("job.refused", job=job_id, reason="bad_job", sentence=str(refused))
+            self._create(replace(request, job_id=job_id))
+        except InvalidJobId as error:
+            log.warning("job.refused", job=job_id, reason="bad_job", sentence=str(error))
 
-    def _create(self, order: JobRequest) -> None:
+    def _create(self, request: JobRequest) -> None:
         try:
-            self.creator.create(order)
-        except RequestRejected as refusal:
-            self._refuse(order, refusal)
+            self.creator.create(request)
+        except RequestRejected as rejection:
+            self._store_rejection(request, rejection)
         except (InvalidJobId, Failure, RedisError):
             raise
-        except Exception as error:  # noqa: BLE001  # told in record and log, whatever it was
-            # A check that breaks on a message would break on it again.
-            # Where it broke, without its words: they may be those of a prompt.
+        except Exception as error:  # noqa: BLE001  # a bug; record and log report any kind
+            # A second delivery would crash again. The log gets the place, not the error's message,
+            # which may contain a prompt.
             where = "".join(traceback.format_tb(error.__traceback__))
-            told = {"error": type(error).__name__, "where": where}
-            log.error("create.crashed", job=order.job_id, **told)  # noqa: TRY400
-            sentence = f"falhook broke on this message ({type(error).__name__}); see its log"
-            self._refuse(order, RequestRejected("crashed", sentence))
+            fields = {"error": type(error).__name__, "where": where}
+            log.error("create.crashed", job=request.job_id, **fields)  # noqa: TRY400
+            sentence = f"falhook crashed on this message ({type(error).__name__}); see its log"
+            self._store_rejection(request, RequestRejected("crashed", sentence))
 
-    def _refuse(self, order: JobRequest, refusal: RequestRejected) -> None:
+    def _store_rejection(self, request: JobRequest, rejection: RequestRejected) -> None:
         job = Job(
-            id=checked_id(order.job_id),
-            endpoint=shorten(str(order.endpoint), LONGEST_ENDPOINT),
+            id=checked_id(request.job_id),
+            endpoint=shorten(str(request.endpoint), LONGEST_ENDPOINT),
             arguments={},
-            metadata=_fit(order.metadata),
+            metadata=_storable(request.metadata),
             state=JobState.FAILED,
             step=Task.CREATE,
-            reason=refusal.reason,
-            sentence=shorten_lines(str(refusal)),
+            reason=rejection.reason,
+            sentence=shorten_lines(str(rejection)),
         )
         log.warning("job.refused", job=job.id, reason=job.reason)
-        standing = self.creator.store.get(job.id)
-        if standing and standing.refused and standing.sentence == job.sentence:
+        stored = self.creator.store.get(job.id)
+        if stored and stored.refused and stored.sentence == job.sentence:
             return
-        told = {"step": job.step, "reason": job.reason, "sentence": job.sentence}
-        self.creator.store.add(job, due=0, event={"name": "created", **told})
+        fields = {"step": job.step, "reason": job.reason, "sentence": job.sentence}
+        self.creator.store.add(job, due=0, event={"name": "created", **fields})
 
 
-def _derived(message_id: str) -> str:
-    # Celery's own are UUIDs; other clients write what they like.
+def _derived_id(message_id: str) -> str:
+    # Celery's own ids are UUIDs; other clients use any text.
     return message_id if JOB_ID.fullmatch(message_id) else hashed_id(message_id)
 
 
-def _fit(metadata: object) -> Mapping[str, Json]:
-    """The metadata, if a record can hold them."""
+def _storable(metadata: object) -> Mapping[str, Json]:
+    """Return the metadata if a record can store them, else none."""
     try:
         return checked_metadata(metadata) if isinstance(metadata, Mapping) else {}
     except RequestRejected:
@@ -95,6 +95,6 @@ def _fit(metadata: object) -> Mapping[str, Json]:
 
 
 def _shape(job_id: object) -> dict[str, object]:
-    """What the log may hold of a malformed id, which may be a prompt in the wrong place."""
+    """Return type and length of a malformed id; its text may be a misplaced prompt."""
     text = job_id if isinstance(job_id, str) else ""
     return {"type": type(job_id).__name__, "length": len(text)}

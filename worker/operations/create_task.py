@@ -1,4 +1,4 @@
-"""The Celery task falhook.create: what it takes, and how a message comes again later."""
+"""The Celery task falhook.create: its parameters, and its retries."""
 
 import random
 import time
@@ -19,12 +19,11 @@ from worker.operations.create_message import Intake
 from worker.operations.request import JobRequest
 from worker.types import Json
 
-# Times that a message is tried while the broker takes none back: after that it goes back
-# unacknowledged, so that a worker can end. On Redis it then comes again after the visibility
-# timeout.
+# Tries of a message while the broker accepts no retry. After these the message is left
+# unacknowledged, so that a worker can end; on Redis it returns after the visibility timeout.
 MESSAGE_TRIES = 20
 LONGEST_PAUSE = 30.0
-# More make a wait no longer.
+# More do not make a wait longer.
 _DOUBLINGS = 20
 
 log = get_logger()
@@ -37,18 +36,18 @@ def _wait(tries: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTask:
-    """Takes messages in; one that cannot become a job now comes again, each time later."""
+    """Receives messages; one that cannot become a job now is retried, each time later."""
 
     intake: Intake
-    # Seconds until the next try, after so many.
+    # Returns the seconds until the next try, from the number of tries so far.
     wait: Callable[[int], float] = _wait
     pause: Callable[[float], object] = time.sleep
 
     def register(self, app: Celery) -> None:
-        """Afterwards workers of `app` take falhook.create messages."""
+        """Register falhook.create with `app`, so that its workers run it."""
         run = self.run
 
-        def create(  # noqa: PLR0917  # the fields of a message, in the order they were added
+        def create(  # noqa: PLR0917  # a message's arguments, in the order they were added
             task: "CeleryTask[..., None]",
             /,
             endpoint: str = "",
@@ -60,9 +59,9 @@ class CreateTask:
             *surplus: object,
             **unknown: object,
         ) -> None:
-            """Make a job, for any Celery client; the same job_id again is the same job."""
+            """Create a job for any Celery client; the same job_id is the same job."""
             named = [name for name, value in unknown.items() if value is not None]
-            order = JobRequest(
+            request = JobRequest(
                 endpoint=endpoint,
                 arguments=arguments,
                 metadata=metadata or {},
@@ -71,39 +70,39 @@ class CreateTask:
                 unchecked=unchecked,
                 unknown=(*named, *(f"argument {at}" for at, _ in enumerate(surplus, start=7))),
             )
-            run(task, order)
+            run(task, request)
 
-        # Without a bound: what a message waits for, Redis or storage, may be away for days.
+        # Unlimited retries: Redis or storage may be away for days.
         app.task(name=Task.CREATE, bind=True, shared=False, max_retries=None)(create)
 
-    def run(self, task: "CeleryTask[..., None]", order: JobRequest) -> None:
-        """Take the order in. Raises Retry once the broker has the message for later.
+    def run(self, task: "CeleryTask[..., None]", request: JobRequest) -> None:
+        """Create the job. Raises Retry when the broker has accepted the message for later.
 
-        While the broker takes none the message waits here, unacknowledged; in the end it is
-        rejected, which leaves it with the broker.
+        While the broker does not, the message waits here, unacknowledged. In the end Reject leaves
+        it with the broker.
         """
         for tries in range(1, MESSAGE_TRIES + 1):
             try:
-                self.intake.receive(order, task.request.id)
+                self.intake.receive(request, task.request.id)
             except (Failure, RedisError) as failure:
-                self._later(task, failure)
+                self._retry_later(task, failure)
                 self.pause(min(LONGEST_PAUSE, self.wait(tries)))
             else:
                 return
-        raise Reject("neither Redis nor the broker took it", requeue=True)
+        raise Reject("neither Redis nor the broker accepted it", requeue=True)
 
-    def _later(self, task: "CeleryTask[..., None]", failure: Failure | RedisError) -> None:
+    def _retry_later(self, task: "CeleryTask[..., None]", failure: Failure | RedisError) -> None:
         seconds = self.wait(1 + min(task.request.retries, _DOUBLINGS))
         log.warning("create.waits", message=task.request.id, reason=_reason(failure), wait=seconds)
         try:
             raise task.retry(countdown=seconds, throw=False)
         except Reject:
-            # Celery rejects a message that it could not send again, which would end it.
+            # Celery's Reject for a failed send would discard the message.
             return
 
 
 def _reason(failure: Failure | RedisError) -> str:
     if isinstance(failure, Failure):
         return failure.reason
-    # The words of such an error may hold those of a message; Redis 6 tells a script of a plain one.
+    # The error's text may contain the message's; Redis 6 words OOM differently in scripts.
     return "redis_full" if "OOM" in str(failure) else type(failure).__name__

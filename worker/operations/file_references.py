@@ -1,4 +1,4 @@
-"""Which texts among the inputs stand for a file: by the type, the name and the form."""
+"""Decides which texts among the inputs name a file, by the input's type, name and form."""
 
 import re
 
@@ -6,20 +6,20 @@ from worker.catalogue.inputs import MAX_MEGABYTES, Input, InputType
 from worker.catalogue.validation.text_values import is_words
 from worker.catalogue.validation.values import STAGED
 
-# Whatever no schema describes: any file, of at most so many bytes.
+# An input without a schema: any file, of at most `Input.max_bytes`.
 UNKNOWN = Input(name="file", kind=InputType.URL)
 
 _MEDIA = frozenset(MAX_MEGABYTES)
 _DATA = re.compile(r"data:", re.IGNORECASE)
 _FILE = re.compile(r"file:\S", re.IGNORECASE)
-# Where nobody knows that an input takes files, it has to look like one: RFC 2397.
+# Without a schema, only a whole data URI counts as a file: RFC 2397.
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE | re.ASCII)
 
 
 def file_input(item: Input, name: str) -> Input | None:
-    """What a file has to be for a text of this input; None where no text stands for a file.
+    """Return the input whose limits a file must meet; None if the input's texts are not files.
 
-    UNKNOWN where the schema does not say: `name`, the nearest above the text, may do so.
+    UNKNOWN is returned if neither the schema nor `name`, the nearest name above the text, decides.
     """
     match item.kind:
         case InputType.URL if item is not UNKNOWN:
@@ -32,18 +32,19 @@ def file_input(item: Input, name: str) -> Input | None:
 
 
 def _holds_words(name: str) -> bool:
-    # An image_prompt may be words or a picture: what looks like a file is taken for one.
+    # An image_prompt may be prose or a picture, so what looks like a file is treated as one.
     return is_words(name) and Input(name=name, kind=InputType.ANY).families == _MEDIA
 
 
 def is_embedded(item: Input, value: str) -> bool:
-    """Whether a data URI holds the file."""
+    """Return whether the text is a data URI that contains the file."""
     return (_DATA_URI if item is UNKNOWN else _DATA).match(value) is not None
 
 
 def is_local(item: Input, value: str, *, typed: bool) -> bool:
-    """Whether the text names a file of this machine; as a bare path only where a person typed it,
-    and for an input that takes files.
+    """Return whether the text names a file on this machine.
+
+    A bare path does only if a user typed it, for an input that takes files.
     """
     if _FILE.match(value):
         return True

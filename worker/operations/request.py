@@ -1,4 +1,10 @@
-"""An order of a job, and the draft that follows from one that is good."""
+"""Requests for jobs: unchecked, validated, and rejected ones.
+
+JobRequest      what a caller sends, of any type
+DraftJob        a valid request as a job that is not stored yet
+InvalidRequest  several parts of a request are invalid
+InvalidJobId    its id is invalid, or belongs to another job
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,30 +15,18 @@ from worker.catalogue.errors import InputProblem, RequestRejected
 from worker.catalogue.prices import Estimate
 from worker.jobs.job import Job, new_job_id
 from worker.operations.staged_files import StagedFiles
+from worker.text import shorten
 from worker.types import Json
 
-
-class InvalidJobId(Exception):
-    """There can be no job under this id; the message is a sentence with the cure."""
-
-    reason = "bad_job"
-    problems: tuple[InputProblem, ...] = ()
-
-
-class InvalidRequest(RequestRejected):
-    """Several parts of an order are wrong: all of them are told; the first gives the reason."""
-
-    def __init__(self, refused: Sequence[RequestRejected | InvalidJobId]) -> None:
-        super().__init__(refused[0].reason, "\n".join(map(str, refused)))
-        self.problems = tuple(problem for one in refused for problem in one.problems)
+_LONGEST_ID_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What a job is asked to be; nothing of it is checked yet.
+    """A request for a job, not validated yet.
 
-    `unchecked` takes any endpoint of fal and any inputs. `unknown` are fields that the sender
-    gave and no order has.
+    `unchecked` accepts any endpoint of fal and any inputs. `unknown` names fields of the message
+    that a request does not have.
     """
 
     endpoint: str
@@ -46,7 +40,7 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftJob:
-    """A job that was checked and not written down yet, and the local files it needs."""
+    """A valid job that is not stored yet, with the local files it needs."""
 
     job: Job
     staged: StagedFiles
@@ -54,26 +48,41 @@ class DraftJob:
 
     @property
     def estimate(self) -> Estimate | None:
-        """What the job should cost, where that is known beforehand."""
+        """What the job should cost; None if that is unknown beforehand."""
         return self.model.estimate(self.job.arguments)
 
 
+class InvalidJobId(Exception):
+    """An id under which the job cannot be created; the message has the correction."""
+
+    reason = "bad_job"
+    problems: tuple[InputProblem, ...] = ()
+
+
+class InvalidRequest(RequestRejected):
+    """Several rejections of one request; the first one's reason code is used."""
+
+    def __init__(self, rejections: Sequence[RequestRejected | InvalidJobId]) -> None:
+        super().__init__(rejections[0].reason, "\n".join(map(str, rejections)))
+        self.problems = tuple(problem for rejection in rejections for problem in rejection.problems)
+
+
 def checked_id(job_id: str | None) -> str:
-    """That id, or a fresh one for None. Raises JobRefused for a malformed one."""
+    """Return the id, or a new one for None. Raises InvalidJobId for a malformed one."""
     if job_id is None:
         return new_job_id()
     if not isinstance(job_id, str) or JOB_ID.fullmatch(job_id) is None:
         raise InvalidJobId(
-            f"job id {str(job_id)[:80]!r} is malformed: use 1 to 64 letters, digits, - and _, "
-            "beginning with a letter or digit"
+            f"job id '{shorten(str(job_id), _LONGEST_ID_SHOWN)}' is malformed: use 1 to 64 "
+            "letters, digits, - and _, beginning with a letter or digit"
         )
     return job_id
 
 
 def canonical(value: object) -> object:
-    """The value, every number as text: fal takes 5, 5.0 and "5" for the same length.
+    """Return the value with every number as text, since fal reads 5, 5.0 and "5" as equal lengths.
 
-    So a file that is read again with checks or without, as a table or as JSON, is the same jobs.
+    So a file of jobs gives the same ids with or without validation, as CSV or as JSON.
     """
     match value:
         case bool():
@@ -83,7 +92,7 @@ def canonical(value: object) -> object:
         case int() | float():
             return str(value)
         case list():
-            return [canonical(one) for one in value]
+            return [canonical(item) for item in value]
         case Mapping():
-            return {name: canonical(one) for name, one in value.items()}
+            return {name: canonical(member) for name, member in value.items()}
     return value

@@ -1,7 +1,7 @@
-"""Replay: a job that ended without a publication goes on from what is stored.
+"""Continues jobs that ended without a publication from what is stored.
 
-Nothing here pays twice: a job goes back to QUEUED by itself only where fal surely has none of its
-attempts; wherever fal may have rendered, a new POST is somebody's own decision (`resubmit`).
+A retry never pays twice: it returns a job to QUEUED only if fal surely has none of its attempts.
+If fal may have rendered it, a new POST needs an explicit `resubmit`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from worker.jobs.store import JobStore
 
 ENDED = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
 
-# What an attempt left on the record, as it is before the first one.
+# The record's fields of an attempt, reset to their values before the first one.
 FRESH: Mapping[str, object] = {
     "posted": 0,
     "looked_up": 0,
@@ -30,11 +30,11 @@ FRESH: Mapping[str, object] = {
 
 
 class NotRetryable(Exception):
-    """The job stays as it is; the message says why, and what can be done."""
+    """A job that cannot continue and is not changed; the message says why, and what to do."""
 
 
 def resume_state(job: Job) -> JobState | None:
-    """The state from which an ended job can go on without a payment; None if there is none."""
+    """Return the state from which an ended job can continue for free; None if it cannot."""
     if job.outputs:
         return JobState.TAGGED
     if job.source:
@@ -50,57 +50,57 @@ def resume_state(job: Job) -> JobState | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Brings ended jobs back, due at once: the next sweep wakes their step, within seconds."""
+    """Continues ended jobs; the next sweep wakes their step, within seconds."""
 
     store: JobStore
 
     def retry(self, job: Job) -> JobState:
-        """The state the job goes on from. Raises NotReplayed if it cannot go on for free."""
+        """Let the job continue for free and return its new state. Raises NotRetryable."""
         _require_ended(job)
         to = resume_state(job)
         if to is None:
             raise NotRetryable(
-                f"{job.id} has nothing stored to go on from ({job.state}: {job.reason}). "
+                f"{job.id} has nothing stored to continue from ({job.state}: {job.reason}); "
                 "`falhook retry --resubmit` sends it to fal again, which costs again"
             )
         return self._move(job, to, {"looked_up": 0})
 
     def resubmit(self, job: Job) -> JobState:
-        """QUEUED, to be posted to fal as a new attempt, which costs again.
+        """Set the job to QUEUED for a new attempt, which costs again, and return that state.
 
-        Raises NotReplayed for a job that has not ended, that was refused when it was made, or
-        whose result is stored already.
+        Raises NotRetryable for a job that has not ended, was rejected at creation, or whose
+        result is stored.
         """
         _require_ended(job)
         if resume_state(job) not in {None, JobState.QUEUED, JobState.SUBMITTED}:
             raise NotRetryable(
-                f"{job.id} has its result stored and goes on without a new payment: "
-                "leave --resubmit out"
+                f"{job.id} has its result stored and continues without a new payment: "
+                "remove --resubmit"
             )
         return self._move(job, JobState.QUEUED, FRESH)
 
-    def _move(self, job: Job, to: JobState, also: Mapping[str, object]) -> JobState:
+    def _move(self, job: Job, to: JobState, fields: Mapping[str, object]) -> JobState:
         change = Change(
             to=to,
-            set={**RESET, "step": "", "reason": "", "sentence": "", **also},
+            set={**RESET, "step": "", "reason": "", "sentence": "", **fields},
             guard={"attempt": job.attempt},
             due=self.store.clock(),
             event={"name": "replayed", "reason": job.reason, "attempt": str(job.attempt)},
         )
         if not self.store.change(job.id, [job.state], change):
-            raise NotRetryable(f"{job.id} is no longer {job.state}: somebody else was faster")
+            raise NotRetryable(f"{job.id} is no longer {job.state}: another command was faster")
         return to
 
 
 def _require_ended(job: Job) -> None:
     if job.refused:
         raise NotRetryable(
-            f"{job.id} was refused before it became a job ({job.reason}) and holds no inputs: "
-            "send it again corrected, under the same id if you like"
+            f"{job.id} was rejected at creation ({job.reason}) and has no inputs: submit a "
+            "corrected request; it may use the same id"
         )
     if job.state is JobState.PUBLISHED:
-        raise NotRetryable(f"{job.id} is PUBLISHED; there is nothing to do again")
+        raise NotRetryable(f"{job.id} is PUBLISHED; there is nothing to retry")
     if job.state not in ENDED:
         raise NotRetryable(
-            f"{job.id} is {job.state} and on its way; `falhook watch {job.id}` follows it"
+            f"{job.id} is {job.state} and has not ended; `falhook watch {job.id}` follows it"
         )

@@ -1,4 +1,4 @@
-"""Arguments whose local files were checked, and the files themselves, read again when needed."""
+"""Arguments with upload:// references, and the local files that these stand for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from worker.operations.local_file import UnusableFile, name_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFile:
-    """A file that stands behind the argument at `path`, where it was named `value`.
+    """The file of the argument at `path`, whose text was `value`.
 
-    It is read again when it is put, so that many staged jobs do not hold their files in memory.
+    It is read again when it is stored, so that many staged jobs do not keep files in memory.
     """
 
     path: str
@@ -19,13 +19,13 @@ class LocalFile:
     read: Callable[[], bytes]
 
     def bytes_of(self, name: str) -> bytes:
-        """The bytes, still those of that name. Raises Refusal("input_changed")."""
+        """Return the bytes if `name` is still theirs, or raise RequestRejected("input_changed")."""
         try:
             data = self.read()
         except UnusableFile as unusable:
-            raise self._changed(f"{unusable}, although it could be a moment ago") from unusable
+            raise self._changed(f"{unusable}; it was usable a moment ago") from unusable
         if name_of(data) != name:
-            raise self._changed("changed while its job was made; make the job once more")
+            raise self._changed("changed while its job was created; submit the job again")
         return data
 
     def _changed(self, message: str) -> RequestRejected:
@@ -35,9 +35,9 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFiles:
-    """Arguments without local references, the files that stand behind them, and what is wrong.
+    """Arguments without local references, their files, and the problems of unusable files.
 
-    `files` maps the name under uploads/ to the file of that content.
+    `files` maps the name under uploads/ to the file with that content.
     """
 
     arguments: dict[str, object]

@@ -1,8 +1,8 @@
-"""Local files and data URIs among the inputs: checked, then kept in storage for the submit step.
+"""Checks local files and data URIs among the inputs, and stores them for the submit step.
 
-The process that makes a job and the one that submits it may be different machines, so the bytes
-go into storage under uploads/{sha256}.{ending}, and the job's input becomes
-upload://{sha256}.{ending}. What is too large, of a wrong type or unreadable is refused before.
+A job may be created and submitted on different machines. So the bytes go into storage under
+uploads/{sha256}.{extension}, and the input becomes upload://{sha256}.{extension}. Files that are
+too large, of a wrong type or unreadable are rejected before.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input, InputType
-from worker.catalogue.validation.paths import path as place
+from worker.catalogue.validation.paths import path as path_text
 from worker.formats.media_types import HEAD_BYTES, guessed
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
 from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
@@ -26,26 +26,28 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staging:
-    """Reads local files below `directory`, to which relative paths belong; None allows none.
+    """Stages local files inside `directory`, the base of relative paths; None allows no files.
 
-    `storage` makes the storage when the first file has to be put there.
+    `storage` opens the storage when the first file is stored.
     """
 
     storage: Callable[[], Storage]
     directory: Path | None
-    # The command line reads whatever its user may read.
+    # Whether files outside `directory` and bare paths are allowed, as for the command line.
     anywhere: bool = False
 
-    def stage(self, inputs: tuple[Input, ...] | None, given: Mapping[str, object]) -> StagedFiles:
-        """The arguments with upload:// in place of files; None for inputs that nobody knows.
+    def stage(
+        self, inputs: tuple[Input, ...] | None, arguments: Mapping[str, object]
+    ) -> StagedFiles:
+        """Return the arguments with upload:// references in place of files; `put` stores these.
 
-        Nothing is written: see `put`. A file that cannot be used is told among the problems and
-        replaced as well, so that the catalogue does not tell of it once more.
+        `inputs` is None without a schema. An unusable file is listed among the problems and also
+        replaced, so that the catalogue does not report it a second time.
         """
         staged = StagedFiles(arguments={})
         members = None if inputs is None else {item.name: item for item in inputs}
         try:
-            staged.arguments.update(self._members(staged, members, given, ()))
+            staged.arguments.update(self._members(staged, members, arguments, ()))
         except RecursionError:
             staged.problems.append(
                 InputProblem(path="arguments", value="", message="nest too deeply")
@@ -53,7 +55,7 @@ class Staging:
         return staged
 
     def put(self, staged: StagedFiles) -> None:
-        """Every file is whole in storage. Raises Permanent("input_changed") for a changed file."""
+        """Store every file. Raises RequestRejected("input_changed") for a changed file."""
         for name, file in staged.files.items():
             storage, key = self.storage(), storage_key(name)
             data = file.bytes_of(name)
@@ -64,57 +66,63 @@ class Staging:
         self,
         staged: StagedFiles,
         members: Mapping[str, Input] | None,
-        given: Mapping[str, object],
+        values: Mapping[str, object],
         above: Loc,
     ) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name, value in given.items():
+        result: dict[str, object] = {}
+        for name, value in values.items():
             item = UNKNOWN if members is None else members.get(str(name))
-            # One value in place of a list is a mistake, to be told as it was given.
+            # A single value for a list is an error, which the catalogue reports with that value.
             if item is None or (item.many and isinstance(value, str)):
-                found[name] = value
+                result[name] = value
             else:
-                found[name] = self._value(staged, item, value, (*above, str(name)))
-        return found
+                result[name] = self._value(staged, item, value, (*above, str(name)))
+        return result
 
     def _value(self, staged: StagedFiles, item: Input, value: object, loc: Loc) -> object:
         match value:
             case str():
                 name = next(str(step) for step in reversed(loc) if isinstance(step, str))
-                taker = file_input(item, name)
-                return value if taker is None else self._text(staged, taker, value, place(loc))
+                accepted = file_input(item, name)
+                return (
+                    value
+                    if accepted is None
+                    else self._text(staged, accepted, value, path_text(loc))
+                )
             case list():
-                return [self._value(staged, item, one, (*loc, at)) for at, one in enumerate(value)]
+                return [
+                    self._value(staged, item, v, (*loc, index)) for index, v in enumerate(value)
+                ]
             case Mapping():
-                members = {one.name: one for one in item.nested}
-                anything = item is UNKNOWN or item.kind is InputType.ANY
-                return self._members(staged, None if anything else members, value, loc)
+                members = {nested.name: nested for nested in item.nested}
+                any_names = item is UNKNOWN or item.kind is InputType.ANY
+                return self._members(staged, None if any_names else members, value, loc)
         return value
 
     def _text(self, staged: StagedFiles, item: Input, value: str, path: str) -> str:
-        inside = is_embedded(item, value)
-        if not inside and not is_local(item, value, typed=self.anywhere):
+        is_data = is_embedded(item, value)
+        if not is_data and not is_local(item, value, typed=self.anywhere):
             return value
-        told = "" if inside else shown(value)
+        text = "" if is_data else shown(value)
         try:
-            bytes_of = _embedded(item, value) if inside else self._local(item, value)
-            name = checked_name(item, bytes_of())
+            read_bytes = _embedded(item, value) if is_data else self._local(item, value)
+            name = checked_name(item, read_bytes())
         except UnusableFile as unusable:
-            staged.problems.append(InputProblem(path=path, value=told, message=str(unusable)))
+            staged.problems.append(InputProblem(path=path, value=text, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
-        staged.files[name] = LocalFile(path=path, value=told, read=bytes_of)
+        staged.files[name] = LocalFile(path=path, value=text, read=read_bytes)
         return f"upload://{name}"
 
     def _local(self, item: Input, value: str) -> Callable[[], bytes]:
         if self.directory is None:
-            raise UnusableFile("must be a URL: FALHOOK_INPUT_DIRECTORY names no directory of files")
+            raise UnusableFile("must be a URL: FALHOOK_INPUT_DIRECTORY is not set")
         try:
             path = (self.directory / path_of(value)).resolve()
         except (OSError, RuntimeError) as error:
-            # Python 3.11 and 3.12 raise RuntimeError for links in a circle and an unknown ~user.
+            # Python 3.11 and 3.12 raise RuntimeError for circular links and an unknown ~user.
             raise UnusableFile(f"cannot be read: {printable(str(error).rstrip('.'))}") from None
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
-            raise UnusableFile(f"must lie below FALHOOK_INPUT_DIRECTORY={self.directory}")
+            raise UnusableFile(f"must be inside FALHOOK_INPUT_DIRECTORY={self.directory}")
         return partial(read, path, item)
 
 

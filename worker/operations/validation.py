@@ -1,4 +1,4 @@
-"""What an order has to pass before anything is written or sent."""
+"""Validates a request before anything is stored or sent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -27,109 +27,113 @@ from worker.transcode.profiles import PROFILE_KEY, asked_profile
 from worker.types import Json
 
 T = TypeVar("T")
-_FIELDS_TOLD = 10
-# https://docs.fal.ai : owner/app, with the path of the model below it.
-_ANEW = "leave out NaN, Infinity and what is no UTF-8"
+_MAX_FIELDS = 10
+_JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """What an order has to pass; neither Redis nor fal is asked, nothing is written."""
+    """Validates requests; it calls neither Redis nor fal and writes nothing."""
 
     catalogue: Catalogue
     staging: Staging
 
-    def validate(self, order: JobRequest) -> DraftJob:
-        """A job whose inputs, local files, options and id are good.
+    def validate(self, request: JobRequest) -> DraftJob:
+        """Return a draft whose inputs, local files, options, metadata and id are valid.
 
-        Raises a Refusal that tells of everything, and JobRefused for a malformed id.
+        Raises RequestRejected with everything that is wrong, or InvalidJobId if only the id is.
         """
-        _require_types(order)
-        model = self.find(order.endpoint, unchecked=order.unchecked)
-        refused: list[RequestRejected | InvalidJobId] = []
-        nothing_said: Mapping[str, Json] = {}
-        nothing: tuple[StagedFiles, dict[str, object]] = StagedFiles(arguments={}), {}
-        staged, checked = _kept(refused, lambda: self._inputs(model, order), nothing)
-        options = _kept(refused, lambda: Options.read(order.options), Options())
-        metadata = _kept(refused, lambda: checked_metadata(order.metadata), nothing_said)
-        job_id = _kept(refused, lambda: checked_id(order.job_id), "")
-        if refused:
-            raise refused[0] if len(refused) == 1 else InvalidRequest(refused)
+        _require_types(request)
+        model = self.find(request.endpoint, unchecked=request.unchecked)
+        rejections: list[RequestRejected | InvalidJobId] = []
+        no_metadata: Mapping[str, Json] = {}
+        no_inputs: tuple[StagedFiles, dict[str, object]] = StagedFiles(arguments={}), {}
+        staged, inputs = _collect(rejections, lambda: self._inputs(model, request), no_inputs)
+        options = _collect(rejections, lambda: Options.read(request.options), Options())
+        metadata = _collect(rejections, lambda: checked_metadata(request.metadata), no_metadata)
+        job_id = _collect(rejections, lambda: checked_id(request.job_id), "")
+        if rejections:
+            raise rejections[0] if len(rejections) == 1 else InvalidRequest(rejections)
         job = Job(
             id=job_id,
-            endpoint=order.endpoint,
-            arguments=checked,  # type: ignore[arg-type]  # only JSON gets through
+            endpoint=request.endpoint,
+            arguments=inputs,  # type: ignore[arg-type]  # validated as JSON
             metadata=metadata,
             options=options.record(),
-            estimate=_recorded(model.estimate(checked)),
+            estimate=_recorded(model.estimate(inputs)),
             needs_file=int(model.needs_file),
         )
         return DraftJob(job=job, staged=staged, model=model)
 
-    def _inputs(self, model: Endpoint, order: JobRequest) -> tuple[StagedFiles, dict[str, object]]:
-        inputs = None if order.unchecked else model.inputs
-        staged = self.staging.stage(inputs, _an_object(order))
-        return staged, _checked(model, order, staged)
+    def _inputs(
+        self, model: Endpoint, request: JobRequest
+    ) -> tuple[StagedFiles, dict[str, object]]:
+        inputs = None if request.unchecked else model.inputs
+        staged = self.staging.stage(inputs, _arguments(request))
+        if request.unchecked:
+            return staged, _json_only(request, staged)
+        return staged, model.check(staged.arguments, problems=staged.problems)
 
     def find(self, endpoint: str, *, unchecked: bool = False) -> Endpoint:
-        """The model of that id; with `unchecked` an empty one where the catalogue has none."""
+        """Return the endpoint; with `unchecked`, an empty one if the catalogue does not list it.
+
+        Raises RequestRejected.
+        """
         try:
             return self.catalogue.find(endpoint)
         except UnknownEndpoint as unknown:
             if not unchecked:
                 raise
+            # https://docs.fal.ai : owner/app, optionally followed by a path.
             if len(endpoint) > LONGEST_ENDPOINT or ENDPOINT.fullmatch(endpoint) is None:
-                sentence = f"{shown(endpoint)} is no endpoint id: write owner/app/…"
+                sentence = f"{shown(endpoint)} is not an endpoint id: write owner/app/…"
                 raise RequestRejected("bad_endpoint", sentence) from unknown
             return Endpoint(endpoint=endpoint)
 
 
-def _require_types(order: JobRequest) -> None:
-    """Messages come from any codebase: they may hold anything, of any type."""
-    if order.unknown:
+def _require_types(request: JobRequest) -> None:
+    """Raise RequestRejected for a field of a wrong type; messages may have anything in them."""
+    if request.unknown:
         known = ", ".join(f.name for f in fields(JobRequest) if f.name != "unknown")
-        given = ", ".join(shown(name) for name in order.unknown[:_FIELDS_TOLD])
-        beyond = len(order.unknown) - _FIELDS_TOLD
-        given += f" and {beyond:,} more" if beyond > 0 else ""
-        raise RequestRejected("unknown_field", f"falhook.create takes no {given}; it takes {known}")
-    endpoint, metadata = order.endpoint, order.metadata
+        unknown = ", ".join(shown(name) for name in request.unknown[:_MAX_FIELDS])
+        beyond = len(request.unknown) - _MAX_FIELDS
+        unknown += f" and {beyond:,} more" if beyond > 0 else ""
+        sentence = f"falhook.create does not accept {unknown}; it accepts {known}"
+        raise RequestRejected("unknown_field", sentence)
+    endpoint, metadata = request.endpoint, request.metadata
     if not isinstance(endpoint, str):
-        raise RequestRejected("bad_endpoint", "the endpoint must be a text such as owner/app/…")
+        raise RequestRejected("bad_endpoint", "the endpoint must be a string such as owner/app/…")
     if not isinstance(metadata, Mapping):
         raise RequestRejected("bad_metadata", "the metadata must be an object")
-    unchecked: object = order.unchecked
-    # "false" is true to Python, and would have an unchecked job paid for.
+    unchecked: object = request.unchecked
+    # Python treats "false" as true, and an unvalidated job would be paid for.
     if not isinstance(unchecked, bool | None):
-        wrong = shown(unchecked)
+        value = shown(unchecked)
         raise RequestRejected(
-            "bad_unchecked", f"unchecked {wrong} must be true or false, without quotes"
+            "bad_unchecked", f"unchecked {value} must be true or false, without quotes"
         )
 
 
-def _an_object(order: JobRequest) -> Mapping[str, object]:
-    given: object = order.arguments
-    if isinstance(given, Mapping):
-        return {str(name): value for name, value in given.items()}
-    whole = InputProblem(path="arguments", value=shown(given), message="must be an object")
-    raise InvalidArguments(order.endpoint, [whole])
+def _arguments(request: JobRequest) -> Mapping[str, object]:
+    arguments: object = request.arguments
+    if isinstance(arguments, Mapping):
+        return {str(name): value for name, value in arguments.items()}
+    problem = InputProblem(path="arguments", value=shown(arguments), message="must be an object")
+    raise InvalidArguments(request.endpoint, [problem])
 
 
-def _checked(model: Endpoint, order: JobRequest, staged: StagedFiles) -> dict[str, object]:
-    if order.unchecked:
-        return _loosely(order, staged)
-    return model.check(staged.arguments, problems=staged.problems)
-
-
-def _kept(refused: list[RequestRejected | InvalidJobId], make: Callable[[], T], otherwise: T) -> T:
-    """What `make` gives; if it refuses, that is kept, so that all is told at once."""
+def _collect(
+    rejections: list[RequestRejected | InvalidJobId], validate: Callable[[], T], default: T
+) -> T:
+    """Return what `validate` returns; if it raises, add that to `rejections`."""
     try:
-        return make()
-    except (RequestRejected, InvalidJobId) as refusal:
-        refused.append(refusal)
-        return otherwise
+        return validate()
+    except (RequestRejected, InvalidJobId) as rejection:
+        rejections.append(rejection)
+        return default
 
 
-def _loosely(order: JobRequest, staged: StagedFiles) -> dict[str, object]:
+def _json_only(request: JobRequest, staged: StagedFiles) -> dict[str, object]:
     problems = list(staged.problems)
     for name, value in staged.arguments.items():
         try:
@@ -137,7 +141,7 @@ def _loosely(order: JobRequest, staged: StagedFiles) -> dict[str, object]:
         except PydanticCustomError as error:
             problems.append(InputProblem(path=shown(name), value="", message=error.message()))
     if problems:
-        raise InvalidArguments(order.endpoint, problems)
+        raise InvalidArguments(request.endpoint, problems)
     return staged.arguments
 
 
@@ -146,29 +150,29 @@ def _recorded(estimate: Estimate | None) -> dict[str, Json]:
 
 
 def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The metadata, which JSON in UTF-8 can carry. Raises Refusal, which tells of all problems."""
+    """Return the metadata. Raises RequestRejected with every problem."""
     problems = [
-        problem for name, value in metadata.items() if (problem := _of_metadata(name, value))
+        problem for name, value in metadata.items() if (problem := _entry_problem(name, value))
     ]
     try:
         asked_profile(metadata)
     except ValueError as error:
-        # The message holds the value.
+        # The message has the value.
         problems.append(InputProblem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error)))
     if problems:
-        refusal = RequestRejected("bad_metadata", shorten_lines("\n".join(map(str, problems))))
-        refusal.problems = tuple(problems)
-        raise refusal
+        rejection = RequestRejected("bad_metadata", shorten_lines("\n".join(map(str, problems))))
+        rejection.problems = tuple(problems)
+        raise rejection
     return metadata
 
 
-def _of_metadata(name: object, value: object) -> InputProblem | None:
+def _entry_problem(name: object, value: object) -> InputProblem | None:
     try:
         as_json({name: value})
     except PydanticCustomError as error:
         path = shown(name).strip('"') if isinstance(name, str) else shown(name)
-        told = shown(value, words=True)
+        text = shown(value, words=True)
         return InputProblem(
-            path=f"metadata.{path}", value=told, message=error.message(), hint=_ANEW
+            path=f"metadata.{path}", value=text, message=error.message(), hint=_JSON_HINT
         )
     return None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from worker.cli.console import ROOMY, print_jobs
+from worker.cli.console import WIDE_TABLE_WIDTH, print_jobs
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
@@ -24,7 +24,7 @@ def progress(at: JobState, after: float, **more: str) -> Event:
     return {**moved(at, after, **more), "name": "progress"}
 
 
-def seen(*events: Event, after: float, width: int = ROOMY) -> str:
+def seen(*events: Event, after: float, width: int = WIDE_TABLE_WIDTH) -> str:
     """The line of a job in a terminal, that long after it was made."""
     way = Timeline(job_id="job1", endpoint="acme/dolly")
     for event in events:
@@ -43,7 +43,7 @@ def test_a_long_step_shows_how_far_it_is_and_how_long_it_takes() -> None:
     """The seconds left run down between two tellings."""
     told = seen(DOWNLOADED, HALF, after=7.0)
     assert "DOWNLOADED 42%" in told
-    assert "transcodes and tags, 2 s left" in told
+    assert "transcoding and tagging, 2 s left" in told
 
 
 def test_a_narrow_terminal_shows_how_far_it_is_too() -> None:

@@ -218,7 +218,7 @@ def test_check_makes_no_storage(complete: dict[str, str]) -> None:
     told = json.loads(run("check", "--json", environ=complete).stdout)["storage"]
     assert (False, False) == (told["ok"], Path(complete["FALHOOK_STORAGE_URL"]).exists())
     assert "FALHOOK_STORAGE_URL" in told["detail"]
-    assert "mount or put it back, or start a worker" in told["detail"]
+    assert "mount or restore it, or start a worker" in told["detail"]
 
 
 def test_settings_for_machines() -> None:

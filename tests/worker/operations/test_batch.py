@@ -129,10 +129,10 @@ def test_a_resumed_run_makes_exactly_the_missing_jobs(
 ) -> None:
     """Wherever the first run was killed, and in whatever order its rows come the second time."""
     records.redis.flushall()
-    checks = Validator(
+    validator = Validator(
         catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None)
     )
-    creator = JobCreator(store=records, checks=checks, wake=lambda _task, _job: None)
+    creator = JobCreator(store=records, validator=validator, wake=lambda _task, _job: None)
     first = list(read(lines(*(row(prompt) for prompt in prompts))).drafts.values())
     done = data.draw(st.integers(0, len(prompts)))
     assert [True] * done == [creator.add(draft).new for draft in first[:done]]
@@ -187,7 +187,7 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
     assert "did you mean prompt?" in str(found.refused[8])
 
 
-TWICE = 'is JSON that holds "prompt" twice in one object; leave one out'
+TWICE = 'is JSON with "prompt" twice in one object; remove one'
 
 
 @pytest.mark.parametrize(
@@ -199,28 +199,31 @@ TWICE = 'is JSON that holds "prompt" twice in one object; leave one out'
         ('{"arguments": {"prompt": "a"}, "metadata": {"prompt": 1, "prompt": 1}}', TWICE),
         (
             '{"arguments": {"prompt": "a", "\\ud800x": 1}}',
-            r'is JSON whose name "\ud800x" holds half a character (a lone surrogate)',
+            r'is JSON with a lone surrogate (half a character) in "\ud800x"',
         ),
         (
             '{"arguments": {"prompt": "a"}, "\\u001b]0;P\\u0007": 1}',
-            r'"\u001b]0;P\u0007" 1: is no field of a job; a job has arguments, id, endpoint, '
-            "metadata, options, unchecked; inputs go in arguments",
+            r'"\u001b]0;P\u0007" 1: is not a field of a job; use arguments, id, endpoint, '
+            "metadata, options, unchecked; inputs go into arguments",
         ),
-        ("{}", 'arguments: is missing; a job looks like {"arguments": {"prompt": "…"}}'),
+        ("{}", 'arguments: is missing; write {"arguments": {"prompt": "…"}}'),
         (
             '{"prompt": "a", "duration": 5}',
-            'arguments: is missing; put "prompt", "duration" under it: '
+            'arguments: is missing; move "prompt", "duration" into it: '
             '{"arguments": {"prompt": "…"}}',
         ),
-        ('{"argumets": {}}', "argumets (an object): is no field of a job; did you mean arguments?"),
+        (
+            '{"argumets": {}}',
+            "argumets (an object): is not a field of a job; did you mean arguments?",
+        ),
         (
             '{"arguments": {"prompt": "a"}, "zoom": 3}',
-            "zoom 3: is no field of a job; a job has arguments, id, endpoint, metadata, options, "
-            "unchecked; inputs go in arguments",
+            "zoom 3: is not a field of a job; use arguments, id, endpoint, metadata, options, "
+            "unchecked; inputs go into arguments",
         ),
         (
             '{"arguments": [], "id": 7, "unchecked": "false"}',
-            "arguments (a list of 0): must be an object\nid 7: must be a text\n"
+            "arguments (a list of 0): must be an object\nid 7: must be a string\n"
             "unchecked (5 characters): must be true or false",
         ),
     ],
@@ -234,7 +237,7 @@ def test_a_row_that_is_no_job(read: Read, text: str, told: str) -> None:
 def test_a_pipe_is_refused_unread(read: Read, tmp_path: Path, name: str) -> None:
     """Nobody might ever write to it, and a run that was interrupted could not read it again."""
     os.mkfifo(tmp_path / name) if "pipe" in name else (tmp_path / name).mkdir()
-    with pytest.raises(UnreadableFile, match="is no regular file: write the jobs to one"):
+    with pytest.raises(UnreadableFile, match="is not a regular file: write the jobs to one"):
         read(None, name)
 
 
@@ -248,10 +251,10 @@ def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "told"),
     [
-        ("", "jobs.jsonl", "no job"),
-        ("\n\n", "jobs.jsonl", "no job"),
-        ("prompt\n", "jobs.csv", "no job"),
-        ("prompt,prompt\na,b\n", "jobs.csv", "name of its own"),
+        ("", "jobs.jsonl", "no jobs"),
+        ("\n\n", "jobs.jsonl", "no jobs"),
+        ("prompt\n", "jobs.csv", "no jobs"),
+        ("prompt,prompt\na,b\n", "jobs.csv", "its own name"),
         ('prompt\n"a\n', "jobs.csv", "not CSV"),
         ("prompt\nMüll\n".encode("latin-1"), "jobs.csv", "save it as UTF-8"),
         ("prompt\na\n".encode("utf-16"), "jobs.csv", "save it as UTF-8"),

@@ -99,7 +99,7 @@ def test_options_as_spreadsheets_write_them(read: Read) -> None:
     assert "tags (" not in str(found.refused[3])
     assert "tags" in str(found.refused[3])
     assert "must be an object" in str(found.refused[3])
-    twice = 'options.tags: is JSON that holds "a" twice in one object; leave one out'
+    twice = 'options.tags: is JSON with "a" twice in one object; remove one'
     assert twice == str(found.refused[4])
 
 
@@ -120,14 +120,14 @@ def test_what_spreadsheets_write_before_the_table(read: Read, before: str, mark:
     found = read(f"{before}prompt{mark}duration\nfox{mark}10\n", "jobs.csv")
     line = before.count("\n") + 2
     assert {"prompt": "fox", "duration": "10"} == found.drafts[line].job.arguments
-    with pytest.raises(UnreadableFile, match=f"line {line - 1}: every column needs a name"):
+    with pytest.raises(UnreadableFile, match=f"line {line - 1}: every column needs its own name"):
         read(f"{before}prompt{mark}prompt\nfox{mark}10\n", "jobs.csv")
 
 
 @pytest.mark.parametrize("text", ["\n\n", "sep=;", "sep=;\n\n", ",,\n"])
 def test_a_table_of_nothing(read: Read, text: str) -> None:
-    """It holds no job."""
-    with pytest.raises(UnreadableFile, match="holds no job"):
+    """It contains no jobs."""
+    with pytest.raises(UnreadableFile, match="contains no jobs"):
         read(text, "jobs.csv")
 
 

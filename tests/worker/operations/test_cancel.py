@@ -20,19 +20,14 @@ from webhook.contract import Task
 from worker.cli.main import cli
 from worker.fal.client import FalClient
 from worker.jobs.job import JobState
-from worker.operations.cancel import Cancellation, NotCancellable
+from worker.operations.cancel import NotCancellable, cancel
 
 S = JobState
 
 
-def cancellation(world: World, fal: ScriptedFal) -> Cancellation:
-    """The tool under test."""
-    return Cancellation(store=world.store, fal=fal.fal)
-
-
 def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
     """A job that waits is cancelled without a request, and wakes that come post nothing."""
-    said = cancellation(world, fal).cancel(world.add())
+    said = cancel(world.add(), store=world.store, fal=fal.fal)
     world.pipeline.run(Task.SUBMIT, "job1")
     world.clock.forward(1_000)
     world.sweep.run()
@@ -44,7 +39,7 @@ def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
     ("said", "words"),
     [
         (answer(200, {"status": "OK"}), "costs nothing"),
-        (answer(202, {"status": "CANCELLATION_REQUESTED"}), "may render it"),
+        (answer(202, {"status": "CANCELLATION_REQUESTED"}), "may render and bill the job anyway"),
         (answer(400, {"status": "ALREADY_COMPLETED"}), "had rendered it already"),
         (answer(404, {"status": "NOT_FOUND"}), "NOT_FOUND"),
         (httpx.ReadTimeout("30 s"), "cancel_unanswered"),
@@ -56,9 +51,9 @@ def test_fal_is_asked_once(
     """One PUT to fal's own address; whatever it says, the job is CANCELLED and history has it."""
     world.add_submitted()
     fal.answers = [said]
-    sentence = cancellation(world, fal).cancel(world.job())
+    sentence = cancel(world.job(), store=world.store, fal=fal.fal)
     with pytest.raises(NotCancellable):
-        cancellation(world, fal).cancel(world.job())
+        cancel(world.job(), store=world.store, fal=fal.fal)
     puts = [asked for asked in fal.asked if asked.method == "PUT"]
     assert ([world.job().cancel_url], True) == ([str(put.url) for put in puts], words in sentence)
     assert (S.CANCELLED, "cancel_asked") == (world.state(), world.names()[-1])
@@ -68,7 +63,7 @@ def test_a_callback_that_comes_all_the_same_is_kept(world: World, fal: ScriptedF
     """A cancelled job stays cancelled, and what fal rendered is not lost."""
     world.add_submitted()
     fal.answers = [answer(202, {"status": "CANCELLATION_REQUESTED"})]
-    cancellation(world, fal).cancel(world.job())
+    cancel(world.job(), store=world.store, fal=fal.fal)
     world.deliver(callback())
     job = world.job()
     assert (S.CANCELLED, VIDEO, "callback_kept") == (job.state, job.payload, world.names()[-1])
@@ -78,7 +73,7 @@ def test_a_job_in_doubt_can_be_cancelled(world: World, fal: ScriptedFal) -> None
     """Without fal's answer there is no address to ask; the job ends all the same, and says so."""
     fal.answers = [httpx.ReadError("cut")]
     world.add_submitted()
-    said = cancellation(world, fal).cancel(world.job())
+    said = cancel(world.job(), store=world.store, fal=fal.fal)
     assert (S.CANCELLED, 0, True) == (world.state(), fal.count("PUT"), "lost" in said)
 
 
@@ -87,7 +82,7 @@ def test_what_cannot_be_cancelled_goes_on(world: World, fal: ScriptedFal, state:
     """A job that is being posted, rendered or over is left as it is."""
     job = world.add(state=state)
     with pytest.raises(NotCancellable):
-        cancellation(world, fal).cancel(job)
+        cancel(job, store=world.store, fal=fal.fal)
     assert (state, []) == (world.state(), fal.asked)
 
 
@@ -96,7 +91,7 @@ def test_a_job_that_moved_meanwhile_is_not_cancelled(world: World, fal: Scripted
     job = world.add()
     world.pipeline.run(Task.SUBMIT, "job1")
     with pytest.raises(NotCancellable, match="no longer"):
-        cancellation(world, fal).cancel(job)
+        cancel(job, store=world.store, fal=fal.fal)
     assert S.SUBMITTED is world.state()
 
 
@@ -109,7 +104,7 @@ def test_the_simulated_fal_takes_the_put(
     fal = FalClient(simulated.environment["FAL_KEY"], transport=transport)
     with transport, world_on(redis_url, fal) as world:
         world.add_submitted()
-        said = Cancellation(store=world.store, fal=fal).cancel(world.job())
+        said = cancel(world.job(), store=world.store, fal=fal)
         asked = simulated.counts()["requests"][world.job().request_id]["cancel"]
         assert (S.CANCELLED, 1, True) == (world.state(), asked, "asked to stop" in said)
 

@@ -41,9 +41,9 @@ def creator(
     """A creator whose files lie in a directory of the test."""
     (tmp_path / "cat.png").write_bytes(PNG)
     staging = Staging(storage=lambda: storage, directory=tmp_path)
-    checks = Validator(catalogue=Catalogue.load(), staging=staging)
+    validator = Validator(catalogue=Catalogue.load(), staging=staging)
     return JobCreator(
-        store=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
+        store=records, validator=validator, wake=lambda task, job: wakes.append((task, job))
     )
 
 
@@ -99,7 +99,7 @@ def test_files_lie_in_storage_before_the_job_is_woken(
     found: list[bytes | None] = []
     seen = JobCreator(
         store=records,
-        checks=creator.checks,
+        validator=creator.validator,
         wake=lambda _task, _job: found.append(storage.read(storage_key(named(PNG)))),
     )
     job = seen.create(order(IMAGE, arguments={"prompt": "a", "image_url": "file:cat.png"}))
@@ -164,7 +164,7 @@ def test_all_that_is_wrong_is_refused_together(creator: JobCreator) -> None:
         creator.create(asked)
     assert "invalid_arguments" == caught.value.reason
     told = str(caught.value)
-    words = ["did you mean prompt?", 'priority "high"', "profile '8k'", "'no spaces'"]
+    words = ["did you mean prompt?", 'priority "high"', "'8k'", "'no spaces'"]
     assert [] == [word for word in words if word not in told]
     paths = ["promt", "prompt", "priority", "metadata.falhook.profile"]
     assert paths == [problem.path for problem in caught.value.problems]
@@ -178,7 +178,7 @@ def test_metadata_that_json_cannot_carry_are_told_by_name(creator: JobCreator) -
     assert "bad_metadata" == caught.value.reason
     told = [(problem.path, problem.value) for problem in caught.value.problems]
     assert [("metadata.title", "(7 characters)"), ("metadata.number", "NaN")] == told
-    assert "leave out NaN, Infinity and what is no UTF-8" in str(caught.value)
+    assert "remove NaN, Infinity and text that is not UTF-8" in str(caught.value)
 
 
 def test_unchecked_takes_any_endpoint_and_says_nothing_of_its_cost(creator: JobCreator) -> None:

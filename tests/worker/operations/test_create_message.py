@@ -49,9 +49,9 @@ def intake(records: JobStore, tmp_path: Path, wakes: list[tuple[Task, str]]) -> 
     (tmp_path / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(tmp_path / "storage"))
     staging = Staging(storage=lambda: storage, directory=tmp_path)
-    checks = Validator(catalogue=Catalogue.load(), staging=staging)
+    validator = Validator(catalogue=Catalogue.load(), staging=staging)
     creator = JobCreator(
-        store=records, checks=checks, wake=lambda task, job: wakes.append((task, job))
+        store=records, validator=validator, wake=lambda task, job: wakes.append((task, job))
     )
     return Intake(creator=creator)
 

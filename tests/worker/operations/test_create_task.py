@@ -46,7 +46,7 @@ class Office:
         self.app = client(Connections.from_env({"REDIS_URL": redis_url}))
         creator = JobCreator(
             store=records,
-            checks=Validator(
+            validator=Validator(
                 catalogue=Catalogue.load(),
                 staging=Staging(storage=lambda: storage, directory=directory),
             ),
@@ -129,12 +129,12 @@ def test_a_message_waits_for_a_full_redis(
     office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither job nor message can be written then: the worker keeps the message meanwhile."""
-    draft = Validator.validate
+    validate = Validator.validate
 
-    def fill(checks: Validator, order: JobRequest) -> DraftJob:
+    def fill(validator: Validator, request: JobRequest) -> DraftJob:
         monkeypatch.undo()
         full(True)
-        return draft(checks, order)
+        return validate(validator, request)
 
     monkeypatch.setattr(Validator, "validate", fill)
     office.pause = lambda: full(False)
@@ -162,11 +162,11 @@ def test_a_message_that_nobody_takes_back_stays_with_the_broker(
     office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker gives up in the end, so that it can stop; another one finds the message."""
-    draft = Validator.validate
+    validate = Validator.validate
 
-    def fill(checks: Validator, order: JobRequest) -> DraftJob:
+    def fill(validator: Validator, request: JobRequest) -> DraftJob:
         full(True)
-        return draft(checks, order)
+        return validate(validator, request)
 
     with monkeypatch.context() as patched:
         patched.setattr(Validator, "validate", fill)

@@ -32,7 +32,13 @@ def of(model: Endpoint, name: str) -> Input:
         ("o1/video-to-video/edit", "video_url", [MP4, MOV], WEBM, "a video (mp4, mov)"),
         ("video-to-audio", "video_url", [MP4, MOV], WEBM, "a video (mp4, mov)"),
         ("v3/turbo/pro/image-to-video", "image_url", [JPEG, PNG], GIF, "an image (jpg, png)"),
-        ("create-voice", "voice_url", [MP3, MOV], OGG, "an audio or a video (mp3, wav, mp4, mov)"),
+        (
+            "create-voice",
+            "voice_url",
+            [MP3, MOV],
+            OGG,
+            "an audio file or a video (mp3, wav, mp4, mov)",
+        ),
         ("v2.1/pro/image-to-video", "image_url", [GIF, PNG], MP4, "an image (jpg, png, gif"),
     ],
 )

@@ -145,7 +145,7 @@ def test_resubmit_refuses_what_is_stored(world: World) -> None:
 def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
     """Neither way touches a job that has not ended, or is published."""
     job = world.add_submitted()
-    with pytest.raises(NotRetryable, match="on its way"):
+    with pytest.raises(NotRetryable, match="has not ended"):
         getattr(Retry(store=world.store), way)(job)
     world.deliver(callback())
     world.follow_wakes()
@@ -173,7 +173,7 @@ def test_what_was_refused_when_it_was_made_is_not_posted(
 ) -> None:
     """There is nothing to post; who wants the job sends a corrected order."""
     job = add_refused(world)
-    with pytest.raises(NotRetryable, match=r"job1 was refused .*send it again corrected"):
+    with pytest.raises(NotRetryable, match=r"job1 was rejected .*submit a corrected request"):
         getattr(Retry(store=world.store), way)(job)
     sweep(world)
     assert (S.FAILED, 0) == (world.state(), fal.count("POST"))
@@ -220,10 +220,10 @@ def test_all_failed_leaves_out_what_was_refused(
     add_refused(world, "bad2")
     done = falhook("retry", "--failed", "--json", *resubmit)
     assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
-    assert "2 refused orders were skipped: send corrected ones" in done.stderr
+    assert "Skipped 2 rejected requests: submit corrected ones" in done.stderr
     assert S.FAILED is world.state("bad1")
     named = falhook("retry", "bad1", *resubmit)
-    assert (1, True) == (named.exit_code, "holds no inputs" in named.stderr)
+    assert (1, True) == (named.exit_code, "has no inputs" in named.stderr)
 
 
 def test_resubmit_tells_the_price_and_asks(
@@ -249,14 +249,14 @@ def test_resubmit_where_nobody_can_be_asked(
     done = falhook("retry", "job1", "--resubmit")
     assert (2, S.FAILED, 1) == (done.exit_code, world.state(), fal.count("POST"))
     assert "fal will render 1 job again" in done.output
-    assert "give --yes" in done.output
+    assert "pass --yes" in done.output
 
 
 def test_exit_code_1_if_a_job_stayed(world: World, falhook: Falhook) -> None:
     """A script sees that a job could not be brought back, and why."""
     world.add_submitted()
     done = falhook("retry", "job1")
-    assert (1, True) == (done.exit_code, "on its way" in done.output)
+    assert (1, True) == (done.exit_code, "has not ended" in done.output)
 
 
 def test_a_retry_that_was_not_answered_is_told(
@@ -274,7 +274,7 @@ def test_a_retry_that_was_not_answered_is_told(
         patched.setattr(JobStore, "change", silent)
         done = falhook("retry", "job1")
     assert 2 == done.exit_code
-    assert "did not answer in time: Timeout reading from socket. job1 may go on al" in done.stderr
+    assert "did not answer in time: Timeout reading from socket. job1 may have cont" in done.stderr
     assert (1, S.RENDERED) == (falhook("retry", "job1").exit_code, world.state())
 
 

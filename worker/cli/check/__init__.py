@@ -1,1 +1,1 @@
-"""falhook check: what is checked on this machine and over the network."""
+"""falhook check: probes of this machine and of the services that jobs need."""

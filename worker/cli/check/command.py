@@ -1,4 +1,4 @@
-"""`falhook check`: whether everything that a job needs is there, before one is paid for."""
+"""`falhook check`: probe everything that a job needs, before one is paid for."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -13,14 +13,12 @@ from worker.cli.check.local import PROBES
 from worker.cli.check.network import CheckWarning
 from worker.cli.console import json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
-from worker.errors import Failure
-from worker.provenance import ProvenanceUnusable
+from worker.errors import ConfigurationError, Failure
 from worker.settings import Settings
-from worker.transcode.ffmpeg import FfmpegUnusable
 
 
 class CheckStatus(StrEnum):
-    """What came of a probe."""
+    """The result of a probe."""
 
     OK = "ok"
     WARNS = "warns"
@@ -36,14 +34,14 @@ COLOURS: Mapping[CheckStatus, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of a probe, and what it tells."""
+    """The result of a probe and its sentence."""
 
-    word: CheckStatus
+    status: CheckStatus
     detail: str
 
     def as_data(self) -> Mapping[str, object]:
-        """As JSON has it: a warning is ok."""
-        ok, warns = self.word is not CheckStatus.FAILS, self.word is CheckStatus.WARNS
+        """Return the finding for JSON output, where a warning counts as ok."""
+        ok, warns = self.status is not CheckStatus.FAILS, self.status is CheckStatus.WARNS
         return {"ok": ok, "warns": warns, "detail": self.detail}
 
 
@@ -51,33 +49,34 @@ class Finding:
 @json_option
 @handle_errors
 def check(as_json: bool) -> None:
-    """Try what jobs need: settings, Redis, broker, workers, storage, ffmpeg, the receiver.
+    """Check what jobs need: settings, Redis, broker, workers, storage, ffmpeg, the receiver.
 
-    Exit code 0 if all of it works, 1 if something does not; what it warns of is no failure.
+    Exit code 1 if a part fails; a warning does not count as a failure.
     """
     settings = Settings.from_env()
-    found = {name: _tried(probe, settings) for name, probe in PROBES.items()}
+    findings = {name: _run_probe(probe, settings) for name, probe in PROBES.items()}
     if as_json:
-        print_json({name: finding.as_data() for name, finding in found.items()})
+        print_json({name: finding.as_data() for name, finding in findings.items()})
     else:
         console = plain_console()
-        for name, finding in found.items():
-            word = (f"{finding.word:<5}", COLOURS[finding.word])
-            told = Text.assemble(word, f"  {name:<10} {finding.detail}")
-            console.print(told, soft_wrap=True)
-    sys.exit(1 if CheckStatus.FAILS in {finding.word for finding in found.values()} else 0)
+        for name, finding in findings.items():
+            status = (f"{finding.status:<5}", COLOURS[finding.status])
+            line = Text.assemble(status, f"  {name:<10} {finding.detail}")
+            console.print(line, soft_wrap=True)
+    failed = any(finding.status is CheckStatus.FAILS for finding in findings.values())
+    sys.exit(1 if failed else 0)
 
 
-def _tried(probe: Callable[[Settings], str], settings: Settings) -> Finding:
+def _run_probe(probe: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(CheckStatus.OK, probe(settings))
-    except CheckWarning as doubt:
-        return Finding(CheckStatus.WARNS, str(doubt))
+    except CheckWarning as warning:
+        return Finding(CheckStatus.WARNS, str(warning))
     except Failure as failure:
         return Finding(CheckStatus.FAILS, failure.sentence)
-    except CliError as problem:
-        return Finding(CheckStatus.FAILS, problem.message)
-    except (FfmpegUnusable, ProvenanceUnusable, ValueError) as error:
+    except CliError as error:
+        return Finding(CheckStatus.FAILS, error.message)
+    except (ConfigurationError, ValueError) as error:
         return Finding(CheckStatus.FAILS, str(error))
     except Exception as error:  # noqa: BLE001  # each library raises its own; the text is the answer
         return Finding(CheckStatus.FAILS, scrub(f"{type(error).__name__}: {error}"))

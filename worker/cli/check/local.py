@@ -1,4 +1,4 @@
-"""What `falhook check` tries: each part's answer, or a sentence with setting, value and cure."""
+"""The probes of `falhook check`; each returns a sentence, or raises one with the correction."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -12,6 +12,12 @@ from worker.storage import Storage, require_usable
 from worker.transcode.ffmpeg import MEANING
 
 
+def _settings(_settings: Settings) -> str:
+    if unknown := messages():
+        raise network.CheckWarning(". ".join(unknown))
+    return "no unknown FALHOOK_ names"
+
+
 def _storage(settings: Settings) -> str:
     storage = Storage.existing(settings.storage_url)
     require_usable(storage)
@@ -19,37 +25,34 @@ def _storage(settings: Settings) -> str:
 
 
 def _ffmpeg(settings: Settings) -> str:
-    found = find_ffmpeg(settings.ffmpeg, settings)
-    return f"{found.path}; isolation: {found.isolation} ({MEANING[found.isolation]})"
+    ffmpeg = find_ffmpeg(settings.ffmpeg, settings)
+    return f"{ffmpeg.path}; isolation: {ffmpeg.isolation} ({MEANING[ffmpeg.isolation]})"
 
 
 def _provenance(settings: Settings) -> str:
-    """Signs a picture, since most of what can be wrong shows only then."""
-    found = load_signer(settings)
-    if found is None:
+    """Sign a test picture, since most mistakes show only then."""
+    signer = load_signer(settings)
+    if signer is None:
         return "files are not signed"
-    shown = try_signing(found)
-    told = f"files are signed as {found.leaf.subject}, until {found.leaf.ends:%Y-%m-%d}"
-    if found.tsa:
-        told += f"; time stamps by {urlsplit(found.tsa).hostname}"
-        if "timeStamp.untrusted" in shown.remarks:
-            told += ", which FALHOOK_C2PA_ANCHORS does not trust: they end with the certificate"
-    return f"{told}; a picture signed for a trial is {shown.state}"
+    report = try_signing(signer)
+    detail = f"files are signed as {signer.leaf.subject}, until {signer.leaf.ends:%Y-%m-%d}"
+    if signer.tsa:
+        detail += f"; time stamps by {urlsplit(signer.tsa).hostname}"
+        if "timeStamp.untrusted" in report.remarks:
+            detail += (
+                ", which FALHOOK_C2PA_ANCHORS does not trust: signatures expire with the "
+                "certificate"
+            )
+    return f"{detail}; a test signature is {report.state}"
 
 
 def _account(settings: Settings) -> str:
     # https://docs.fal.ai/documentation/model-apis/inference/webhooks names the header alone; a team
-    # key may stand for another id than its owner's.
+    # key may send another id than its owner's.
     return (
-        f"callbacks of {', '.join(settings.user_ids)} are ours. Not sure? Run one job: the "
-        "receiver logs callback.foreign_account with the account that fal names"
+        f"callbacks of {', '.join(settings.user_ids)} are accepted. To verify the ids, run one "
+        "job: the receiver logs callback.foreign_account with any other account"
     )
-
-
-def _settings(_settings: Settings) -> str:
-    if told := messages():
-        raise network.CheckWarning(". ".join(told))
-    return "none that is unknown"
 
 
 PROBES: dict[str, Callable[[Settings], str]] = {

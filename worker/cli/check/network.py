@@ -1,4 +1,4 @@
-"""What `falhook check` asks over the network: Redis, the broker, the workers, the receiver."""
+"""The probes of `falhook check` over the network: Redis, the broker, the workers, the receiver."""
 
 import httpx
 from kombu.exceptions import OperationalError
@@ -15,122 +15,123 @@ from worker.cli.errors import CliError
 from worker.jobs.store import connect
 from worker.settings import Settings
 
+# Seconds, over the network and on this machine.
 TIMEOUT = 10
-# At this machine, in seconds.
-NEAR = 3
-_WITHOUT = "jobs wait until one is started, see the Procfile"
+LOCAL_TIMEOUT = 3
 
 
 class CheckWarning(Exception):
-    """All of it works, and yet somebody should look: one sentence."""
+    """A sentence about something that works but deserves attention."""
 
 
 def redis(settings: Settings) -> str:
-    """That Redis answers and outlives a restart with all that it took."""
-    at = f"REDIS_URL={shown(settings.redis_url)}"
+    """Check that Redis answers and keeps everything it accepted across a restart."""
+    setting = f"REDIS_URL={shown(settings.redis_url)}"
     try:
         return _persistence(connect(settings.redis_url))
     except AuthenticationError as error:
-        raise CliError(f"{at} has not the password that Redis wants: {error}") from error
+        raise CliError(f"{setting} has a wrong username or password: {error}") from error
     except (RedisConnectionError, RedisTimeoutError) as error:
         cure = "start Redis, or correct REDIS_URL"
-        raise CliError(f"{at} cannot be reached: {error}; {cure}") from error
+        raise CliError(f"{setting} cannot be reached: {error}; {cure}") from error
     except RedisError as error:
-        raise CliError(f"{at}: Redis refuses: {error}") from error
+        raise CliError(f"{setting}: Redis refused the command: {error}") from error
 
 
-def _persistence(found: Redis) -> str:
-    if not found.info("persistence").get("aof_enabled"):
+def _persistence(connection: Redis) -> str:
+    if not connection.info("persistence").get("aof_enabled"):
         raise CliError(
-            "appendonly is off at REDIS_URL: a restart of Redis would lose paid callbacks; "
-            "start it with the settings of infra/redis.conf"
+            "REDIS_URL: appendonly is off, so a restart of Redis would lose paid callbacks; "
+            "start Redis with the settings of infra/redis.conf"
         )
-    return f"appendonly yes, appendfsync {_fsync(found)}"
+    return f"appendonly yes, appendfsync {_fsync(connection)}"
 
 
-def _fsync(found: Redis) -> str:
+def _fsync(connection: Redis) -> str:
     try:
-        return str(found.config_get("appendfsync")["appendfsync"])
+        return str(connection.config_get("appendfsync")["appendfsync"])
     except ResponseError:
-        return "unknown: this Redis does not tell (it should be always)"
+        return "unknown: this Redis does not report it (it should be always)"
 
 
 def broker(settings: Settings) -> str:
-    """That Celery's messages can be sent."""
+    """Check that Celery's messages can be sent."""
     with client(settings).connection_for_write() as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=TIMEOUT)
         except (OperationalError, OSError) as error:
-            name = "FALHOOK_BROKER_URL (REDIS_URL where it is not set)"
             raise CliError(
-                f"{name}={shown(settings.broker_url)} cannot be reached: {error}; "
-                "start the broker, or correct the setting"
+                f"FALHOOK_BROKER_URL={shown(settings.broker_url)} cannot be reached: {error}; "
+                "start the broker, or correct the setting (default: REDIS_URL)"
             ) from error
         return str(connection.as_uri())
 
 
 def workers(settings: Settings) -> str:
-    """That each queue has a worker that takes from it."""
+    """Check that each queue has a worker."""
     queues = frozenset(map(str, Queue))
     try:
-        found = queues_served(client(settings), queues)
+        served = queues_served(client(settings), queues)
     except Exception as error:  # kombu raises each transport's own errors
-        told = type(error).__name__
         raise CheckWarning(
-            f"the workers could not be listened for at the broker ({told})"
+            f"workers cannot be seen: the broker did not answer ({type(error).__name__})"
         ) from error
-    if missing := sorted(queues - found):
-        raise CheckWarning(f"no worker takes from the queue {', '.join(missing)}: {_WITHOUT}")
-    return f"take from {', '.join(sorted(queues))}"
+    if missing := sorted(queues - served):
+        raise CheckWarning(
+            f"no worker serves {', '.join(missing)}; start one (see the Procfile), "
+            "jobs wait until then"
+        )
+    return f"serve {', '.join(sorted(queues))}"
 
 
 def receiver(settings: Settings) -> str:
-    """That fal's callbacks arrive at a receiver, and where it is near that it can keep them."""
-    near = _readiness(settings)
+    """Check that FALHOOK_PUBLIC_URL reaches the receiver, and that a local one is ready."""
+    local = _readiness(settings)
+    suffix = f". {local}" if local else ""
     url = f"{settings.public_url}/healthz"
     try:
-        answer = httpx.get(url, timeout=TIMEOUT)
+        response = httpx.get(url, timeout=TIMEOUT)
     except httpx.HTTPError as error:
         raise CliError(
             f"FALHOOK_PUBLIC_URL={settings.public_url} cannot be reached from here "
-            f"({type(error).__name__}: {error}); start the receiver (web), or see what leads to it"
-            f"{near and f'. {near}'}"
+            f"({type(error).__name__}: {error}); start the receiver (web), or check the proxy in "
+            f"front of it{suffix}"
         ) from error
-    if _json(answer) != {"status": "ok"}:
+    if _json(response) != {"status": "ok"}:
         raise CliError(
-            f"{url} answered {answer.status_code}, and not as ours does: "
-            "is FALHOOK_PUBLIC_URL the receiver?"
+            f"FALHOOK_PUBLIC_URL={settings.public_url} does not reach the receiver: {url} "
+            f"answered {response.status_code}; correct the URL, or the proxy behind it"
         )
-    return f"{settings.public_url} leads to the receiver{near and f'. {near}'}"
+    return f"{settings.public_url} reaches the receiver{suffix}"
 
 
 def _readiness(settings: Settings) -> str:
-    """What the receiver says of itself at this machine, "" where none answers.
+    """Return what /readyz of the receiver on this machine reports, "" if none answers.
 
-    Asked here, since /readyz should not be public. Raises Problem where it is not ready.
+    It is called locally, since /readyz should not be public. Raises CliError if it is not ready.
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/readyz"
     try:
-        answer = httpx.get(url, timeout=NEAR)
+        response = httpx.get(url, timeout=LOCAL_TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL):
         return ""
-    match _json(answer):
+    match _json(response):
         case {"redis": str(redis), "broker": str(broker), "keys": str(keys)}:
-            told = f"redis {redis}, broker {broker}, keys {keys}"
-        case _:  # somebody else's port
+            parts = f"redis {redis}, broker {broker}, keys {keys}"
+        case _:  # another program's port
             return ""
-    if answer.is_success:
-        return f"At {url} it is ready: {told}"
+    if response.is_success:
+        return f"{url} is ready: {parts}"
     cure = "see the rows above"
     if keys != "ok":
         cure = f"it must reach FALHOOK_JWKS_URL={settings.jwks_url} for fal's keys"
-    raise CliError(f"the receiver at {url} is not ready: {told}; {cure}")
+    raise CliError(f"the receiver at {url} is not ready: {parts}; {cure}")
 
 
-def _json(answer: httpx.Response) -> object:
+def _json(response: httpx.Response) -> object:
     try:
-        found: object = answer.json()
+        content: object = response.json()
     except ValueError:
         return None
-    return found
+    return content

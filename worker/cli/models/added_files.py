@@ -1,4 +1,4 @@
-"""The files that `falhook models add` writes: each endpoint has one of its own."""
+"""The files that `falhook models add` writes, one for each endpoint."""
 
 import json
 from pathlib import Path
@@ -6,29 +6,28 @@ from urllib.parse import quote
 
 from worker.cli.errors import CliError
 
-_ENDING = ".json"
+_SUFFIX = ".json"
 
 
 def file_of(directory: Path, endpoint: str) -> Path:
-    """Where the description of this endpoint lies, and of no other one.
+    """Return the file of this endpoint's description, which no other endpoint shares.
 
-    `a/b` is a--b.json; an id that holds `--` itself is percent-encoded, RFC 3986.
+    `a/b` is a--b.json; an id that contains `--` is percent-encoded, RFC 3986.
     """
     plain = "--" not in endpoint
     name = endpoint.replace("/", "--") if plain else quote(endpoint, safe="")
-    return directory / f"{name}{_ENDING}"
+    return directory / f"{name}{_SUFFIX}"
 
 
-def make_room(directory: Path, endpoint: str) -> Path:
-    """The endpoint's file, once no other endpoint's description lies there.
+def claim_file(directory: Path, endpoint: str) -> Path:
+    """Return the endpoint's file, after moving another endpoint's description out of it.
 
-    Such names did not always tell `a/b--c` from `a/b/c`: a description that lies where another
-    endpoint's belongs gets its own name, and stays in force. Raises Problem for a file that
-    somebody put something else into.
+    Older names did not distinguish `a/b--c` from `a/b/c`: a description in another endpoint's file
+    gets its own name and stays in force. Raises CliError for a file with other content.
     """
     file = file_of(directory, endpoint)
-    older = directory / f"{endpoint.replace('/', '--')}{_ENDING}"
-    if older.exists() and (proper := _proper(older, endpoint)) != older:
+    older = directory / f"{endpoint.replace('/', '--')}{_SUFFIX}"
+    if older.exists() and (proper := _proper_name(older, endpoint)) != older:
         try:
             older.replace(proper)
         except OSError as error:
@@ -36,16 +35,16 @@ def make_room(directory: Path, endpoint: str) -> Path:
     return file
 
 
-def _proper(older: Path, endpoint: str) -> Path:
-    """The name that this file should have when the endpoint's is to be written."""
+def _proper_name(older: Path, endpoint: str) -> Path:
+    """Return the name that this file must have before the endpoint's file is written."""
     file = file_of(older.parent, endpoint)
-    held = list(json.loads(older.read_text(encoding="utf-8")).get("models", {}))
-    if held == [endpoint]:
+    described = list(json.loads(older.read_text(encoding="utf-8")).get("models", {}))
+    if described == [endpoint]:
         return file
     if older != file:
         return older
-    others = [file_of(older.parent, one) for one in held if one != endpoint]
-    if len(held) == len(others) == 1 and not others[0].exists():
+    others = [file_of(older.parent, other) for other in described if other != endpoint]
+    if len(described) == len(others) == 1 and not others[0].exists():
         return others[0]
-    holds = ", ".join(held) or "no endpoint"
-    raise CliError(f"{older} holds {holds}: move what is yours into a file of another name.")
+    content = ", ".join(described) or "no endpoint"
+    raise CliError(f"{older} contains {content}: move your own entries to a file of another name.")

@@ -1,4 +1,4 @@
-"""`falhook models`: the catalogue of endpoints."""
+"""`falhook models`: list the catalogue's endpoints, show one, add one."""
 
 import json
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from worker.cli.models.endpoint_text import command, facts, summary
 from worker.cli.stdout import json_lines_option
 from worker.settings import CatalogueSettings
 
-# A narrower terminal has no room beside an id: it gets a line for each endpoint, as a pipe does.
-_TABLE_COLUMNS = 120
+# A narrower terminal gets a line an endpoint, as a pipe does.
+_TABLE_WIDTH = 120
 
 
 class _Models(click.Group):
@@ -33,12 +33,12 @@ class _Models(click.Group):
 
 @click.group(cls=_Models)
 def models() -> None:
-    """List the endpoints that jobs can be made of, tell of one, add one of your own.
+    """List the endpoints that jobs can use, show one, or add one of your own.
 
     \b
     falhook models 2.6 image        lists those with both words in their id
-    falhook models show ENDPOINT    tells one's inputs, with a command to paste
-    falhook models add ENDPOINT     reads fal's description of any other endpoint
+    falhook models show ENDPOINT    shows its inputs, with a command to paste
+    falhook models add ENDPOINT     adds any other endpoint, as fal describes it
     """
 
 
@@ -52,30 +52,30 @@ def _catalogue() -> Catalogue:
 @json_lines_option
 @handle_errors
 def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
-    """List the endpoints whose id holds every word of PATTERN, with inputs and price."""
+    """List the endpoints whose id contains every word of PATTERN, with inputs and price."""
     words = " ".join([*pattern, search])
-    found = _catalogue().search(words)
+    endpoints = _catalogue().search(words)
     if as_json:
-        for model in found:
+        for model in endpoints:
             print_json(summary(model))
         return
-    if not found:
-        raise CliError(f"No endpoint has all of {words.strip()!r} in its id.")
+    if not endpoints:
+        raise CliError(f"No endpoint id contains all of {words.strip()!r}.")
     console = plain_console()
-    if console.is_terminal and console.width >= _TABLE_COLUMNS:
-        console.print(_endpoints(found))
+    if console.is_terminal and console.width >= _TABLE_WIDTH:
+        console.print(_endpoint_table(endpoints))
         return
-    for model in found:
+    for model in endpoints:
         click.echo("\t".join(_cells(model)))
 
 
-def _endpoints(found: Sequence[Endpoint]) -> Table:
+def _endpoint_table(endpoints: Sequence[Endpoint]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # An id that is cut in two cannot be copied.
+    # A wrapped id cannot be copied.
     table.add_column("endpoint", no_wrap=True)
     table.add_column("inputs (* required)", overflow="fold", ratio=5)
     table.add_column("price (US$)", overflow="fold", ratio=3)
-    for model in found:
+    for model in endpoints:
         table.add_row(*_cells(model))
     return table
 
@@ -91,20 +91,20 @@ def _cells(model: Endpoint) -> tuple[str, str, str]:
 @json_option
 @handle_errors
 def show(endpoint: str, as_json: bool) -> None:
-    """Tell what ENDPOINT takes, gives and costs, with a command to try it."""
+    """Show the inputs, outputs and price of ENDPOINT, with a command to try it."""
     model = _catalogue().find(endpoint)
     try:
-        example, refusal = model.example(), ""
-    except RequestRejected as refused:
-        example, refusal = {}, str(refused)
+        example, rejection = model.example(), ""
+    except RequestRejected as error:
+        example, rejection = {}, str(error)
     if as_json:
         price = model.price
-        told = {"confidence": price.confidence, "source": price.source} if price else {}
-        about = {**summary(model), "price_about": told, "sources": model.sources}
-        print_json({**about, "inputs": rows(model.inputs), "example": example})
+        price_about = {"confidence": price.confidence, "source": price.source} if price else {}
+        facts_ = {**summary(model), "price_about": price_about, "sources": model.sources}
+        print_json({**facts_, "inputs": rows(model.inputs), "example": example})
         return
     _print(model)
-    click.echo(f"\n{refusal or command(model)}")
+    click.echo(f"\n{rejection or command(model)}")
 
 
 def _print(model: Endpoint) -> None:
@@ -113,14 +113,14 @@ def _print(model: Endpoint) -> None:
     for name, text in facts(model).items():
         console.print(Text(f"{name:<6}", style="dim"), text, markup=False, soft_wrap=True)
     console.print()
-    console.print(_inputs(model, roomy=console.width >= _TABLE_COLUMNS))
+    console.print(_input_table(model, wide=console.width >= _TABLE_WIDTH))
 
 
-def _inputs(model: Endpoint, *, roomy: bool) -> Table:
-    """One row an input; what is allowed tells the type too, which a narrow table leaves out."""
+def _input_table(model: Endpoint, *, wide: bool) -> Table:
+    """Return a row an input; a narrow table leaves out the type, which `allowed` implies."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("input", no_wrap=True)
-    if roomy:
+    if wide:
         table.add_column("type", overflow="fold", max_width=24)
     table.add_column("default", overflow="fold", max_width=12)
     for name in ("allowed", "description"):
@@ -128,9 +128,9 @@ def _inputs(model: Endpoint, *, roomy: bool) -> Table:
     for row in rows(model.inputs):
         default = "" if row["default"] is None else json.dumps(row["default"], ensure_ascii=False)
         name = row["input"] + "*" * row["required"]
-        loose = f"; not checked: {', '.join(row['unchecked'])}" if row["unchecked"] else ""
-        kind = [row["type"]] if roomy else []
-        table.add_row(name, *kind, default, row["allowed"] + loose, row["description"])
+        ignored = f"; not validated: {', '.join(row['unchecked'])}" if row["unchecked"] else ""
+        type_ = [row["type"]] if wide else []
+        table.add_row(name, *type_, default, row["allowed"] + ignored, row["description"])
     return table
 
 

@@ -1,4 +1,4 @@
-"""What the command line tells of one endpoint."""
+"""One endpoint as JSON, as text, and as a command line."""
 
 import json
 import shlex
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.inputs import MAX_MEGABYTES, InputType
-from worker.cli.submit.flag_values import fitting
+from worker.cli.submit.flag_values import inputs_for
 
 _TEXTUAL = frozenset({InputType.TEXT, InputType.STRING, InputType.URL, InputType.SECONDS})
 
 
 def summary(model: Endpoint) -> dict[str, object]:
-    """The endpoint in short, as JSON has it."""
+    """Return the endpoint's main facts, for JSON output."""
     return {
         "endpoint": model.endpoint,
         "status": model.status,
@@ -27,27 +27,27 @@ def summary(model: Endpoint) -> dict[str, object]:
 
 
 def facts(model: Endpoint) -> dict[str, str]:
-    """What it gives, costs, is, and takes beyond each input on its own, for a person."""
+    """Return the endpoint's outputs, price, status and rules by their label, for a person."""
     price = model.price
-    about = f" (confidence {price.confidence}, from {price.source})" if price else ""
-    gives = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
-    told = {"gives": gives, "costs": f"{model.price_sentence}{about}", "status": model.status}
+    source = f" (confidence {price.confidence}, from {price.source})" if price else ""
+    outputs = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
+    lines = {"gives": outputs, "costs": f"{model.price_sentence}{source}", "status": model.status}
     rules = [rule.sentence for rule in model.rules]
-    rules += ["inputs of any other name"] if model.additional else []
-    rules += [f"not checked: {', '.join(model.unchecked)}"] if model.unchecked else []
+    rules += ["any other input"] if model.additional else []
+    rules += [f"not validated: {', '.join(model.unchecked)}"] if model.unchecked else []
     flags = ", ".join(_flags(model))
-    told |= {"takes": "; ".join(rules)} if rules else {}
-    return told | ({"flags": flags} if flags else {})
+    lines |= {"takes": "; ".join(rules)} if rules else {}
+    return lines | ({"flags": flags} if flags else {})
 
 
 def _flags(model: Endpoint) -> Iterator[str]:
     for family in MAX_MEGABYTES:
-        if len(found := fitting(model, family)) == 1:
-            yield f"--{family} fills {found[0].name}"
+        if len(inputs := inputs_for(model, family)) == 1:
+            yield f"--{family} fills {inputs[0].name}"
 
 
 def command(model: Endpoint) -> str:
-    """A command line that makes a job of the model's example."""
+    """Return a command line that submits the endpoint's example."""
     kinds = {item.name: item.kind for item in model.inputs if not item.many}
     words = ["falhook", "submit", model.endpoint]
     for name, value in model.example().items():

@@ -1,1 +1,1 @@
-"""falhook submit: one job from flags and files, or many from a file of jobs."""
+"""falhook submit: create one job from flags and files, or many from a file of jobs."""

@@ -1,4 +1,4 @@
-"""`falhook submit --from FILE`: all the jobs of a file, their whole cost asked first."""
+"""`falhook submit --from FILE`: create all jobs of a file, after confirming their total cost."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +11,11 @@ from redis.exceptions import RedisError
 
 from webhook.settings import SettingsError
 from worker.catalogue.options import Options
-from worker.cli.composition import checks_of, creator_of
+from worker.cli.composition import build_creator, build_validator
 from worker.cli.console import counted
 from worker.cli.errors import CliError
-from worker.cli.submit.batch_report import print_rows, refusal, tell_cost
-from worker.cli.submit.batch_run import BulkRun
+from worker.cli.submit.batch_report import print_cost, print_rows, rejected_rows
+from worker.cli.submit.batch_run import run_batch
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of
 from worker.jobs.job import Job
@@ -25,15 +25,15 @@ from worker.operations.request import DraftJob, InvalidJobId, JobRequest
 from worker.operations.validation import Validator
 from worker.settings import CreationSettings, CreationWithRedis
 
-Standing = Callable[[Job], Job | None]
+FindExisting = Callable[[Job], Job | None]
 
 
 def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> None:
-    """Afterwards every job of the file exists; on any problem none was made by this call."""
+    """Create every job of the file that does not exist yet; if a row is invalid, create none."""
     options = options_of(flags)
-    # Told here once rather than for every line.
+    # Reports invalid options once instead of for every line.
     Options.read(options)
-    order = JobRequest(
+    defaults = JobRequest(
         endpoint=endpoint or "",
         arguments={},
         metadata=pairs(flags["metadata"], "--metadata"),
@@ -41,70 +41,70 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
         unchecked=flags["unchecked"],
     )
     if flags["dry_run"]:
-        checks = checks_of(CreationSettings.from_env())
-        standing, note = _standing()
-        drafts, there = _read(source, order, checks, standing)
-        print_rows(drafts, there, as_json=flags["as_json"])
-        tell_cost(drafts, there)
-        click.echo(f"{note}Nothing was sent and nothing written.", err=True)
+        validator = build_validator(CreationSettings.from_env())
+        find_existing, note = _existing_or_none()
+        drafts, existing = _read(source, defaults, validator, find_existing)
+        print_rows(drafts, existing, as_json=flags["as_json"])
+        print_cost(drafts, existing)
+        click.echo(f"{note}Nothing was sent or written.", err=True)
         return
-    creator = creator_of(CreationWithRedis.from_env())
-    with _nothing_made():
-        drafts, there = _read(source, order, creator.checks, creator.existing)
-        tell_cost(drafts, there)
-        if len(drafts) > len(there) and not flags["yes"]:
-            _ask(len(drafts) - len(there))
-    BulkRun(creator, source, drafts, there).run(as_json=flags["as_json"])
+    creator = build_creator(CreationWithRedis.from_env())
+    with _confirming_that_nothing_was_created():
+        drafts, existing = _read(source, defaults, creator.validator, creator.existing)
+        print_cost(drafts, existing)
+        if len(drafts) > len(existing) and not flags["yes"]:
+            _confirm(len(drafts) - len(existing))
+    run_batch(creator, source, drafts, existing, as_json=flags["as_json"])
 
 
-def _standing() -> tuple[Standing, str]:
-    """Looks up whether a job is there, or finds none and says why no record can be read."""
+def _existing_or_none() -> tuple[FindExisting, str]:
+    """Return a look-up of existing jobs; without Redis, one that finds none, and a note why."""
     try:
-        return creator_of(CreationWithRedis.from_env()).existing, ""
+        return build_creator(CreationWithRedis.from_env()).existing, ""
     except SettingsError as error:
         reason = str(error).partition(". ")[0]
     except RedisError:
-        reason = "Redis at REDIS_URL cannot be asked"
-    return lambda _job: None, f"{reason}, so that every job counts as new.\n"
+        reason = "Redis at REDIS_URL does not answer"
+    return lambda _job: None, f"{reason}, so every job counts as new.\n"
 
 
 def _read(
-    source: str, order: JobRequest, checks: Validator, standing: Standing
+    source: str, defaults: JobRequest, validator: Validator, find_existing: FindExisting
 ) -> tuple[dict[int, DraftJob], dict[int, Job]]:
-    """The jobs of the file by line, and those of them that are there already."""
+    """Return the jobs of the file by line, and those of them that exist already."""
     try:
-        found = batch.read(Path(source), checks, order)
+        rows = batch.read(Path(source), validator, defaults)
     except UnreadableFile as unreadable:
         raise CliError(f"--from: {unreadable}.") from None
-    refused, there = dict(found.refused), dict[int, Job]()
-    for line, draft in found.drafts.items():
+    rejected, existing = dict(rows.refused), dict[int, Job]()
+    for line, draft in rows.drafts.items():
         try:
-            job = standing(draft.job)
+            job = find_existing(draft.job)
         except InvalidJobId as error:
-            refused[line] = error
+            rejected[line] = error
         else:
-            there |= {line: job} if job else {}
-    if refused:
-        raise refusal(source, refused)
-    return found.drafts, there
+            existing |= {line: job} if job else {}
+    if rejected:
+        raise rejected_rows(source, rejected)
+    return rows.drafts, existing
 
 
-def _ask(count: int) -> None:
+def _confirm(count: int) -> None:
     jobs = counted(count, "job")
-    if not _stdin_is_a_person():
-        raise CliError(f"Nobody can be asked whether to make {jobs}: give --yes.")
-    click.confirm(f"Make {jobs}?", abort=True, err=True)
+    if not _is_interactive():
+        raise CliError(f"Standard input is not a terminal; pass --yes to create {jobs}.")
+    click.confirm(f"Create {jobs}?", abort=True, err=True)
 
 
 @contextmanager
-def _nothing_made() -> Iterator[None]:
-    """Who says no, or interrupts, hears that there is nothing to be put right."""
+def _confirming_that_nothing_was_created() -> Iterator[None]:
+    """Print that no job was created if the user says no or interrupts the block."""
     try:
         yield
     except (click.Abort, KeyboardInterrupt):
-        click.echo("No job was made.", err=True)
+        click.echo("No job was created.", err=True)
         raise
 
 
-def _stdin_is_a_person() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty()

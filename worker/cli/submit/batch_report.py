@@ -1,4 +1,4 @@
-"""What `falhook submit --from FILE` tells: what is wrong, what it costs, how far it came."""
+"""Texts of `falhook submit --from FILE`: invalid rows, the cost, and each job."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from worker.catalogue.errors import InputProblem as Wrong
-from worker.catalogue.errors import RequestRejected
+from worker.catalogue.errors import InputProblem, RequestRejected
 from worker.cli.console import counted, print_json
 from worker.cli.errors import CliError
 from worker.errors import Failure
@@ -18,104 +17,119 @@ from worker.operations.batch import Refused
 from worker.operations.request import DraftJob, InvalidJobId
 from worker.text import printable
 
-_PROBLEMS_TOLD = 40
-_SPANS_TOLD = 6
+_MAX_PROBLEMS = 40
+_MAX_SPANS = 6
 
 Drafts = Mapping[int, DraftJob]
-Known = Mapping[int, Job]
+Existing = Mapping[int, Job]
 
 
-def refusal(source: str, refused: Mapping[int, Refused]) -> CliError:
-    """All that is wrong; the same mistake of many rows, such as a column's name, is told once."""
-    wrong = [(line, one) for line in sorted(refused) for one in _wrongs(refused[line])]
-    alike: dict[Wrong, list[tuple[int, Wrong]]] = {}
-    for line, one in wrong:
-        alike.setdefault(replace(one, value=""), []).append((line, one))
-    lines = [_told(found) for found in alike.values()]
-    beyond = len(lines) - _PROBLEMS_TOLD
+def rejected_rows(source: str, rejected: Mapping[int, Refused]) -> CliError:
+    """Return the error of all invalid rows; the same mistake in many rows is one line."""
+    problems = [(line, item) for line in sorted(rejected) for item in _problems(rejected[line])]
+    groups: dict[InputProblem, list[tuple[int, InputProblem]]] = {}
+    for line, problem in problems:
+        groups.setdefault(replace(problem, value=""), []).append((line, problem))
+    lines = [_group_text(group) for group in groups.values()]
+    beyond = len(lines) - _MAX_PROBLEMS
     more = [f"and {beyond:,} more"] if beyond > 0 else []
-    count = f"{len(refused):,} of its jobs cannot be made, so none was"
+    verb = "is" if len(rejected) == 1 else "are"
+    heading = f"{counted(len(rejected), 'row')} {verb} invalid; no job was created"
     return CliError(
-        "\n".join([f"{printable(source)}: {count}.", *lines[:_PROBLEMS_TOLD], *more]),
+        "\n".join([f"{printable(source)}: {heading}.", *lines[:_MAX_PROBLEMS], *more]),
         reason="bad_rows",
-        problems=[{"line": line, **asdict(one)} for line, one in wrong],
+        problems=[{"line": line, **asdict(problem)} for line, problem in problems],
     )
 
 
-def stopped(source: str, line: int, refused: Failure | InvalidJobId) -> CliError:
-    """The job of this line cannot be made after all."""
-    if not isinstance(refused, RequestRejected | InvalidJobId):
-        # Storage's own: away or full, whatever the row says.
-        refused = RequestRejected(refused.reason, refused.sentence)
+def stopped(source: str, line: int, error: Failure | InvalidJobId) -> CliError:
+    """Return the error of a valid row whose job could not be created."""
+    if not isinstance(error, RequestRejected | InvalidJobId):
+        # A failure of the storage, unavailable or full: the row is not to blame.
+        error = RequestRejected(error.reason, error.sentence)
     return CliError(
-        f"{printable(source)} line {line}: {refused}.",
-        reason=refused.reason,
-        problems=[{"line": line, **asdict(one)} for one in _wrongs(refused)],
+        f"{printable(source)} line {line}: {error}.",
+        reason=error.reason,
+        problems=[{"line": line, **asdict(problem)} for problem in _problems(error)],
     )
 
 
-def _wrongs(refused: Refused) -> Sequence[Wrong]:
-    return refused.problems or [Wrong(path="", value="", message=str(refused))]
+def _problems(error: Refused) -> Sequence[InputProblem]:
+    return error.problems or [InputProblem(path="", value="", message=str(error))]
 
 
-def _told(alike: Sequence[tuple[int, Wrong]]) -> str:
-    wrong = alike[0][1]
-    if len({one.value for _, one in alike}) > 1:
-        wrong = replace(wrong, value="")
-    return f"{_lines([line for line, _ in alike])}: {wrong if wrong.path else wrong.message}"
+def _group_text(group: Sequence[tuple[int, InputProblem]]) -> str:
+    problem = group[0][1]
+    if len({other.value for _, other in group}) > 1:
+        problem = replace(problem, value="")
+    return f"{_line_numbers([line for line, _ in group])}: " + (
+        str(problem) if problem.path else problem.message
+    )
 
 
-def _lines(numbers: Iterable[int]) -> str:
-    """`line 3`, or `lines 2-41, 50`."""
+def _line_numbers(numbers: Iterable[int]) -> str:
+    """Return `line 3`, or `lines 2-41, 50`."""
     in_order = sorted(set(numbers))
     runs = groupby(enumerate(in_order), key=lambda pair: pair[1] - pair[0])
     spans = [[line for _, line in run] for _, run in runs]
-    told = [f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans]
-    rest = sum(map(len, spans[_SPANS_TOLD:]))
+    texts = [f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans]
+    rest = sum(map(len, spans[_MAX_SPANS:]))
     more = f" and {rest:,} more" if rest else ""
-    return f"line{'s' * (len(in_order) > 1)} {', '.join(told[:_SPANS_TOLD])}{more}"
+    return f"line{'s' * (len(in_order) > 1)} {', '.join(texts[:_MAX_SPANS])}{more}"
 
 
-def tell_cost(drafts: Drafts, there: Known) -> None:
-    """What the jobs that are not there yet should cost over all, on standard error."""
-    new = [draft for line, draft in drafts.items() if line not in there]
-    known = [estimate for draft in new if (estimate := draft.estimate)]
-    unknown = len(new) - len(known)
-    told = counted(len(new), "job") if new else "No new job"
-    told += f", about ${_sum(drafts, there):,.2f}{' in all' * (len(new) > 1)}" if known else ""
-    told += f", {f'without {unknown:,} ' * bool(known)}whose cost is not known" if unknown else ""
-    is_are = "is" if len(there) == 1 else "are"
-    told += f"; {counted(len(there), 'job')} of the file {is_are} there already" if there else ""
-    click.echo(f"{told}.", err=True)
+def print_cost(drafts: Drafts, existing: Existing) -> None:
+    """Print on standard error what the jobs that do not exist yet should cost in total."""
+    new = [draft for line, draft in drafts.items() if line not in existing]
+    unknown = sum(draft.estimate is None for draft in new)
+    known = len(new) - unknown
+    text = counted(len(new), "job") if new else "No new jobs"
+    text += f", about ${_sum(drafts, existing):,.2f}{' in total' * (len(new) > 1)}" if known else ""
+    if unknown:
+        text += f", excluding {unknown:,} of unknown cost" if known else " of unknown cost"
+    if existing:
+        verb = "exists" if len(existing) == 1 else "exist"
+        text += f"; {counted(len(existing), 'job')} of the file {verb} already"
+    click.echo(f"{text}.", err=True)
 
 
-def _sum(drafts: Drafts, there: Known) -> Decimal:
-    estimates = (draft.estimate for line, draft in drafts.items() if line not in there)
+def _sum(drafts: Drafts, existing: Existing) -> Decimal:
+    estimates = (draft.estimate for line, draft in drafts.items() if line not in existing)
     return sum((estimate.usd for estimate in estimates if estimate), Decimal(0))
 
 
-def print_rows(drafts: Drafts, there: Known, *, as_json: bool) -> None:
-    """Each row as it would be made; as JSON with the sum as the last line."""
+def print_rows(drafts: Drafts, existing: Existing, *, as_json: bool) -> None:
+    """Print each row as it would be created; in JSON the last line is the total."""
     for line, draft in drafts.items():
         if as_json:
-            print_json(_row(line, draft, new=line not in there))
+            print_json(_row(line, draft, new=line not in existing))
         else:
-            click.echo(f"line {line}  {draft.job.endpoint}  {_cost(draft, there.get(line))}")
+            click.echo(f"line {line}  {draft.job.endpoint}  {_cost(draft, existing.get(line))}")
     if as_json:
-        unknown = sum(draft.estimate is None for line, draft in drafts.items() if line not in there)
-        usd = str(_sum(drafts, there))
-        total = {"jobs": len(drafts), "there": len(there), "usd": usd, "unknown_cost": unknown}
+        new = [draft for line, draft in drafts.items() if line not in existing]
+        total = {
+            "jobs": len(drafts),
+            "there": len(existing),
+            "usd": str(_sum(drafts, existing)),
+            "unknown_cost": sum(draft.estimate is None for draft in new),
+        }
         print_json({"total": total})
 
 
 def _row(line: int, draft: DraftJob, *, new: bool) -> dict[str, Any]:
     job = draft.job
-    told = {"id": job.id, "endpoint": job.endpoint, "arguments": job.arguments}
-    return {"line": line, **told, "estimate": job.estimate, "new": new}
+    return {
+        "line": line,
+        "id": job.id,
+        "endpoint": job.endpoint,
+        "arguments": job.arguments,
+        "estimate": job.estimate,
+        "new": new,
+    }
 
 
-def _cost(draft: DraftJob, there: Job | None) -> str:
-    if there:
-        return f"there already as {there.id}, {there.state}"
+def _cost(draft: DraftJob, existing: Job | None) -> str:
+    if existing:
+        return f"exists already as {existing.id}, {existing.state}"
     estimate = draft.estimate
-    return f"about ${estimate.usd} for {estimate.seconds} s" if estimate else "cost not known"
+    return f"about ${estimate.usd} for {estimate.seconds} s" if estimate else "cost unknown"

@@ -1,4 +1,4 @@
-"""The jobs of a file, made one after the other."""
+"""The run that creates the jobs of a file, one after the other."""
 
 import sys
 
@@ -8,59 +8,57 @@ from rich.console import Console
 from rich.progress import Progress
 
 from worker.cli.console import counted, print_json
-from worker.cli.interrupts import interrupts_held
-from worker.cli.submit.batch_report import Drafts, Known, stopped
+from worker.cli.interrupts import defer_interrupts
+from worker.cli.submit.batch_report import Drafts, Existing, stopped
 from worker.errors import Failure
 from worker.operations.create import Created, JobCreator
 from worker.operations.request import InvalidJobId
 
 
-class BulkRun:
-    """One run through the jobs of a file."""
+def run_batch(
+    creator: JobCreator, source: str, drafts: Drafts, existing: Existing, *, as_json: bool
+) -> None:
+    """Create the jobs that do not exist yet and print each.
 
-    def __init__(self, creator: JobCreator, source: str, drafts: Drafts, there: Known) -> None:
-        self._creator, self._source = creator, source
-        self._drafts, self._there = drafts, there
-        self._made = 0
-        self._doubt = ""
-
-    def run(self, *, as_json: bool) -> None:
-        """Every job is there; whatever ends the run before, how far it came is told."""
-        try:
-            self._all(as_json=as_json)
-        except BaseException:
-            wanted = len(self._drafts) - len(self._there)
-            told = f"{self._made:,} of {counted(wanted, 'job')} made{self._doubt}"
-            again = "run the same command again: it makes the others, and none twice"
-            click.echo(f"{told}; {again}.", err=True)
-            raise
-        others = len(self._drafts) - self._made
-        click.echo(f"{self._made:,} made, {others:,} were there already.", err=True)
-
-    def _all(self, *, as_json: bool) -> None:
-        console = Console(stderr=True)
-        # A person sees the bar; lines between would break it.
-        quiet = console.is_terminal and sys.stdout.isatty()
+    If the run ends early, print how far it came and re-raise.
+    """
+    console = Console(stderr=True)
+    # With a progress bar, lines in between would break it.
+    quiet = console.is_terminal and sys.stdout.isatty()
+    created = line = 0
+    try:
         with Progress(console=console, disable=not console.is_terminal) as bar:
-            for line in bar.track(self._drafts, description="making jobs"):
-                # Else a job might be there that is not counted.
-                with interrupts_held():
-                    created = self._created(line)
-                    job, new = created.job, created.new
-                    self._made += new
-                if as_json:
-                    print_json({"line": line, "id": job.id, "state": job.state, "new": new})
-                elif new and not quiet:
-                    click.echo(f"{job.id}  line {line}  {job.endpoint}")
+            for line in bar.track(drafts, description="creating jobs"):
+                # Otherwise a job could exist that is not counted.
+                with defer_interrupts():
+                    result = _create(creator, source, line, drafts, existing)
+                    created += result.new
+                if as_json or not quiet:
+                    _print_result(line, result, as_json=as_json)
+    except BaseException as error:
+        doubt = f", and perhaps that of line {line}" if isinstance(error, RedisError) else ""
+        wanted = counted(len(drafts) - len(existing), "job")
+        again = "run the same command again: it creates the others, and none twice"
+        click.echo(f"{created:,} of {wanted} created{doubt}; {again}.", err=True)
+        raise
+    click.echo(f"{created:,} created, {len(drafts) - created:,} existed already.", err=True)
 
-    def _created(self, line: int) -> Created:
-        # Nobody needs to wake those that are there: if their wake was lost, the sweep does.
-        if known := self._there.get(line):
-            return Created(job=known, new=False)
-        try:
-            return self._creator.add(self._drafts[line])
-        except (Failure, InvalidJobId) as refused:
-            raise stopped(self._source, line, refused) from None
-        except RedisError:
-            self._doubt = f", and perhaps that of line {line}"
-            raise
+
+def _create(
+    creator: JobCreator, source: str, line: int, drafts: Drafts, existing: Existing
+) -> Created:
+    # An existing job needs no wake: if its wake was lost, the sweep repeats it.
+    if job := existing.get(line):
+        return Created(job=job, new=False)
+    try:
+        return creator.add(drafts[line])
+    except (Failure, InvalidJobId) as error:
+        raise stopped(source, line, error) from None
+
+
+def _print_result(line: int, result: Created, *, as_json: bool) -> None:
+    job = result.job
+    if as_json:
+        print_json({"line": line, "id": job.id, "state": job.state, "new": result.new})
+    elif result.new:
+        click.echo(f"{job.id}  line {line}  {job.endpoint}")

@@ -1,4 +1,4 @@
-"""The inputs of a job as a command line gives them."""
+"""Values of flags: NAME=VALUE pairs, media files, JSON objects."""
 
 import sys
 from collections import Counter
@@ -14,7 +14,7 @@ from worker.text import InvalidJson, parse_json, printable
 
 
 def pair(text: str) -> tuple[str, str]:
-    """NAME=VALUE taken apart."""
+    """Return name and value of NAME=VALUE. Raises CliError for another form."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise CliError(f"{shown(text)} must have the form NAME=VALUE.")
@@ -22,39 +22,40 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _require_utf8(text: str, what: str) -> None:
-    # PEP 383: bytes of a command line that are none become lone surrogates.
+def _require_utf8(text: str, label: str) -> None:
+    # PEP 383: bytes of a command line that are not UTF-8 become lone surrogates.
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise CliError(f"{what} must be UTF-8.")
+        raise CliError(f"{label} must be UTF-8.")
 
 
 def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
-    """Every NAME=VALUE of a flag; a Problem where a name comes twice, since one would be lost."""
-    found = [pair(text) for text in texts]
-    for name, value in found:
+    """Return every NAME=VALUE of a flag. Raises CliError for a name that is set twice."""
+    settings = [pair(text) for text in texts]
+    for name, value in settings:
         _require_utf8(value, f"{flag} {printable(name)}")
-    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
-    if twice:
-        told = ", ".join(f"{flag} {printable(name)}" for name in twice)
-        raise CliError(f"{told} {'is' if len(twice) == 1 else 'are'} given twice; leave one out.")
-    return dict(found)
+    counts = Counter(name for name, _ in settings)
+    duplicates = [f"{flag} {printable(name)}" for name, count in counts.items() if count > 1]
+    if duplicates:
+        verb = "is" if len(duplicates) == 1 else "are"
+        raise CliError(f"{', '.join(duplicates)} {verb} set twice; remove one.")
+    return dict(settings)
 
 
 def media(
     model: Endpoint, family: str, values: Sequence[str], *, unchecked: bool = False
 ) -> dict[str, object]:
-    """The input of --image, --video or --audio under the endpoint's own name; none for no value."""
+    """Return the input that --image, --video or --audio sets, empty if the flag is not passed."""
     if not values:
         return {}
     name, many = _input_of(model, family)
     if not many and len(values) > 1:
-        raise CliError(f"{model.endpoint} takes one --{family}, not {len(values)}.")
-    # Without a check nothing else would tell a path from text.
-    told = [_marked(value) for value in values] if unchecked else list(values)
-    return {name: told if many else told[0]}
+        raise CliError(f"--{family} is passed {len(values)} times; {model.endpoint} takes one.")
+    # Without validation, only the file: prefix distinguishes a path from text.
+    files = [_file_url(value) for value in values] if unchecked else list(values)
+    return {name: files if many else files[0]}
 
 
-def _marked(value: str) -> str:
+def _file_url(value: str) -> str:
     if value[:5].lower() in {"data:", "file:"} or "://" in value:
         return value
     return f"file:{quote(value)}"
@@ -63,36 +64,41 @@ def _marked(value: str) -> str:
 def _input_of(model: Endpoint, family: str) -> tuple[str, bool]:
     if not model.inputs:
         return f"{family}_url", False
-    fits = fitting(model, family)
-    if not fits:
+    inputs = inputs_for(model, family)
+    if not inputs:
         raise CliError(
-            f"{model.endpoint} takes no {family}; `falhook models show` tells its inputs."
+            f"--{family}: {model.endpoint} takes no {family}; `falhook models show "
+            f"{model.endpoint}` lists its inputs."
         )
-    if len(fits) > 1:
-        names = " or ".join(f"{item.name}=…" for item in fits)
-        raise CliError(f"{model.endpoint} takes more than one {family}; say which: {names}.")
-    return fits[0].name, fits[0].many
+    if len(inputs) > 1:
+        names = " or ".join(f"{item.name}=…" for item in inputs)
+        raise CliError(
+            f"--{family}: {model.endpoint} takes more than one {family}; use {names} instead."
+        )
+    return inputs[0].name, inputs[0].many
 
 
-def fitting(model: Endpoint, family: str) -> Sequence[Input]:
-    """The input that a flag of this family of media fills, however many files it is given.
+def inputs_for(model: Endpoint, family: str) -> Sequence[Input]:
+    """Return the input that a flag of this media family sets, however many files it names.
 
-    What is required goes before what is not, then a list before a single one, then the plain name;
-    several where that leaves more than one, none where the endpoint takes no such file.
+    Required inputs come first, then lists, then the plain name. Several are returned if that is
+    ambiguous, none if the endpoint takes no such file.
     """
-    fits = [item for item in model.inputs if item.kind is InputType.URL and family in item.families]
+    inputs = [
+        item for item in model.inputs if item.kind is InputType.URL and family in item.families
+    ]
     plain = {f"{family}_url", f"{family}_urls"}
     for choice in (
-        [item for item in fits if item.required],
-        [item for item in fits if item.many],
-        [item for item in fits if item.name in plain],
+        [item for item in inputs if item.required],
+        [item for item in inputs if item.many],
+        [item for item in inputs if item.name in plain],
     ):
-        fits = [item for item in fits if item in choice] or fits
-    return fits
+        inputs = [item for item in inputs if item in choice] or inputs
+    return inputs
 
 
 def json_object(text: str | None, flag: str) -> dict[str, object]:
-    """The JSON object of a flag: given as it is, as @FILE, or - for stdin; none is empty."""
+    """Return the JSON object of a flag: the text itself, @FILE, or - for stdin; None is empty."""
     if text is None:
         return {}
     if text == "-":
@@ -109,7 +115,7 @@ def json_object(text: str | None, flag: str) -> dict[str, object]:
 
 
 def file_text(path: Path, flag: str) -> str:
-    """The whole file; a Problem where it cannot be read."""
+    """Return the text of the file. Raises CliError if it cannot be read as UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

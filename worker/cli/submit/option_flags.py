@@ -11,14 +11,17 @@ from worker.cli.submit.flag_values import json_object, pairs
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FLAGS = (
-    click.option(
-        "--options", help="All platform options as one JSON object, as @FILE, or - for stdin."
-    ),
+    click.option("--options", help="All platform options as a JSON object, @FILE, or - for stdin."),
     click.option("--priority", type=click.Choice(["normal", "low"]), help="Place in fal's queue."),
     click.option(
-        "--start-timeout", type=float, metavar="SECONDS", help="Fail if no render began by then."
+        "--start-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="Fail if the render has not begun by then.",
     ),
-    click.option("--runner-hint", metavar="TEXT", help="Prefer the runner of the same hint."),
+    click.option(
+        "--runner-hint", metavar="TEXT", help="Prefer the runner of earlier jobs with this hint."
+    ),
     click.option("--no-retry", is_flag=True, help="Turn fal's own retries off."),
     click.option(
         "--no-store-io", is_flag=True, help="Keep inputs and result out of fal's history."
@@ -35,17 +38,17 @@ _FLAGS = (
 
 
 def platform_options(command: F) -> F:
-    """The command with all flags of platform options; see `options_of`."""
+    """Add all flags of platform options to the command; `options_of` reads them."""
     for flag in reversed(_FLAGS):
         command = flag(command)
     return command
 
 
 def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
-    """Takes the platform options out of a command's flags, as catalogue/options.py reads them."""
+    """Return the platform options of a command's flags, in the form that `Options.read` accepts."""
     options = json_object(flags["options"], "--options")
     lifetime: str | None = flags["object_lifetime"]
-    given = {
+    single = {
         "priority": flags["priority"],
         "start_timeout": flags["start_timeout"],
         "runner_hint": flags["runner_hint"],
@@ -54,4 +57,4 @@ def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
         "tags": pairs(flags["tags"], "--tag") or None,
         "object_lifecycle": lifetime and {"expiration_duration_seconds": lifetime},
     }
-    return merged(options, {name: value for name, value in given.items() if value is not None})
+    return merged(options, {name: value for name, value in single.items() if value is not None})

@@ -1,4 +1,4 @@
-"""What `falhook submit` tells of a job before fal hears of it: the request and its cost."""
+"""Texts of `falhook submit` about one job: its request, its cost, an existing job."""
 
 import json
 from urllib.parse import urlencode
@@ -12,29 +12,29 @@ from worker.operations.request import DraftJob
 from worker.settings import FalHosts
 from worker.text import printable
 
-MINTED = "(the submit worker mints it)"
+WEBHOOK_NOTE = "(added by the submit worker)"
 
 
 def cost(draft: DraftJob) -> str:
-    """What the job should cost, or how that will follow."""
+    """Return what the job should cost, or what the cost depends on."""
     return draft.model.cost_sentence(draft.job.arguments)
 
 
-def already_there(job: Job, draft: DraftJob) -> str:
-    """That nothing was made and nothing is to be paid, and what of this call holds no more."""
-    asked = {"metadata": draft.job.metadata, "options": draft.job.options}
-    stands = {"metadata": job.metadata, "options": job.options}
-    others = " and ".join(name for name, value in asked.items() if value != stands[name])
-    kept = f" Its {others} stay as they were, not as given now." if others else ""
-    return f"It was there already, made {clock_text(job.created_at)} UTC; nothing was made.{kept}"
+def already_exists(job: Job, draft: DraftJob) -> str:
+    """Return that no job was created, and which parts of this request have no effect."""
+    requested = {"metadata": draft.job.metadata, "options": draft.job.options}
+    existing = {"metadata": job.metadata, "options": job.options}
+    ignored = " and ".join(name for name, value in requested.items() if value != existing[name])
+    note = f" Its {ignored} were not changed." if ignored else ""
+    return f"This job exists already, created {clock_text(job.created_at)} UTC.{note}"
 
 
 def print_request(draft: DraftJob, *, as_json: bool) -> None:
-    """The request as the submit worker would make it, and its cost; nothing is sent."""
+    """Print the request that the submit worker would send, and its cost."""
     job = draft.job
     headers = Options.read(job.options).headers(job.id)
     if as_json:
-        told = {
+        request = {
             "id": job.id,
             "endpoint": job.endpoint,
             "arguments": job.arguments,
@@ -42,15 +42,17 @@ def print_request(draft: DraftJob, *, as_json: bool) -> None:
             "metadata": job.metadata,
             "estimate": job.estimate,
         }
-        print_json(told)
+        print_json(request)
         return
     address = f"{FalHosts.from_env().queue}/{job.endpoint}"
-    click.echo(f"POST {address}?{urlencode({'fal_webhook': ''})}{MINTED}")
+    click.echo(f"POST {address}?{urlencode({'fal_webhook': ''})}{WEBHOOK_NOTE}")
     for name, value in headers.items():
         click.echo(f"{name}: {value}")
     body = json.dumps(job.arguments, ensure_ascii=False, indent=2)
     click.echo(f"\n{printable(body, lines=True)}\n")
     if draft.staged.files:
-        click.echo("The submit worker uploads each upload:// to fal and sends its address instead.")
+        click.echo(
+            "The submit worker uploads each upload:// file to fal and sends its URL instead."
+        )
     click.echo(cost(draft))
-    click.echo("Nothing was sent and nothing written.", err=True)
+    click.echo("Nothing was sent or written.", err=True)

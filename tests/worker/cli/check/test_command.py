@@ -92,10 +92,10 @@ def test_a_receiver_is_asked_what_may_be_public(
     with serving(create_app(settings)) as served, host(b'{"status": "ok"}') as proxy:
         public = proxy.url.removesuffix("/document.json")
         port = str(served.base_url.port)
-        near = f"At http://127.0.0.1:{port}/readyz it is ready: redis ok, broker ok, keys ok"
-        told = f"{public} leads to the receiver. {near}"
+        near = f"http://127.0.0.1:{port}/readyz is ready: redis ok, broker ok, keys ok"
+        told = f"{public} reaches the receiver. {near}"
         assert ("ok", told) == tried("receiver", FALHOOK_PUBLIC_URL=public, PORT=port)
-        told = f"{public} leads to the receiver"
+        told = f"{public} reaches the receiver"
         assert ("ok", told) == tried("receiver", FALHOOK_PUBLIC_URL=public)
 
 
@@ -108,7 +108,7 @@ def test_something_else_at_the_public_address(tried: Tried, status: int, body: b
         word, told = tried("receiver", FALHOOK_PUBLIC_URL=public)
     assert "fails" == word
     assert f"{public}/healthz answered {status}" in told
-    assert told.endswith("is FALHOOK_PUBLIC_URL the receiver?")
+    assert f"FALHOOK_PUBLIC_URL={public} does not reach the receiver" in told
 
 
 def test_a_receiver_without_keys(tried: Tried, redis_url: str, key_host: Host) -> None:
@@ -133,7 +133,7 @@ def test_a_receiver_that_is_away(tried: Tried) -> None:
 
 def test_a_misspelt_setting_is_a_warning(tried: Tried) -> None:
     """It fails nothing, and would otherwise do nothing in silence."""
-    told = "FALHOOK_TAG_PROMT is no setting and does nothing: did you mean FALHOOK_TAG_PROMPT?"
+    told = "FALHOOK_TAG_PROMT is not a setting and has no effect. Did you mean FALHOOK_TAG_PROMPT?"
     assert ("warns", told) == tried("settings", FALHOOK_TAG_PROMT="hash")
     assert "ok" == tried("settings")[0]
 

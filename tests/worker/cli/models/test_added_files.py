@@ -85,4 +85,4 @@ def test_what_somebody_else_put_there_is_not_lost(own: Path, models: list[str], 
     before = file.read_bytes()
     done = add(own, ENDPOINT)
     assert (2, before) == (done.exit_code, file.read_bytes())
-    assert f"{holds}: move what is yours into a file of another name" in done.stderr
+    assert f"{holds}: move your own entries to a file of another name" in done.stderr

@@ -24,7 +24,7 @@ def test_a_file_is_checked_whole_before_its_first_job(
     """One bad line of many makes none, and is told by its number."""
     path = jobs(home, "a", "b", "")
     told = refused(run, "--from", str(path), "--yes")
-    assert "1 of its jobs cannot be made, so none was" in told
+    assert "1 row is invalid; no job was created" in told
     assert "line 3: " in told
     assert [] == list(records.list())
 
@@ -33,13 +33,13 @@ def test_the_whole_cost_is_asked_first(run: Run, home: Path, records: JobStore) 
     """Without --yes and without anybody to ask nothing is made; a dry run tells the cost."""
     path = jobs(home, "a", "b")
     told = refused(run, "--from", str(path))
-    assert "2 jobs, about $2.80 in all." in told
-    assert "give --yes" in told
+    assert "2 jobs, about $2.80 in total." in told
+    assert "pass --yes" in told
     done = run("submit", "--from", str(path), "--dry-run", REDIS_URL=None)
     lines = [f"line {line}  {TEXT}  about $1.40 for 5 s" for line in (1, 2)]
     assert (0, lines) == (done.exit_code, done.stdout.splitlines())
     assert "about $2.80" in done.stderr
-    assert "REDIS_URL is not set, so that every job counts as new." in done.stderr
+    assert "REDIS_URL is not set, so every job counts as new." in done.stderr
     assert [] == list(records.list())
 
 
@@ -48,7 +48,7 @@ def test_a_dry_run_of_a_file_does_without_redis(run: Run, home: Path) -> None:
     away = "redis://127.0.0.1:1/0"
     done = run("submit", "--from", str(jobs(home, "a")), "--dry-run", REDIS_URL=away)
     assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
-    assert "Redis at REDIS_URL cannot be asked, so that every job counts as new." in done.stderr
+    assert "Redis at REDIS_URL does not answer, so every job counts as new." in done.stderr
 
 
 def test_a_dry_run_of_a_file_knows_the_jobs_that_are_there(run: Run, home: Path) -> None:
@@ -56,22 +56,22 @@ def test_a_dry_run_of_a_file_knows_the_jobs_that_are_there(run: Run, home: Path)
     run("submit", "--from", str(jobs(home, "a")), "--yes")
     asked = ["submit", "--from", str(jobs(home, "a", "b", "c")), "--dry-run"]
     first, *others = run(*asked).stdout.splitlines()
-    assert (True, 2) == ("there already as" in first, len(others))
+    assert (True, 2) == ("exists already as" in first, len(others))
     done = run(*asked, "--json")
     *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
     told = [(row["line"], row["estimate"]["usd"], row["new"]) for row in rows]
     assert [(1, "1.40", False), (2, "1.40", True), (3, "1.40", True)] == told
     assert {"total": {"jobs": 3, "there": 1, "usd": "2.80", "unknown_cost": 0}} == last
-    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in done.stderr
+    assert "2 jobs, about $2.80 in total; 1 job of the file exists already." in done.stderr
 
 
 @pytest.mark.parametrize(
     ("prompts", "endpoints", "told"),
     [
         ("a", TEXT, "1 job, about $1.40."),
-        ("a", "acme/x", "1 job, whose cost is not known."),
-        ("ab", "acme/x", "2 jobs, whose cost is not known."),
-        ("abc", f"{TEXT} acme/x {TEXT}", "3 jobs, about $2.80 in all, without 1 whose cost"),
+        ("a", "acme/x", "1 job of unknown cost."),
+        ("ab", "acme/x", "2 jobs of unknown cost."),
+        ("abc", f"{TEXT} acme/x {TEXT}", "3 jobs, about $2.80 in total, excluding 1 of unknown"),
     ],
 )
 def test_the_cost_of_a_file_in_words(
@@ -100,9 +100,9 @@ def test_a_run_that_is_interrupted_tells_how_far_it_came(
     with monkeypatch.context() as patched:
         patched.setattr(JobCreator, "add", interrupted)
         done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
-    assert "2 of 3 jobs made; run the same command again: it makes the others" in done.stderr
+    assert "2 of 3 jobs created; run the same command again: it creates the others" in done.stderr
     done = run("submit", "--from", str(jobs(home, "a", "b", "c")), "--yes")
-    assert "1 made, 2 were there already." in done.stderr
+    assert "1 created, 2 existed already." in done.stderr
 
 
 def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_a_no_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def no(*_: object, **__: object) -> None:
         raise click.Abort
 
-    monkeypatch.setattr(batch, "_stdin_is_a_person", lambda: True)
+    monkeypatch.setattr(batch, "_is_interactive", lambda: True)
     monkeypatch.setattr(click, "confirm", no)
     done = run("submit", "--from", str(jobs(home, "a")))
-    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+    assert (True, 1) == ("No job was created." in done.stderr, done.exit_code)
 
 
 def test_an_interrupt_before_the_first_job_is_told(
@@ -125,9 +125,9 @@ def test_an_interrupt_before_the_first_job_is_told(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch, "tell_cost", interrupted)
+    monkeypatch.setattr(batch, "print_cost", interrupted)
     done = run("submit", "--from", str(jobs(home, "a")), "--yes")
-    assert (True, 1) == ("No job was made." in done.stderr, done.exit_code)
+    assert (True, 1) == ("No job was created." in done.stderr, done.exit_code)
 
 
 @pytest.mark.parametrize("data", [png(padding=9), None])
@@ -140,13 +140,13 @@ def test_a_file_that_goes_away_during_a_run_is_told_with_its_line(
     path.write_text("prompt,image_url\na,cat.png\nb,dog.png\n")
 
     def gone(*arguments: Any, **named: Any) -> None:
-        batch_report.tell_cost(*arguments, **named)
+        batch_report.print_cost(*arguments, **named)
         (home / "dog.png").write_bytes(data) if data else (home / "dog.png").unlink()
 
-    monkeypatch.setattr(batch, "tell_cost", gone)
+    monkeypatch.setattr(batch, "print_cost", gone)
     done = run("submit", "--from", str(path), IMAGE, "--yes")
     assert (2, 1) == (done.exit_code, len(done.stdout.splitlines()))
-    assert "1 of 2 jobs made; run the same command again" in done.stderr
+    assert "1 of 2 jobs created; run the same command again" in done.stderr
     assert f'{path} line 3: image_url "dog.png": ' in done.stderr
 
 
@@ -156,7 +156,7 @@ def test_a_mistake_of_many_rows_is_told_once(run: Run, home: Path) -> None:
     path.write_text("promt,duration\n" + "fox,5\n" * 20 + "fox,7\n" + "fox,5\n" * 20)
     told = refused(run, "--from", str(path), TEXT, "--yes").splitlines()
     expected = [
-        f"Error: {path}: 41 of its jobs cannot be made, so none was.",
+        f"Error: {path}: 41 rows are invalid; no job was created.",
         "lines 2-42: promt (3 characters): is not an input of this endpoint; did you mean prompt?",
         "lines 2-42: prompt: is required; What the clip should show, as free text",
         'line 22: duration "7": must be one of "5", "10"',
@@ -181,10 +181,10 @@ def test_run_again_it_makes_no_job_twice(run: Run, home: Path, records: JobStore
     again = run("submit", "--from", str(jobs(home, "a", "b", "a")), "--yes", "--json")
     told = [json.loads(line) for line in again.stdout.splitlines()]
     assert [(1, False), (2, True), (3, True)] == [(row["line"], row["new"]) for row in told]
-    assert "2 jobs, about $2.80 in all; 1 job of the file is there already." in again.stderr
+    assert "2 jobs, about $2.80 in total; 1 job of the file exists already." in again.stderr
     last = run("submit", "--from", str(jobs(home, "a", "b", "a")))
     assert (0, "") == (last.exit_code, last.stdout)
-    assert "0 made, 3 were there already." in last.stderr
+    assert "0 created, 3 existed already." in last.stderr
     assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in records.list())
 
 
@@ -196,15 +196,15 @@ def test_of_two_runs_at_once_each_tells_what_it_made(
     rivals: list[Result] = []
 
     def also(*arguments: Any, **named: Any) -> None:
-        tell_cost(*arguments, **named)
-        monkeypatch.setattr(batch, "tell_cost", tell_cost)
+        print_cost(*arguments, **named)
+        monkeypatch.setattr(batch, "print_cost", print_cost)
         rivals.append(run("submit", "--from", str(jobs(home, "a")), "--yes"))
 
-    tell_cost = batch_report.tell_cost
-    monkeypatch.setattr(batch, "tell_cost", also)
+    print_cost = batch_report.print_cost
+    monkeypatch.setattr(batch, "print_cost", also)
     done = run("submit", "--from", str(path), "--yes", "--json")
-    assert "1 made, 0 were there already." in rivals[0].stderr
-    assert "1 made, 1 were there already." in done.stderr
+    assert "1 created, 0 existed already." in rivals[0].stderr
+    assert "1 created, 1 existed already." in done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(1, False), (2, True)] == [(row["line"], row["new"]) for row in told]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.batches import TEXT, lines
-from worker.cli.interrupts import interrupts_held
+from worker.cli.interrupts import defer_interrupts
 from worker.jobs.store import JobStore
 
 ROWS = 300
@@ -80,7 +80,7 @@ def test_a_run_that_was_ended_is_gone_on_with(
     assert after <= len(made) < ROWS
     assert {row["id"] for row in told} <= set(made)
     if strike is signal.SIGINT:
-        sentence = f"{len(made):,} of {ROWS:,} jobs made; run the same command again: it makes"
+        sentence = f"{len(made):,} of {ROWS:,} jobs created; run the same command again: it creates"
         assert (130, True) == (first.returncode, sentence in words)
     with running(start) as second:
         output, words = second.communicate(timeout=120)
@@ -90,14 +90,14 @@ def test_a_run_that_was_ended_is_gone_on_with(
     assert ROWS == len(set(ids(records)))
     prompts = {str(job.arguments["prompt"]) for job in records.list(limit=2 * ROWS)}
     assert {f"fox {n}" for n in range(ROWS)} == prompts
-    assert f"{ROWS - len(made):,} made, {len(made):,} were there already." in words
+    assert f"{ROWS - len(made):,} created, {len(made):,} existed already." in words
 
 
 def test_an_interrupt_waits_for_the_block() -> None:
     """What is within is done whole, the interrupt comes right after it, and later ones as ever."""
     held = []
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
-        with interrupts_held():
+        with defer_interrupts():
             signal.raise_signal(signal.SIGINT)
             held.append("whole")
         held.append("never")
@@ -109,7 +109,7 @@ def test_an_interrupt_waits_for_the_block() -> None:
 def test_a_second_interrupt_waits_for_nothing() -> None:
     """The block may wait for a server that hangs."""
     held = []
-    with pytest.raises(KeyboardInterrupt), interrupts_held():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), defer_interrupts():  # noqa: PT012
         signal.raise_signal(signal.SIGINT)
         held.append("once")
         signal.raise_signal(signal.SIGINT)

@@ -64,10 +64,10 @@ def test_the_same_id_again_is_told_as_the_job_that_it_is(run: Run) -> None:
     first = run("submit", *FOX, "--id", "a1")
     again = run("submit", *FOX, "--id", "a1")
     assert ("about $1.40" in first.stdout, "$" in again.stdout) == (True, False)
-    assert "It was there already, made 2" in again.stdout
-    assert "nothing was made.\n" in again.stdout
+    assert "This job exists already, created 2" in again.stdout
+    assert again.stdout.endswith(" UTC.\n")
     other = run("submit", *FOX, "--id", "a1", "--priority", "low", "--metadata", "n=1")
-    assert "Its metadata and options stay as they were" in other.stdout
+    assert "Its metadata and options were not changed." in other.stdout
     assert submitted(run, *FOX, "--id", "a1")["new"] is False
 
 
@@ -78,7 +78,9 @@ def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
     assert 'duration "7": must be one of "5", "10"' in told
     assert "No such file" in refused(run, IMAGE, "--prompt", "A", "--image", "dog.png")
     assert "takes no audio" in refused(run, IMAGE, "--audio", "speech.mp3")
-    assert "takes one --image" in refused(run, IMAGE, "--image", "a.png", "--image", "b.png")
+    assert "--image is passed 2 times" in refused(
+        run, IMAGE, "--image", "a.png", "--image", "b.png"
+    )
     assert [] == stored(home)
 
 
@@ -112,7 +114,7 @@ def test_an_unchecked_image_flag_is_a_file_all_the_same(
 def test_an_endpoint_or_a_file_has_to_be_named(run: Run) -> None:
     """Neither, or both with inputs, is told."""
     assert "Name an ENDPOINT" in refused(run)
-    assert "leave out: prompt" in refused(run, "--from", "jobs.jsonl", "--prompt", "A")
+    assert "remove: prompt" in refused(run, "--from", "jobs.jsonl", "--prompt", "A")
     assert "FALHOOK_CATALOGUE" in refused(run, *FOX, FALHOOK_CATALOGUE="/nowhere")
 
 

@@ -63,7 +63,7 @@ def test_a_flag_that_might_mean_either_is_refused(run: Run) -> None:
     """Of a person and a garment neither is the picture; both are named, and none is told."""
     endpoint = "fal-ai/kling/v1-5/kolors-virtual-try-on"
     told = refused(run, endpoint, "--image", "cat.png")
-    assert "more than one image; say which: human_image_url=… or garment_image_url=…." in told
+    assert "more than one image; use human_image_url=… or garment_image_url=… instead." in told
     assert "--image" not in run("models", "show", endpoint).stdout
 
 
@@ -71,7 +71,7 @@ def test_two_flags_for_one_input(run: Run) -> None:
     """A voice is sampled from a sound or a video: of both one would be lost."""
     files = ["--audio", "speech.mp3", "--video", "clip.mp4"]
     told = refused(run, "fal-ai/kling-video/create-voice", *files)
-    assert "voice_url is given twice, by --video and --audio; leave one out." in told
+    assert "voice_url is set twice, by --video and --audio; remove one." in told
 
 
 def test_a_single_value_for_a_list(run: Run) -> None:
@@ -121,14 +121,14 @@ def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["prompt=x", "--prompt", "y"], "prompt is given twice, by prompt=… and --prompt;"),
-        (["prompt=x", "prompt=y"], "prompt is given twice, by prompt=… and prompt=…; leave one"),
+        (["prompt=x", "--prompt", "y"], "prompt is set twice, by prompt=… and --prompt;"),
+        (["prompt=x", "prompt=y"], "prompt is set twice, by prompt=… and prompt=…; remove one"),
         (
             ["--image", "cat.png", "image_url=https://a.example/b.png"],
-            "image_url is given twice, by --image and image_url=…; leave one out.",
+            "image_url is set twice, by --image and image_url=…; remove one.",
         ),
-        (["--tag", "a=1", "--tag", "a=2"], "--tag a is given twice"),
-        (["--metadata", "a=1", "--metadata", "a=1"], "--metadata a is given twice"),
+        (["--tag", "a=1", "--tag", "a=2"], "--tag a is set twice"),
+        (["--metadata", "a=1", "--metadata", "a=1"], "--metadata a is set twice"),
     ],
 )
 def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -> None:
@@ -153,11 +153,11 @@ def test_bytes_that_are_no_text_are_refused(run: Run, flags: list[str], told: st
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--arguments", '{"duration": 5, "duration": 10}'], '--arguments is JSON that holds "dur'),
-        (["--options", '{"tags": {"a": "1", "a": "2"}}'], '--options is JSON that holds "a" twice'),
+        (["--arguments", '{"duration": 5, "duration": 10}'], '--arguments is JSON with "dur'),
+        (["--options", '{"tags": {"a": "1", "a": "2"}}'], '--options is JSON with "a" twice'),
         (["--arguments", "{"], "--arguments is not JSON: Expecting property name"),
         (["--arguments", "{\n1}"], "at line 2, character 1."),
-        (["--unchecked", 'a={"x": 1, "x": 2}'], 'a: is JSON that holds "x" twice'),
+        (["--unchecked", 'a={"x": 1, "x": 2}'], 'a: is JSON with "x" twice'),
     ],
 )
 def test_json_that_would_lose_a_part_is_refused(run: Run, flags: list[str], told: str) -> None:

@@ -40,9 +40,9 @@ def test_a_job_whose_making_was_not_answered_is_told_by_its_id(
         told = refused(run, *FOX, *own)
     (job,) = records.list()
     assert "did not answer in time: Timeout reading from socket. The job may have been" in told
-    assert f"made as {job.id}: the same command with --id {job.id} makes no second one" in told
+    assert f"created as {job.id}: repeat the command with --id {job.id} to create no second" in told
     done = run("submit", *FOX, "--id", job.id)
-    assert (0, True) == (done.exit_code, "It was there already" in done.stdout)
+    assert (0, True) == (done.exit_code, "This job exists already" in done.stdout)
     assert 1 == len(records.list())
 
 
@@ -55,10 +55,10 @@ def test_a_row_whose_making_was_not_answered_is_told(
         unanswered(patched, numbers=(2,))
         done = run("submit", "--from", str(path), "--yes")
     assert 2 == done.exit_code
-    assert "1 of 3 jobs made, and perhaps that of line 2; run the same" in done.stderr
+    assert "1 of 3 jobs created, and perhaps that of line 2; run the same" in done.stderr
     assert "Redis at REDIS_URL did not answer in time" in done.stderr
     done = run("submit", "--from", str(path), "--yes")
-    assert "1 made, 2 were there already." in done.stderr
+    assert "1 created, 2 existed already." in done.stderr
     assert 3 == len(records.list())
 
 
@@ -91,5 +91,5 @@ def test_a_corrected_order_takes_the_id_of_a_refused_message(
     path.write_text("id,prompt\nx2,A cat\n")
     dry = run("submit", "--from", str(path), TEXT, "--dry-run")
     assert "1 job, about $1.40." in dry.stderr
-    assert "1 made, 0 were there" in run("submit", "--from", str(path), TEXT, "--yes").stderr
+    assert "1 created, 0 existed" in run("submit", "--from", str(path), TEXT, "--yes").stderr
     assert (0, 2) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))
