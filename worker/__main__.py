@@ -4,11 +4,9 @@ import sys
 
 try:
     # The imports take most of a second, in which the user may press Ctrl-C.
-    from worker.cli.main import cli, run
+    from worker.cli.main import run
 except KeyboardInterrupt:
     sys.exit(130)
-
-__all__ = ["cli", "main"]
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from worker.broker.client import send, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.cdn import Cdn
 from worker.fal.client import FalClient
-from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.fal.download import AllowedHosts, Downloader, DownloadLimits, http_client
 from worker.formats.marks import Marks
 from worker.jobs.leases import Leases
 from worker.jobs.store import JobStore, connect
@@ -107,8 +107,8 @@ def _work(
     )
     downloader = Downloader(
         hosts=AllowedHosts.parse(settings.download_hosts),
-        max_bytes=settings.download_max_bytes,
         client=http_client(),
+        limits=DownloadLimits(max_bytes=settings.download_max_bytes),
     )
     transcode_tag = TranscodeTag(
         storage=storage,

@@ -1,4 +1,4 @@
-"""Files of jobs, written and read."""
+"""Files of jobs, written and read back."""
 
 import json
 from collections.abc import Callable
@@ -20,37 +20,37 @@ Read = Callable[..., Batch]
 
 
 def reader(directory: Path) -> Read:
-    """Writes a file of that name into the directory, beside cat.png, and reads it.
+    """Return a function that writes a file next to cat.png in the directory, and reads it.
 
-    Of None nothing is written: the file is there.
+    With None it reads an existing file.
     """
     (directory / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(directory / "storage"))
     staging = Staging(storage=lambda: storage, directory=directory, anywhere=True)
     validator = Validator(catalogue=Catalogue.load(), staging=staging)
 
-    def read(text: str | bytes | None, name: str = "jobs.jsonl", **order: Any) -> Batch:
+    def read(text: str | bytes | None, name: str = "jobs.jsonl", **defaults: Any) -> Batch:
         path = directory / name
         if text is not None:
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return batch.read(
-            path, validator, JobRequest(**{"endpoint": TEXT, "arguments": {}} | order)
+            path, validator, JobRequest(**{"endpoint": TEXT, "arguments": {}} | defaults)
         )
 
     return read
 
 
 def lines(*rows: object) -> str:
-    """JSON Lines."""
+    """Return the rows as JSON Lines."""
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
 
 def row(prompt: str = "a fox", **changes: object) -> dict[str, object]:
-    """One job."""
+    """Return one row of a file of jobs."""
     return {"arguments": {"prompt": prompt}, **changes}
 
 
-def ids(found: Batch) -> list[str]:
-    """The ids of all jobs, which were all good."""
-    assert {} == found.refused
-    return [draft.job.id for draft in found.drafts.values()]
+def ids(batch: Batch) -> list[str]:
+    """Return the ids of all jobs; every row must be valid."""
+    assert {} == batch.refused
+    return [draft.job.id for draft in batch.drafts.values()]

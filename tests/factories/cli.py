@@ -1,10 +1,11 @@
-"""The command line, run in a directory with files of a person."""
+"""The command line, run in a directory with a user's files."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from tests.factories.batches import TEXT
@@ -17,8 +18,31 @@ FOX = [TEXT, "--prompt", "A fox"]
 Run = Callable[..., Result]
 
 
+@pytest.fixture
+def ready_environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a worker that can start; its storage does not exist yet."""
+    return {
+        "REDIS_URL": redis_url,
+        "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+        "FALHOOK_SECRET": "0123456789abcdef",
+        "FALHOOK_FAL_USER_IDS": "us",
+        "FAL_KEY": "id:secret",
+        "FALHOOK_STORAGE_URL": str(tmp_path / "storage"),
+    }
+
+
+def submit_environment(redis_url: str, storage: Path) -> dict[str, str]:
+    """Return the environment in which `falhook submit` creates jobs."""
+    return {
+        "REDIS_URL": redis_url,
+        "FALHOOK_BROKER_URL": redis_url,
+        "FALHOOK_STORAGE_URL": str(storage),
+        "FALHOOK_CATALOGUE": "",
+    }
+
+
 def furnished(directory: Path) -> Path:
-    """The directory, made, with a picture, a clip, a sound and a text."""
+    """Create the directory with a picture, a clip, a sound and a text, and return it."""
     directory.mkdir()
     (directory / "cat.png").write_bytes(PNG)
     (directory / "clip.mp4").write_bytes(MP4)
@@ -28,14 +52,9 @@ def furnished(directory: Path) -> Path:
 
 
 def runner(home: Path, redis_url: str) -> Run:
-    """Runs `falhook` with that Redis, its storage in that directory."""
+    """Return a function that runs `falhook` with this Redis and a storage in `home`."""
     Storage.open(str(home / "storage"))
-    environ = {
-        "REDIS_URL": redis_url,
-        "FALHOOK_BROKER_URL": redis_url,
-        "FALHOOK_STORAGE_URL": str(home / "storage"),
-        "FALHOOK_CATALOGUE": "",
-    }
+    environ = submit_environment(redis_url, home / "storage")
 
     def run(*arguments: str, **changes: str | None) -> Result:
         runner = CliRunner(env={**environ, **changes})
@@ -45,27 +64,27 @@ def runner(home: Path, redis_url: str) -> Run:
 
 
 def stored(home: Path) -> list[str]:
-    """What lies in storage, beside the mark that it is one."""
+    """Return the names in the storage, except its marker."""
     return sorted(path.name for path in (home / "storage").iterdir() if path.name != NAME)
 
 
 def submitted(run: Run, *arguments: str) -> dict[str, Any]:
-    """The job that a submit made."""
-    done = run("submit", *arguments, "--json")
-    assert 0 == done.exit_code, done.stderr
-    job: dict[str, Any] = json.loads(done.stdout)
+    """Return the job that a submit created."""
+    result = run("submit", *arguments, "--json")
+    assert 0 == result.exit_code, result.stderr
+    job: dict[str, Any] = json.loads(result.stdout)
     return job
 
 
 def refused(run: Run, *arguments: str, **changes: str | None) -> str:
-    """What a submit that made nothing said."""
-    done = run("submit", *arguments, **changes)
-    assert (2, "") == (done.exit_code, done.stdout)
-    return done.stderr
+    """Return the standard error of a submit that created nothing."""
+    result = run("submit", *arguments, **changes)
+    assert (2, "") == (result.exit_code, result.stdout)
+    return result.stderr
 
 
 def jobs(home: Path, *prompts: str) -> Path:
-    """A file of jobs."""
+    """Write a file of jobs and return its path."""
     path = home / "jobs.jsonl"
     rows = [{"endpoint": TEXT, "arguments": {"prompt": prompt}} for prompt in prompts]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -73,7 +92,7 @@ def jobs(home: Path, *prompts: str) -> Path:
 
 
 def error_of(run: Run, *arguments: str) -> dict[str, Any]:
-    """The error that a submit told as JSON, in the last line of standard error."""
+    """Return the JSON error of a rejected submit, the last line of its standard error."""
     error: dict[str, Any] = json.loads(refused(run, *arguments, "--json").splitlines()[-1])["error"]
     assert ["problems", "reason", "sentence"] == sorted(error)
     return error

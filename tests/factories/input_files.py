@@ -1,4 +1,4 @@
-"""Files as people give them to jobs."""
+"""Small files that users pass as inputs."""
 
 import hashlib
 import struct
@@ -6,7 +6,7 @@ import zlib
 
 
 def png(*, padding: int = 0) -> bytes:
-    """A PNG of one pixel, with a comment of so many bytes."""
+    """Return a PNG of one pixel, with a comment of `padding` bytes."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + body))
@@ -23,6 +23,6 @@ MP3 = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\x00" * 64
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isomiso2" + b"\x00" * 64
 
 
-def named(data: bytes, ending: str = "png") -> str:
-    """The name under which staged data lies."""
-    return f"{hashlib.sha256(data).hexdigest()}.{ending}"
+def named(data: bytes, extension: str = "png") -> str:
+    """Return the name under which staged data is stored."""
+    return f"{hashlib.sha256(data).hexdigest()}.{extension}"

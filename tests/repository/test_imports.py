@@ -256,8 +256,14 @@ def exported(path: Path) -> frozenset[str]:
 @cache
 def names_imported(path: Path) -> tuple[tuple[str, str], ...]:
     """Module and name of each `from … import` of ours, anywhere in a file."""
+    return tuple((module, name) for module, name, _ in _imports(path))
+
+
+@cache
+def _imports(path: Path) -> tuple[tuple[str, str, str], ...]:
+    """Module, name and bound name of each `from … import` of ours."""
     return tuple(
-        (node.module, alias.name)
+        (node.module, alias.name, alias.asname or alias.name)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and node.module and ours(node.module)
         for alias in node.names
@@ -273,7 +279,7 @@ def _is_front_door(path: Path, module: str, name: str, doors: Mapping[str, froze
     importer = _module(path)
     inside = any(below(importer, (package,)) for package in packages)
     behind = any((module, name) in names_imported(_path(package)) for package in packages)
-    borrowed = any(name == other for _, other in names_imported(_path(module)))
+    borrowed = any(name == bound for _, _, bound in _imports(_path(module)))
     return not borrowed and (inside or not behind)
 
 

@@ -6,17 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from webhook.settings import validators
-from webhook.settings.environment import Environment, SettingsError, separated, shown
-
-__all__ = [
-    "Addresses",
-    "Connections",
-    "Environment",
-    "ReceiverSettings",
-    "SettingsError",
-    "separated",
-    "shown",
-]
+from webhook.settings.environment import Environment, separated
 
 
 class Connections(Environment):

@@ -1,4 +1,4 @@
-"""The command line with bad input: one clear sentence with the cure, exit code 2, nothing done."""
+"""The command line with bad input: one sentence with the correction, and exit code 2."""
 
 import json
 import re
@@ -22,7 +22,7 @@ PLAIN = {"NO_COLOR": "1"}
 def run(
     *arguments: str, environ: Mapping[str, str], program: tuple[str, ...] = ("-m", "worker")
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ran with `environ` alone."""
+    """Run a command with `environ` as its whole environment."""
     return subprocess.run(
         [sys.executable, *program, *arguments],
         env=dict(environ),
@@ -50,7 +50,7 @@ BAD_INPUT = {
 
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input(records: JobStore, redis_url: str, name: str) -> None:
-    """Bad input is told in words that name it, and no job is made."""
+    """Bad input is named in the error, and no job is created."""
     arguments, words = BAD_INPUT[name]
     done = run("submit", *arguments, environ={"REDIS_URL": redis_url})
     assert (2, "", []) == (
@@ -61,16 +61,16 @@ def test_bad_input(records: JobStore, redis_url: str, name: str) -> None:
     assert (0, False) == (len(records.list()), "Traceback" in done.stderr)
 
 
-def test_a_flag_that_is_none_is_data_for_machines_too() -> None:
-    """What is refused before a command runs comes as JSON as well, where that was asked for."""
+def test_an_invalid_flag_is_a_json_error() -> None:
+    """With --json, errors of click are JSON too."""
     done = run("submit", TEXT, "--priority", "high", "--json", environ={})
     error = json.loads(done.stderr)["error"]
     assert (2, "", "bad_usage") == (done.returncode, done.stdout, error["reason"])
     assert "'high' is not one of" in error["sentence"]
 
 
-def test_the_same_id_with_other_contents(records: JobStore, redis_url: str) -> None:
-    """An id that belongs to another job is refused, and that job stays as it was."""
+def test_an_id_with_other_contents_is_rejected(records: JobStore, redis_url: str) -> None:
+    """An id that belongs to another job is rejected, and that job is unchanged."""
     environ = {"REDIS_URL": redis_url}
     first = run("submit", TEXT, "prompt=A fox", "--id", "a1", environ=environ)
     again = run("submit", TEXT, "prompt=A fox", "--id", "a1", environ=environ)
@@ -85,7 +85,7 @@ def test_the_same_id_with_other_contents(records: JobStore, redis_url: str) -> N
 
 
 def test_no_redis_url() -> None:
-    """Without REDIS_URL a command names it and says what belongs there."""
+    """Without REDIS_URL the error names it and its form."""
     done = run("list", environ={})
     assert (2, True, True) == (
         done.returncode,
@@ -96,7 +96,7 @@ def test_no_redis_url() -> None:
 
 @pytest.mark.parametrize("command", [["list"], ["show", "a"], ["submit", TEXT, "prompt=A fox"]])
 def test_unreachable_redis(command: list[str]) -> None:
-    """An unreachable Redis is told in a sentence, without its password."""
+    """An unreachable Redis is reported in one sentence, without its password."""
     done = run(*command, environ={"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"})
     assert (2, True, False, False) == (
         done.returncode,
@@ -107,7 +107,7 @@ def test_unreachable_redis(command: list[str]) -> None:
 
 
 def test_unknown_job(redis_url: str) -> None:
-    """A job that is not there is named."""
+    """The error names a job that does not exist."""
     done = run("show", "nope", environ={"REDIS_URL": redis_url})
     assert (2, True) == (done.returncode, "nope" in done.stderr)
 
@@ -116,7 +116,7 @@ def test_unknown_job(redis_url: str) -> None:
     "program",
     [("-m", "webhook"), ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads")],
 )
-def test_processes_refuse_to_start_half_configured(program: tuple[str, ...]) -> None:
+def test_processes_do_not_start_with_missing_settings(program: tuple[str, ...]) -> None:
     """Receiver and worker name every missing setting and exit with 2, without a traceback."""
     done = run(environ={"FALHOOK_SECRET": "short"}, program=program)
     required = ["REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_USER_IDS"]
@@ -125,19 +125,6 @@ def test_processes_refuse_to_start_half_configured(program: tuple[str, ...]) -> 
         [name for name in required if name not in done.stderr],
         "Traceback" in done.stderr,
     )
-
-
-@pytest.fixture
-def complete(redis_url: str, tmp_path: Path) -> dict[str, str]:
-    """Settings with which a worker would start."""
-    return {
-        "REDIS_URL": redis_url,
-        "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
-        "FALHOOK_SECRET": "0123456789abcdef",
-        "FALHOOK_FAL_USER_IDS": "us",
-        "FAL_KEY": "id:secret",
-        "FALHOOK_STORAGE_URL": str(tmp_path / "storage"),
-    }
 
 
 @pytest.mark.parametrize(
@@ -155,11 +142,11 @@ def complete(redis_url: str, tmp_path: Path) -> dict[str, str]:
     ],
 )
 def test_a_worker_refuses_an_unusable_setting(
-    complete: dict[str, str], setting: str, value: str
+    ready_environment: dict[str, str], setting: str, value: str
 ) -> None:
-    """A setting that cannot work is named before the first task is taken, with exit code 2."""
+    """A worker names an unusable setting and exits with 2 before it takes a task."""
     program = ("-m", "celery", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
-    done = run(environ={**complete, setting: value}, program=program)
+    done = run(environ={**ready_environment, setting: value}, program=program)
     assert (2, True, False) == (
         done.returncode,
         setting in done.stderr,
@@ -168,7 +155,7 @@ def test_a_worker_refuses_an_unusable_setting(
 
 
 def test_show_json(records: JobStore, redis_url: str) -> None:
-    """`show --json` has the record and its history, of which the last state is the record's."""
+    """`show --json` has the record and its history; the last event has the record's state."""
     environ = {"REDIS_URL": redis_url}
     made = run("submit", TEXT, "prompt=A fox", "--json", environ=environ)
     job_id = json.loads(made.stdout)["id"]
@@ -180,15 +167,15 @@ def test_show_json(records: JobStore, redis_url: str) -> None:
     )
 
 
-def test_a_prompt_is_shown_as_it_is(records: JobStore, redis_url: str) -> None:
-    """What looks like markup in a prompt is text to `show`."""
+def test_a_prompt_is_shown_unchanged(records: JobStore, redis_url: str) -> None:
+    """`show` prints markup in a prompt as text."""
     environ = {"REDIS_URL": redis_url, "COLUMNS": "200"}
     run("submit", TEXT, "prompt=A [bold]fox[/bold]", "--id", "a1", environ=environ)
     assert "A [bold]fox[/bold]" in run("show", "a1", environ=environ).stdout
 
 
 def test_broker_follows_redis() -> None:
-    """Without a broker of its own, Celery uses REDIS_URL, in kombu's spelling of a socket."""
+    """Without a broker setting Celery uses REDIS_URL, in kombu's spelling of a socket."""
     for redis_url, broker_url in [
         ("redis://localhost/0", "redis://localhost/0"),
         ("unix:///run/redis.sock", "redis+socket:///run/redis.sock"),
@@ -196,52 +183,61 @@ def test_broker_follows_redis() -> None:
         assert broker_url == Connections.from_env({"REDIS_URL": redis_url}).broker_url
 
 
-def test_check_tells_each_part(complete: dict[str, str]) -> None:
-    """`check` tells what works and what does not, how to learn the account, and no secret."""
-    Storage.open(complete["FALHOOK_STORAGE_URL"])
-    done = run("check", "--json", environ={**complete, "FALHOOK_PUBLIC_URL": "http://127.0.0.1:1"})
-    told = json.loads(done.stdout)
+def test_check_reports_each_part(ready_environment: dict[str, str]) -> None:
+    """`check` reports what works and what fails, how to verify the account, and no secret."""
+    Storage.open(ready_environment["FALHOOK_STORAGE_URL"])
+    done = run(
+        "check", "--json", environ={**ready_environment, "FALHOOK_PUBLIC_URL": "http://127.0.0.1:1"}
+    )
+    findings = json.loads(done.stdout)
     works = {
-        name: told[name]["ok"] for name in ("redis", "broker", "storage", "ffmpeg", "receiver")
+        name: findings[name]["ok"] for name in ("redis", "broker", "storage", "ffmpeg", "receiver")
     }
     assert (1, {"redis", "broker", "storage", "ffmpeg"}) == (
         done.returncode,
         {name for name, ok in works.items() if ok},
     )
-    secrets = [complete["FALHOOK_SECRET"], complete["FAL_KEY"], complete["REDIS_URL"]]
+    secrets = [
+        ready_environment["FALHOOK_SECRET"],
+        ready_environment["FAL_KEY"],
+        ready_environment["REDIS_URL"],
+    ]
     assert [] == [secret for secret in secrets if secret in done.stdout + done.stderr]
-    assert "callback.foreign_account" in told["account"]["detail"]
+    assert "callback.foreign_account" in findings["account"]["detail"]
 
 
-def test_check_makes_no_storage(complete: dict[str, str]) -> None:
-    """Where no worker has made it, or its volume is away, `check` fails and leaves it so."""
-    told = json.loads(run("check", "--json", environ=complete).stdout)["storage"]
-    assert (False, False) == (told["ok"], Path(complete["FALHOOK_STORAGE_URL"]).exists())
-    assert "FALHOOK_STORAGE_URL" in told["detail"]
-    assert "mount or restore it, or start a worker" in told["detail"]
+def test_check_creates_no_storage(ready_environment: dict[str, str]) -> None:
+    """If the storage does not exist, `check` fails and does not create it."""
+    finding = json.loads(run("check", "--json", environ=ready_environment).stdout)["storage"]
+    assert (False, False) == (
+        finding["ok"],
+        Path(ready_environment["FALHOOK_STORAGE_URL"]).exists(),
+    )
+    assert "FALHOOK_STORAGE_URL" in finding["detail"]
+    assert "mount or restore it, or start a worker" in finding["detail"]
 
 
 def test_settings_for_machines() -> None:
-    """Each setting with what it is where nobody sets it, and which have to be set."""
-    told = {
+    """JSON and table have each setting with its default, or that it is required."""
+    settings = {
         entry["name"]: entry for entry in json.loads(run("settings", "--json", environ={}).stdout)
     }
-    assert Settings.names() == set(told)
-    assert (True, None) == (told["REDIS_URL"]["required"], told["REDIS_URL"]["default"])
-    assert (False, "8000") == (told["PORT"]["required"], told["PORT"]["default"])
+    assert Settings.names() == set(settings)
+    assert (True, None) == (settings["REDIS_URL"]["required"], settings["REDIS_URL"]["default"])
+    assert (False, "8000") == (settings["PORT"]["required"], settings["PORT"]["default"])
     shown = run("settings", environ={}).stdout
     assert "REDIS_URL  (required)\n" in shown
     assert "PORT  (default: 8000)\n" in shown
 
 
 @pytest.mark.parametrize("command", [["list"], ["models", "list"], ["watch"]])
-def test_help_tells_of_json_lines(command: list[str]) -> None:
-    """Where one object a line comes, a reader of a whole document would fail."""
+def test_help_mentions_json_lines(command: list[str]) -> None:
+    """The help says so, since a reader of one JSON document would fail."""
     assert "JSON Lines" in run(*command, "--help", environ={}).stdout
 
 
-def test_show_tells_when_a_job_is_due(records: JobStore, redis_url: str) -> None:
-    """By then it has moved, or somebody looks after it; a pipe gets each fact whole."""
+def test_show_has_the_time_when_a_job_is_due(records: JobStore, redis_url: str) -> None:
+    """`show` prints the due time while there is one, and each fact on one line in a pipe."""
     environ = {"REDIS_URL": redis_url}
     prompt = "A fox, " * 100
     run("submit", TEXT, f"prompt={prompt}", "--id", "a1", environ=environ)
@@ -249,30 +245,30 @@ def test_show_tells_when_a_job_is_due(records: JobStore, redis_url: str) -> None
     shown = run("show", "a1", environ=environ).stdout
     assert re.search(r"^due +\d\d:\d\d:\d\d UTC \(in (99\d|1000) s\)$", shown, re.MULTILINE)
     assert f'arguments   {{"prompt": "{prompt}"' in shown
-    told = json.loads(run("show", "a1", "--json", environ=environ).stdout)
-    assert records.due_at("a1") == told["due"]
+    record = json.loads(run("show", "a1", "--json", environ=environ).stdout)
+    assert records.due_at("a1") == record["due"]
     records.drop_timer("a1")
     assert "\ndue" not in run("show", "a1", environ=environ).stdout
 
 
 @pytest.mark.parametrize("command", [["models", "show", TEXT], ["list"], ["check"]])
-def test_no_color_is_plain(complete: dict[str, str], command: list[str]) -> None:
-    """Not even bold, in what is taken for a terminal."""
-    environ = {**complete, "FORCE_COLOR": "1", "TERM": "xterm"}
+def test_no_color_is_plain(ready_environment: dict[str, str], command: list[str]) -> None:
+    """With NO_COLOR a terminal gets no escape sequences, not even bold."""
+    environ = {**ready_environment, "FORCE_COLOR": "1", "TERM": "xterm"}
     run("submit", TEXT, "prompt=A fox", environ=environ)
     escapes = ["\x1b" in run(*command, environ=environ | more).stdout for more in ({}, PLAIN)]
     assert [True, False] == escapes
 
 
-def test_a_dry_run_tells_the_address_that_would_be_asked() -> None:
-    """As fal-client would find it."""
+def test_a_dry_run_shows_the_address_of_the_request() -> None:
+    """The address follows FAL_QUEUE_RUN_HOST, as in fal-client."""
     environ = {"FAL_QUEUE_RUN_HOST": "127.0.0.1:4711"}
     done = run("submit", TEXT, "prompt=A fox", "--dry-run", environ=environ)
     assert f"POST https://127.0.0.1:4711/{TEXT}?fal_webhook=" in done.stdout
 
 
-def test_a_job_steers_no_terminal(records: JobStore, redis_url: str) -> None:
-    """Whoever may make jobs may write into their arguments and metadata."""
+def test_a_job_cannot_control_a_terminal(records: JobStore, redis_url: str) -> None:
+    """`show` escapes control characters in metadata that others wrote."""
     environ, evil = {"REDIS_URL": redis_url}, "\x1b]0;x\x07\x9b31m"
     run("submit", TEXT, "prompt=A", "--metadata", f"a={evil}", "--id", "a1", environ=environ)
     shown = run("show", "a1", environ=environ).stdout

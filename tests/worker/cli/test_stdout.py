@@ -1,4 +1,4 @@
-"""Where the command line writes to: a full disk, a closed pipe, few characters, an interrupt."""
+"""Standard output on a full disk, to a closed pipe, in other encodings, and interrupted."""
 
 import json
 import os
@@ -35,7 +35,7 @@ runpy.run_module("worker", run_name="__main__")
 def run(
     command: list[str], stdout: int, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """A command that writes to this descriptor."""
+    """Run a command that writes to this descriptor."""
     argv = [sys.executable, "-m", "worker", *command]
     return subprocess.run(
         argv,
@@ -50,7 +50,7 @@ def run(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_closed_pipe_ends_every_command_alike(command: list[str]) -> None:
-    """As a shell has it for a program that SIGPIPE ended, without a word."""
+    """The exit code is that of a program ended by SIGPIPE; nothing is printed."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -62,7 +62,7 @@ def test_a_closed_pipe_ends_every_command_alike(command: list[str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_is_a_sentence(command: list[str]) -> None:
-    """One line on standard error, for machines as well."""
+    """Standard error has one line, with --json too."""
     with FULL.open("wb") as full:
         done = run(command, full.fileno())
     [line] = done.stderr.decode().splitlines()
@@ -71,8 +71,8 @@ def test_a_full_disk_is_a_sentence(command: list[str]) -> None:
     assert (2, True) == (done.returncode, "No space left on device" in line)
 
 
-def test_a_job_that_was_made_is_told_all_the_same(records: JobStore, redis_url: str) -> None:
-    """What could not be written holds its id."""
+def test_the_id_of_a_created_job_is_not_lost(records: JobStore, redis_url: str) -> None:
+    """If standard output is full, the error has the job's id."""
     with FULL.open("wb") as full:
         done = run(["submit", TEXT, "prompt=A fox"], full.fileno(), {"REDIS_URL": redis_url})
     [job] = records.list()
@@ -80,7 +80,7 @@ def test_a_job_that_was_made_is_told_all_the_same(records: JobStore, redis_url: 
 
 
 def test_no_standard_output_at_all() -> None:
-    """There is nobody to tell, and so no fault."""
+    """A closed standard output is not an error."""
     argv = f"{sys.executable} -m worker settings >&-"
     done = subprocess.run(argv, cwd=ROOT, env={}, shell=True, capture_output=True, check=False)
     assert (0, b"") == (done.returncode, done.stderr)
@@ -95,7 +95,7 @@ def test_no_standard_output_at_all() -> None:
     ],
 )
 def test_an_output_that_is_not_utf_8(redis_url: str, environ: dict[str, str]) -> None:
-    """What it cannot show is replaced, and nothing fails."""
+    """Characters that the encoding lacks are replaced, and nothing fails."""
     submit = ["submit", TEXT, "prompt=日本 …", "--id", "a1"]
     made = run(submit, subprocess.PIPE, {"REDIS_URL": redis_url, "PYTHONUTF8": "1"})
     assert 0 == made.returncode
@@ -104,8 +104,8 @@ def test_an_output_that_is_not_utf_8(redis_url: str, environ: dict[str, str]) ->
         assert (0, b"") == (done.returncode, done.stderr)
 
 
-def test_an_interrupt_while_modules_are_read() -> None:
-    """It ends like any other: quietly, with the exit code of an interrupt."""
+def test_an_interrupt_during_imports() -> None:
+    """An interrupt during imports ends quietly, with the exit code of an interrupt."""
     argv = [sys.executable, "-c", INTERRUPTED]
     done = subprocess.run(argv, cwd=ROOT, env={}, capture_output=True, timeout=60, check=False)
     assert (130, b"", b"") == (done.returncode, done.stdout, done.stderr)

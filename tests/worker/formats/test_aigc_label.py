@@ -132,14 +132,14 @@ def test_in_the_xmp_of_a_video(marks: object, tmp_path: Path) -> None:
     assert THEIRS == theirs_of(images.read_tags(made.poster)[AIGC])
 
 
-def test_in_the_xmp_of_quicktime() -> None:
+def test_in_the_xmp_of_quicktime(tmp_path: Path) -> None:
     """A label in the user data of the movie header is read."""
     data = clip("high").read_bytes()
     at = data.index(b"moov") - 4
     size = int.from_bytes(data[at : at + 4])
     extra = box(b"udta", box(b"XMP_", xmp()))
     moov = (size + len(extra)).to_bytes(4) + data[at + 4 : at + size] + extra
-    path = Path(clip("high").parent, "quicktime.mp4")
+    path = tmp_path / "quicktime.mp4"
     path.write_bytes(data[:at] + moov + data[at + size :])
     assert LABEL == read_tags(path)[AIGC]
 

@@ -27,11 +27,12 @@ class Downloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Downloader(DownloadLimits):
-    """A downloader from the allowed hosts within these limits; safe to share between threads."""
+class Downloader:
+    """A downloader from the allowed hosts within limits; safe to share between threads."""
 
     hosts: AllowedHosts
     client: httpx.Client
+    limits: DownloadLimits
     resolve: Callable[[str, int], list[str]] = resolve
 
     def fetch(
@@ -58,7 +59,7 @@ class Downloader(DownloadLimits):
             url=httpx.URL(url),
             entry=entry,
             expect=expect,
-            limits=self,
+            limits=self.limits,
             client=self.client,
             resolve=self.resolve,
         )

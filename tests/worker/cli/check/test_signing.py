@@ -1,4 +1,4 @@
-"""`falhook check` signs a picture: what would fail every paid job fails here, with its setting."""
+"""`falhook check` signs a test picture, so that mistakes show before a job is paid for."""
 
 import importlib.util
 import json
@@ -32,34 +32,30 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def tried(
-    chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ready_environment: dict[str, str], chain: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[bool, str]]:
-    """What `check` tells of signing, with good settings but for these."""
+    """Run the probe of signing with changed settings, and return whether it is ok and why."""
     monkeypatch.setattr("worker.cli.check.command.PROBES", {"provenance": PROBES["provenance"]})
-    good = {
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "FAL_KEY": "id:key",
-        "FALHOOK_FAL_USER_IDS": "user",
-        "FALHOOK_PUBLIC_URL": "https://receiver.test",
-        "FALHOOK_SECRET": "s" * 32,
+    valid = {
+        **ready_environment,
         CERT: str(chain[CHAIN]),
         SECRET: str(chain[KEY]),
         ANCHORS: str(chain[ROOT]),
     }
 
     def run(**changes: str | Path) -> tuple[bool, str]:
-        environ = good | {name: str(value) for name, value in changes.items()}
+        environ = valid | {name: str(value) for name, value in changes.items()}
         done = CliRunner().invoke(check, ["--json"], env=environ)
-        told = json.loads(done.stdout)["provenance"]
-        assert (0 if told["ok"] else 1) == done.exit_code
-        assert "Error: " not in told["detail"]
-        return told["ok"], told["detail"]
+        finding = json.loads(done.stdout)["provenance"]
+        assert (0 if finding["ok"] else 1) == done.exit_code
+        assert "Error: " not in finding["detail"]
+        return finding["ok"], finding["detail"]
 
     return run
 
 
-def test_good_settings(tried: Callable[..., tuple[bool, str]]) -> None:
-    """It tells who signs, until when, and how that validates."""
+def test_valid_settings(tried: Callable[..., tuple[bool, str]]) -> None:
+    """The sentence has the signer, the expiry and the validation state."""
     ok, detail = tried()
     assert ok
     assert "falhook development signer" in detail
@@ -68,7 +64,7 @@ def test_good_settings(tried: Callable[..., tuple[bool, str]]) -> None:
 
 
 def test_no_certificate(tried: Callable[..., tuple[bool, str]]) -> None:
-    """Signing is optional."""
+    """Without a certificate files are not signed, which is not a failure."""
     assert (True, "files are not signed") == tried(**{CERT: "", SECRET: ""})
 
 
@@ -129,7 +125,7 @@ BAD: dict[str, tuple[Callable[[Path], dict[str, str | Path]], str]] = {
 def test_what_fails_is_named(
     name: str, tried: Callable[..., tuple[bool, str]], tmp_path: Path
 ) -> None:
-    """In one sentence with the setting that cures it, and no secret."""
+    """The sentence names the setting to correct, and has no secret."""
     changes, words = BAD[name]
     ok, detail = tried(**changes(tmp_path))
     assert not ok
@@ -138,10 +134,10 @@ def test_what_fails_is_named(
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
-def test_the_time_stamp_is_tried(
+def test_the_time_stamp_authority_is_called(
     tried: Callable[..., tuple[bool, str]], chain: dict[str, Path], tmp_path: Path
 ) -> None:
-    """An authority is asked once; one that the anchors do not lead to is said to be of no use."""
+    """The authority is called once; the sentence says if the anchors do not trust it."""
     (tmp_path / "tsa").mkdir()
     authority, both = Authority(tmp_path / "tsa"), tmp_path / "both.pem"
     both.write_text(chain[ROOT].read_text() + authority.root)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.factories.cdn import Answer, CdnRequest, FakeCdn, clip, plain, ranged, running_cdn
 from worker.errors import Failure, Permanent, Transient
-from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.fal.download import AllowedHosts, Downloader, DownloadLimits, http_client
 from worker.fal.download.allowed_hosts import AllowedHost
 from worker.storage import Storage
 
@@ -48,14 +49,16 @@ def make(served: tuple[FakeCdn, httpx.Client]) -> Callable[..., Downloader]:
     """Build a downloader for the CDN that does not pause, with the changes that a test passes."""
 
     def build(**changes: object) -> Downloader:
-        settings: dict[str, object] = {
+        limits: dict[str, object] = {"max_bytes": 1_000_000, "sleep": lambda _: None}
+        names = {field.name for field in fields(DownloadLimits)}
+        limits |= {name: value for name, value in changes.items() if name in names}
+        parts: dict[str, object] = {
             "hosts": AllowedHosts.parse("localhost"),
-            "max_bytes": 1_000_000,
             "client": served[1],
-            "sleep": lambda _: None,
-            **changes,
+            "limits": DownloadLimits(**limits),  # type: ignore[arg-type]
+            **{name: value for name, value in changes.items() if name not in names},
         }
-        return Downloader(**settings)  # type: ignore[arg-type]
+        return Downloader(**parts)  # type: ignore[arg-type]
 
     return build
 
@@ -420,13 +423,15 @@ def test_cookies_are_not_kept(
 
 LARGE = """
 import resource, sys
-from worker.fal.download import AllowedHosts, Downloader, http_client
+from worker.fal.download import AllowedHosts, Downloader, DownloadLimits, http_client
 from worker.storage import Storage
 
 storage = Storage.open(sys.argv[2])
 storage.put("warm", iter([bytes(6_000_000)]), content_type="video/mp4")
 downloader = Downloader(
-    hosts=AllowedHosts.parse("localhost"), max_bytes=200_000_000, client=http_client()
+    hosts=AllowedHosts.parse("localhost"),
+    client=http_client(),
+    limits=DownloadLimits(max_bytes=200_000_000),
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 downloaded = downloader.fetch(

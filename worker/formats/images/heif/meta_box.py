@@ -48,6 +48,13 @@ class Heif:
     @classmethod
     def read(cls, data: bytes) -> Self:
         """Read a file. Raises ValueError if it is cut short, or of an unknown layout."""
+        try:
+            return cls._read(data)
+        except IndexError as error:
+            raise ValueError("it is cut short: one of its boxes lacks a field") from error
+
+    @classmethod
+    def _read(cls, data: bytes) -> Self:
         boxes = tuple(parts(data))
         metas = [part for part in boxes if part.kind == b"meta"]
         if len(metas) != 1:
