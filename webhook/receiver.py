@@ -96,7 +96,12 @@ class Receiver:
         claim = read_claim(headers)
         check_time(claim, self._clock())
         self._check_account(claim, job_id)
-        body = await read_body(receive, headers, self._room)
+        try:
+            body = await read_body(receive, headers, self._room)
+        except Rejected as refusal:
+            if refusal.reason == "too_large":
+                await self._mark_unread(job_id, attempt, claim)
+            raise
         try:
             await self._verify(claim, body)
             if request_id_of(body) != claim.request_id:
@@ -107,6 +112,17 @@ class Receiver:
             await self._inbox.put(job_id, callback)
         finally:
             self._room.release(len(body))
+
+    async def _mark_unread(self, job_id: str, attempt: int, claim: SignedClaim) -> None:
+        """Store a callback without a body: the job has ended, and its result must be looked up.
+
+        fal would deliver the same body in vain until it drops the result. The address proves that
+        the job is ours; nothing proves the request id, and the worker does not adopt it.
+        """
+        marker = Callback(
+            attempt=attempt, request_id=claim.request_id, received_at=self._clock(), body=b""
+        )
+        await self._inbox.put(job_id, marker)
 
     def _check_account(self, claim: SignedClaim, job_id: str) -> None:
         try:

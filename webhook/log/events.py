@@ -4,6 +4,8 @@ EVENTS: dict[str, str] = {
     "callback.received": "A callback arrived and was answered; `outcome` is its reason code.",
     "callback.foreign_account": "A callback names an `account` that FALHOOK_FAL_USER_IDS lacks.",
     "callback.orphaned": "A verified callback has no job record; it is set aside in Redis.",
+    "callback.set_aside": "Ingesting a callback crashed repeatedly; it is kept aside: alert.",
+    "callback.unread": "A callback was too large or unreadable; its result is looked up at fal.",
     "callback.duplicate": "fal repeated a callback that the job already has.",
     "callback.conflict": "A callback contradicts the job's record; it changed nothing.",
     "callback.lost": "No callback arrived before the deadline; the result is looked up at fal.",

@@ -11,6 +11,7 @@ from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHand
 
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import error_text
+from worker.fal.lenient_json import parse_lenient
 from worker.fal.single_post import Accepted, SinglePostTransport, recover_accepted
 from worker.types import Json
 
@@ -111,7 +112,7 @@ class FalClient:
 def _cancel_status(response: httpx.Response) -> str:
     """Return the status in fal's answer to a cancel request, else the HTTP status code."""
     try:
-        content: Json = response.json()
+        content = parse_lenient(response.content)
     except ValueError:
         content = None
     match content:
@@ -124,10 +125,9 @@ def _result(response: httpx.Response) -> Json:
     status = response.status_code
     if response.is_success:
         try:
-            result: Json = response.json()
+            return parse_lenient(response.content)
         except ValueError as error:
             raise Permanent("result_unreadable", "fal's result is not JSON") from error
-        return result
     message = error_text(response)
     if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
         raise NoResult("no_result", f"fal has no result ({status}): {message}")

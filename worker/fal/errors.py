@@ -4,13 +4,13 @@ fal's validation errors echo the offending input, which may be a prompt or a who
 (`input`, and `ctx` in places); only `loc`, `msg` and `type` are kept.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
+from worker.fal.lenient_json import parse_lenient
 from worker.types import Json
 
 MAX_CHARACTERS = 300
@@ -45,26 +45,29 @@ class RenderError:
     retryable: bool
 
 
-def read_error(error: str | None, payload: Json) -> RenderError:
-    """Return the error in an ERROR callback or an error body, in any of fal's shapes."""
-    match payload:
-        case {"detail": list(details)} if details:
-            reason = _type(details[0]) or "invalid_input"
-            sentence = "; ".join(_detail(detail) for detail in details)
-        case {"detail": str(detail), "error_type": str(error_type)}:
-            reason, sentence = _reason_code(error_type) or "render_failed", detail
-        case {"detail": str(detail)}:
-            reason, sentence = "render_failed", detail
+def read_error(error: Json, payload: Json) -> RenderError:
+    """Return the error in an ERROR callback or an error body, whatever JSON it is.
+
+    fal documents two forms of `payload`; models that relay the error of another service put other
+    JSON into either argument.
+    """
+    detail = payload.get("detail") if isinstance(payload, dict) else None
+    kind = payload.get("error_type") if isinstance(payload, dict) else None
+    match detail:
+        case [first, *_]:
+            reason = _type(first) or "invalid_input"
         case _:
-            reason, sentence = "render_failed", error or "fal gave no reason"
+            reason = _reason_code(kind) or _type(detail) or _type(error) or "render_failed"
+    told = (_words(detail), _members(payload), _words(error), _text(payload))
+    sentence = next((words for words in told if words), "")
     return RenderError(reason=reason, sentence=_short(sentence), retryable=reason in RETRYABLE)
 
 
 def error_text(response: httpx.Response) -> str:
     """Return the message of an error response, short and without input."""
     try:
-        body: Json = json.loads(response.text)
-    except (ValueError, RecursionError):
+        body = parse_lenient(response.content)
+    except ValueError:
         return response.reason_phrase or "no reason given"
     return read_error(None, body).sentence
 
@@ -84,18 +87,46 @@ def retry_after(headers: httpx.Headers) -> float | None:
         return None
 
 
-def _detail(detail: Json) -> str:
-    match detail:
+# Names under which services put the words of an error. Others may contain the input.
+_NAMES = ("msg", "message", "detail", "error", "reason", "description", "title")
+# More errors than one sentence has room for, and levels within one: a bound on foreign JSON.
+_MAX_ERRORS, _MAX_LEVELS = 20, 6
+
+
+def _words(value: Json, levels: int = _MAX_LEVELS) -> str:
+    """Return the words of an error of any form; empty if it has none that are known to be words."""
+    match value:
+        case str():
+            return value.strip()
+        case bool() | None:
+            return ""
+        case int() | float():
+            return str(value)
+        case list() if levels:
+            words = [_words(item, levels - 1) or "unspecified" for item in value[:_MAX_ERRORS]]
+            return "; ".join(words)
         case {"loc": list(loc), "msg": str(message)}:
             path = ".".join(str(part) for part in loc if part != "body")
             return f"{path}: {message}" if path else message
-        case {"msg": str(message)} | str(message):
-            return message
-    return "unspecified"
+    return _members(value, levels)
+
+
+def _members(value: Json, levels: int = _MAX_LEVELS) -> str:
+    if not isinstance(value, dict) or not levels:
+        return ""
+    members = (_words(value[name], levels - 1) for name in _NAMES if name in value)
+    return next((words for words in members if words), "")
+
+
+def _text(value: Json) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _type(detail: Json) -> str:
-    return _reason_code(detail.get("type")) if isinstance(detail, dict) else ""
+    if not isinstance(detail, dict):
+        return ""
+    names = ("type", "error_type", "code")
+    return next((code for name in names if (code := _reason_code(detail.get(name)))), "")
 
 
 def _reason_code(value: Json) -> str:

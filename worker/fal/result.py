@@ -113,6 +113,5 @@ def video_address(payload: Json) -> str | None:
 
 def publishable(payload: Json, *, needs_file: bool) -> bool:
     """Return whether the result has a file or, if none is needed, has any content."""
-    return bool(files_of(payload)) or (
-        not needs_file and isinstance(payload, dict) and payload != {}
-    )
+    has_content = payload is not None and payload not in ({}, [], "")
+    return bool(files_of(payload)) or (not needs_file and has_content)

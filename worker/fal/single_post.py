@@ -16,7 +16,7 @@ import httpx
 
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import error_text, retry_after
-from worker.types import Json
+from worker.fal.lenient_json import parse_lenient
 
 AMBIGUOUS_STATUSES = frozenset({408, 409})
 
@@ -93,7 +93,7 @@ def recover_accepted(post: SinglePostTransport, error: Exception) -> Accepted:
         sentence = f"the request could not be built ({type(error).__name__}); nothing was sent"
         raise SubmitRejected("unsendable", sentence) from error
     try:
-        content: Json = post.answer.json() if post.answer else None
+        content = parse_lenient(post.answer.content) if post.answer else None
     except ValueError:
         content = None
     members = content if isinstance(content, dict) else {}

@@ -1,32 +1,85 @@
 """Verified callbacks: their content, the attempt they belong to, the outcome they lead to."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from webhook.contract import Callback
 from worker.errors import Permanent
 from worker.fal.errors import read_error
+from worker.fal.lenient_json import parse_lenient
 from worker.fal.result import publishable
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.types import Json
 
+# The reason on the record of a job whose callback did not bring what became of it.
+UNREAD = "callback_unread"
 
-def read(callback: Callback) -> tuple[Mapping[str, object], Json, Permanent | None]:
-    """Return the callback's fields for the record, its payload, and the failure it reports."""
-    content = json.loads(callback.body)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a callback says: a result, a failure, or neither, and the fields for the record.
+
+    Without a result and a failure only fal can say what became of the job: `reason` says why. It
+    is payload_null if the job succeeded and its result was too large or odd for the callback, and
+    UNREAD if the receiver could not take the body or it has another form than fal documents.
+    """
+
+    fields: Mapping[str, object]
+    payload: Json = None
+    failure: Permanent | None = None
+    reason: str = ""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether it contains the result of the job."""
+        return self.payload is not None
+
+
+def read(callback: Callback) -> Report:
+    """Return what a callback says, whatever its body is: any bytes and any JSON have a meaning."""
     fields = {"callback": callback.fingerprint, "request_id": callback.request_id}
-    payload: Json = content.get("payload")
-    if content["status"] == "OK":
-        return fields, payload, None
-    error = read_error(content.get("error"), payload)
-    retryable = "; rendering it again may help" if error.retryable else ""
-    return fields, None, Permanent(error.reason, error.sentence + retryable)
+    content = _content(callback.body)
+    match content.get("status"):
+        case "OK":
+            payload = content.get("payload")
+            reason = "payload_null" if payload is None else ""
+            return Report(fields=fields, payload=payload, reason=reason)
+        case "ERROR":
+            error = read_error(content.get("error"), content.get("payload"))
+            retryable = "; rendering it again may help" if error.retryable else ""
+            failure = Permanent(error.reason, error.sentence + retryable)
+            return Report(fields=fields, failure=failure)
+    return Report(fields=fields, reason=UNREAD)
+
+
+def _content(body: bytes) -> dict[str, Json]:
+    try:
+        content = parse_lenient(body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def same_request(job: Job, callback: Callback) -> bool:
-    """Whether it belongs to the job's present attempt, and to its request id if one is known."""
-    return job.attempt == callback.attempt and job.request_id in {"", callback.request_id}
+    """Whether it belongs to the job's present attempt, and to its request id if one is known.
+
+    A callback without a body was too large to be verified (webhook/receiver.py): its request id
+    proves nothing, and must be known already.
+    """
+    known = {callback.request_id} if not callback.body else {"", callback.request_id}
+    return job.attempt == callback.attempt and job.request_id in known
+
+
+def says_the_same(job: Job, report: Report) -> bool:
+    """Whether the record says all that the callback does, which fal may have written otherwise."""
+    if report.has_result:
+        return job.payload == report.payload
+    if report.failure is not None:
+        told = (job.step, job.reason, job.sentence)
+        return told == ("render", report.failure.reason, report.failure.sentence)
+    # It says at most that the job has ended, and the record says more unless it was unread too.
+    return bool(job.callback) and (report.reason == UNREAD or job.reason != UNREAD)
 
 
 def rendered(job: Job, payload: Json, fields: Mapping[str, object]) -> Outcome:
@@ -41,6 +94,24 @@ def rendered(job: Job, payload: Json, fields: Mapping[str, object]) -> Outcome:
         to=JobState.RENDERED,
         set={**fields, "step": "", "reason": "", "sentence": ""},
         event={"request_id": str(fields["request_id"])} if "request_id" in fields else {},
+    )
+
+
+def unfetched(report: Report) -> Outcome:
+    """Return SUBMITTED and due: fal has ended the job and only a look-up can bring its result."""
+    unread = report.reason == UNREAD
+    sentence = "fal's callback could not be read; its result is looked up" if unread else ""
+    return Outcome(
+        to=JobState.SUBMITTED,
+        set={
+            **report.fields,
+            "looked_up": 0,
+            "step": "render" if unread else "",
+            "reason": UNREAD if unread else "",
+            "sentence": sentence,
+        },
+        event={"reason": report.reason, "request_id": str(report.fields["request_id"])},
+        due=0.0,
     )
 
 

@@ -11,12 +11,21 @@ from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions
-from worker.steps.callbacks import read, rendered, same_request, unrendered
+from worker.steps.callbacks import (
+    UNREAD,
+    Report,
+    read,
+    rendered,
+    same_request,
+    says_the_same,
+    unfetched,
+    unrendered,
+)
 from worker.steps.inbox import InboxReader
 from worker.steps.lookup import LookUp
 
 TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
-# Ended without a callback: a later one is stored for `falhook retry`.
+# Ended without a result: one that comes later is stored for `falhook retry`.
 KEEPS = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 log = get_logger()
@@ -34,8 +43,8 @@ class Ingest:
     def run(self, job_ids: Sequence[str]) -> None:
         """Apply the callbacks of these jobs to their records and remove them from the inbox.
 
-        A callback that cannot be applied stays in the inbox: the sweep returns to it, perhaps with
-        better code, and the job's deadline ends the job meanwhile.
+        A callback whose ingestion crashes stays in the inbox, and the sweep returns to it; after
+        MAX_CRASHES it is set aside. The job's deadline ends the job meanwhile.
         """
         for job_id in job_ids:
             self._try(job_id)
@@ -60,65 +69,86 @@ class Ingest:
             self.inbox.set_aside(job_id)
             return
         for callback in callbacks:
+            self._take(job_id, callback)
+
+    def _take(self, job_id: str, callback: Callback) -> None:
+        try:
             self._settle(job_id, callback)
+        except RedisError:
+            raise
+        except Exception:  # the job's other callbacks must not wait for this one
+            log.exception("step.crashed", job=job_id, step=Task.INGEST)
+            self.inbox.count_crash(job_id, callback.fingerprint)
+        else:
             self.inbox.remove(job_id, callback)
 
     def _settle(self, job_id: str, callback: Callback) -> None:
+        report = read(callback)
         job = self.store.get(job_id)
-        known = job is not None and job.callback == callback.fingerprint
-        if job is None or (not known and _fits(job, callback) and self._apply(job, callback)):
-            return
-        # Read again: another delivery of the same callback may have moved the record.
-        job = self.store.get(job_id) or job
-        if job.callback == callback.fingerprint:
+        while job is not None and not self._settled(job, callback, report):
+            before, job = job, self.store.get(job_id)
+            if job is not None and _version(job) == _version(before):
+                log.warning("callback.conflict", job=job.id, state=job.state)
+                self._note(job, "conflict", callback)
+                return
+
+    def _settled(self, job: Job, callback: Callback, report: Report) -> bool:
+        """Return False if the callback contradicts the record, or another one was faster."""
+        same = same_request(job, callback)
+        if job.callback == callback.fingerprint or (same and says_the_same(job, report)):
             log.info("callback.duplicate", job=job.id, state=job.state)
             self._note(job, "duplicate", callback)
             # The wake that followed the first one may have been lost.
             self.transitions.wake_next(job.id)
-        elif not self._keep(job, callback):
-            log.warning("callback.conflict", job=job.id, state=job.state)
-            self._note(job, "conflict", callback)
+            return True
+        return same and (self._apply(job, report) or self._keep(job, callback, report))
 
-    def _apply(self, job: Job, callback: Callback) -> bool:
-        fields, payload, failure = read(callback)
-        if failure is not None:
-            return self._move(job, unrendered(failure, fields))
-        if payload is not None:
-            return self._move(job, rendered(job, payload, fields))
-        # https://docs.fal.ai/documentation/model-apis/inference/webhooks : it succeeded, but its
-        # result could not be encoded into the callback: look it up immediately.
-        outcome = Outcome(
-            to=JobState.SUBMITTED,
-            set={**fields, "looked_up": 0},
-            event={"reason": "payload_null", "request_id": callback.request_id},
-            due=0.0,
-        )
+    def _apply(self, job: Job, report: Report) -> bool:
+        if job.state in TAKES:
+            return self._accept(job, report)
+        # fal said that the render failed, and then that it succeeded: what is paid for counts.
+        succeeded = report.has_result or report.reason == "payload_null"
+        return succeeded and _failed_at_fal(job) and self._accept(job, report)
+
+    def _accept(self, job: Job, report: Report) -> bool:
+        if report.failure is not None:
+            return self._move(job, unrendered(report.failure, report.fields))
+        if report.has_result:
+            return self._move(job, rendered(job, report.payload, report.fields))
+        if report.reason == UNREAD:
+            log.warning("callback.unread", job=job.id, state=job.state)
+        outcome = unfetched(report)
         if job.state is not JobState.SUBMITTED:
             return self._move(job, outcome)
         change = Change(
             set=outcome.set,
-            guard={"attempt": job.attempt, "callback": ""},
+            guard={"attempt": job.attempt, "callback": job.callback},
             due=self.store.clock(),
-            event={"name": "payload_null", "step": Task.INGEST, **outcome.event},
+            event={"name": report.reason, "step": Task.INGEST, **outcome.event},
         )
         return self.store.change(job.id, [JobState.SUBMITTED], change)
 
     def _move(self, job: Job, outcome: Outcome) -> bool:
-        return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
+        if not _failed_at_fal(job):
+            return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
+        guard = {"attempt": job.attempt, "callback": job.callback}
+        return self.transitions.move(
+            Task.INGEST, job, outcome, expected=[JobState.FAILED], guard=guard
+        )
 
-    def _keep(self, job: Job, callback: Callback) -> bool:
+    def _keep(self, job: Job, callback: Callback, report: Report) -> bool:
         """Store a result that came after the job's end: it is paid for, and `retry` uses it."""
-        if not same_request(job, callback):
+        if job.payload is not None or (job.callback and not report.has_result):
             return False
-        fields, payload, failure = read(callback)
+        result = {"payload": report.payload} if report.has_result else {}
         change = Change(
-            set={**fields, "payload": payload} if payload else fields,
-            guard={"attempt": job.attempt, "callback": ""},
+            set={**report.fields, **result},
+            guard={"attempt": job.attempt, "callback": job.callback},
             event={
                 "name": "callback_kept",
                 "step": Task.INGEST,
                 "request_id": callback.request_id,
-                "reason": failure.reason if failure else "rendered",
+                "reason": report.failure.reason if report.failure else report.reason or "rendered",
             },
         )
         stored = self.store.change(job.id, KEEPS, change)
@@ -131,5 +161,10 @@ class Ingest:
         self.store.change(job.id, JobState, Change(event=event))
 
 
-def _fits(job: Job, callback: Callback) -> bool:
-    return job.state in TAKES and same_request(job, callback)
+def _failed_at_fal(job: Job) -> bool:
+    """Whether the job ended because fal said that the render failed."""
+    return job.state is JobState.FAILED and job.step == "render" and job.payload is None
+
+
+def _version(job: Job) -> tuple[object, ...]:
+    return job.state, job.attempt, job.callback

@@ -14,7 +14,7 @@ from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions
-from worker.steps.callbacks import rendered, unrendered
+from worker.steps.callbacks import UNREAD, rendered, unrendered
 
 AWAITING_RESULT = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 # GETs that may get no answer, and seconds until the next one; longer than one GET may take.
@@ -42,7 +42,8 @@ class LookUp:
         if job is None or job.state not in AWAITING_RESULT:
             return
         if job.callback:
-            self._look_up(job, "payload_null", "the callback brought no result")
+            reason = UNREAD if job.reason == UNREAD else "payload_null"
+            self._look_up(job, reason, "the callback brought no result")
         elif self.store.clock() >= job.submitted_at + self.deadline:
             if not job.looked_up:
                 log.warning("callback.lost", job=job.id, state=job.state)
@@ -73,6 +74,8 @@ class LookUp:
         try:
             payload = self.fal.result(address)
         except NoResult as failure:
+            if reason == UNREAD and self._wait_for_deadline(job):
+                return
             self._expire(job, reason, f"{sentence}, and {failure.sentence}")
         except Transient as failure:
             log.warning("look_up.failed", job=job.id, reason=failure.reason)
@@ -80,6 +83,14 @@ class LookUp:
             self._move(job, unrendered(failure, {}))
         else:
             self._move(job, rendered(job, payload, {"request_id": job.request_id}))
+
+    def _wait_for_deadline(self, job: Job) -> bool:
+        """Leave a job until its deadline: a callback that was not read may not mean its end."""
+        due = job.submitted_at + self.deadline
+        if self.store.clock() >= due:
+            return False
+        change = Change(set={"lease_until": 0}, guard={"attempt": job.attempt}, due=due)
+        return self.store.change(job.id, [job.state], change)
 
     def _expire(self, job: Job, reason: str, sentence: str) -> None:
         event = {"step": "render", "reason": reason, "sentence": sentence}

@@ -39,7 +39,12 @@ def test_a_result_without_any_file_fails(payload: Json) -> None:
         (VIDEO, JobState.RENDERED, ""),
         ({}, JobState.FAILED, "no_result"),
         ([], JobState.FAILED, "no_result"),
+        ("", JobState.FAILED, "no_result"),
         (None, JobState.FAILED, "no_result"),
+        ([1, 2], JobState.RENDERED, ""),
+        ("a text", JobState.RENDERED, ""),
+        (0, JobState.RENDERED, ""),
+        (False, JobState.RENDERED, ""),
     ],
 )
 def test_where_no_file_is_needed_any_result_will_do(

@@ -1,13 +1,21 @@
 """Callbacks and missed deadlines: what each means for its job, in every order they can come."""
 
+import json
 import threading
+from dataclasses import replace
 
 import httpx
 import pytest
+import structlog
 
 from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
-from webhook.contract import INBOX, Task, inbox_key
+from webhook.contract import INBOX, Callback, Task, inbox_key
+from worker.jobs.change import Change
 from worker.jobs.job import JobState
+from worker.operations.retry import resume_state
+from worker.steps import ingest
+from worker.steps.callbacks import Report, read
+from worker.steps.inbox import MAX_CRASHES, aside_key
 from worker.steps.lookup import LOOK_UP_TIME, MAX_LOOK_UPS
 from worker.types import Json
 
@@ -355,3 +363,125 @@ def test_a_callback_for_a_job_that_waits_to_be_posted_again(world: World, fal: S
     world.sweep.run()
     world.follow_wakes()
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
+
+
+ERROR = callback(status="ERROR", error="Invalid status code: 500", payload=None)
+
+
+def test_ok_after_error_is_published(world: World, fal: ScriptedFal) -> None:
+    """fal's later word, that it rendered, counts: the paid result is published without a POST."""
+    world.add_submitted()
+    world.deliver(ERROR)
+    assert S.FAILED == world.state()
+    world.deliver(callback())
+    world.follow_wakes()
+    assert (S.PUBLISHED, "", 1) == (world.state(), world.job().reason, fal.count("POST"))
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "refused"])
+def test_ok_after_error_is_kept(world: World, fal: ScriptedFal, ended: str) -> None:
+    """A job that ended before its ERROR came keeps the first result that comes after it."""
+    if ended == "refused":
+        fal.answers = [answer(422, {"detail": "no"})]
+    world.add_submitted()
+    if ended == "cancelled":
+        world.store.change("job1", [S.SUBMITTED], Change(to=S.CANCELLED, due=0))
+    world.deliver(ERROR)
+    world.deliver(callback())
+    world.deliver(callback(payload={"video": {"url": "https://v3b.fal.media/other.mp4"}}))
+    assert (VIDEO, "conflict") == (world.job().payload, world.names()[-1])
+    assert S.RENDERED is resume_state(world.job())
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("first", [callback(), ERROR])
+def test_the_same_content_in_other_bytes_is_a_duplicate(
+    world: World, first: Callback, ended: bool
+) -> None:
+    """The order of names, white space and the gateway's id say nothing new."""
+    world.add_submitted()
+    world.deliver(first)
+    if ended:
+        world.follow_wakes()
+    content = dict(reversed(json.loads(first.body).items()), gateway_request_id="another")
+    body = json.dumps(content, separators=(",", ":")).encode()
+    world.deliver(replace(first, body=body))
+    assert ("duplicate", []) == (world.names()[-1], world.pending())
+
+
+def test_what_a_look_up_brought_before_is_a_duplicate(world: World, fal: ScriptedFal) -> None:
+    """A callback after its own look-up is no conflict."""
+    world.add_submitted()
+    fal.answers = [answer(200, VIDEO)]
+    world.clock.forward(DEADLINE + 1)
+    world.ingest.run(["job1"])
+    world.deliver(callback())
+    assert ("duplicate", S.RENDERED) == (world.names()[-1], world.state())
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"not JSON", b"[]", b'{"status": "DONE"}', b'{"status": 7}', b"\xff\xfe{"]
+)
+def test_an_unread_callback_is_looked_up(world: World, fal: ScriptedFal, body: bytes) -> None:
+    """Whatever a callback is, one GET brings the result; before the deadline none is no end."""
+    world.add_submitted()
+    fal.answers = [answer(400, {"detail": "Request is still in progress"}), answer(200, VIDEO)]
+    world.deliver(replace(callback(), body=body))
+    assert (S.SUBMITTED, "callback_unread", 1) == (
+        world.state(),
+        world.job().reason,
+        fal.count("GET"),
+    )
+    world.clock.forward(DEADLINE + 1)
+    world.sweep.run()
+    world.follow_wakes()
+    assert (S.PUBLISHED, "", 2) == (world.state(), world.job().reason, fal.count("GET"))
+
+
+def test_a_mark_proves_no_request_id(world: World, fal: ScriptedFal) -> None:
+    """A callback whose body was not read, and not verified, brings no id of its own."""
+    fal.answers = [httpx.ReadError("cut")]
+    world.add_submitted()
+    world.deliver(replace(callback(), body=b""))
+    assert (S.SUBMIT_UNKNOWN, "", 0) == (world.state(), world.job().request_id, fal.count("GET"))
+
+
+@pytest.mark.parametrize("readable", [False, True])
+def test_a_callback_that_crashes_is_set_aside(
+    world: World, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """After a few crashes it is pending no more, an alert is logged, and its bytes are kept."""
+    world.add_submitted()
+    entry = callback().encode() if readable else b"not an entry"
+    name = callback().fingerprint
+    world.raw.hset(inbox_key("job1"), name, entry)
+    world.raw.zadd(INBOX, {"job1": 1.0})
+
+    def broken(_: object) -> Report:
+        raise AttributeError
+
+    monkeypatch.setattr(ingest, "read", broken)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(MAX_CRASHES):
+            assert ["job1"] == world.pending()
+            world.ingest.run(["job1"])
+    assert [] == world.pending()
+    assert ["error"] == [
+        line["log_level"] for line in lines if line["event"] == "callback.set_aside"
+    ]
+    assert entry == world.raw.hget(aside_key("job1"), name)
+    assert 0 < int(str(world.raw.ttl(aside_key("job1"))))
+
+
+def test_a_crash_holds_up_no_other_callback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two callbacks of a job the one that can be read settles it."""
+    world.add_submitted()
+
+    def broken(each: Callback) -> Report:
+        if each.received_at < 2.0:
+            raise AttributeError
+        return read(each)
+
+    monkeypatch.setattr(ingest, "read", broken)
+    world.deliver(replace(ERROR, received_at=1.0), callback(received_at=3.0))
+    assert (S.RENDERED, ["job1"]) == (world.state(), world.pending())
