@@ -97,8 +97,8 @@ def test_no_standard_output_at_all() -> None:
 def test_an_output_that_is_not_utf_8(redis_url: str, environ: dict[str, str]) -> None:
     """Characters that the encoding lacks are replaced, and nothing fails."""
     submit = ["submit", TEXT, "prompt=日本 …", "--id", "a1"]
-    made = run(submit, subprocess.PIPE, {"REDIS_URL": redis_url, "PYTHONUTF8": "1"})
-    assert 0 == made.returncode
+    submitted = run(submit, subprocess.PIPE, {"REDIS_URL": redis_url, "PYTHONUTF8": "1"})
+    assert 0 == submitted.returncode
     for command in (["settings", "--as", "markdown"], ["show", "a1"], ["list"]):
         done = run(command, subprocess.PIPE, {"REDIS_URL": redis_url, **environ})
         assert (0, b"") == (done.returncode, done.stderr)

@@ -1,4 +1,4 @@
-"""A file of jobs is checked whole, and its rows keep their ids while they stay the same."""
+"""A file of jobs is validated as a whole, and unchanged rows keep their ids."""
 
 import json
 import os
@@ -23,18 +23,18 @@ from worker.storage import Storage
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Writes a file of that name and reads it."""
+    """Write a file with this name and read it."""
     return reader(tmp_path)
 
 
 def test_rows_become_jobs_by_their_line(read: Read) -> None:
-    """Blank lines count as lines; what a row leaves out comes from the command line."""
+    """Blank lines count as lines; the command line fills what a row leaves out."""
     own = row("a cat", endpoint="acme/x", unchecked=True, metadata={"n": 2}, id="mine")
     options = {"priority": "low"}
     text = lines(row()) + "\n" + lines(own)
-    found = read(text, metadata={"batch": "7"}, options=options)
-    first, second = (draft.job for draft in found.drafts.values())
-    assert [1, 3] == list(found.drafts)
+    batch = read(text, metadata={"batch": "7"}, options=options)
+    first, second = (draft.job for draft in batch.drafts.values())
+    assert [1, 3] == list(batch.drafts)
     assert (TEXT, {"batch": "7"}, options) == (first.endpoint, first.metadata, first.options)
     assert ("acme/x", {"batch": "7", "n": 2}, "mine") == (
         second.endpoint,
@@ -44,7 +44,7 @@ def test_rows_become_jobs_by_their_line(read: Read) -> None:
 
 
 def test_the_same_file_gives_the_same_ids(read: Read) -> None:
-    """Read again it is the same jobs, equal rows are different ones, another file others."""
+    """A file read twice gives the same ids; equal rows and other files give other ids."""
     text = lines(row(), row("a cat"), row())
     first = ids(read(text))
     assert first == ids(read(text))
@@ -59,7 +59,7 @@ READ_OFTEN = settings(
 
 
 def test_a_name_is_the_same_however_its_letters_are_composed(read: Read) -> None:
-    """A file that was copied from another system is the same file."""
+    """A file that was copied from another system gives the same ids."""
     composed, decomposed = (unicodedata.normalize(form, "müll.jsonl") for form in ("NFC", "NFD"))
     assert composed != decomposed
     assert ids(read(lines(row()), composed)) == ids(read(lines(row()), decomposed))
@@ -73,18 +73,18 @@ PROMPTS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=6)
 def test_mending_one_row_keeps_the_ids_of_the_others(
     read: Read, prompts: list[str], data: st.DataObject
 ) -> None:
-    """Whichever row is mended after a crash, no other one becomes a second, paid job."""
+    """Whichever row is corrected after a crash, no other one becomes a second, paid job."""
     place = data.draw(st.integers(0, len(prompts) - 1))
     before = ids(read(lines(*(row(prompt) for prompt in prompts))))
-    mended = [*prompts[:place], "mended", *prompts[place + 1 :]]
-    after = ids(read(lines(*(row(prompt) for prompt in mended))))
+    corrected = [*prompts[:place], "corrected", *prompts[place + 1 :]]
+    after = ids(read(lines(*(row(prompt) for prompt in corrected))))
     assert len(set(after) - set(before)) == 1
 
 
 @READ_OFTEN
 @given(PROMPTS, st.data())
 def test_moved_rows_keep_their_ids(read: Read, prompts: list[str], data: st.DataObject) -> None:
-    """A file that was sorted otherwise is the same jobs, and each keeps its content."""
+    """A file in another order is the same jobs, and each keeps its content."""
     before, after = (
         read(lines(*(row(prompt) for prompt in some)))
         for some in (prompts, data.draw(st.permutations(prompts)))
@@ -107,18 +107,18 @@ def test_what_fal_is_not_asked_changes_no_id(
     titles: tuple[dict[str, str], ...],
     unchecked: bool,
 ) -> None:
-    """Metadata of the row or of the command line, options, checks, and how a number is written."""
+    """Metadata, options, validation and the notation of a number do not change an id."""
     before = read(lines({"arguments": {"prompt": "a", **spelt[0]}, "metadata": titles[0]}))
-    asked = {"arguments": {**spelt[1], "prompt": "a"}, "metadata": titles[1]}
-    asked |= {"options": {"priority": "low"}, "unchecked": unchecked}
-    assert ids(before) == ids(read(lines(asked), metadata=titles[2]))
+    changed = {"arguments": {**spelt[1], "prompt": "a"}, "metadata": titles[1]}
+    changed |= {"options": {"priority": "low"}, "unchecked": unchecked}
+    assert ids(before) == ids(read(lines(changed), metadata=titles[2]))
 
 
-def test_true_is_no_number(read: Read) -> None:
-    """Of what differs to fal, no two are one job."""
+def test_values_that_differ_to_fal_are_different_jobs(read: Read) -> None:
+    """True is not 1, and 1 is not [1]: each value gives an id of its own."""
     values = [True, 1, "x", None, [1], {"n": 1}, False, 0]
     rows = [{"arguments": {"a": value}, "unchecked": True} for value in values]
-    texts = {json.dumps(one): ids(read(lines(one), endpoint="acme/x")) for one in rows}
+    texts = {json.dumps(item): ids(read(lines(item), endpoint="acme/x")) for item in rows}
     assert len(values) == len({job_id for (job_id,) in texts.values()})
 
 
@@ -127,7 +127,7 @@ def test_true_is_no_number(read: Read) -> None:
 def test_a_resumed_run_makes_exactly_the_missing_jobs(
     read: Read, records: JobStore, prompts: list[str], data: st.DataObject
 ) -> None:
-    """Wherever the first run was killed, and in whatever order its rows come the second time."""
+    """Wherever the first run was killed, and in whatever order its rows are read again."""
     records.redis.flushall()
     validator = Validator(
         catalogue=Catalogue.load(), staging=Staging(storage=_no_files, directory=None)
@@ -144,7 +144,7 @@ def test_a_resumed_run_makes_exactly_the_missing_jobs(
 
 
 def _no_files() -> Storage:
-    raise AssertionError("no job of these has files")
+    raise AssertionError("these jobs have no files")
 
 
 PICTURES = st.lists(st.integers(1, 9), min_size=2, max_size=4, unique=True)
@@ -153,21 +153,21 @@ PICTURES = st.lists(st.integers(1, 9), min_size=2, max_size=4, unique=True)
 @READ_OFTEN
 @given(PICTURES)
 def test_a_replaced_picture_is_a_new_job(read: Read, tmp_path: Path, paddings: list[int]) -> None:
-    """Under the same path other bytes are another job; the former bytes are the former job."""
+    """Other bytes under the same path are another job; the old bytes are the old job."""
     text = lines({"arguments": {"prompt": "a", "image_url": "cat.png"}})
 
-    def made(padding: int) -> str:
+    def job_id(padding: int) -> str:
         (tmp_path / "cat.png").write_bytes(png(padding=padding))
-        (found,) = ids(read(text, endpoint=IMAGE))
-        return found
+        (only,) = ids(read(text, endpoint=IMAGE))
+        return only
 
-    first = {padding: made(padding) for padding in paddings}
+    first = {padding: job_id(padding) for padding in paddings}
     assert len(paddings) == len(set(first.values()))
-    assert first == {padding: made(padding) for padding in reversed(paddings)}
+    assert first == {padding: job_id(padding) for padding in reversed(paddings)}
 
 
-def test_every_problem_is_told_by_its_line(read: Read) -> None:
-    """Not JSON, no object, unknown key, bad inputs, bad id, an id twice: all at once."""
+def test_every_invalid_row_is_reported_by_its_line(read: Read) -> None:
+    """Invalid JSON, keys, inputs and ids, and duplicate ids, are all reported together."""
     text = "".join(
         [
             "{\n",
@@ -179,19 +179,19 @@ def test_every_problem_is_told_by_its_line(read: Read) -> None:
             lines({"arguments": "x"}),
         ]
     )
-    found = read(text)
-    assert [6] == list(found.drafts)
-    assert [1, 2, 3, 4, 5, 7, 8, 9] == list(found.refused)
-    assert "line 6" in str(found.refused[7])
-    assert "duration" in str(found.refused[8])
-    assert "did you mean prompt?" in str(found.refused[8])
+    batch = read(text)
+    assert [6] == list(batch.drafts)
+    assert [1, 2, 3, 4, 5, 7, 8, 9] == list(batch.refused)
+    assert "line 6" in str(batch.refused[7])
+    assert "duration" in str(batch.refused[8])
+    assert "did you mean prompt?" in str(batch.refused[8])
 
 
 TWICE = 'is JSON with "prompt" twice in one object; remove one'
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         ('{"arguments": {"prompt" "a"}}', "is not JSON: Expecting ':' delimiter at character 25"),
         ("[" * 100_000, "is JSON that nests too deeply"),
@@ -228,28 +228,28 @@ TWICE = 'is JSON with "prompt" twice in one object; remove one'
         ),
     ],
 )
-def test_a_row_that_is_no_job(read: Read, text: str, told: str) -> None:
-    """What is wrong with its form, all at once, with one line number and the cure."""
-    assert {1: told} == {line: str(why) for line, why in read(text).refused.items()}
+def test_an_invalid_row(read: Read, text: str, words: str) -> None:
+    """Every problem of its form is reported, with the correction."""
+    assert {1: words} == {line: str(why) for line, why in read(text).refused.items()}
 
 
 @pytest.mark.parametrize("name", ["pipe.jsonl", "pipe.csv", "directory.jsonl"])
-def test_a_pipe_is_refused_unread(read: Read, tmp_path: Path, name: str) -> None:
-    """Nobody might ever write to it, and a run that was interrupted could not read it again."""
+def test_a_pipe_is_rejected_unread(read: Read, tmp_path: Path, name: str) -> None:
+    """Nobody may ever write to a pipe, and an interrupted run could not read it again."""
     os.mkfifo(tmp_path / name) if "pipe" in name else (tmp_path / name).mkdir()
     with pytest.raises(UnreadableFile, match="is not a regular file: write the jobs to one"):
         read(None, name)
 
 
 def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
-    """As flags join --options: one level down."""
-    one = row(options={"tags": {"row": "1"}})
-    found = read(lines(one), options={"tags": {"team": "films"}})
-    assert {"tags": {"team": "films", "row": "1"}} == found.drafts[1].job.options
+    """The tags are merged, as flags are merged into --options."""
+    tagged = row(options={"tags": {"row": "1"}})
+    batch = read(lines(tagged), options={"tags": {"team": "films"}})
+    assert {"tags": {"team": "films", "row": "1"}} == batch.drafts[1].job.options
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "told"),
+    ("text", "name", "words"),
     [
         ("", "jobs.jsonl", "no jobs"),
         ("\n\n", "jobs.jsonl", "no jobs"),
@@ -262,7 +262,7 @@ def test_tags_of_a_row_join_those_of_the_command_line(read: Read) -> None:
         ("{}", "jobs.txt", ".jsonl or .csv"),
     ],
 )
-def test_a_file_that_is_none_of_jobs(read: Read, text: Any, name: str, told: str) -> None:
-    """One sentence about the whole file."""
-    with pytest.raises(UnreadableFile, match=told):
+def test_a_file_without_jobs(read: Read, text: Any, name: str, words: str) -> None:
+    """An unusable file is one error, about the file as a whole."""
+    with pytest.raises(UnreadableFile, match=words):
         read(text, name)

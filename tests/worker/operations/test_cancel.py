@@ -1,4 +1,4 @@
-"""Cancelling: fal is asked once at most, and a result that comes all the same is kept."""
+"""Cancelling asks fal at most once, and keeps a result that comes anyway."""
 
 from collections.abc import Callable
 
@@ -26,17 +26,17 @@ S = JobState
 
 
 def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
-    """A job that waits is cancelled without a request, and wakes that come post nothing."""
-    said = cancel(world.add(), store=world.store, fal=fal.fal)
+    """A queued job is cancelled without a request, and later wakes post nothing."""
+    sentence = cancel(world.add(), store=world.store, fal=fal.fal)
     world.pipeline.run(Task.SUBMIT, "job1")
     world.clock.forward(1_000)
     world.sweep.run()
     world.follow_wakes()
-    assert (S.CANCELLED, [], True) == (world.state(), fal.asked, "costs nothing" in said)
+    assert (S.CANCELLED, [], True) == (world.state(), fal.asked, "costs nothing" in sentence)
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("fal_answer", "words"),
     [
         (answer(200, {"status": "OK"}), "costs nothing"),
         (answer(202, {"status": "CANCELLATION_REQUESTED"}), "may render and bill the job anyway"),
@@ -46,21 +46,21 @@ def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
     ],
 )
 def test_fal_is_asked_once(
-    world: World, fal: ScriptedFal, said: httpx.Response | Exception, words: str
+    world: World, fal: ScriptedFal, fal_answer: httpx.Response | Exception, words: str
 ) -> None:
-    """One PUT to fal's own address; whatever it says, the job is CANCELLED and history has it."""
+    """One PUT goes to fal's address; whatever it answers, the job is CANCELLED."""
     world.add_submitted()
-    fal.answers = [said]
+    fal.answers = [fal_answer]
     sentence = cancel(world.job(), store=world.store, fal=fal.fal)
     with pytest.raises(NotCancellable):
         cancel(world.job(), store=world.store, fal=fal.fal)
-    puts = [asked for asked in fal.asked if asked.method == "PUT"]
+    puts = [request for request in fal.asked if request.method == "PUT"]
     assert ([world.job().cancel_url], True) == ([str(put.url) for put in puts], words in sentence)
     assert (S.CANCELLED, "cancel_asked") == (world.state(), world.names()[-1])
 
 
-def test_a_callback_that_comes_all_the_same_is_kept(world: World, fal: ScriptedFal) -> None:
-    """A cancelled job stays cancelled, and what fal rendered is not lost."""
+def test_a_callback_after_the_cancel_is_kept(world: World, fal: ScriptedFal) -> None:
+    """The job stays CANCELLED, and fal's result is stored."""
     world.add_submitted()
     fal.answers = [answer(202, {"status": "CANCELLATION_REQUESTED"})]
     cancel(world.job(), store=world.store, fal=fal.fal)
@@ -69,17 +69,17 @@ def test_a_callback_that_comes_all_the_same_is_kept(world: World, fal: ScriptedF
     assert (S.CANCELLED, VIDEO, "callback_kept") == (job.state, job.payload, world.names()[-1])
 
 
-def test_a_job_in_doubt_can_be_cancelled(world: World, fal: ScriptedFal) -> None:
-    """Without fal's answer there is no address to ask; the job ends all the same, and says so."""
+def test_a_job_with_a_lost_answer_can_be_cancelled(world: World, fal: ScriptedFal) -> None:
+    """Without fal's answer there is no cancel URL; the job is CANCELLED without a request."""
     fal.answers = [httpx.ReadError("cut")]
     world.add_submitted()
-    said = cancel(world.job(), store=world.store, fal=fal.fal)
-    assert (S.CANCELLED, 0, True) == (world.state(), fal.count("PUT"), "lost" in said)
+    sentence = cancel(world.job(), store=world.store, fal=fal.fal)
+    assert (S.CANCELLED, 0, True) == (world.state(), fal.count("PUT"), "lost" in sentence)
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - {S.QUEUED, S.SUBMITTED, S.SUBMIT_UNKNOWN}))
-def test_what_cannot_be_cancelled_goes_on(world: World, fal: ScriptedFal, state: JobState) -> None:
-    """A job that is being posted, rendered or over is left as it is."""
+def test_other_jobs_cannot_be_cancelled(world: World, fal: ScriptedFal, state: JobState) -> None:
+    """A job that is being posted, is rendered or has ended is unchanged."""
     job = world.add(state=state)
     with pytest.raises(NotCancellable):
         cancel(job, store=world.store, fal=fal.fal)
@@ -87,7 +87,7 @@ def test_what_cannot_be_cancelled_goes_on(world: World, fal: ScriptedFal, state:
 
 
 def test_a_job_that_moved_meanwhile_is_not_cancelled(world: World, fal: ScriptedFal) -> None:
-    """Whoever was faster wins: the record decides."""
+    """If the record changed before, the cancel fails."""
     job = world.add()
     world.pipeline.run(Task.SUBMIT, "job1")
     with pytest.raises(NotCancellable, match="no longer"):
@@ -95,24 +95,24 @@ def test_a_job_that_moved_meanwhile_is_not_cancelled(world: World, fal: Scripted
     assert S.SUBMITTED is world.state()
 
 
-def test_the_simulated_fal_takes_the_put(
+def test_the_simulated_fal_accepts_the_put(
     redis_url: str, start_fal: Callable[..., FalProcess]
 ) -> None:
-    """Over TLS, fal's own client and fal's own address: one PUT arrives, a waiting job ends."""
+    """fal-client sends one PUT over TLS to fal's address."""
     simulated = start_fal("--render-seconds", "60")
     transport = ToSimulation(simulated)
     fal = FalClient(simulated.environment["FAL_KEY"], transport=transport)
     with transport, world_on(redis_url, fal) as world:
         world.add_submitted()
-        said = cancel(world.job(), store=world.store, fal=fal)
-        asked = simulated.counts()["requests"][world.job().request_id]["cancel"]
-        assert (S.CANCELLED, 1, True) == (world.state(), asked, "asked to stop" in said)
+        sentence = cancel(world.job(), store=world.store, fal=fal)
+        count = simulated.counts()["requests"][world.job().request_id]["cancel"]
+        assert (S.CANCELLED, 1, True) == (world.state(), count, "asked to stop" in sentence)
 
 
-def test_the_command_tells_each_job(
+def test_the_command_reports_each_job(
     world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`falhook cancel` says what became of each job, and exits 1 if one goes on."""
+    """`falhook cancel` prints the result of each job, and exits with 1 if one continues."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("FAL_KEY", "id:secret")
     world.add("waits")

@@ -1,4 +1,4 @@
-"""Messages that nobody waits for: each becomes one job, or a record that says why not."""
+"""Messages without a waiting caller: each becomes one job, or a record that says why not."""
 
 import json
 import threading
@@ -39,13 +39,13 @@ LONE = "\ud83d"
 
 @pytest.fixture
 def wakes() -> list[tuple[Task, str]]:
-    """The messages that were sent."""
+    """The wakes that were sent."""
     return []
 
 
 @pytest.fixture
 def intake(records: JobStore, tmp_path: Path, wakes: list[tuple[Task, str]]) -> Intake:
-    """An intake whose files lie in a directory of the test."""
+    """An intake whose files are in the test's directory."""
     (tmp_path / "cat.png").write_bytes(PNG)
     storage = Storage.open(str(tmp_path / "storage"))
     staging = Staging(storage=lambda: storage, directory=tmp_path)
@@ -61,20 +61,20 @@ Receive = Callable[..., None]
 
 @pytest.fixture
 def receive(intake: Intake) -> Receive:
-    """Takes a message in; by default a good one."""
+    """Receive a message; by default a valid one."""
 
     def receive(*, message_id: str | None = MESSAGE, **changes: Any) -> None:
-        given = {"endpoint": TEXT, "arguments": {"prompt": "a fox"}, "job_id": "m1"} | changes
-        intake.receive(JobRequest(**given), message_id)
+        fields = {"endpoint": TEXT, "arguments": {"prompt": "a fox"}, "job_id": "m1"} | changes
+        intake.receive(JobRequest(**fields), message_id)
 
     return receive
 
 
 def job(records: JobStore, job_id: str = "m1") -> Job:
-    """The job as it stands."""
-    found = records.get(job_id)
-    assert found is not None
-    return found
+    """Return the stored job."""
+    record = records.get(job_id)
+    assert record is not None
+    return record
 
 
 # --- messages that come twice -------------------------------------------------------------------
@@ -83,7 +83,7 @@ def job(records: JobStore, job_id: str = "m1") -> Job:
 def test_a_message_without_an_id_is_one_job_however_often_it_comes(
     intake: Intake, receive: Receive, world: World, fal: ScriptedFal, wakes: list[tuple[Task, str]]
 ) -> None:
-    """Redelivered before and after the POST, it is paid for once."""
+    """A message that is redelivered before and after the POST is paid for once."""
     for _ in range(2):
         receive(job_id=None)
         for task, job_id in wakes:
@@ -93,20 +93,22 @@ def test_a_message_without_an_id_is_one_job_however_often_it_comes(
     assert 1 == fal.count("POST")
 
 
-def test_other_messages_are_other_jobs(intake: Intake, receive: Receive) -> None:
-    """Also two of the same contents; and a message that has no id at all is a job of its own."""
+def test_different_messages_are_different_jobs(intake: Intake, receive: Receive) -> None:
+    """Equal contents, or no id at all, do not make two messages one job."""
     for message_id in (MESSAGE, "other", None, None):
         receive(job_id=None, message_id=message_id)
     assert 4 == len(intake.creator.store.list())
 
 
 @pytest.mark.parametrize("message_id", ["no spaces", "x" * 65, "{uuid}", "ü", LONE])
-def test_any_message_id_gives_a_good_one(intake: Intake, receive: Receive, message_id: str) -> None:
-    """Other clients name their messages as they like."""
+def test_any_message_id_gives_a_valid_job_id(
+    intake: Intake, receive: Receive, message_id: str
+) -> None:
+    """Clients may use any text as a message id."""
     for _ in range(2):
         receive(job_id=None, message_id=message_id)
-    (made,) = intake.creator.store.list()
-    assert (JobState.QUEUED, 16) == (made.state, len(made.id))
+    (created,) = intake.creator.store.list()
+    assert (JobState.QUEUED, 16) == (created.state, len(created.id))
 
 
 # --- messages that are refused ------------------------------------------------------------------
@@ -125,24 +127,24 @@ def test_any_message_id_gives_a_good_one(intake: Intake, receive: Receive, messa
         ({"unchecked": 1}, "bad_unchecked"),
     ],
 )
-def test_a_refused_message_is_a_failed_job(
+def test_a_rejected_message_is_a_failed_job(
     receive: Receive, records: JobStore, changes: dict[str, Any], reason: str
 ) -> None:
-    """Whoever sent it finds the reason under the id that it gave."""
+    """The record under the message's job id has the reason."""
     receive(**changes)
-    found = job(records)
+    record = job(records)
     assert (JobState.FAILED, reason, {}, True) == (
-        found.state,
-        found.reason,
-        found.arguments,
-        found.refused,
+        record.state,
+        record.reason,
+        record.arguments,
+        record.refused,
     )
 
 
-def test_a_message_without_an_id_that_is_refused_is_written_down_too(
+def test_a_rejected_message_without_an_id_is_stored_too(
     receive: Receive, records: JobStore
 ) -> None:
-    """Once, under the id of the message, however often it comes."""
+    """It is stored once under the id of the message, however often it is delivered."""
     for _ in range(2):
         receive(job_id=None, arguments={})
     assert 1 == len(history(records.redis, job(records, MESSAGE).id))
@@ -152,35 +154,35 @@ def test_a_message_without_an_id_that_is_refused_is_written_down_too(
 def test_a_message_with_a_path_that_leads_nowhere_is_a_failed_job(
     receive: Receive, records: JobStore, tmp_path: Path, value: str
 ) -> None:
-    """Links in a circle and unknown users are told as any other path that cannot be read."""
+    """Circular links and unknown users are rejected like any unreadable path."""
     (tmp_path / "loop.png").symlink_to("loop.png")
     receive(endpoint=IMAGE, arguments={"prompt": "a", "image_url": value})
     assert "invalid_arguments" == job(records).reason
 
 
 @pytest.mark.parametrize("kind", [Transient, Permanent])
-def test_a_message_whose_files_cannot_be_stored_stays_one(
+def test_a_message_whose_files_cannot_be_stored_is_kept(
     receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch, kind: type[Failure]
 ) -> None:
-    """Storage that is away or full is no fault of the message: it may become a job later."""
+    """If storage is unavailable or full, the message may become a job later."""
 
     def full(*_: object, **__: object) -> None:
         raise kind("storage_failed", "no space left")
 
-    asked = {"endpoint": IMAGE, "arguments": {"prompt": "a", "image_url": "file:cat.png"}}
+    message = {"endpoint": IMAGE, "arguments": {"prompt": "a", "image_url": "file:cat.png"}}
     with monkeypatch.context() as patched:
         patched.setattr(Storage, "put", full)
         with pytest.raises(kind):
-            receive(**asked)
+            receive(**message)
     assert [] == list(records.list())
-    receive(**asked)
+    receive(**message)
     assert JobState.QUEUED is job(records).state
 
 
 def test_a_message_whose_file_changes_is_a_failed_job(
     intake: Intake, receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was checked is gone: its sender finds out."""
+    """The record says that the validated file has changed."""
     put = Staging.put
 
     def change_first(staging: Staging, staged: StagedFiles) -> None:
@@ -192,10 +194,10 @@ def test_a_message_whose_file_changes_is_a_failed_job(
     assert "input_changed" == job(records).reason
 
 
-def test_a_redis_that_refuses_leaves_the_message(
+def test_a_full_redis_keeps_the_message(
     receive: Receive, records: JobStore, redis_server: RedisServer
 ) -> None:
-    """A full Redis takes neither the job nor its refusal: the message is to come again."""
+    """A full Redis stores neither job nor rejection, so the message must be retried."""
     with Redis.from_url(redis_server.url) as redis:
         redis.config_set("maxmemory", 1)
         try:
@@ -208,10 +210,10 @@ def test_a_redis_that_refuses_leaves_the_message(
 
 
 @pytest.mark.parametrize("job_id", ["A red fox in the snow", 7, ["A red fox"], ""])
-def test_a_message_with_a_bad_id_makes_no_job(
+def test_a_message_with_a_malformed_id_creates_no_job(
     receive: Receive, records: JobStore, job_id: object
 ) -> None:
-    """There is no id under which it could be kept; the log tells its shape, and no word."""
+    """It is only logged, by the type and length of its id, without its text."""
     with capture_logs() as lines:
         receive(job_id=job_id)
         receive(job_id=job_id, arguments={})
@@ -223,7 +225,7 @@ def test_a_message_with_a_bad_id_makes_no_job(
 
 
 def test_a_field_that_no_order_has_is_told(receive: Receive, records: JobStore) -> None:
-    """A message that asks for more than there is becomes a FAILED job that says so."""
+    """An unknown field makes a FAILED job, whose sentence names it."""
     receive(unknown=("notify_url",))
     assert (JobState.FAILED, True) == (job(records).state, "notify_url" in job(records).sentence)
 
@@ -250,20 +252,20 @@ def test_a_field_that_no_order_has_is_told(receive: Receive, records: JobStore) 
     ],
     ids=ascii,
 )
-def test_whatever_a_message_holds_its_refusal_is_written_down(
+def test_the_rejection_of_any_message_can_be_stored(
     receive: Receive, records: JobStore, changes: dict[str, Any]
 ) -> None:
-    """As a record that JSON in UTF-8 can carry, so that every command can show it."""
+    """Its record can be encoded as JSON in UTF-8, so that every command can show it."""
     receive(**changes)
-    found = job(records)
-    assert JobState.FAILED is found.state
-    json.dumps(asdict(found), ensure_ascii=False, allow_nan=False).encode()
+    record = job(records)
+    assert JobState.FAILED is record.state
+    json.dumps(asdict(record), ensure_ascii=False, allow_nan=False).encode()
 
 
-def test_a_message_that_breaks_a_check_is_written_down(
+def test_a_message_that_crashes_validation_is_stored(
     receive: Receive, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its words reach neither record nor log; where it broke does."""
+    """Record and log have the place of the crash, and no text of the message."""
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError(" ".join(["a", "red", "fox"]))
@@ -292,19 +294,19 @@ def test_a_message_that_breaks_a_check_is_written_down(
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_refusal_is_short_however_much_is_wrong(
+def test_a_rejection_is_short_however_much_is_wrong(
     receive: Receive, records: JobStore, changes: dict[str, Any]
 ) -> None:
-    """Record and event hold a few thousand characters of what a message can bring megabytes of."""
+    """Record and event have a few thousand characters, even of a message of megabytes."""
     receive(**changes)
-    found = job(records)
-    assert JobState.FAILED is found.state
-    assert len(found.sentence) < 20_000
-    assert len(found.endpoint) <= 201
+    record = job(records)
+    assert JobState.FAILED is record.state
+    assert len(record.sentence) < 20_000
+    assert len(record.endpoint) <= 201
 
 
-def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records: JobStore) -> None:
-    """Of 5,000 inputs that are none, and of 5,000 tags."""
+def test_a_short_rejection_counts_the_other_problems(receive: Receive, records: JobStore) -> None:
+    """The last line counts the problems that are not listed."""
     receive(arguments={"prompt": "a"} | {f"x{number}": 1 for number in range(5_000)})
     assert "and 4,960 more" == job(records).sentence.split("\n")[-1].strip()
     receive(options={"tags": {f"TAG {number}": "x" for number in range(5_000)}})
@@ -314,36 +316,39 @@ def test_a_short_refusal_tells_how_much_more_is_wrong(receive: Receive, records:
 # --- the same id, corrected ---------------------------------------------------------------------
 
 
-def test_a_corrected_message_takes_the_place_of_the_refused_one(
+def test_a_corrected_message_replaces_the_rejected_one(
     receive: Receive, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
-    """Under the same id; what was told of the first stays in the history alone."""
+    """The job has the same id; the first rejection remains in the history only."""
     clock = records.clock = ManualClock()
     receive(arguments={"promt": "a"})
     clock.forward(60)
     receive(metadata={"title": "Fox"})
-    made = job(records)
-    assert (JobState.QUEUED, "", "", "") == (made.state, made.step, made.reason, made.sentence)
-    assert ({"prompt": "a fox"}, {"title": "Fox"}) == (made.arguments, made.metadata)
+    created = job(records)
+    assert (JobState.QUEUED, "", "", "") == (
+        created.state,
+        created.step,
+        created.reason,
+        created.sentence,
+    )
+    assert ({"prompt": "a fox"}, {"title": "Fox"}) == (created.arguments, created.metadata)
     assert [(Task.SUBMIT, "m1")] == wakes
-    told = [(event["from"], event["to"]) for event in history(records.redis, "m1")]
-    assert [("", "FAILED"), ("FAILED", "QUEUED")] == told
+    moves = [(event["from"], event["to"]) for event in history(records.redis, "m1")]
+    assert [("", "FAILED"), ("FAILED", "QUEUED")] == moves
     assert (0, 1) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))
-    assert (clock.now, clock.now) == (made.created_at, records.redis.zscore(JOBS, "m1"))
-    assert made.due_at > clock.now
+    assert (clock.now, clock.now) == (created.created_at, records.redis.zscore(JOBS, "m1"))
+    assert created.due_at > clock.now
 
 
-def test_a_message_that_is_still_wrong_tells_the_newest_reason(
-    receive: Receive, records: JobStore
-) -> None:
-    """Whoever mends one mistake of two reads of the other."""
+def test_a_second_rejection_replaces_the_reason(receive: Receive, records: JobStore) -> None:
+    """A sender who corrects one of two mistakes sees the other."""
     receive(arguments={"promt": "a"})
     receive(options={"priority": "high"})
     assert "invalid_options" == job(records).reason
 
 
-def test_an_old_refusal_that_comes_again_harms_no_job(receive: Receive, records: JobStore) -> None:
-    """Messages come late and in any order: a job that was made stays."""
+def test_a_late_rejection_does_not_change_a_job(receive: Receive, records: JobStore) -> None:
+    """Messages are delivered late and in any order; a created job remains."""
     receive(arguments={})
     receive()
     receive(arguments={})
@@ -351,10 +356,10 @@ def test_an_old_refusal_that_comes_again_harms_no_job(receive: Receive, records:
 
 
 @pytest.mark.parametrize("ended", [{"step": "submit"}, {"attempt": 1}, {"posted": 1}])
-def test_no_other_failed_job_is_replaced(
+def test_other_failed_jobs_are_not_replaced(
     receive: Receive, records: JobStore, ended: dict[Any, Any]
 ) -> None:
-    """A job that was claimed once may have been paid for."""
+    """A job that was claimed may have been paid for."""
     receive(arguments={})
     records.redis.hset("falhook:job:m1", mapping=ended)
     receive()
@@ -364,14 +369,14 @@ def test_no_other_failed_job_is_replaced(
 def test_of_corrected_messages_at_once_one_makes_the_job(
     intake: Intake, records: JobStore, wakes: list[tuple[Task, str]]
 ) -> None:
-    """Whatever comes at the same time, and in whatever order: one job, of one order."""
+    """Concurrent messages in any order create one job, of one request."""
     rivals = [{"prompt": "a"}, {"prompt": "a"}, {"prompt": "b"}, {}]
     barrier = threading.Barrier(len(rivals))
 
     def rival(number: int, arguments: dict[str, Any]) -> None:
         barrier.wait(timeout=30)
-        order = JobRequest(endpoint=TEXT, arguments=arguments, job_id=f"m{number}")
-        intake.receive(order, None)
+        request = JobRequest(endpoint=TEXT, arguments=arguments, job_id=f"m{number}")
+        intake.receive(request, None)
 
     with ThreadPoolExecutor(len(rivals)) as pool:
         for number in range(30):

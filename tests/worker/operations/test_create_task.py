@@ -1,4 +1,4 @@
-"""falhook.create through a real Celery worker: what comes twice, late, or while Redis is full."""
+"""falhook.create in a real Celery worker: messages that come twice, late, or to a full Redis."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,15 +34,15 @@ PATIENCE, TRIES = 30.0, create_task.MESSAGE_TRIES
 
 
 class Office:
-    """An application that takes messages in; it tells each job that is woken and each wait."""
+    """An application that receives messages, and counts each wake and each wait."""
 
     def __init__(self, redis_url: str, records: JobStore, directory: Path) -> None:
         (directory / "cat.png").write_bytes(PNG)
         storage = Storage.open(str(directory / "storage"))
         self.woken, self.waited = threading.Semaphore(0), threading.Semaphore(0)
-        self.asked: list[int] = []
+        self.waits: list[int] = []
         self.pause: Callable[[], object] = lambda: None
-        self.made: Callable[[], object] = lambda: None
+        self.on_wake: Callable[[], object] = lambda: None
         self.app = client(Connections.from_env({"REDIS_URL": redis_url}))
         creator = JobCreator(
             store=records,
@@ -58,22 +58,22 @@ class Office:
         self.app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
 
     def _wake(self, _task: Task, _job_id: str) -> None:
-        self.made()
+        self.on_wake()
         self.woken.release()
 
     def _wait(self, tries: int) -> float:
-        self.asked.append(tries)
+        self.waits.append(tries)
         self.waited.release()
         return 0.1
 
     def send(self, task_id: str = MESSAGE, **fields: Any) -> None:
-        """A message, as any Celery client sends it."""
+        """Send a message as any Celery client does."""
         kwargs = {"endpoint": TEXT, "arguments": {"prompt": "a fox"}} | fields
         self.app.send_task(Task.CREATE, kwargs=kwargs, queue=Queue.SUBMIT, task_id=task_id)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """A worker takes messages until the block ends."""
+        """Run a worker until the block ends."""
         with start_worker(
             self.app, pool="threads", perform_ping_check=False, queues=[Queue.SUBMIT]
         ):
@@ -83,21 +83,21 @@ class Office:
 @pytest.fixture
 def office(redis_url: str, records: JobStore, tmp_path: Path) -> Iterator[Office]:
     """An office on an empty Redis."""
-    found = Office(redis_url, records, tmp_path)
-    yield found
-    found.app.close()
+    office = Office(redis_url, records, tmp_path)
+    yield office
+    office.app.close()
 
 
 @pytest.fixture
 def full(redis_url: str) -> Iterator[Callable[[bool], None]]:
-    """Makes Redis full, and has it take writes again."""
+    """Return a function that makes Redis full, or accept writes again."""
     with Redis.from_url(redis_url) as redis:
-        yield lambda yes: redis.config_set("maxmemory", int(yes))
+        yield lambda full: redis.config_set("maxmemory", int(full))
         redis.config_set("maxmemory", 0)
 
 
 def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: JobStore) -> None:
-    """As after a worker was killed, or an acknowledgement was lost: its id is that of its task."""
+    """The job id is derived from the message, so a redelivery is the same job."""
     for _ in range(2):
         office.send()
     with office.working():
@@ -108,7 +108,7 @@ def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: J
 def test_a_message_waits_for_storage(
     office: Office, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes again until its files can be stored, each time later, and is one job then."""
+    """It is retried until its files can be stored, each time later, and is then one job."""
     put, tries = Storage.put, []
 
     def away(*arguments: Any, **named: Any) -> Any:
@@ -122,13 +122,13 @@ def test_a_message_waits_for_storage(
     with office.working():
         assert office.woken.acquire(timeout=PATIENCE)
     assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in records.list()]
-    assert [1, 2, 3, 4, 5] == office.asked
+    assert [1, 2, 3, 4, 5] == office.waits
 
 
 def test_a_message_waits_for_a_full_redis(
     office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither job nor message can be written then: the worker keeps the message meanwhile."""
+    """Redis stores neither job nor message then; the worker keeps the message meanwhile."""
     validate = Validator.validate
 
     def fill(validator: Validator, request: JobRequest) -> DraftJob:
@@ -147,21 +147,21 @@ def test_a_message_waits_for_a_full_redis(
 def test_a_redis_that_gets_full_ends_no_worker(
     office: Office, records: JobStore, full: Callable[[bool], None]
 ) -> None:
-    """One message cannot be acknowledged, the next is taken and cannot be noted: both are jobs."""
+    """One message cannot be acknowledged, the next cannot be noted as taken: both become jobs."""
     office.send("first")
     office.send("second")
-    office.made = lambda: full(True)
+    office.on_wake = lambda: full(True)
     office.pause = lambda: full(False)
     with office.working():
         assert all(office.woken.acquire(timeout=PATIENCE) for _ in range(2))
     assert {"first", "second"} == {job.id for job in records.list()}
-    assert [1] == office.asked[:1]
+    assert [1] == office.waits[:1]
 
 
-def test_a_message_that_nobody_takes_back_stays_with_the_broker(
+def test_a_message_that_cannot_be_retried_stays_with_the_broker(
     office: Office, records: JobStore, full: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker gives up in the end, so that it can stop; another one finds the message."""
+    """The worker gives up, so that it can stop; another worker finds the message."""
     validate = Validator.validate
 
     def fill(validator: Validator, request: JobRequest) -> DraftJob:

@@ -1,4 +1,4 @@
-"""What a local file or a data URI has to be for the input that it is given to."""
+"""Which local files and data URIs an input accepts."""
 
 import pytest
 
@@ -15,12 +15,12 @@ JPEG = b"\xff\xd8\xff\xe0" + b"\x00" * 64
 
 
 def of(model: Endpoint, name: str) -> Input:
-    """That input."""
+    """Return the input with this name."""
     return next(item for item in model.inputs if item.name == name)
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "taken", "refused", "told"),
+    ("path", "name", "accepted", "rejected", "words"),
     [
         (
             "lipsync/audio-to-video",
@@ -42,38 +42,38 @@ def of(model: Endpoint, name: str) -> Input:
         ("v2.1/pro/image-to-video", "image_url", [GIF, PNG], MP4, "an image (jpg, png, gif"),
     ],
 )
-def test_the_documented_formats_hold(
-    path: str, name: str, taken: list[bytes], refused: bytes, told: str
+def test_only_documented_formats_are_accepted(
+    path: str, name: str, accepted: list[bytes], rejected: bytes, words: str
 ) -> None:
-    """Another format of the same family is refused before fal is paid to refuse it."""
+    """Other formats of the same family are rejected before fal would bill for the error."""
     item = of(kling(path), name)
-    for data in taken:
+    for data in accepted:
         assert checked_name(item, data).startswith(named(data).partition(".")[0])
     with pytest.raises(UnusableFile) as caught:
-        checked_name(item, refused)
-    assert f"must be {told}" in str(caught.value)
+        checked_name(item, rejected)
+    assert f"must be {words}" in str(caught.value)
 
 
-def test_the_table_tells_the_formats() -> None:
-    """Who looks an input up reads what is checked of a file."""
+def test_the_table_shows_the_formats() -> None:
+    """The allowed values of an input name the formats that are checked."""
     item = of(kling("lipsync/audio-to-video"), "video_url")
     assert "an http(s) URL, a local file (mp4, mov) or a data URI" == item.allowed
 
 
-def test_a_description_never_names_formats_that_are_not_checked() -> None:
-    """Where the catalogue's words name an ending, its data does."""
-    loose = [
+def test_formats_in_a_description_are_checked() -> None:
+    """If a description in the catalogue names an extension, `formats` does too."""
+    unchecked = [
         f"{model.endpoint} {item.name}"
         for model in CHECKED
         for item in model.inputs
-        if any(f" {ending} " in item.description.replace(".", " ") for ending in BY_EXTENSION)
+        if any(f" {extension} " in item.description.replace(".", " ") for extension in BY_EXTENSION)
         and not item.formats
     ]
-    assert [] == loose
+    assert [] == unchecked
 
 
 @pytest.mark.parametrize(
-    ("head", "told"),
+    ("head", "description"),
     [
         (PNG, "image/png"),
         (b"BM\x36\x10\x0e\x00\x00\x00\x00\x00", "a BMP image"),
@@ -87,13 +87,13 @@ def test_a_description_never_names_formats_that_are_not_checked() -> None:
         (b"\x00\x01\x02", "not a known image, video or audio format"),
     ],
 )
-def test_what_a_file_is_instead_is_said(head: bytes, told: str) -> None:
-    """Its name where it has one, text for what people can read."""
-    assert told == described(head)
+def test_a_rejected_file_is_described(head: bytes, description: str) -> None:
+    """The description is the format's name, or text for readable bytes."""
+    assert description == described(head)
 
 
 @pytest.mark.parametrize(
-    ("head", "ending", "name"),
+    ("head", "extension", "name"),
     [
         (PNG, "png", "image/png"),
         (b"PK\x03\x04", "zip", "application/zip"),
@@ -103,17 +103,17 @@ def test_what_a_file_is_instead_is_said(head: bytes, told: str) -> None:
         (b"\x00\x01\x02", "bin", "application/octet-stream"),
     ],
 )
-def test_any_file_has_a_type(head: bytes, ending: str, name: str) -> None:
-    """Its ending and its content type follow from its first bytes, and from each other."""
-    found = guessed(head)
-    assert (ending, name) == (found.extension, found.name)
-    assert found == of_name(f"{'0' * 64}.{ending}")
+def test_any_file_has_a_type(head: bytes, extension: str, name: str) -> None:
+    """Extension and content type follow from the first bytes, and from each other."""
+    media_type = guessed(head)
+    assert (extension, name) == (media_type.extension, media_type.name)
+    assert media_type == of_name(f"{'0' * 64}.{extension}")
     assert None is of_name("0.none")
 
 
 @pytest.mark.parametrize("name", ["file_url", "images_data_url", "lora_path", "zip_url"])
-def test_an_input_of_no_stated_medium_takes_any_file(name: str) -> None:
-    """An archive of pictures is none; nothing says what it has to be."""
+def test_an_input_without_a_medium_accepts_any_file(name: str) -> None:
+    """An archive of pictures is accepted, unless the input lists formats."""
     zipped = b"PK\x03\x04" + b"\x00" * 64
     item = Input(name=name, kind=InputType.URL)
     assert named(zipped, "zip") == checked_name(item, zipped)

@@ -1,4 +1,4 @@
-"""Replay on a real Redis: free wherever something is stored, never a silent second payment."""
+"""Retries on a real Redis: free if something is stored, never a silent second payment."""
 
 import json
 from typing import Any
@@ -20,12 +20,12 @@ S = JobState
 
 
 def broken(_job: Job) -> Outcome:
-    """Work that fails for good."""
+    """Fail permanently."""
     raise Permanent("storage_full", "no room")
 
 
 def failed_at(world: World, task: Task) -> Job:
-    """A job that failed for good in this step."""
+    """Return a job that failed permanently in this step."""
     world.add_submitted()
     world.deliver(callback())
     world.work[task] = broken
@@ -35,7 +35,7 @@ def failed_at(world: World, task: Task) -> Job:
 
 
 def sweep(world: World) -> None:
-    """Let the sweep wake what is due, and do it."""
+    """Let the sweep wake what is due, and run it."""
     world.clock.forward(1)
     world.sweep.run()
     world.follow_wakes()
@@ -49,16 +49,18 @@ def sweep(world: World) -> None:
         (Task.PUBLISH, S.TAGGED),
     ],
 )
-def test_goes_on_where_it_failed(world: World, fal: ScriptedFal, task: Task, to: JobState) -> None:
-    """A job that failed after its render goes on with the failed step, and nothing is posted."""
+def test_a_job_continues_where_it_failed(
+    world: World, fal: ScriptedFal, task: Task, to: JobState
+) -> None:
+    """A job that failed after its render continues with the failed step, without a POST."""
     job = failed_at(world, task)
     assert (S.FAILED, to) == (job.state, Retry(store=world.store).retry(job))
     sweep(world)
     assert (S.PUBLISHED, 1, "") == (world.state(), fal.count("POST"), world.job().reason)
 
 
-def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: ScriptedFal) -> None:
-    """What was paid for is the voice's id, for one; it is on the record."""
+def test_a_job_with_a_result_without_a_file_continues_too(world: World, fal: ScriptedFal) -> None:
+    """A result may be an id, which is on the record."""
     world.work[Task.DOWNLOAD] = broken
     world.add(needs_file=0)
     world.pipeline.run(Task.SUBMIT, "job1")
@@ -70,8 +72,8 @@ def test_a_result_without_a_file_is_gone_on_with_too(world: World, fal: Scripted
     assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
 
 
-def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> None:
-    """A refused job has cost nothing: its retry may post it."""
+def test_a_job_that_fal_never_accepted_is_posted(world: World, fal: ScriptedFal) -> None:
+    """A job that fal rejected cost nothing, so its retry posts it."""
     fal.answers = [answer(403, {"detail": "locked"})]
     world.add_submitted()
     assert S.QUEUED is Retry(store=world.store).retry(world.job())
@@ -83,7 +85,7 @@ def test_a_job_that_fal_never_took_is_posted(world: World, fal: ScriptedFal) -> 
 def test_a_failed_render_is_not_posted_by_itself(
     world: World, fal: ScriptedFal, lost: bool
 ) -> None:
-    """Where fal has worked, a retry refuses and names what another render takes."""
+    """If fal has rendered, the retry is rejected with the flag for another render."""
     if lost:
         world.add()
         fal.before_answer = lambda: world.deliver(callback(status="ERROR", error="boom"))
@@ -96,8 +98,8 @@ def test_a_failed_render_is_not_posted_by_itself(
     assert S.FAILED is world.state()
 
 
-def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -> None:
-    """Retrying an expired job costs one GET, which may bring the result."""
+def test_an_expired_job_is_looked_up_again(world: World, fal: ScriptedFal) -> None:
+    """Retrying an expired job costs one GET, which may return the result."""
     world.add_submitted()
     world.clock.forward(DEADLINE + 1)
     sweep(world)
@@ -109,7 +111,7 @@ def test_an_expired_job_is_asked_for_once_more(world: World, fal: ScriptedFal) -
 
 
 def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal) -> None:
-    """A result that came after a job was cancelled is there for the asking."""
+    """A result that came after the cancel is published without a POST."""
     world.add_submitted()
     world.store.redis.hset("falhook:job:job1", "state", "CANCELLED")
     world.deliver(callback())
@@ -120,7 +122,7 @@ def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal)
 
 
 def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
-    """A resubmitted job is posted once more under an address of its own; the old one is spent."""
+    """A resubmitted job is posted again with its own webhook address; the old one is invalid."""
     world.add_submitted()
     world.deliver(callback(status="ERROR", error="boom"))
     Retry(store=world.store).resubmit(world.job())
@@ -134,16 +136,16 @@ def test_resubmit_is_a_new_attempt(world: World, fal: ScriptedFal) -> None:
     assert S.PUBLISHED is world.state()
 
 
-def test_resubmit_refuses_what_is_stored(world: World) -> None:
-    """A job whose result is stored is not paid for a second time, even if asked to."""
+def test_resubmit_rejects_a_stored_result(world: World) -> None:
+    """A job whose result is stored is not paid for a second time."""
     job = failed_at(world, Task.DOWNLOAD)
     with pytest.raises(NotRetryable, match="without a new payment"):
         Retry(store=world.store).resubmit(job)
 
 
 @pytest.mark.parametrize("way", ["retry", "resubmit"])
-def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
-    """Neither way touches a job that has not ended, or is published."""
+def test_a_job_that_has_not_failed_is_unchanged(world: World, way: str) -> None:
+    """Neither retry nor resubmit changes a job that has not ended or is published."""
     job = world.add_submitted()
     with pytest.raises(NotRetryable, match="has not ended"):
         getattr(Retry(store=world.store), way)(job)
@@ -153,8 +155,8 @@ def test_a_job_on_its_way_is_left_alone(world: World, way: str) -> None:
         getattr(Retry(store=world.store), way)(world.job())
 
 
-def test_of_two_retries_one_counts(world: World) -> None:
-    """Two people at once bring a job back once."""
+def test_one_of_two_concurrent_retries_counts(world: World) -> None:
+    """The second of two retries of the same state is rejected."""
     job = failed_at(world, Task.DOWNLOAD)
     Retry(store=world.store).retry(job)
     with pytest.raises(NotRetryable, match="faster"):
@@ -162,16 +164,16 @@ def test_of_two_retries_one_counts(world: World) -> None:
 
 
 def add_refused(world: World, job_id: str = "job1") -> Job:
-    """A creation that was refused: there are no inputs to post."""
-    told = {"step": Task.CREATE, "reason": "invalid_arguments", "sentence": "…"}
-    return world.add(job_id, arguments={}, state=S.FAILED, **told)
+    """Add a request that was rejected at creation, without inputs."""
+    fields = {"step": Task.CREATE, "reason": "invalid_arguments", "sentence": "…"}
+    return world.add(job_id, arguments={}, state=S.FAILED, **fields)
 
 
 @pytest.mark.parametrize("way", ["retry", "resubmit"])
 def test_what_was_refused_when_it_was_made_is_not_posted(
     world: World, fal: ScriptedFal, way: str
 ) -> None:
-    """There is nothing to post; who wants the job sends a corrected order."""
+    """There is nothing to post; the message asks for a corrected request."""
     job = add_refused(world)
     with pytest.raises(NotRetryable, match=r"job1 was rejected .*submit a corrected request"):
         getattr(Retry(store=world.store), way)(job)
@@ -187,21 +189,21 @@ def falhook(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> "Falhook":
 
 
 class Falhook:
-    """Runs `falhook` in this process."""
+    """A function that runs `falhook` in this process."""
 
     def __call__(self, *arguments: str, stdin: str = "") -> Result:
-        """What the command printed, and its exit code."""
+        """Return the output of the command and its exit code."""
         return CliRunner().invoke(cli, arguments, input=stdin)
 
 
 def test_retry_of_all_failed_with_a_reason(world: World, falhook: Falhook) -> None:
-    """`--failed --reason` brings back the jobs that fit and no other."""
+    """`--failed --reason` retries the matching jobs and no others."""
     failed_at(world, Task.DOWNLOAD)
     world.add("other", state=S.FAILED)
     done = falhook("retry", "--failed", "--reason", "storage_full", "--since", "7d", "--json")
     world.clock.forward(1)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [] == told, "the world's clock stands in 2023: nothing is that young"
+    retried = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [] == retried, "the world's clock is in 2023: no job is that new"
     done = falhook("retry", "--failed", "--reason", "storage_full", "--json")
     assert (0, [{"id": "job1", "state": "RENDERED", "was": "FAILED"}]) == (
         done.exit_code,
@@ -211,10 +213,10 @@ def test_retry_of_all_failed_with_a_reason(world: World, falhook: Falhook) -> No
 
 
 @pytest.mark.parametrize("resubmit", [(), ("--resubmit", "--yes")])
-def test_all_failed_leaves_out_what_was_refused(
+def test_all_failed_skips_rejected_requests(
     world: World, falhook: Falhook, resubmit: tuple[str, ...]
 ) -> None:
-    """Their number is told, and they are no failure of the command; named, one is."""
+    """They are counted and do not fail the command, unless one is named."""
     failed_at(world, Task.DOWNLOAD) if not resubmit else world.add(state=S.FAILED)
     add_refused(world, "bad1")
     add_refused(world, "bad2")
@@ -226,10 +228,10 @@ def test_all_failed_leaves_out_what_was_refused(
     assert (1, True) == (named.exit_code, "has no inputs" in named.stderr)
 
 
-def test_resubmit_tells_the_price_and_asks(
+def test_resubmit_shows_the_price_and_asks(
     world: World, falhook: Falhook, fal: ScriptedFal
 ) -> None:
-    """Nothing is resubmitted before somebody who saw the price said yes."""
+    """Nothing is resubmitted before a yes to the price."""
     world.add(estimate={"usd": "1.40"})
     world.pipeline.run(Task.SUBMIT, "job1")
     world.deliver(callback(status="ERROR", error="boom"))
@@ -239,10 +241,8 @@ def test_resubmit_tells_the_price_and_asks(
     assert (0, S.QUEUED, 1) == (agreed.exit_code, world.state(), fal.count("POST"))
 
 
-def test_resubmit_where_nobody_can_be_asked(
-    world: World, falhook: Falhook, fal: ScriptedFal
-) -> None:
-    """A script learns in a sentence what to give, and nothing is paid."""
+def test_resubmit_without_a_terminal(world: World, falhook: Falhook, fal: ScriptedFal) -> None:
+    """The error names the flag to pass, and nothing is paid."""
     world.add(estimate={"usd": "1.40"})
     world.pipeline.run(Task.SUBMIT, "job1")
     world.deliver(callback(status="ERROR", error="boom"))
@@ -252,17 +252,17 @@ def test_resubmit_where_nobody_can_be_asked(
     assert "pass --yes" in done.output
 
 
-def test_exit_code_1_if_a_job_stayed(world: World, falhook: Falhook) -> None:
-    """A script sees that a job could not be brought back, and why."""
+def test_exit_code_1_if_a_job_cannot_continue(world: World, falhook: Falhook) -> None:
+    """The exit code is 1, and the output has the reason."""
     world.add_submitted()
     done = falhook("retry", "job1")
     assert (1, True) == (done.exit_code, "has not ended" in done.output)
 
 
-def test_a_retry_that_was_not_answered_is_told(
+def test_an_unanswered_retry_is_reported(
     world: World, falhook: Falhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job may go on already; run again, the command leaves it alone."""
+    """The job may have continued; a second run of the command does not change it."""
     failed_at(world, Task.DOWNLOAD)
     change = JobStore.change
 
@@ -279,27 +279,31 @@ def test_a_retry_that_was_not_answered_is_told(
 
 
 @pytest.mark.parametrize("arguments", [(), ("job1", "--failed")])
-def test_retry_says_what_it_needs(world: World, falhook: Falhook, arguments: tuple[str]) -> None:
-    """Neither nothing nor everything at once can be asked for."""
+def test_retry_needs_ids_or_a_state(world: World, falhook: Falhook, arguments: tuple[str]) -> None:
+    """Neither or both of job ids and a state is an error."""
     assert 2 == falhook("retry", *arguments).exit_code
 
 
 def test_dead_letters_are_listed_by_reason(world: World, falhook: Falhook) -> None:
-    """`list --state FAILED --reason` shows those jobs alone."""
+    """`list --state FAILED --reason` lists only the matching jobs."""
     failed_at(world, Task.DOWNLOAD)
     world.add("other", state=S.FAILED)
     done = falhook("list", "--state", "FAILED", "--reason", "storage_full", "--json")
     assert ["job1"] == [json.loads(line)["id"] for line in done.stdout.splitlines()]
 
 
-def test_show_tells_the_whole_history(world: World, falhook: Falhook) -> None:
-    """`show` has every state, attempt, byte count and time of the job."""
+def test_show_has_the_whole_history(world: World, falhook: Falhook) -> None:
+    """`show` has every event, and the record with its source, attempt and request id."""
     world.add_submitted()
     world.deliver(callback())
     world.follow_wakes()
-    told = json.loads(falhook("show", "job1", "--json").stdout)
-    assert list(world.history()) == told["history"]
-    assert ({"bytes": 3}, 1, request()) == (told["source"], told["attempt"], told["request_id"])
+    record = json.loads(falhook("show", "job1", "--json").stdout)
+    assert list(world.history()) == record["history"]
+    assert ({"bytes": 3}, 1, request()) == (
+        record["source"],
+        record["attempt"],
+        record["request_id"],
+    )
     shown = falhook("show", "job1").output
     for state in ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "PUBLISHED"):
         assert state in shown

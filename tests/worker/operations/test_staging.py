@@ -1,4 +1,4 @@
-"""Local files among the inputs: refused before anything is written, else kept for the worker."""
+"""Local files among the inputs: rejected before anything is written, or stored for the worker."""
 
 import base64
 import os
@@ -26,7 +26,7 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A directory with files of a person."""
+    """A directory with a user's files."""
     directory = tmp_path / "home"
     directory.mkdir()
     (directory / "cat.png").write_bytes(PNG)
@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    """A directory of storage."""
+    """A storage in a directory."""
     return Storage.open(str(tmp_path / "storage"))
 
 
@@ -53,21 +53,19 @@ def typed(home: Path, storage: Storage) -> Staging:
 
 
 def stage(staging: Staging, model: Any = MODEL, **arguments: object) -> StagedFiles:
-    """The staged arguments of that model."""
+    """Return the staged arguments of this endpoint."""
     return staging.stage(model and model.inputs, arguments)
 
 
 def problem(staging: Staging, model: Any = MODEL, **arguments: object) -> str:
-    """The one problem, with its path."""
-    (found,) = stage(staging, model, **arguments).problems
-    return str(found)
+    """Return the only problem, with its path."""
+    (only,) = stage(staging, model, **arguments).problems
+    return str(only)
 
 
 @pytest.mark.parametrize("form", ["{0}", "./{0}", "{1}/{0}", "file:{0}", "file://{1}/{0}"])
-def test_a_file_by_any_of_its_names(
-    typed: Staging, home: Path, storage: Storage, form: str
-) -> None:
-    """Path, relative or absolute, and file: URL lead to the bytes in storage."""
+def test_a_file_by_path_or_url(typed: Staging, home: Path, storage: Storage, form: str) -> None:
+    """Relative and absolute paths and file: URLs put the bytes into storage."""
     staged = stage(typed, prompt="a cat", image_url=form.format("cat.png", home))
     assert {"prompt": "a cat", "image_url": REF} == staged.arguments
     assert None is storage.read(storage_key(named(PNG)))
@@ -77,21 +75,21 @@ def test_a_file_by_any_of_its_names(
 
 
 def test_spaces_and_percent_signs(typed: Staging, home: Path) -> None:
-    """A path is taken as it is, a URL decoded."""
+    """A path is used unchanged, a URL is decoded."""
     for value in ("cat of mine.png", f"file://{home}/cat%20of%20mine.png"):
         assert REF == stage(typed, image_url=value).arguments["image_url"]
 
 
 @pytest.mark.parametrize("form", ["./~cat.png", "file:./~cat.png", "{}/~cat.png"])
 def test_a_tilde_that_is_part_of_a_name(typed: Staging, home: Path, form: str) -> None:
-    """Only at the very beginning it stands for a home directory, as in a shell."""
+    """Only a leading ~ means a home directory, as in a shell."""
     (home / "~cat.png").write_bytes(PNG)
     assert REF == stage(typed, image_url=form.format(home)).arguments["image_url"]
 
 
 @pytest.mark.parametrize("mark", ["\n", "\r\n", "%0A", " "])
 def test_base64_in_lines(typed: Staging, mark: str) -> None:
-    """As the `base64` program writes it."""
+    """Base64 may have line breaks, as the `base64` program writes them."""
     written = base64.encodebytes(png(padding=90)).decode()
     assert "\n" in written.strip()
     data = f"data:image/png;base64,{written.replace(chr(10), mark)}"
@@ -100,8 +98,8 @@ def test_base64_in_lines(typed: Staging, mark: str) -> None:
     assert [] == staged.problems
 
 
-def test_any_file_for_an_input_that_nobody_knows(typed: Staging, home: Path) -> None:
-    """Training takes archives: they lie in storage under their type."""
+def test_any_file_for_an_input_without_a_schema(typed: Staging, home: Path) -> None:
+    """An archive is stored with the extension of its type."""
     zipped = b"PK\x03\x04" + b"\x00" * 64
     (home / "t.zip").write_bytes(zipped)
     name = named(zipped, "zip")
@@ -112,7 +110,7 @@ def test_any_file_for_an_input_that_nobody_knows(typed: Staging, home: Path) -> 
 
 
 def test_data_uris_and_nested_inputs(typed: Staging) -> None:
-    """Whatever input takes an address takes a file, at any depth and in lists."""
+    """Inputs of URLs accept files, at any depth and in lists."""
     data = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     model = kling("v3/pro/image-to-video")
     elements = [{"frontal_image_url": "cat.png", "reference_image_urls": [data, data]}]
@@ -123,15 +121,15 @@ def test_data_uris_and_nested_inputs(typed: Staging) -> None:
 
 
 def test_text_stays_text(typed: Staging) -> None:
-    """A prompt that reads like a path is a prompt; web addresses and unknown names stay."""
-    given = {"prompt": "./cat.png", "image_url": "https://example.com/a.png", "zoom": "cat.png"}
-    staged = stage(typed, **given)
-    assert given == staged.arguments
+    """A prompt that looks like a path, web URLs and unknown inputs are unchanged."""
+    arguments = {"prompt": "./cat.png", "image_url": "https://example.com/a.png", "zoom": "cat.png"}
+    staged = stage(typed, **arguments)
+    assert arguments == staged.arguments
     assert ({}, []) == (staged.files, staged.problems)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         ({"image_url": "dog.png"}, "cannot be read: No such file"),
         ({"image_url": "."}, "must be a regular file"),
@@ -147,25 +145,25 @@ def test_text_stays_text(typed: Staging) -> None:
         ({"image_url": "data:text/plain,hello"}, "must be an image"),
     ],
 )
-def test_what_cannot_be_used_is_named(typed: Staging, arguments: Any, told: str) -> None:
-    """Unreadable and of a wrong type: path, value and what is taken instead."""
+def test_an_unusable_file_is_named(typed: Staging, arguments: Any, words: str) -> None:
+    """The problem of an unreadable or wrong file has the path and the requirement."""
     text = problem(typed, **arguments)
     assert text.startswith("image_url")
-    assert told in text
+    assert words in text
 
 
-def test_the_documented_size_of_an_input_holds(typed: Staging, home: Path) -> None:
-    """Speech for lip-sync has at most 5 MB; a byte more is refused without being read."""
+def test_the_documented_size_of_an_input_is_enforced(typed: Staging, home: Path) -> None:
+    """Speech for lip-sync may have 5 MB; one byte more is rejected without reading the file."""
     speech = home / "speech.mp3"
-    for size, found in ((5 * MEGABYTE, []), (5 * MEGABYTE + 1, ["audio_url"])):
+    for size, expected in ((5 * MEGABYTE, []), (5 * MEGABYTE + 1, ["audio_url"])):
         os.truncate(speech, size)
         staged = stage(typed, A2V, audio_url="speech.mp3")
-        assert found == [problem.path for problem in staged.problems]
+        assert expected == [problem.path for problem in staged.problems]
     assert "at most 5,242,880 bytes" in problem(typed, A2V, audio_url="speech.mp3")
 
 
-def test_problems_of_files_come_with_all_others(typed: Staging) -> None:
-    """One refusal tells of the file and of the rest, and of the file once."""
+def test_problems_of_files_are_reported_with_all_others(typed: Staging) -> None:
+    """One rejection has the file's problem once, and all others."""
     staged = stage(typed, image_url="dog.png", duration=7)
     with pytest.raises(InvalidArguments) as caught:
         MODEL.check(staged.arguments, problems=staged.problems)
@@ -174,7 +172,7 @@ def test_problems_of_files_come_with_all_others(typed: Staging) -> None:
 
 
 def test_messages_may_name_files_below_the_setting_alone(home: Path, storage: Storage) -> None:
-    """Whoever sends a message cannot make a worker hand out a file of its machine."""
+    """A message cannot make a worker upload any other file of its machine."""
     inner = home / "inner"
     inner.mkdir()
     (inner / "cat.png").write_bytes(PNG)
@@ -183,16 +181,16 @@ def test_messages_may_name_files_below_the_setting_alone(home: Path, storage: St
     assert REF == stage(staging, image_url="file:cat.png").arguments["image_url"]
     for value in ("file:../cat.png", "file:link.png", f"file://{home}/cat.png"):
         assert "FALHOOK_INPUT_DIRECTORY" in problem(staging, image_url=value)
-    # A bare path in a message is no file, but a mistake for the catalogue to tell.
+    # A bare path in a message is not a file; the catalogue reports it.
     assert "cat.png" == stage(staging, image_url="cat.png").arguments["image_url"]
     nothing = Staging(storage=lambda: storage, directory=None)
     assert "FALHOOK_INPUT_DIRECTORY" in problem(nothing, image_url="file:cat.png")
 
 
 def test_inputs_of_unknown_endpoints(typed: Staging) -> None:
-    """Where no schema says what an input is, file: and data: mark files, of any media."""
-    given = {"a": ["file:cat.png", "cat.png"], "b": {"c": "file:speech.mp3"}, "n": 1}
-    staged = stage(typed, None, **given)
+    """Without a schema, file: and data: mark files of any media type."""
+    arguments = {"a": ["file:cat.png", "cat.png"], "b": {"c": "file:speech.mp3"}, "n": 1}
+    staged = stage(typed, None, **arguments)
     speech = f"upload://{named(MP3, 'mp3')}"
     assert {"a": [REF, "cat.png"], "b": {"c": speech}, "n": 1} == staged.arguments
 
@@ -210,7 +208,7 @@ def test_inputs_of_unknown_endpoints(typed: Staging) -> None:
     ],
 )
 def test_words_are_no_files(typed: Staging, name: str, value: str) -> None:
-    """Where no schema says what an input is, its name or its form does; nothing of it is told."""
+    """Without a schema, the input's name or the text's form decides."""
     staged = stage(typed, None, **{name: value, "shots": [{name: value}]})
     assert {name: value, "shots": [{name: value}]} == staged.arguments
     assert ({}, []) == (staged.files, staged.problems)
@@ -228,20 +226,20 @@ def test_words_are_no_files(typed: Staging, name: str, value: str) -> None:
 def test_words_by_their_name_hold_for_the_text_itself(
     typed: Staging, name: str, value: object, path: str | None
 ) -> None:
-    """Below it, in its plural and where it is about media, what looks like a file is one."""
-    (found,) = stage(typed, None, **{name: value}).problems
-    assert (path or "multi_prompt[0].image_url", '"file:dog.png"') == (found.path, found.value)
+    """In nested inputs, plurals and inputs about media, what looks like a file is a file."""
+    (only,) = stage(typed, None, **{name: value}).problems
+    assert (path or "multi_prompt[0].image_url", '"file:dog.png"') == (only.path, only.value)
 
 
 def of(kind: InputType, name: str = "reference", **more: Any) -> Endpoint:
-    """An endpoint of the user's catalogue that takes such an input."""
+    """Return an endpoint of the user's catalogue with such an input."""
     return Endpoint(endpoint="acme/x", inputs=(Input(name=name, kind=kind, **more),))
 
 
 def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
-    """An object, or any text, may be an address: file: and data: mark files, deeply in what is any.
+    """Without a stated format, file: and data: mark files, at any depth of an untyped input.
 
-    A bare path is a text, since nothing says that it is none.
+    A bare path stays text.
     """
     cases: list[tuple[Endpoint, object, object]] = [
         (of(InputType.STRING), "file:cat.png", REF),
@@ -251,8 +249,8 @@ def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
         (of(InputType.STRING, choices=("file:a",)), "file:cat.png", "file:cat.png"),
         (of(InputType.TEXT), "file:cat.png", "file:cat.png"),
     ]
-    for model, given, expected in cases:
-        staged = stage(typed, model, reference=given)
+    for model, value, expected in cases:
+        staged = stage(typed, model, reference=value)
         deep = {"a": [{"prompt": "file:a", "url": REF}]}
         assert {"reference": expected or deep} == staged.arguments
         assert [] == staged.problems
@@ -262,33 +260,31 @@ def test_a_file_for_an_input_whose_schema_says_little(typed: Staging) -> None:
         assert ({"caption": "file:dog.png"}, []) == (words.arguments, words.problems)
 
 
-def test_one_path_in_place_of_a_list_is_told_as_it_was_given(typed: Staging) -> None:
-    """Not as the name under which its bytes would be kept; the brackets are shown."""
+def test_a_path_instead_of_a_list_is_reported_unchanged(typed: Staging) -> None:
+    """The problem has the path and not its name in storage, and suggests brackets."""
     model = kling("v1.6/pro/elements")
     staged = stage(typed, model, prompt="a", input_image_urls="cat.png")
     with pytest.raises(InvalidArguments) as caught:
         model.check(staged.arguments, problems=staged.problems)
-    (found,) = caught.value.problems
-    assert ('"cat.png"', 'put it in brackets: ["…"]') == (found.value, found.hint)
+    (only,) = caught.value.problems
+    assert ('"cat.png"', 'put it in brackets: ["…"]') == (only.value, only.hint)
 
 
-def test_what_lies_there_damaged_is_replaced(typed: Staging, storage: Storage) -> None:
-    """A file of the right name and another size is none that was staged."""
+def test_a_damaged_file_in_storage_is_replaced(typed: Staging, storage: Storage) -> None:
+    """A stored file with the right name and another size is overwritten."""
     storage.put(storage_key(named(PNG)), b"half", content_type="image/png")
     typed.put(stage(typed, image_url="cat.png"))
     assert PNG == storage.read(storage_key(named(PNG)))
 
 
-def test_a_file_that_is_not_there_is_told_with_the_place(typed: Staging, home: Path) -> None:
-    """A relative path says nothing of where it was looked for."""
+def test_a_missing_file_is_reported_with_its_whole_path(typed: Staging, home: Path) -> None:
+    """A relative path alone would not show where the file was expected."""
     assert f"({home}/dog.png)" in problem(typed, image_url="dog.png")
 
 
 @pytest.mark.parametrize("data", [png(padding=9), None])
-def test_a_file_that_changes_meanwhile_is_refused(
-    typed: Staging, home: Path, data: bytes | None
-) -> None:
-    """What is stored is what was checked; the input and its file are named."""
+def test_a_file_that_changes_is_rejected(typed: Staging, home: Path, data: bytes | None) -> None:
+    """Only validated bytes are stored; the rejection names the input and its file."""
     staged = stage(typed, image_url="cat.png")
     (home / "cat.png").write_bytes(data) if data else (home / "cat.png").unlink()
     with pytest.raises(Permanent, match=r'image_url "cat\.png"') as caught:

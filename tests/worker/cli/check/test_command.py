@@ -94,15 +94,17 @@ def test_only_the_public_route_is_called_at_the_public_address(
         assert ("ok", detail) == tried("receiver", FALHOOK_PUBLIC_URL=public)
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, b"not here"), (200, b"<html>"), (200, b"[]")])
-def test_another_server_at_the_public_address(tried: Tried, status: int, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("http_status", "body"), [(404, b"not here"), (200, b"<html>"), (200, b"[]")]
+)
+def test_another_server_at_the_public_address(tried: Tried, http_status: int, body: bytes) -> None:
     """The sentence has the setting, its value and the answer's status."""
     with host(body) as other:
-        other.status = status
+        other.status = http_status
         public = other.url.removesuffix("/document.json")
         status, detail = tried("receiver", FALHOOK_PUBLIC_URL=public)
     assert "fails" == status
-    assert f"{public}/healthz answered {status}" in detail
+    assert f"{public}/healthz answered {http_status}" in detail
     assert f"FALHOOK_PUBLIC_URL={public} does not reach the receiver" in detail
 
 

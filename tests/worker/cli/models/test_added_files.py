@@ -1,4 +1,4 @@
-"""Each endpoint's description has a file of its own, whatever the id is."""
+"""Each endpoint's description has its own file, whatever its id is."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ IDS = st.from_regex(
 
 
 def add(directory: Path, endpoint: str) -> Result:
-    """Runs `falhook models add` with a description of that endpoint."""
+    """Run `falhook models add` with a description of this endpoint."""
     source = directory.parent / "described.json"
     source.write_text(json.dumps(DOCUMENT).replace(ENDPOINT, endpoint))
     environ = {"FALHOOK_CATALOGUE": str(directory), "REDIS_URL": None}
@@ -31,7 +31,7 @@ def add(directory: Path, endpoint: str) -> Result:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A catalogue of the user's own, empty at first."""
+    """The user's own catalogue, empty at first."""
     directory = tmp_path / "own"
     directory.mkdir()
     return directory
@@ -39,14 +39,14 @@ def own(tmp_path: Path) -> Path:
 
 @given(st.lists(IDS, min_size=2, max_size=8, unique=True))
 def test_no_two_ids_share_a_file(ids: list[str]) -> None:
-    """However many dashes they hold."""
-    assert all(ID.fullmatch(one) for one in ids)
-    assert len(ids) == len({file_of(Path("own"), one) for one in ids})
+    """Two ids have two files, however many dashes they contain."""
+    assert all(ID.fullmatch(endpoint) for endpoint in ids)
+    assert len(ids) == len({file_of(Path("own"), endpoint) for endpoint in ids})
 
 
 @pytest.mark.parametrize("order", [[DASHED, SLASHED], [SLASHED, DASHED]])
 def test_ids_that_differ_in_a_dash_are_both_kept(own: Path, order: list[str]) -> None:
-    """In whichever order they are added."""
+    """Both descriptions are kept, in whichever order they are added."""
     for endpoint in order:
         assert 0 == add(own, endpoint).exit_code
     names = {"acme%2Fdolly--video.json", "acme--dolly--video.json"}
@@ -56,8 +56,8 @@ def test_ids_that_differ_in_a_dash_are_both_kept(own: Path, order: list[str]) ->
 
 
 @pytest.mark.parametrize("added", [DASHED, SLASHED])
-def test_a_file_with_an_older_name_goes_on(own: Path, added: str) -> None:
-    """It is read, replaced by a newer description of its endpoint, and lost to no other one."""
+def test_a_file_with_an_older_name_stays_in_force(own: Path, added: str) -> None:
+    """It is read, replaced by a newer description of its endpoint, and kept from any other."""
     add(own, DASHED)
     older = own / "acme--dolly--video.json"
     (own / "acme%2Fdolly--video.json").replace(older)
@@ -66,8 +66,8 @@ def test_a_file_with_an_older_name_goes_on(own: Path, added: str) -> None:
     assert 0 == done.exit_code, done.stderr
     assert Catalogue.load(own).find(DASHED).inputs
     assert Catalogue.load(own).find(added).inputs
-    held = [list(json.loads(file.read_text())["models"]) for file in own.iterdir()]
-    assert sorted([[endpoint] for endpoint in {DASHED, added}]) == sorted(held)
+    described = [list(json.loads(file.read_text())["models"]) for file in own.iterdir()]
+    assert sorted([[endpoint] for endpoint in {DASHED, added}]) == sorted(described)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,12 @@ def test_a_file_with_an_older_name_goes_on(own: Path, added: str) -> None:
         ([], "no endpoint"),
     ],
 )
-def test_what_somebody_else_put_there_is_not_lost(own: Path, models: list[str], holds: str) -> None:
-    """A file with more in it than one description stays as it is, and is named."""
+def test_a_file_with_other_content_is_not_overwritten(
+    own: Path, models: list[str], holds: str
+) -> None:
+    """A file with more than one description is unchanged, and the error names it."""
     file = own / "acme--dolly--video.json"
-    file.write_text(json.dumps({"models": {one: {} for one in models}}))
+    file.write_text(json.dumps({"models": {endpoint: {} for endpoint in models}}))
     before = file.read_bytes()
     done = add(own, ENDPOINT)
     assert (2, before) == (done.exit_code, file.read_bytes())

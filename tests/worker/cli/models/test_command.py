@@ -1,4 +1,4 @@
-"""`falhook models`: what there is, what it takes and costs, and how to add to it."""
+"""`falhook models`: list endpoints, show inputs and prices, add an endpoint."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A catalogue of the user's own, empty at first."""
+    """The user's own catalogue, empty at first."""
     directory = tmp_path / "own"
     directory.mkdir()
     return directory
@@ -34,7 +34,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(own: Path) -> Run:
-    """Runs `falhook` with that catalogue and no Redis."""
+    """Run `falhook` with this catalogue and no Redis."""
 
     def run(*arguments: str, **changes: str) -> Result:
         environ = {"FALHOOK_CATALOGUE": str(own), "REDIS_URL": None, "COLUMNS": "200", **changes}
@@ -44,14 +44,14 @@ def run(own: Path) -> Run:
 
 
 def test_the_list_has_inputs_and_price(run: Run) -> None:
-    """Every endpoint is a row; with words, those that hold all of them."""
+    """Every endpoint is a row; with words, those whose id contains all of them."""
     every = run("models", "--json").stdout.splitlines()
     assert len(CATALOGUE.search()) == len(every)
-    told = run("models", "2.6", "pro/image").stdout
-    assert IMAGE in told
-    assert "prompt*, start_image_url*, end_image_url" in told
-    assert "$0.14/s, $0.07 silent" in told
-    assert told == run("models", "--search", "2.6 pro/image").stdout
+    stdout = run("models", "2.6", "pro/image").stdout
+    assert IMAGE in stdout
+    assert "prompt*, start_image_url*, end_image_url" in stdout
+    assert "$0.14/s, $0.07 silent" in stdout
+    assert stdout == run("models", "--search", "2.6 pro/image").stdout
     (only,) = run("models", "2.6", "pro/image", "--json").stdout.splitlines()
     row = json.loads(only)
     assert (IMAGE, ["prompt", "start_image_url"]) == (row["endpoint"], row["required"])
@@ -59,7 +59,7 @@ def test_the_list_has_inputs_and_price(run: Run) -> None:
 
 @pytest.mark.parametrize("columns", ["80", "200"])
 def test_a_list_for_a_pipe_is_a_line_for_each_endpoint(run: Run, columns: str) -> None:
-    """However wide the screen is said to be: cut -f1 gives the ids whole."""
+    """At any width of the screen, cut -f1 gives whole ids."""
     rows = [line.split("\t") for line in run("models", COLUMNS=columns).stdout.splitlines()]
     ids = [model.endpoint for model in CATALOGUE.search()]
     assert ids == [row[0].partition(" ")[0] for row in rows]
@@ -67,14 +67,16 @@ def test_a_list_for_a_pipe_is_a_line_for_each_endpoint(run: Run, columns: str) -
 
 
 def test_a_list_for_a_screen_keeps_ids_whole(run: Run) -> None:
-    """In a table where there is room for one, else in lines."""
+    """Ids are whole in a table, and in the lines of a narrow screen."""
     for columns in ("80", "119", "120", "200"):
-        told = run("models", COLUMNS=columns, FORCE_COLOR="1", NO_COLOR="1").stdout
-        assert [] == [one.endpoint for one in CATALOGUE.search() if one.endpoint not in told]
+        output = run("models", COLUMNS=columns, FORCE_COLOR="1", NO_COLOR="1").stdout
+        assert [] == [
+            model.endpoint for model in CATALOGUE.search() if model.endpoint not in output
+        ]
 
 
-def test_words_that_nothing_has(run: Run) -> None:
-    """Said, with exit code 2."""
+def test_words_that_match_no_endpoint(run: Run) -> None:
+    """The error names the words; the exit code is 2."""
     done = run("models", "nothing", "like", "it")
     assert (2, "") == (done.exit_code, done.stdout)
     assert "'nothing like it'" in done.stderr
@@ -82,7 +84,7 @@ def test_words_that_nothing_has(run: Run) -> None:
 
 @pytest.mark.parametrize("model", CATALOGUE.search(), ids=lambda model: model.endpoint)
 def test_every_endpoint_can_be_shown(run: Run, model: object) -> None:
-    """Inputs, outputs, price with its source, and a command, or why there is none."""
+    """The last line is a command that submits the example, or says why there is none."""
     endpoint = getattr(model, "endpoint")  # noqa: B009
     done = run("models", "show", endpoint)
     assert 0 == done.exit_code
@@ -92,18 +94,18 @@ def test_every_endpoint_can_be_shown(run: Run, model: object) -> None:
     assert 0 == run("models", "show", endpoint, "--json").exit_code
 
 
-def test_the_table_tells_all_of_an_input(run: Run) -> None:
-    """Name, whether it is required, type, default, what is allowed, what it is for."""
-    told = run("models", "show", "fal-ai/kling-video/v1/standard/image-to-video").stdout
-    rows = [" ".join(line.split()) for line in told.splitlines()]
+def test_the_table_has_all_facts_of_an_input(run: Run) -> None:
+    """A row has name, requirement, type, default, allowed values and description."""
+    stdout = run("models", "show", "fal-ai/kling-video/v1/standard/image-to-video").stdout
+    rows = [" ".join(line.split()) for line in stdout.splitlines()]
     assert any(row.startswith("prompt* text") for row in rows)
     assert any(row.startswith('duration seconds "5" one of "5", "10"') for row in rows)
     assert any(row.startswith("dynamic_masks[].mask_url* url") for row in rows)
-    assert "confidence medium-high, from fal's model page" in told
+    assert "confidence medium-high, from fal's model page" in stdout
 
 
-def test_what_holds_between_inputs_is_told(run: Run) -> None:
-    """Rules in a line for people and a list for machines; an endpoint without any says nothing."""
+def test_rules_between_inputs_are_shown(run: Run) -> None:
+    """Rules are a line for people and a list in JSON; without rules there is no line."""
     path = "fal-ai/kling-video/o3/pro/reference-to-video"
     rules = [
         "exactly one of prompt, multi_prompt",
@@ -117,25 +119,25 @@ def test_what_holds_between_inputs_is_told(run: Run) -> None:
 
 
 def test_an_unknown_endpoint(run: Run) -> None:
-    """The nearest one is offered."""
+    """The error suggests the nearest endpoint."""
     done = run("models", "show", IMAGE.replace("pro", "por"))
     assert 2 == done.exit_code
     assert f"did you mean {IMAGE}" in done.stderr
 
 
-def test_long_lists_of_choices_are_told_whole_to_machines(run: Run) -> None:
-    """The table says where the rest of them is, and there it is."""
+def test_json_has_long_lists_of_choices_whole(run: Run) -> None:
+    """The table shortens the list and names the command that prints all of it."""
     path = "fal-ai/kling-video/v1.6/pro/effects"
     lines = " ".join(run("models", "show", path, COLUMNS="1000").stdout.split())
     assert "and 182 more, which `falhook models show … --json` lists" in lines
-    told = json.loads(run("models", "show", path, "--json").stdout)
+    output = json.loads(run("models", "show", path, "--json").stdout)
     assert {198} == {
-        len(row["choices"]) for row in told["inputs"] if row["input"] == "effect_scene"
+        len(row["choices"]) for row in output["inputs"] if row["input"] == "effect_scene"
     }
 
 
 def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
-    """Listed, shown, checked; what is passed on unchecked is said."""
+    """It is listed, shown and validated; inputs without validation are named."""
     done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
     assert 0 == done.exit_code, done.stderr
     assert [own / "acme--dolly--video.json"] == list(own.iterdir())
@@ -151,25 +153,25 @@ def test_an_added_endpoint_is_like_any_other(run: Run, own: Path) -> None:
     assert 2 == run("models", "show", ENDPOINT, FALHOOK_CATALOGUE="").exit_code
 
 
-def test_adding_for_machines(run: Run, own: Path) -> None:
-    """One JSON object with the file, the inputs and what of them goes through unchecked."""
-    told = json.loads(run("models", "add", ENDPOINT, "--from", str(EXAMPLE), "--json").stdout)
-    assert str(own / "acme--dolly--video.json") == told["file"]
-    assert ["frames[].inner", "frames[].extra", "image_size"] == told["unchecked"]
+def test_adding_an_endpoint_with_json(run: Run, own: Path) -> None:
+    """The output is one JSON object with the file and the inputs that are not validated."""
+    output = json.loads(run("models", "add", ENDPOINT, "--from", str(EXAMPLE), "--json").stdout)
+    assert str(own / "acme--dolly--video.json") == output["file"]
+    assert ["frames[].inner", "frames[].extra", "image_size"] == output["unchecked"]
 
 
-def test_what_is_dropped_of_a_schema_is_told(run: Run, own: Path) -> None:
-    """When it is added, and whenever it is shown."""
+def test_ignored_parts_of_a_schema_are_named(run: Run, own: Path) -> None:
+    """They are named when the endpoint is added, and whenever it is shown."""
     code = {"type": "string", "pattern": "^[A-Z]+$"}
     source = described(own.parent, ENDPOINT, code=code, size={"type": "integer", "multipleOf": 8})
     done = run("models", "add", ENDPOINT, "--from", source)
-    told = "Not validated (schema not supported): code (pattern); size (multipleOf)"
-    assert told in done.stdout
+    message = "Not validated (schema not supported): code (pattern); size (multipleOf)"
+    assert message in done.stdout
     assert "a string; not validated: pattern" in run("models", "show", ENDPOINT).stdout
 
 
 def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
-    """A newer description stands in place of the older one."""
+    """A newer description replaces the older one."""
     run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
     newer = own.parent / "newer.json"
     newer.write_text(EXAMPLE.read_text().replace('"maxLength": 20', '"maxLength": 30'))
@@ -178,7 +180,7 @@ def test_added_again_it_is_replaced(run: Run, own: Path) -> None:
 
 
 def described(directory: Path, endpoint: str, **inputs: object) -> str:
-    """fal's description of an endpoint with those inputs, in a file."""
+    """Write fal's description of an endpoint with these inputs to a file."""
     text = EXAMPLE.read_text().replace(ENDPOINT, endpoint)
     document = json.loads(text)
     taken = document["components"]["schemas"]["DollyVideoInput"]
@@ -195,7 +197,7 @@ PROMPTS: dict[str, object] = {
 
 
 def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
-    """Price, rules and file sizes of the package hold for its endpoint's newer description."""
+    """The package's price, rules and file sizes apply to a newer description of its endpoint."""
     path = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
     source = described(own.parent, path, **PROMPTS, image_url={"type": "string"})
     for _ in range(2):
@@ -217,17 +219,17 @@ def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
 
 
 def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
-    """What was known before the schema was is not forgotten when the schema comes."""
+    """The price that was known before the schema is kept when the schema is added."""
     source = described(own.parent, "kling/v4/text-to-video", prompt={"type": "string"})
-    told = json.loads(
+    output = json.loads(
         run("models", "add", "kling/v4/text-to-video", "--from", source, "--json").stdout
     )
-    assert "$0.235/s ($0.157 at 720p)" == told["price"]
-    assert (["price $0.235/s ($0.157 at 720p)"], []) == (told["kept"], told["lost"])
+    assert "$0.235/s ($0.157 at 720p)" == output["price"]
+    assert (["price $0.235/s ($0.157 at 720p)"], []) == (output["kept"], output["lost"])
 
 
-def test_a_schema_that_checks_nothing_sensible_is_not_added(run: Run, own: Path) -> None:
-    """A negative length would break every submit; it is refused by its name, no file is left."""
+def test_an_impossible_schema_is_not_added(run: Run, own: Path) -> None:
+    """A negative length would break every submit; it is named, and no file is left."""
     source = described(own.parent, ENDPOINT, prompt={"type": "string", "minLength": -1})
     done = run("models", "add", ENDPOINT, "--from", source)
     assert (2, []) == (done.exit_code, list(own.iterdir()))
@@ -235,8 +237,8 @@ def test_a_schema_that_checks_nothing_sensible_is_not_added(run: Run, own: Path)
     assert "min_length" in done.stderr
 
 
-def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None:
-    """It cannot hold any more, and nobody should think that it does."""
+def test_a_rule_about_a_removed_input_is_reported(run: Run, own: Path) -> None:
+    """The command reports that the rule no longer applies."""
     path = "fal-ai/kling-video/v3/pro/text-to-video"
     source = described(own.parent, path, prompt={"type": "string"})
     done = run("models", "add", path, "--from", source)
@@ -246,7 +248,7 @@ def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (["acme/other", "--from", str(EXAMPLE)], "is it for another endpoint?"),
         ([ENDPOINT, "--from", "/nowhere.json"], "cannot be read"),
@@ -256,15 +258,17 @@ def test_a_rule_about_an_input_that_is_gone_is_told(run: Run, own: Path) -> None
         (["acme", "--from", str(EXAMPLE)], "is not an endpoint id"),
     ],
 )
-def test_what_cannot_be_added(run: Run, own: Path, arguments: list[str], told: str) -> None:
-    """A sentence, and no file is left."""
+def test_an_unusable_description_is_not_added(
+    run: Run, own: Path, arguments: list[str], words: str
+) -> None:
+    """The error is one sentence, and no file is left."""
     done = run("models", "add", *arguments)
     assert (2, "", []) == (done.exit_code, done.stdout, list(own.iterdir()))
-    assert told in done.stderr
+    assert words in done.stderr
 
 
-def test_a_description_that_makes_no_catalogue_leaves_the_old_one(run: Run, own: Path) -> None:
-    """Lengths that contradict the form are refused, and what was there stays."""
+def test_an_invalid_description_leaves_the_old_one(run: Run, own: Path) -> None:
+    """Lengths of a wrong type are rejected, and the previous file is kept."""
     run("models", "add", ENDPOINT, "--from", str(EXAMPLE))
     before = (own / "acme--dolly--video.json").read_bytes()
     broken = own.parent / "broken.json"
@@ -301,36 +305,36 @@ def site() -> Iterator[str]:
 def test_descriptions_from_the_network(
     run: Run, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a URL, or from fal's own address, which holds the endpoint's id."""
+    """A description comes from a URL, or from fal's own address with the endpoint's id."""
     assert 0 == run("models", "add", ENDPOINT, "--from", f"{site}/openapi.json").exit_code
     url = description.URL.replace("https://fal.ai/api/openapi/queue", site)
     assert url != description.URL
     monkeypatch.setattr(description, "URL", url)
     assert 0 == run("models", "add", ENDPOINT).exit_code
-    told = json.loads(run("models", "show", ENDPOINT, "--json").stdout)
-    assert [f"{site}/openapi.json?endpoint_id={ENDPOINT}"] == told["sources"]
+    output = json.loads(run("models", "show", ENDPOINT, "--json").stdout)
+    assert [f"{site}/openapi.json?endpoint_id={ENDPOINT}"] == output["sources"]
     assert "answered 404" in run("models", "add", ENDPOINT, "--from", f"{site}/no").stderr
     assert (
         "larger than 4,194,304" in run("models", "add", ENDPOINT, "--from", f"{site}/large").stderr
     )
 
 
-def test_without_a_place_nothing_is_added(run: Run, own: Path) -> None:
-    """The setting is named; a wrong directory as well."""
+def test_without_a_directory_nothing_is_added(run: Run, own: Path) -> None:
+    """The error names FALHOOK_CATALOGUE if it is missing or not a directory."""
     done = run("models", "add", ENDPOINT, "--from", str(EXAMPLE), FALHOOK_CATALOGUE="")
     assert "FALHOOK_CATALOGUE is not set" in done.stderr
     shutil.rmtree(own)
     assert "is not an existing directory" in run("models").stderr
 
 
-def test_statuses_are_told(run: Run) -> None:
-    """What fal has withdrawn is listed as such."""
-    told = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
-    assert {str(status) for status in Status} >= {row["status"] for row in told}
+def test_statuses_are_listed(run: Run) -> None:
+    """Endpoints that fal has withdrawn are listed as withdrawn."""
+    output = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
+    assert {str(status) for status in Status} >= {row["status"] for row in output}
     assert "(withdrawn)" in run("models", "v1/pro").stdout
 
 
-def test_what_is_not_checked_of_all_inputs_together_is_told(run: Run, own: Path) -> None:
+def test_ignored_rules_between_inputs_are_named(run: Run, own: Path) -> None:
     """When the endpoint is added, and whenever it is shown."""
     text = {"type": "string"}
     source = described(own.parent, ENDPOINT, a=text, b=text)

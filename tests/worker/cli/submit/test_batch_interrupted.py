@@ -1,4 +1,4 @@
-"""A run through a file of jobs that is killed or interrupted goes on where it stopped."""
+"""A run through a file of jobs that is killed or interrupted continues where it stopped."""
 
 import fcntl
 import json
@@ -13,26 +13,22 @@ from pathlib import Path
 import pytest
 
 from tests.factories.batches import TEXT, lines
+from tests.factories.cli import submit_environment
 from worker.cli.interrupts import defer_interrupts
 from worker.jobs.store import JobStore
 
 ROWS = 300
-# Bytes, of which 50 lines fill it: a run whose lines nobody reads stands still there.
+# Bytes, about 50 lines: a run whose output nobody reads blocks there.
 PIPE = 4096
 Start = Callable[[], subprocess.Popen[str]]
 
 
 @pytest.fixture
 def start(tmp_path: Path, redis_url: str) -> Start:
-    """Starts `falhook submit --from` with a file of many jobs; its lines come as JSON."""
+    """Start `falhook submit --from` with a file of many jobs; its output is JSON."""
     rows = [{"arguments": {"prompt": f"fox {n}"}} for n in range(ROWS)]
     (tmp_path / "jobs.jsonl").write_text(lines(*rows))
-    given = {
-        "REDIS_URL": redis_url,
-        "FALHOOK_BROKER_URL": redis_url,
-        "FALHOOK_STORAGE_URL": str(tmp_path / "storage"),
-        "FALHOOK_CATALOGUE": "",
-    }
+    environ = {**os.environ, **submit_environment(redis_url, tmp_path / "storage")}
     command = [sys.executable, "-m", "worker", "submit", "--from", "jobs.jsonl", TEXT]
 
     def start() -> subprocess.Popen[str]:
@@ -42,7 +38,7 @@ def start(tmp_path: Path, redis_url: str) -> Start:
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, **given},
+            env=environ,
             pipesize=PIPE,
         )
 
@@ -51,7 +47,7 @@ def start(tmp_path: Path, redis_url: str) -> Start:
 
 @contextmanager
 def running(start: Start) -> Iterator[subprocess.Popen[str]]:
-    """A run that is under way, and ends with the block."""
+    """A running process, killed at the end of the block."""
     with start() as process:
         try:
             yield process
@@ -60,58 +56,60 @@ def running(start: Start) -> Iterator[subprocess.Popen[str]]:
 
 
 def ids(records: JobStore) -> list[str]:
-    """Of all jobs on record."""
+    """Return the ids of all stored jobs."""
     return [job.id for job in records.list(limit=2 * ROWS)]
 
 
 @pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("after", [1, 60, 170])
-def test_a_run_that_was_ended_is_gone_on_with(
+def test_a_rerun_creates_exactly_the_missing_jobs(
     start: Start, records: JobStore, strike: signal.Signals, after: int
 ) -> None:
-    """Wherever it was ended, the second run makes exactly the missing jobs, and none twice."""
+    """Wherever the first run ended, the second creates the missing jobs, and none twice."""
     with running(start) as first:
         assert first.stdout is not None
         assert fcntl.fcntl(first.stdout, fcntl.F_GETPIPE_SZ) < ROWS * 60
-        told = [json.loads(first.stdout.readline()) for _ in range(after)]
+        printed = [json.loads(first.stdout.readline()) for _ in range(after)]
         first.send_signal(strike)
-        _, words = first.communicate(timeout=60)
-    made = ids(records)
-    assert after <= len(made) < ROWS
-    assert {row["id"] for row in told} <= set(made)
+        _, errors = first.communicate(timeout=60)
+    created = ids(records)
+    assert after <= len(created) < ROWS
+    assert {row["id"] for row in printed} <= set(created)
     if strike is signal.SIGINT:
-        sentence = f"{len(made):,} of {ROWS:,} jobs created; run the same command again: it creates"
-        assert (130, True) == (first.returncode, sentence in words)
+        sentence = (
+            f"{len(created):,} of {ROWS:,} jobs created; run the same command again: it creates"
+        )
+        assert (130, True) == (first.returncode, sentence in errors)
     with running(start) as second:
-        output, words = second.communicate(timeout=120)
+        output, errors = second.communicate(timeout=120)
     new = [row["id"] for row in map(json.loads, output.splitlines()) if row["new"]]
-    assert (0, ROWS - len(made)) == (second.returncode, len(new))
-    assert sorted([*made, *new]) == sorted(ids(records))
+    assert (0, ROWS - len(created)) == (second.returncode, len(new))
+    assert sorted([*created, *new]) == sorted(ids(records))
     assert ROWS == len(set(ids(records)))
     prompts = {str(job.arguments["prompt"]) for job in records.list(limit=2 * ROWS)}
     assert {f"fox {n}" for n in range(ROWS)} == prompts
-    assert f"{ROWS - len(made):,} created, {len(made):,} existed already." in words
+    assert f"{ROWS - len(created):,} created, {len(created):,} existed already." in errors
 
 
 def test_an_interrupt_waits_for_the_block() -> None:
-    """What is within is done whole, the interrupt comes right after it, and later ones as ever."""
-    held = []
+    """The block completes, the interrupt follows directly, and later ones are immediate."""
+    steps = []
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         with defer_interrupts():
             signal.raise_signal(signal.SIGINT)
-            held.append("whole")
-        held.append("never")
-    assert ["whole"] == held
+            steps.append("whole")
+        steps.append("never")
+    assert ["whole"] == steps
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_a_second_interrupt_waits_for_nothing() -> None:
-    """The block may wait for a server that hangs."""
-    held = []
+def test_a_second_interrupt_is_immediate() -> None:
+    """A block that waits for a hanging server can be ended."""
+    steps = []
     with pytest.raises(KeyboardInterrupt), defer_interrupts():  # noqa: PT012
         signal.raise_signal(signal.SIGINT)
-        held.append("once")
+        steps.append("once")
         signal.raise_signal(signal.SIGINT)
-        held.append("never")
-    assert ["once"] == held
+        steps.append("never")
+    assert ["once"] == steps

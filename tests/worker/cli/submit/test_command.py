@@ -1,4 +1,4 @@
-"""`falhook submit`: one job, its cost before it is incurred, and refusals."""
+"""`falhook submit`: one job, its cost, and rejections."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from tests.factories.input_files import PNG, named
 from worker.jobs.store import JobStore
 
 
-def test_a_submit_shows_what_it_will_cost(run: Run, records: JobStore) -> None:
-    """Figure, reckoning, confidence and source; the same is kept on the record."""
+def test_a_submit_shows_its_cost(run: Run, records: JobStore) -> None:
+    """The output has price, length and confidence; the record keeps them with the source."""
     done = run("submit", *FOX, "duration=10")
     assert "about $2.80 for 10 s" in done.stdout
     assert "confidence medium" in done.stdout
@@ -21,8 +21,8 @@ def test_a_submit_shows_what_it_will_cost(run: Run, records: JobStore) -> None:
     assert job.estimate["source"]
 
 
-def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
-    """Lip-sync is paid by the second of input, which nobody has measured yet."""
+def test_a_price_that_depends_on_the_input_is_explained(run: Run) -> None:
+    """Lip-sync is billed by the second of its input, whose length is unknown."""
     endpoint = "fal-ai/kling-video/lipsync/audio-to-video"
     done = run("submit", endpoint, "--video", "clip.mp4", "--audio", "speech.mp3")
     assert "depends on its input: $0.014/s of input" in done.stdout
@@ -35,7 +35,7 @@ def test_a_price_that_follows_from_the_input_is_said(run: Run) -> None:
 def test_a_dry_run_shows_the_request_and_sends_nothing(
     run: Run, home: Path, records: JobStore
 ) -> None:
-    """Address, headers, body, cost; no record, no file, and no Redis is needed."""
+    """It prints address, headers, body and cost, stores nothing and needs no Redis."""
     flags = ["--image", "cat.png", "--prompt", "A cat", "--priority", "low", "--dry-run"]
     done = run("submit", IMAGE, *flags, "--id", "j1", REDIS_URL=None)
     assert 0 == done.exit_code
@@ -47,20 +47,20 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(
     assert ([], []) == (list(records.list()), stored(home))
 
 
-def test_a_dry_run_for_machines(run: Run) -> None:
-    """The same as one JSON object."""
+def test_a_dry_run_with_json(run: Run) -> None:
+    """The request is one JSON object."""
     done = run("submit", *FOX, "--id", "j1", "--dry-run", "--json", "--tag", "team=films")
-    told = json.loads(done.stdout)
+    output = json.loads(done.stdout)
     assert ("j1", {"prompt": "A fox"}, "1.40") == (
-        told["id"],
-        told["arguments"],
-        told["estimate"]["usd"],
+        output["id"],
+        output["arguments"],
+        output["estimate"]["usd"],
     )
-    assert {"X-Fal-Tags": "job_id=j1,team=films"} == told["headers"]
+    assert {"X-Fal-Tags": "job_id=j1,team=films"} == output["headers"]
 
 
-def test_the_same_id_again_is_told_as_the_job_that_it_is(run: Run) -> None:
-    """No cost is announced, since none is incurred; what this call asks otherwise is told."""
+def test_the_same_id_is_reported_as_an_existing_job(run: Run) -> None:
+    """No cost is shown, and metadata and options that are ignored are named."""
     first = run("submit", *FOX, "--id", "a1")
     again = run("submit", *FOX, "--id", "a1")
     assert ("about $1.40" in first.stdout, "$" in again.stdout) == (True, False)
@@ -71,11 +71,11 @@ def test_the_same_id_again_is_told_as_the_job_that_it_is(run: Run) -> None:
     assert submitted(run, *FOX, "--id", "a1")["new"] is False
 
 
-def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
-    """Each in words with what is wrong, and with everything else that is wrong."""
-    told = refused(run, IMAGE, "--image", "notes.txt", "--prompt", "A", "duration=7")
-    assert 'image_url "notes.txt": must be an image' in told
-    assert 'duration "7": must be one of "5", "10"' in told
+def test_unusable_files(run: Run, home: Path) -> None:
+    """The error names each file and everything else that is wrong."""
+    stderr = refused(run, IMAGE, "--image", "notes.txt", "--prompt", "A", "duration=7")
+    assert 'image_url "notes.txt": must be an image' in stderr
+    assert 'duration "7": must be one of "5", "10"' in stderr
     assert "No such file" in refused(run, IMAGE, "--prompt", "A", "--image", "dog.png")
     assert "takes no audio" in refused(run, IMAGE, "--audio", "speech.mp3")
     assert "--image is passed 2 times" in refused(
@@ -85,7 +85,7 @@ def test_files_that_cannot_be_used(run: Run, home: Path) -> None:
 
 
 def test_unchecked(run: Run) -> None:
-    """Any endpoint of fal, with values read as JSON where they are such."""
+    """--unchecked accepts any endpoint of fal, and reads values as JSON if possible."""
     job = submitted(run, "acme/dolly", "--unchecked", "--prompt", "hi", "n=1", "image=file:cat.png")
     expected = {"prompt": "hi", "n": 1, "image": f"upload://{named(PNG)}"}
     assert expected == job["arguments"]
@@ -93,17 +93,15 @@ def test_unchecked(run: Run) -> None:
 
 
 def test_unchecked_words_stay_words(run: Run) -> None:
-    """A prompt of digits is no number, one that begins with data: no file."""
+    """A prompt of digits stays text, and one that begins with data: is not a file."""
     flags = ["--unchecked", "prompt=2024", "negative_prompt=data: is the new oil", "seed=7"]
     expected = {"prompt": "2024", "negative_prompt": "data: is the new oil", "seed": 7}
     assert expected == submitted(run, "acme/dolly", *flags)["arguments"]
 
 
 @pytest.mark.parametrize("endpoint", ["acme/dolly", IMAGE])
-def test_an_unchecked_image_flag_is_a_file_all_the_same(
-    run: Run, home: Path, endpoint: str
-) -> None:
-    """Nothing else would tell its path from text, and fal would get the path."""
+def test_an_unchecked_image_flag_is_still_a_file(run: Run, home: Path, endpoint: str) -> None:
+    """A path in --image is staged as a file, a URL is passed unchanged."""
     (home / "my cat%20.png").write_bytes(PNG)
     job = submitted(run, endpoint, "--unchecked", "--image", "my cat%20.png")
     assert {"image_url": f"upload://{named(PNG)}"} == job["arguments"]
@@ -111,18 +109,20 @@ def test_an_unchecked_image_flag_is_a_file_all_the_same(
     assert {"image_url": "https://a.b/c d.png"} == job["arguments"]
 
 
-def test_an_endpoint_or_a_file_has_to_be_named(run: Run) -> None:
-    """Neither, or both with inputs, is told."""
+def test_an_endpoint_or_a_file_must_be_named(run: Run) -> None:
+    """Neither of them, or --from with inputs, is an error."""
     assert "Name an ENDPOINT" in refused(run)
     assert "remove: prompt" in refused(run, "--from", "jobs.jsonl", "--prompt", "A")
     assert "FALHOOK_CATALOGUE" in refused(run, *FOX, FALHOOK_CATALOGUE="/nowhere")
 
 
-def test_a_refusal_is_data_for_machines(run: Run) -> None:
-    """Place, value, what holds and the cure stand apart; standard output stays empty."""
+def test_a_rejection_is_a_json_error(run: Run) -> None:
+    """Each problem has path, value, message and hint; standard output is empty."""
     error = error_of(run, TEXT, "promt=fox", "duration=7", "--priority", "low", "--tag", "A=x")
     assert "invalid_arguments" == error["reason"]
-    assert ["promt", "duration", "prompt", "tags.A"] == [one["path"] for one in error["problems"]]
+    assert ["promt", "duration", "prompt", "tags.A"] == [
+        problem["path"] for problem in error["problems"]
+    ]
     expected = {
         "path": "duration",
         "value": '"7"',
@@ -142,8 +142,10 @@ def test_a_refusal_is_data_for_machines(run: Run) -> None:
         ([], "bad_usage"),
     ],
 )
-def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason: str) -> None:
-    """One word to branch on."""
+def test_other_rejections_have_a_reason_code_too(
+    run: Run, arguments: list[str], reason: str
+) -> None:
+    """Every error has a reason code to branch on."""
     assert reason == error_of(run, *arguments)["reason"]
 
 
@@ -151,18 +153,18 @@ def test_other_refusals_have_a_reason_too(run: Run, arguments: list[str], reason
 def test_metadata_of_a_row_that_json_cannot_carry(
     run: Run, home: Path, records: JobStore, value: str
 ) -> None:
-    """Told with the line, before the first job is made."""
+    """The error has the line, and no job is created."""
     path = home / "jobs.jsonl"
     row = f'{{"arguments": {{"prompt": "a"}}, "metadata": {{"a": {value}}}}}'
     path.write_text(f'{{"arguments": {{"prompt": "a"}}}}\n{row}\n')
-    told = refused(run, "--from", str(path), TEXT, "--yes")
-    assert "line 2: " in told
+    stderr = refused(run, "--from", str(path), TEXT, "--yes")
+    assert "line 2: " in stderr
     assert [] == list(records.list())
 
 
 @pytest.mark.parametrize("duration", ["1e30", "-50", "0", "86401"])
-def test_a_length_that_is_none_has_no_price(run: Run, duration: str) -> None:
-    """Where nobody checks it is passed on; what it would cost is not made up."""
-    asked = ["--unchecked", "--arguments", f'{{"duration": {duration}}}']
-    job = submitted(run, TEXT, "--prompt", "a", *asked)
+def test_an_impossible_length_has_no_price(run: Run, duration: str) -> None:
+    """With --unchecked it is passed on, without an estimate."""
+    flags = ["--unchecked", "--arguments", f'{{"duration": {duration}}}']
+    job = submitted(run, TEXT, "--prompt", "a", *flags)
     assert ({}, float(duration)) == (job["estimate"], float(job["arguments"]["duration"]))

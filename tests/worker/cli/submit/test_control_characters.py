@@ -1,4 +1,4 @@
-"""Nothing that a job or a file of jobs holds steers the terminal of `falhook submit`."""
+"""Nothing in a job or a file of jobs can control the terminal of `falhook submit`."""
 
 import json
 import unicodedata
@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.factories.batches import TEXT
+from tests.factories.cli import submit_environment
 from worker.cli.main import cli
 
-# Sets a title, colours what follows, deletes: as ESC, as the single character of C1, as DEL.
+# Sets a title with ESC, a colour with C1's single character, and deletes with DEL.
 EVIL = "\x1b]0;PWNED\x07\x9b31m\x7f"
 AS_JSON = json.dumps(EVIL)
 UNCHECKED = ["acme/x", "--unchecked"]
@@ -19,22 +20,20 @@ UNCHECKED = ["acme/x", "--unchecked"]
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory of its own and an empty Redis."""
+    """The test's own working directory and an empty Redis."""
     monkeypatch.chdir(tmp_path)
-    for name in ("REDIS_URL", "FALHOOK_BROKER_URL"):
-        monkeypatch.setenv(name, redis_url)
-    monkeypatch.setenv("FALHOOK_STORAGE_URL", str(tmp_path / "storage"))
-    monkeypatch.setenv("FALHOOK_CATALOGUE", "")
+    for name, value in submit_environment(redis_url, tmp_path / "storage").items():
+        monkeypatch.setenv(name, value)
 
 
 def control(*arguments: str) -> set[str]:
-    """The control characters that a submit writes, as a terminal would get them."""
+    """Return the control characters that a submit writes to a terminal."""
     words = ["submit", *arguments]
-    # Without colours click leaves out some of what steers a terminal.
+    # Without colours click removes some escape sequences itself.
     done = CliRunner().invoke(cli, words, color=True, prog_name="falhook", catch_exceptions=False)
     assert done.exit_code in {0, 2}
     written = done.stdout + done.stderr
-    # Of a job that was made, its id and its cost are told.
+    # A created job prints its id and cost only.
     assert done.exit_code == 0 or "PWNED" in written
     return {c for c in written if unicodedata.category(c) in {"Cc", "Cs"}} - {"\n"}
 
@@ -71,8 +70,8 @@ def control(*arguments: str) -> set[str]:
         ["--from", EVIL],
     ],
 )
-def test_what_is_given(arguments: list[str], more: list[str]) -> None:
-    """Refused or shown, as a sentence or as JSON."""
+def test_arguments_of_the_command_line(arguments: list[str], more: list[str]) -> None:
+    """Arguments are escaped in sentences and in JSON."""
     assert set() == control(*arguments, *more)
 
 
@@ -84,13 +83,13 @@ def test_what_is_given(arguments: list[str], more: list[str]) -> None:
         [*UNCHECKED, "--arguments", f"{{{AS_JSON}: [{{{AS_JSON}: {AS_JSON}}}]}}"],
     ],
 )
-def test_what_is_sent(arguments: list[str], more: list[str]) -> None:
-    """A request is shown as it would go out, in the escapes that JSON has anyway."""
+def test_a_request_that_is_sent(arguments: list[str], more: list[str]) -> None:
+    """A request is shown with JSON's own escapes."""
     assert set() == control(*arguments, *more)
 
 
 def one(**row: Any) -> str:
-    """A line of a file of jobs."""
+    """Return a line of a file of jobs."""
     return json.dumps({"arguments": {"prompt": "a"}, **row})
 
 
@@ -117,7 +116,7 @@ def one(**row: Any) -> str:
         ("jobs.csv", f'prompt,options.tags\na,"{{""{EVIL}"": 1}}"\n'),
     ],
 )
-def test_what_a_file_holds(tmp_path: Path, name: str, text: str, more: list[str]) -> None:
-    """In its name, its keys, its columns, its values."""
+def test_content_of_a_file(tmp_path: Path, name: str, text: str, more: list[str]) -> None:
+    """The name, keys, columns and values of a file are escaped."""
     (tmp_path / name).write_text(text)
     assert set() == control("--from", name, TEXT, *more)

@@ -1,4 +1,4 @@
-"""`falhook submit`: what each flag means, and what is given in two places."""
+"""`falhook submit`: the meaning of each flag, and inputs that are set twice."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ from worker.storage.layout import storage_key
 def test_a_local_file_by_flag_or_by_name(
     run: Run, home: Path, endpoint: str, flags: list[str], inputs: dict[str, bytes] | None
 ) -> None:
-    """--image finds the endpoint's own name; the bytes lie in storage when the job is made."""
+    """--image sets the endpoint's own input; the bytes are in storage when the job exists."""
     job = submitted(run, endpoint, "--prompt", "A cat", *flags)
     assert f"upload://{named(PNG)}" in json.dumps(job["arguments"])
     if inputs:
@@ -35,7 +35,7 @@ def test_a_local_file_by_flag_or_by_name(
 
 
 def test_a_flag_fills_one_input_however_many_files_it_gets(run: Run, home: Path) -> None:
-    """Where an endpoint has a list of pictures beside single ones, it is the list."""
+    """If an endpoint has both a list of pictures and single ones, the flag sets the list."""
     (home / "dog.png").write_bytes(png(padding=1))
     both = [f"upload://{named(data)}" for data in (PNG, png(padding=1))]
     endpoint = "fal-ai/kling-video/o3/pro/reference-to-video"
@@ -47,35 +47,35 @@ def test_a_flag_fills_one_input_however_many_files_it_gets(run: Run, home: Path)
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "words"),
     [
         ("fal-ai/kling-video/v1/pro/image-to-video", "--image fills image_url"),
         ("fal-ai/kling-video/v3/pro/image-to-video", "--image fills start_image_url"),
         ("fal-ai/kling-video/lipsync/audio-to-video", "--audio fills audio_url, --video fills"),
     ],
 )
-def test_what_a_flag_fills_is_told(run: Run, endpoint: str, told: str) -> None:
-    """What is required, before what is not."""
-    assert told in " ".join(run("models", "show", endpoint).stdout.split())
+def test_the_input_of_a_flag_is_shown(run: Run, endpoint: str, words: str) -> None:
+    """A flag sets the required input before optional ones."""
+    assert words in " ".join(run("models", "show", endpoint).stdout.split())
 
 
-def test_a_flag_that_might_mean_either_is_refused(run: Run) -> None:
-    """Of a person and a garment neither is the picture; both are named, and none is told."""
+def test_an_ambiguous_flag_is_rejected(run: Run) -> None:
+    """An endpoint with two required images needs their names, which the error has."""
     endpoint = "fal-ai/kling/v1-5/kolors-virtual-try-on"
-    told = refused(run, endpoint, "--image", "cat.png")
-    assert "more than one image; use human_image_url=… or garment_image_url=… instead." in told
+    stderr = refused(run, endpoint, "--image", "cat.png")
+    assert "more than one image; use human_image_url=… or garment_image_url=… instead." in stderr
     assert "--image" not in run("models", "show", endpoint).stdout
 
 
 def test_two_flags_for_one_input(run: Run) -> None:
-    """A voice is sampled from a sound or a video: of both one would be lost."""
+    """Two flags that set the same input are rejected, since one value would be lost."""
     files = ["--audio", "speech.mp3", "--video", "clip.mp4"]
-    told = refused(run, "fal-ai/kling-video/create-voice", *files)
-    assert "voice_url is set twice, by --video and --audio; remove one." in told
+    stderr = refused(run, "fal-ai/kling-video/create-voice", *files)
+    assert "voice_url is set twice, by --video and --audio; remove one." in stderr
 
 
 def test_a_single_value_for_a_list(run: Run) -> None:
-    """It becomes a list of one; a list is written as JSON."""
+    """A single value becomes a list of one; JSON lists are read as lists."""
     endpoint = "fal-ai/kling-video/v1.6/pro/elements"
     one = [f"upload://{named(PNG)}"]
     for value, expected in [("cat.png", one), ('["cat.png", "cat.png"]', one * 2)]:
@@ -84,13 +84,13 @@ def test_a_single_value_for_a_list(run: Run) -> None:
 
 
 def test_arguments_that_nest_too_deeply(run: Run, home: Path) -> None:
-    """They are told in a sentence, as whatever else is no JSON object."""
+    """They are rejected with one sentence, like other text that is not a JSON object."""
     (home / "deep.json").write_text("[" * 200_000 + "]" * 200_000)
     assert "nests too deeply" in refused(run, TEXT, "--arguments", "@deep.json")
 
 
 def test_options_from_flags_and_json(run: Run) -> None:
-    """Flags stand over the JSON object; what fal does not know is refused."""
+    """Flags override the JSON object; unknown options are rejected."""
     flags = ["--options", '{"priority": "normal", "runner_hint": "a"}', "--priority", "low"]
     flags += ["--start-timeout", "60", "--no-retry", "--no-store-io", "--object-lifetime", "7d"]
     job = submitted(run, *FOX, *flags, "--tag", "team=films")
@@ -108,18 +108,18 @@ def test_options_from_flags_and_json(run: Run) -> None:
     assert "prio: is not an option" in refused(run, *FOX, "--options", '{"prio": 1}')
 
 
-def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
-    """A lifetime keeps the access rules, a tag the other tags."""
+def test_flags_keep_other_members_of_the_options(run: Run) -> None:
+    """--object-lifetime keeps the access rules, --tag keeps the other tags."""
     acl = {"default": "allow", "rules": [{"user": "us", "decision": "allow"}]}
-    given = {"object_lifecycle": {"initial_acl": acl}, "tags": {"team": "films", "n": "1"}}
-    flags = ["--options", json.dumps(given), "--object-lifetime", "24h", "--tag", "n=2"]
-    options = submitted(run, *FOX, *flags)["options"]
+    options = {"object_lifecycle": {"initial_acl": acl}, "tags": {"team": "films", "n": "1"}}
+    flags = ["--options", json.dumps(options), "--object-lifetime", "24h", "--tag", "n=2"]
+    merged = submitted(run, *FOX, *flags)["options"]
     lifecycle = {"initial_acl": acl, "expiration_duration_seconds": 86_400}
-    assert {"object_lifecycle": lifecycle, "tags": {"team": "films", "n": "2"}} == options
+    assert {"object_lifecycle": lifecycle, "tags": {"team": "films", "n": "2"}} == merged
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "words"),
     [
         (["prompt=x", "--prompt", "y"], "prompt is set twice, by prompt=… and --prompt;"),
         (["prompt=x", "prompt=y"], "prompt is set twice, by prompt=… and prompt=…; remove one"),
@@ -131,13 +131,13 @@ def test_flags_leave_what_the_options_hold_beside_them(run: Run) -> None:
         (["--metadata", "a=1", "--metadata", "a=1"], "--metadata a is set twice"),
     ],
 )
-def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -> None:
-    """One of the two would be lost without a word."""
-    assert told in refused(run, IMAGE, *flags)
+def test_what_is_given_twice_is_refused(run: Run, flags: list[str], words: str) -> None:
+    """A name that is set twice is an error, since one value would be lost silently."""
+    assert words in refused(run, IMAGE, *flags)
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "words"),
     [
         (["b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
         (["--metadata", "b\udcff=1"], r'The name "b\udcff" must be UTF-8.'),
@@ -145,13 +145,13 @@ def test_what_is_given_twice_is_refused(run: Run, flags: list[str], told: str) -
         (["--tag", "b=\udcff"], "--tag b must be UTF-8."),
     ],
 )
-def test_bytes_that_are_no_text_are_refused(run: Run, flags: list[str], told: str) -> None:
-    """Neither fal nor the record could hold them."""
-    assert told in refused(run, *FOX, *flags)
+def test_bytes_that_are_not_utf_8_are_rejected(run: Run, flags: list[str], words: str) -> None:
+    """Neither fal nor the record could store them."""
+    assert words in refused(run, *FOX, *flags)
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "words"),
     [
         (["--arguments", '{"duration": 5, "duration": 10}'], '--arguments is JSON with "dur'),
         (["--options", '{"tags": {"a": "1", "a": "2"}}'], '--options is JSON with "a" twice'),
@@ -160,13 +160,13 @@ def test_bytes_that_are_no_text_are_refused(run: Run, flags: list[str], told: st
         (["--unchecked", 'a={"x": 1, "x": 2}'], 'a: is JSON with "x" twice'),
     ],
 )
-def test_json_that_would_lose_a_part_is_refused(run: Run, flags: list[str], told: str) -> None:
-    """Python's reader keeps the last of two members that are called alike."""
-    assert told in refused(run, *FOX, *flags)
+def test_json_that_would_lose_a_part_is_rejected(run: Run, flags: list[str], words: str) -> None:
+    """Duplicate names are rejected, since Python's reader would keep only the last."""
+    assert words in refused(run, *FOX, *flags)
 
 
 def test_flags_stand_over_arguments(run: Run) -> None:
-    """All inputs as JSON are a template, of which a flag changes one."""
-    given = json.dumps({"prompt": "x", "duration": 5})
-    job = submitted(run, TEXT, "--arguments", given, "--prompt", "y")
+    """--arguments is a template, in which a flag replaces one input."""
+    template = json.dumps({"prompt": "x", "duration": 5})
+    job = submitted(run, TEXT, "--arguments", template, "--prompt", "y")
     assert {"prompt": "y", "duration": "5"} == job["arguments"]

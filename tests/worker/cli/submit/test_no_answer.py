@@ -1,4 +1,4 @@
-"""A Redis or a storage that does not answer while jobs are made, and ids of refused orders."""
+"""Redis or storage that does not answer while jobs are created, and ids of rejected requests."""
 
 import itertools
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from worker.storage import Storage
 
 
 def unanswered(patched: pytest.MonkeyPatch, *, numbers: Iterable[int] = (1,)) -> None:
-    """Afterwards Redis writes a job down and is silent, at these calls."""
+    """Let Redis store a job but not answer, at these calls of `JobStore.add`."""
     add, calls = JobStore.add, itertools.count(1)
 
     def silent(records: JobStore, job: Job, **named: Any) -> bool:
@@ -31,25 +31,27 @@ def unanswered(patched: pytest.MonkeyPatch, *, numbers: Iterable[int] = (1,)) ->
 
 
 @pytest.mark.parametrize("own", [(), ("--id", "x1")])
-def test_a_job_whose_making_was_not_answered_is_told_by_its_id(
+def test_an_unanswered_creation_is_reported_with_the_id(
     run: Run, records: JobStore, monkeypatch: pytest.MonkeyPatch, own: tuple[str, ...]
 ) -> None:
-    """It may be there: running the same with that id, as told, makes no second one."""
+    """The job may exist; repeating the command with its id creates no second one."""
     with monkeypatch.context() as patched:
         unanswered(patched)
-        told = refused(run, *FOX, *own)
+        stderr = refused(run, *FOX, *own)
     (job,) = records.list()
-    assert "did not answer in time: Timeout reading from socket. The job may have been" in told
-    assert f"created as {job.id}: repeat the command with --id {job.id} to create no second" in told
+    assert "did not answer in time: Timeout reading from socket. The job may have been" in stderr
+    assert (
+        f"created as {job.id}: repeat the command with --id {job.id} to create no second" in stderr
+    )
     done = run("submit", *FOX, "--id", job.id)
     assert (0, True) == (done.exit_code, "This job exists already" in done.stdout)
     assert 1 == len(records.list())
 
 
-def test_a_row_whose_making_was_not_answered_is_told(
+def test_an_unanswered_creation_of_a_row_is_reported(
     run: Run, home: Path, records: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The count tells of it, and the same command again makes the others alone."""
+    """The count mentions the row, and a rerun creates only the others."""
     path = jobs(home, "a", "b", "c")
     with monkeypatch.context() as patched:
         unanswered(patched, numbers=(2,))
@@ -62,10 +64,10 @@ def test_a_row_whose_making_was_not_answered_is_told(
     assert 3 == len(records.list())
 
 
-def test_storage_that_is_away_is_told_with_the_line(
+def test_unavailable_storage_is_reported_with_the_line(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which is no fault of the row; the run can be repeated."""
+    """The reason code is the storage's, since the row is valid; the run can be repeated."""
 
     def away(*_: object, **__: object) -> None:
         raise Transient("storage_unavailable", "the storage does not answer")
@@ -77,10 +79,10 @@ def test_storage_that_is_away_is_told_with_the_line(
     assert ("storage_unavailable", 2) == (error["reason"], error["problems"][0]["line"])
 
 
-def test_a_corrected_order_takes_the_id_of_a_refused_message(
+def test_a_corrected_request_may_use_the_id_of_a_rejected_message(
     run: Run, home: Path, records: JobStore
 ) -> None:
-    """By hand or from a file: it counts as new, and is one job."""
+    """From flags or from a file, it counts as new and is one job."""
     for job_id in ("x1", "x2"):
         refusal = Job(
             id=job_id, endpoint=TEXT, arguments={}, state=JobState.FAILED, step=Task.CREATE

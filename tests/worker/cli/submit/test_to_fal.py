@@ -1,4 +1,4 @@
-"""`falhook submit` against the simulated fal: what the submit step then asks."""
+"""`falhook submit` against the simulated fal: the requests of the submit step."""
 
 import re
 import shlex
@@ -35,7 +35,7 @@ def fal(
     start_fal: Callable[..., FalProcess],
     monkeypatch: pytest.MonkeyPatch,
 ) -> FalProcess:
-    """A simulated fal that takes jobs and, where not asked otherwise, ends no render."""
+    """A simulated fal that accepts jobs; by default no render ends."""
     seconds = getattr(request, "param", "3600")
     running = start_fal("--render-seconds", seconds, "--app", "acme/dolly")
     monkeypatch.setenv("SSL_CERT_FILE", running.environment["SSL_CERT_FILE"])
@@ -46,7 +46,7 @@ def fal(
 def work(
     fal: FalProcess, records: JobStore, home: Path
 ) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Runs the submit step of every waiting job; what the simulated fal was then asked."""
+    """Run the submit step of every waiting job, and return the requests that fal received."""
     key, context = fal.environment["FAL_KEY"], ssl.create_default_context(cafile=fal.ca_file)
     queue, cdn = ToSimulation(fal), httpx.HTTPTransport(verify=context)
     uploads = InputUploads(
@@ -74,8 +74,8 @@ def work(
         for job in records.list(state=JobState.QUEUED, limit=500):
             pipeline.run(Task.SUBMIT, job.id)
         answer = httpx.get(f"{fal.url}/_sim/requests", verify=context)
-        asked: list[dict[str, Any]] = answer.json()
-        return asked
+        requests: list[dict[str, Any]] = answer.json()
+        return requests
 
     yield work
     cdn.close()
@@ -86,14 +86,14 @@ def work(
 def test_every_example_works_when_pasted(
     run: Run, records: JobStore, work: Callable[[], list[dict[str, Any]]], fal: FalProcess
 ) -> None:
-    """The command of `models show`, for every endpoint: a job is made, fal takes and renders it."""
+    """For every endpoint, fal accepts and renders the command of `models show`."""
     for model in CHECKED:
         program, *arguments = shlex.split(command(model))
         assert "falhook" == program
         done = run(*arguments)
         assert 0 == done.exit_code, done.stderr
-    asked = {request["endpoint"]: request["arguments"] for request in work()}
-    assert {model.endpoint: model.example() for model in CHECKED} == asked
+    requests = {request["endpoint"]: request["arguments"] for request in work()}
+    assert {model.endpoint: model.example() for model in CHECKED} == requests
     assert len(CHECKED) == records.count(JobState.SUBMITTED)
     context = ssl.create_default_context(cafile=fal.ca_file)
     wait = f"{fal.url}/_sim/wait?event=render&timeout=120&count={len(CHECKED)}"
@@ -104,7 +104,7 @@ def test_every_example_works_when_pasted(
 def test_files_and_options_reach_fal(
     run: Run, work: Callable[[], list[dict[str, Any]]], records: JobStore
 ) -> None:
-    """The input is at fal's CDN before the POST, once for two jobs; headers go out with it."""
+    """The input is uploaded once for two jobs, before the POST, which has the options' headers."""
     for prompt in ("A", "B"):
         job = submitted(run, IMAGE, "--prompt", prompt, "--image", "cat.png", "--priority", "low")
     first, second = work()
@@ -117,15 +117,15 @@ def test_files_and_options_reach_fal(
     assert 2 == records.count(JobState.SUBMITTED)
 
 
-def test_an_upload_that_fails_leaves_no_doubt(
+def test_a_failed_upload_costs_nothing(
     run: Run, work: Callable[[], list[dict[str, Any]]], records: JobStore, fal: FalProcess
 ) -> None:
-    """fal was never asked for the job, so that it waits to be tried again, unpaid."""
+    """The job was never posted, so it waits to be tried again."""
     context = ssl.create_default_context(cafile=fal.ca_file)
     for way in ("cdn", "bucket"):
         httpx.post(f"{fal.url}/_sim/uploads?way={way}&status=503", verify=context)
     job = submitted(run, IMAGE, "--prompt", "A", "--image", "cat.png")
     assert [] == work()
-    found = records.get(job["id"])
-    assert found is not None
-    assert (JobState.QUEUED, 1, 0) == (found.state, found.tries, found.posted)
+    record = records.get(job["id"])
+    assert record is not None
+    assert (JobState.QUEUED, 1, 0) == (record.state, record.tries, record.posted)
