@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from infra.local.fal.errors import RenderResult
 from infra.local.fal.job import RenderJob, State
 from infra.local.fal.mishap_table import help_text
 from infra.local.fal.mishaps import HEADER
 from infra.local.fal.request_counts import Kind
-from infra.local.fal.routes import control, uploads
+from infra.local.fal.routes import control, prices, uploads
 from infra.local.fal.routes.refusals import error_response, unauthorised
 from infra.local.fal.routes.submit import submit
 from infra.local.fal.simulator import Simulator, simulation_of
@@ -39,11 +40,12 @@ def create_app(simulate: Callable[[], AbstractAsyncContextManager[Simulator]]) -
             app.state.simulation = simulation
             yield
 
-    request_path = "/{owner}/{alias}/requests/{request_id}"
+    request_path = "/{app:path}/requests/{request_id}"
     routes = [
         Route("/", _help),
         Route("/.well-known/jwks.json", _jwks),
         Mount("/_sim", routes=control.ROUTES),
+        *prices.ROUTES,
         *uploads.ROUTES,
         Route("/files/{key:path}", _file),
         Route(f"{request_path}/status", _request_route(Kind.STATUS, _status)),
@@ -88,8 +90,7 @@ def _request_route(kind: Kind, handler: _Handler) -> Callable[[Request], Awaitab
     async def route(request: Request) -> Response:
         simulation = simulation_of(request)
         job = simulation.queue.jobs.get(request.path_params["request_id"])
-        app = f"{request.path_params['owner']}/{request.path_params['alias']}"
-        known = job if job is not None and job.app == app else None
+        known = job if job is not None and job.app == request.path_params["app"] else None
         request_id = known.request_id if known else ""
         simulation.counts.record(
             kind, request_id=request_id, webhook=known.webhook or "" if known else ""
@@ -97,8 +98,7 @@ def _request_route(kind: Kind, handler: _Handler) -> Callable[[Request], Awaitab
         if refusal := unauthorised(request, simulation):
             return refusal
         if known is None:
-            content = {"status": "NOT_FOUND"} if kind is Kind.CANCEL else {"detail": "Not found"}
-            return JSONResponse(content, 404)
+            return JSONResponse({"status": "NOT_FOUND"}, 404)
         response = handler(known, simulation)
         response.headers["x-fal-request-id"] = known.request_id
         return response
@@ -116,8 +116,8 @@ def _status(job: RenderJob, simulation: Simulator) -> Response:
     content |= {"logs": None, "metrics": {"inference_time": simulation.queue.renders.seconds}}
     if not job.result.ok:
         content |= {"error": f"Invalid status code: {job.result.status}"}
-        if isinstance(job.result.payload.get("error_type"), str):
-            content |= {"error_type": job.result.payload["error_type"]}
+        if job.result.error_type:
+            content |= {"error_type": job.result.error_type}
     return JSONResponse(content)
 
 
@@ -126,8 +126,13 @@ def _result(job: RenderJob, simulation: Simulator) -> Response:
         return error_response(400, "Request is still in progress")
     if "result-404" in job.mishaps or not simulation.queue.stored(job):
         return JSONResponse({"detail": "Not found"}, 404)
-    headers = {"X-Fal-Billable-Units": "1"} if job.result.ok else {}
-    return JSONResponse(job.result.payload, job.result.status, headers=headers)
+    return JSONResponse(job.result.payload, job.result.status, headers=_result_headers(job.result))
+
+
+def _result_headers(result: RenderResult) -> dict[str, str]:
+    if result.ok:
+        return {"X-Fal-Billable-Units": "1"}
+    return {"X-Fal-Error-Type": result.error_type} if result.error_type else {}
 
 
 def _cancel(job: RenderJob, simulation: Simulator) -> Response:

@@ -77,6 +77,14 @@ class RenderResult:
         """Return whether the render succeeded."""
         return self.status == 200  # noqa: PLR2004
 
+    @property
+    def error_type(self) -> str:
+        """The machine-readable reason of a failure: the platform's, or the model's first; or ""."""
+        match self.payload:
+            case {"error_type": str(kind)} | {"detail": [{"type": str(kind)}, *_]} if not self.ok:
+                return kind
+        return ""
+
 
 def platform_failure(error_type: str) -> RenderResult:
     """Return the platform's failure of this `error_type`."""

@@ -52,7 +52,7 @@ class RenderJob:
 
     @property
     def app(self) -> str:
-        """Return ``owner/alias``, the part of the endpoint in the request's URLs."""
+        """Return the app of the endpoint, the part of it in the request's URLs."""
         return app_of(self.endpoint)
 
     @property

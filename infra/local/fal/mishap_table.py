@@ -78,6 +78,7 @@ MISHAPS: Mapping[str, Mishap] = {
         PLATFORM, "runner_disconnected", "The render fails with the platform error TEXT."
     ),
     "error-policy": _plain("The render fails: content_policy_violation, echoing the prompt."),
+    "result-large": _plain("The result has more than 10 KB, so that fal drops it after 6 minutes."),
     "result-404": _plain("The stored result is missing: fal answers 404."),
     "cancel": _one_of(
         ("ignored", "error", "silent"),

@@ -26,7 +26,7 @@ class SimulatedEndpoint:
     """
 
     required: tuple[str, ...] = ()
-    durations: tuple[str, ...] = _FIVE_OR_TEN
+    durations: tuple[str | int, ...] = _FIVE_OR_TEN
     outputs: tuple[str, ...] = ("video",)
     checked: bool = field(default=True)
 
@@ -53,9 +53,17 @@ _SHAPES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# https://github.com/fal-ai/fal fal_client/client.py: APP_NAMESPACES
+_NAMESPACES = frozenset({"workflows", "comfy"})
+
+
 def app_of(endpoint: str) -> str:
-    """Return ``owner/alias`` of an endpoint id."""
-    return "/".join(endpoint.split("/")[:2])
+    """Return ``owner/alias`` of an endpoint id; below a namespace also the namespace.
+
+    ``workflows/owner/name`` and ``comfy/owner/name`` have three segments in all their addresses.
+    """
+    segments = endpoint.split("/")
+    return "/".join(segments[: 3 if segments[0] in _NAMESPACES else 2])
 
 
 def find_endpoint(endpoint: str) -> SimulatedEndpoint | None:
@@ -76,8 +84,10 @@ def find_endpoint(endpoint: str) -> SimulatedEndpoint | None:
     return None
 
 
-def _durations(path: str) -> tuple[str, ...]:
-    longest: Mapping[str, int] = {"o1": 10, "v3": 15, "o3": 15, "v4": 30}
+def _durations(path: str) -> tuple[str | int, ...]:
+    if path.startswith("v4/"):
+        return tuple(range(3, 31))  # whole numbers since version 4, not strings
+    longest: Mapping[str, int] = {"o1": 10, "v3": 15, "o3": 15}
     last = next((longest[part] for part in path.split("/") if part in longest), None)
     return tuple(map(str, range(3, last + 1))) if last else _FIVE_OR_TEN
 

@@ -15,18 +15,17 @@ from infra.local.fal.callbacks.delivery import Deliveries
 from infra.local.fal.clock import Clock
 from infra.local.fal.errors import RenderResult
 from infra.local.fal.job import RenderJob, State
-from infra.local.fal.render import Renders
+from infra.local.fal.render import LARGE_RESULT, Renders
 from infra.local.fal.request_counts import Counts, Kind, redacted
 
 RESULT_SECONDS = 3600
 LARGE_RESULT_SECONDS = 360
-_LARGE_RESULT = 10 * 1024
 _log = structlog.get_logger()
 
 
 def stored_seconds(outcome: RenderResult) -> int:
     """Return how many seconds fal stores a result; a large one expires sooner."""
-    large = len(json.dumps(outcome.payload)) >= _LARGE_RESULT
+    large = len(json.dumps(outcome.payload)) >= LARGE_RESULT
     return LARGE_RESULT_SECONDS if large else RESULT_SECONDS
 
 

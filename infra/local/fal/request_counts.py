@@ -18,6 +18,7 @@ class Kind(StrEnum):
     RESULT = "result"
     CANCEL = "cancel"
     JWKS = "jwks"
+    PRICING = "pricing"  # a request for prices
     CDN = "cdn"  # a request for a file
     RENDER = "render"  # a render ended, in success or failure
     CALLBACKS = "callbacks"  # a delivery of a callback started
@@ -30,7 +31,7 @@ class Kind(StrEnum):
     OTHER = "other"  # a request for an unknown path
 
 
-_WITHOUT_JOB = {Kind.SUBMIT_POSTS, Kind.SUBMIT_REFUSED, Kind.JWKS, Kind.OTHER}
+_WITHOUT_JOB = {Kind.SUBMIT_POSTS, Kind.SUBMIT_REFUSED, Kind.JWKS, Kind.PRICING, Kind.OTHER}
 PER_REQUEST = tuple(kind for kind in Kind if kind not in _WITHOUT_JOB)
 """The kinds that concern one accepted job."""
 

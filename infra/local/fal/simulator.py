@@ -18,6 +18,7 @@ from infra.local.fal.cdn.uploads import UploadStore
 from infra.local.fal.clock import Clock
 from infra.local.fal.media.clips import Media
 from infra.local.fal.models import KLING_APPS
+from infra.local.fal.prices import PriceList
 from infra.local.fal.queue import RenderQueue
 from infra.local.fal.render import Renders
 from infra.local.fal.request_counts import Counts
@@ -62,13 +63,15 @@ class Simulator:
     files: Files
     queue: RenderQueue
     uploads: UploadStore
+    prices: PriceList = field(default_factory=PriceList)
     jwks_status: int = field(default=200)
 
     async def reset(self) -> None:
-        """Forget all jobs, counts and uploads; serve the keys again. The keys stay the same."""
+        """Forget jobs, counts, uploads and changed prices; serve the keys, which stay the same."""
         await self.queue.clear()
         self.counts.clear()
         self.uploads.clear()
+        self.prices.clear()
         self.jwks_status = 200
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from infra.local.fal.callbacks import schedule
 from infra.local.fal.job import RenderJob
 from infra.local.fal.request_counts import PER_REQUEST, Counts, Kind, redacted
-from infra.local.fal.routes import uploads
+from infra.local.fal.routes import prices, uploads
 from infra.local.fal.simulator import simulation_of
 
 _WAIT_SECONDS = 30.0
@@ -124,6 +124,7 @@ ROUTES = [
     Route("/jwks", _jwks, methods=["POST"]),
     Route("/uploads", uploads.list_uploads, methods=["GET"]),
     Route("/uploads", uploads.set_upload_status, methods=["POST"]),
+    Route("/prices", prices.set_price, methods=["POST"]),
     Route("/redeliver/{request_id}", _redeliver, methods=["POST"]),
     Route("/release/{request_id}", _release, methods=["POST"]),
 ]

@@ -26,7 +26,12 @@ def _errors(endpoint: str, arguments: object) -> list[tuple[Any, ...]]:
         (_TEXT, {"prompt": "a", "duration": "10", "aspect_ratio": "9:16", "cfg_scale": 1}, []),
         (_IMAGE, {"prompt": "a", "image_url": "https://x.example/a.png"}, []),
         (_V3, {"start_image_url": "data:image/png;base64,AA", "duration": "15"}, []),
-        ("kling/v4/text-to-video", {"prompt": "a", "duration": "30"}, []),
+        ("kling/v4/text-to-video", {"prompt": "a", "duration": 30}, []),
+        (
+            "kling/v4/text-to-video",
+            {"prompt": "a", "duration": "30"},
+            [("one_of", "body", "duration")],
+        ),
         (_TEXT, {}, [("missing", "body", "prompt")]),
         (_IMAGE, {"prompt": "a"}, [("missing", "body", "image_url")]),
         (_TEXT, {"prompt": "a", "duration": 5}, [("one_of", "body", "duration")]),

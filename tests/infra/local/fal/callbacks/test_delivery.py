@@ -1,5 +1,6 @@
 """The callbacks of the simulated fal, and their mishaps."""
 
+import itertools
 import json
 import re
 import time
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local.fal.callbacks.delivery import GAPS
-from infra.local.fal.queue import RESULT_SECONDS
+from infra.local.fal.queue import LARGE_RESULT_SECONDS, RESULT_SECONDS
 from tests.factories.simulated_fal import TIMEOUT_SECONDS, FalOverHttp, fal_running
 
 
@@ -238,6 +239,21 @@ def test_gaps_grow_and_retries_end_with_the_result(
         silent = hasty.submit("callback-late=3700", box=box)
         hasty.wait("callback_abandoned", silent)
         result = hasty.http.get(f"/fal-ai/kling-video/requests/{silent}")
+        assert 404 == result.status_code
+
+
+def test_retries_of_a_large_result_end_after_six_minutes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A result of 10 KB expires early: a receiver that is down for longer loses its callback."""
+    directory = tmp_path_factory.getbasetemp() / "large"
+    with fal_running(directory, speed=2000) as hasty:
+        box = hasty.receiver.mailbox(answers=[503] * 40)
+        request_id = hasty.submit("result-large", box=box)
+        hasty.wait("callback_abandoned", request_id)
+        within = [time for time in itertools.accumulate(GAPS) if time < LARGE_RESULT_SECONDS]
+        assert 3 < len(box.received) <= 1 + len(within)
+        result = hasty.http.get(f"/fal-ai/kling-video/requests/{request_id}")
         assert 404 == result.status_code
 
 

@@ -34,7 +34,10 @@ def test_a_failed_job_is_completed_too(fal: FalOverHttp) -> None:
     fal.wait("render", request_id)
     status = fal.http.get(f"{_url(request_id)}/status").json()
     assert ("COMPLETED", "runner_disconnected") == (status["status"], status["error_type"])
-    assert 503 == fal.http.get(_url(request_id)).status_code
+    result = fal.http.get(_url(request_id))
+    expected = (503, "runner_disconnected", "runner_disconnected")
+    kinds = (result.headers["x-fal-error-type"], result.json()["error_type"])
+    assert expected == (result.status_code, *kinds)
 
 
 def test_unknown_requests_are_not_found(fal: FalOverHttp) -> None:
@@ -43,7 +46,12 @@ def test_unknown_requests_are_not_found(fal: FalOverHttp) -> None:
     fal.wait("render", known)
     urls = [_url("no-such"), f"/fal-ai/kling-image/requests/{known}", _url(known)]
     assert [404] * 3 == [fal.http.get(url).status_code for url in urls]
-    assert {"status": "NOT_FOUND"} == fal.http.put(f"{_url('no-such')}/cancel").json()
+    unknown = [
+        fal.http.put(f"{_url('no-such')}/cancel"),
+        fal.http.get(f"{_url('no-such')}/status"),
+        fal.http.get(_url("no-such")),
+    ]
+    assert [{"status": "NOT_FOUND"}] * 3 == [answer.json() for answer in unknown]
 
 
 def test_a_result_needs_the_key(fal: FalOverHttp) -> None:
@@ -82,7 +90,33 @@ def test_cancelling_a_waiting_job_ends_it(tmp_path_factory: pytest.TempPathFacto
         assert 202 == narrow.http.put(f"{_url(waiting)}/cancel").status_code
         status = narrow.http.get(f"{_url(waiting)}/status").json()
         assert ("COMPLETED", "client_cancelled") == (status["status"], status["error_type"])
+        result = narrow.http.get(_url(waiting))
+        kinds = (result.headers["x-fal-error-type"], result.json()["error_type"])
+        assert (499, "client_cancelled", "client_cancelled") == (result.status_code, *kinds)
         assert [] == box.received
+
+
+@pytest.mark.parametrize("app", ["workflows/acme/teaser", "comfy/acme/graph"])
+def test_the_addresses_of_a_namespace_have_three_segments(
+    tmp_path_factory: pytest.TempPathFactory, app: str
+) -> None:
+    """Result, status and cancel of a workflow or a Comfy graph are below namespace/owner/name."""
+    directory = tmp_path_factory.getbasetemp() / "namespaces"
+    with fal_running(directory, "--app", app) as running:
+        accepted = running.post("callback-hold", endpoint=app).json()
+        origin = str(running.http.base_url).rstrip("/")
+        base = f"{origin}/{app}/requests/{accepted['request_id']}"
+        expected = [base, f"{base}/status", f"{base}/cancel"]
+        names = ("response_url", "status_url", "cancel_url")
+        assert expected == [accepted[name] for name in names]
+        answers = [
+            running.http.get(accepted["response_url"]),
+            running.http.get(accepted["status_url"]),
+            running.http.get(f"{base.replace(app, 'acme/teaser')}/status"),
+            running.http.put(accepted["cancel_url"]),
+        ]
+        assert [400, 202, 404, 202] == [answer.status_code for answer in answers]
+        assert {"detail": "Request is still in progress"} == answers[0].json()
 
 
 def test_submitted_requests_are_listed(fal: FalOverHttp) -> None:
