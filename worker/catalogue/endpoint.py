@@ -22,6 +22,7 @@ from worker.catalogue.inputs import Input
 from worker.catalogue.outputs import certain_file
 from worker.catalogue.prices import Basis, Estimate, Price
 from worker.catalogue.validation.arguments import dumped, schema
+from worker.catalogue.validation.json_schema import RequestSchema
 from worker.catalogue.validation.messages import in_order, problem
 from worker.catalogue.validation.rules import Rule
 from worker.catalogue.validation.text_values import typed
@@ -43,9 +44,10 @@ class Endpoint:
     """An endpoint of the catalogue.
 
     `outputs` maps the names in a callback's payload to their types (outputs.py). `sources` are
-    the pages from which its row was read. `unchecked` lists the keywords of its schema about all
-    inputs together that are not validated. With `additional` it accepts undeclared inputs. `names`
-    indexes the inputs of the whole catalogue.
+    the pages from which its row was read. `json_schema` is fal's own description of the inputs, if
+    it was added from one. `unchecked` lists the keywords of its schema about all inputs together
+    that are not validated. With `additional` it accepts undeclared inputs. `names` indexes the
+    inputs of the whole catalogue.
     """
 
     endpoint: str
@@ -58,6 +60,7 @@ class Endpoint:
     replaced_by: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
+    json_schema: RequestSchema | None = field(default=None, repr=False)
     unchecked: tuple[str, ...] = ()
     additional: bool = False
     names: InputIndex = field(default_factory=InputIndex, repr=False, compare=False)
@@ -94,6 +97,8 @@ class Endpoint:
         all_problems += [broken for rule in self.rules for broken in rule.problems(values)]
         if self.additional:
             all_problems += misplaced(values, self.inputs)
+        if self.json_schema is not None:
+            all_problems += self.json_schema.problems(values, self.inputs, tuple(all_problems))
         if all_problems:
             raise InvalidArguments(self.endpoint, in_order(all_problems, values))
         return checked

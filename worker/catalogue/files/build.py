@@ -10,6 +10,7 @@ from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.files.errors import did_you_mean, fault
 from worker.catalogue.files.forms import CatalogueFile, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.inputs import Input, InputType, paths
+from worker.catalogue.validation.json_schema import RequestSchema
 from worker.catalogue.validation.rules import Rule
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         replaced_by=form.replaced_by,
         sources=tuple(_named(tables.sources, source, "sources") for source in sources),
         examples=examples,
+        json_schema=(
+            None if form.json_schema is None else RequestSchema(keywords=form.json_schema)
+        ),
         unchecked=form.unchecked,
         additional=form.additional,
     )

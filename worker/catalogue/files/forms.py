@@ -71,6 +71,7 @@ class ModelForm(FamilyForm):
     status: Status = Status.LISTED
     replaced_by: str = ""
     source: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
     unchecked: tuple[str, ...] = ()
     additional: bool = False
 

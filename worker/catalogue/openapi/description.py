@@ -8,10 +8,11 @@ from collections.abc import Mapping, Set
 from typing import Literal
 
 from worker.catalogue.errors import RequestRejected
-from worker.catalogue.openapi import keywords, outputs
+from worker.catalogue.openapi import json_schema, keywords, outputs
 from worker.catalogue.openapi.fields import Fields
 from worker.catalogue.openapi.keywords import Form, Json
 from worker.catalogue.openapi.schemas import Schemas, ordered
+from worker.catalogue.validation.json_schema import RequestSchema
 
 URL = "https://fal.ai/api/openapi/queue/openapi.json?endpoint_id={endpoint}"
 
@@ -31,6 +32,8 @@ def entry(endpoint: str, document: object, *, source: str) -> Form:
         return _Reader(endpoint, document).entry(source)
     except KeyError as error:
         raise InvalidOpenApi(endpoint, f"refers to {error}, which it does not contain") from error
+    except RecursionError as error:
+        raise InvalidOpenApi(endpoint, "nests too deeply") from error
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise InvalidOpenApi(
             endpoint, "does not have the structure of fal's descriptions"
@@ -51,13 +54,15 @@ class _Reader:
         reader = Fields(self.schemas, prefix=f"{self.endpoint}:")
         names = [name for name, _ in ordered(request)]
         required = set(request.get("required", ()))
-        rules, unchecked = _joint_rules(request, set(names) - required)
+        schema = json_schema.self_contained(self.document, self._content("post", "", "requestBody"))
+        if fault := RequestSchema(keywords=schema).fault():
+            raise InvalidOpenApi(self.endpoint, f"is {fault}")
         model = {
             "request_type": str(request.get("title", "")),
             "required": [self._key(name) for name in names if name in required],
             "optional": [self._key(name) for name in names if name not in required],
-            "rules": rules,
-            "unchecked": unchecked,
+            "rules": _joint_rules(request, set(names) - required),
+            "json_schema": schema,
             "outputs": outputs.described(self.schemas, result),
             "source": [self._key("openapi")],
             **keywords.additional(request),
@@ -75,13 +80,17 @@ class _Reader:
     def _key(self, name: str) -> str:
         return f"{self.endpoint}:{name}"
 
+    def _content(self, method: Literal["get", "post"], below: str, *steps: str) -> Json:
+        operation = self.document["paths"][f"/{self.endpoint}{below}"][method]
+        for step in steps:
+            operation = operation[step]
+        content: Json = operation["content"]["application/json"]["schema"]
+        return content
+
     def _schema(self, method: Literal["get", "post"], below: str, *steps: str) -> Json:
         path = f"/{self.endpoint}{below}"
         try:
-            operation = self.document["paths"][path][method]
-            for step in steps:
-                operation = operation[step]
-            schema = self.schemas.resolved(operation["content"]["application/json"]["schema"])
+            schema = self.schemas.resolved(self._content(method, below, *steps))
             schema["properties"].items()
         except (KeyError, TypeError, AttributeError) as error:
             sentence = f"has no schema for {method.upper()} {path}; is it for another endpoint?"
@@ -89,12 +98,10 @@ class _Reader:
         return schema
 
 
-def _joint_rules(request: Json, optional: Set[str]) -> tuple[list[Form], list[str]]:
-    """Return the rules about several inputs, and the keywords that cannot become one."""
+def _joint_rules(request: Json, optional: Set[str]) -> list[Form]:
+    """Return the rules about several inputs that have a plainer sentence than the schema's."""
     names = [_only_required(member) for member in request.get("oneOf", ())]
-    if not names or not optional >= set(names):
-        return [], keywords.unchecked(request, frozenset())
-    return [{"exactly_one": names}], keywords.unchecked(request, {"oneOf"})
+    return [{"exactly_one": names}] if names and optional >= set(names) else []
 
 
 def _only_required(member: Json) -> str:

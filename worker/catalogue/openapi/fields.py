@@ -1,10 +1,10 @@
 """Conversion of OpenAPI schemas into fields and types of a catalogue file.
 
-A schema that the catalogue cannot express becomes `any`, which accepts any JSON. Keywords that a
-type cannot express are listed as unchecked.
+A schema that the catalogue cannot express becomes `any`; the JSON Schema of the request validates
+it. Keywords that say something about the content of a string are listed as unchecked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 from worker.catalogue.inputs import InputType
@@ -28,15 +28,12 @@ class Fields:
     def field(self, name: str, schema: Json | bool, depth: int = 0) -> Form:
         """Return the form of an input, or of a member at this depth."""
         schema = self._schemas.resolved(schema)
-        if schema.get("type") == "array" and "items" in schema:
+        if schema.get("type") == "array" and isinstance(schema.get("items"), Mapping | bool):
             item = self._schemas.resolved(schema["items"])
             if item.get("type") == "array":
                 return keywords.described(schema, {"type": InputType.ANY.value})
             bounds = {"min_items": schema.get("minItems"), "max_items": schema.get("maxItems")}
-            single = self._typed(name, item, depth)
-            unchecked = keywords.unchecked(schema, {"minItems", "maxItems"})
-            unchecked += single.get("unchecked", [])
-            form = {**single, "many": True, **bounds, "unchecked": unchecked}
+            form = {**self._typed(name, item, depth), "many": True, **bounds}
             return keywords.described(schema, form)
         return keywords.described(schema, self._typed(name, schema, depth))
 
@@ -48,8 +45,7 @@ class Fields:
                 return keywords.scalar(schema)
             case {"type": "object", "properties": {**members}} if members and depth < _DEEPEST:
                 form = {"type": self._nested(schema, members, depth)}
-                form |= keywords.additional(schema)
-                return form | {"unchecked": keywords.unchecked(schema, frozenset())}
+                return form | keywords.additional(schema)
         return {"type": InputType.ANY.value}
 
     def _nested(self, schema: Json, members: Iterable[object], depth: int) -> str:

@@ -2,7 +2,7 @@
 
 https://json-schema.org/draft/2020-12/json-schema-validation and OpenAPI 3.0, in which
 `exclusiveMinimum: true` makes `minimum` exclusive. A field cannot express all keywords; the others
-are listed in `unchecked`.
+are validated by the JSON Schema of the whole request.
 """
 
 import math
@@ -25,9 +25,13 @@ RESTRICTING = (
     *("minProperties", "maxProperties", "dependentRequired", "propertyNames"),
     *("patternProperties", "unevaluatedProperties", "contentEncoding"),
 )
-_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-# https://spec.openapis.org/oas/v3.0.4#data-types : sizes in memory, which do not restrict JSON.
-_SIZES = frozenset({"int32", "int64", "float", "double"})
+_CONTENT = ("contentMediaType", "contentEncoding", "contentSchema")
+# Formats that are validated, or that say nothing about a valid string.
+_FORMATS = frozenset(
+    {"uri", "uri-reference", "iri", "iri-reference", "uri-template", "hostname", "idn-hostname"}
+    | {"date", "time", "date-time", "duration", "email", "idn-email", "ipv4", "ipv6", "uuid"}
+    | {"json-pointer", "relative-json-pointer", "regex", "byte", "password"}
+)
 
 
 def string(name: str, schema: Json) -> Form:
@@ -35,37 +39,31 @@ def string(name: str, schema: Json) -> Form:
     if choices := _choices(schema, str):
         seconds = name.endswith("duration") and all(value.isdecimal() for value in choices)
         kind = InputType.SECONDS if seconds else InputType.STRING
-        ignored = unchecked(schema, {"enum", "const", "minLength", "maxLength"})
-        return {"type": kind.value, "choices": choices, "unchecked": ignored}
+        return {"type": kind.value, "choices": choices, "unchecked": unchecked(schema)}
     words = name.lower().split("_")
     if schema.get("format") == "uri" or words[-1] in {"url", "urls", "uri"}:
-        ignored = unchecked(schema, {"maxLength", "format"})
         return {
             "type": InputType.URL.value,
             "max_length": schema.get("maxLength"),
-            "unchecked": ignored,
+            "unchecked": unchecked(schema),
         }
     kind = InputType.TEXT if _PROSE & set(words) else InputType.STRING
     lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
-    ignored = unchecked(schema, {"minLength", "maxLength"})
-    return {"type": kind.value, **lengths, "unchecked": ignored}
+    return {"type": kind.value, **lengths, "unchecked": unchecked(schema)}
 
 
 def scalar(schema: Json) -> Form:
     """Return the form of an integer, a number or a boolean with its bounds."""
     kind = _SCALARS[schema["type"]]
     if kind is InputType.BOOLEAN:
-        return {"type": kind.value, "unchecked": unchecked(schema, set())}
+        return {"type": kind.value}
     numbers: tuple[type, ...] = (int,) if kind is InputType.INTEGER else (int, float)
     choices = _choices(schema, *numbers)
-    checked = _BOUNDS | ({"enum", "const"} if choices else set())
-    checked |= {"format"} if schema.get("format") in _SIZES else set()
     bounds = {**_bound(schema, "minimum"), **_bound(schema, "maximum")}
     return {
         "type": kind.value,
         **(_whole_bounds(bounds) if kind is InputType.INTEGER else bounds),
         "choices": choices or None,
-        "unchecked": unchecked(schema, checked),
     }
 
 
@@ -87,12 +85,10 @@ def described(schema: Json, form: Form) -> Form:
     return {key: value for key, value in form.items() if value is not None and value != []}
 
 
-def unchecked(schema: Json, checked: set[str] | frozenset[str]) -> list[str]:
-    """Return the keywords that restrict the value and are not in `checked`."""
-    names = [key for key in RESTRICTING if key in schema and key not in checked]
-    # A schema here restricts other members, which is not checked; true and false are.
-    others = schema.get("additionalProperties")
-    return names + (["additionalProperties"] if isinstance(others, Mapping) and others else [])
+def unchecked(schema: Json) -> list[str]:
+    """Return the keywords about a string's content that no validator of JSON Schema asserts."""
+    unknown = ["format"] if schema.get("format", "uri") not in _FORMATS else []
+    return [key for key in _CONTENT if key in schema] + unknown
 
 
 def additional(schema: Json) -> Form:

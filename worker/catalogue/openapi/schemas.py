@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from worker.catalogue.openapi.json_schema import referenced
 from worker.catalogue.openapi.keywords import RESTRICTING, Json, with_single_type
 
 _DEEPEST = 24
@@ -37,9 +38,9 @@ class Schemas:
         """Return the schema with one reference or union resolved; None if none is left."""
         if "$ref" in schema:
             name = str(schema["$ref"]).removeprefix(_REF)
-            component = self._document["components"]["schemas"][name]
+            component = referenced(self._document, str(schema["$ref"]))
             siblings = _without(schema, "$ref")
-            # Siblings that contradict the component override it; `allOf` keeps it as unchecked.
+            # Siblings that contradict the component override it; the JSON Schema applies both.
             whole = _joined(component, siblings) or {**component, **siblings, "allOf": [component]}
             return {**whole, "$id": schema.get("$id", name)}
         if parts := schema.get("allOf"):

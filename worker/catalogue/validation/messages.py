@@ -44,16 +44,16 @@ def problem(
     )
     return InputProblem(
         path=path(loc),
-        value=shown(error["input"], words=item is None or _may_be_words(item)),
+        value=shown(error["input"], words=item is None or may_be_words(item)),
         message=message,
         hint=_hint(item, error),
     )
 
 
-def _may_be_words(item: Input) -> bool:
+def may_be_words(item: Input) -> bool:
     """Return whether a string passed for this input may be a prompt."""
     if item.kind is InputType.OBJECT:
-        return item.additional or any(map(_may_be_words, item.nested))
+        return item.additional or any(map(may_be_words, item.nested))
     named_prose = item.kind is InputType.STRING and not item.choices and is_words(item.name)
     return named_prose or item.kind in {InputType.TEXT, InputType.ANY}
 
@@ -79,7 +79,7 @@ def _hint(item: Input | None, error: ErrorDetails) -> str:
         case str() if error["type"] == "not_public":
             return "pass the file itself or a public URL"
         case str() if item is not None and item.kind is InputType.STRING and item.choices:
-            return _nearest_choice(value, item.choices)
+            return hint_for_choice(value, item.choices)
         case _:
             return ""
 
@@ -100,7 +100,8 @@ def _as_item(item: Input) -> str:
     return '"…"' if quoted else "…"
 
 
-def _nearest_choice(value: str, choices: tuple[str | float, ...]) -> str:
+def hint_for_choice(value: str, choices: tuple[str | float, ...]) -> str:
+    """Return a hint that names the most similar choice, or ""."""
     if not any(map(str.isalpha, value)):  # 16:10 is not a misspelt 1:1
         return ""
     folded = {choice.casefold(): choice for choice in map(str, choices)}

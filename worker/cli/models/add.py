@@ -11,7 +11,6 @@ from worker.catalogue.catalogue import Catalogue, sheet_with
 from worker.catalogue.endpoint import ENDPOINT, Endpoint
 from worker.catalogue.errors import RequestRejected, UnknownEndpoint
 from worker.catalogue.examples import Row, rows
-from worker.catalogue.inputs import InputType
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
@@ -54,14 +53,12 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
     file = claim_file(directory, endpoint)
     model = _write(directory, file, merged.entry, endpoint)
     unchecked = [text for row in rows(model.inputs) if (text := _unchecked(row))]
-    if model.unchecked:
-        unchecked.append(f"all inputs together ({', '.join(model.unchecked)})")
     if as_json:
         lists = {"unchecked": unchecked, "kept": merged.kept, "lost": merged.lost}
         print_json({**summary(model), "file": str(file), **lists})
         return
     click.echo(f"{file}: {endpoint} has {len(model.inputs)} inputs")
-    _print_list("Not validated (schema not supported)", unchecked)
+    _print_list("Not validated", unchecked)
     _print_list("Kept from the catalogue", merged.kept)
     _print_list("Removed (the endpoint no longer has these inputs)", merged.lost)
     click.echo(f"See it: falhook models show {endpoint}", err=True)
@@ -75,9 +72,7 @@ def _packaged(endpoint: str) -> Endpoint | None:
 
 
 def _unchecked(row: Row) -> str:
-    """Return an input that accepts any JSON, or one with its ignored schema keywords; else ""."""
-    if InputType.ANY.value in row["type"]:
-        return row["input"]
+    """Return the input with the keywords of its schema that are not validated; "" if none."""
     return f"{row['input']} ({', '.join(row['unchecked'])})" if row["unchecked"] else ""
 
 

@@ -1,4 +1,4 @@
-"""Unions and `allOf` in a schema are enforced or listed as unchecked."""
+"""Unions and `allOf` in a schema become choices, types and rules where they can."""
 
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,7 @@ from worker.catalogue.openapi.inheritance import inherit
 _REF = "#/components/schemas/{}"
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 ON, OFF = {"const": "on"}, {"const": "off", "title": "Off"}
-OBJECT = {"type": "object", "properties": {"a": TEXT, "b": TEXT}}
 EITHER = [{"required": ["a"]}, {"required": ["b"]}]
-
-
-@pytest.mark.parametrize(
-    ("schema", "unchecked"),
-    [
-        ({"type": "string", "anyOf": [{"maxLength": 3}, {"pattern": "^a"}]}, ["anyOf"]),
-        ({"type": "string", "oneOf": [{"format": "date"}, {"format": "time"}]}, ["oneOf"]),
-        ({"type": "string", "maxLength": 9, "allOf": [{"maxLength": 3}]}, ["allOf"]),
-        (OBJECT | {"oneOf": EITHER}, ["oneOf"]),
-        (OBJECT | {"anyOf": EITHER, "dependentSchemas": {}}, ["anyOf", "dependentSchemas"]),
-        ({"type": "array", "items": TEXT | {"anyOf": [ON, {"maxLength": 1}]}}, ["anyOf"]),
-        ({"type": "array", "items": TEXT, "oneOf": [{"maxItems": 1}, {"minItems": 3}]}, ["oneOf"]),
-        ({"type": "string", "patternProperties": {}}, ["patternProperties"]),
-    ],
-)
-def test_unions_next_to_a_type_are_listed(
-    tmp_path: Path, schema: Any, unchecked: list[str]
-) -> None:
-    """A further restriction that is not enforced is not dropped silently."""
-    assert unchecked == list(of(tmp_path, **schema).inputs[0].unchecked)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +36,7 @@ def test_unions_next_to_a_type_are_listed(
 def test_a_union_of_constants_is_a_choice(
     tmp_path: Path, schema: Any, choices: tuple[Any, ...], kind: InputType
 ) -> None:
-    """This holds for every notation; constants of two types accept any JSON."""
+    """This holds for every notation; constants of two types remain a union."""
     item = of(tmp_path, **schema).inputs[0]
     assert (kind, choices, ()) == (item.kind, item.choices, item.unchecked)
 
@@ -85,46 +64,25 @@ def test_components_with_parts_are_joined(tmp_path: Path, parts: list[str]) -> N
     assert {"width", "height", "depth", "name"} == {member.name for member in item.nested}
 
 
-def test_a_contradicted_component_is_listed_as_unchecked(tmp_path: Path) -> None:
-    """The bound next to the reference wins."""
+def test_both_bounds_of_a_contradicted_component_apply(tmp_path: Path) -> None:
+    """The bound next to the reference is shown, and the component's is validated as well."""
     document = taking({"given": {"$ref": _REF.format("Code"), "maxLength": 3}})
     document["components"]["schemas"]["Code"] = {"type": "string", "maxLength": 2}
-    (item,) = read(tmp_path, document).inputs
-    assert (InputType.STRING, 3, ("allOf",)) == (item.kind, item.max_length, item.unchecked)
+    model = read(tmp_path, document)
+    assert 3 == model.inputs[0].max_length
+    assert {"given": "ab"} == model.check({"given": "ab"})
+    with pytest.raises(InvalidArguments, match="must have at most 2 characters"):
+        model.check({"given": "abc"})
 
 
 def test_exactly_one_of_several_inputs_is_a_rule(tmp_path: Path) -> None:
     """fal's descriptions express it as oneOf with one required name each."""
     model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, oneOf=EITHER))
-    assert (["exactly one of a, b"], ()) == (
-        [rule.sentence for rule in model.rules],
-        model.unchecked,
-    )
+    assert ["exactly one of a, b"] == [rule.sentence for rule in model.rules]
     assert {"a": "x"} == model.check({"a": "x"})
     for given in ({}, {"a": "x", "b": "y"}):
         with pytest.raises(InvalidArguments, match="a or b"):
             model.check(given)
-
-
-@pytest.mark.parametrize(
-    ("keywords", "unchecked"),
-    [
-        ({"anyOf": EITHER}, ["anyOf"]),
-        ({"oneOf": [*EITHER, {"required": ["a", "b"]}]}, ["oneOf"]),
-        ({"oneOf": [*EITHER, {"required": ["nowhere"]}]}, ["oneOf"]),
-        ({"oneOf": EITHER, "required": ["a"]}, ["oneOf"]),
-        ({"oneOf": [*EITHER, {"required": ["c"], "properties": {}}]}, ["oneOf"]),
-        ({"oneOf": EITHER, "minProperties": 2, "not": {}}, ["not", "minProperties"]),
-        ({"dependentRequired": {"a": ["b"]}}, ["dependentRequired"]),
-    ],
-)
-def test_what_holds_for_all_inputs_and_is_not_checked_is_named(
-    tmp_path: Path, keywords: Any, unchecked: list[str]
-) -> None:
-    """They are listed on the endpoint, because they concern several inputs."""
-    model = read(tmp_path, taking({"a": TEXT, "b": TEXT, "c": TEXT}, **keywords))
-    assert unchecked == list(model.unchecked)
-    assert set() == {rule.sentence for rule in model.rules} - {"exactly one of a, b"}
 
 
 @pytest.mark.parametrize("names", [["prompt", "multi_prompt"], ["multi_prompt", "prompt"]])
@@ -139,7 +97,7 @@ def test_a_rule_that_the_package_also_has_appears_once(names: list[str]) -> None
 
 
 def test_recursive_references_end() -> None:
-    """An input with such a schema accepts any JSON."""
+    """Such a schema has no type, and says nothing about the value."""
     document = taking({"a": {"$ref": "#/components/schemas/Loop"}})
     loop = {"allOf": [{"$ref": "#/components/schemas/Loop"}] * 2}
     document["components"]["schemas"]["Loop"] = loop
