@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import signal
+import threading
 import time
 from base64 import b64decode
 from pathlib import Path
@@ -14,7 +15,13 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from webhook.contract import Queue, Task
-from webhook.publisher import MAX_IDS, MAX_WAITING, WakePublisher, publishing_app
+from webhook.publisher import (
+    LONGEST_PAUSE,
+    MAX_IDS,
+    MAX_WAITING,
+    WakePublisher,
+    publishing_app,
+)
 
 
 class Counted:
@@ -125,3 +132,29 @@ def test_wakes_beyond_the_queue_limit_are_dropped(redis_url: str, counted: Count
     wakes.start()
     wakes.stop(timeout=30)
     assert [f"job-{n}" for n in range(MAX_WAITING)] == woken(redis_url)
+
+
+class _Waits(threading.Event):
+    """An event that records how long it is waited for, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: queue.Queue[float | None] = queue.Queue()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.put(timeout)
+        return self.is_set()
+
+
+def test_the_pause_follows_the_time_of_a_send(redis_url: str) -> None:
+    """A send of 4 ms is followed by 40 ms in which job ids are collected, none by more than 0.1 s."""
+    clock = iter([0.0, 0.004, 1.0, 1.5, 2.0, 2.0])
+    wakes = WakePublisher(publishing_app(redis_url), clock=lambda: next(clock))
+    wakes._stopped = waits = _Waits()
+    wakes.start()
+    pauses = []
+    for number in range(2):
+        wakes([f"job-{number}"])
+        pauses.append(waits.seconds.get(timeout=10))
+    wakes.stop()
+    assert [pytest.approx(0.04), LONGEST_PAUSE] == pauses
