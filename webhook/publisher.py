@@ -19,8 +19,8 @@ from webhook.log import get_logger
 MAX_WAITING = 1_000
 MAX_IDS = 250
 # Sending takes CPU time from answering callbacks, so messages carry many ids under load: after each
-# one, ids are collected for this many times as long as sending it took. Measured at 400 callbacks/s:
-# half the CPU time of a receiver that sends one message per callback.
+# one, ids are collected for this many times as long as sending it took. Measured at 400 callbacks
+# per second: half the CPU time of a receiver that sends one message per callback.
 PAUSE_FACTOR = 10.0
 LONGEST_PAUSE = 0.1
 PAUSE_AFTER_FAILURE = 1.0
