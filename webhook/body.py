@@ -17,11 +17,11 @@ BODY_TIMEOUT = 10.0
 async def read_body(
     receive: Receive,
     headers: Iterable[tuple[bytes, bytes]],
-    room: Capacity,
+    capacity: Capacity,
     *,
     seconds: float = BODY_TIMEOUT,
 ) -> bytes:
-    """Return the whole body. The caller must release its bytes from `room` afterwards.
+    """Return the whole body. The caller must release its bytes from `capacity` afterwards.
 
     `seconds` limits the wait for the rest once the body has begun. Raises Rejected("too_large"),
     Rejected("slow_body") or Overloaded, with nothing left to release.
@@ -31,15 +31,15 @@ async def read_body(
     try:
         # Nearly every body is one piece that has already arrived, so the first needs no timer. The
         # server ends a request whose body never begins (webhook/server/http_protocol.py).
-        if await _receive(receive, body, room):
+        if await _receive(receive, body, capacity):
             async with asyncio.timeout(seconds):
-                while await _receive(receive, body, room):
+                while await _receive(receive, body, capacity):
                     pass
     except TimeoutError:
-        room.release(len(body))
+        capacity.release(len(body))
         raise Rejected("slow_body") from None
     except (Rejected, Overloaded):
-        room.release(len(body))
+        capacity.release(len(body))
         raise
     return bytes(body)
 
@@ -51,14 +51,14 @@ def _check_content_length(headers: Iterable[tuple[bytes, bytes]]) -> None:
             raise Rejected("too_large")
 
 
-async def _receive(receive: Receive, body: bytearray, room: Capacity) -> bool:
+async def _receive(receive: Receive, body: bytearray, capacity: Capacity) -> bool:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Rejected("slow_body")
     chunk: bytes = message.get("body", b"")
     if len(body) + len(chunk) > MAX_BODY:
         raise Rejected("too_large")
-    room.hold(len(chunk))
+    capacity.hold(len(chunk))
     body += chunk
     return bool(message.get("more_body", False))
 

@@ -12,12 +12,12 @@ class Overloaded(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Capacity:
-    """Counts of the callbacks in progress and of the bytes of their bodies (`held`)."""
+    """Counts of the callbacks in progress and of the bytes of their bodies (`body_bytes`)."""
 
     max_requests: int = MAX_REQUESTS
     max_bytes: int = MAX_BYTES
     requests: int = 0
-    held: int = 0
+    body_bytes: int = 0
 
     def enter(self) -> None:
         """Count a callback in; `leave` must follow. Raises Overloaded."""
@@ -31,10 +31,10 @@ class Capacity:
 
     def hold(self, size: int) -> None:
         """Reserve `size` bytes; `release` must follow. Raises Overloaded."""
-        if self.held + size > self.max_bytes:
+        if self.body_bytes + size > self.max_bytes:
             raise Overloaded
-        self.held += size
+        self.body_bytes += size
 
     def release(self, size: int) -> None:
         """Free `size` reserved bytes."""
-        self.held -= size
+        self.body_bytes -= size

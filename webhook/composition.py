@@ -68,8 +68,8 @@ def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
     celery = publishing_app(settings.broker_url)
     keys = KeySet(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
     sources = _sources(settings)
-    room = Capacity()
-    metrics = Metrics(keys, room)
+    capacity = Capacity()
+    metrics = Metrics(keys, capacity)
     wakes = WakePublisher(celery, count=metrics.count_wake)
     inbox = Inbox(redis, wakes, observe=metrics.batches.observe)
     receiver = Receiver(
@@ -77,7 +77,7 @@ def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
         keys=keys,
         inbox=inbox,
         metrics=metrics,
-        room=room,
+        capacity=capacity,
         sources=sources,
         clock=clock,
     )

@@ -17,7 +17,7 @@ from webhook.verification.jwks import KeySet
 class Metrics:
     """The receiver's metrics, in a registry of their own."""
 
-    def __init__(self, keys: KeySet, room: Capacity) -> None:
+    def __init__(self, keys: KeySet, capacity: Capacity) -> None:
         self._registry = registry = CollectorRegistry()
         callbacks = Counter(
             "falhook_callbacks", "Callbacks answered, by outcome.", ["outcome"], registry=registry
@@ -43,7 +43,7 @@ class Metrics:
             registry=registry,
         )
         self._wakes = {True: wakes.labels("yes"), False: wakes.labels("no")}
-        _gauges(registry, keys, room)
+        _gauges(registry, keys, capacity)
         ProcessCollector(registry=registry)
 
     def count_answer(self, outcome: str, seconds: float) -> None:
@@ -60,7 +60,7 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def _gauges(registry: CollectorRegistry, keys: KeySet, room: Capacity) -> None:
+def _gauges(registry: CollectorRegistry, keys: KeySet, capacity: Capacity) -> None:
     count = Gauge("falhook_keys", "Known public keys of fal.", registry=registry)
     count.set_function(lambda: keys.count)
     age = Gauge(
@@ -70,8 +70,8 @@ def _gauges(registry: CollectorRegistry, keys: KeySet, room: Capacity) -> None:
     requests = Gauge(
         "falhook_callbacks_under_way", "Callbacks not yet answered.", registry=registry
     )
-    requests.set_function(lambda: room.requests)
+    requests.set_function(lambda: capacity.requests)
     size = Gauge(
         "falhook_callbacks_bytes", "Bytes of callbacks not yet answered.", registry=registry
     )
-    size.set_function(lambda: room.held)
+    size.set_function(lambda: capacity.body_bytes)

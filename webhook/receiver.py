@@ -43,7 +43,7 @@ class Receiver:
         keys: KeySet,
         inbox: Inbox,
         metrics: Metrics,
-        room: Capacity,
+        capacity: Capacity,
         sources: SourceAddresses | None,
         clock: Callable[[], float],
     ) -> None:
@@ -52,7 +52,7 @@ class Receiver:
         self._keys = keys
         self._inbox = inbox
         self._metrics = metrics
-        self._room = room
+        self._capacity = capacity
         self._sources = sources
         self._clock = clock
 
@@ -69,7 +69,7 @@ class Receiver:
 
     async def _outcome(self, scope: Scope, receive: Receive, job_id: str) -> str:
         try:
-            self._room.enter()
+            self._capacity.enter()
         except Overloaded:
             return "overloaded"
         try:
@@ -81,7 +81,7 @@ class Receiver:
         except Overloaded:
             return "overloaded"
         finally:
-            self._room.leave()
+            self._capacity.leave()
         return "accepted"
 
     async def _accept(self, scope: Scope, receive: Receive, job_id: str) -> None:
@@ -97,7 +97,7 @@ class Receiver:
         check_time(claim, self._clock())
         self._check_account(claim, job_id)
         try:
-            body = await read_body(receive, headers, self._room)
+            body = await read_body(receive, headers, self._capacity)
         except Rejected as refusal:
             if refusal.reason == "too_large":
                 await self._mark_unread(job_id, attempt, claim)
@@ -111,7 +111,7 @@ class Receiver:
             )
             await self._inbox.put(job_id, callback)
         finally:
-            self._room.release(len(body))
+            self._capacity.release(len(body))
 
     async def _mark_unread(self, job_id: str, attempt: int, claim: SignedClaim) -> None:
         """Store a callback without a body: the job has ended, and its result must be looked up.

@@ -61,43 +61,43 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    lifetime: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
+    guard: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
 ) -> Iterator[int]:
     """The port on which `python -m command…` answers until the block ends."""
     port = free_port()
     with log.open("wb") as output:
-        process = lifetime.spawn(
+        process = guard.spawn(
             [sys.executable, "-m", *command], output=output, environ={**environ, "PORT": str(port)}
         )
     try:
         _await_port(port, process, log)
         yield port
     finally:
-        _end(lifetime, process)
+        _end(guard, process)
 
 
 @contextmanager
 def celery(
-    lifetime: ProcessGuard, command: str, environ: Mapping[str, str], log: Path
+    guard: ProcessGuard, command: str, environ: Mapping[str, str], log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of the real Celery application, with the probe of this bench."""
     argv = [sys.executable, "-m", "celery", "-A", "tests.bench.worker", *command.split()]
     with log.open("ab") as output:
-        process = lifetime.spawn(argv, output=output, environ=environ)
+        process = guard.spawn(argv, output=output, environ=environ)
     try:
         yield process
     finally:
-        _end(lifetime, process)
+        _end(guard, process)
 
 
-def _end(lifetime: ProcessGuard, process: "subprocess.Popen[bytes]") -> None:
+def _end(guard: ProcessGuard, process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    lifetime.release(process)
+    guard.release(process)
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

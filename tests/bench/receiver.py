@@ -49,8 +49,8 @@ class Bench:
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self.stack = stack
         self.directory = directory
-        self.lifetime = ProcessGuard()
-        stack.callback(self.lifetime.close)
+        self.guard = ProcessGuard()
+        stack.callback(self.guard.close)
         jwks_url = stack.enter_context(host()).url
         self.environs = {}
         for appendfsync in OURS:
@@ -68,7 +68,7 @@ class Bench:
             env["PYTHONPATH"] += path_with_fastapi(ROOT / "var" / "bench-fastapi")
             env["BENCH_BROKER"] = env["REDIS_URL"].removesuffix("/0") + "/5"
         log = self.directory / f"{name}.log"
-        return self.stack.enter_context(server(self.lifetime, command, env, log))
+        return self.stack.enter_context(server(self.guard, command, env, log))
 
     def load(self, name: str, prefix: str, count: int, rate: float = 0.0, **more: int) -> Result:
         """Send callbacks to one variant; ours has records of their jobs beforehand."""
@@ -112,7 +112,7 @@ class Bench:
         """Callbacks answered 200 and not ingested by a real worker, which is zero."""
         for name, ledger in self.ledgers.items():
             log = self.directory / f"worker-{name}.log"
-            with celery(self.lifetime, WORKER, self.environs[name], log):
+            with celery(self.guard, WORKER, self.environs[name], log):
                 ledger.ingest()
                 if name == "always":
                     self.waits = self.wakes(200)

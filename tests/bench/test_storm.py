@@ -23,12 +23,12 @@ LIFE = 4.0
 
 
 def _kill_workers(environ: Mapping[str, str], log: Path, ended: threading.Event) -> None:
-    lifetime = ProcessGuard()
+    guard = ProcessGuard()
     while not ended.is_set():
-        with celery(lifetime, WORKER, environ, log) as process:
+        with celery(guard, WORKER, environ, log) as process:
             ended.wait(LIFE)
             process.kill()
-    lifetime.close()
+    guard.close()
 
 
 def _stop(broker: RedisServer, begin: float, seconds: float) -> None:
@@ -58,9 +58,9 @@ def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> 
         ledger = Ledger(records.url)
         stack.callback(ledger.close)
         ledger.add(plan)
-        lifetime = ProcessGuard()
-        stack.callback(lifetime.close)
-        port = stack.enter_context(server(lifetime, ["webhook"], environ, tmp_path / "web.log"))
+        guard = ProcessGuard()
+        stack.callback(guard.close)
+        port = stack.enter_context(server(guard, ["webhook"], environ, tmp_path / "web.log"))
         ended = threading.Event()
         threads = [
             threading.Thread(target=_kill_workers, args=(environ, tmp_path / "w.log", ended)),
@@ -74,8 +74,8 @@ def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> 
             ended.set()
             for thread in threads:
                 thread.join()
-        stack.enter_context(celery(lifetime, BEAT, environ, tmp_path / "beat.log"))
-        stack.enter_context(celery(lifetime, WORKER, environ, tmp_path / "w.log"))
+        stack.enter_context(celery(guard, BEAT, environ, tmp_path / "beat.log"))
+        stack.enter_context(celery(guard, WORKER, environ, tmp_path / "w.log"))
         ledger.ingest()
         assert (plan.count, plan.count) == (ledger.accepted, ledger.ingested)
 

@@ -12,7 +12,7 @@ from tests.factories.batches import TEXT
 from tests.factories.input_files import MP3, MP4, PNG
 from worker.cli.main import cli
 from worker.storage import Storage
-from worker.storage.local_directory import NAME
+from worker.storage.local_directory import MARKER
 
 FOX = [TEXT, "--prompt", "A fox"]
 Run = Callable[..., Result]
@@ -65,7 +65,7 @@ def runner(home: Path, redis_url: str) -> Run:
 
 def stored(home: Path) -> list[str]:
     """Return the names in the storage, except its marker."""
-    return sorted(path.name for path in (home / "storage").iterdir() if path.name != NAME)
+    return sorted(path.name for path in (home / "storage").iterdir() if path.name != MARKER)
 
 
 def submitted(run: Run, *arguments: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class FalOverHttp:
     def submit(self, mishaps: str = "", *, box: Mailbox | None = None, **more: Any) -> str:
         """Submit a job with `mishaps` in its prompt; return its request id."""
         answer = self.post(mishaps, box=box, **more)
-        assert answer.status_code == 200, answer.text
+        assert 200 == answer.status_code, answer.text
         return str(answer.json()["request_id"])
 
     def post(
@@ -192,7 +192,7 @@ class FalOverHttp:
     def wait(self, event: str, request_id: str = "", count: int = 1) -> httpx.Response:
         query = {"event": event, "count": str(count), "timeout": str(TIMEOUT_SECONDS)}
         answer = self.http.get("/_sim/wait", params=query | {"request_id": request_id})
-        assert answer.status_code == 200, answer.text
+        assert 200 == answer.status_code, answer.text
         return answer
 
 
@@ -246,5 +246,5 @@ def run_client(fal: FalOverHttp, code: str, *arguments: str) -> str:
         timeout=60,
         check=False,
     )
-    assert process.returncode == 0, process.stderr
+    assert 0 == process.returncode, process.stderr
     return process.stdout

@@ -58,20 +58,20 @@ class ScriptedFal:
     """
 
     def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self.answers: list[httpx.Response | Exception] = []
         self.before_answer: Callable[[], object] = lambda: None
         self.fal = FalClient("id:secret", transport=httpx.MockTransport(self._handle))
 
     def count(self, method: str) -> int:
         """How many requests of this method arrived."""
-        return sum(request.method == method for request in self.asked)
+        return sum(request.method == method for request in self.requests)
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         self.before_answer()
         if not self.answers:
-            return accepted(len(self.asked)) if request.method == "POST" else answer(404)
+            return accepted(len(self.requests)) if request.method == "POST" else answer(404)
         said = self.answers.pop(0)
         if isinstance(said, Exception):
             raise said

@@ -119,13 +119,13 @@ class Door:
         self.loop = loop
         self.redis = Redis.from_url(redis_url)
         inbox = Inbox(self.redis, lambda _ids: None)
-        keys, self.room = KeySet(self._document, clock=lambda: 0.0), Capacity()
+        keys, self.capacity = KeySet(self._document, clock=lambda: 0.0), Capacity()
         self.receiver = Receiver(
             settings=receiver_settings(redis_url, "https://rest.fal.ai/jwks.json"),
             keys=keys,
             inbox=inbox,
-            metrics=Metrics(keys, self.room),
-            room=self.room,
+            metrics=Metrics(keys, self.capacity),
+            capacity=self.capacity,
             sources=None,
             clock=lambda: NOW,
         )
@@ -188,7 +188,7 @@ def test_no_mutation_is_a_5xx_or_an_accepted_forgery(door: Door, request: Reques
     assert status in set(STATUS.values()) - {503}
     if status == 200:
         assert genuine(request)
-    assert (0, 0) == (door.room.requests, door.room.held)
+    assert (0, 0) == (door.capacity.requests, door.capacity.body_bytes)
 
 
 def test_an_honest_request_passes(door: Door) -> None:

@@ -50,16 +50,16 @@ def messages(*chunks: bytes, ends: bool = True) -> Receive:
 @given(st.lists(st.binary(max_size=50), max_size=8))
 def test_the_pieces_are_the_body(chunks: list[bytes]) -> None:
     """The body is the same however it is split, and the capacity counts every byte."""
-    room = Capacity()
-    assert b"".join(chunks) == asyncio.run(read_body(messages(*chunks), [], room))
-    assert sum(map(len, chunks)) == room.held
+    capacity = Capacity()
+    assert b"".join(chunks) == asyncio.run(read_body(messages(*chunks), [], capacity))
+    assert sum(map(len, chunks)) == capacity.body_bytes
 
 
-async def refusal(receive: Receive, room: Capacity, length: bytes = b"5") -> str:
+async def refusal(receive: Receive, capacity: Capacity, length: bytes = b"5") -> str:
     """Return the reason code that reading ends with; no bytes stay reserved."""
     with pytest.raises(Rejected) as rejected:
-        await read_body(receive, [(b"content-length", length)], room, seconds=0.05)
-    assert 0 == room.held
+        await read_body(receive, [(b"content-length", length)], capacity, seconds=0.05)
+    assert 0 == capacity.body_bytes
     return rejected.value.reason
 
 
@@ -83,21 +83,21 @@ async def test_a_body_that_stalls_is_slow() -> None:
 
 async def test_a_body_beyond_the_capacity_is_refused() -> None:
     """It raises Overloaded, and the bytes reserved for it are free again."""
-    room = Capacity(max_bytes=100)
-    room.hold(60)
+    capacity = Capacity(max_bytes=100)
+    capacity.hold(60)
     with pytest.raises(Overloaded):
-        await read_body(messages(b"x" * 30, b"x" * 30), [], room)
-    assert 60 == room.held
+        await read_body(messages(b"x" * 30, b"x" * 30), [], capacity)
+    assert 60 == capacity.body_bytes
 
 
 def test_the_capacity_limits_requests() -> None:
     """One more request raises Overloaded until another one leaves."""
-    room = Capacity(max_requests=1)
-    room.enter()
+    capacity = Capacity(max_requests=1)
+    capacity.enter()
     with pytest.raises(Overloaded):
-        room.enter()
-    room.leave()
-    room.enter()
+        capacity.enter()
+    capacity.leave()
+    capacity.enter()
 
 
 @given(JSON)

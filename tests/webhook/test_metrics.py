@@ -66,13 +66,13 @@ def test_answers_wakes_and_batches_are_counted() -> None:
 def test_keys_and_capacity_are_read_when_rendered() -> None:
     """Gauges show the current state of keys and capacity."""
     now = [100.0]
-    keys, room = KeySet(_document, clock=lambda: now[0]), Capacity()
-    metrics = Metrics(keys, room)
+    keys, capacity = KeySet(_document, clock=lambda: now[0]), Capacity()
+    metrics = Metrics(keys, capacity)
     assert float("inf") == rendered(metrics)["falhook_keys_age_seconds"][""]
     asyncio.run(keys.refresh())
     now[0] = 160.0
-    room.enter()
-    room.hold(1_000)
+    capacity.enter()
+    capacity.hold(1_000)
     samples = rendered(metrics)
     assert [1.0, 60.0, 1.0, 1_000.0] == [
         samples[name][""]

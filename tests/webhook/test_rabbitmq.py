@@ -67,16 +67,16 @@ def test_a_real_worker_ingests_woken_jobs(
     environ = environment(redis_url, key_host.url, tmp_path)
     ledger, plan = Ledger(redis_url), LoadPlan(port=0, prefix="job", count=COUNT)
     ledger.add(plan)
-    lifetime, log = ProcessGuard(), tmp_path / "worker.log"
+    guard, log = ProcessGuard(), tmp_path / "worker.log"
     with (
         serving(create_app(settings)) as client,
-        celery(lifetime, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),
+        celery(guard, WORKER, {**environ, "FALHOOK_BROKER_URL": rabbitmq}, log),
     ):
         ready = client.get("/readyz").json()
         post(client, plan)
         ledger.accepted = COUNT
         ledger.ingest()
-    lifetime.close()
+    guard.close()
     ledger.close()
     assert {"redis": "ok", "broker": "ok", "keys": "ok"} == ready, json.dumps(ready)
     assert COUNT == ledger.ingested

@@ -54,7 +54,7 @@ class _Unreachable(Inbox):
         raise AssertionError(f"{job_id} reached the inbox")
 
 
-async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, bytes], object]:
+async def answer(delivery: Delivery, capacity: Capacity) -> tuple[int, dict[bytes, bytes], object]:
     """Return status, headers and body that a receiver with this capacity answers."""
 
     async def document() -> bytes:
@@ -65,8 +65,8 @@ async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, b
         settings=receiver_settings("redis://127.0.0.1:1/0", "https://rest.fal.ai/jwks.json"),
         keys=keys,
         inbox=_Unreachable(),
-        metrics=Metrics(keys, room),
-        room=room,
+        metrics=Metrics(keys, capacity),
+        capacity=capacity,
         sources=None,
         clock=time.time,
     )
@@ -90,12 +90,12 @@ async def answer(delivery: Delivery, room: Capacity) -> tuple[int, dict[bytes, b
     return start["status"], dict(start["headers"]), json.loads(body["body"])
 
 
-@pytest.mark.parametrize("room", [Capacity(max_requests=0), Capacity(max_bytes=100)], ids=str)
-async def test_a_callback_beyond_the_capacity_gets_503(room: Capacity) -> None:
+@pytest.mark.parametrize("capacity", [Capacity(max_requests=0), Capacity(max_bytes=100)], ids=str)
+async def test_a_callback_beyond_the_capacity_gets_503(capacity: Capacity) -> None:
     """The answer has Retry-After, and no request or byte stays reserved."""
-    status, headers, body = await answer(signed(), room)
+    status, headers, body = await answer(signed(), capacity)
     assert (503, b"5", {"outcome": "overloaded"}) == (status, headers[b"retry-after"], body)
-    assert (0, 0) == (room.requests, room.held)
+    assert (0, 0) == (capacity.requests, capacity.body_bytes)
 
 
 @pytest.fixture
@@ -114,14 +114,14 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(redis_url: str, key_host: Host, log: Path) -> Iterator[httpx.Client]:
     """A client of `python -m webhook` in its own process."""
-    lifetime = ProcessGuard()
+    guard = ProcessGuard()
     environ = environment(redis_url, key_host.url, log.parent)
     with (
-        server(lifetime, ["webhook"], environ, log) as port,
+        server(guard, ["webhook"], environ, log) as port,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
     ):
         yield client
-    lifetime.close()
+    guard.close()
 
 
 def test_no_secret_is_written_to_the_log(client: httpx.Client, log: Path) -> None:

@@ -12,7 +12,7 @@ from worker.startup import MARKER, SimulatedJobsFound, refuse_simulated_jobs
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
     """Neither part imports the other."""
-    assert external.MARKER == MARKER
+    assert MARKER == external.MARKER
 
 
 @pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])

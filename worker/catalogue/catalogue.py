@@ -42,7 +42,7 @@ class Catalogue:
 
         The packaged one is read once per process. Raises BrokenCatalogue with file and key.
         """
-        return _packaged() if extra is None else cls(build.models(sheet_with(extra)))
+        return _packaged() if extra is None else cls(build.models(tables_with(extra)))
 
     def find(self, endpoint: str) -> Endpoint:
         """Return the endpoint with this id. Raises UnknownEndpoint with the most similar ids."""
@@ -87,6 +87,6 @@ def _packaged() -> Catalogue:
     return Catalogue(build.models(reader.read([_PACKAGED])))
 
 
-def sheet_with(extra: Path) -> CatalogueFile:
+def tables_with(extra: Path) -> CatalogueFile:
     """Return the packaged tables, overlaid with those of a directory. Raises BrokenCatalogue."""
     return reader.read([_PACKAGED, extra])

@@ -83,7 +83,7 @@ def _name(address: str) -> str:
         return ""
 
 
-def named(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
+def by_published_name(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
     """Return the files by published name: image-1.png, image-2.png, audio-1.mp3."""
     count, by_name = Counter[str](), dict[str, ResultFile]()
     for file in files:

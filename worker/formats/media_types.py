@@ -8,7 +8,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
-FILM_BYTES = 512  # holds two packets of a transport stream and the first byte of the third
+VIDEO_HEAD_BYTES = 512  # holds two packets of a transport stream and the first byte of the third
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def formats(families: frozenset[str]) -> str:
 
 
 # Videos that are not read here: fal does not accept them, and results are published unchanged.
-_FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
+_UNSUPPORTED_VIDEOS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
     (re.compile(rb"RIFF....AVI ", re.DOTALL), "an AVI video", MediaType("video/x-msvideo", "avi")),
     (re.compile(rb"FLV\x01"), "a Flash video", MediaType("video/x-flv", "flv")),
     (
@@ -92,7 +92,7 @@ _FILMS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
 )
 TEXT, BINARY = MediaType("text/plain", "txt"), MediaType("application/octet-stream", "bin")
 _OTHERS: tuple[tuple[re.Pattern[bytes], str, MediaType], ...] = (
-    *_FILMS,
+    *_UNSUPPORTED_VIDEOS,
     (re.compile(rb"BM....\0\0\0\0", re.DOTALL), "a BMP image", MediaType("image/bmp", "bmp")),
     (re.compile(rb"II\*\0|MM\0\*"), "a TIFF image", MediaType("image/tiff", "tiff")),
     (
@@ -108,9 +108,11 @@ _ANY_BY_EXTENSION = BY_EXTENSION | {
 }
 
 
-def film(head: bytes) -> tuple[str, MediaType] | None:
-    """Return name and type of a video that is not read here; `head`: its first FILM_BYTES."""
-    matches = ((words, media) for signature, words, media in _FILMS if signature.match(head))
+def unsupported_video(head: bytes) -> tuple[str, MediaType] | None:
+    """Return name and type of a video that is not read here; `head`: its first VIDEO_HEAD_BYTES."""
+    matches = (
+        (words, media) for signature, words, media in _UNSUPPORTED_VIDEOS if signature.match(head)
+    )
     return next(matches, None)
 
 
@@ -124,14 +126,14 @@ def described(head: bytes) -> str:
     return words
 
 
-def guessed(head: bytes) -> MediaType:
+def guess_type(head: bytes) -> MediaType:
     """Return the type of any file that begins with `head`: text or binary if it is not known."""
     others = (media for signature, _, media in _OTHERS if signature.match(head))
     return sniff(head) or next(others, None) or (TEXT if _is_text(head) else BINARY)
 
 
-def of_name(name: str) -> MediaType | None:
-    """Return the type that `guessed` gives this name's extension; None for any other extension."""
+def type_of_name(name: str) -> MediaType | None:
+    """Return the type whose extension `name` has, of those of `guess_type`; None if it has none."""
     return _ANY_BY_EXTENSION.get(name.rpartition(".")[2])
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
 from worker.formats import data_uri
-from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guessed, sniff
+from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guess_type, sniff
 from worker.text import printable
 
 _ARCHIVES = frozenset({"archive", "data", "zip"})
@@ -92,7 +92,7 @@ def _states_medium(item: Input) -> bool:
 
 def name_of(data: bytes) -> str:
     """Return the name that follows from the content: {sha256}.{extension}."""
-    return f"{hashlib.sha256(data).hexdigest()}.{guessed(data[:HEAD_BYTES]).extension}"
+    return f"{hashlib.sha256(data).hexdigest()}.{guess_type(data[:HEAD_BYTES]).extension}"
 
 
 def _too_large(item: Input) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.paths import path as path_text
-from worker.formats.media_types import HEAD_BYTES, guessed
+from worker.formats.media_types import HEAD_BYTES, guess_type
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
 from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
 from worker.operations.staged_files import LocalFile, StagedFiles
@@ -60,7 +60,7 @@ class Staging:
             storage, key = self.storage(), storage_key(name)
             data = file.bytes_of(name)
             if storage.size(key) != len(data):
-                storage.put(key, data, content_type=guessed(data[:HEAD_BYTES]).name)
+                storage.put(key, data, content_type=guess_type(data[:HEAD_BYTES]).name)
 
     def _members(
         self,

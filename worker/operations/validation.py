@@ -23,7 +23,7 @@ from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, Jo
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
 from worker.text import shorten_lines
-from worker.transcode.profiles import PROFILE_KEY, asked_profile
+from worker.transcode.profiles import PROFILE_KEY, requested_profile
 from worker.types import Json
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
         problem for name, value in metadata.items() if (problem := _entry_problem(name, value))
     ]
     try:
-        asked_profile(metadata)
+        requested_profile(metadata)
     except ValueError as error:
         # The message has the value.
         problems.append(InputProblem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error)))

@@ -8,7 +8,7 @@ from worker.formats.marks import Marks
 from worker.formats.tags import PromptTag, Tags
 from worker.jobs.job import Job
 from worker.provenance import Signer
-from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, asked_profile
+from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, requested_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class MediaConfig:
         Raises Permanent("unknown_profile").
         """
         try:
-            return asked_profile(job.metadata) or self.profile
+            return requested_profile(job.metadata) or self.profile
         except ValueError as error:
             raise Permanent("unknown_profile", f"{PROFILE_KEY} {error}") from None
 

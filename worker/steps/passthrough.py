@@ -7,9 +7,9 @@ from pathlib import Path
 
 from worker.errors import Permanent
 from worker.fal.download import Downloader
-from worker.fal.result import OTHER, ResultFile, files_of, named, video_address
+from worker.fal.result import OTHER, ResultFile, by_published_name, files_of, video_address
 from worker.formats import data_uri
-from worker.formats.media_types import FILM_BYTES, film, sniff
+from worker.formats.media_types import VIDEO_HEAD_BYTES, sniff, unsupported_video
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.storage import Storage, file_record
@@ -35,7 +35,8 @@ class Passthrough:
             sentence = f"the result holds {len(files)} files; {MOST_FILES} can be published"
             raise Permanent("too_many_files", sentence)
         records: dict[str, Json] = {
-            name: self._store(job, name, file, progress) for name, file in named(files).items()
+            name: self._store(job, name, file, progress)
+            for name, file in by_published_name(files).items()
         }
         event = {"files": str(len(records))}
         return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": records}}, event=event)
@@ -51,7 +52,7 @@ class Passthrough:
         others = tuple(file for file in files_of(job.payload) if file.address != video)
         files: dict[str, Json] = {}
         skipped: dict[str, Json] = {}
-        for name, file in named(others[:MOST_FILES]).items():
+        for name, file in by_published_name(others[:MOST_FILES]).items():
             try:
                 files[name] = self._store(job, name, file, progress)
             except Permanent as failure:
@@ -89,8 +90,8 @@ def _embedded(file: ResultFile) -> bytes:
 def store_source(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
     """Store a source that is published unchanged; return its record, by name."""
     with source.open("rb") as file:
-        head = file.read(FILM_BYTES)
-    other = film(head)
+        head = file.read(VIDEO_HEAD_BYTES)
+    other = unsupported_video(head)
     media = sniff(head) or (other[1] if other else OTHER)
     family = "file" if media is OTHER else media.family
     number = 1 + sum(name.startswith(f"{family}-") for name in extra_files(job))

@@ -15,7 +15,7 @@ from webhook.log import get_logger
 from worker.catalogue.validation.values import STAGED
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.cdn import Cdn
-from worker.formats.media_types import of_name
+from worker.formats.media_types import type_of_name
 from worker.storage import Storage
 from worker.storage.layout import storage_key
 from worker.types import Json
@@ -95,7 +95,7 @@ class InputUploads:
         return url.decode() if isinstance(url, bytes) else str(url or "")
 
     def _upload(self, name: str) -> str:
-        media = of_name(name)
+        media = type_of_name(name)
         data = self.storage.read(storage_key(name))
         if media is None or data is None:
             raise Permanent(

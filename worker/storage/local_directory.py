@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-NAME = ".falhook"  # the marker file
+MARKER = ".falhook"  # the marker file
 _MARKER_TEXT = "falhook stores its files here; its workers write nothing if this file is missing.\n"
 STAGING = re.compile(r"#\d+$")
 ABANDONED_AFTER = 600.0  # seconds without a write: the writer was killed
@@ -24,13 +24,13 @@ def create(root: Path, *, parents: bool) -> None:
     Raises OSError.
     """
     root.mkdir(parents=parents, exist_ok=True)
-    with suppress(FileExistsError), (root / NAME).open("x", encoding="utf-8") as file:
+    with suppress(FileExistsError), (root / MARKER).open("x", encoding="utf-8") as file:
         file.write(_MARKER_TEXT)
 
 
 def is_marked(root: Path) -> bool:
     """Return whether the directory exists and is marked; costs one stat."""
-    return os.path.exists(f"{root}/{NAME}")  # noqa: PTH110  # False for any error
+    return os.path.exists(f"{root}/{MARKER}")  # noqa: PTH110  # False for any error
 
 
 def is_same_file(source: Path, target: Path) -> bool:

@@ -33,7 +33,7 @@ class Location:
         Raises Transient("storage_unwritable") otherwise: the directory may only not be mounted.
         """
         if self.root is not None and not local_directory.is_marked(self.root):
-            marker = self.root / local_directory.NAME
+            marker = self.root / local_directory.MARKER
             raise Transient(
                 "storage_unwritable",
                 f"FALHOOK_STORAGE_URL={self.url}: {marker} is missing, so this is not (or not yet) "

@@ -93,7 +93,7 @@ ORIGINAL = Profile.parse("original")
 PROFILE_KEY = "falhook.profile"
 
 
-def asked_profile(metadata: Mapping[str, Json]) -> Profile | None:
+def requested_profile(metadata: Mapping[str, Json]) -> Profile | None:
     """Return the profile that a job's metadata requests. Raises ValueError if it is not one."""
     match metadata.get(PROFILE_KEY):
         case None:

@@ -30,19 +30,19 @@ def key_host() -> Iterator[Host]:
 @pytest.fixture
 def start(redis_url: str, key_host: Host, tmp_path: Path) -> Iterator[Started]:
     """Start `python -m webhook`; return a client of it, and a function that reads its log."""
-    lifetime, log = ProcessGuard(), tmp_path / "receiver.log"
+    guard, log = ProcessGuard(), tmp_path / "receiver.log"
 
     with ExitStack() as running:
 
         def start(**changes: str) -> tuple[httpx.Client, Callable[[], list[dict[str, object]]]]:
             environ = environment(redis_url, key_host.url, tmp_path) | changes
-            port = running.enter_context(server(lifetime, ["webhook"], environ, log))
+            port = running.enter_context(server(guard, ["webhook"], environ, log))
             url = f"http://127.0.0.1:{port}"
             client = running.enter_context(httpx.Client(base_url=url, timeout=20))
             return client, lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
         yield start
-    lifetime.close()
+    guard.close()
 
 
 def refused(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.factories.input_files import MP3, PNG
 from worker.errors import Permanent
 from worker.fal.download import Downloaded, Downloader
-from worker.fal.result import files_of, named, video_address
+from worker.fal.result import by_published_name, files_of, video_address
 from worker.jobs.job import Job, JobState
 from worker.steps.passthrough import Passthrough, extra_files, unchanged_outputs
 from worker.storage import Storage
@@ -44,7 +44,7 @@ DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 )
 def test_files_are_found_anywhere_in_a_result(payload: Json, names: list[str]) -> None:
     """Files are named by their type in the result; an HTML page is never published as an image."""
-    assert names == list(named(files_of(payload)))
+    assert names == list(by_published_name(files_of(payload)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_result_breaks_the_walk(payload: Any) -> None:
     """Any JSON gives file names without a slash, or none."""
-    for name, file in named(files_of(payload)).items():
+    for name, file in by_published_name(files_of(payload)).items():
         assert "/" not in name
         assert file.address
 

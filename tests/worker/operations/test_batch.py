@@ -78,7 +78,7 @@ def test_mending_one_row_keeps_the_ids_of_the_others(
     before = ids(read(lines(*(row(prompt) for prompt in prompts))))
     corrected = [*prompts[:place], "corrected", *prompts[place + 1 :]]
     after = ids(read(lines(*(row(prompt) for prompt in corrected))))
-    assert len(set(after) - set(before)) == 1
+    assert 1 == len(set(after) - set(before))
 
 
 @READ_OFTEN

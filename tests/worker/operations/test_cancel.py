@@ -32,7 +32,7 @@ def test_a_queued_job_never_reaches_fal(world: World, fal: ScriptedFal) -> None:
     world.clock.forward(1_000)
     world.sweep.run()
     world.follow_wakes()
-    assert (S.CANCELLED, [], True) == (world.state(), fal.asked, "costs nothing" in sentence)
+    assert (S.CANCELLED, [], True) == (world.state(), fal.requests, "costs nothing" in sentence)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_fal_is_asked_once(
     sentence = cancel(world.job(), store=world.store, fal=fal.fal)
     with pytest.raises(NotCancellable):
         cancel(world.job(), store=world.store, fal=fal.fal)
-    puts = [request for request in fal.asked if request.method == "PUT"]
+    puts = [request for request in fal.requests if request.method == "PUT"]
     assert ([world.job().cancel_url], True) == ([str(put.url) for put in puts], words in sentence)
     assert (S.CANCELLED, "cancel_asked") == (world.state(), world.names()[-1])
 
@@ -83,7 +83,7 @@ def test_other_jobs_cannot_be_cancelled(world: World, fal: ScriptedFal, state: J
     job = world.add(state=state)
     with pytest.raises(NotCancellable):
         cancel(job, store=world.store, fal=fal.fal)
-    assert (state, []) == (world.state(), fal.asked)
+    assert (state, []) == (world.state(), fal.requests)
 
 
 def test_a_job_that_moved_meanwhile_is_not_cancelled(world: World, fal: ScriptedFal) -> None:
@@ -123,4 +123,4 @@ def test_the_command_reports_each_job(
         world.state("waits"),
         world.state("done"),
     )
-    assert ("costs nothing" in done.output, "is PUBLISHED" in done.output) == (True, True)
+    assert (True, True) == ("costs nothing" in done.output, "is PUBLISHED" in done.output)

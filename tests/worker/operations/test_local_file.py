@@ -6,7 +6,7 @@ from tests.factories.catalogue import CHECKED, kling
 from tests.factories.input_files import MP3, MP4, PNG, named
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.inputs import Input, InputType
-from worker.formats.media_types import BY_EXTENSION, described, guessed, of_name
+from worker.formats.media_types import BY_EXTENSION, described, guess_type, type_of_name
 from worker.operations.local_file import UnusableFile, checked_name
 
 GIF, WEBM = b"GIF89a" + b"\x00" * 64, b"\x1a\x45\xdf\xa3" + b"\x00" * 64
@@ -105,10 +105,10 @@ def test_a_rejected_file_is_described(head: bytes, description: str) -> None:
 )
 def test_any_file_has_a_type(head: bytes, extension: str, name: str) -> None:
     """Extension and content type follow from the first bytes, and from each other."""
-    media_type = guessed(head)
+    media_type = guess_type(head)
     assert (extension, name) == (media_type.extension, media_type.name)
-    assert media_type == of_name(f"{'0' * 64}.{extension}")
-    assert None is of_name("0.none")
+    assert media_type == type_of_name(f"{'0' * 64}.{extension}")
+    assert None is type_of_name("0.none")
 
 
 @pytest.mark.parametrize("name", ["file_url", "images_data_url", "lora_path", "zip_url"])

@@ -103,7 +103,7 @@ def test_every_other_file_has_the_video_as_parent(
         state, (own, parent) = claims(path, chain[ROOT])
         assert "Trusted" == state
         assert "c2pa.opened" == own.actions[0]
-        assert parent.source_type == AI_ORIGIN
+        assert AI_ORIGIN == parent.source_type
         assert own.when is not None
         assert parent.when is not None
         assert parent.when < own.when
@@ -115,7 +115,7 @@ def test_signing_leaves_the_rest_unchanged(signed: TranscodeResult) -> None:
     assert packets(clip("tall"), "v:0") == packets(signed.video, "v:0")
     assert (True, True) == (signed.probe.faststart, signed.probe.has_c2pa)
     assert "job-1" == read_tags(signed.video)["falhook.job_id"]
-    assert probe(signed.video) == signed.probe
+    assert signed.probe == probe(signed.video)
     assert [] == [path for path in signed.video.parent.iterdir() if path not in signed.files]
 
 

@@ -132,7 +132,7 @@ def test_callback_never_and_the_result_is_there(world: World, fal: ScriptedFal) 
     world.clock.forward(DEADLINE + 1)
     world.sweep.run()
     world.follow_wakes()
-    gets = [str(asked.url) for asked in fal.asked if asked.method == "GET"]
+    gets = [str(request.url) for request in fal.requests if request.method == "GET"]
     assert (S.PUBLISHED, 1) == (world.state(), len(gets))
     assert gets[0].endswith(request())
 
@@ -216,7 +216,7 @@ def test_payload_null_is_one_get(world: World, fal: ScriptedFal, before: JobStat
         world.clock.forward(DEADLINE + 1)
         world.ingest.run(["job1"])
         assert S.EXPIRED == world.state()
-    fal.asked.clear()
+    fal.requests.clear()
     fal.answers = [answer(200, VIDEO)]
     world.deliver(null)
     world.follow_wakes()

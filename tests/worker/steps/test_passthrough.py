@@ -9,7 +9,7 @@ import pytest
 from tests.factories.clips import clip, ffmpeg, tags
 from tests.factories.mp4_boxes import UNSUPPORTED
 from tests.factories.world import VIDEO
-from worker.formats.media_types import film
+from worker.formats.media_types import unsupported_video
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.steps.progress import Progress
@@ -82,7 +82,7 @@ def test_it_is_published(
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_whatever_is_not_handled(name: str, records: JobStore, tmp_path: Path) -> None:
-    """All that the preflight lets be is published, whatever else is wrong with it."""
+    """Every file that passes the preflight is published, even if the media step rejects it."""
     make, words = UNSUPPORTED[name]
     source, storage = tmp_path / "source", Storage.open(str(tmp_path / "storage"))
     source.write_bytes(make())
@@ -92,6 +92,6 @@ def test_whatever_is_not_handled(name: str, records: JobStore, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("head", [b"The wide road", b"so skip it", b"\0\0\1\0"])
-def test_what_is_no_film(head: bytes) -> None:
-    """Words of a text that stand where a box would have its name make no film of it."""
-    assert film(head) is None
+def test_a_text_is_not_an_unsupported_video(head: bytes) -> None:
+    """A text is not a video, even if its words are where a box would have its name."""
+    assert unsupported_video(head) is None

@@ -131,7 +131,7 @@ def test_sounds_are_tagged(name: str, storage: Storage, tmp_path: Path) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() == about["sha256"]
     assert (path.stat().st_size, True) == (about["bytes"], about["tagged"])
     assert heard(sound(name)) == heard(path)
-    assert bool(about.get("replaced")) == name.startswith("tagged")
+    assert name.startswith("tagged") == bool(about.get("replaced"))
 
 
 @pytest.mark.parametrize("name", ["image-1.jpg", "image-4.gif", "plain.mp3", "plain.m4a"])

@@ -89,7 +89,7 @@ def test_accepted_by_fal(real: World, simulated: FalProcess) -> None:
 def test_the_address_proves_the_attempt(world: World, fal: ScriptedFal) -> None:
     """The callback address that fal gets was minted for this job and this attempt."""
     world.add_submitted()
-    address = httpx.URL(fal.asked[0].url.params["fal_webhook"])
+    address = httpx.URL(fal.requests[0].url.params["fal_webhook"])
     _, _, job_id, token = address.path.strip("/").split("/")
     assert ("job1", 1) == (job_id, attempt_of([world.submit.secret], job_id, token))
 

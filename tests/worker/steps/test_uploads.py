@@ -302,5 +302,5 @@ def test_a_worker_that_dies_while_uploading_costs_nothing(redis_url: str) -> Non
         assert JobState.QUEUED is world.state()
         world.another_worker().run(Task.SUBMIT, "job1")
         assert JobState.SUBMITTED is world.state()
-    (post,) = fal.asked
+    (post,) = fal.requests
     assert "https://v3.fal.media/files/cat.png" == json.loads(post.content)["image_url"]

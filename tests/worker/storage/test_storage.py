@@ -18,7 +18,7 @@ from worker.errors import Permanent, Transient
 from worker.storage import Storage, require_usable
 from worker.storage.backends import RETRY
 from worker.storage.health import probe
-from worker.storage.local_directory import ABANDONED_AFTER, NAME
+from worker.storage.local_directory import ABANDONED_AFTER, MARKER
 
 MP4 = "video/mp4"
 PART = 5 * 1024 * 1024
@@ -46,7 +46,7 @@ def files(storage: Storage) -> list[str]:
     """Return every file in a local store, hidden or not."""
     assert storage.root is not None
     paths = (path for path in storage.root.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(storage.root)) for path in paths if path.name != NAME)
+    return sorted(str(path.relative_to(storage.root)) for path in paths if path.name != MARKER)
 
 
 def names(storage: Storage) -> list[str]:
@@ -105,9 +105,9 @@ def test_first_writer_wins(storage: Storage) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert [storage.read("manifest")] == wrote
+    assert wrote == [storage.read("manifest")]
     assert not storage.put("manifest", iter([b"late"]), content_type=MP4, create=True)
-    assert [storage.read("manifest")] == wrote
+    assert wrote == [storage.read("manifest")]
 
 
 @pytest.mark.parametrize("before", [None, b"old"])
@@ -204,7 +204,7 @@ def test_killed_writer(directory: Storage, before: bytes | None) -> None:
     assert before == directory.read("jobs/1/clip")
     assert ([] if before is None else ["jobs/1/clip"]) == list(directory.list("jobs/1"))
     directory.delete("jobs/1")
-    assert [NAME] == names(directory)
+    assert [MARKER] == names(directory)
 
 
 def test_put_removes_the_remains_of_a_killed_writer(directory: Storage) -> None:
@@ -235,7 +235,7 @@ def test_delete_leaves_no_empty_directory(directory: Storage) -> None:
     """The directories of deleted objects are deleted; the storage's own directory stays."""
     directory.put("jobs/1/b/c", b"", content_type=MP4)
     directory.delete("jobs/1")
-    assert [NAME] == names(directory)
+    assert [MARKER] == names(directory)
 
 
 def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_directories_that_a_worker_creates(tmp_path: Path, monkeypatch: pytest.M
     assert [] == list(tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
     for url in ("./var/storage", str(tmp_path / "storage"), str(tmp_path / "storage")):
-        assert [NAME] == names(Storage.open(url))
+        assert [MARKER] == names(Storage.open(url))
 
 
 def test_full_disk(directory: Storage, tmp_path: Path) -> None:

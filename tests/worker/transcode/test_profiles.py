@@ -3,7 +3,7 @@
 import pytest
 
 from worker.transcode.outputs import H264
-from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, asked_profile
+from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, requested_profile
 from worker.types import Json
 
 
@@ -48,12 +48,12 @@ def test_crf_by_lines(lines: int, crf: str) -> None:
 
 def test_a_job_requests_a_profile() -> None:
     """A job's metadata may name another profile; other metadata does not matter."""
-    assert asked_profile({"profile": "customer-7"}) is None
-    assert Profile.parse("web+720p") == asked_profile({PROFILE_KEY: "web+720p"})
+    assert requested_profile({"profile": "customer-7"}) is None
+    assert Profile.parse("web+720p") == requested_profile({PROFILE_KEY: "web+720p"})
 
 
 @pytest.mark.parametrize("requested", ["hd", 7, ["web"]])
 def test_an_invalid_requested_profile(requested: str | int | list[Json]) -> None:
     """Any other value of that key is refused."""
     with pytest.raises(ValueError, match=r"is not a profile|must be a string"):
-        asked_profile({PROFILE_KEY: requested})
+        requested_profile({PROFILE_KEY: requested})

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import httpx
 
-from worker.catalogue.catalogue import Catalogue, sheet_with
+from worker.catalogue.catalogue import Catalogue, tables_with
 from worker.catalogue.endpoint import ENDPOINT, Endpoint
 from worker.catalogue.errors import RequestRejected, UnknownEndpoint
 from worker.catalogue.examples import Row, rows
@@ -49,7 +49,7 @@ def add(endpoint: str, source: str | None, as_json: bool) -> None:
         raise CliError(f"{endpoint!r} is not an endpoint id: write owner/app/….")
     source = source or description.URL.format(endpoint=endpoint)
     described = description.entry(endpoint, _description(source), source=source)
-    merged = inherit(described, endpoint, sheet_with(directory), _packaged(endpoint))
+    merged = inherit(described, endpoint, tables_with(directory), _packaged(endpoint))
     file = claim_file(directory, endpoint)
     model = _write(directory, file, merged.entry, endpoint)
     unchecked = [text for row in rows(model.inputs) if (text := _unchecked(row))]

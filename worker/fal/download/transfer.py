@@ -10,7 +10,7 @@ import httpx
 from worker.errors import Permanent, Transient
 from worker.fal.download.fetch import Cut, Fetch
 from worker.fal.download.response import check_response
-from worker.formats.media_types import FILM_BYTES, film, sniff
+from worker.formats.media_types import VIDEO_HEAD_BYTES, sniff, unsupported_video
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -107,7 +107,7 @@ class Transfer:
                 yield self._count(chunk)
                 continue
             head += chunk
-            if len(head) >= FILM_BYTES:
+            if len(head) >= VIDEO_HEAD_BYTES:
                 self._check_media(head)
                 yield self._count(head)
                 head = None
@@ -133,7 +133,7 @@ class Transfer:
 
         An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3.
         """
-        if head[4:8] != b"ftyp" and sniff(head) is None and film(head) is None:
+        if head[4:8] != b"ftyp" and sniff(head) is None and unsupported_video(head) is None:
             raise Permanent(
                 "download_not_media",
                 f"{self.fetch.host} sent something that does not begin as an image, sound or video",

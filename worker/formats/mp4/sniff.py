@@ -2,7 +2,7 @@
 
 import re
 
-from worker.formats.media_types import film
+from worker.formats.media_types import unsupported_video
 from worker.formats.mp4.boxes import invalid, unsupported
 
 _TEXTS = (
@@ -34,7 +34,7 @@ def require_mp4(head: bytes) -> None:
         if head[8:12] in _STILLS:
             raise unsupported("it is a still image, not an MP4 video")
         return
-    if other := film(head):
+    if other := unsupported_video(head):
         raise unsupported(f"it is {other[0]}, not an MP4 video")
     for pattern, name in _MEDIA:
         if pattern.match(head):

@@ -8,7 +8,7 @@ import pytest
 from tests import ROOT
 from tests.factories.catalogue import CATALOGUE, Arguments, kling
 from tests.factories.openapi import ENDPOINT, taking
-from worker.catalogue.catalogue import sheet_with
+from worker.catalogue.catalogue import tables_with
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InvalidArguments
 from worker.catalogue.files import build, reader
@@ -17,7 +17,7 @@ from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import Inheritance, inherit
 
 # A directory without files adds nothing.
-PACKAGED = sheet_with(ROOT / "none")
+PACKAGED = tables_with(ROOT / "none")
 URL, TEXT = {"type": "string", "format": "uri"}, {"type": "string"}
 URLS = {"type": "array", "items": URL}
 NUMBER = {"type": "number"}

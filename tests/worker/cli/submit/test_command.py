@@ -63,12 +63,12 @@ def test_the_same_id_is_reported_as_an_existing_job(run: Run) -> None:
     """No cost is shown, and metadata and options that are ignored are named."""
     first = run("submit", *FOX, "--id", "a1")
     again = run("submit", *FOX, "--id", "a1")
-    assert ("about $1.40" in first.stdout, "$" in again.stdout) == (True, False)
+    assert (True, False) == ("about $1.40" in first.stdout, "$" in again.stdout)
     assert "This job exists already, created 2" in again.stdout
     assert again.stdout.endswith(" UTC.\n")
     other = run("submit", *FOX, "--id", "a1", "--priority", "low", "--metadata", "n=1")
     assert "Its metadata and options were not changed." in other.stdout
-    assert submitted(run, *FOX, "--id", "a1")["new"] is False
+    assert False is submitted(run, *FOX, "--id", "a1")["new"]
 
 
 def test_unusable_files(run: Run, home: Path) -> None:
