@@ -6,6 +6,7 @@ import sys
 import uvicorn
 
 from webhook.app import create_app
+from webhook.log import capture_output, refuse
 from webhook.server.config import configuration
 from webhook.server.sockets import BindError, listen
 from webhook.settings import ReceiverSettings, SettingsError
@@ -13,11 +14,12 @@ from webhook.settings import ReceiverSettings, SettingsError
 
 def main() -> int:
     """Serve until SIGTERM and return 0; 2 if a setting is wrong, 3 if the startup failed."""
+    capture_output()
     try:
         settings = ReceiverSettings.from_env()
         listeners = listen(settings.host, settings.port)
     except (SettingsError, BindError) as error:
-        sys.stderr.write(f"{error}\n")
+        refuse(str(error).splitlines())
         return 2
     server = uvicorn.Server(configuration(create_app(settings)))
     # Objects from imports and startup are never freed. Scanning them for garbage under load would

@@ -1,7 +1,6 @@
 """The receiver as an ASGI application: its routes and its lifespan."""
 
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from webhook.composition import Tools, compose
-from webhook.log import configure, get_logger
+from webhook.log import configure, get_logger, standard_error
 from webhook.log.buffered_stream import BufferedStream
 from webhook.receiver import Receiver
 from webhook.settings import ReceiverSettings
@@ -33,7 +32,9 @@ def create_app(
     Raises SettingsError if a setting is missing or wrong.
     """
     settings = settings or ReceiverSettings.from_env()
-    configure(level=settings.log_level, form=settings.log_format, stream=BufferedStream(sys.stderr))
+    configure(
+        level=settings.log_level, form=settings.log_format, stream=BufferedStream(standard_error())
+    )
     tools = compose(settings, clock)
 
     @asynccontextmanager

@@ -59,7 +59,7 @@ class Tools:
         try:
             await self.redis.ping()
         except (RedisError, OSError) as error:
-            log.warning("redis.unreachable", error=type(error).__name__)
+            log.warning("redis.unreachable", error=error)
 
 
 def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:

@@ -105,7 +105,7 @@ class Inbox:
             failed = [*batch, *self._waiting]
             self._waiting.clear()
             self._arrived.clear()
-            log.warning("inbox.unavailable", error=type(error).__name__, callbacks=len(failed))
+            log.warning("inbox.unavailable", error=error, callbacks=len(failed))
             for entry in failed:
                 _settle(entry.written, InboxUnavailable("inbox_unavailable"))
             return

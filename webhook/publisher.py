@@ -115,7 +115,7 @@ class WakePublisher:
                 retry_policy=_RETRY,
             )
         except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
-            log.warning("wake.failed", error=type(error).__name__, jobs=len(job_ids))
+            log.warning("wake.failed", error=error, jobs=len(job_ids))
             self._count(False)
             return False
         self._count(True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from webhook.answer_log import AnswerLog
 from webhook.body import read_body, request_id_of
 from webhook.capacity import Capacity, Overloaded
 from webhook.contract import Callback, attempt_of
@@ -55,6 +56,7 @@ class Receiver:
         self._capacity = capacity
         self._sources = sources
         self._clock = clock
+        self._log = AnswerLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one callback and answer it with its outcome."""
@@ -64,7 +66,7 @@ class Receiver:
         self._metrics.count_answer(outcome, time.perf_counter() - started)
         # An address that we did not mint may contain anything, so the log does not repeat it.
         known_job = None if outcome == "bad_address" else job_id
-        log.info("callback.received", outcome=outcome, job=known_job)
+        self._log.write(outcome, known_job)
         await send_response(send, outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, job_id: str) -> str:

@@ -13,6 +13,7 @@ from webhook import log as logs
 from webhook.contract import Task
 from worker.broker.client import client
 from worker.broker.heartbeats import announce_queues
+from worker.broker.process_events import log_process_events
 from worker.composition import Components, compose
 from worker.pipeline import STEPS
 from worker.settings import Settings
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> Celery:
     """Return the Celery application of a worker or beat, with every task registered."""
     logs.configure(level=settings.log_level, form=settings.log_format)
     setup_logging.connect(_keep_logging, weak=False)
+    log_process_events()
     app = client(settings)
     app.conf.update(
         # Acknowledged once the step is over: a message whose worker died comes again. It is only

@@ -152,7 +152,7 @@ class Pipeline:
                     step.task, job, outcome, expected=step.during, guard=step.guard(job)
                 )
             except RedisError as error:
-                log.warning("outcome.waits", job=job.id, error=type(error).__name__, left=left)
+                log.warning("outcome.waits", job=job.id, error=error, left=left)
                 if not left:
                     raise
                 self._pause(1.0)

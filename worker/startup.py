@@ -1,13 +1,12 @@
 """What is checked and cleaned up before a process starts, and how it ends if it cannot start."""
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from webhook.log import get_logger
+from webhook.log import get_logger, refuse
 from webhook.settings import SettingsError
 from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
@@ -33,13 +32,13 @@ class SimulatedJobsFound(ConfigurationError):
 
 
 def exit_on_error(build: Callable[[], T]) -> T:
-    """Return what `build` returns; if it cannot start, print why and exit with code 2."""
+    """Return what `build` returns; if it cannot start, log why and exit with code 2."""
     try:
         return build()
     except (ConfigurationError, SettingsError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        refuse(str(error).splitlines())
     except Failure as failure:
-        sys.stderr.write(f"{failure.sentence}\n")
+        refuse([failure.sentence])
     raise SystemExit(2)
 
 
@@ -67,7 +66,7 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
     try:
         since = cast(str | None, redis.get(MARKER))
     except RedisError as error:
-        log.warning("redis.unreachable", error=type(error).__name__)
+        log.warning("redis.unreachable", error=error)
         return
     if since is not None:
         raise SimulatedJobsFound(

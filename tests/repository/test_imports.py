@@ -98,7 +98,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.broker",
         "worker.steps.sweep",
     ),
-    "worker.celery": ("worker.app", "worker.settings", "worker.startup"),
+    "worker.celery": (LOG, "worker.app", "worker.settings", "worker.startup"),
     "worker.__main__": ("worker.cli",),
     "worker.cli": (
         *FOUNDATION,

@@ -5,10 +5,8 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,20 +15,7 @@ from webhook import log as logs
 from webhook.contract import callback_url
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
-
-
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """The log of this process; logging is restored afterwards."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    out = io.StringIO()
-    logs.configure(stream=out)
-    yield out
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    root.handlers[:], level = before
-    root.setLevel(level)
+LOGGERS = {"log", "signal_log"}
 
 
 def logged() -> set[str]:
@@ -40,8 +25,9 @@ def logged() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(attr=method, value=ast.Name(id="log" | "_log")), args=args
-                ) if method in METHODS:
+                    func=ast.Attribute(attr=method, value=ast.Name(id=name)),
+                    args=args,
+                ) if method in METHODS and name in LOGGERS:
                     assert args, f"{path}:{node.lineno} logs no event"
                     event = args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno} is not literal"

@@ -18,6 +18,24 @@ _SECRET_TEXT = (
 )
 
 
+# Enough for the words of a server or of the operating system.
+MOST_WORDS = 300
+
+
+def describe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace each exception among the fields by its type and its own words; a processor."""
+    for name, value in event.items():
+        if isinstance(value, BaseException):
+            event[name] = words_of(value)
+    return event
+
+
+def words_of(error: BaseException) -> str:
+    """Return the type of an error and its own words in one line, at most MOST_WORDS characters."""
+    kind, words = type(error).__name__, " ".join(str(error).split())
+    return f"{kind}: {words}"[:MOST_WORDS] if words else kind
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace secret fields, callback tokens, fal keys and passwords in URLs; a processor."""
     for name, value in event.items():

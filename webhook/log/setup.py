@@ -1,7 +1,7 @@
 """The log format of our lines and the libraries': an event name, then fields.
 
 Standard error gets colours if it is a terminal, else one JSON object a line. `redact` removes
-secrets.
+secrets. What libraries log at INFO, such as each message that Celery receives, is logged at DEBUG.
 """
 
 import json
@@ -13,21 +13,23 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from webhook.log.buffered_stream import BufferedStream
-from webhook.log.redaction import redact
+from webhook.log.captured_stream import CapturedStream
+from webhook.log.redaction import describe, redact
+
+Form = Literal["auto", "json", "console"]
 
 
 def _shared_processors() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
+        describe,
         redact,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
 
-def _renderer(
-    form: Literal["auto", "json", "console"], stream: TextIO | BufferedStream
-) -> Processor:
+def _renderer(form: Form, stream: TextIO | BufferedStream) -> Processor:
     if form == "console" or (form == "auto" and stream.isatty()):
         return structlog.dev.ConsoleRenderer()
     # One encoder for all lines: json.dumps with `default` creates one for each.
@@ -38,14 +40,14 @@ def _renderer(
 def configure(
     *,
     level: str = "INFO",
-    form: Literal["auto", "json", "console"] = "auto",
+    form: Form = "auto",
     stream: TextIO | BufferedStream | None = None,
 ) -> None:
     """Send every line of this process, ours or a library's, to `stream` in the one format.
 
     `stream` is standard error if not set.
     """
-    out = stream or sys.stderr
+    out = stream or standard_error()
     renderer = _renderer(form, out)
     structlog.configure(
         processors=[*_shared_processors(), renderer],
@@ -54,6 +56,7 @@ def configure(
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(_Demotion(level))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *_shared_processors()],
@@ -67,6 +70,19 @@ def configure(
     _quiet_libraries()
 
 
+class _Demotion(logging.Filter):
+    """A filter that turns the INFO lines of libraries into DEBUG lines, then applies the level."""
+
+    def __init__(self, level: str) -> None:
+        super().__init__()
+        self._least = logging.getLevelNamesMapping()[level]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.INFO:
+            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return record.levelno >= self._least
+
+
 def _quiet_libraries() -> None:
     # httpx logs whole URLs at INFO, also callback addresses.
     for name in ("httpx", "httpcore", "fal_client"):
@@ -75,6 +91,12 @@ def _quiet_libraries() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"
+
+
+def standard_error() -> TextIO:
+    """Return the process's standard error, even while `capture_output` has replaced it."""
+    stream: TextIO | CapturedStream = sys.stderr
+    return stream.stream if isinstance(stream, CapturedStream) else stream
 
 
 def get_logger() -> FilteringBoundLogger:

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import httpx
 
+from webhook.log import words_of
+
 MAX_DOCUMENT = 64 * 1024
 # Seconds. Callbacks may wait for the keys, and fal gives up on a callback after 15 s.
 TIMEOUT = 5.0
@@ -31,7 +33,7 @@ def fetcher(url: str) -> FetchBytes:
             ):
                 return await _document(response)
         except httpx.HTTPError as error:
-            raise OSError(type(error).__name__) from None
+            raise OSError(words_of(error)) from None
 
     return fetch
 

@@ -127,7 +127,7 @@ class KeySet:
         try:
             keys = parse(await self._fetch())
         except (OSError, ValueError) as error:
-            fields = {"host": self._host, "error": type(error).__name__, "known": self.count}
+            fields = {"host": self._host, "error": error, "known": self.count}
             log.warning("keys.refresh_failed", **fields)
             return
         self._fetched_at = self._clock()

@@ -98,7 +98,7 @@ class SourceAddresses:
         try:
             self._ranges = parse_ranges(await self._fetch())
         except (OSError, ValueError) as error:
-            log.warning("sources.refresh_failed", host=self._host, error=type(error).__name__)
+            log.warning("sources.refresh_failed", host=self._host, error=error)
             return
         self._fetched_at = self._clock()
 

@@ -51,4 +51,4 @@ def send(app: Celery, task: Task, argument: object) -> None:
     try:
         app.send_task(task, args=[argument], queue=ROUTES[task])
     except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
-        log.warning("wake.failed", step=task, error=type(error).__name__)
+        log.warning("wake.failed", step=task, error=error)

@@ -71,7 +71,7 @@ class Leases:
         try:
             renewed = self._store.change(lease.job.id, [lease.state], change)
         except Exception as error:  # noqa: BLE001  # this thread renews the leases of all steps
-            log.warning("lease.lost", job=lease.job.id, error=type(error).__name__)
+            log.warning("lease.lost", job=lease.job.id, error=error)
             return
         if not renewed:
             log.warning("lease.lost", job=lease.job.id, error="taken_over")

@@ -12,6 +12,11 @@ from worker.jobs.store import JobStore
 # A wake that was lost is found by the sweep after this many seconds.
 LOST_WAKE_AFTER = 20.0
 
+# Ends that cost somebody a clip.
+BAD_ENDS = frozenset({JobState.FAILED, JobState.EXPIRED})
+# fal refuses the account, so every further job would end like this one: key, balance, permission.
+ACCOUNT_FAULTS = frozenset({"fal_401", "fal_402", "fal_403"})
+
 log = get_logger()
 
 
@@ -54,7 +59,13 @@ class Transitions:
         moved = self._store.change(job.id, expected, change)
         if moved:
             reason = outcome.event.get("reason")
-            log.info("job.moved", job=job.id, step=task, state=outcome.to, reason=reason)
+            fields = {"job": job.id, "step": task, "state": outcome.to, "reason": reason}
+            if reason in ACCOUNT_FAULTS:
+                log.error("job.moved", **fields)
+            elif outcome.to in BAD_ENDS:
+                log.warning("job.moved", **fields)
+            else:
+                log.info("job.moved", **fields)
         self.wake_next(job.id)
         return moved
 

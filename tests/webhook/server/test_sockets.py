@@ -15,6 +15,7 @@ import pytest
 from infra.local.supervisor.process_guard import ProcessGuard
 from tests.bench.programs import environment, free_port, server
 from tests.factories.callbacks import Host, host
+from tests.factories.log_lines import refusals
 from webhook.server.sockets import BindError, listen
 
 Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
@@ -64,7 +65,7 @@ def test_a_taken_port(environ: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = refused({**environ, "PORT": str(port)})
-    [sentence] = process.stderr.splitlines()
+    [sentence] = refusals(process.stderr)
     assert (2, "") == (process.returncode, process.stdout)
     assert f"PORT {port}" in sentence
     assert "stop the program that uses it, or set another PORT" in sentence
@@ -74,7 +75,7 @@ def test_a_taken_port(environ: dict[str, str]) -> None:
 def test_a_host_that_is_not_this_machine(environ: dict[str, str], wrong: str) -> None:
     """A name that does not resolve and an address of another machine are refused."""
     process = refused({**environ, "FALHOOK_HOST": wrong})
-    [sentence] = process.stderr.splitlines()
+    [sentence] = refusals(process.stderr)
     assert (2, True) == (process.returncode, f"FALHOOK_HOST '{wrong}'" in sentence)
     assert "0.0.0.0 for all" in sentence
 
