@@ -1,117 +1,172 @@
 """The files in a result of any fal model, found by walking it.
 
-https://fal.ai/docs : a File has `url`, and may have `content_type` and `file_name`.
+https://fal.ai/docs : a File has `url`, and may have `content_type` and `file_name`. Many models
+return bare URLs instead, under names of their own, or data URIs (`sync_mode`).
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from urllib.parse import urlsplit
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from worker.formats.media_types import BY_EXTENSION, MediaType
+from worker.fal.lenient_json import MAX_DEPTH
+from worker.formats.declared_types import Declared
+from worker.formats.media_types import BINARY, BY_EXTENSION, MediaType
 from worker.types import Json
 
-OTHER = MediaType("application/octet-stream", "bin")
-_MAX_DEPTH = 12
-_BY_NAME = {media.name: media for media in BY_EXTENSION.values()} | {
-    "image/jpg": BY_EXTENSION["jpg"],
-    "audio/mp3": BY_EXTENSION["mp3"],
-    "audio/x-wav": BY_EXTENSION["wav"],
-}
-# The type of a File that has neither a type nor a file extension, by its key in the result.
+OTHER = BINARY
+# The type of a file that has neither a type nor a file extension, by its key in the result.
 _BY_KEY = {
     "video": BY_EXTENSION["mp4"],
     "image": BY_EXTENSION["png"],
     "audio": BY_EXTENSION["mp3"],
 }
+_LINK = re.compile(r"\s*(https://\S|data:[\w.+-]+/[\w.+-]+[;,])", re.IGNORECASE)
+_OF_FILE = frozenset({"content_type", "file_name", "file_size"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """One file of a result: its path in the result, its URL and its declared type."""
+    """One file of a result: its path in the result, its URL, its likely type.
+
+    `whole` is True for a File object, False for a bare URL.
+    """
 
     path: str
     address: str
     media: MediaType
+    declared: Declared = field(default_factory=Declared, repr=False)
+    whole: bool = False
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its URL is a data URI, which contains the file."""
+        return is_data_uri(self.address)
 
 
-def files_of(payload: Json) -> tuple[ResultFile, ...]:
-    """Return every File of the result in order; a repeated URL counts once."""
+def is_data_uri(address: str) -> bool:
+    """Whether the URL contains its file."""
+    return address.lstrip()[:5].lower() == "data:"
+
+
+def files_of(
+    payload: Json,
+    *,
+    allows: Callable[[str], bool] = lambda _address: True,
+    sent: Collection[str] = frozenset(),
+) -> tuple[ResultFile, ...]:
+    """Return every file of the result in order; a repeated URL counts once.
+
+    A file is a File object or a URL anywhere in the result. Where `allows` refuses a URL, it is a
+    link: part of the result's data. Bare URLs in `sent` are inputs that the model repeats.
+    """
     files: dict[str, ResultFile] = {}
-    for file in _walk(payload, "", 0):
-        files.setdefault(file.address, file)
+    for file in _walk(payload):
+        is_input = not file.whole and file.address in sent
+        if is_input or not (file.embedded or allows(file.address)):
+            continue
+        known = files.get(file.address)
+        if known is None or (file.whole and not known.whole):
+            files[file.address] = file
     return tuple(files.values())
 
 
-def _walk(value: Json, path: str, depth: int) -> Iterator[ResultFile]:
-    if depth > _MAX_DEPTH:
-        return
-    match value:
-        case dict() if isinstance(address := value.get("url"), str) and address:
-            yield ResultFile(path=path, address=address, media=_media(value, address, path))
-        case dict():
-            for name, member in value.items():
-                yield from _walk(member, f"{path}.{name}".removeprefix("."), depth + 1)
-        case list():
-            for index, member in enumerate(value):
-                yield from _walk(member, f"{path}[{index}]", depth + 1)
+def links_of(payload: Json, *, allows: Callable[[str], bool]) -> tuple[ResultFile, ...]:
+    """Return the files that the result declares as such and that `allows` refuses."""
+    return tuple(
+        file
+        for file in files_of(payload)
+        if file.whole and not file.embedded and not allows(file.address) and _is_declared(file)
+    )
 
 
-def _media(file: Mapping[str, Json], address: str, path: str) -> MediaType:
-    """Return the type by content type, else by name, else by URL, else by path in the result."""
-    match file.get("content_type"):
-        case str(text) if media := _BY_NAME.get(text.partition(";")[0].strip().lower()):
-            return media
-        case str(text) if text.strip() and not text.startswith("application/octet-stream"):
-            return OTHER
-    names = (file.get("file_name"), _name(address))
-    for name in (name for name in names if isinstance(name, str)):
-        if media := BY_EXTENSION.get(PurePosixPath(name).suffix.lstrip(".").lower()):
-            return media
-    key = path.rpartition(".")[2].partition("[")[0].removesuffix("s")
-    return _BY_KEY.get(key, OTHER)
+def _is_declared(file: ResultFile) -> bool:
+    return file.media is not OTHER or bool(file.declared.record())
 
 
-def _name(address: str) -> str:
-    if address[:5].lower() == "data:":
-        media = _BY_NAME.get(address[5:100].partition(";")[0].lower(), OTHER)
-        return f"data.{media.extension}"
-    try:
-        return urlsplit(address).path
-    except ValueError:
-        return ""
+def _walk(payload: Json) -> Iterator[ResultFile]:
+    waiting: list[tuple[str, Json, int]] = [("", payload, 0)]
+    while waiting:
+        path, value, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            continue
+        members: list[tuple[str, Json]] = []
+        match value:
+            case str() if _LINK.match(value):
+                yield _file(path, value, {})
+            case dict():
+                address = value.get("url")
+                if isinstance(address, str) and address:
+                    yield _file(path, address, value, whole=True)
+                    value = {name: each for name, each in value.items() if name != "url"}
+                members = [
+                    (f"{path}.{name}".removeprefix("."), each) for name, each in value.items()
+                ]
+            case list():
+                members = [(f"{path}[{index}]", each) for index, each in enumerate(value)]
+        waiting += ((name, each, depth + 1) for name, each in reversed(members))
+
+
+def _file(path: str, address: str, file: Mapping[str, Json], *, whole: bool = False) -> ResultFile:
+    address = address.strip() or address
+    content_type = _text(file.get("content_type"))
+    if is_data_uri(address) and not content_type:
+        content_type = re.split("[;,]", address[5:200])[0]
+    declared = Declared(
+        content_type=content_type, file_name=_text(file.get("file_name")), address=address[:2000]
+    )
+    media = declared.media or _BY_KEY.get(_key(path), OTHER)
+    return ResultFile(path=path, address=address, media=media, declared=declared, whole=whole)
+
+
+def _key(path: str) -> str:
+    """Return the last name in a path, as one file would be called: `video` of `a.video_urls[0]`."""
+    key = re.sub(r"\[\d+\]$", "", path.rpartition(".")[2]).removesuffix("s")
+    return key.removesuffix("_url").removesuffix("s")
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def by_published_name(files: tuple[ResultFile, ...]) -> dict[str, ResultFile]:
-    """Return the files by published name: image-1.png, image-2.png, audio-1.mp3."""
+    """Return the files by likely name: image-1.png, image-2.png, audio-1.mp3."""
     count, by_name = Counter[str](), dict[str, ResultFile]()
     for file in files:
-        family = "file" if file.media is OTHER else file.media.family
+        family = family_of(file.media)
         count[family] += 1
         by_name[f"{family}-{count[family]}.{file.media.extension}"] = file
     return by_name
 
 
+def family_of(media: MediaType) -> str:
+    """Return the word that names of files of this type begin with."""
+    return media.family if media.family in {"image", "video", "audio"} else "file"
+
+
 # Containers that the media step reads; others are published unchanged.
-_CLIPS = frozenset({"mp4", "mov"})
+CLIPS = frozenset({"mp4", "mov"})
 
 
-def video_address(payload: Json) -> str | None:
-    """Return the URL of the rendered video; None in a result without one.
+def video_of(files: tuple[ResultFile, ...]) -> ResultFile | None:
+    """Return the rendered video among the files of a result; None if there is none.
 
     A `video` that is declared as another type, such as WebM or GIF, is published unchanged, and so
     are all files next to it. https://fal.ai/docs : a File has `url` and may lack everything else.
     """
-    match payload:
-        case {"video": {"url": str(address)} as video} if address:
-            (file,) = files_of({"video": video})
-            return address if file.media.extension in _CLIPS | {OTHER.extension} else None
-    files = files_of(payload)
-    return next((file.address for file in files if file.media.extension in _CLIPS), None)
+    for file in files:
+        if file.path in {"video", "video_url"}:
+            return file if file.media.extension in CLIPS | {OTHER.extension} else None
+    return next((file for file in files if file.media.extension in CLIPS), None)
+
+
+def video_address(payload: Json) -> str | None:
+    """Return the URL of the rendered video; None in a result without one."""
+    video = video_of(files_of(payload))
+    return video.address if video else None
 
 
 def publishable(payload: Json, *, needs_file: bool) -> bool:
-    """Return whether the result has a file or, if none is needed, has any content."""
+    """Return whether the result may have a file or, if none is needed, has any content."""
     has_content = payload is not None and payload not in ({}, [], "")
     return bool(files_of(payload)) or (not needs_file and has_content)

@@ -137,6 +137,20 @@ def type_of_name(name: str) -> MediaType | None:
     return _ANY_BY_EXTENSION.get(name.rpartition(".")[2])
 
 
+# https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type ; storage
+# services put their errors into XML.
+_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*"
+    rb"<(!doctype html|html|head|body|error)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_page(head: bytes) -> bool:
+    """Return whether a body that begins with `head` is a web page, or the error of a server."""
+    return _PAGE.match(head) is not None
+
+
 def _is_text(head: bytes) -> bool:
     # The head may end in the middle of a character.
     text = getincrementaldecoder("utf-8")("replace").decode(head)

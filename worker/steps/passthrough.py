@@ -1,17 +1,17 @@
 """Outputs published without transcoding: images, audio, other files and plain values."""
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.errors import Permanent
 from worker.fal.download import Downloader
-from worker.fal.result import OTHER, ResultFile, by_published_name, files_of, video_address
-from worker.formats import data_uri
-from worker.formats.media_types import VIDEO_HEAD_BYTES, sniff, unsupported_video
+from worker.fal.result import ResultFile, by_published_name, files_of, links_of, video_of
+from worker.formats.declared_types import Declared
+from worker.formats.media_types import VIDEO_HEAD_BYTES
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
+from worker.steps.stored_files import FileStore, Progress, free_name
 from worker.storage import Storage, file_record
 from worker.storage.layout import work_key
 from worker.types import Json
@@ -23,88 +23,156 @@ MOST_FILES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passthrough:
-    """Stores fal's files of any kind."""
+    """Stores fal's files of any kind; those that cannot be had are named with the reason.
+
+    `allows` says whether a URL may be downloaded; another one is a link, part of the result's data.
+    A `patient` one waits for files that the CDN does not have.
+    """
 
     downloader: Downloader
     storage: Storage
+    allows: Callable[[str], bool] = field(default=lambda _address: True)
+    patient: bool = False
 
-    def download(self, job: Job, progress: Callable[[int, int | None], None]) -> Outcome:
-        """Return DOWNLOADED once every file of the result is complete in storage."""
-        files = files_of(job.payload)
-        if len(files) > MOST_FILES:
-            sentence = f"the result holds {len(files)} files; {MOST_FILES} can be published"
-            raise Permanent("too_many_files", sentence)
-        records: dict[str, Json] = {
-            name: self._store(job, name, file, progress)
-            for name, file in by_published_name(files).items()
-        }
-        event = {"files": str(len(records))}
-        return Outcome(to=JobState.DOWNLOADED, set={"source": {"files": records}}, event=event)
+    @property
+    def store(self) -> FileStore:
+        """The store that takes the files."""
+        return FileStore(downloader=self.downloader, storage=self.storage, patient=self.patient)
 
-    def download_extras(
-        self, job: Job, video: str, progress: Callable[[int, int | None], None]
-    ) -> dict[str, Json]:
+    def files(self, job: Job) -> tuple[ResultFile, ...]:
+        """Return the files of the job's result."""
+        return files_of(job.payload, allows=self.allows, sent=frozenset(_texts(job.arguments)))
+
+    def download(self, job: Job, progress: Progress) -> Outcome:
+        """Return DOWNLOADED once every file that can be had is complete in storage.
+
+        Raises Transient, and Permanent if the result has files and none of them can be had.
+        """
+        files = self.files(job)
+        failures: list[Permanent] = []
+        source = self._stored(job, files, progress, failures)
+        if not source["files"]:
+            self._require_rest(job, files, failures)
+        event = {"files": str(len(source["files"])), "skipped": str(len(source["skipped"]))}
+        records: dict[str, Json] = {"files": source["files"]}
+        if source["skipped"]:
+            records["skipped"] = source["skipped"]
+        return Outcome(to=JobState.DOWNLOADED, set={"source": records}, event=event)
+
+    def download_extras(self, job: Job, video: str, progress: Progress) -> dict[str, Json]:
         """Store the files that the result contains next to its video; return their records.
 
         `files` are stored. `skipped` lists the files that cannot be downloaded, with the reason:
         the video is what was paid for. Raises only Transient.
         """
-        others = tuple(file for file in files_of(job.payload) if file.address != video)
-        files: dict[str, Json] = {}
-        skipped: dict[str, Json] = {}
-        for name, file in by_published_name(others[:MOST_FILES]).items():
-            try:
-                files[name] = self._store(job, name, file, progress)
-            except Permanent as failure:
-                skipped[name] = {"output": file.path, "reason": failure.reason}
-        records: dict[str, Json] = {"files": files, "skipped": skipped}
+        others = tuple(file for file in self.files(job) if file.address != video)
+        records: dict[str, Json] = {**self._stored(job, others, progress, [])}
         return {name: value for name, value in records.items() if value}
 
-    def _store(
-        self, job: Job, name: str, file: ResultFile, progress: Callable[[int, int | None], None]
-    ) -> Json:
-        key, content_type = work_key(job.id, name), file.media.name
-        record: dict[str, Json] = {"content_type": content_type, "output": file.path}
-        if file.address[:5].lower() == "data:":
-            data = _embedded(file)
-            self.storage.put(key, data, content_type=content_type)
-            return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **record}
-        downloaded = self.downloader.fetch(
-            file.address,
-            lambda chunks: self.storage.put(key, chunks, content_type=content_type),
-            progress=progress,
-        )
-        return {"bytes": downloaded.size, "sha256": downloaded.sha256, **record}
+    def _stored(
+        self,
+        job: Job,
+        files: tuple[ResultFile, ...],
+        progress: Progress,
+        failures: list[Permanent],
+    ) -> dict[str, dict[str, Json]]:
+        """Return the records of the files that were stored, and of those that were not."""
+        guesses = by_published_name(files)
+        stored: dict[str, Json] = {}
+        skipped: dict[str, Json] = {}
+        for number, (guess, file) in enumerate(guesses.items(), start=1):
+            try:
+                if number > MOST_FILES:
+                    sentence = f"the result holds {len(files)} files; {MOST_FILES} are published"
+                    raise Permanent("too_many_files", sentence)  # noqa: TRY301
+                kept = self.store.keep(
+                    file,
+                    guess,
+                    {*guesses, *stored} - {guess},
+                    key=lambda name: work_key(job.id, name),
+                    progress=progress,
+                )
+            except Permanent as failure:
+                failures.append(failure)
+                skipped[guess] = {"output": file.path, "reason": failure.reason}
+            else:
+                stored[kept.name] = kept.record
+        for link in links_of(job.payload, allows=self.allows):
+            name = free_name(link.media, {*guesses, *stored, *skipped})
+            skipped[name] = {"output": link.path, "reason": "download_refused"}
+        return {"files": stored, "skipped": skipped}
+
+    def _require_rest(
+        self, job: Job, files: tuple[ResultFile, ...], failures: list[Permanent]
+    ) -> None:
+        """Return if the result has something to publish beside its files; raise Permanent if not.
+
+        Only text counts, and not what the model repeats of its inputs.
+        """
+        addresses = {file.address for file in files_of(job.payload)}
+        if not files and not (job.needs_file and addresses):
+            return
+        known = addresses | set(_texts(job.arguments))
+        if not job.needs_file and any(
+            text.strip() and text not in known for text in _texts(_without_files(job.payload))
+        ):
+            return
+        if failures:
+            raise failures[0]
+        raise _refused(self.downloader, job)
 
 
-def _embedded(file: ResultFile) -> bytes:
-    # https://fal.ai/docs : with sync_mode a result holds data URIs.
-    try:
-        return data_uri.decode(file.address)
-    except ValueError:
-        raise Permanent(
-            "bad_data_uri", f"{file.path} holds a data URI that is not base64"
-        ) from None
+def _refused(downloader: Downloader, job: Job) -> Permanent:
+    """Return why no link of the result can be downloaded."""
+    for file in files_of(job.payload):
+        try:
+            downloader.hosts.check(file.address)
+        except Permanent as failure:
+            return failure
+    return Permanent("no_video", "fal's result has no video or other file with a URL")
+
+
+def _without_files(payload: Json) -> Json:
+    match payload:
+        case {"url": str()}:
+            return None
+        case dict():
+            return {name: _without_files(value) for name, value in payload.items()}
+        case list():
+            return [_without_files(value) for value in payload]
+    return payload
+
+
+def _texts(value: object) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case dict(members):
+                waiting += members.values()
+            case list(items):
+                waiting += items
 
 
 def store_source(storage: Storage, job: Job, source: Path) -> dict[str, Json]:
     """Store a source that is published unchanged; return its record, by name."""
+    files = files_of(job.payload)
+    path = job.source.get("output")
+    video = next((file for file in files if file.path == path), video_of(files))
     with source.open("rb") as file:
         head = file.read(VIDEO_HEAD_BYTES)
-    other = unsupported_video(head)
-    media = sniff(head) or (other[1] if other else OTHER)
-    family = "file" if media is OTHER else media.family
-    number = 1 + sum(name.startswith(f"{family}-") for name in extra_files(job))
-    name, address = f"{family}-{number}.{media.extension}", video_address(job.payload)
+    media = video.declared.settle(head) if video else Declared().settle(head)
+    name = free_name(media, extra_files(job))
     storage.put(work_key(job.id, name), source, content_type=media.name)
-    paths = [file.path for file in files_of(job.payload) if file.address == address]
-    return {
-        name: {
-            **file_record(source),
-            "content_type": media.name,
-            "output": next(iter(paths), ""),
-        }
+    record: dict[str, Json] = {
+        **file_record(source),
+        "content_type": media.name,
+        "output": video.path if video else "",
     }
+    if video and (declared := video.declared.record()):
+        record["declared"] = dict(declared)
+    return {name: record}
 
 
 def unchanged_outputs(job: Job) -> dict[str, Json] | None:

@@ -6,8 +6,8 @@ writer, which must store nothing, and the writer is called again with a new stre
 """
 
 from worker.fal.download.allowed_hosts import AllowedHosts
-from worker.fal.download.downloader import Downloaded, Downloader
+from worker.fal.download.downloader import Downloaded, Downloader, Expected
 from worker.fal.download.http import http_client
 from worker.fal.download.limits import DownloadLimits
 
-__all__ = ["AllowedHosts", "DownloadLimits", "Downloaded", "Downloader", "http_client"]
+__all__ = ["AllowedHosts", "DownloadLimits", "Downloaded", "Downloader", "Expected", "http_client"]

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from worker.errors import Permanent
 from worker.fal.download.url import has_parent_segment, host_of, parse, refused
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -83,6 +84,14 @@ class AllowedHosts:
         """
         entries = tuple(AllowedHost.parse(entry.strip().lower()) for entry in setting.split(","))
         return cls(entries=entries)
+
+    def allows(self, url: str) -> bool:
+        """Return whether an entry allows `url`; nothing is resolved or sent."""
+        try:
+            self.check(url)
+        except Permanent:
+            return False
+        return True
 
     def check(self, url: str) -> AllowedHost:
         """Return the entry that allows `url`. Nothing is resolved or sent.

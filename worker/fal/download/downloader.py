@@ -12,8 +12,11 @@ from worker.fal.download.fetch import Fetch
 from worker.fal.download.http import resolve
 from worker.fal.download.limits import DownloadLimits
 from worker.fal.download.transfer import Progress, Restart, Transfer
+from worker.fal.download.url import parse
 
 Write = Callable[[Iterator[bytes]], object]
+# "media": an image, sound or video; "file": anything but a web page.
+Expected = Literal["media", "file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,14 @@ class Downloader:
         url: str,
         write: Write,
         *,
-        expect: Literal["media"] | None = None,
+        expect: Expected | None = None,
         progress: Progress | None = None,
     ) -> Downloaded:
         """Pass the whole body to `write`; if it has to start over, `write` is called again.
 
         `write` must consume its stream and let the stream's exceptions through, in which case it
-        must have written nothing. `expect="media"` refuses a body that does not begin as an image,
-        sound or video. `progress` is called with the bytes so far and the total, if known.
+        must have written nothing. `expect` refuses a body that does not begin as what was promised.
+        `progress` is called with the bytes so far and the total, if known.
 
         Raises Permanent: "download_refused" (URL, address, redirect, encoding, other status),
         "download_gone" (403, 404, 410), "download_too_large", "download_not_media". Transient:
@@ -56,7 +59,7 @@ class Downloader:
         """
         entry = self.hosts.check(url)
         fetch = Fetch(
-            url=httpx.URL(url),
+            url=parse(url),
             entry=entry,
             expect=expect,
             limits=self.limits,

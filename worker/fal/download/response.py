@@ -7,6 +7,8 @@ from worker.fal.errors import retry_after
 
 GONE_STATUSES = frozenset({403, 404, 410})
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
+# Values of Content-Encoding that leave the body as it is, registered or merely in use.
+_UNENCODED = frozenset({"", "identity", "none", "binary", "utf-8", "aws-chunked"})
 
 
 def check_response(host: str, response: httpx.Response) -> None:
@@ -29,8 +31,9 @@ def check_response(host: str, response: httpx.Response) -> None:
 
 
 def _check_encoding(host: str, response: httpx.Response) -> None:
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
+    encoding = response.headers.get("Content-Encoding", "")
+    codings = {coding.strip().lower() for coding in encoding.split(",")}
+    if codings - _UNENCODED:
         raise Permanent(
             "download_refused",
             f"{host} sent the body with the content encoding {encoding[:40]!r}, not as requested",

@@ -10,7 +10,7 @@ import httpx
 from worker.errors import Permanent, Transient
 from worker.fal.download.fetch import Cut, Fetch
 from worker.fal.download.response import check_response
-from worker.formats.media_types import VIDEO_HEAD_BYTES, sniff, unsupported_video
+from worker.formats.media_types import VIDEO_HEAD_BYTES, is_page, sniff, unsupported_video
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -113,6 +113,7 @@ class Transfer:
                 head = None
         if head is not None:
             self._check_media(head)
+            yield self._count(head)
 
     def _count(self, chunk: bytes) -> bytes:
         self.sha256.update(chunk)
@@ -129,12 +130,18 @@ class Transfer:
             )
 
     def _check_media(self, head: bytes) -> None:
-        """Raise Permanent unless the body begins as an image, sound or video.
+        """Raise Permanent unless the body begins as what is expected.
 
         An MP4 file begins with a box of type `ftyp`: ISO/IEC 14496-12, section 4.3.
         """
-        if head[4:8] != b"ftyp" and sniff(head) is None and unsupported_video(head) is None:
-            raise Permanent(
-                "download_not_media",
-                f"{self.fetch.host} sent something that does not begin as an image, sound or video",
-            )
+        if is_page(head):
+            words = "a web page instead of the file"
+        elif self.fetch.expect == "media" and not _is_media(head):
+            words = "something that does not begin as an image, sound or video"
+        else:
+            return
+        raise Permanent("download_not_media", f"{self.fetch.host} sent {words}")
+
+
+def _is_media(head: bytes) -> bool:
+    return bool(head[4:8] == b"ftyp" or sniff(head) or unsupported_video(head))

@@ -1,26 +1,30 @@
 """Checks of a result's URL, before anything is sent to it."""
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
 from worker.errors import Permanent
 
 MAX_URL_CHARACTERS = 8192
-_UNSAFE = re.compile(r"[^!-~]|[\\<>\"^`{|}]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\<>\"^`{|}]")
+_UNENCODED = re.compile(r"[^!-~]+")
 
 
 def parse(url: str) -> httpx.URL:
     """Return the URL as it will be requested. Nothing is resolved or sent.
 
+    Blanks around it are dropped; those in it, and letters beyond ASCII, are percent-encoded.
     Raises Permanent("download_refused") unless it is an https URL without a user name or `..`.
     """
+    url = url.strip(" ")
     if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
         raise refused(
             f"the result's URL is longer than {MAX_URL_CHARACTERS} characters"
             " or contains a character that is not allowed in a URL"
         )
+    url = _encoded(url)
     try:
         # httpx makes the connection, so its reading of the URL is the one that counts.
         parsed, written = httpx.URL(url), urlsplit(url)
@@ -34,6 +38,14 @@ def parse(url: str) -> httpx.URL:
     if has_parent_segment(written.path):
         raise refused(f"the path of the result's URL on {host[:100]} contains '..'")
     return parsed
+
+
+def _encoded(url: str) -> str:
+    """Percent-encode path and query as UTF-8 (RFC 3987, section 3.1); the host stays as it is."""
+    head, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    path = _UNENCODED.sub(lambda found: quote(found[0], safe=""), path)
+    return f"{head}{slashes}{host}{slash}{path}"
 
 
 def host_of(url: httpx.URL) -> str:
