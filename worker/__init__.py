@@ -21,6 +21,7 @@ broker/           Celery's side: the client, the Redis transport, heartbeats, ti
 storage/          object storage, its key layout, and scratch directories
 formats/          media files read, tagged and rewritten without a decoder
 errors.py         why a step did not do its work, and why a process cannot start
+probe.py          short child processes whose exit says something about their subject
 text.py           text from others: shortened, escaped for terminals, parsed as strict JSON
 types.py          JSON values
 """

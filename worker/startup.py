@@ -11,6 +11,7 @@ from webhook.settings import SettingsError
 from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
 from worker.jobs.store import connect
+from worker.probe import ProbeInterrupted
 from worker.provenance import Signer
 from worker.settings.media import MediaSettings
 from worker.storage import Storage, require_usable, scratch
@@ -32,9 +33,15 @@ class SimulatedJobsFound(ConfigurationError):
 
 
 def exit_on_error(build: Callable[[], T]) -> T:
-    """Return what `build` returns; if it cannot start, log why and exit with code 2."""
+    """Return what `build` returns; if it cannot start, log why and exit with code 2.
+
+    The exit code is 1 if a probe was interrupted: the process may start the next time.
+    """
     try:
         return build()
+    except ProbeInterrupted as interrupted:
+        refuse([f"a check at the start gave no result: {interrupted}"])
+        raise SystemExit(1) from None
     except (ConfigurationError, SettingsError, ValueError) as error:
         refuse(str(error).splitlines())
     except Failure as failure:

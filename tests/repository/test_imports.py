@@ -15,12 +15,13 @@ from tests import ROOT
 OURS = ("webhook", "worker", "infra", "tests")
 
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
-FOUNDATION = ("worker.errors", "worker.text", "worker.types", LOG)
+FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", LOG)
 
 # What files below a folder may import of ours, besides that folder; the longest match counts.
 ARROWS: dict[str, tuple[str, ...]] = {
     "webhook": (),
     "worker.errors": (),
+    "worker.probe": (),
     "worker.text": (),
     "worker.types": (),
     "worker.formats": (),

@@ -1,33 +1,34 @@
 """The check that a storage can be used, before the first job needs it."""
 
-import subprocess
 import sys
 import uuid
 
 from obstore.store import MemoryStore
 
 from worker.errors import Permanent, Transient
+from worker.probe import ProbeInterrupted, run_probe
 from worker.storage.storage import Storage
 
 CHECK_TIMEOUT = 60.0
+# Exit code of the process for a storage that refused; any other but 0 says nothing about it.
+REFUSED = 3
 
 
 def require_usable(storage: Storage) -> None:
     """Write, read and delete an object, in a separate process so that this one may still fork.
 
-    Raises Permanent("storage_unwritable") with the setting, its value and the correction.
+    Raises Permanent("storage_unwritable") with the setting, its value and the correction, and
+    ProbeInterrupted if the process ended without a result.
     """
     if isinstance(storage.store, MemoryStore):
         return probe(storage)
     command = [sys.executable, "-m", "worker.storage", storage.place.url]
-    try:
-        program = subprocess.run(
-            command, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise storage.place.unwritable(f"no answer in {CHECK_TIMEOUT:.0f} s") from error
-    if program.returncode:
-        raise Permanent("storage_unwritable", program.stderr.strip().rpartition("\n")[2])
+    process = run_probe(command, timeout=CHECK_TIMEOUT)
+    sentence = process.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    if process.returncode == REFUSED:
+        raise Permanent("storage_unwritable", sentence)
+    if process.returncode:
+        raise ProbeInterrupted(f"the check of {storage.place.url} crashed: {sentence}")
     return None
 
 

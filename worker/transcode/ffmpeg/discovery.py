@@ -10,6 +10,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from worker.errors import ConfigurationError
+from worker.probe import run_probe
 
 
 class FfmpegUnusable(ConfigurationError):
@@ -40,16 +41,14 @@ def locate(configured: str | None) -> Path:
 
 @functools.cache
 def _list(path: Path, kind: str) -> str:
-    """Return the program's list of its encoders, filters or protocols."""
+    """Return the program's list of its encoders, filters or protocols.
+
+    Raises FfmpegUnusable, and ProbeInterrupted if it was killed.
+    """
     try:
-        process = subprocess.run(
-            [path, "-hide_banner", f"-{kind}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=30,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        process = run_probe([path, "-hide_banner", f"-{kind}"], timeout=30)
+        process.check_returncode()
+    except (OSError, subprocess.CalledProcessError) as error:
         raise FfmpegUnusable(
             f"{path} does not run, or is not ffmpeg; set FALHOOK_FFMPEG to one that runs"
         ) from error

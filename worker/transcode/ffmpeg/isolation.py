@@ -5,12 +5,12 @@ a hostile file makes a decoder run code.
 """
 
 import functools
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from worker.probe import run_probe
 from worker.transcode.ffmpeg.limits import PATH
 
 
@@ -62,20 +62,15 @@ _WRAPPERS: Mapping[Isolation, Callable[[Path, Path, Sequence[Path]], list[str]]]
 
 @functools.cache
 def works(isolation: Isolation, program: Path) -> bool:
-    """Return whether the program runs with that isolation on this machine; it runs -version."""
+    """Return whether the program runs with that isolation on this machine; it runs -version.
+
+    Raises ProbeInterrupted if it was killed: that must not weaken the isolation.
+    """
     with tempfile.TemporaryDirectory(prefix="falhook-") as cwd:
         command = [*wrapper(isolation, program, Path(cwd), ()), str(program), "-version"]
         try:
-            process = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=30,
-                cwd=cwd,
-                env={"PATH": PATH},
-            )
-        except (OSError, subprocess.SubprocessError):
+            process = run_probe(command, timeout=30, cwd=cwd, env={"PATH": PATH})
+        except OSError:
             return False
     return process.returncode == 0
 
