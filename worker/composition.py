@@ -20,7 +20,7 @@ from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
-from worker.pipeline import NEXT_TASK, Pipeline, Work
+from worker.pipeline import NEXT_TASK, Pipeline, Rescue, Work
 from worker.settings import Settings
 from worker.settings.media import MediaSettings
 from worker.startup import find_ffmpeg, load_signer
@@ -61,12 +61,14 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=lambda: storage, directory=settings.input_directory),
     )
+    work, rescues = _steps(settings, store, fal, storage)
     return Components(
         pipeline=Pipeline(
             store=store,
             transitions=transitions,
             leases=Leases(store),
-            work=_work(settings, store, fal, storage),
+            work=work,
+            rescues=rescues,
         ),
         ingest=Ingest(
             store=store,
@@ -87,9 +89,10 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
     )
 
 
-def _work(
+def _steps(
     settings: Settings, store: JobStore, fal: FalClient, storage: Storage
-) -> Mapping[Task, Work]:
+) -> tuple[Mapping[Task, Work], Mapping[Task, Rescue]]:
+    """Return the work of each step, and the rescues of those that have one."""
     progress = Progress(store)
     uploads = InputUploads(
         cdn=Cdn(settings.fal_key.get_secret_value(), rest_host=settings.fal_rest_host),
@@ -116,12 +119,13 @@ def _work(
         progress=progress,
         config=media_config(settings),
     )
-    return {
+    work: Mapping[Task, Work] = {
         Task.SUBMIT: submit.work,
         Task.DOWNLOAD: Download(downloader=downloader, storage=storage, progress=progress).work,
         Task.TRANSCODE_TAG: transcode_tag.work,
         Task.PUBLISH: Publish(storage=storage, store=store).work,
     }
+    return work, {Task.TRANSCODE_TAG: transcode_tag.rescue}
 
 
 def media_config(settings: MediaSettings) -> MediaConfig:

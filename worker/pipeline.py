@@ -1,5 +1,9 @@
 """The pipeline: its steps in order, as one table; `Pipeline.run` takes a job through one of them.
 
+One rule for paid results, in `Pipeline._give_up`: before a job FAILS after its result arrived, the
+step's rescue is asked to publish what there is. What could not be made is then missing from the
+manifest, with the reason.
+
 The record decides; messages only wake. A task that is delivered twice, late or out of order cannot
 claim the job, and wakes the step that the job's state calls for.
 """
@@ -8,6 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from redis.exceptions import RedisError
 
@@ -65,14 +70,22 @@ NEXT_TASK: Mapping[JobState, Task] = {step.takes: step.task for step in STEPS}
 # Tries to write an outcome before it is given up. One try takes the Redis client about 5 s, since
 # it retries by itself: a Redis that is back within a minute costs nothing.
 OUTCOME_WRITES = 10
+# Starts after the last try in which only the rescue is tried: it may have ended the worker too.
+RESCUES = 2
 
 Work = Callable[[Job], Outcome]
+# Returns the outcome that publishes what there is although the step failed; None if nothing is.
+Rescue = Callable[[Job, Failure], Outcome | None]
 
 log = get_logger()
 
 
 class Pipeline:
-    """Takes jobs through the steps. `work` maps each task to the function that does its work."""
+    """Takes jobs through the steps.
+
+    `work` maps each task to the function that does its work, `rescues` to the one that publishes
+    what there is once that work has failed for good.
+    """
 
     def __init__(
         self,
@@ -81,6 +94,7 @@ class Pipeline:
         transitions: Transitions,
         leases: Leases,
         work: Mapping[Task, Work],
+        rescues: Mapping[Task, Rescue] = MappingProxyType({}),
         steps: Iterable[Step] = STEPS,
         rng: random.Random | None = None,
         pause: Callable[[float], object] = time.sleep,
@@ -89,6 +103,7 @@ class Pipeline:
         self._transitions = transitions
         self._leases = leases
         self._work = work
+        self._rescues = rescues
         self._steps = {step.task: step for step in steps}
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
         self._pause = pause
@@ -103,9 +118,7 @@ class Pipeline:
         log.info("step.started", job=job.id, step=step.task, attempt=job.attempt, tries=job.tries)
         try:
             with self._leases.hold(job, step.during[0]):
-                outcome = self._do(step, job)
-        except Permanent as failure:
-            self._finish(step, job, failed(step.task, failure, step.on_failure))
+                outcome = self._outcome(step, job)
         except Transient as failure:
             self._retry_later(step, job, failure)
         else:
@@ -127,6 +140,38 @@ class Pipeline:
         # lost is sent again by the Redis client, and the second one is refused by the first.
         job = self._store.get(job_id)
         return job if job is not None and job.lease_owner == owner else None
+
+    def _outcome(self, step: Step, job: Job) -> Outcome:
+        """Do the work, or give it up. Raises Transient if it is to be tried again."""
+        try:
+            return self._do(step, job)
+        except Permanent as failure:
+            return self._give_up(step, job, failure)
+        except Transient as failure:
+            if not self._is_last(step, job, failure):
+                raise
+            return self._give_up(step, job, failure)
+
+    def _give_up(self, step: Step, job: Job, failure: Failure) -> Outcome:
+        """Return the outcome of the step's rescue, which has a few tries at most, else FAILED."""
+        rescue = self._rescues.get(step.task)
+        rescued = None
+        if rescue is not None and job.tries <= step.tries + RESCUES:
+            try:
+                rescued = rescue(job, failure)
+            except Failure as another:
+                log.warning("rescue.failed", job=job.id, step=step.task, reason=another.reason)
+            except Exception:
+                log.exception("step.crashed", job=job.id, step=step.task)
+        if rescued is None:
+            return failed(step.task, failure, step.on_failure)
+        log.warning("job.rescued", job=job.id, step=step.task, reason=failure.reason)
+        return rescued
+
+    def _is_last(self, step: Step, job: Job, failure: Transient) -> bool:
+        if failure.reason in step.waits_for:
+            return job.waits + 1 >= MAX_WAITS
+        return job.tries >= step.tries
 
     def _do(self, step: Step, job: Job) -> Outcome:
         if job.tries > step.tries:
@@ -161,10 +206,7 @@ class Pipeline:
 
     def _retry_later(self, step: Step, job: Job, failure: Transient) -> None:
         waits = failure.reason in step.waits_for
-        count, most = (job.waits + 1, MAX_WAITS) if waits else (job.tries, step.tries)
-        if count >= most:
-            self._finish(step, job, failed(step.task, failure, step.on_failure))
-            return
+        count = job.waits + 1 if waits else job.tries
         uncounted = {"tries": job.tries - 1, "waits": count} if waits else {}
         seconds = backoff(count, failure.after, self._rng)
         until = self._store.clock() + seconds

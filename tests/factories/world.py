@@ -20,7 +20,7 @@ from worker.jobs.job import Job, JobState
 from worker.jobs.leases import Leases
 from worker.jobs.store import JobStore, connect
 from worker.jobs.transitions import Transitions
-from worker.pipeline import NEXT_TASK, STEPS, Pipeline
+from worker.pipeline import NEXT_TASK, STEPS, Pipeline, Rescue
 from worker.steps.inbox import InboxReader
 from worker.steps.ingest import Ingest
 from worker.steps.lookup import LookUp
@@ -170,6 +170,7 @@ class World:
         self.wakes: list[tuple[Task, str]] = []
         self.ingest_wakes: list[Sequence[str]] = []
         self.work: dict[Task, Callable[[Job], Outcome]] = {}
+        self.rescues: dict[Task, Rescue] = {}
         self.published: list[str] = []
         self.store = JobStore(redis, clock=self.clock)
         self.submit = Submit(
@@ -209,6 +210,7 @@ class World:
             leases=Leases(self.store),
             work={step.task: partial(self._do, step.task, step.gives[0]) for step in STEPS[1:]}
             | {Task.SUBMIT: self.submit.work},
+            rescues=self.rescues,
             steps=(
                 STEPS[0],
                 *(replace(step, tries=3, waits_for=UNAVAILABLE) for step in STEPS[1:]),

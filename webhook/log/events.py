@@ -40,6 +40,8 @@ EVENTS: dict[str, str] = {
     "step.started": "A worker started a step of a job.",
     "step.retried": "A step failed and is retried in `wait` seconds.",
     "step.crashed": "A step raised an unexpected exception.",
+    "job.rescued": "A step failed for good; what there is of the paid result is published.",
+    "rescue.failed": "A step failed, and so did the attempt to publish what there is.",
     "step.skipped": "A wake was ignored; `reason` is the reason code.",
     "lease.lost": "A running step's lease was not renewed; another worker may repeat the step.",
     "sweep.done": "The sweep woke due jobs and pending callbacks.",

@@ -55,7 +55,8 @@ def _tagged(
             except NotTaggable as reason:
                 return {"untagged": str(reason)}
             except MediaError as error:
-                raise Permanent(error.reason, error.sentence) from error
+                # The file is in storage as fal made it, and is published so.
+                return {"untagged": error.sentence}
     return {}
 
 
@@ -89,7 +90,12 @@ def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -
         return record | {"unsigned": unsigned}
     vendor = SourceCredentials.of(source, places, signer.anchors) if has_credentials else None
     parent = source if vendor and vendor.is_parent else None
-    signed = sign_delivery([path], tags, signer, parent=parent, copied=True)
+    try:
+        signed = sign_delivery([path], tags, signer, parent=parent, copied=True)
+    except Permanent as refused:
+        if has_credentials:
+            raise NotTaggable(f"{_BROKEN_CREDENTIALS}; {refused.sentence}") from refused
+        return record | {"unsigned": refused.sentence}
     return record | (vendor.record() if vendor else {}) | {"signed": signed}
 
 

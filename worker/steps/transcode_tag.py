@@ -1,11 +1,12 @@
 """The transcode_tag step: from the source in storage to the tagged files of the publication."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from webhook.contract import Task
-from worker.errors import Permanent
+from worker.errors import Failure, Permanent, Transient
 from worker.formats.errors import MediaError, UnsupportedMedia
 from worker.formats.media_types import CONTENT_TYPES
 from worker.jobs.change import Outcome
@@ -15,6 +16,7 @@ from worker.steps.media_config import MediaConfig
 from worker.steps.passthrough import METHOD, extra_files, store_source, unchanged_outputs
 from worker.steps.passthrough_tags import tag_files
 from worker.steps.progress import Progress
+from worker.steps.whole_source import is_whole
 from worker.storage import Storage, file_record
 from worker.storage.layout import SOURCE, work_key
 from worker.storage.scratch import scratch
@@ -23,6 +25,9 @@ from worker.transcode.metering import Meter
 from worker.transcode.result import TranscodeResult
 from worker.transcode.transcoder import transcode
 from worker.types import Json
+
+# Failures that only concern the signature.
+SIGNING_FAILURES = frozenset({"signing_refused", "signing_failed", "timestamp_unavailable"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +75,38 @@ class TranscodeTag:
         event = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
 
+    def rescue(self, job: Job, failure: Failure) -> Outcome | None:
+        """Return the outcome that publishes what there is although `work` failed for good.
+
+        Without a signature, if that is what failed; otherwise as fal made it, with the reason. None
+        if the source is cut short, hostile, or cannot be shown to be whole.
+        """
+        if failure.reason in SIGNING_FAILURES and self.config.signer:
+            unsigned = replace(self, config=replace(self.config, signer=None))
+            return _with_reason(unsigned.work(job), failure)
+        if unchanged := unchanged_outputs(job):
+            files = _untagged(extra_files(job), failure)
+            event = {"method": str(unchanged["method"]), "reasons": failure.sentence}
+            outputs = unchanged | {"files": files}
+            return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
+        with scratch(job.id) as directory:
+            source = directory / SOURCE
+            self.storage.get(work_key(job.id, SOURCE), source)
+            if not is_whole(source, self.ffmpeg, directory):
+                return None
+            files = extra_files(job) | store_source(self.storage, job, source)
+        try:
+            files = self._tag(job, files)
+        except Transient as another:
+            files = _untagged(files, another)
+        return _as_it_came(files, failure.sentence, Meter())
+
     def _unchanged(
         self, job: Job, source: Path, unsupported: UnsupportedMedia, meter: Meter
     ) -> Outcome:
         """Publish the paid source unchanged: alpha, a GIF or another container may be intended."""
         files = self._tag(job, extra_files(job) | store_source(self.storage, job, source))
-        outputs = {"method": METHOD, "reason": unsupported.sentence, "files": files}
-        return Outcome(
-            to=JobState.TAGGED,
-            set={"outputs": outputs | {"cost": meter.record()}},
-            event={"method": METHOD, "reasons": unsupported.sentence},
-        )
+        return _as_it_came(files, unsupported.sentence, meter)
 
     def _store(self, job: Job, path: Path) -> Json:
         content_type = CONTENT_TYPES[path.suffix]
@@ -92,6 +118,28 @@ class TranscodeTag:
 
     def _tag(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
         return tag_files(job, files, storage=self.storage, config=self.config)
+
+
+def _as_it_came(files: dict[str, Json], reason: str, meter: Meter) -> Outcome:
+    outputs = {"method": METHOD, "reason": reason, "files": files, "cost": meter.record()}
+    event = {"method": METHOD, "reasons": reason}
+    return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
+
+
+def _with_reason(outcome: Outcome, failure: Failure) -> Outcome:
+    """Return the outcome of the work without a signer, with the reason why nothing is signed."""
+    outputs = cast(Mapping[str, Json], outcome.set["outputs"])
+    why = {"reason": failure.reason, "sentence": failure.sentence}
+    provenance = _added(outputs.get("provenance", {"state": "unsigned"}), why)
+    return replace(outcome, set={"outputs": {**outputs, "provenance": provenance}})
+
+
+def _untagged(files: Mapping[str, Json], failure: Failure) -> dict[str, Json]:
+    return {name: _added(about, {"untagged": failure.sentence}) for name, about in files.items()}
+
+
+def _added(record: Json, members: Mapping[str, Json]) -> Json:
+    return {**record, **members} if isinstance(record, dict) else record
 
 
 def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
