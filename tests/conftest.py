@@ -1,4 +1,4 @@
-"""What tests of every kind stand on: a real Redis of their own and the simulated fal."""
+"""Fixtures for all tests: a real Redis for each process, and the simulated fal."""
 
 import itertools
 import os
@@ -18,9 +18,9 @@ from worker.jobs.store import JobStore, connect
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than there are processors: much of the time goes to waiting.
+    """Return the number of processors plus one, since tests often wait.
 
-    At most 4, since each starts programs of its own.
+    At most 4, since each process starts further programs.
     """
     return min(4, 1 + (os.cpu_count() or 1))
 
@@ -50,7 +50,7 @@ def records(redis_url: str) -> Iterator[JobStore]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with files of a person."""
+    """The working directory, with a user's files."""
     directory = furnished(tmp_path / "home")
     monkeypatch.chdir(directory)
     return directory
@@ -58,26 +58,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(home: Path, redis_url: str) -> Run:
-    """Runs `falhook` in that directory, with a Redis that is empty at first."""
+    """A function that runs `falhook` in that directory, on a Redis that is empty at first."""
     return runner(home, redis_url)
 
 
 @pytest.fixture
 def fal() -> ScriptedFal:
-    """fal, which accepts what it is sent and has no result."""
+    """A scripted fal, which accepts every job and has no results."""
     return ScriptedFal()
 
 
 @pytest.fixture
 def world(redis_url: str, fal: ScriptedFal) -> Iterator[World]:
     """A pipeline on an empty Redis."""
-    with world_on(redis_url, fal.fal) as found:
-        yield found
+    with world_on(redis_url, fal.fal) as created:
+        yield created
 
 
 @pytest.fixture(scope="session")
 def media_cache() -> Path:
-    """Clips that the simulated fal rendered once for all runs."""
+    """The directory of clips that the simulated fal renders once for all runs."""
     return ROOT / "var" / "media-cache"
 
 
@@ -89,20 +89,20 @@ def _simulations(directory: Path, media_cache: Path) -> Iterator[Callable[..., F
         def start(*options: str) -> FalProcess:
             options = ("--media-cache", str(media_cache), *options)
             block = simulation(directory / f"fal{next(numbers)}", lambda _n, _l: None, *options)
-            found = running.enter_context(block)
-            running.callback(_never_polled, found)
-            return found
+            fal = running.enter_context(block)
+            running.callback(_require_no_polls, fal)
+            return fal
 
         yield start
 
 
-def _never_polled(fal: FalProcess) -> None:
-    assert 0 == fal.counts()["total"].get("status", 0), "a status address was asked"
+def _require_no_polls(fal: FalProcess) -> None:
+    assert 0 == fal.counts()["total"].get("status", 0), "a job's status was requested"
 
 
 @pytest.fixture
 def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., FalProcess]]:
-    """Starts a simulated fal with the given options; it ends with the test."""
+    """A function that starts a simulated fal with options; it ends with the test."""
     with _simulations(tmp_path, media_cache) as start:
         yield start
 
@@ -111,6 +111,6 @@ def start_fal(tmp_path: Path, media_cache: Path) -> Iterator[Callable[..., FalPr
 def module_fal(
     tmp_path_factory: pytest.TempPathFactory, media_cache: Path
 ) -> Iterator[Callable[..., FalProcess]]:
-    """The same for one that serves all tests of a module."""
+    """The same, for a simulated fal that ends with the module."""
     with _simulations(tmp_path_factory.mktemp("fal"), media_cache) as start:
         yield start

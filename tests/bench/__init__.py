@@ -1,1 +1,1 @@
-"""Timings; run by `python -m tests.bench.receiver`, never by the default suite."""
+"""Benchmarks, which the default suite skips: `python -m tests.bench.receiver` and `.media`."""

@@ -1,4 +1,4 @@
-"""FastAPI for the naive rival alone: beside falhook's environment, never in it."""
+"""FastAPI for the naive rival only, installed outside falhook's environment."""
 
 import importlib.util
 import os
@@ -10,9 +10,9 @@ from tests.bench.programs import BenchFailed
 
 
 def path_with_fastapi(directory: Path) -> str:
-    """A PYTHONPATH part that makes FastAPI importable; empty where it is installed anyway.
+    """Return a suffix of PYTHONPATH that makes FastAPI importable; empty if it is installed.
 
-    Raises BenchFailed, saying what to do, where pip cannot install it.
+    Raises BenchFailed with the correction if pip cannot install it.
     """
     if importlib.util.find_spec("fastapi") is not None:
         return ""
@@ -21,7 +21,7 @@ def path_with_fastapi(directory: Path) -> str:
         done = subprocess.run([*command, "fastapi"], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchFailed(
-                "The naive rival needs FastAPI, which pip could not install: give this "
-                f"environment one (pip install fastapi).\n{done.stderr[-1_000:]}"
+                "The naive rival requires FastAPI, which pip could not install; install it in "
+                f"this environment (pip install fastapi).\n{done.stderr[-1_000:]}"
             )
     return os.pathsep + str(directory)

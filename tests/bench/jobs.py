@@ -1,4 +1,4 @@
-"""The job records behind the callbacks of a run, and what became of them."""
+"""The job records of a run's callbacks, and counts of those that were ingested."""
 
 import time
 from collections.abc import Mapping
@@ -14,12 +14,11 @@ from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore, connect
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
-# Without progress for this long the worker has stalled; seconds.
-PATIENCE = 30.0
+PATIENCE = 30.0  # seconds without progress: the worker has stalled
 
 
 class Ledger:
-    """One Redis: jobs that wait for their callback, and how many callbacks were accepted."""
+    """The jobs in one Redis, and counts of accepted and of ingested callbacks."""
 
     def __init__(self, redis_url: str) -> None:
         self.redis = Redis.from_url(redis_url)
@@ -28,12 +27,12 @@ class Ledger:
         self.ingested = 0
 
     def close(self) -> None:
-        """Let go of Redis."""
+        """Close the connections."""
         self.redis.close()
         self.records.redis.close()
 
     def add(self, plan: LoadPlan) -> None:
-        """Records of all jobs of this plan: submitted once, callback not here yet."""
+        """Write records of all jobs of this plan: submitted once, without a callback."""
         due = time.time() + 3_600
         for job_id in job_ids(plan):
             job = Job(id=job_id, endpoint=ENDPOINT, arguments={}, state=JobState.SUBMITTED)
@@ -41,10 +40,7 @@ class Ledger:
             self.records.change(job_id, JobState, Change(set={"attempt": 1}))
 
     def ingest(self) -> None:
-        """Wait until the worker has brought every accepted callback to its record.
-
-        Raises BenchFailed where it stops before.
-        """
+        """Count ingested callbacks until all accepted ones are, or until the worker stalls."""
         moved_at = time.monotonic()
         while self.ingested < self.accepted:
             time.sleep(0.1)
@@ -55,12 +51,15 @@ class Ledger:
                 return
 
     def waits_ms(self, answered_at: Mapping[str, float]) -> list[float]:
-        """Milliseconds from each answer to the start of the ingest task that it woke."""
-        found = cast(list[bytes | None], self.redis.hmget(STARTED, list(answered_at)))
-        if None in found:
-            raise BenchFailed(f"{found.count(None)} lone callbacks were not ingested")
+        """Return the milliseconds from each answer to the start of the ingest task that it woke.
+
+        Raises BenchFailed if a callback was not ingested.
+        """
+        starts = cast(list[bytes | None], self.redis.hmget(STARTED, list(answered_at)))
+        if None in starts:
+            raise BenchFailed(f"{starts.count(None)} callbacks were not ingested")
         return [
             (float(began) - at) * 1000
-            for began, at in zip(found, answered_at.values(), strict=True)
+            for began, at in zip(starts, answered_at.values(), strict=True)
             if began is not None
         ]

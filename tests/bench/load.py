@@ -1,4 +1,4 @@
-"""fal under load: distinct, validly signed callbacks over many connections, from one process.
+"""A load as from fal: distinct, validly signed callbacks over many connections.
 
 `python -m tests.bench.load '{"port": …, "prefix": …, "count": …}'` prints a Result as JSON.
 """
@@ -24,7 +24,7 @@ PROMPT = "A red fox trots through fresh snow at dawn, low sun behind bare birche
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What to send; without a `rate` (callbacks/s) as fast as the answers come."""
+    """What to send; without a `rate` (callbacks/s), as fast as answers arrive."""
 
     port: int
     prefix: str
@@ -35,7 +35,7 @@ class LoadPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of it; `answered_at` tells, by job id and in Unix seconds, when a 200 came."""
+    """Figures of a load; `answered_at` is when each job's 200 arrived, in Unix seconds."""
 
     accepted: int
     per_second: float
@@ -45,12 +45,12 @@ class Result:
 
 
 def job_ids(plan: LoadPlan) -> list[str]:
-    """The jobs whose callbacks are sent."""
+    """Return the ids of the jobs whose callbacks are sent."""
     return [f"{plan.prefix}-{number}" for number in range(plan.count)]
 
 
 def request(job_id: str, number: int) -> bytes:
-    """One callback of about 600 bytes, to the byte."""
+    """Return the bytes of one HTTP request with a callback, about 600 in its body."""
     request_id = str(UUID(int=hash((job_id, number)) % 2**128))
     payload = {
         "video": {"url": f"https://v3b.fal.media/files/b/{job_id}/output.mp4"},
@@ -61,7 +61,7 @@ def request(job_id: str, number: int) -> bytes:
 
 
 class Run:
-    """One plan on its way: requests due, and when each was sent and answered."""
+    """One plan in progress: requests that are due, idle connections, latencies."""
 
     def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
@@ -74,7 +74,7 @@ class Run:
         self.ended = asyncio.Event()
 
     async def result(self) -> Result:
-        """Send everything and wait for the last answer."""
+        """Send all requests, wait for the last answer and return the figures."""
         loop = asyncio.get_running_loop()
         for _ in range(self.plan.connections):
             await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.plan.port)
@@ -104,7 +104,7 @@ class Run:
             at = began + number / self.plan.rate
             if at > loop.time():
                 await asyncio.sleep(at - loop.time())
-            # Measured from the time it was due: a server that stalls must not gain by it.
+            # Latency counts from the due time; otherwise a server that stalls would look faster.
             self.due.append((number, at))
             self.send()
 
@@ -137,15 +137,15 @@ class Connection(asyncio.Protocol):
         self.transport.write(self.run.requests[number])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # The receiver ends connections that say nothing for a while.
+        # The receiver closes idle connections.
         if self in self.run.idle:
             self.run.idle.remove(self)
         else:
             self.run.answered(self.number, self.sent_at, accepted=False)
 
     def data_received(self, data: bytes) -> None:
-        # Every rival answers with a small JSON object; reading no more of it than this leaves the
-        # processor to the server that is measured.
+        # All rivals answer with a small JSON object. Checking no more than this leaves the
+        # processor to the server under test.
         self.answer += data
         if self.answer.endswith(b"}"):
             run = self.run

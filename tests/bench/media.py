@@ -1,7 +1,7 @@
-"""What media work costs against the least it could: `python -m tests.bench.media`.
+"""The cost of media work against the possible minimum: `python -m tests.bench.media`.
 
-One interleaved run: the rivals of each round take turns, and medians are compared, so that a noisy
-neighbour meets all of them. Ratios are the result; processor seconds are steadier than wall time.
+The rivals take turns in each round and their medians are compared, so that a noisy neighbour
+affects all of them. The results are ratios; processor seconds vary less than wall time.
 """
 
 import json
@@ -37,29 +37,29 @@ def main() -> None:
         here = Path(scratch)
         clip, short = conforming(here / "clip.mp4", 10), conforming(here / "short.mp4", 3)
         keyed = conforming(here / "keyed.mp4", 10, keyframes=OFTEN)
-        found = {**copying(clip, keyed, here), **one_run(short, here)}
-        found |= side_by_side(short, here, OUTPUTS)
-        found |= memory(conforming(here / "small.mp4", 2), here)
+        figures = {**copying(clip, keyed, here), **one_run(short, here)}
+        figures |= side_by_side(short, here, OUTPUTS)
+        figures |= memory(conforming(here / "small.mp4", 2), here)
     merged = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     others = {name: value for name, value in merged.items() if not name.startswith("media.")}
-    RESULTS.write_text(json.dumps(others | found, indent=2) + "\n")
-    for line in table(found):
+    RESULTS.write_text(json.dumps(others | figures, indent=2) + "\n")
+    for line in table(figures):
         print(line)  # noqa: T201
 
 
 def copying(clip: Path, keyed: Path, here: Path) -> Mapping[str, float]:
-    """A conforming clip from probe to tagged and verified, against a bare copy, wall ms.
+    """Measure a conforming clip from probe to verified tags against a bare copy, in wall ms.
 
-    With its poster too, which is at one second: the first keyframe before it, where its decoding
-    begins, is the clip's first, or in the clip `keyed` itself.
+    Also with the poster at one second. Its decoding begins at the keyframe before: in `clip` that
+    is the first frame, in `keyed` the poster's own frame.
     """
 
     def tag(target: Path) -> None:
-        held, theirs = probe(clip), read_tags(clip)
-        assert not video_reasons(held)
-        rewrite(clip, target, tags().stamp(theirs))
-        assert probe(target).frames == held.frames
-        assert read_tags(target)["title"] == tags().title
+        source, old_tags = probe(clip), read_tags(clip)
+        assert not video_reasons(source)
+        rewrite(clip, target, tags().stamp(old_tags))
+        assert source.frames == probe(target).frames
+        assert tags().title == read_tags(target)["title"]
 
     walls = interleaved(
         {
@@ -93,7 +93,9 @@ def copying(clip: Path, keyed: Path, here: Path) -> Mapping[str, float]:
 
 
 def one_run(clip: Path, here: Path) -> Mapping[str, float]:
-    """All outputs of a clip: processor seconds against an ffmpeg each, and against one by hand."""
+    """Measure the processor seconds of all outputs against a run of ffmpeg for each of them, and
+    against one run written by hand.
+    """
     program = Ffmpeg.find(None)
     cpu = interleaved(
         {
@@ -127,19 +129,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def memory(clip: Path, here: Path) -> Mapping[str, float]:
-    """A worker's peak memory with sources from 5 MB to 1 GB, MB."""
+    """Measure a worker's peak memory in MB with sources from 5 MB to 1 GB."""
     sizes = {"5mb": 5, "100mb": 100, "1gb": 1000}
-    found = {}
+    peaks = {}
     for name, megabytes in sizes.items():
         source = padded(clip, here / "large.mp4", megabytes * 1_000_000)
         into = here / "large"
         command = [sys.executable, "-c", WORKER, str(source), str(into)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        found[f"media.worker_rss_{name}"] = int(done.stdout) / 1024
+        peaks[f"media.worker_rss_{name}"] = int(done.stdout) / 1024
         shutil.rmtree(into)
         source.unlink()
-    largest, smallest = found["media.worker_rss_1gb"], found["media.worker_rss_5mb"]
-    return found | {"media.worker_rss_1gb_per_5mb": largest / smallest}
+    largest, smallest = peaks["media.worker_rss_1gb"], peaks["media.worker_rss_5mb"]
+    return peaks | {"media.worker_rss_1gb_per_5mb": largest / smallest}
 
 
 def _copied(source: Path, target: Path) -> None:

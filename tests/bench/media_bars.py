@@ -1,4 +1,4 @@
-"""What the media figures have to be, and whether they are."""
+"""The limits of the media figures, and a table that shows whether they are met."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,9 +14,9 @@ LEAST = {
 }
 
 
-def table(found: Mapping[str, float]) -> Iterator[str]:
-    """A line for each figure: its name, its value, its bar and whether that is met."""
-    for name, value in found.items():
+def table(figures: Mapping[str, float]) -> Iterator[str]:
+    """Yield a line for each figure: name, value, limit, and whether it is met."""
+    for name, value in figures.items():
         yield f"{name:44} {value:>10.3f}  {_judged(name, value)}".rstrip()
 
 

@@ -1,20 +1,20 @@
-"""Clips for benches: 1080p with grain, as large as those that fal renders."""
+"""Clips for benchmarks: 1080p with grain, as large as those that fal renders."""
 
 import struct
 from pathlib import Path
 
 from tests.factories.clips import ffmpeg
 
-# The buffer of a quarter second keeps frames of like sizes: without it the first 13 of a clip's
-# frames would hold a third of its bytes.
+# A buffer of a quarter second keeps frame sizes similar: without it a third of a clip's bytes would
+# be in its first 13 frames.
 RATE = ("-b:v", "22M", "-maxrate", "24M", "-bufsize", "6M", "-sc_threshold", "0")
 CODECS = ("-c:v", "libx264", "-preset", "veryfast", *RATE, "-pix_fmt", "yuv420p")
-OFTEN = 30  # frames from one keyframe to the next, one second
-SELDOM = 250  # x264's own, more than most clips have
+OFTEN = 30  # frames from one keyframe to the next: one second
+SELDOM = 250  # x264's default, more frames than most clips have
 
 
 def conforming(path: Path, seconds: int, *, keyframes: int = SELDOM) -> Path:
-    """A clip that is delivered as it is, of about 2.5 MB a second, a keyframe in so many frames."""
+    """Render a clip that is delivered unchanged, about 2.5 MB/s, a keyframe every `keyframes`."""
     picture = f"testsrc2=s=1920x1080:r=30:d={seconds},noise=alls=12:allf=t"
     clip = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=f=440:d={seconds}")
     codecs = (*CODECS, "-g", str(keyframes), "-profile:v", "high", "-c:a", "aac")
@@ -23,9 +23,9 @@ def conforming(path: Path, seconds: int, *, keyframes: int = SELDOM) -> Path:
 
 
 def padded(clip: Path, target: Path, size: int) -> Path:
-    """The same clip, its media data grown to about this many bytes by ones that no sample uses.
+    """Write the clip with its media data extended to about `size` bytes that no sample uses.
 
-    A smaller size gives the clip as it is. The file is sparse; it is read like any other.
+    A smaller size leaves the clip unchanged. The file is sparse.
     """
     data = clip.read_bytes()
     begins = data.find(b"mdat") - 4

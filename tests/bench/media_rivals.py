@@ -1,4 +1,4 @@
-"""The same outputs by ffmpeg alone: one command each, and one command written by hand."""
+"""The same outputs from ffmpeg alone: one command each, and one command written by hand."""
 
 import subprocess
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _FRAME = "select=gte(n\\,30),scale=1280:-2"
 
 
 def apart(program: Path, clip: Path, into: Path) -> None:
-    """Each output by a command of its own, as a script would have it."""
+    """Create each output with its own command, as a script would."""
     for outputs in (
         _COPY,
         (*_VIDEO, "-vf", "scale=-2:720", *_720, "720.mp4"),
@@ -35,7 +35,7 @@ def apart(program: Path, clip: Path, into: Path) -> None:
 
 
 def by_hand(program: Path, clip: Path, into: Path) -> None:
-    """All outputs by one command, each scaled from the next larger one."""
+    """Create all outputs with one command, each scaled from the next larger one."""
     graph = (
         "[0:v]split=3[a][b][c];[a]scale=-2:720,split=2[v720][d];[d]scale=-2:360,split=3[v360][e][f];"
         f"[e]fps=10,scale=320:-2[pre];[f]{_TILES}[board];"

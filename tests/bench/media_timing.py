@@ -1,4 +1,4 @@
-"""How rivals are timed: in one interleaved run, on processors that are named."""
+"""Timing of rivals: interleaved, and on chosen processors."""
 
 import os
 import resource
@@ -15,27 +15,27 @@ Rival = Callable[[Path], object]
 def interleaved(
     rivals: Mapping[str, Rival], here: Path, *, rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """The median of each rival's cost by this clock; each round, all of them in turn."""
+    """Return the median of each rival's cost by this clock; in each round all take their turn."""
     costs: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(rounds):
         for name, rival in rivals.items():
             target = here / "target"
-            begun = clock()
+            began = clock()
             rival(target)
-            costs[name].append(clock() - begun)
+            costs[name].append(clock() - began)
             shutil.rmtree(target) if target.is_dir() else target.unlink()
     return {name: statistics.median(measured) for name, measured in costs.items()}
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and of all its children that have ended."""
+    """Return the processor seconds of this process and of its children that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
 @contextmanager
 def only_on(processors: Collection[int]) -> Iterator[None]:
-    """Inside, this thread and the programs that it starts run on these processors alone."""
+    """Run this thread, and programs that it starts, only on these processors inside the block."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, processors)
     try:

@@ -1,9 +1,9 @@
-"""Workers side by side, against one alone, and against ffmpeg alone in as many processes.
+"""Two workers against one, and against as many processes of ffmpeg alone.
 
-Since version 7 ffmpeg runs demuxer, decoder, filters and encoders in threads of their own, even
-where each has one thread: one worker alone keeps more than one processor busy, and two cannot be
-twice as fast on two. Hence one worker is also held to one processor; and the same command written
-by hand, without any of our code, tells what this machine allows at most.
+Since version 7 ffmpeg runs demuxer, decoder, filters and encoders in separate threads, even with
+one thread for each: one worker keeps more than one processor busy, and two workers cannot be twice
+as fast on two. Therefore one worker is also restricted to one processor. The same command written
+by hand, without falhook's code, shows the most that this machine allows.
 """
 
 import os
@@ -26,13 +26,13 @@ Work = Callable[[Path], object]
 
 
 def side_by_side(clip: Path, here: Path, profile: Profile) -> Mapping[str, float]:
-    """Clips a second of two workers on two processors and their ratio to one, both controls'."""
+    """Measure clips per second of one and of two workers, and of ffmpeg alone as the control."""
     program = Ffmpeg.find(None)
-    ours = partial(_ours, clip, program, profile)
+    falhook = partial(_transcode, clip, program, profile)
     control = partial(by_hand, program.path, clip)
     everywhere, first, second = _processors()
     rivals: dict[str, Rival] = {}
-    for name, work in (("workers", ours), ("control", control)):
+    for name, work in (("workers", falhook), ("control", control)):
         rivals |= {
             f"one_{name}": _clips(work, [everywhere]),
             f"one_{name}_core": _clips(work, [first]),
@@ -60,28 +60,28 @@ def _ratios(walls: Mapping[str, float], name: str) -> Mapping[str, float]:
 
 
 def _processors() -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
-    """Two processors together, and each of them."""
+    """Return two processors together, and each of them alone."""
     first, second, *_ = sorted(os.sched_getaffinity(0))
     return frozenset({first, second}), frozenset({first}), frozenset({second})
 
 
-def _clips(work: Work, places: Sequence[frozenset[int]]) -> Rival:
-    """All clips, by a worker in each of these places; each takes the next that is left."""
+def _clips(work: Work, processors: Sequence[frozenset[int]]) -> Rival:
+    """Return a rival that does all clips with one worker on each of these sets of processors."""
 
     def run(target: Path) -> None:
         left = iter(range(JOBS))
 
-        def worker(place: frozenset[int]) -> None:
-            with only_on(place):
+        def worker(allowed: frozenset[int]) -> None:
+            with only_on(allowed):
                 for number in left:
                     work(target / str(number))
 
         # Threads stand for workers: nearly all of the work is in their ffmpeg processes.
-        with ThreadPoolExecutor(len(places)) as pool:
-            list(pool.map(worker, places))
+        with ThreadPoolExecutor(len(processors)) as pool:
+            list(pool.map(worker, processors))
 
     return run
 
 
-def _ours(clip: Path, program: Ffmpeg, profile: Profile, into: Path) -> object:
+def _transcode(clip: Path, program: Ffmpeg, profile: Profile, into: Path) -> object:
     return transcode(clip, into, tags(), ffmpeg=program, profile=profile)

@@ -1,4 +1,4 @@
-"""The programs of a run: rivals, receivers and workers as processes that end with their owner."""
+"""Rivals, receivers and workers as processes that end with the process that started them."""
 
 import os
 import socket
@@ -23,11 +23,11 @@ PATIENCE = 60.0
 
 
 class BenchFailed(Exception):
-    """A part of the run did not do its work; the message says which and why."""
+    """A part of the run failed; the message says which and why."""
 
 
 def environment(redis_url: str, jwks_url: str, storage: Path) -> dict[str, str]:
-    """What receiver and worker are started with."""
+    """Return the environment of receiver and worker."""
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -45,7 +45,7 @@ def environment(redis_url: str, jwks_url: str, storage: Path) -> dict[str, str]:
 
 
 def redis_with(directory: Path, appendfsync: str) -> RedisServer:
-    """A running Redis with the product's configuration but for `appendfsync`."""
+    """Start a Redis with falhook's configuration except for `appendfsync`."""
     server = RedisServer.start(directory)
     with Redis.from_url(server.url) as client:
         client.config_set("appendfsync", appendfsync)
@@ -53,7 +53,7 @@ def redis_with(directory: Path, appendfsync: str) -> RedisServer:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return an unused port of the loopback interface."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -63,7 +63,7 @@ def free_port() -> int:
 def server(
     guard: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
 ) -> Iterator[int]:
-    """The port on which `python -m command…` answers until the block ends."""
+    """Run `python -m command…` until the block ends, and yield the port that it listens on."""
     port = free_port()
     with log.open("wb") as output:
         process = guard.spawn(
@@ -80,7 +80,7 @@ def server(
 def celery(
     guard: ProcessGuard, command: str, environ: Mapping[str, str], log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process of the real Celery application, with the probe of this bench."""
+    """Run the real Celery application, which also notes when each ingest began."""
     argv = [sys.executable, "-m", "celery", "-A", "tests.bench.worker", *command.split()]
     with log.open("ab") as output:
         process = guard.spawn(argv, output=output, environ=environ)

@@ -1,9 +1,9 @@
 """The receiver against its rivals: `python -m tests.bench.receiver [--quick] [--output FILE]`.
 
 One interleaved run on distinct, validly signed bodies: (a) bare Starlette, (b) verify only,
-(c) ours with appendfsync everysec and always, (d) FastAPI + PyNaCl + delay(). Afterwards a real
-worker ingests every callback that was answered 200. Prints the figures and writes them, names
-beginning with `receiver.`, into a flat JSON file.
+(c) falhook with appendfsync everysec and always, (d) FastAPI + PyNaCl + delay(). Afterwards a real
+worker ingests every callback that was answered 200. Prints the figures and writes them into a flat
+JSON file, under names that begin with `receiver.`.
 """
 
 import argparse
@@ -44,7 +44,7 @@ BARS = {
 
 
 class Bench:
-    """One run: its servers, what each round found, and what was accepted."""
+    """One run: its servers, the results of each round, and the accepted callbacks."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self.stack = stack
@@ -71,7 +71,7 @@ class Bench:
         return self.stack.enter_context(server(self.guard, command, env, log))
 
     def load(self, name: str, prefix: str, count: int, rate: float = 0.0, **more: int) -> Result:
-        """Send callbacks to one variant; ours has records of their jobs beforehand."""
+        """Send callbacks to one variant; for falhook, create the records of their jobs first."""
         plan = LoadPlan(port=self.ports[name], prefix=prefix, count=count, rate=rate, **more)
         ledger = self.ledgers.get(name)
         if ledger is not None:
@@ -88,28 +88,28 @@ class Bench:
         return result
 
     def round(self, number: int, count: int) -> None:
-        """Every variant once at its peak and once at half of it."""
+        """Load every variant once at its peak rate and once at half of it."""
         for name in VARIANTS:
             size = count // 3 if name == "naive" else count
             peak = self.load(name, f"p{number}", size)
             half = self.load(name, f"h{number}", size // 3, peak.per_second / 2)
             self.peak[name].append(peak)
             self.half[name].append(half)
-            say(f"round {number} {name:<12}", peak, half)
+            print_round(f"round {number} {name:<12}", peak, half)
 
     def forget(self) -> None:
-        """Leave out what was measured while programs and processor were cold."""
+        """Drop what was measured during the warm-up."""
         for results in (*self.peak.values(), *self.half.values()):
             results.clear()
 
     def wakes(self, count: int) -> list[float]:
-        """Milliseconds from each 200 to the first line of ingest, on an idle system."""
+        """Return the milliseconds from each 200 to the first line of ingest, on an idle system."""
         result = self.load("always", "idle", count, 20.0, connections=1)
         self.ledgers["always"].ingest()
         return self.ledgers["always"].waits_ms(result.answered_at)
 
     def ingest(self) -> int:
-        """Callbacks answered 200 and not ingested by a real worker, which is zero."""
+        """Let real workers ingest; return how many accepted callbacks were not ingested."""
         for name, ledger in self.ledgers.items():
             log = self.directory / f"worker-{name}.log"
             with celery(self.guard, WORKER, self.environs[name], log):
@@ -119,7 +119,7 @@ class Bench:
         return sum(ledger.accepted - ledger.ingested for ledger in self.ledgers.values())
 
 
-def say(label: str, peak: Result, half: Result) -> None:
+def print_round(label: str, peak: Result, half: Result) -> None:
     print(  # noqa: T201
         f"{label} {peak.per_second:9,.0f}/s  p50 {peak.p50_ms:6.1f}  p99 {peak.p99_ms:6.1f} ms"
         f"   at half load p50 {half.p50_ms:6.1f}  p99 {half.p99_ms:6.1f} ms",
@@ -128,55 +128,55 @@ def say(label: str, peak: Result, half: Result) -> None:
 
 
 def ratio(bench: Bench, ours: str, other: str) -> float:
-    """The median of the rounds' own ratios, since the machine's speed drifts between rounds."""
+    """Return the median of the rounds' ratios: the machine's speed drifts between rounds."""
     pairs = zip(bench.peak[ours], bench.peak[other], strict=True)
-    return median(mine.per_second / theirs.per_second for mine, theirs in pairs)
+    return median(first.per_second / second.per_second for first, second in pairs)
 
 
-def figures(bench: Bench, left: int) -> dict[str, float]:
-    """The flat map; `ours` is the slower promise, appendfsync always, where no other is named."""
-    found: dict[str, float] = {}
+def figures_of(bench: Bench, left: int) -> dict[str, float]:
+    """Return all figures by name; `ours` without a suffix is the slower appendfsync always."""
+    figures: dict[str, float] = {}
     for name in VARIANTS:
         label = f"ours_{name}" if name in OURS else name
-        found[f"{label}_per_second"] = median(r.per_second for r in bench.peak[name])
+        figures[f"{label}_per_second"] = median(r.per_second for r in bench.peak[name])
         for kind, results in (("peak", bench.peak[name]), ("half_load", bench.half[name])):
-            found[f"{label}_p50_ms_at_{kind}"] = median(r.p50_ms for r in results)
-            found[f"{label}_p99_ms_at_{kind}"] = median(r.p99_ms for r in results)
+            figures[f"{label}_p50_ms_at_{kind}"] = median(r.p50_ms for r in results)
+            figures[f"{label}_p99_ms_at_{kind}"] = median(r.p99_ms for r in results)
     for name in OURS:
-        found[f"ours_{name}_over_naive"] = ratio(bench, name, "naive")
-        found[f"ours_{name}_over_verify_only"] = ratio(bench, name, "verify_only")
-    found["ours_over_naive"] = found["ours_always_over_naive"]
-    found["ours_over_verify_only"] = found["ours_always_over_verify_only"]
-    found["p99_ms_at_half_load"] = found["ours_always_p99_ms_at_half_load"]
-    found["accepted"] = float(sum(ledger.accepted for ledger in bench.ledgers.values()))
-    found["accepted_minus_ingested"] = float(left)
+        figures[f"ours_{name}_over_naive"] = ratio(bench, name, "naive")
+        figures[f"ours_{name}_over_verify_only"] = ratio(bench, name, "verify_only")
+    figures["ours_over_naive"] = figures["ours_always_over_naive"]
+    figures["ours_over_verify_only"] = figures["ours_always_over_verify_only"]
+    figures["p99_ms_at_half_load"] = figures["ours_always_p99_ms_at_half_load"]
+    figures["accepted"] = float(sum(ledger.accepted for ledger in bench.ledgers.values()))
+    figures["accepted_minus_ingested"] = float(left)
     waits = sorted(bench.waits)
-    found["wake_p50_ms_idle"] = waits[len(waits) // 2]
-    found["wake_p99_ms_idle"] = waits[int(len(waits) * 0.99)]
-    return {f"receiver.{name}": round(value, 3) for name, value in found.items()}
+    figures["wake_p50_ms_idle"] = waits[len(waits) // 2]
+    figures["wake_p99_ms_idle"] = waits[int(len(waits) * 0.99)]
+    return {f"receiver.{name}": round(value, 3) for name, value in figures.items()}
 
 
-def write(path: Path, found: Mapping[str, float]) -> None:
-    """Put the figures into the file, beside those of other benches."""
+def write(path: Path, figures: Mapping[str, float]) -> None:
+    """Write the figures into the file; those of other benchmarks stay."""
     before = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**before, **found}, indent=2, sort_keys=True) + "\n")
+    path.write_text(json.dumps({**before, **figures}, indent=2, sort_keys=True) + "\n")
 
 
-def missed(found: Mapping[str, float]) -> list[str]:
-    """The bars that were not reached."""
-    told = []
+def missed(figures: Mapping[str, float]) -> list[str]:
+    """Print each bar; return the names of those that were not reached."""
+    names = []
     for name, (sign, bar) in BARS.items():
-        value = found[f"receiver.{name}"]
+        value = figures[f"receiver.{name}"]
         reached = value >= bar if sign == ">=" else value <= bar
         print(f"{'reached' if reached else 'MISSED '}  {name} {value:g} (bar {sign} {bar:g})")  # noqa: T201
-        told += [] if reached else [name]
-    return told
+        names += [] if reached else [name]
+    return names
 
 
 def main() -> int:
-    """0 if every bar was reached, 1 if one was missed, 2 if the run failed."""
+    """Run the benchmark. Return 0 if all bars were reached, 1 if not, 2 if the run failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.receiver")
-    parser.add_argument("--quick", action="store_true", help="one small round, to try it")
+    parser.add_argument("--quick", action="store_true", help="only one small round")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
     rounds, count = (1, 1_000) if options.quick else (4, 3_000)
@@ -187,13 +187,13 @@ def main() -> int:
             bench.forget()
             for number in range(1, rounds + 1):
                 bench.round(number, count)
-            found = figures(bench, bench.ingest())
+            figures = figures_of(bench, bench.ingest())
         except BenchFailed as failure:
             print(failure, file=sys.stderr)  # noqa: T201
             return 2
-    print(json.dumps(found, indent=2, sort_keys=True))  # noqa: T201
-    write(options.output, found)
-    return 1 if missed(found) else 0
+    print(json.dumps(figures, indent=2, sort_keys=True))  # noqa: T201
+    write(options.output, figures)
+    return 1 if missed(figures) else 0
 
 
 if __name__ == "__main__":

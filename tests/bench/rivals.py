@@ -1,7 +1,7 @@
-"""What the receiver is measured against: `python -m tests.bench.rivals bare|verify_only|naive`.
+"""The receiver's rivals: `python -m tests.bench.rivals bare|verify_only|naive`.
 
-`naive` is what fal's documents lead to: FastAPI, PyNaCl and Celery's delay(). FastAPI is no
-dependency of falhook; see tests/bench/fastapi_venv.py.
+`naive` follows fal's documentation: FastAPI, PyNaCl and Celery's delay(). falhook does not depend
+on FastAPI; see tests/bench/fastapi_venv.py.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ PATH = "/webhooks/fal/{job_id}/{token}"
 
 
 def verified(headers: Any, body: bytes, key: VerifyKey) -> bool:
-    """fal's documented check."""
+    """Check a callback as fal's documentation describes."""
     timestamp = headers["x-fal-webhook-timestamp"]
     if abs(time.time() - int(timestamp)) > 300:
         return False
@@ -44,7 +44,7 @@ def verified(headers: Any, body: bytes, key: VerifyKey) -> bool:
 
 
 def bare() -> Starlette:
-    """The framework's limit: read the body, answer."""
+    """Return the framework's limit: read the body and answer."""
 
     async def callback(request: Request) -> Response:
         await request.body()
@@ -54,17 +54,17 @@ def bare() -> Starlette:
 
 
 def verify_only(key: VerifyKey) -> Starlette:
-    """Read the body, verify the signature, answer; nothing is kept."""
+    """Return an application that verifies the signature and answers, but stores nothing."""
 
     async def callback(request: Request) -> Response:
-        good = verified(request.headers, await request.body(), key)
-        return JSONResponse({"outcome": "accepted"}, 200 if good else 401)
+        is_valid = verified(request.headers, await request.body(), key)
+        return JSONResponse({"outcome": "accepted"}, 200 if is_valid else 401)
 
     return Starlette(routes=[Route(PATH, callback, methods=["POST"])])
 
 
 def naive(key: VerifyKey, broker: str) -> Any:
-    """FastAPI, verify, one task for each callback."""
+    """Return a FastAPI application that verifies and sends one task for each callback."""
     fastapi: Any = importlib.import_module("fastapi")
     celery = Celery("naive", broker=broker)
 

@@ -1,4 +1,4 @@
-"""Broker stopped, workers killed while callbacks pour in: none that was accepted is lost."""
+"""With the broker stopped and workers killed under load, no accepted callback is lost."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from tests.bench.programs import BEAT, WORKER, celery, environment, server
 from tests.factories.callbacks import host
 
 RATE = 100.0
-# Seconds that a worker lives before the next SIGKILL: long enough to come up and take messages.
+# Seconds between SIGKILLs of a worker: long enough to start and to take messages.
 LIFE = 4.0
 
 
@@ -45,7 +45,7 @@ def _stop(broker: RedisServer, begin: float, seconds: float) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10.0, 60.0])
 def test_every_accepted_callback_is_ingested(tmp_path: Path, seconds: float) -> None:
-    """The broker hangs, dies and comes back; workers die every few seconds; the sweep finds all."""
+    """The broker hangs, dies and returns, and workers die every few seconds: all are ingested."""
     plan = LoadPlan(port=0, prefix="storm", count=int(RATE * (seconds + 20)), rate=RATE)
     with ExitStack() as stack:
         records = stack.enter_context(RedisServer.start(tmp_path / "records"))

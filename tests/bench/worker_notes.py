@@ -1,3 +1,3 @@
-"""Where the bench's worker notes when each ingest began: a hash, job id → Unix seconds."""
+"""The Redis hash in which the benchmark's worker notes starts: job id → Unix seconds."""
 
 STARTED = "bench:started"

@@ -1,4 +1,4 @@
-"""Jobs, a clock that tests turn, and a world of records, inbox and pipeline on a real Redis."""
+"""Jobs, a manual clock, a scripted fal, and a pipeline with its records on a real Redis."""
 
 import json
 import random
@@ -38,7 +38,7 @@ UNAVAILABLE = frozenset({"storage_away"})
 
 
 class ManualClock:
-    """Unix seconds that pass only when a test says so."""
+    """A clock in Unix seconds that only `forward` moves."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self.now = now
@@ -52,9 +52,9 @@ class ManualClock:
 
 
 class ScriptedFal:
-    """fal at the level of HTTP: what it answers next, and what it was asked.
+    """fal at the level of HTTP: its next `answers`, and the `requests` so far.
 
-    Unasked it accepts each POST with a request id of its own and has no result.
+    Without a scripted answer it accepts each POST with a new request id and has no result.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class ScriptedFal:
         self.fal = FalClient("id:secret", transport=httpx.MockTransport(self._handle))
 
     def count(self, method: str) -> int:
-        """How many requests of this method arrived."""
+        """Return how many requests of this method arrived."""
         return sum(request.method == method for request in self.requests)
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
@@ -72,19 +72,19 @@ class ScriptedFal:
         self.before_answer()
         if not self.answers:
             return accepted(len(self.requests)) if request.method == "POST" else answer(404)
-        said = self.answers.pop(0)
-        if isinstance(said, Exception):
-            raise said
-        return said
+        next_answer = self.answers.pop(0)
+        if isinstance(next_answer, Exception):
+            raise next_answer
+        return next_answer
 
 
 def answer(status: int, content: Json = None, **headers: str) -> httpx.Response:
-    """An answer of fal's."""
+    """Return an answer of fal's."""
     return httpx.Response(status, json=content, headers=headers)
 
 
 def accepted(number: int = 1) -> httpx.Response:
-    """fal takes a job, and gives it the request id `request(number)`."""
+    """Return fal's answer to an accepted job, with the request id `request(number)`."""
     address = f"https://queue.fal.run/fal-ai/kling-video/requests/{request(number)}"
     return answer(
         200,
@@ -98,14 +98,14 @@ def accepted(number: int = 1) -> httpx.Response:
 
 
 def request(number: int = 1) -> str:
-    """fal's request id of the request with this number."""
+    """Return the request id with this number."""
     return f"{REQUEST[:-4]}{number:04d}"
 
 
 class ToSimulation(httpx.BaseTransport):
-    """fal's addresses, answered by a simulated fal over TLS.
+    """A transport that sends requests for fal's hosts to a simulated fal over TLS.
 
-    fal-client fixes its host at import; the address on the wire is the simulated one.
+    fal-client fixes its hosts at import, so that they cannot be set.
     """
 
     def __init__(self, fal: FalProcess) -> None:
@@ -128,13 +128,13 @@ class ToSimulation(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._inner.close()
 
 
 @contextmanager
 def world_on(redis_url: str, fal: FalClient) -> Iterator["World"]:
-    """A pipeline on that Redis, for as long as the block."""
+    """Open a pipeline on that Redis until the block ends."""
     with connect(redis_url) as redis, Redis.from_url(redis_url) as raw:
         yield World(redis, raw, fal)
 
@@ -148,7 +148,7 @@ def callback(
     error: str | None = None,
     received_at: float = 1_700_000_000.0,
 ) -> Callback:
-    """A verified callback; by default it brings a video."""
+    """Return a verified callback, by default with a video."""
     content = {"error": error, "payload": payload, "request_id": request_id, "status": status}
     return Callback(
         attempt=attempt,
@@ -159,9 +159,9 @@ def callback(
 
 
 class World:
-    """Everything between the receiver's inbox and the records, with the wakes written down.
+    """The pipeline between the receiver's inbox and the records; wakes are only recorded.
 
-    `work` holds what the steps after the render do; unasked they succeed.
+    `work` replaces single steps after the render; all others succeed.
     """
 
     def __init__(self, redis: Redis, raw: Redis, fal: FalClient) -> None:
@@ -203,7 +203,7 @@ class World:
         )
 
     def another_worker(self) -> Pipeline:
-        """A pipeline as a further worker process has it."""
+        """Return another pipeline, as in a further worker process."""
         return Pipeline(
             store=self.store,
             transitions=self.transitions,
@@ -224,14 +224,14 @@ class World:
             return self.work[task](job)
         if to is JobState.PUBLISHED:
             self.published.append(job.id)
-        made: Mapping[JobState, Mapping[str, object]] = {
+        results: Mapping[JobState, Mapping[str, object]] = {
             JobState.DOWNLOADED: {"source": {"bytes": 3}},
             JobState.TAGGED: {"outputs": {"files": {"video.mp4": {}}}},
         }
-        return Outcome(to=to, set=made.get(to, {}))
+        return Outcome(to=to, set=results.get(to, {}))
 
     def add(self, job_id: str = "job1", **changes: object) -> Job:
-        """A job, QUEUED."""
+        """Add a job in QUEUED and return it."""
         fields: dict[str, object] = {"arguments": {"prompt": "A fox"}, **changes}
         job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
         due = self.clock() + 20
@@ -239,25 +239,25 @@ class World:
         return self.job(job_id)
 
     def add_submitted(self, job_id: str = "job1") -> Job:
-        """A job that fal has accepted."""
+        """Add a job that fal has accepted and return it."""
         self.add(job_id)
         self.pipeline.run(Task.SUBMIT, job_id)
         return self.job(job_id)
 
     def job(self, job_id: str = "job1") -> Job:
-        """The job as it stands."""
-        found = self.store.get(job_id)
-        assert found is not None
-        return found
+        """Return the job's current record."""
+        job = self.store.get(job_id)
+        assert job is not None
+        return job
 
     def state(self, job_id: str = "job1") -> JobState:
-        """The job's state."""
+        """Return the job's state."""
         return self.job(job_id).state
 
     def receive(self, *callbacks: Callback, job_id: str = "job1") -> None:
         """Write callbacks into the inbox as the receiver does."""
-        for each in callbacks:
-            self.raw.hsetnx(inbox_key(job_id), each.fingerprint, each.encode())
+        for entry in callbacks:
+            self.raw.hsetnx(inbox_key(job_id), entry.fingerprint, entry.encode())
             self.raw.zadd(INBOX, {job_id: self.clock() + 10}, nx=True)
 
     def deliver(self, *callbacks: Callback, job_id: str = "job1") -> None:
@@ -266,7 +266,7 @@ class World:
         self.ingest.run([job_id])
 
     def follow_wakes(self) -> None:
-        """Do what was woken until nothing is left to do."""
+        """Run the steps of all wakes until there are none."""
         while self.wakes or self.ingest_wakes:
             for task, job_id in self._taken():
                 self.pipeline.run(task, job_id)
@@ -279,13 +279,13 @@ class World:
         return wakes
 
     def names(self, job_id: str = "job1") -> list[str]:
-        """The names of the job's events."""
+        """Return the names of the job's events."""
         return [event["name"] for event in self.history(job_id)]
 
     def history(self, job_id: str = "job1") -> Sequence[Event]:
-        """The job's events."""
+        """Return the job's events."""
         return history(self.store.redis, job_id)
 
     def pending(self) -> list[str]:
-        """The jobs with callbacks in the inbox."""
+        """Return the ids of the jobs with callbacks in the inbox."""
         return [job_id.decode() for job_id in self.raw.zrange(INBOX, 0, -1)]  # type: ignore[union-attr]

@@ -1,1 +1,1 @@
-"""Faults that really strike: processes killed, sockets cut, Redis killed and brought back."""
+"""Faults in real processes: kills, cut sockets, and Redis killed and restarted."""

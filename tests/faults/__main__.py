@@ -1,6 +1,6 @@
-"""`make faults`: jobs while everything breaks at random, then a table of what became of them.
+"""`make faults`: run jobs while parts fail at random, then print a table of the outcomes.
 
-`make faults SEED=… JOBS=… MINUTES=…` reproduces and scales it.
+`make faults SEED=… JOBS=… MINUTES=…` reproduces and scales a run.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from tests.faults.table import show
 
 
 def main() -> int:
-    """Run one storm; 0 if nothing was lost, paid twice, published twice or left open."""
+    """Run one storm. Return 0 if no job was lost, paid twice, published twice or left open."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
     parser.add_argument("--jobs", type=int, default=2_000)
-    parser.add_argument("--minutes", type=float, default=4.0, help="how long things break")
+    parser.add_argument("--minutes", type=float, default=4.0, help="duration of the faults")
     parser.add_argument("--directory", type=Path, help="for logs and data; a new one by default")
     args = parser.parse_args()
     directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-faults-"))

@@ -1,4 +1,4 @@
-"""Tiny clips in place of those that the simulated fal would render, under their names."""
+"""Tiny clips, stored under the names of those that the simulated fal would render."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ class _TinyMedia(Media):
 
 
 def tiny_clips(cache: Path) -> Path:
-    """The cache, filled with a tiny clip of 5 seconds for each style in the usual shape."""
+    """Fill the cache with a tiny clip of 5 seconds per style, and return it."""
 
     async def fill() -> None:
         tiny = _TinyMedia(cache)

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections in the ways networks do."""
+"""A TCP proxy that breaks connections as networks do."""
 
 import contextlib
 import selectors
@@ -8,10 +8,10 @@ from types import TracebackType
 
 
 class Proxy:
-    """Forwards one loopback port to another until it is told to break things.
+    """A proxy from one loopback port to another, with methods that break its connections.
 
-    `cut` resets what is connected. `abandon` lets it hang for ever without a sign, as a peer that
-    vanished does. `refuse` closes the port; `accept` opens it again.
+    `cut` resets them. `abandon` lets them hang for ever without a sign, as a vanished peer does.
+    `refuse` closes the port; `accept` opens it again.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,7 +39,7 @@ class Proxy:
                 _close(*pair)
 
     def cut(self) -> int:
-        """Reset every connection, in the middle of whatever it carries; how many there were."""
+        """Reset every connection, also in the middle of a message. Return their number."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         for pair in pairs:
@@ -47,17 +47,17 @@ class Proxy:
         return len(pairs)
 
     def abandon(self) -> int:
-        """Forward nothing more on the connections there are, and tell nobody."""
+        """Stop forwarding on all connections without closing them. Return their number."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
             self._abandoned += pairs
         for _, server in pairs:
-            # The server's side sees its client go; the client's side sees nothing, for ever.
+            # The server sees its client go; the client never sees anything.
             _reset(server)
         return len(pairs)
 
     def refuse(self) -> None:
-        """Close the port, and what is connected."""
+        """Close the port and all connections."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -91,7 +91,7 @@ class Proxy:
             try:
                 ready.register(client, selectors.EVENT_READ, server)
                 ready.register(server, selectors.EVENT_READ, client)
-                while all(_pass_on(key) for key, _ in ready.select()):
+                while all(_forwarded(key) for key, _ in ready.select()):
                     pass
             except (OSError, ValueError):
                 pass
@@ -103,7 +103,7 @@ class Proxy:
         _close(client, server)
 
 
-def _pass_on(key: selectors.SelectorKey) -> bool:
+def _forwarded(key: selectors.SelectorKey) -> bool:
     source, sink = key.fileobj, key.data
     assert isinstance(source, socket.socket)
     data = source.recv(65536)
@@ -115,7 +115,7 @@ def _pass_on(key: selectors.SelectorKey) -> bool:
 def _reset(*ends: socket.socket) -> None:
     for end in ends:
         with contextlib.suppress(OSError):
-            # Lingering for no time makes a RST of the close, and wakes whoever selects on it.
+            # With a linger time of 0, close sends a RST; shutdown wakes a thread in select().
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             end.shutdown(socket.SHUT_RDWR)
     _close(*ends)

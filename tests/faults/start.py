@@ -1,4 +1,4 @@
-"""The start of a whole system, behind a proxy that tests may cut."""
+"""Start of a whole system whose Redis is behind a proxy that tests can break."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -28,18 +28,20 @@ def system(
     deadline: float = 60.0,
     own_broker: bool = False,
 ) -> Iterator[StormSystem]:
-    """Run everything in `directory` until the block ends; logs lie in stack.log there.
+    """Run a whole system in `directory` until the block ends; its log is stack.log.
 
-    With `own_broker` the broker is a Redis of its own, `broker`, beside the one of the records.
+    With `own_broker` the broker is another Redis than that of the records.
     """
     with ExitStack() as block:
         redis = broker = block.enter_context(RedisServer.start(directory / "redis"))
         proxy = block.enter_context(Proxy(_port(redis)))
-        given = _environ(redis.url.replace(f":{_port(redis)}/", f":{proxy.port}/"), deadline)
+        settings = _environ(redis.url.replace(f":{_port(redis)}/", f":{proxy.port}/"), deadline)
         if own_broker:
             broker = block.enter_context(RedisServer.start(directory / "broker"))
-            given["FALHOOK_BROKER_URL"] = broker.url
-        running = block.enter_context(_stack(directory, {**given, **(environ or {})}, fal_options))
+            settings["FALHOOK_BROKER_URL"] = broker.url
+        running = block.enter_context(
+            _stack(directory, {**settings, **(environ or {})}, fal_options)
+        )
         client_redis = block.enter_context(connect(redis.url))
         raw = block.enter_context(Redis.from_url(redis.url))
         urls = {"REDIS_URL": redis.url, "FALHOOK_BROKER_URL": broker.url}

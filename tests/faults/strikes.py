@@ -1,4 +1,4 @@
-"""Strikes: what breaks at random while the load runs."""
+"""Strikes: random faults while the load runs."""
 
 import os
 import random
@@ -23,21 +23,21 @@ def _deploy(system: StormSystem, rng: random.Random) -> bool:
 
 def _redis_killed(system: StormSystem, rng: random.Random) -> bool:
     system.redis.kill()
-    _pass(rng.uniform(0.1, 2.0))
+    _wait(rng.uniform(0.1, 2.0))
     system.redis.restart()
     return True
 
 
 def _redis_frozen(system: StormSystem, rng: random.Random) -> bool:
     os.kill(system.redis.pid, signal.SIGSTOP)
-    _pass(rng.uniform(0.5, 6.0))
+    _wait(rng.uniform(0.5, 6.0))
     os.kill(system.redis.pid, signal.SIGCONT)
     return True
 
 
-def _keys_away(system: StormSystem, rng: random.Random) -> bool:
+def _keys_unavailable(system: StormSystem, rng: random.Random) -> bool:
     system.fal("POST", "/_sim/jwks?status=503")
-    _pass(rng.uniform(0.5, 2.0))
+    _wait(rng.uniform(0.5, 2.0))
     system.fal("POST", "/_sim/jwks?status=200")
     return True
 
@@ -47,11 +47,11 @@ def _keys_rotated(system: StormSystem, _rng: random.Random) -> bool:
     return True
 
 
-def _pass(seconds: float) -> None:
+def _wait(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-# By name: how often among all, and what it does; False where there was nothing to strike.
+# By name: relative frequency and function, which returns False if there was nothing to strike.
 STRIKES: dict[str, tuple[int, Strike]] = {
     "submit worker killed": (8, _kill("submit")),
     "callbacks worker killed": (6, _kill("callbacks")),
@@ -60,24 +60,23 @@ STRIKES: dict[str, tuple[int, Strike]] = {
     "ffmpeg killed": (4, lambda system, _rng: system.kill_child("media")),
     "beat killed": (2, _kill("beat")),
     "receiver killed": (4, _kill("web")),
-    "worker told to end (SIGTERM)": (4, _deploy),
+    "worker stopped by SIGTERM": (4, _deploy),
     "Redis killed and restarted": (6, _redis_killed),
     "Redis frozen": (2, _redis_frozen),
     "connections to Redis cut": (5, lambda system, _rng: system.proxy.cut() > 0),
     "connections to Redis half-open": (2, lambda system, _rng: system.proxy.abandon() > 0),
-    "fal's keys not to be had": (1, _keys_away),
+    "fal's keys unavailable": (1, _keys_unavailable),
     "fal's keys rotated": (1, _keys_rotated),
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class Storm:
-    """Strikes at random from a seed, a few seconds apart, until told to end."""
+    """Random strikes, a few seconds apart, from `run` to `end`."""
 
     system: StormSystem
     rng: random.Random
-    # The most seconds between two strikes.
-    calm: float
+    calm: float  # the most seconds between two strikes
     struck: Counter[str] = field(default_factory=Counter)
     failure: Exception | None = None
     _over: threading.Event = field(default_factory=threading.Event)
@@ -90,11 +89,11 @@ class Storm:
                 (name,) = self.rng.choices(list(STRIKES), weights)
                 if STRIKES[name][1](self.system, self.rng):
                     self.struck[name] += 1
-        except Exception as error:  # noqa: BLE001  # told by `end`, which the caller waits for
+        except Exception as error:  # noqa: BLE001  # raised by `end`
             self.failure = error
 
     def end(self, thread: threading.Thread) -> None:
-        """No more strikes; raises what a strike could not do."""
+        """Stop the strikes. Raises the exception of a strike that failed."""
         self._over.set()
         thread.join()
         if self.failure is not None:

@@ -1,4 +1,4 @@
-"""The whole system of real processes, with handles to break each of them."""
+"""The whole system of real processes, with methods that break each of them."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ WORKERS = ("submit", "callbacks", "media", "publish")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StormSystem:
-    """A running stack behind proxies; `records` reads past them."""
+    """A running stack that reaches Redis through `proxy`; `records` and `raw` do not."""
 
     redis: RedisServer
     broker: RedisServer
@@ -42,7 +42,7 @@ class StormSystem:
     directory: Path
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> bool:
-        """Send a signal to the process of this name; False while it is between two runs."""
+        """Signal the process of this name. Return False if it is between two runs."""
         pid = self.stack.supervisor.pid(name)
         if pid is None:
             return False
@@ -51,7 +51,7 @@ class StormSystem:
         return True
 
     def kill_child(self, name: str) -> bool:
-        """SIGKILL a child of that process, ffmpeg for one; False if it has none just now."""
+        """SIGKILL a child of that process, such as ffmpeg. Return False if it has none."""
         pid = self.stack.supervisor.pid(name)
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(pid).children(recursive=True):
@@ -60,7 +60,7 @@ class StormSystem:
         return False
 
     def add(self, job_id: str, prompt: str) -> None:
-        """Make a job and wake its submit; comes back only when the record is written."""
+        """Create a job and wake its submit; return once the record is written."""
         job = Job(
             id=job_id, endpoint=ENDPOINT, arguments={"prompt": prompt}, estimate={"usd": "1.40"}
         )
@@ -74,46 +74,46 @@ class StormSystem:
         self.wake(Task.SUBMIT, job_id)
 
     def job(self, job_id: str) -> Job:
-        """The job as it stands."""
+        """Return the job's current record."""
         job = self.records.get(job_id)
         assert job is not None
         return job
 
     def ends(self, job_id: str, seconds: float = 60.0) -> JobState:
-        """The state in which the job ended, within so many seconds."""
+        """Wait at most `seconds` until the job has ended; return its state."""
         until(lambda: self.job(job_id).state in FINAL, f"{job_id} has ended", seconds)
         return self.job(job_id).state
 
     def names(self, job_id: str) -> list[str]:
-        """The names of the job's events."""
+        """Return the names of the job's events."""
         return [event["name"] for event in history(self.records.redis, job_id)]
 
     def counts(self, job_id: str) -> Counter[str]:
-        """What fal counted for this job: its POSTs, and the requests about what it accepted."""
-        told = self.stack.fal.counts()
+        """Return fal's counts for this job: POSTs, and requests about the accepted ones."""
+        counts = self.stack.fal.counts()
         seen: Counter[str] = Counter()
-        for url, counted in told["webhooks"].items():
+        for url, counted in counts["webhooks"].items():
             if f"/{job_id}/" in url:
                 posts = ("submit_posts", "submit")
                 seen.update({kind: int(str(counted.get(kind, 0))) for kind in posts})
-        for counted in told["requests"].values():
+        for counted in counts["requests"].values():
             if f"/{job_id}/" in str(counted["webhook"]):
                 gets = ("status", "result", "cancel", "callback_accepted")
                 seen.update({kind: int(str(counted[kind])) for kind in gets})
         return seen
 
     def log(self, *words: str) -> bool:
-        """Whether a line of the log of all processes holds all these words."""
+        """Return whether a line of the log of all processes contains all these words."""
         lines = (self.directory / "stack.log").read_text(errors="replace").splitlines()
         return any(all(word in line for word in words) for line in lines)
 
     def fal(self, method: str, path: str) -> object:
-        """A control of the simulated fal."""
+        """Request a control path of the simulated fal and return its JSON."""
         context = ssl.create_default_context(cafile=self.stack.fal.ca_file)
         request = urllib.request.Request(f"{self.stack.fal.url}{path}", method=method)
         with urllib.request.urlopen(request, context=context, timeout=60) as answer:
             return json.load(answer)
 
     def storage(self, job_id: str) -> Path:
-        """Where the job's published files lie."""
+        """Return the directory of the job's published files."""
         return self.directory / "storage" / "published" / job_id

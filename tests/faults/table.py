@@ -1,4 +1,4 @@
-"""The closing table of a run, for people."""
+"""The table at the end of a run."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from tests.faults.run import Report
 
 
 def show(report: Report, console: Console) -> int:
-    """Print what happened; 0 if nothing went wrong."""
+    """Print the outcomes. Return 0 if nothing went wrong, else 1."""
     plan = report.plan
     console.print(
-        f"{described(report.wishes)}; {sum(report.struck.values())} strikes from seed {plan.seed}; "
-        f"{report.seconds:.0f} s in all"
+        f"{described(report.scenarios)}; {sum(report.struck.values())} strikes "
+        f"from seed {plan.seed}; {report.seconds:.0f} s in all"
     )
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, number in _rows(report):
@@ -30,9 +30,9 @@ def show(report: Report, console: Console) -> int:
 def _rows(report: Report) -> Iterator[tuple[str, object]]:
     counted, struck = report.verdict.counted, report.struck
     yield "POSTs that reached fal", counted["submit_posts"]
-    yield "jobs that fal took", counted["submit"]
+    yield "jobs that fal accepted", counted["submit"]
     yield "callbacks delivered", counted["callbacks"]
-    yield "of these answered 200", counted["callback_accepted"]
+    yield "of these, answered 200", counted["callback_accepted"]
     yield "duplicates noted", counted["duplicate"]
     yield "conflicts noted", counted["conflict"]
     yield "results looked up", counted["result"]

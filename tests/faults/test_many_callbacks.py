@@ -18,7 +18,7 @@ BATCH = 100
 
 
 def submitted(system: StormSystem, number: int) -> str:
-    """A job that fal has, and that waits for its callback."""
+    """Create a job that fal has accepted and that waits for its callback; return its id."""
     job_id = f"many{number}"
     job = Job(id=job_id, endpoint=ENDPOINT, arguments={}, state=JobState.SUBMITTED)
     system.records.add(job, due=system.records.clock() + 3600, event={"name": "created"})
@@ -27,16 +27,16 @@ def submitted(system: StormSystem, number: int) -> str:
 
 
 def receive(system: StormSystem, job_ids: list[str]) -> None:
-    """Write down a callback for each and wake once, as the receiver does for a batch."""
+    """Store a callback for each job and wake once, as the receiver does for a batch."""
     now = system.records.clock()
     pipe = system.raw.pipeline(transaction=True)
     for job_id in job_ids:
-        told = {"error": "boom", "payload": None, "request_id": f"r-{job_id}", "status": "ERROR"}
+        content = {"error": "boom", "payload": None, "request_id": f"r-{job_id}", "status": "ERROR"}
         callback = Callback(
             attempt=1,
             request_id=f"r-{job_id}",
             received_at=now,
-            body=json.dumps(told).encode(),
+            body=json.dumps(content).encode(),
         )
         pipe.hsetnx(inbox_key(job_id), callback.fingerprint, callback.encode())
         pipe.zadd(INBOX, {job_id: now + 10}, nx=True)
@@ -45,14 +45,14 @@ def receive(system: StormSystem, job_ids: list[str]) -> None:
 
 
 def settle(system: StormSystem, more: int) -> None:
-    """Wait until so many more jobs are settled."""
+    """Wait until `more` further jobs are settled."""
     count = system.records.count
     settled = count(JobState.FAILED) + more
-    until(lambda: count(JobState.FAILED) >= settled, "callbacks go on", 60)
+    until(lambda: count(JobState.FAILED) >= settled, "callbacks are ingested", 60)
 
 
-def test_none_is_lost(start: Callable[..., StormSystem]) -> None:
-    """Each of 20,000 callbacks settles its job, though its worker is killed 20 times meanwhile."""
+def test_no_callback_is_lost(start: Callable[..., StormSystem]) -> None:
+    """Each of 20,000 callbacks settles its job, though its worker is killed 20 times."""
     system = start()
     job_ids = [submitted(system, number) for number in range(CALLBACKS)]
     for first in range(0, CALLBACKS, BATCH):

@@ -1,4 +1,4 @@
-"""Redis killed, frozen and cut off under busy workers: each of them takes work again by itself."""
+"""Redis is killed, frozen and cut off under load; every worker resumes by itself."""
 
 import os
 import signal
@@ -22,36 +22,36 @@ TASKS = {
 
 
 def fill(system: StormSystem, queue: Queue, messages: int) -> None:
-    """Let this many messages wait that name no job: cheap work that keeps workers busy."""
+    """Send this many messages for an unknown job: cheap work that keeps workers busy."""
     argument = ["nobody"] if queue is Queue.CALLBACKS else "nobody"
     for _ in range(messages):
         system.wake(TASKS[queue], argument)
 
 
 def length(system: StormSystem, queue: Queue) -> int:
-    """How many messages wait in the queue."""
+    """Return how many messages wait in the queue."""
     return int(str(system.raw.llen(queue)))
 
 
-def takes_work(system: StormSystem, queue: Queue) -> float:
-    """Seconds until the queue's worker has taken everything that waits."""
+def drain(system: StormSystem, queue: Queue) -> float:
+    """Wait until the worker has taken all messages of the queue; return the seconds."""
     return until(lambda: length(system, queue) == 0, f"{queue} is drained", WITHIN)
 
 
-def at_work(start: Callable[..., StormSystem]) -> StormSystem:
-    """A system whose workers have all connected and taken a message."""
+def busy_system(start: Callable[..., StormSystem]) -> StormSystem:
+    """Start a system; return it once every worker has taken a message."""
     system = start()
     for queue in TASKS:
         fill(system, queue, 1)
     for queue in TASKS:
-        takes_work(system, queue)
+        drain(system, queue)
     return system
 
 
 @pytest.mark.timeout(170)
 def test_killed_eight_times(start: Callable[..., StormSystem]) -> None:
-    """After each of eight kills of Redis under work every worker works again within 15 s."""
-    system = at_work(start)
+    """After each of eight kills of Redis under load every worker resumes within 15 s."""
+    system = busy_system(start)
     for _ in range(KILLS):
         for queue in TASKS:
             fill(system, queue, 150)
@@ -61,24 +61,24 @@ def test_killed_eight_times(start: Callable[..., StormSystem]) -> None:
         for queue in TASKS:
             fill(system, queue, 20)
         for queue in TASKS:
-            takes_work(system, queue)
+            drain(system, queue)
 
 
 @pytest.mark.timeout(120)
 def test_connections_that_hang_for_ever(start: Callable[..., StormSystem]) -> None:
-    """Every connection to Redis goes half-open at once: workers notice within 15 s."""
-    system = at_work(start)
+    """All connections to Redis go half-open together; workers resume within 15 s."""
+    system = busy_system(start)
     assert system.proxy.abandon() > 0
     for queue in TASKS:
         fill(system, queue, 5)
     for queue in TASKS:
-        takes_work(system, queue)
+        drain(system, queue)
 
 
 @pytest.mark.timeout(120)
 def test_redis_frozen(start: Callable[..., StormSystem]) -> None:
-    """Redis stops answering for 8 s and goes on: so does every worker."""
-    system = at_work(start)
+    """Every worker resumes after Redis has not answered for 8 s."""
+    system = busy_system(start)
     os.kill(system.redis.pid, signal.SIGSTOP)
     try:
         until(lambda: system.redis.ended(8.0) or True, "time passed", 10)
@@ -87,4 +87,4 @@ def test_redis_frozen(start: Callable[..., StormSystem]) -> None:
     for queue in TASKS:
         fill(system, queue, 5)
     for queue in TASKS:
-        takes_work(system, queue)
+        drain(system, queue)

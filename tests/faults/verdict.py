@@ -1,4 +1,4 @@
-"""The verdict: what fal counted, the records and the published files, held against each other."""
+"""The verdict: fal's counts, the records and the published files, compared with each other."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.faults.load import Wish
+from tests.faults.load import Scenario
 from tests.faults.system import StormSystem
 from worker.jobs.events import history
 from worker.jobs.job import FINAL, Job, JobState
@@ -16,7 +16,7 @@ from worker.jobs.job import FINAL, Job, JobState
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """Job ids by what went wrong with them, and what was counted on the way."""
+    """Job ids by fault, and counts of everything else."""
 
     lost: list[str] = field(default_factory=list)
     paid_twice: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Verdict:
 
     @property
     def faults(self) -> Mapping[str, list[str]]:
-        """What must be empty."""
+        """Return the lists that must be empty, by name."""
         return {
             "jobs lost": self.lost,
             "paid twice": self.paid_twice,
@@ -37,8 +37,8 @@ class Verdict:
         }
 
 
-def judge(system: StormSystem, wishes: Mapping[str, Wish]) -> Verdict:
-    """Look at every job, at all that fal counted, and at all that lies in storage."""
+def judge(system: StormSystem, scenarios: Mapping[str, Scenario]) -> Verdict:
+    """Compare every job with fal's counts and with its files in storage."""
     counts = system.stack.fal.counts()
     accepted: Counter[str] = Counter()
     posted: Counter[str] = Counter()
@@ -49,19 +49,19 @@ def judge(system: StormSystem, wishes: Mapping[str, Wish]) -> Verdict:
     verdict = Verdict()
     for kind in ("callbacks", "callback_accepted", "submit_posts", "submit", "status", "result"):
         verdict.counted[kind] = int(str(counts["total"][kind]))
-    for job_id, wish in wishes.items():
+    for job_id, scenario in scenarios.items():
         job = system.records.get(job_id)
         if job is None:
             verdict.lost.append(job_id)
             continue
-        _judge(system, verdict, job, wish, (accepted[job_id], posted[job_id]))
+        _judge(system, verdict, job, scenario, (accepted[job_id], posted[job_id]))
     if verdict.counted["status"]:
         verdict.broken.append(f"{verdict.counted['status']} requests for a status")
     return verdict
 
 
 def _judge(
-    system: StormSystem, verdict: Verdict, job: Job, wish: Wish, seen: tuple[int, int]
+    system: StormSystem, verdict: Verdict, job: Job, scenario: Scenario, seen: tuple[int, int]
 ) -> None:
     accepted, posted = seen
     events = history(system.records.redis, job.id)
@@ -71,12 +71,14 @@ def _judge(
         verdict.paid_twice.append(f"{job.id} ({accepted} accepted, {posted} POSTs)")
     if job.state not in FINAL:
         verdict.still_open.append(f"{job.id} ({job.state})")
-    elif _nobody_knew(job, wish):
+    elif _had_to_expire(job, scenario):
         verdict.counted["answer and callback both lost"] += 1
-    elif job.state not in wish.ends and accepted:
-        verdict.lost.append(f"{job.id} ({job.state} {job.reason}; {wish.mishap or 'no mishap'})")
+    elif job.state not in scenario.ends and accepted:
+        verdict.lost.append(
+            f"{job.id} ({job.state} {job.reason}; {scenario.mishap or 'no mishap'})"
+        )
     elif not accepted and job.state not in {JobState.EXPIRED, JobState.FAILED}:
-        verdict.broken.append(f"{job.id} is {job.state}, and fal never had it")
+        verdict.broken.append(f"{job.id} is {job.state}, and fal never accepted it")
     moves = [(event["from"], event["to"]) for event in events]
     publications = sum(came != JobState.PUBLISHED == to for came, to in moves)
     if publications > 1:
@@ -86,23 +88,23 @@ def _judge(
     _judge_files(system.storage(job.id), job, verdict)
 
 
-def _nobody_knew(job: Job, wish: Wish) -> bool:
-    """fal's answer was lost with its worker, and no callback ever came: only a person can ask."""
-    unheard = "callback-never" in wish.mishap and not job.request_id
-    return unheard and job.state is JobState.EXPIRED
+def _had_to_expire(job: Job, scenario: Scenario) -> bool:
+    """Return whether fal's answer and the callback were lost, so that the job had to expire."""
+    unknown = "callback-never" in scenario.mishap and not job.request_id
+    return unknown and job.state is JobState.EXPIRED
 
 
-def _judge_files(place: Path, job: Job, verdict: Verdict) -> None:
-    manifest = place / "manifest.json"
+def _judge_files(directory: Path, job: Job, verdict: Verdict) -> None:
+    manifest = directory / "manifest.json"
     if job.state is not JobState.PUBLISHED:
-        # Nothing counts as published before its manifest stands there.
+        # A job's files count as published once the manifest exists.
         if manifest.exists() and job.state is not JobState.TAGGED:
             verdict.broken.append(f"{job.id} is {job.state} with a manifest")
         return
     if not manifest.exists():
         verdict.broken.append(f"{job.id} has no manifest")
         return
-    for name, told in json.loads(manifest.read_text())["files"].items():
-        content = (place / name).read_bytes() if (place / name).exists() else b""
-        if hashlib.sha256(content).hexdigest() != told["sha256"]:
-            verdict.broken.append(f"{job.id}: {name} is not what its manifest says")
+    for name, record in json.loads(manifest.read_text())["files"].items():
+        content = (directory / name).read_bytes() if (directory / name).exists() else b""
+        if hashlib.sha256(content).hexdigest() != record["sha256"]:
+            verdict.broken.append(f"{job.id}: {name} does not match its manifest")

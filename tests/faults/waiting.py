@@ -1,4 +1,4 @@
-"""Waiting for what processes of their own do, with a bound and a sentence."""
+"""Waiting for other processes, which cannot signal this one."""
 
 import threading
 import time
@@ -7,14 +7,11 @@ from collections.abc import Callable
 _PAUSE = 0.05
 
 
-def until(seen: Callable[[], bool], what: str, seconds: float) -> float:
-    """The seconds until `seen()` was true; fails with `what` after `seconds`.
-
-    Other processes are watched, which signal nothing to this one.
-    """
+def until(condition: Callable[[], bool], what: str, seconds: float) -> float:
+    """Wait until `condition()` is true and return the seconds; fail with `what` after `seconds`."""
     began = time.monotonic()
     pause = threading.Event()
-    while not seen():
+    while not condition():
         assert time.monotonic() - began < seconds, f"{what}: not within {seconds:g} s"
         pause.wait(_PAUSE)
     return time.monotonic() - began

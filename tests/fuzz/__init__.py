@@ -1,1 +1,1 @@
-"""Mutated requests; a short run by default, a long one by FALHOOK_FUZZ_EXAMPLES."""
+"""Mutated requests: a short run by default, a longer one with FALHOOK_FUZZ_EXAMPLES."""

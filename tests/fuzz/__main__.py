@@ -1,7 +1,7 @@
-"""`python -m tests.fuzz [--requests N] [--seed N]`: a flood of mutated requests, told at the end.
+"""`python -m tests.fuzz [--requests N] [--seed N]`: a flood of mutated requests and its summary.
 
-Exit code 1 at the first request that is answered with a 5xx, or with 200 though fal never sent it;
-it is printed whole.
+Exits with 1 at the first request that is answered with a 5xx, or with 200 though fal cannot have
+sent it, and prints that request.
 """
 
 import argparse
@@ -16,16 +16,16 @@ from pathlib import Path
 
 from infra.local.redis.server import RedisServer
 from tests.factories.callbacks import SECRET
-from tests.fuzz.test_receiver import Door, Request, genuine, honest
+from tests.fuzz.test_receiver import Request, Target, genuine, unmutated
 from webhook import log as logs
 from webhook.contract import mint_token
 
-HONEST = honest()
-NAMES = [name for name, _ in HONEST.headers]
+UNMUTATED = unmutated()
+NAMES = [name for name, _ in UNMUTATED.headers]
 
 
 def main() -> int:
-    """Run the flood; 0 if every answer was right."""
+    """Run the flood. Return 0 if every answer was correct, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
@@ -34,24 +34,26 @@ def main() -> int:
     began, answers = time.monotonic(), Counter[int]()
     logs.configure(level="ERROR")
     with tempfile.TemporaryDirectory() as folder, RedisServer.start(Path(folder)) as redis:
-        door = Door(loop, redis.url)
+        target = Target(loop, redis.url)
         for number in range(args.requests):
             request = mutated(rng)
-            status = door.status(request)
+            status = target.status(request)
             answers[status] += 1
             if status >= 500 or (status == 200 and not genuine(request)):
                 sys.stdout.write(f"seed {args.seed}, request {number}: {status} for {request}\n")
                 return 1
-        door.close()
-    told = ", ".join(f"{status}: {count:,}" for status, count in sorted(answers.items()))
+        target.close()
+    summary = ", ".join(f"{status}: {count:,}" for status, count in sorted(answers.items()))
     seconds = time.monotonic() - began
-    sys.stdout.write(f"seed {args.seed}: {args.requests:,} requests in {seconds:.0f} s; {told}\n")
+    sys.stdout.write(
+        f"seed {args.seed}: {args.requests:,} requests in {seconds:.0f} s; {summary}\n"
+    )
     return 0
 
 
 def mutated(rng: random.Random) -> Request:
-    """The honest request with one to four things done to it."""
-    request = HONEST
+    """Return the genuine request with one to four mutations."""
+    request = UNMUTATED
     for _ in range(rng.randint(1, 4)):
         request = rng.choice((_path, _header, _name, _body, _body))(request, rng)
     return request
@@ -61,13 +63,13 @@ def _path(request: Request, rng: random.Random) -> Request:
     if rng.random() < 0.5:
         job_id = f"job-{rng.randrange(5)}"
         return replace(request, job_id=job_id, token=mint_token(SECRET, job_id, rng.randint(1, 9)))
-    return replace(request, token=_bent(request.token.encode(), rng).decode("latin-1"))
+    return replace(request, token=_mutated(request.token.encode(), rng).decode("latin-1"))
 
 
 def _header(request: Request, rng: random.Random) -> Request:
     headers = list(request.headers)
     at = rng.randrange(len(headers))
-    headers[at] = (headers[at][0], _bent(headers[at][1], rng))
+    headers[at] = (headers[at][0], _mutated(headers[at][1], rng))
     return replace(request, headers=headers)
 
 
@@ -77,12 +79,12 @@ def _name(request: Request, rng: random.Random) -> Request:
 
 
 def _body(request: Request, rng: random.Random) -> Request:
-    body = _bent(b"".join(request.chunks), rng)
+    body = _mutated(b"".join(request.chunks), rng)
     at = rng.randrange(len(body) + 1)
     return replace(request, chunks=[body[:at], body[at:]])
 
 
-def _bent(data: bytes, rng: random.Random) -> bytes:
+def _mutated(data: bytes, rng: random.Random) -> bytes:
     at = rng.randrange(len(data) + 1)
     piece = rng.randbytes(rng.randrange(3))
     return data[:at] + piece + data[at + rng.randrange(3) :]

@@ -1,6 +1,6 @@
-"""Whatever comes to the receiver's door: never a 5xx of ours, never a 200 for a forgery.
+"""The receiver answers no request with a 5xx, and no forgery with 200.
 
-`FALHOOK_FUZZ_EXAMPLES=1000000 python -m pytest tests/fuzz --timeout 0` runs for as long.
+`FALHOOK_FUZZ_EXAMPLES=1000000 python -m pytest tests/fuzz --timeout 0` runs as many examples.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as the server hands it over."""
+    """One request as the server passes it to the receiver."""
 
     job_id: str
     token: str
@@ -40,8 +40,8 @@ class Request:
     chunks: list[bytes]
 
 
-def honest(job_id: str = "job-1", body: bytes | None = None) -> Request:
-    """What fal would send."""
+def unmutated(job_id: str = "job-1", body: bytes | None = None) -> Request:
+    """Return the request that fal would send."""
     delivery = signed(job_id, timestamp=NOW, body=body)
     return Request(
         job_id=job_id,
@@ -53,10 +53,10 @@ def honest(job_id: str = "job-1", body: bytes | None = None) -> Request:
     )
 
 
-def _bent(data: bytes, at: int, how: str, byte: int) -> bytes:
+def _mutated(data: bytes, at: int, kind: str, byte: int) -> bytes:
     at %= len(data) + 1
     piece = bytes([byte])
-    match how:
+    match kind:
         case "insert":
             return data[:at] + piece + data[at:]
         case "delete":
@@ -67,19 +67,19 @@ def _bent(data: bytes, at: int, how: str, byte: int) -> bytes:
             return data[:at]
 
 
-BEND = st.tuples(
+MUTATION = st.tuples(
     st.integers(0, 700),
     st.sampled_from(["insert", "delete", "replace", "cut"]),
     st.integers(0, 255) | st.sampled_from(list(b'\n\r\0 ":{}0')),
 )
-NAMES = st.sampled_from([name for name, _ in honest().headers]) | st.binary(max_size=20)
+NAMES = st.sampled_from([name for name, _ in unmutated().headers]) | st.binary(max_size=20)
 PATHS = st.text(string.printable, max_size=80) | st.text(max_size=80)
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    """An honest request with a few things done to it, or one made of nothing."""
-    base = honest(body=draw(st.just(content()) | st.binary(max_size=300)))
+    """Draw a request from the genuine one by up to four mutations."""
+    base = unmutated(body=draw(st.just(content()) | st.binary(max_size=300)))
     job_id, token, headers, body = base.job_id, base.token, list(base.headers), base.chunks[0]
     for part in draw(st.lists(st.sampled_from(["path", "header", "name", "body"]), max_size=4)):
         match part:
@@ -89,31 +89,31 @@ def requests(draw: st.DrawFn) -> Request:
             case "header":
                 at = draw(st.integers(0, 3))
                 name, value = headers[at]
-                headers[at] = (name, _bent(value, *draw(BEND)))
+                headers[at] = (name, _mutated(value, *draw(MUTATION)))
             case "name":
                 headers.append((draw(NAMES), draw(st.binary(max_size=140))))
             case _:
-                body = _bent(body, *draw(BEND))
+                body = _mutated(body, *draw(MUTATION))
     cut = draw(st.integers(0, len(body)))
     return Request(job_id=job_id, token=token, headers=headers, chunks=[body[:cut], body[cut:]])
 
 
 def genuine(request: Request) -> bool:
-    """Whether fal could have sent this: what was signed is untouched, to the byte.
+    """Return whether fal could have sent this: what was signed is unchanged, byte for byte.
 
-    Hex may be written in capitals; headers of other names prove nothing either way.
+    Hex may be upper case; other headers are ignored.
     """
     body = b"".join(request.chunks)
-    told = [(name, value.lower()) for name, value in request.headers if name in _PROVEN]
-    expected = [(name, value.lower()) for name, value in honest(request.job_id, body).headers]
-    return sorted(told) == sorted(expected)
+    signed_headers = [(name, value.lower()) for name, value in request.headers if name in _SIGNED]
+    expected = [(name, value.lower()) for name, value in unmutated(request.job_id, body).headers]
+    return sorted(expected) == sorted(signed_headers)
 
 
-_PROVEN = {name for name, _ in honest().headers}
+_SIGNED = {name for name, _ in unmutated().headers}
 
 
-class Door:
-    """A receiver with a real inbox, asked without a network."""
+class Target:
+    """A receiver with a real inbox, called without a network."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, redis_url: str) -> None:
         self.loop = loop
@@ -135,7 +135,7 @@ class Door:
         return jwks(FAL_KEY)
 
     def status(self, request: Request) -> int:
-        """The status that the receiver answers."""
+        """Return the status with which the receiver answers."""
         return self.loop.run_until_complete(self._status(request))
 
     async def _status(self, request: Request) -> int:
@@ -166,12 +166,12 @@ class Door:
 
 
 @pytest.fixture
-def door(redis_url: str) -> Iterator[Door]:
-    """A receiver for the whole of one test."""
+def target(redis_url: str) -> Iterator[Target]:
+    """A receiver for one test."""
     with ExitStack() as stack:
-        made = Door(asyncio.new_event_loop(), redis_url)
-        stack.callback(made.close)
-        yield made
+        created = Target(asyncio.new_event_loop(), redis_url)
+        stack.callback(created.close)
+        yield created
 
 
 @settings(
@@ -180,20 +180,20 @@ def door(redis_url: str) -> Iterator[Door]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(request=requests())
-@example(request=honest())
-@example(request=honest(body=b'{"request_id": "another", "status": "OK"}'))
-def test_no_mutation_is_a_5xx_or_an_accepted_forgery(door: Door, request: Request) -> None:
-    """Any request at all is answered with a word of ours below 500; 200 only if fal signed it."""
-    status = door.status(request)
+@example(request=unmutated())
+@example(request=unmutated(body=b'{"request_id": "another", "status": "OK"}'))
+def test_no_mutation_causes_a_5xx_or_passes_as_genuine(target: Target, request: Request) -> None:
+    """Any request gets a known status other than 503, and 200 only if fal signed it."""
+    status = target.status(request)
     assert status in set(STATUS.values()) - {503}
     if status == 200:
         assert genuine(request)
-    assert (0, 0) == (door.capacity.requests, door.capacity.body_bytes)
+    assert (0, 0) == (target.capacity.requests, target.capacity.body_bytes)
 
 
-def test_an_honest_request_passes(door: Door) -> None:
-    """The target is a door that opens: else the test above could not fail."""
-    assert 200 == door.status(honest())
-    assert genuine(honest())
-    forged = replace(honest(), chunks=[b"{}"])
-    assert (401, False) == (door.status(forged), genuine(forged))
+def test_the_genuine_request_passes(target: Target) -> None:
+    """The target accepts the genuine request; otherwise the test above could not fail."""
+    assert 200 == target.status(unmutated())
+    assert genuine(unmutated())
+    forged = replace(unmutated(), chunks=[b"{}"])
+    assert (401, False) == (target.status(forged), genuine(forged))

@@ -1,4 +1,4 @@
-"""Steps and their order on a real Redis: claims, leases, tries, and what is woken next."""
+"""Steps and their order on a real Redis: claims, leases, tries and wakes."""
 
 import itertools
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from worker.jobs.step import MAX_BACKOFF, MAX_RETRY_AFTER
 S = JobState
 
 
-def test_a_job_goes_all_the_way(world: World, fal: ScriptedFal) -> None:
-    """One POST, one callback and what each step wakes bring a job to its publication."""
+def test_a_job_is_published(world: World, fal: ScriptedFal) -> None:
+    """One POST, one callback and the wakes of each step lead to the publication."""
     world.add()
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.SUBMITTED, request()) == (world.state(), world.job().request_id)
@@ -27,8 +27,8 @@ def test_a_job_goes_all_the_way(world: World, fal: ScriptedFal) -> None:
     assert [] == world.store.redis.zrange("falhook:timers", 0, -1)
 
 
-def test_history_tells_every_state(world: World) -> None:
-    """The events of a job lead from its creation to its end, each where the last one left."""
+def test_the_history_has_every_state(world: World) -> None:
+    """The events of a job lead from its creation to its end without a gap."""
     world.add_submitted()
     world.deliver(callback())
     world.follow_wakes()
@@ -39,8 +39,8 @@ def test_history_tells_every_state(world: World) -> None:
 
 
 @pytest.mark.parametrize("task", [Task.SUBMIT, Task.TRANSCODE_TAG, Task.PUBLISH])
-def test_a_stray_wake_passes_on(world: World, task: Task) -> None:
-    """A message that comes late, twice or too early wakes the step that is due instead."""
+def test_a_stray_wake_wakes_the_due_step(world: World, task: Task) -> None:
+    """A message that is late, duplicate or early wakes the step that is due instead."""
     world.add_submitted()
     world.deliver(callback())
     world.wakes.clear()
@@ -48,14 +48,14 @@ def test_a_stray_wake_passes_on(world: World, task: Task) -> None:
     assert (S.RENDERED, [(Task.DOWNLOAD, "job1")]) == (world.state(), world.wakes)
 
 
-def test_a_wake_for_no_job_does_nothing(world: World) -> None:
+def test_a_wake_for_an_unknown_job_does_nothing(world: World) -> None:
     """A message whose job has no record is dropped."""
     world.pipeline.run(Task.DOWNLOAD, "nobody")
     assert [] == world.wakes
 
 
-def test_nobody_takes_a_leased_job(world: World) -> None:
-    """While one worker is at a step, the same message again finds it in other hands."""
+def test_a_leased_job_is_not_started_again(world: World) -> None:
+    """While a worker runs a step, a second message does not start it again."""
     world.add_submitted()
     world.deliver(callback())
     world.wakes.clear()
@@ -72,11 +72,11 @@ def test_nobody_takes_a_leased_job(world: World) -> None:
 
 
 class Killed(BaseException):
-    """The worker's process is gone: nothing after this line of it ran."""
+    """Stands for SIGKILL: nothing after this line of the worker ran."""
 
 
 def killed(_job: Job) -> Outcome:
-    """A step in whose middle the process dies."""
+    """Die in the middle of a step."""
     raise Killed
 
 
@@ -88,10 +88,8 @@ def killed(_job: Job) -> Outcome:
         (Task.PUBLISH, S.TAGGED),
     ],
 )
-def test_a_step_whose_worker_died_is_taken_up_again(
-    world: World, task: Task, state: JobState
-) -> None:
-    """The lease of a dead worker ends, the sweep wakes the step, another worker finishes it."""
+def test_a_step_whose_worker_died_is_resumed(world: World, task: Task, state: JobState) -> None:
+    """After the dead worker's lease the sweep wakes the step, and another worker finishes it."""
     world.add_submitted()
     world.deliver(callback())
     world.work[task] = killed
@@ -106,8 +104,8 @@ def test_a_step_whose_worker_died_is_taken_up_again(
     assert (S.PUBLISHED, ["job1"]) == (world.state(), world.published)
 
 
-def test_a_step_that_kills_every_worker_ends(world: World) -> None:
-    """A job whose step never ends is FAILED after the tries of that step, naming it."""
+def test_a_step_that_kills_every_worker_fails(world: World) -> None:
+    """A job whose step never ends is FAILED after that step's tries, with its name."""
     world.add_submitted()
     world.deliver(callback())
     world.work[Task.DOWNLOAD] = killed
@@ -120,8 +118,8 @@ def test_a_step_that_kills_every_worker_ends(world: World) -> None:
     assert (S.FAILED, "too_many_tries", Task.DOWNLOAD) == (job.state, job.reason, job.step)
 
 
-def test_a_worker_that_lost_its_lease_moves_nothing(world: World) -> None:
-    """A slow worker that ends after another took its step over neither moves nor fails the job."""
+def test_a_worker_that_lost_its_lease_changes_nothing(world: World) -> None:
+    """A slow worker whose step another has finished neither moves nor fails the job."""
     world.add_submitted()
     world.deliver(callback())
     seen = []
@@ -142,7 +140,7 @@ def test_a_worker_that_lost_its_lease_moves_nothing(world: World) -> None:
 
 
 def test_a_slow_success_after_a_takeover_counts_once(world: World) -> None:
-    """Of two workers at one step only the one that holds the lease moves the job."""
+    """Of two workers on a step only the one with the lease moves the job."""
     world.add_submitted()
     world.deliver(callback())
 
@@ -158,10 +156,10 @@ def test_a_slow_success_after_a_takeover_counts_once(world: World) -> None:
     assert (S.RENDERED, {}) == (world.state(), world.job().source)
 
 
-def test_a_claim_whose_answer_was_lost_is_held(
+def test_a_claim_whose_answer_was_lost_succeeds(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Redis client repeats a claim that got no answer; the job is taken all the same."""
+    """The Redis client repeats a claim without an answer, and the step runs."""
     world.add_submitted()
     world.deliver(callback())
     change = world.store.change
@@ -175,8 +173,8 @@ def test_a_claim_whose_answer_was_lost_is_held(
     assert S.DOWNLOADED == world.state()
 
 
-def test_a_transient_fault_waits_and_tries_again(world: World) -> None:
-    """A step that may succeed later is due again after its wait, and nobody starts it before."""
+def test_a_transient_fault_is_tried_again_after_a_wait(world: World) -> None:
+    """A step that may succeed later is due again after its wait, and not before."""
     world.add_submitted()
     world.deliver(callback())
     world.wakes.clear()
@@ -196,7 +194,7 @@ def test_a_transient_fault_waits_and_tries_again(world: World) -> None:
 
 
 def raising(failure: Exception) -> Callable[[Job], Outcome]:
-    """Work that ends in `failure`."""
+    """Return work that raises `failure`."""
 
     def work(_job: Job) -> Outcome:
         raise failure
@@ -204,18 +202,18 @@ def raising(failure: Exception) -> Callable[[Job], Outcome]:
     return work
 
 
-@pytest.mark.parametrize(("asked", "wanted"), [(7.0, 7.0), (1e9, MAX_RETRY_AFTER)])
-def test_a_wait_that_was_asked_for_is_honoured(world: World, asked: float, wanted: float) -> None:
-    """Retry-After is the least wait, up to an hour."""
+@pytest.mark.parametrize(("requested", "expected"), [(7.0, 7.0), (1e9, MAX_RETRY_AFTER)])
+def test_a_requested_wait_is_honoured(world: World, requested: float, expected: float) -> None:
+    """Retry-After is the minimum wait, up to an hour."""
     world.add_submitted()
     world.deliver(callback())
-    world.work[Task.DOWNLOAD] = raising(Transient("busy", "later", after=asked))
+    world.work[Task.DOWNLOAD] = raising(Transient("busy", "later", after=requested))
     world.pipeline.run(Task.DOWNLOAD, "job1")
-    assert wanted <= world.job().due_at - world.clock() <= wanted * 1.25
+    assert expected <= world.job().due_at - world.clock() <= expected * 1.25
 
 
 def test_tries_are_bounded_and_waits_grow(world: World) -> None:
-    """A step that never succeeds fails with its reason, having waited longer each time."""
+    """A step that never succeeds fails with its reason, after longer waits each time."""
     world.add_submitted()
     world.deliver(callback())
     world.work[Task.DOWNLOAD] = raising(Transient("cdn_500", "fal's CDN answered 500"))
@@ -228,8 +226,8 @@ def test_tries_are_bounded_and_waits_grow(world: World) -> None:
     assert waits[0] < waits[1]
 
 
-def test_waiting_for_what_a_step_needs_is_no_try(world: World) -> None:
-    """A storage that is away for an hour fails nobody, and leaves the step all its tries."""
+def test_waiting_for_storage_does_not_count_as_a_try(world: World) -> None:
+    """A storage that is away for an hour fails no job and uses none of the step's tries."""
     world.add_submitted()
     world.deliver(callback())
     began = world.clock()
@@ -244,7 +242,7 @@ def test_waiting_for_what_a_step_needs_is_no_try(world: World) -> None:
 
 
 def test_waiting_ends(world: World) -> None:
-    """What a step needs and never gets fails the job with that reason."""
+    """A storage that stays away fails the job in the end, with that reason."""
     world.add_submitted()
     world.deliver(callback())
     world.work[Task.DOWNLOAD] = raising(Transient("storage_away", "the bucket does not answer"))
@@ -255,7 +253,7 @@ def test_waiting_ends(world: World) -> None:
 
 
 def test_a_crash_of_a_step_is_tried_again(world: World) -> None:
-    """An exception that nobody foresaw counts as a try, not as the end."""
+    """An unexpected exception counts as a try and does not end the job."""
     world.add_submitted()
     world.deliver(callback())
     world.work[Task.DOWNLOAD] = raising(ZeroDivisionError())
@@ -264,7 +262,7 @@ def test_a_crash_of_a_step_is_tried_again(world: World) -> None:
 
 
 def test_a_permanent_fault_fails_with_step_and_reason(world: World) -> None:
-    """The dead letter says where it died and why."""
+    """The job is FAILED with the step, the reason and the sentence."""
     world.add_submitted()
     world.deliver(callback())
     world.work[Task.TRANSCODE_TAG] = raising(Permanent("not_a_video", "no video in it"))

@@ -1,4 +1,4 @@
-"""No worker of the real fal takes simulated jobs."""
+"""Workers of the real fal refuse simulated jobs."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
 
 @pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])
 def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: str) -> None:
-    """The sentence names the mark and the cure."""
+    """The sentence names the mark and the correction."""
     external.claim(redis_url)
     with (
         connect(redis_url) as redis,
@@ -30,21 +30,21 @@ def test_simulated_jobs_are_refused_before_the_real_fal(redis_url: str, host: st
     ("marked", "host"), [(False, "queue.fal.run"), (True, "localhost:8443"), (False, "localhost")]
 )
 def test_other_workers_start(redis_url: str, host: str, marked: bool) -> None:
-    """Those of the real fal on a Redis without the mark, and those of the simulated one."""
+    """A worker of the real fal on a Redis without the mark, or any of the simulated fal, starts."""
     if marked:
         external.claim(redis_url)
     with connect(redis_url) as redis:
         refuse_simulated_jobs(redis, host)
 
 
-def test_a_redis_that_is_away_is_waited_for() -> None:
+def test_an_unreachable_redis_does_not_stop_a_worker() -> None:
     """A worker may start before its Redis."""
     with connect("redis://127.0.0.1:1/0") as redis:
         refuse_simulated_jobs(redis, "queue.fal.run")
 
 
 def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Path) -> None:
-    """The process says why in one sentence, and exits 2."""
+    """The process prints one sentence and exits with 2."""
     external.claim(redis_url)
     done = started(redis_url, tmp_path, "-Q", "submit")
     assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)

@@ -1,7 +1,7 @@
 """One record under every order of submits, callbacks, deaths, retries, cancels and clock steps.
 
-Hypothesis chooses what happens next; the record lives in a real Redis. fal is scripted at the
-level of HTTP and remembers what it was paid for.
+Hypothesis chooses what happens next; the record is in a real Redis. fal is scripted at the level
+of HTTP and remembers what it was paid for.
 """
 
 import itertools
@@ -53,11 +53,11 @@ CALLBACKS = ("ok", "ok", "ok", "error", "null", "other")
 
 
 class Killed(BaseException):
-    """The worker's process is gone."""
+    """Stands for SIGKILL of the worker."""
 
 
 class Machine(RuleBasedStateMachine):
-    """Everything that can happen to a few jobs."""
+    """Everything that can happen to a few jobs, in any order."""
 
     jobs = Bundle("jobs")
 
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         self._break_before_the_mark()
 
     def teardown(self) -> None:
-        """Every job ends, once nothing breaks any more."""
+        """Check that every job ends once faults stop."""
         try:
             self.next_post, self.next_get, self.next_work = "accept", "nothing", "done"
             for _ in range(30):
@@ -100,12 +100,12 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(target=jobs)
     def first(self) -> str:
-        """There is a job from the start."""
+        """Begin with one job."""
         return self._add()
 
     @rule(target=jobs)
     def add(self) -> str:
-        """Somebody makes a job."""
+        """Create a further job."""
         return self._add()
 
     def _add(self) -> str:
@@ -121,14 +121,14 @@ class Machine(RuleBasedStateMachine):
         work=st.sampled_from(WORKS),
     )
     def take_a_message(self, which: int, post: str, work: str) -> None:
-        """A worker takes one of the waiting messages, not the oldest perhaps."""
+        """A worker takes one of the waiting messages, not necessarily the oldest."""
         if self.world.wakes:
             task, job_id = self.world.wakes.pop(which % len(self.world.wakes))
             self._run(task, job_id, post, work)
 
     @rule(job_id=jobs, task=st.sampled_from(STEPS), post=st.sampled_from(POSTS[:4]))
     def take_a_stray_message(self, job_id: str, task: Task, post: str) -> None:
-        """A message comes that is old, double or of nobody knows where."""
+        """A message arrives that is old, duplicate or of unknown origin."""
         self._run(task, job_id, post, "done")
 
     @rule(which=st.integers(0, 9), times=st.sampled_from((0, 2)))
@@ -145,7 +145,7 @@ class Machine(RuleBasedStateMachine):
         get=st.sampled_from(GETS),
     )
     def call_back(self, which: int, kind: str, ingested: bool, get: str) -> None:
-        """fal calls back for something it was paid for: early, late, again, or contradicting."""
+        """fal calls back for something it was paid for: early, late, again or in contradiction."""
         if not self.paid:
             return
         (job_id, attempt), request_id = list(self.paid.items())[which % len(self.paid)]
@@ -155,8 +155,8 @@ class Machine(RuleBasedStateMachine):
             "null": {"payload": None},
             "other": {"payload": {"video": {"url": "https://v3b.fal.media/files/b/x.mp4"}}},
         }
-        told = callback(attempt=attempt, request_id=request_id, **contents[kind])  # type: ignore[arg-type]
-        self.world.receive(told, job_id=job_id)
+        received = callback(attempt=attempt, request_id=request_id, **contents[kind])  # type: ignore[arg-type]
+        self.world.receive(received, job_id=job_id)
         if ingested:
             self._ingest([job_id], get)
 
@@ -175,12 +175,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((1, 21, 21, 130, 700, 3000, 600, -600)))
     def time_passes(self, seconds: int) -> None:
-        """Time goes on, or a clock is set right by ten minutes."""
+        """Time passes, or the clock is corrected by ten minutes."""
         self.world.clock.forward(seconds)
 
     @rule(job_id=jobs, again=st.booleans())
     def retry(self, job_id: str, again: bool) -> None:
-        """A person brings a job back, for free or for money."""
+        """An operator retries a job, with or without another payment."""
         replay = Retry(store=self.world.store)
         try:
             if again:
@@ -193,7 +193,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
-        """A person cancels a job."""
+        """An operator cancels a job."""
         try:
             cancel(self.world.job(job_id), store=self.world.store, fal=self.fal)
         except NotCancellable:
@@ -203,7 +203,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def check_all(self) -> None:
-        """The promises, for every job."""
+        """Check the promises for every job."""
         for job_id in self.ids:
             self._check(self.world.job(job_id))
 
@@ -227,8 +227,8 @@ class Machine(RuleBasedStateMachine):
 
     def _check_indexes(self, job: Job) -> None:
         score = self.world.store.redis.zscore
-        there = [state for state in S if score(f"{JOBS}:{state}", job.id) is not None]
-        assert [job.state] == there
+        indexed = [state for state in S if score(f"{JOBS}:{state}", job.id) is not None]
+        assert [job.state] == indexed
         if job.state not in FINAL:
             assert score(TIMERS, job.id) is not None, f"{job.state} without a timer: stuck"
 
@@ -262,13 +262,13 @@ class Machine(RuleBasedStateMachine):
                 raise Permanent("not_a_video", "never")
             case "crash":
                 raise ZeroDivisionError
-        made: dict[JobState, dict[str, object]] = {
+        results: dict[JobState, dict[str, object]] = {
             S.DOWNLOADED: {"source": {"bytes": 3}},
             S.TAGGED: {"outputs": {"files": {"video.mp4": {}}}},
         }
         if self.next_work == "die after":
             raise Killed
-        return Outcome(to=to, set=made.get(to, {}))
+        return Outcome(to=to, set=results.get(to, {}))
 
     def _fal(self, request: httpx.Request) -> httpx.Response:
         if request.method == "PUT":
@@ -285,9 +285,9 @@ class Machine(RuleBasedStateMachine):
         if plan == "unreachable":
             raise httpx.ConnectError("refused")
         self.posts[job_id, attempt] += 1
-        said = accepted(next(self.numbers))
+        acceptance = accepted(next(self.numbers))
         if plan.startswith("accept"):
-            self.paid[job_id, attempt] = said.json()["request_id"]
+            self.paid[job_id, attempt] = acceptance.json()["request_id"]
         match plan:
             case "accept, answer lost" | "cut":
                 raise httpx.ReadError("cut")
@@ -299,7 +299,7 @@ class Machine(RuleBasedStateMachine):
                 return answer(429)
             case "refuse":
                 return answer(422, {"detail": "no"})
-        return said
+        return acceptance
 
     def _get(self) -> httpx.Response:
         plan, self.next_get = self.next_get, "nothing"
@@ -326,9 +326,9 @@ class Machine(RuleBasedStateMachine):
 
 
 def walk(redis_url: str, examples: int) -> None:
-    """Walk the record so many times, 40 steps each."""
+    """Run this many random walks of 40 steps each."""
     run_state_machine_as_test(
-        partial(Machine, redis_url),  # type: ignore[arg-type]  # it only calls what it is given
+        partial(Machine, redis_url),  # type: ignore[arg-type]  # it only calls its argument
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
@@ -340,12 +340,12 @@ def walk(redis_url: str, examples: int) -> None:
 
 @pytest.mark.timeout(120)
 def test_the_record_keeps_its_promises(redis_url: str) -> None:
-    """One POST per attempt, one payment per decision, one publication, an end for every job."""
+    """One POST per attempt, one payment per decision, at most one publication; every job ends."""
     walk(redis_url, 20)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_the_record_keeps_its_promises_for_long(redis_url: str) -> None:
-    """The same, many more times."""
+    """The same holds in many more walks."""
     walk(redis_url, 300)

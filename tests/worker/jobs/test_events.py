@@ -1,4 +1,4 @@
-"""Events while Redis goes away and comes back."""
+"""Events while Redis is killed and restarted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,27 +15,27 @@ from worker.jobs.job import JobState
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that may be killed."""
+    """A Redis that a test may kill."""
     with RedisServer.start(tmp_path / "redis") as server:
         yield server
 
 
 @pytest.fixture
 def world(server: RedisServer, fal: ScriptedFal) -> Iterator[World]:
-    """A pipeline on it."""
-    with world_on(server.url, fal.fal) as found:
-        yield found
+    """A pipeline on that Redis."""
+    with world_on(server.url, fal.fal) as created:
+        yield created
 
 
 @pytest.mark.parametrize("job_ids", [["job1", "job2"], []])
 def test_no_event_is_lost_while_redis_is_away(
     world: World, server: RedisServer, job_ids: list[str]
 ) -> None:
-    """Who follows is told once that it is away, and then all that happened, each once."""
-    told: list[str] = []
+    """A follower hears once that Redis is away, and then gets each event once."""
+    errors: list[str] = []
 
     def back(error: Exception) -> None:
-        told.append(type(error).__name__)
+        errors.append(type(error).__name__)
         server.restart()
         world.add("job2")
 
@@ -49,12 +49,12 @@ def test_no_event_is_lost_while_redis_is_away(
     second = next(event for event in events if event)
     assert (["job1", "job2"], 1) == (
         [event["job"] for event in (first, second) if event],
-        len(told),
+        len(errors),
     )
 
 
-def test_patience_ends(world: World, server: RedisServer) -> None:
-    """A Redis that stays away is an error in the end."""
+def test_following_gives_up_after_its_patience(world: World, server: RedisServer) -> None:
+    """A Redis that stays away raises an error."""
     events = follow(world.store.redis, patience=0.5)
     assert next(events) is None
     server.kill()
@@ -62,8 +62,8 @@ def test_patience_ends(world: World, server: RedisServer) -> None:
         next(events)
 
 
-def test_the_events_of_several_jobs_come_in_their_order(world: World) -> None:
-    """Redis tells them job by job; whoever watches sees them by time."""
+def test_the_events_of_several_jobs_are_in_order(world: World) -> None:
+    """Redis returns them job by job; the follower gets them by time."""
     for job_id in ("job1", "job2"):
         world.add(job_id)
     for job_id in ("job2", "job1"):

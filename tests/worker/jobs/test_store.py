@@ -1,4 +1,4 @@
-"""The compare-and-set on a real Redis: all or nothing, told in the same step."""
+"""The compare-and-set on a real Redis: all or nothing, with its event in the same step."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ S = JobState
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands."""
+    """A clock that does not move by itself."""
     return ManualClock()
 
 
@@ -28,14 +28,14 @@ def records(redis_url: str, clock: ManualClock) -> Iterator[JobStore]:
 
 
 def add(records: JobStore, job_id: str = "job1", **changes: object) -> bool:
-    """Write a job down."""
+    """Add a job; return whether it is new."""
     fields: dict[str, object] = {"arguments": {"prompt": "é\n", "n": [1, None]}, **changes}
     job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
     return records.add(job, due=records.clock() + 20, event={"name": "created"})
 
 
 def everything(records: JobStore) -> dict[str, object]:
-    """All that stands in Redis."""
+    """Return everything in Redis."""
     redis = records.redis
     readers: dict[str, Callable[[str], object]] = {
         "hash": redis.hgetall,
@@ -47,7 +47,7 @@ def everything(records: JobStore) -> dict[str, object]:
 
 
 def test_a_new_job_reads_back(records: JobStore, clock: ManualClock) -> None:
-    """What was written down is what is read, to the last character."""
+    """A job is read as it was written, character for character."""
     assert add(records)
     job = records.get("job1")
     assert job is not None
@@ -57,7 +57,7 @@ def test_a_new_job_reads_back(records: JobStore, clock: ManualClock) -> None:
         job.created_at,
     )
     assert (["job1"], 1, clock.now + 20) == (
-        [each.id for each in records.list()],
+        [listed.id for listed in records.list()],
         records.count(S.QUEUED),
         job.due_at,
     )
@@ -81,7 +81,7 @@ def test_the_same_id_again_changes_nothing(records: JobStore) -> None:
     ],
 )
 def test_a_refused_change_leaves_no_trace(records: JobStore, change: Change) -> None:
-    """A guard that fails, a lease that holds or a move off the table leaves Redis as it was."""
+    """A failed guard, a current lease or a move outside the table leaves Redis unchanged."""
     add(records)
     records.redis.hset(job_key("job1"), "lease_until", "10.0")
     before = everything(records)
@@ -89,16 +89,16 @@ def test_a_refused_change_leaves_no_trace(records: JobStore, change: Change) -> 
     assert before == everything(records)
 
 
-def test_a_change_of_no_job_makes_none(records: JobStore) -> None:
-    """A change never creates a record."""
+def test_a_change_never_creates_a_job(records: JobStore) -> None:
+    """A change for an unknown job writes nothing."""
     assert not records.change("nobody", S, Change(set={"tries": 1}, event={"name": "x"}))
     assert {} == everything(records)
 
 
 @pytest.mark.parametrize("start", sorted(S))
 @pytest.mark.parametrize("end", sorted(S))
-def test_the_table_alone_says_who_may_move(records: JobStore, start: S, end: S) -> None:
-    """Of all pairs of states exactly those in MOVES can be moved between."""
+def test_only_moves_in_the_table_are_possible(records: JobStore, start: S, end: S) -> None:
+    """Of all pairs of states exactly those in MOVES are possible."""
     add(records, state=start)
     if start is end:
         return
@@ -108,8 +108,8 @@ def test_the_table_alone_says_who_may_move(records: JobStore, start: S, end: S) 
     assert (end if end in MOVES[start] else start) is job.state
 
 
-def test_published_is_the_end() -> None:
-    """Nothing leads out of PUBLISHED, and every state can reach an end."""
+def test_nothing_leads_out_of_published() -> None:
+    """PUBLISHED has no moves, and every state can reach a final one."""
     assert frozenset() == MOVES[S.PUBLISHED]
     assert set(S) == set(MOVES)
     ends = set(FINAL)
@@ -121,7 +121,7 @@ def test_published_is_the_end() -> None:
 def test_a_move_keeps_indexes_timer_and_history_together(
     records: JobStore, clock: ManualClock
 ) -> None:
-    """After a move the state's index, the timer, the history and the record say the same."""
+    """After a move the state's index, the timer, the history and the record agree."""
     add(records)
     clock.forward(5)
     change = Change(to=S.SUBMITTING, bump=("attempt",), due=clock() + 9, event={"name": "started"})
@@ -143,15 +143,15 @@ def test_a_move_keeps_indexes_timer_and_history_together(
     assert (S.QUEUED, S.SUBMITTING, "started") == (last["from"], last["to"], last["name"])
 
 
-def test_both_streams_tell_the_same(records: JobStore) -> None:
+def test_both_streams_have_the_same_events(records: JobStore) -> None:
     """The job's own history and the stream of all jobs have the same events and ids."""
     add(records)
     records.change("job1", [S.QUEUED], Change(to=S.FAILED, due=0, event={"name": "moved"}))
     assert records.redis.xrange(EVENTS) == records.redis.xrange(history_key("job1"))
 
 
-def test_no_timer_means_none(records: JobStore) -> None:
-    """A due of 0 takes the timer away, None leaves it."""
+def test_a_due_of_zero_removes_the_timer(records: JobStore) -> None:
+    """A due of 0 removes the timer, None keeps it."""
     add(records)
     records.change("job1", [S.QUEUED], Change(set={"tries": 1}))
     assert None is not records.redis.zscore(TIMERS, "job1")
@@ -159,8 +159,8 @@ def test_no_timer_means_none(records: JobStore) -> None:
     assert None is records.redis.zscore(TIMERS, "job1")
 
 
-def test_of_many_claims_at_once_one_wins(records: JobStore, redis_url: str) -> None:
-    """Sixteen clients that claim the same job at once: one of them gets it."""
+def test_one_of_many_concurrent_claims_wins(records: JobStore, redis_url: str) -> None:
+    """Of sixteen clients that claim a job together one gets it."""
     add(records)
     won: list[int] = []
 
@@ -180,8 +180,8 @@ def test_of_many_claims_at_once_one_wins(records: JobStore, redis_url: str) -> N
     assert [job.lease_owner] == [str(number) for number in won]
 
 
-def test_due_comes_in_order_and_bounded(records: JobStore, clock: ManualClock) -> None:
-    """The most overdue jobs come first, no more than asked for, and none that has time left."""
+def test_due_jobs_are_ordered_and_limited(records: JobStore, clock: ManualClock) -> None:
+    """The most overdue jobs come first, at most the requested number, and only due ones."""
     for number in (3, 1, 2):
         add(records, f"job{number}")
         records.change(f"job{number}", [S.QUEUED], Change(due=clock() + number))
@@ -191,8 +191,8 @@ def test_due_comes_in_order_and_bounded(records: JobStore, clock: ManualClock) -
     assert ["job1", "job2", "job3"] == list(records.due(10))
 
 
-def test_following_starts_where_asked(records: JobStore) -> None:
-    """A follower from the start sees what came before it; None says that nothing more came."""
+def test_following_starts_at_since(records: JobStore) -> None:
+    """A follower from the start gets earlier events; None means that there are no more."""
     add(records)
     events = follow(records.redis, ["job1"], since="0")
     first = next(events)
@@ -201,9 +201,9 @@ def test_following_starts_where_asked(records: JobStore) -> None:
 
 
 def test_encode_and_decode_are_inverse(records: JobStore) -> None:
-    """Each field of a job comes back as it was given, whatever its type."""
+    """Each field of a job is read as it was written, for every type."""
     add(records)
-    given = {
+    values = {
         "payload": {"video": {"url": "https://x/y"}},
         "lease_until": 12.5,
         "tries": 3,
@@ -211,7 +211,7 @@ def test_encode_and_decode_are_inverse(records: JobStore) -> None:
         "sentence": "What happened: “it”\n",
         "source": {"bytes": 1},
     }
-    records.change("job1", [S.QUEUED], Change(set=given))
+    records.change("job1", [S.QUEUED], Change(set=values))
     job = records.get("job1")
-    assert given == {name: getattr(job, name) for name in given}
+    assert values == {name: getattr(job, name) for name in values}
     assert {"tries": "3", "payload": "null"} == encode({"tries": 3, "payload": None})

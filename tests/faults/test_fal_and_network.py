@@ -1,4 +1,4 @@
-"""What fal and the network between can do to a job, on the whole system of real processes."""
+"""Faults of fal and of the network, on the whole system of real processes."""
 
 import signal
 
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]
 def test_one_payment_and_the_right_end(
     shared: StormSystem, mishap: str, end: JobState, posts: int
 ) -> None:
-    """Whatever fal does to a submit or its callback, the job ends right and is paid for once."""
+    """With any fault in a submit or its callback, the job ends correctly and is paid for once."""
     job_id = "".join(letter for letter in mishap if letter.isalnum())
     shared.add(job_id, f"A fox [[sim: {mishap}]]")
     until(lambda: shared.job(job_id).state is end, f"{job_id} is {end}", 60)
@@ -47,7 +47,7 @@ def test_one_payment_and_the_right_end(
 
 
 def moves(system: StormSystem, job_id: str) -> list[str]:
-    """The states the job went to."""
+    """Return the states that the job moved to."""
     events = history(system.records.redis, job_id)
     return [event["to"] for event in events if event["to"] != event["from"]]
 
@@ -86,10 +86,10 @@ def test_a_missing_result_is_one_get(
         ("file-truncated", None),
     ],
 )
-def test_a_failure_says_why_and_keeps_the_prompt_secret(
+def test_a_failure_has_a_reason_and_hides_the_prompt(
     shared: StormSystem, mishap: str, reason: str | None
 ) -> None:
-    """What fal refuses or breaks ends as FAILED with a reason; the log never holds the prompt."""
+    """A job that fal refuses or breaks is FAILED with a reason; the prompt is not logged."""
     job_id = "why" + "".join(letter for letter in mishap if letter.isalnum())
     shared.add(job_id, f"A fox called Zebulon [[sim: {mishap}]]")
     until(lambda: shared.job(job_id).reason != "", f"{job_id} has a reason", 100)
@@ -101,18 +101,18 @@ def test_a_failure_says_why_and_keeps_the_prompt_secret(
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 def test_worker_killed_around_the_post(shared: StormSystem, when: str) -> None:
-    """SIGKILL before, in and after the POST: one payment at most, and the job ends."""
+    """After SIGKILL before, in or after the POST, a job is paid for at most once and ends."""
     job_ids = [f"post{when}{number}" for number in range(12)]
-    # Late callbacks, so that the sweep, and not they, has to judge what the POST became.
+    # Callbacks are late, so that the sweep must find out whether fal accepted the POST.
     mark = "[[sim: answer-slow=2, callback-late=700]]" if when == "during" else ""
     for job_id in job_ids:
         shared.add(job_id, f"A fox {mark}")
-    seen = {
+    conditions = {
         "before": lambda: any(shared.job(job_id).state is S.SUBMITTING for job_id in job_ids),
         "during": lambda: any(shared.counts(job_id)["submit"] for job_id in job_ids),
         "after": lambda: any(shared.job(job_id).state is S.SUBMITTED for job_id in job_ids),
     }
-    until(seen[when], f"{when} the POST", 20)
+    until(conditions[when], f"{when} the POST", 20)
     shared.kill("submit", signal.SIGKILL)
     ends = [shared.ends(job_id, 110) for job_id in job_ids]
     counts = [shared.counts(job_id) for job_id in job_ids]

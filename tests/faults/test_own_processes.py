@@ -1,4 +1,4 @@
-"""What can happen to our own processes, Redis, broker and storage, on the whole system."""
+"""Faults of our own processes, Redis, broker and storage, on the whole system."""
 
 import os
 import signal
@@ -23,17 +23,17 @@ from worker.jobs.job import JobState
 
 S = JobState
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(170)]
-# The time that README promises for a step whose worker was killed.
-TAKEN_UP_AGAIN = 30.0
+# Seconds that README promises for a step whose worker was killed.
+RESUMED_WITHIN = 30.0
 
 
 def add(system: StormSystem, job_id: str, mishap: str = "") -> None:
-    """Make a job that asks the simulated fal for a mishap."""
+    """Create a job with a mishap for the simulated fal."""
     system.add(job_id, f"A fox [[sim: {mishap}]]" if mishap else "A fox")
 
 
 def starts(system: StormSystem, job_id: str, task: Task) -> list[float]:
-    """When the step was started."""
+    """Return when the step was started, in Unix seconds."""
     events = history(system.records.redis, job_id)
     return [
         float(event["at"])
@@ -43,19 +43,19 @@ def starts(system: StormSystem, job_id: str, task: Task) -> list[float]:
 
 
 def reaches(system: StormSystem, job_id: str, state: JobState, seconds: float = 30) -> None:
-    """Wait for the job to come into that state."""
+    """Wait until the job is in that state."""
     until(lambda: system.job(job_id).state is state, f"{job_id} is {state}", seconds)
 
 
 def answer(system: StormSystem, job_id: str) -> object:
-    """What the receiver answers when fal delivers this job's callback once more."""
+    """Let fal deliver this job's callback again; return the receiver's status."""
     path = f"/_sim/redeliver/{system.job(job_id).request_id}"
     return cast("dict[str, object]", system.fal("POST", path))["answer"]
 
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """The process neither answers nor goes."""
+    """Suspend the process while the block runs."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -65,7 +65,7 @@ def frozen(pid: int) -> Iterator[None]:
 
 @pytest.fixture
 def ffmpeg(tmp_path: Path) -> Path:
-    """An ffmpeg that does as the file `mood` beside it says before it works: hang, or crash."""
+    """An ffmpeg that first hangs or crashes if the file `mood` next to it says so."""
     program = tmp_path / "ffmpeg"
     mood = tmp_path / "mood"
     program.write_text(
@@ -78,16 +78,16 @@ def ffmpeg(tmp_path: Path) -> Path:
 
 
 def test_worker_killed_in_a_download(shared: StormSystem) -> None:
-    """Another start of the download follows within the promised time, and nothing half is seen."""
+    """The download is started again within the promised time; no partial output is published."""
     add(shared, "download", "cdn-slow=4")
     until(lambda: starts(shared, "download", Task.DOWNLOAD) != [], "the download began", 30)
     killed = time.time()
     shared.kill("publish")
-    until(lambda: len(starts(shared, "download", Task.DOWNLOAD)) > 1, "taken up", 40)
-    taken = starts(shared, "download", Task.DOWNLOAD)[1] - killed
-    Console().print(f"taken up again after {taken:.1f} s")
+    until(lambda: len(starts(shared, "download", Task.DOWNLOAD)) > 1, "the step is resumed", 40)
+    resumed_after = starts(shared, "download", Task.DOWNLOAD)[1] - killed
+    Console().print(f"resumed after {resumed_after:.1f} s")
     assert not (shared.storage("download") / "manifest.json").exists()
-    assert (S.PUBLISHED, True) == (shared.ends("download"), taken < TAKEN_UP_AGAIN)
+    assert (S.PUBLISHED, True) == (shared.ends("download"), resumed_after < RESUMED_WITHIN)
 
 
 def test_worker_and_child_killed_in_a_transcode(
@@ -95,7 +95,7 @@ def test_worker_and_child_killed_in_a_transcode(
     ffmpeg: Path,
     tmp_path: Path,
 ) -> None:
-    """A killed worker's ffmpeg ends with it, the step is taken up in time; a killed child too."""
+    """The step is tried again if ffmpeg is killed, and resumed in time if its worker is killed."""
     system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
     add(system, "first")
     assert S.PUBLISHED is system.ends("first")
@@ -103,20 +103,22 @@ def test_worker_and_child_killed_in_a_transcode(
     add(system, "clip")
     until(lambda: starts(system, "clip", Task.TRANSCODE_TAG) != [], "the transcode began", 40)
     until(lambda: system.kill_child("media"), "the child is killed", 20)
-    until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 1, "tried again", 40)
+    until(
+        lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 1, "the step is tried again", 40
+    )
     (tmp_path / "mood").unlink()
     killed = time.time()
     system.kill("media")
-    until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 2, "taken up", 40)
-    taken = starts(system, "clip", Task.TRANSCODE_TAG)[2] - killed
-    Console().print(f"taken up again after {taken:.1f} s")
-    assert (S.PUBLISHED, True) == (system.ends("clip"), taken < TAKEN_UP_AGAIN)
+    until(lambda: len(starts(system, "clip", Task.TRANSCODE_TAG)) > 2, "the step is resumed", 40)
+    resumed_after = starts(system, "clip", Task.TRANSCODE_TAG)[2] - killed
+    Console().print(f"resumed after {resumed_after:.1f} s")
+    assert (S.PUBLISHED, True) == (system.ends("clip"), resumed_after < RESUMED_WITHIN)
 
 
 def test_ffmpeg_that_always_crashes(
     start: Callable[..., StormSystem], ffmpeg: Path, tmp_path: Path
 ) -> None:
-    """The job is FAILED with the reason, its worker lives, and a retry publishes the job later."""
+    """The job is FAILED with the reason, its worker keeps running, and a later retry publishes."""
     system = start(environ={"FALHOOK_FFMPEG": str(ffmpeg), "FALHOOK_ISOLATION": "none"})
     add(system, "first")
     assert S.PUBLISHED is system.ends("first")
@@ -136,7 +138,7 @@ def test_ffmpeg_that_always_crashes(
 
 
 def falhook(system: StormSystem, *arguments: str) -> str:
-    """What the command line prints, as a process of its own."""
+    """Run the command line as a process; return its output."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "worker", *arguments]
     done = subprocess.run(
         command, env=dict(system.stack.environ), check=True, capture_output=True, text=True
@@ -145,7 +147,7 @@ def falhook(system: StormSystem, *arguments: str) -> str:
 
 
 def test_worker_killed_in_publish(shared: StormSystem) -> None:
-    """Killed again and again around the publication, each job is published once, and whole."""
+    """With its worker killed around the publication, each job is published once."""
     job_ids = [f"publish{number}" for number in range(20)]
     for job_id in job_ids:
         add(shared, job_id)
@@ -162,23 +164,24 @@ def test_worker_killed_in_publish(shared: StormSystem) -> None:
     assert {S.PUBLISHED} == {shared.ends(job_id, 100) for job_id in job_ids}
 
 
-def test_redis_frozen_the_receiver_says_503(shared: StormSystem) -> None:
-    """With Redis not answering the receiver says 503 within 5 s, and 200 soon after it answers."""
+def test_the_receiver_answers_503_while_redis_hangs(shared: StormSystem) -> None:
+    """The receiver answers 503 within 5 s, and 200 soon after Redis is back."""
     add(shared, "frozen")
     shared.ends("frozen")
     with frozen(shared.redis.pid):
         began = time.monotonic()
-        request = dict(shared.stack.fal.counts()["requests"])
-        assert request
-        path = next(iter(request))
-        told = cast("dict[str, object]", shared.fal("POST", f"/_sim/redeliver/{path}"))
+        requests = dict(shared.stack.fal.counts()["requests"])
+        assert requests
+        request_id = next(iter(requests))
+        path = f"/_sim/redeliver/{request_id}"
+        delivery = cast("dict[str, object]", shared.fal("POST", path))
         took = time.monotonic() - began
-    assert (503, True) == (told["answer"], took < 5)
-    until(lambda: answer(shared, "frozen") == 200, "the receiver is well again", 10)
+    assert (503, True) == (delivery["answer"], took < 5)
+    until(lambda: answer(shared, "frozen") == 200, "the receiver answers 200", 10)
 
 
-def test_redis_full_the_receiver_says_503(shared: StormSystem) -> None:
-    """A full Redis refuses, so does the receiver; once there is room nothing is missing."""
+def test_the_receiver_answers_503_while_redis_is_full(shared: StormSystem) -> None:
+    """No callback is lost: fal delivers it again once Redis has memory."""
     add(shared, "full", "callback-late=100")
     reaches(shared, "full", S.SUBMITTED)
     redis = shared.records.redis
@@ -189,7 +192,7 @@ def test_redis_full_the_receiver_says_503(shared: StormSystem) -> None:
 
 
 def test_receiver_killed_before_its_answer(shared: StormSystem) -> None:
-    """Killed with a verified callback in hand: fal's next try brings it, one publication."""
+    """Killed with a verified callback in memory: fal's next delivery brings it again."""
     add(shared, "unanswered", "callback-late=60")
     reaches(shared, "unanswered", S.SUBMITTED)
     with frozen(shared.redis.pid):
@@ -202,12 +205,12 @@ def test_receiver_killed_before_its_answer(shared: StormSystem) -> None:
 
 
 def release(system: StormSystem, job_id: str) -> None:
-    """Let the render end that fal holds back."""
+    """End the job's render, which `callback-hold` delays."""
     system.fal("POST", f"/_sim/release/{system.job(job_id).request_id}")
 
 
-def test_broker_away_records_up(start: Callable[..., StormSystem]) -> None:
-    """Callbacks are accepted while the broker is dead or hangs, and ingested when it is back."""
+def test_callbacks_are_accepted_without_the_broker(start: Callable[..., StormSystem]) -> None:
+    """Callbacks are stored while the broker is dead or hangs, and ingested once it is back."""
     system = start(own_broker=True, deadline=100)
     for job_id in ("dead", "hangs"):
         add(system, job_id, "callback-hold")
@@ -224,7 +227,7 @@ def test_broker_away_records_up(start: Callable[..., StormSystem]) -> None:
 
 
 def test_sigterm_under_load(shared: StormSystem) -> None:
-    """Every worker told to end under load does so within the grace period, and nothing is lost."""
+    """Under load every worker stops within the grace period, and nothing is lost."""
     job_ids = [f"deploy{number}" for number in range(60)]
     for job_id in job_ids:
         add(shared, job_id)
@@ -241,14 +244,14 @@ def test_sigterm_under_load(shared: StormSystem) -> None:
 
 @pytest.mark.parametrize("mishap", ["cdn-cut=2", "cdn-500=2"])
 def test_a_broken_cdn_is_tried_again(shared: StormSystem, mishap: str) -> None:
-    """A download that breaks is tried again, and the job published."""
+    """A failed download is tried again, and the job is published."""
     job_id = "cdn" + mishap[4:7]
     add(shared, job_id, mishap)
     assert S.PUBLISHED is shared.ends(job_id)
 
 
-def test_storage_that_goes_and_comes_back(shared: StormSystem) -> None:
-    """A storage directory that is gone is not made anew: the step waits, and goes on by itself."""
+def test_storage_that_disappears_and_returns(shared: StormSystem) -> None:
+    """A missing storage directory is not created again: the step waits until it returns."""
     add(shared, "before")
     assert S.PUBLISHED is shared.ends("before")
     storage = shared.directory / "storage"
@@ -272,13 +275,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a file system takes root")
+        pytest.skip("mounting a file system requires root")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_storage_that_refuses(start: Callable[..., StormSystem], small_disk: Path) -> None:
-    """Where storage refuses, the job fails with step and reason; `retry` resumes it unpaid."""
+def test_read_only_storage(start: Callable[..., StormSystem], small_disk: Path) -> None:
+    """The job fails with step and reason; `retry` resumes it without another payment."""
     system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
     add(system, "before")
     assert S.PUBLISHED is system.ends("before")
@@ -294,12 +297,12 @@ def test_storage_that_refuses(start: Callable[..., StormSystem], small_disk: Pat
 
 
 def remount(place: Path, how: str) -> None:
-    """Make the file system "ro", read-only, or "rw" again."""
+    """Remount the file system read-only ("ro") or writable ("rw")."""
     subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
 
 
-def test_disk_full(start: Callable[..., StormSystem], small_disk: Path) -> None:
-    """On a full disk the step is tried again, and goes on by itself once there is room."""
+def test_a_full_disk(start: Callable[..., StormSystem], small_disk: Path) -> None:
+    """On a full disk the step is tried again until there is space."""
     system = start(environ={"FALHOOK_STORAGE_URL": small_disk.as_uri()})
     add(system, "before")
     assert S.PUBLISHED is system.ends("before")
@@ -315,8 +318,8 @@ def test_disk_full(start: Callable[..., StormSystem], small_disk: Path) -> None:
     assert (S.PUBLISHED, 1) == (system.ends("full"), system.counts("full")["submit"])
 
 
-def test_two_beats(shared: StormSystem) -> None:
-    """A second beat beside the first does no harm."""
+def test_a_second_beat_does_no_harm(shared: StormSystem) -> None:
+    """With two beats each job is submitted once and its result is fetched once."""
     command = [
         str(ROOT / ".venv/bin/celery"),
         *("-A", "worker.celery", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="),
@@ -342,5 +345,5 @@ def test_two_beats(shared: StormSystem) -> None:
 
 
 def test_nothing_is_left_pending(shared: StormSystem) -> None:
-    """After all of this no callback waits in the inbox."""
+    """After all tests of this module no callback is left in the inbox."""
     until(lambda: shared.raw.zcard(INBOX) == 0, "the inbox is empty", 40)
