@@ -25,8 +25,7 @@ from worker.steps.progress import Progress
 from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
-from worker.transcode.ffmpeg import Ffmpeg
-from worker.transcode.ffmpeg.isolation import Isolation
+from worker.transcode.ffmpeg import Ffmpeg, Isolation
 from worker.types import Json
 
 S = JobState
