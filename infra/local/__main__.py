@@ -13,10 +13,11 @@ from infra.local.demo import demo
 from infra.local.env_file import env_file
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
 from infra.local.fal_process import SimulationNotStarted
+from infra.local.logfile import Logfile
 from infra.local.redis.binary import RedisNotStarted
-from infra.local.run_directory import DirectoryUnusable
-from infra.local.stack import ROOT, StackNotReady, stack
-from infra.local.supervisor.procfile import console, load_procfile
+from infra.local.run_directory import DirectoryUnusable, ensure_directory
+from infra.local.screen import Screen, jobs_shown
+from infra.local.stack import ROOT, Stack, StackNotReady, stack
 from infra.local.supervisor.restart_policy import ProcessRefused
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
@@ -32,24 +33,43 @@ FAILURES = (
 
 def up(options: argparse.Namespace, fal_options: list[str]) -> int:
     """Run the whole stack until Ctrl-C; other processes find its settings in DIRECTORY/env."""
-    directory: Path = options.directory.resolve()
-    write = console([*load_procfile(ROOT / "Procfile"), "fal"], sys.stdout)
+    directory: Path = ensure_directory(options.directory.resolve())
+    screen = Screen(sys.stdout, directory / "storage" / "published")
+    screen.say("Starting Redis, the simulated fal and the processes of the Procfile …")
     with (
-        stack(directory, write, fal_options=(*MEDIA_CACHE, *fal_options)) as running,
+        Logfile(directory / "stack.log") as log,
+        stack(
+            directory,
+            log.write,
+            restarts=lambda name, line: _restarted(log, screen, name, line),
+            fal_options=(*MEDIA_CACHE, *fal_options),
+        ) as running,
         env_file(directory / "env", running.settings),
     ):
-        sys.stdout.write(
-            f"\nThe stack is running. In another terminal, run:\n\n"
-            f"    source {directory / 'env'}\n"
-            f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
-            f'--prompt "A red fox in the snow" --watch\n\n'
-            f"Failures that the simulated fal can produce: curl -k {running.fal.url}/\n"
-            f"Published files: {directory / 'storage' / 'published'}\n"
-            f"Press Ctrl-C to stop everything.\n\n"
-        )
+        sys.stdout.write(_banner(running, log.path))
         sys.stdout.flush()
-        running.supervisor.wait()
+        with jobs_shown(running.settings["REDIS_URL"], screen, running.supervisor.request_stop):
+            running.supervisor.wait()
     return 0
+
+
+def _restarted(log: Logfile, screen: Screen, name: str, line: bytes) -> None:
+    log.write(name, line)
+    screen.say(line.decode(errors="replace").rstrip())
+
+
+def _banner(running: Stack, log: Path) -> str:
+    return (
+        f"\nThe stack is running. In another terminal, run:\n\n"
+        f"    source {running.directory / 'env'}\n"
+        f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
+        f'--prompt "A red fox in the snow" --watch\n\n'
+        f"Receiver:        {running.settings['FALHOOK_PUBLIC_URL']}\n"
+        f"Simulated fal:   curl -k {running.fal.url}/ lists the failures that it can produce\n"
+        f"Published files: {running.directory / 'storage' / 'published'}\n"
+        f"Log:             tail -f {log}\n\n"
+        f"Jobs appear below as they move. Press Ctrl-C to stop everything.\n\n"
+    )
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

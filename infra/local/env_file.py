@@ -6,15 +6,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from infra.local.environment import SOURCED, is_deployment_setting
+
 
 @contextmanager
 def env_file(path: Path, settings: Mapping[str, str]) -> Iterator[None]:
     """Write `settings` to `path` while the block runs; only the owner can read the file.
 
-    The file is removed afterwards, since its addresses no longer work. A file that another stack
+    A stack started in such a shell recognises these settings: `remove_deployment_settings`. The
+    file is removed afterwards, since its addresses no longer work. A file that another stack
     has written there in the meantime is kept.
     """
-    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+    marks = {
+        SOURCED + name: value for name, value in settings.items() if not is_deployment_setting(name)
+    }
+    exported = {**settings, **marks}
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exported.items())
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

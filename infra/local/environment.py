@@ -30,6 +30,10 @@ KEPT_SETTINGS = frozenset(
 )
 """Settings of inputs and outputs: no address, no storage, no secret, no fal key."""
 
+# var/local/env exports each setting that is kept below a second time, with this prefix, so that a
+# shell that sourced it does not lead the next stack to the last one's Redis.
+SOURCED = "LOCAL_STACK_"
+
 # Celery prefers CELERY_BROKER_URL to the broker passed to it; fal-client reads FAL_RUN_HOST.
 _PREFIXES = ("FALHOOK_", "FAL_", "CELERY_")
 
@@ -41,7 +45,18 @@ def remove_deployment_settings(
 
     Call it on `os.environ` before any process starts, so that all of them inherit the result.
     REDIS_URL is kept: `infra.local.redis.external` checks what that Redis holds before using it.
+    The settings of an earlier stack, which the shell sourced from its env file, are removed too.
     """
     for name in tuple(environ):
-        if name not in keep and (name == "PORT" or name.startswith(_PREFIXES)):
+        if name.startswith(SOURCED):
+            value, setting = environ.pop(name), name.removeprefix(SOURCED)
+            if environ.get(setting) == value:
+                del environ[setting]
+    for name in tuple(environ):
+        if name not in keep and is_deployment_setting(name):
             del environ[name]
+
+
+def is_deployment_setting(name: str) -> bool:
+    """Return whether `name` is a setting of falhook, fal or Celery; REDIS_URL is not."""
+    return name == "PORT" or name.startswith(_PREFIXES)

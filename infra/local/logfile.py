@@ -9,8 +9,10 @@ class Logfile:
     """A file of lines from named processes; safe for threads. Its `write` is a stack's output."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file, or open it for appending."""
+        """Create the file; that of the run before is kept as `path`.1."""
         self.path = path
+        if path.exists():
+            path.replace(path.with_name(f"{path.name}.1"))
         self._file = path.open("ab")
         self._lock = threading.Lock()
 

@@ -65,10 +65,14 @@ def stack(
     directory: Path,
     output: Callable[[str, bytes], None],
     *,
+    restarts: Callable[[str, bytes], None] | None = None,
     environ: Mapping[str, str] = os.environ,
     fal_options: tuple[str, ...] = (),
 ) -> Iterator[Stack]:
     """Run the stack in `directory` until the block ends; no process is left afterwards.
+
+    `output` receives the lines of all processes, `restarts` (default: `output`) one for each
+    restart.
 
     REDIS_URL, PORT and FALHOOK_* of `environ` override the generated settings. Raise
     DirectoryUnusable, RedisNotStarted, SimulationNotStarted, ProcessRefused or StackNotReady.
@@ -86,6 +90,7 @@ def stack(
             environ=process_environ,
             cwd=ROOT,
             output=output,
+            restarts=restarts,
         )
         supervisor.start()
         try:

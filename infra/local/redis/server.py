@@ -14,6 +14,12 @@ from typing import Self
 
 from infra.local.ports import ports_to_try
 from infra.local.redis.binary import RedisNotStarted, find_binary
+from infra.local.redis.data_version import (
+    ServerVersion,
+    record_writer,
+    require_readable,
+    writer_of,
+)
 from infra.local.redis.directory import RedisDirectory
 from infra.local.redis.readiness import wait_until_ready
 from infra.local.supervisor.process_guard import ProcessGuard
@@ -32,10 +38,14 @@ class _PortTaken(RedisNotStarted):
 class RedisServer:
     """A running redis-server; as a context manager it stops at the end of the block."""
 
-    def __init__(self, directory: Path, binary: Path) -> None:
-        """Lock `directory`. Use `start` to get a running server."""
+    def __init__(self, directory: Path, binary: Path | None = None) -> None:
+        """Lock `directory` and choose the program. Use `start` to get a running server."""
         self._directory = RedisDirectory(directory)
-        self._binary = binary
+        try:
+            self._binary = self._claim_data(binary)
+        except BaseException:
+            self._directory.release()
+            raise
         self._password = secrets.token_hex(16)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,10 +57,12 @@ class RedisServer:
     ) -> Self:
         """Start a server that stores its data in `directory`; return once it answers.
 
-        Data of an earlier server in `directory` is loaded. `ports` are tried in turn. Raise
-        RedisNotStarted, with the last lines of the server's log if it ended.
+        Data of an earlier server in `directory` is loaded, by the same program if it is still
+        there, so that a newer one does not convert it by chance. `ports` are tried in turn. Raise
+        RedisNotStarted if the program cannot read the data, and with the last lines of the
+        server's log if it ended.
         """
-        server = cls(directory, binary or find_binary())
+        server = cls(directory, binary)
         try:
             server._listen(ports_to_try(_PORTS_TRIED) if ports is None else ports)
         except BaseException:
@@ -113,6 +125,15 @@ class RedisServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _claim_data(self, binary: Path | None) -> Path:
+        directory = self._directory.path
+        writer = writer_of(directory)
+        program = binary or (writer and _same_program(writer)) or find_binary()
+        version = ServerVersion.of(program)
+        require_readable(directory, version)
+        record_writer(directory, version)
+        return program
+
     def _terminate(self, grace: float = _STOP_SECONDS) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
@@ -152,3 +173,9 @@ class RedisServer:
             f"{_START_SECONDS:.0f} s allowed). Last lines of {self._directory.log}:\n"
             + "\n".join(f"  {line}" for line in lines)
         )
+
+
+def _same_program(writer: ServerVersion) -> Path | None:
+    """Return the program that wrote the data, if it is still there in the same version."""
+    program = Path(writer.program)
+    return program if program.is_file() and ServerVersion.of(program) == writer else None

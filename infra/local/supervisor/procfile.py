@@ -1,15 +1,10 @@
-"""The Procfile, read with honcho, and the console output, printed with honcho."""
+"""The Procfile, read with honcho."""
 
-import datetime
 import re
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
-from honcho.colour import get_colours
 from honcho.environ import PROCFILE_LINE, expand_processes, parse_procfile
-from honcho.printer import Message, Printer
 
 _IGNORED = re.compile(r"\s*(#|$)")
 
@@ -59,22 +54,3 @@ def _check_lines(path: Path, text: str) -> None:
                 f"{path}, line {number}: duplicate process {match[1]!r}; rename one of them."
             )
         seen.add(match[1])
-
-
-def console(names: Iterable[str], stream: TextIO) -> Callable[[str, bytes], None]:
-    """Return an output for a Supervisor: it prints each line with time, name and colour.
-
-    It is safe for threads: lines never mix.
-    """
-    all_names = tuple(names)
-    printer = Printer(output=stream, width=max(map(len, all_names), default=0))
-    colours = dict(zip(all_names, get_colours(), strict=False))
-    lock = threading.Lock()
-
-    def write(name: str, line: bytes) -> None:
-        now = datetime.datetime.now().astimezone()
-        message = Message(type="line", data=line, time=now, name=name, colour=colours.get(name))
-        with lock:
-            printer.write(message)
-
-    return write

@@ -1,5 +1,6 @@
 """The rules for restarting a process: whether, and after which delay."""
 
+import json
 import signal
 from dataclasses import dataclass
 
@@ -13,10 +14,24 @@ class ProcessRefused(RuntimeError):
 
     def __init__(self, name: str, code: int, last_lines: tuple[str, ...]) -> None:
         """Store the name of the process, its exit code and its last lines of output."""
-        super().__init__("\n".join((f"{name} refused to start (exit code {code}):", *last_lines)))
+        why = _sentences(last_lines) or last_lines
+        super().__init__("\n".join((f"{name} refused to start (exit code {code}):", *why)))
         self.name = name
         self.code = code
         self.last_lines = last_lines
+
+
+def _sentences(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sentences of the lines that say why a process of falhook does not start."""
+    sentences = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("event") == "process.refused":
+            sentences.append(str(entry.get("sentence")))
+    return tuple(sentences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,11 +33,13 @@ class Supervisor:
         environ: Mapping[str, str],
         cwd: Path,
         output: Callable[[str, bytes], None],
+        restarts: Callable[[str, bytes], None] | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         """Prepare the processes. `output` receives every line, concurrently from several threads.
 
-        It also receives a line for each restart, under the name of the process.
+        `restarts` receives a line for each restart, under the name of the process; the default is
+        `output`.
         """
         self._launcher = Launcher(environ=environ, cwd=cwd, output=output)
         self._registry = ProcessRegistry(processes)
@@ -48,7 +50,7 @@ class Supervisor:
                 launcher=self._launcher,
                 registry=self._registry,
                 backoff=backoff or Backoff(),
-                output=output,
+                output=restarts or output,
             )
             for name, command in processes.items()
         ]

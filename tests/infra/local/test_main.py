@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -142,6 +143,41 @@ def test_the_shells_profile_is_kept_and_the_env_file_leads_to_this_stack(
     )
     assert [] == [name for name, value in sourced.items() if SECRET in value]
     assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.parametrize("verb", ["up", "demo"])
+def test_a_shell_that_sourced_the_env_file_starts_a_stack_of_its_own(
+    tmp_path: Path, verb: str
+) -> None:
+    """Neither the Redis nor the certificates of the stack before, which has ended, are used."""
+    shell = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    with running("up", tmp_path, shell):
+        words = shlex.split((tmp_path / "env").read_text())
+    sourced = dict(word.split("=", 1) for word in words if word != "export")
+    with running(verb, tmp_path, {**shell, **sourced}) as process:
+        seen = environments(process)
+    receiver = next(environ for line, environ in seen.items() if "webhook" in line)
+    assert sourced["REDIS_URL"] != receiver["REDIS_URL"]
+
+
+def test_the_screen_shows_addresses_and_jobs_and_the_file_has_the_logs(
+    tmp_path: Path, redis_url: str, records: JobStore
+) -> None:
+    """No line of a process reaches the screen; a job that moves is one line."""
+    shell = {**os.environ, "REDIS_URL": redis_url}
+    with running("up", tmp_path, shell) as process:
+        job = Job(id="shown-1", endpoint="fal-ai/any", arguments={})
+        records.add(job, due=time.time() + 600, event={"name": "created"})
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if "shown-1" in line:
+                break
+    assert ["QUEUED"] == lines[-1].split()[2:]
+    assert [] == [line for line in lines if "{" in line]
+    log = (tmp_path / "stack.log").read_text()
+    assert "web" in {line.split()[0] for line in log.splitlines()}
 
 
 def test_a_second_signal_does_not_interrupt_the_shutdown(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
-"""Reading a Procfile, and printing the output of its processes."""
+"""Reading a Procfile."""
 
-import io
 from pathlib import Path
 
 import pytest
 
-from infra.local.supervisor.procfile import ProcfileError, console, load_procfile
+from infra.local.supervisor.procfile import ProcfileError, load_procfile
 
 TWO_TYPES = "# processes\nweb: uvicorn app --port $PORT\n\nmedia: celery worker -Q media\n"
 
@@ -57,13 +56,3 @@ def test_a_missing_procfile_is_named(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(ProcfileError, match=r"Procfile cannot be read: No such file"):
         load_procfile(tmp_path / "Procfile")
-
-
-def test_the_console_puts_time_and_name_before_each_line() -> None:
-    """Names are padded to one width, and invalid UTF-8 is replaced."""
-    stream = io.StringIO()
-    write = console(["web", "media"], stream)
-    write("web", b"one \xff\n")
-    write("media", b"two\n")
-    expected = ["web   | one \ufffd", "media | two"]
-    assert expected == [line.partition(" ")[2] for line in stream.getvalue().splitlines()]

@@ -364,3 +364,10 @@ def test_a_long_run_resets_the_delay(previous: float, ran: float) -> None:
     """After a long run the delay is `first` again."""
     backoff = Backoff()
     assert backoff.first == backoff.after(previous, ran)
+
+
+def test_a_refusal_is_shown_as_its_sentence() -> None:
+    """The log lines of a process that refused to start are read for a person."""
+    refused = '{"event": "process.refused", "sentence": "REDIS_URL is not set."}'
+    error = ProcessRefused("web", 2, ('{"event": "other"}', "text", refused))
+    assert "web refused to start (exit code 2):\nREDIS_URL is not set." == str(error)

@@ -1,0 +1,86 @@
+"""The screen of `make local`: its addresses, then one line for each job that moves.
+
+The jobs are read from the stream of events in Redis, as any program may follow them.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, cast
+
+import redis
+
+EVENTS = "falhook:events"
+# Seconds: how long a read waits for events, and the pause after a failed one.
+_BLOCK = 1.0
+_Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+
+
+class Screen:
+    """Lines of text for a person, each with the time of day; safe for threads."""
+
+    def __init__(self, stream: TextIO, published: Path) -> None:
+        """Write to `stream`; `published` is the directory of published jobs."""
+        self._stream = stream
+        self._published = published
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Write one line. Raise OSError if the stream is closed."""
+        with self._lock:
+            self._stream.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+            self._stream.flush()
+
+    def show(self, event: Mapping[str, str]) -> None:
+        """Write the line of an event that moved its job; other events have none."""
+        state, job = event.get("to", ""), event.get("job", "")
+        if state == event.get("from"):
+            return
+        why = event.get("sentence") or event.get("reason", "")
+        if state == "PUBLISHED":
+            why = (self._published / job).as_uri()
+        self.say(f"{job}  {state:<14}  {why}".rstrip())
+
+
+@contextmanager
+def jobs_shown(url: str, screen: Screen, closed: Callable[[], None]) -> Iterator[None]:
+    """Show each move of a job while the block runs; call `closed` if the screen was closed."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_follow, args=(url, screen, closed, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _follow(url: str, screen: Screen, closed: Callable[[], None], ended: threading.Event) -> None:
+    try:
+        for event in _events(url, ended):
+            screen.show(event)
+    except OSError:
+        closed()
+
+
+def _events(url: str, ended: threading.Event) -> Iterator[Mapping[str, str]]:
+    # The read blocks for less than the socket's timeout; a Redis that restarts is waited for.
+    since: bytes = b""
+    with redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client:
+        while not ended.is_set():
+            try:
+                since = since or _newest(client)
+                answer = client.xread({EVENTS: since}, block=int(1000 * _BLOCK))
+            except redis.RedisError:
+                ended.wait(_BLOCK)
+                continue
+            for _stream, entries in cast(_Entries, answer or []):
+                for since, fields in entries:  # noqa: B007  # the next read begins there
+                    yield {k.decode(): v.decode(errors="replace") for k, v in fields.items()}
+
+
+def _newest(client: redis.Redis) -> bytes:
+    entries = cast(list[tuple[bytes, object]], client.xrevrange(EVENTS, count=1))
+    return entries[0][0] if entries else b"0"
