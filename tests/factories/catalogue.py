@@ -57,6 +57,7 @@ def _single(item: Input) -> st.SearchStrategy[Any]:
         InputType.NUMBER: lambda: st.floats(least, most, allow_nan=False, allow_infinity=False),
         InputType.BOOLEAN: st.booleans,
         InputType.OBJECT: lambda: objects(item.nested),
+        InputType.ANY: lambda: st.just({"a": [1, None]}),
     }
     return of_kind[item.kind]()
 
@@ -129,7 +130,8 @@ def spoilt(draw: st.DrawFn, model: Endpoint) -> tuple[Arguments, str]:
     """Draw arguments with one problem, and the path that the error must name."""
     valid = draw(arguments(model))
     item = draw(st.sampled_from([item for item in model.inputs if item.name in valid]))
-    problem = draw(st.sampled_from(["unknown", "dropped", "value"]))
+    unknown = [] if model.additional else ["unknown"]
+    problem = draw(st.sampled_from([*unknown, "dropped", "value"]))
     if problem == "unknown":
         name = draw(WORDS.filter(lambda name: name.isidentifier()) | st.just("prompt_url"))
         known = {other.name for other in model.inputs}
@@ -156,7 +158,7 @@ def _invalid_single(draw: st.DrawFn, item: Input) -> tuple[Any, str]:
         member = draw(st.sampled_from(item.nested))
         value, below = draw(_invalid(member))
         return draw(_single(item)) | {member.name: value}, f".{member.name}{below}"
-    bad: list[Any] = [None, {1, 2}, [[]]]
+    bad: list[Any] = [{1, 2}] if item.kind is InputType.ANY else [None, {1, 2}, [[]]]
     bad += [True, "yes", 0.25] if item.kind is InputType.INTEGER else []
     bad += [True, "0.5", float("nan"), float("inf")] if item.kind is InputType.NUMBER else []
     bad += [0, 1, "true"] if item.kind is InputType.BOOLEAN else []

@@ -1,12 +1,13 @@
-"""The length and the soundtrack of the clip that the arguments request."""
+"""What decides the price of a job in its arguments: length, soundtrack, resolution, videos."""
 
 from collections.abc import Mapping
 
-from worker.catalogue.inputs import Input, paths
+from worker.catalogue.inputs import Input, InputType, paths
 from worker.catalogue.prices import Soundtrack
 
 DURATION, SHOTS, AUDIO = "duration", "multi_prompt", "generate_audio"
 VOICES, ELEMENTS, VOICE = "voice_ids", "elements", "voice_id"
+RESOLUTION = "resolution"
 
 
 def output_seconds(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> int | None:
@@ -81,3 +82,31 @@ def soundtracks(inputs: tuple[Input, ...]) -> frozenset[Soundtrack]:
         Soundtrack.VOICE: bool({VOICES, f"{ELEMENTS}[].{VOICE}"} & known),
     }
     return frozenset(kind for kind, can in available.items() if can or not inputs)
+
+
+def resolution(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> str:
+    """Return the resolution that the arguments request, or the default; "" if none is known."""
+    declared = next((item for item in inputs if item.name == RESOLUTION), None)
+    requested = arguments.get(RESOLUTION, declared.default if declared else None)
+    return requested if isinstance(requested, str) else ""
+
+
+def has_video(inputs: tuple[Input, ...], arguments: Mapping[str, object]) -> bool:
+    """Return whether the arguments contain a video, which may have a rate of its own."""
+    declared = {item.name: item for item in inputs}
+    return any(_is_video(declared.get(name), name, value) for name, value in arguments.items())
+
+
+def _is_video(item: Input | None, name: str, value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_is_video(item, name, one) for one in value)
+    if not value:
+        return False
+    if item is None or item.kind is InputType.ANY:
+        inner = value.items() if isinstance(value, Mapping) else ()
+        return (isinstance(value, str) and "video" in name and "url" in name) or any(
+            _is_video(None, str(member), one) for member, one in inner
+        )
+    if isinstance(value, Mapping):
+        return has_video(item.nested, value)
+    return item.kind is InputType.URL and item.families == {"video"}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import partial
 
@@ -20,7 +21,7 @@ from worker.catalogue.examples import example
 from worker.catalogue.input_index import InputIndex
 from worker.catalogue.inputs import Input
 from worker.catalogue.outputs import certain_file
-from worker.catalogue.prices import Basis, Estimate, Price
+from worker.catalogue.prices import Estimate, Price
 from worker.catalogue.validation.arguments import dumped, schema
 from worker.catalogue.validation.json_schema import RequestSchema
 from worker.catalogue.validation.messages import in_order, problem
@@ -44,10 +45,12 @@ class Endpoint:
     """An endpoint of the catalogue.
 
     `outputs` maps the names in a callback's payload to their types (outputs.py). `sources` are
-    the pages from which its row was read. `json_schema` is fal's own description of the inputs, if
-    it was added from one. `unchecked` lists the keywords of its schema about all inputs together
-    that are not validated. With `additional` it accepts undeclared inputs. `names` indexes the
-    inputs of the whole catalogue.
+    the pages from which its row was read, and `note` says what to know about it. `video_price`
+    replaces `price` for arguments with a video. `typical_seconds` is fal's published render time.
+    From `withdrawn_at` on it is refused; fal advises against it since `deprecated_at`.
+    `json_schema` is fal's own description of the inputs, if it was added from one. `unchecked`
+    lists the keywords of its schema about all inputs together that are not validated. With
+    `additional` it accepts undeclared inputs. `names` indexes the inputs of the whole catalogue.
     """
 
     endpoint: str
@@ -56,8 +59,13 @@ class Endpoint:
     rules: tuple[Rule, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     price: Price | None = None
+    video_price: Price | None = None
+    typical_seconds: int | None = None
     status: Status = Status.LISTED
+    deprecated_at: date | None = None
+    withdrawn_at: date | None = None
     replaced_by: str = ""
+    note: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
     json_schema: RequestSchema | None = field(default=None, repr=False)
@@ -122,17 +130,26 @@ class Endpoint:
 
     def estimate(self, arguments: Mapping[str, object]) -> Estimate | None:
         """Return the estimated cost of the job; None if the price or the length is unknown."""
-        seconds = self.output_seconds(arguments)
-        if self.price is None or self.price.basis is not Basis.OUTPUT or seconds is None:
+        seconds, price = self.output_seconds(arguments), self._price(arguments)
+        if price is None or seconds is None:
             return None
-        return self.price.estimate(seconds, billing.soundtrack(self.inputs, arguments))
+        soundtrack = billing.soundtrack(self.inputs, arguments)
+        return price.estimate(seconds, soundtrack, billing.resolution(self.inputs, arguments))
+
+    def _price(self, arguments: Mapping[str, object]) -> Price | None:
+        with_video = self.video_price and billing.has_video(self.inputs, arguments)
+        return self.video_price if with_video else self.price
 
     @property
     def price_sentence(self) -> str:
         """The rate for a table, or "price not known"."""
         if self.price is None:
             return "price not known"
-        return self.price.describe(billing.soundtracks(self.inputs))
+        soundtracks = billing.soundtracks(self.inputs)
+        rate = self.price.describe(soundtracks)
+        if self.video_price is None:
+            return rate
+        return f"{rate}; with a video {self.video_price.describe(soundtracks)}"
 
     def cost_sentence(self, arguments: Mapping[str, object]) -> str:
         """Return a sentence with the estimated cost of a job, or why there is no estimate."""
@@ -146,10 +163,21 @@ class Endpoint:
             )
         return f"Its cost depends on its input: {self.price_sentence}."
 
+    @property
+    def current_status(self) -> Status:
+        """The status today (UTC), when a date of its row may have come."""
+        today = datetime.now(UTC).date()
+        if self.withdrawn_at is not None and self.withdrawn_at <= today:
+            return Status.WITHDRAWN
+        if self.status is Status.LISTED and self.deprecated_at and self.deprecated_at <= today:
+            return Status.DEPRECATED
+        return self.status
+
     def _require_served(self) -> None:
-        if self.status is Status.WITHDRAWN:
-            raise WithdrawnEndpoint(self.endpoint, self.replaced_by)
-        if self.status is Status.ANNOUNCED:
+        status = self.current_status
+        if status is Status.WITHDRAWN:
+            raise WithdrawnEndpoint(self.endpoint, self.replaced_by, self.withdrawn_at)
+        if status is Status.ANNOUNCED:
             raise UnknownSchema(self.endpoint)
 
 

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from worker.errors import Permanent
 
@@ -46,11 +47,15 @@ class UnknownEndpoint(RequestRejected):
 
 
 class WithdrawnEndpoint(RequestRejected):
-    """An endpoint that fal no longer serves; `replaced_by` is its successor or ""."""
+    """An endpoint that fal no longer serves; `replaced_by` is its successor or "".
 
-    def __init__(self, endpoint: str, replaced_by: str) -> None:
+    By the day `since` fal did not serve it any more; None if that is not known.
+    """
+
+    def __init__(self, endpoint: str, replaced_by: str, since: date | None = None) -> None:
         cure = f"use {replaced_by}" if replaced_by else "`falhook models` lists the others"
-        super().__init__("withdrawn_endpoint", f"{endpoint} was withdrawn by fal: {cure}")
+        day = f" by {since}" if since else ""
+        super().__init__("withdrawn_endpoint", f"{endpoint} was withdrawn by fal{day}: {cure}")
 
 
 class UnknownSchema(RequestRejected):

@@ -14,6 +14,7 @@ _TYPES = {
     "list_type": "must be a list",
     "string_type": "must be a string",
     "float_type": "must be a number",
+    "int_type": "must be a whole number",
     "bool_type": "must be true or false",
 }
 

@@ -1,4 +1,4 @@
-"""Platform options of a job, sent as headers: queueing, retention and billing tags.
+"""Platform options of a job, sent as headers or in the query: queueing, retention, billing tags.
 
 Headers: https://fal.ai/docs (platform headers) and fal-client's `_headers.py`. The job's id is
 always among the tags, which fal shows in its billing events.
@@ -32,7 +32,8 @@ class Options(StrictModel):
 
     `start_timeout` is the time in seconds until the render begins. `runner_hint` requests the
     runner of earlier jobs with the same hint. `no_retry` turns fal's own retries off. `store_io`
-    False keeps inputs and result out of fal's 30-day history.
+    False keeps inputs and result out of fal's 30-day history. fal does not accept the job while
+    more than `max_queue_length` requests of all its customers wait for the endpoint.
     """
 
     priority: Literal["normal", "low"] | None = None
@@ -42,6 +43,8 @@ class Options(StrictModel):
     no_retry: bool = False
     store_io: bool = True
     object_lifecycle: ObjectLifecycle | None = None
+    # https://docs.fal.ai/documentation/model-apis/inference/queue : a 429 if there are more.
+    max_queue_length: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     tags: dict[
         Annotated[str, AfterValidator(tag_key)], Annotated[str, AfterValidator(tag_value)]
     ] = Field(default_factory=dict)
@@ -102,6 +105,12 @@ class Options(StrictModel):
             "X-Fal-Tags": _joined({JOB_TAG: job_id, **self.tags}),
         }
         return {name: value for name, value in headers.items() if value}
+
+    def query(self) -> dict[str, str]:
+        """Return the parameters of the POST's address, besides the callback URL."""
+        if self.max_queue_length is None:
+            return {}
+        return {"fal_max_queue_length": str(self.max_queue_length)}
 
 
 def merged(options: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:

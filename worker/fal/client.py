@@ -51,12 +51,13 @@ class FalClient:
         webhook_url: str,
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
+        query: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
         """POST the job once; `headers` are those that fal's queue defines.
 
         Raises NotAccepted, SubmitRejected or AnswerLost.
         """
-        post = SinglePostTransport(self._transport)
+        post = SinglePostTransport(self._transport, query)
         client = SdkClient(key=self._key, transport=post)
         try:
             handle = client.submit(

@@ -10,7 +10,9 @@ a second paid job. `SinglePostTransport` sends one POST and turns every other ou
 exception that fal-client's retry loop does not catch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import httpx
 
@@ -43,10 +45,16 @@ class Accepted:
 
 
 class SinglePostTransport(httpx.BaseTransport):
-    """A transport for exactly one request; every outcome but a 2xx raises a Failure."""
+    """A transport for exactly one request; every outcome but a 2xx raises a Failure.
 
-    def __init__(self, inner: httpx.BaseTransport) -> None:
+    `query` is added to the parameters of the request's address.
+    """
+
+    def __init__(
+        self, inner: httpx.BaseTransport, query: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._inner = inner
+        self._query = query
         self.sent = False
         self.answer: httpx.Response | None = None
 
@@ -55,6 +63,8 @@ class SinglePostTransport(httpx.BaseTransport):
         if self.sent:
             raise AnswerLost("second_post", "fal-client tried to POST again; that was prevented")
         self.sent = True
+        if self._query:  # fal-client has no argument for fal's own parameters
+            request.url = request.url.copy_merge_params(self._query)
         try:
             response = self._inner.handle_request(request)
             # Read here: an error in the body must not reach fal-client's retry loop either.

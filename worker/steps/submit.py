@@ -52,8 +52,13 @@ class Submit:
         self._begin(job)
         url = callback_url(self.public_url, self.secret, job.id, job.attempt)
         try:
-            headers = options.headers(job.id)
-            accepted = self.fal.submit(job.endpoint, arguments, url, headers=headers)
+            accepted = self.fal.submit(
+                job.endpoint,
+                arguments,
+                url,
+                headers=options.headers(job.id),
+                query=options.query(),
+            )
         except AnswerLost as lost:
             return self._unknown(job, lost.reason)
         self._keep(job, accepted)

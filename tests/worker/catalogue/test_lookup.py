@@ -1,8 +1,15 @@
 """A requested endpoint is found, or the error suggests the one that was meant."""
 
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from tests.factories.catalogue import CATALOGUE, KLING, kling
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.endpoint import Status
 from worker.catalogue.errors import UnknownEndpoint, UnknownSchema, WithdrawnEndpoint
 
 
@@ -65,7 +72,7 @@ def test_an_endpoint_without_a_similar_one() -> None:
 def test_a_withdrawn_endpoint_names_its_successor(path: str, successor: str) -> None:
     """It cannot be checked or shown; the successor accepts the same inputs."""
     model = kling(path)
-    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal: use {successor}"):
+    with pytest.raises(WithdrawnEndpoint, match=f"withdrawn by fal by 2026-04-01: use {successor}"):
         model.check({"prompt": "a cat"})
     with pytest.raises(WithdrawnEndpoint):
         model.example()
@@ -73,9 +80,47 @@ def test_a_withdrawn_endpoint_names_its_successor(path: str, successor: str) -> 
     assert {item.name for item in model.inputs} <= names
 
 
+@pytest.mark.parametrize(
+    ("days", "status", "refused"),
+    [(-1, Status.WITHDRAWN, True), (0, Status.WITHDRAWN, True), (1, Status.LISTED, False)],
+)
+def test_an_endpoint_is_refused_from_the_day_of_its_withdrawal(
+    days: int, status: Status, refused: bool
+) -> None:
+    """Before that day it is served; the sentence names the day and the successor."""
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    model = replace(kling("v2/master/text-to-video"), withdrawn_at=day, replaced_by="acme/new")
+    assert status is model.current_status
+    if refused:
+        with pytest.raises(WithdrawnEndpoint, match=f"by fal by {day}: use acme/new"):
+            model.check({"prompt": "a cat"})
+    else:
+        assert {"prompt": "a cat"} == model.check({"prompt": "a cat"})
+
+
+def test_a_deprecated_endpoint_is_served() -> None:
+    """From the day on which fal advises against it, only its status changes."""
+    day = datetime.now(UTC).date()
+    model = replace(kling("v2/master/text-to-video"), deprecated_at=day)
+    assert Status.DEPRECATED is model.current_status
+    assert {"prompt": "a cat"} == model.check({"prompt": "a cat"})
+    later = replace(model, deprecated_at=day + timedelta(days=1))
+    assert Status.LISTED is later.current_status
+
+
+def test_dates_are_read_from_a_file(tmp_path: Path) -> None:
+    """TOML has dates of its own, and JSON has them as text."""
+    (tmp_path / "a.toml").write_text('[models."acme/a"]\nwithdrawn_at = 2026-01-31\n')
+    row = {"models": {"acme/b": {"deprecated_at": "2026-02-28"}}}
+    (tmp_path / "b.json").write_text(json.dumps(row))
+    catalogue = Catalogue.load(tmp_path)
+    assert date(2026, 1, 31) == catalogue.find("acme/a").withdrawn_at
+    assert date(2026, 2, 28) == catalogue.find("acme/b").deprecated_at
+
+
 def test_an_announced_endpoint_cannot_be_checked() -> None:
-    """Only the name and the price of Kling 4 are known."""
-    model = CATALOGUE.find("kling/v4/text-to-video")
+    """Only its name and its price are known."""
+    model = CATALOGUE.find(f"{KLING}/o3/4k/video-to-video/edit")
     with pytest.raises(UnknownSchema, match="fal has published no schema yet"):
         model.check({"prompt": "a cat"})
 

@@ -50,6 +50,15 @@ def test_every_option_has_its_header() -> None:
     assert expected == headers
 
 
+@pytest.mark.parametrize(
+    ("given", "query"),
+    [({}, {}), ({"max_queue_length": 0}, {"fal_max_queue_length": "0"})],
+)
+def test_the_queue_limit_is_a_query_parameter(given: Any, query: Any) -> None:
+    """fal reads it from the address of the POST; 0 accepts no waiting request."""
+    assert query == Options.read(given).query()
+
+
 def test_without_options_only_the_job_id_is_sent() -> None:
     """fal's defaults apply to options that are not set."""
     assert {"X-Fal-Tags": "job_id=job-1"} == Options.read(None).headers("job-1")
@@ -78,6 +87,8 @@ def test_the_record_reads_back() -> None:
         ({"start_timeout": float("inf")}, ["start_timeout"]),
         ({"runner_hint": "a\r\nX-Evil: 1"}, ["runner_hint"]),
         ({"runner_hint": "ü"}, ["runner_hint"]),
+        ({"max_queue_length": -1}, ["max_queue_length"]),
+        ({"max_queue_length": "5"}, ["max_queue_length"]),
         ({"no_retry": "yes"}, ["no_retry"]),
         ({"tags": {"Team": "x"}}, ["tags.Team"]),
         ({"tags": {"fal.x": "x"}}, ["tags.fal.x"]),
@@ -139,6 +150,7 @@ def test_an_invalid_lifetime_is_rejected_with_the_requirement(given: object) -> 
         ({"tags": ["a"]}, "must be an object"),
         ({"no_retry": "yes"}, "must be true or false"),
         ({"start_timeout": "30"}, "must be a number"),
+        ({"max_queue_length": 2.5}, "must be a whole number"),
         ({"runner_hint": 7}, "must be a string"),
         ([], "must be an object"),
     ],
@@ -178,6 +190,7 @@ def test_all_problems_are_reported_together() -> None:
         ("start_timeout", "2.5", 2.5),
         ("start_timeout", "soon", "soon"),
         ("runner_hint", "12345", "12345"),
+        ("max_queue_length", "20", 20),
         ("runner_hint", "true", "true"),
         ("no_retry", "TRUE", True),
         ("store_io", "False ", False),

@@ -115,9 +115,15 @@ def test_a_price_names_the_page_that_states_it(path: str, page: str) -> None:
         (f"{KLING}/lipsync/audio-to-video", {}, "Its cost depends on its input: $0.014/s of input"),
         (f"{KLING}/o1/image-to-video", {}, "Its price is not known."),
         (
-            "kling/v4/text-to-video",
-            {"duration": "5"},
-            "Its inputs are not known, so its cost cannot be estimated: $0.235/s ($0.157 at 720p).",
+            f"{KLING}/o3/4k/video-to-video/edit",
+            {},
+            "Its inputs are not known, so its cost cannot be estimated: $0.42/s.",
+        ),
+        (
+            "kling/v4/video-to-video/edit",
+            {},
+            "Its cost depends on its input: $0.141/s of input and output, $0.094 at 720p, at least "
+            "2 times the output.",
         ),
     ],
 )
@@ -126,17 +132,52 @@ def test_the_cost_of_a_job_in_a_sentence(endpoint: str, arguments: Any, expected
     assert expected in CATALOGUE.find(endpoint).cost_sentence(arguments)
 
 
-def test_kling_4_with_a_reference_video_has_its_own_rate() -> None:
-    """It is charged per second of input and output."""
-    sentence = CATALOGUE.find("kling/v4/reference-to-video").price_sentence
-    assert "with a reference video $0.141/s of input and output, $0.094 at 720p" in sentence
+VIDEO = "https://example.com/cat.mp4"
 
 
-def test_kling_4_has_a_price_but_no_estimate() -> None:
-    """An endpoint without a schema states no length."""
-    model = CATALOGUE.find("kling/v4/text-to-video")
-    assert "$0.235/s ($0.157 at 720p)" == model.price_sentence
-    assert model.estimate({"duration": "5"}) is None
+@pytest.mark.parametrize(
+    ("path", "arguments", "sentence"),
+    [
+        ("text-to-video", {}, "about $1.175 for 5 s ($0.235/s;"),
+        ("text-to-video", {"resolution": "1080p", "duration": 30}, "about $7.05 for 30 s"),
+        ("text-to-video", {"resolution": "720p"}, "about $0.785 for 5 s ($0.157/s at 720p;"),
+        ("image-to-video", {"multi_prompt": [{"duration": 4}, {"duration": "8"}]}, "about $2.82 "),
+        ("reference-to-video", {"image_urls": [IMAGE]}, "about $1.175 for 5 s"),
+        (
+            "reference-to-video",
+            {"video_urls": [VIDEO]},
+            "at least $1.41 for 5 s ($0.141/s of input and output, at least 2 times the output;",
+        ),
+        (
+            "reference-to-video",
+            {"elements": [{"video_url": VIDEO}], "resolution": "720p", "duration": 10},
+            "at least $1.88 for 10 s",
+        ),
+        ("reference-to-video", {"video_urls": []}, "about $1.175 for 5 s"),
+    ],
+)
+def test_kling_4_costs_by_resolution_and_by_reference_video(
+    path: str, arguments: Any, sentence: str
+) -> None:
+    """With a video fal bills input and output, but at least twice the output's seconds."""
+    model = CATALOGUE.find(f"kling/v4/{path}")
+    assert f"It should cost {sentence}" in model.cost_sentence(arguments)
+
+
+def test_kling_4_shows_every_rate() -> None:
+    """The price of a reference with a video follows the one without."""
+    expected = (
+        "$0.235/s, $0.157 at 720p; with a video $0.141/s of input and output, $0.094 at 720p, "
+        "at least 2 times the output"
+    )
+    assert expected == CATALOGUE.find("kling/v4/reference-to-video").price_sentence
+
+
+def test_published_render_times_are_known() -> None:
+    """fal's pages have them for few endpoints."""
+    paths = ["o3/standard/image-to-video", "o3/pro/image-to-video", "v3/turbo/pro/text-to-video"]
+    assert [94, 318, 61] == [kling(path).typical_seconds for path in paths]
+    assert kling("v2/master/text-to-video").typical_seconds is None
 
 
 @pytest.mark.parametrize("model", CHECKED, ids=lambda model: model.endpoint)

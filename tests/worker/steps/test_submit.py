@@ -106,6 +106,22 @@ def test_429_waits_as_asked_then_succeeds(world: World, fal: ScriptedFal) -> Non
     assert (S.SUBMITTED, 2, 2) == (world.state(), world.job().attempt, fal.count("POST"))
 
 
+def test_a_full_queue_at_fal_gets_the_job_later(world: World, fal: ScriptedFal) -> None:
+    """The limit is in each POST's address; 429 means that fal has no job, so it is sent again."""
+    fal.answers = [answer(429, {"detail": "Queue length limit exceeded"})]
+    world.add("job-full", options={"max_queue_length": 3})
+    world.pipeline.run(Task.SUBMIT, "job-full")
+    job = world.job("job-full")
+    assert (S.QUEUED, 0) == (job.state, job.posted)
+    world.clock.forward(job.lease_until - world.clock() + 1)
+    world.pipeline.run(Task.SUBMIT, "job-full")
+    assert S.SUBMITTED is world.state("job-full")
+    limits = [asked.url.params["fal_max_queue_length"] for asked in fal.asked]
+    addresses = [asked.url.params["fal_webhook"] for asked in fal.asked]
+    assert ["3", "3"] == limits
+    assert all("/job-full/" in address for address in addresses)
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -10,6 +10,7 @@ from worker.catalogue.errors import BrokenCatalogue
 from worker.catalogue.files.errors import did_you_mean, fault
 from worker.catalogue.files.forms import CatalogueFile, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.inputs import Input, InputType, paths
+from worker.catalogue.prices import Price
 from worker.catalogue.validation.json_schema import RequestSchema
 from worker.catalogue.validation.rules import Rule
 
@@ -40,9 +41,14 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         inputs=inputs,
         rules=_rules(inputs, [family, form, *fields.values()]),
         outputs=_outputs(family, form),
-        price=_named(tables.prices, form.price, "prices") if form.price else None,
+        price=_price(tables, form.price),
+        video_price=_price(tables, form.video_price),
+        typical_seconds=form.typical_seconds,
         status=form.status,
+        deprecated_at=form.deprecated_at,
+        withdrawn_at=form.withdrawn_at,
         replaced_by=form.replaced_by,
+        note=form.note,
         sources=tuple(_named(tables.sources, source, "sources") for source in sources),
         examples=examples,
         json_schema=(
@@ -51,6 +57,10 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         unchecked=form.unchecked,
         additional=form.additional,
     )
+
+
+def _price(tables: CatalogueFile, name: str) -> Price | None:
+    return _named(tables.prices, name, "prices") if name else None
 
 
 def _outputs(family: FamilyForm, form: ModelForm) -> dict[str, str]:

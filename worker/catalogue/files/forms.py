@@ -1,6 +1,7 @@
 """The schema of the catalogue's files; unknown keys and wrong types are rejected."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -68,8 +69,13 @@ class ModelForm(FamilyForm):
     request_type: str = ""
     family: str = ""
     price: str = ""
+    video_price: str = ""
+    typical_seconds: PositiveInt | None = None
     status: Status = Status.LISTED
+    deprecated_at: date | None = None
+    withdrawn_at: date | None = None
     replaced_by: str = ""
+    note: str = ""
     source: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
     unchecked: tuple[str, ...] = ()
@@ -88,10 +94,14 @@ def _checked(price: Price) -> Price:
         values = {"rate": str(price.per_second)}
         raise PydanticCustomError("rate", 'per_second "{rate}" must be 0 or more', values)
     variants = {"first": price.first, "silent": price.silent, "voice": price.voice}
+    variants |= {f"resolutions.{name}": rate for name, rate in price.resolutions.items()}
     for name, rate in variants.items():
         if rate is not None and rate <= 0:
             values = {"name": name, "rate": str(rate)}
             raise PydanticCustomError("rate", '{name} "{rate}" must be above 0 or left out', values)
+    if price.least_outputs < 0:
+        values = {"least": str(price.least_outputs)}
+        raise PydanticCustomError("rate", "least_outputs {least} must be 0 or more", values)
     return price
 
 

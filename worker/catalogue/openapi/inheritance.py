@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.files import build
-from worker.catalogue.files.forms import CatalogueFile
+from worker.catalogue.files.forms import CatalogueFile, ModelForm
 from worker.catalogue.files.reader import checked
 from worker.catalogue.inputs import paths
 from worker.catalogue.openapi.inherited_limits import DescribedInputs
@@ -38,7 +38,7 @@ def inherit(
     rules, lost = _partition(before.rules, set(paths(added.inputs)))
     rules = [rule for rule in rules if not any(_same(rule, other) for other in added.rules)]
     row = entry["models"][endpoint]
-    row |= _row(before, added, [*rules, *added.rules], tables.models[endpoint].price)
+    row |= _row(before, added, [*rules, *added.rules], tables.models[endpoint])
     fields = {field["name"]: field for field in entry["fields"].values()}
     described = DescribedInputs(inputs=added.inputs, fields=fields, types=entry["types"])
     is_update = set(row["source"]) & set(tables.models[endpoint].source)
@@ -61,10 +61,12 @@ def _same(rule: Rule, other: Rule) -> bool:
     return type(rule) is type(other) and set(rule.names) == set(other.names)
 
 
-def _row(before: Endpoint, added: Endpoint, rules: list[Rule], price: str) -> Form:
+def _row(before: Endpoint, added: Endpoint, rules: list[Rule], form: ModelForm) -> Form:
     names = {item.name for item in added.inputs}
     row = {
-        "price": price,
+        "price": form.price,
+        "video_price": form.video_price,
+        "typical_seconds": form.typical_seconds,
         "rules": [{key: value for key, value in asdict(rule).items() if value} for rule in rules],
         "example": {name: value for name, value in before.examples.items() if name in names},
     }

@@ -81,9 +81,10 @@ def _endpoint_table(endpoints: Sequence[Endpoint]) -> Table:
 
 
 def _cells(model: Endpoint) -> tuple[str, str, str]:
-    status = "" if model.status is Status.LISTED else f" ({model.status})"
+    status = model.current_status
+    suffix = "" if status is Status.LISTED else f" ({status})"
     inputs = ", ".join(item.name + "*" * item.required for item in model.inputs)
-    return f"{model.endpoint}{status}", inputs, model.price_sentence
+    return f"{model.endpoint}{suffix}", inputs, model.price_sentence
 
 
 @models.command()

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
+from datetime import date
 
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.inputs import MAX_MEGABYTES, InputType
@@ -15,7 +16,7 @@ def summary(model: Endpoint) -> dict[str, object]:
     """Return the endpoint's main facts, for JSON output."""
     return {
         "endpoint": model.endpoint,
-        "status": model.status,
+        "status": model.current_status,
         "required": [item.name for item in model.inputs if item.required],
         "optional": [item.name for item in model.inputs if not item.required],
         "rules": [rule.sentence for rule in model.rules],
@@ -23,7 +24,24 @@ def summary(model: Endpoint) -> dict[str, object]:
         "unchecked": list(model.unchecked),
         "outputs": dict(model.outputs),
         "price": model.price_sentence,
+        "typical_seconds": model.typical_seconds,
+        "deprecated_at": _day(model.deprecated_at),
+        "withdrawn_at": _day(model.withdrawn_at),
+        "replaced_by": model.replaced_by,
+        "note": model.note,
     }
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _status(model: Endpoint) -> str:
+    """Return the status with its dates and the successor: `deprecated since 2026-11-01; use …`."""
+    days = {"deprecated since": model.deprecated_at, "withdrawn by": model.withdrawn_at}
+    dated = [f"{words} {day}" for words, day in days.items() if day]
+    successor = [f"use {model.replaced_by}"] if model.replaced_by else []
+    return "; ".join([model.current_status, *dated, *successor])
 
 
 def facts(model: Endpoint) -> dict[str, str]:
@@ -31,12 +49,16 @@ def facts(model: Endpoint) -> dict[str, str]:
     price = model.price
     source = f" (confidence {price.confidence}, from {price.source})" if price else ""
     outputs = ", ".join(f"{name} ({kind})" for name, kind in model.outputs.items())
-    lines = {"gives": outputs, "costs": f"{model.price_sentence}{source}", "status": model.status}
+    lines = {"gives": outputs, "costs": f"{model.price_sentence}{source}", "status": _status(model)}
+    lines |= (
+        {"time": f"about {model.typical_seconds} s of rendering"} if model.typical_seconds else {}
+    )
     rules = [rule.sentence for rule in model.rules]
     rules += ["any other input"] if model.additional else []
     rules += [f"not validated: {', '.join(model.unchecked)}"] if model.unchecked else []
     flags = ", ".join(_flags(model))
     lines |= {"takes": "; ".join(rules)} if rules else {}
+    lines |= {"note": model.note} if model.note else {}
     return lines | ({"flags": flags} if flags else {})
 
 

@@ -224,8 +224,8 @@ def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
     output = json.loads(
         run("models", "add", "kling/v4/text-to-video", "--from", source, "--json").stdout
     )
-    assert "$0.235/s ($0.157 at 720p)" == output["price"]
-    assert (["price $0.235/s ($0.157 at 720p)"], []) == (output["kept"], output["lost"])
+    assert "$0.235/s, $0.157 at 720p" == output["price"]
+    assert (["price $0.235/s, $0.157 at 720p"], []) == (output["kept"], output["lost"])
 
 
 def test_an_impossible_schema_is_not_added(run: Run, own: Path) -> None:
