@@ -6,6 +6,7 @@ from worker.settings.settings import (
     CreationWithRedis,
     FalHosts,
     FalSettings,
+    PriceSettings,
     Settings,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "CreationWithRedis",
     "FalHosts",
     "FalSettings",
+    "PriceSettings",
     "Settings",
 ]

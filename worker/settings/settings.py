@@ -70,6 +70,15 @@ class FalSettings(FalHosts):
         alias="FAL_KEY",
         description="fal's API key, <id>:<secret>; the API scope is sufficient.",
     )
+    fal_api_host: Annotated[str, AfterValidator(validators.host)] = Field(
+        default="api.fal.ai",
+        alias="FALHOOK_FAL_API_HOST",
+        description="The host of fal's platform API, which lists prices.",
+    )
+
+
+class PriceSettings(FalSettings, CatalogueSettings):
+    """The settings for reading fal's prices into the catalogue."""
 
 
 class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):

@@ -58,6 +58,7 @@ def _announcement(args: argparse.Namespace, certificates: Certificates, port: in
         "FAL_RUN_HOST": host,
         "FAL_REST_HOST": host,
         "SSL_CERT_FILE": str(certificates.bundle),
+        "FALHOOK_FAL_API_HOST": host,
         "FALHOOK_JWKS_URL": f"https://{host}/.well-known/jwks.json",
         "FALHOOK_FAL_USER_IDS": args.user_id,
         "FALHOOK_DOWNLOAD_HOSTS": host,

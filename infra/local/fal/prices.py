@@ -18,16 +18,17 @@ _USD_PER_SECOND = 0.28
 class PriceList:
     """The prices by endpoint; `changed` replaces single ones.
 
-    Requests are answered with `status` if that is not 200.
+    Requests are answered with `status` if that is not 200, and with `text` if that is set.
     """
 
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     status: int = 200
+    text: str = ""
 
     def clear(self) -> None:
         """Restore the prices of the start, and answer requests again."""
         self.changed.clear()
-        self.status = 200
+        self.status, self.text = 200, ""
 
     def price(self, endpoint: str) -> dict[str, Any] | None:
         """Return the row of an endpoint in fal's format; None if there is no such endpoint."""

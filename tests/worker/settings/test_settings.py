@@ -150,6 +150,7 @@ WORKER = {**COMPLETE, "FAL_KEY": "id:secret"}
         ("FAL_REST_HOST", "https://rest.fal.ai", "must be host or host:port"),
         ("FAL_REST_HOST", "rest.fal.ai/x", "must be host or host:port"),
         ("FAL_REST_HOST", "rest.fal.ai:x", "port"),
+        ("FALHOOK_FAL_API_HOST", "https://api.fal.ai", "must be host or host:port"),
         ("FAL_RUN_HOST", "https://fal.run", "must be host or host:port"),
         ("FAL_QUEUE_RUN_HOST", "https://queue.fal.run", "must be host or host:port"),
         ("FALHOOK_C2PA_KEY", "/nowhere.pem", "requires FALHOOK_C2PA_CERT"),

@@ -41,7 +41,7 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         inputs=inputs,
         rules=_rules(inputs, [family, form, *fields.values()]),
         outputs=_outputs(family, form),
-        price=_price(tables, form.price),
+        price=_listed(tables, endpoint, _price(tables, form.price)),
         video_price=_price(tables, form.video_price),
         typical_seconds=form.typical_seconds,
         status=form.status,
@@ -61,6 +61,12 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
 
 def _price(tables: CatalogueFile, name: str) -> Price | None:
     return _named(tables.prices, name, "prices") if name else None
+
+
+def _listed(tables: CatalogueFile, endpoint: str, price: Price | None) -> Price | None:
+    """Return the price with what fal's own list says about it."""
+    listed = tables.fal_prices.get(endpoint)
+    return price if listed is None else listed.applied(price)
 
 
 def _outputs(family: FamilyForm, form: ModelForm) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from worker.catalogue.errors import shown
 from worker.catalogue.files.forms import CatalogueFile, DriftForm, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.prices import Price
+from worker.catalogue.unit_prices import UnitPrice
 from worker.text import nearest
 
 _KEYS: Mapping[str, Collection[str]] = {
@@ -16,6 +17,7 @@ _KEYS: Mapping[str, Collection[str]] = {
     "families": FamilyForm.model_fields,
     "models": ModelForm.model_fields,
     "prices": [field.name for field in fields(Price)],
+    "fal_prices": [field.name for field in fields(UnitPrice)],
     "drift": DriftForm.model_fields,
     "inputs": FieldForm.model_fields,
 }

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from worker.catalogue.endpoint import Status
 from worker.catalogue.prices import Price
+from worker.catalogue.unit_prices import UnitPrice
 from worker.catalogue.validation.rules import Rule
 from worker.formats.media_types import BY_EXTENSION
 
@@ -115,6 +116,7 @@ class CatalogueFile(_Form):
     prices: dict[str, Annotated[Price, AfterValidator(_checked)]] = {}
     families: dict[str, FamilyForm] = {}
     models: dict[str, ModelForm] = {}
+    fal_prices: dict[str, UnitPrice] = {}
     drift: DriftForm = DriftForm()
     _origins: Mapping[tuple[str, str], Path] = PrivateAttr(default_factory=dict)
 

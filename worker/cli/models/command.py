@@ -15,6 +15,7 @@ from worker.cli.console import json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.add import add
 from worker.cli.models.endpoint_text import command, facts, summary
+from worker.cli.models.refresh import refresh
 from worker.cli.stdout import json_lines_option
 from worker.settings import CatalogueSettings
 
@@ -39,6 +40,7 @@ def models() -> None:
     falhook models 2.6 image        lists those with both words in their id
     falhook models show ENDPOINT    shows its inputs, with a command to paste
     falhook models add ENDPOINT     adds any other endpoint, as fal describes it
+    falhook models refresh          reads fal's prices for your account
     """
 
 
@@ -136,3 +138,4 @@ def _input_table(model: Endpoint, *, wide: bool) -> Table:
 
 
 models.add_command(add)
+models.add_command(refresh)

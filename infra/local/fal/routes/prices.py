@@ -6,7 +6,7 @@ https://fal.ai/docs/platform-apis/v1/models/pricing : 1 to 50 ids, comma-separat
 import hmac
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.local.fal.job import new_request_id
@@ -24,6 +24,8 @@ async def _pricing(request: Request) -> Response:
         return _error(401, "authorization_error", "Authentication required")
     if simulation.prices.status != _OK:
         return _error(simulation.prices.status, "server_error", "Prices are not available")
+    if simulation.prices.text:
+        return PlainTextResponse(simulation.prices.text)
     listed = ",".join(request.query_params.getlist("endpoint_id")).split(",")
     endpoints = [endpoint for endpoint in listed if endpoint]
     if not 1 <= len(endpoints) <= MOST_ENDPOINTS:
@@ -47,11 +49,12 @@ def _error(status: int, kind: str, message: str) -> Response:
 
 
 async def set_price(request: Request) -> Response:
-    """Price ?endpoint_id=ID at &unit_price=N per &unit=UNIT in &currency=, or answer ?status=."""
+    """Price ?endpoint_id=ID at &unit_price=N per &unit= in &currency=; or ?status=, ?text=."""
     query = request.query_params
     prices = simulation_of(request).prices
     if "status" in query:
         prices.status = int(query["status"])
+    prices.text = query.get("text", "")
     if endpoint := query.get("endpoint_id"):
         unit, currency = query.get("unit", "seconds"), query.get("currency", "USD")
         price = float(query.get("unit_price", "0"))

@@ -55,6 +55,7 @@ def test_the_environment_is_complete(tmp_path: Path) -> None:
             "FAL_RUN_HOST": host,
             "FAL_REST_HOST": host,
             "SSL_CERT_FILE": bundle,
+            "FALHOOK_FAL_API_HOST": host,
             "FALHOOK_JWKS_URL": f"https://{host}/.well-known/jwks.json",
             "FALHOOK_FAL_USER_IDS": "user-7",
             "FALHOOK_DOWNLOAD_HOSTS": host,

@@ -220,12 +220,11 @@ def test_what_no_schema_says_is_kept(run: Run, own: Path) -> None:
 
 def test_an_announced_endpoint_keeps_its_price(run: Run, own: Path) -> None:
     """The price that was known before the schema is kept when the schema is added."""
-    source = described(own.parent, "kling/v4/text-to-video", prompt={"type": "string"})
-    output = json.loads(
-        run("models", "add", "kling/v4/text-to-video", "--from", source, "--json").stdout
-    )
-    assert "$0.235/s, $0.157 at 720p" == output["price"]
-    assert (["price $0.235/s, $0.157 at 720p"], []) == (output["kept"], output["lost"])
+    announced = "fal-ai/kling-video/o3/4k/video-to-video/edit"
+    source = described(own.parent, announced, prompt={"type": "string"})
+    output = json.loads(run("models", "add", announced, "--from", source, "--json").stdout)
+    assert "$0.42/s" == output["price"]
+    assert (["price $0.42/s"], []) == (output["kept"], output["lost"])
 
 
 def test_an_impossible_schema_is_not_added(run: Run, own: Path) -> None:
