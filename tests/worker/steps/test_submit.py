@@ -116,8 +116,8 @@ def test_a_full_queue_at_fal_gets_the_job_later(world: World, fal: ScriptedFal) 
     world.clock.forward(job.lease_until - world.clock() + 1)
     world.pipeline.run(Task.SUBMIT, "job-full")
     assert S.SUBMITTED is world.state("job-full")
-    limits = [asked.url.params["fal_max_queue_length"] for asked in fal.asked]
-    addresses = [asked.url.params["fal_webhook"] for asked in fal.asked]
+    limits = [request.url.params["fal_max_queue_length"] for request in fal.requests]
+    addresses = [request.url.params["fal_webhook"] for request in fal.requests]
     assert ["3", "3"] == limits
     assert all("/job-full/" in address for address in addresses)
 

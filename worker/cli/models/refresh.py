@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from worker.catalogue.catalogue import Catalogue, sheet_with
+from worker.catalogue.catalogue import Catalogue, tables_with
 from worker.catalogue.endpoint import Status
 from worker.catalogue.files.forms import CatalogueFile
 from worker.catalogue.unit_prices import FILE_NAME, UnitPrice, Use
@@ -37,7 +37,7 @@ def refresh(as_json: bool) -> None:
     directory = settings.catalogue
     if directory is None:
         raise CliError("FALHOOK_CATALOGUE is not set; set it to a directory for fal's prices.")
-    tables = sheet_with(directory)
+    tables = tables_with(directory)
     api = PriceApi(key=settings.fal_key.get_secret_value(), host=settings.fal_api_host)
     endpoints = _served(directory)
     try:
