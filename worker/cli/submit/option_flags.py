@@ -22,6 +22,12 @@ _FLAGS = (
     click.option(
         "--runner-hint", metavar="TEXT", help="Prefer the runner of earlier jobs with this hint."
     ),
+    click.option(
+        "--max-queue-length",
+        type=int,
+        metavar="N",
+        help="Wait while more than N requests are in the endpoint's queue.",
+    ),
     click.option("--no-retry", is_flag=True, help="Turn fal's own retries off."),
     click.option(
         "--no-store-io", is_flag=True, help="Keep inputs and result out of fal's history."
@@ -52,6 +58,7 @@ def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
         "priority": flags["priority"],
         "start_timeout": flags["start_timeout"],
         "runner_hint": flags["runner_hint"],
+        "max_queue_length": flags["max_queue_length"],
         "no_retry": flags["no_retry"] or None,
         "store_io": False if flags["no_store_io"] else None,
         "tags": pairs(flags["tags"], "--tag") or None,

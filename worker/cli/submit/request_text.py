@@ -32,20 +32,23 @@ def already_exists(job: Job, draft: DraftJob) -> str:
 def print_request(draft: DraftJob, *, as_json: bool) -> None:
     """Print the request that the submit worker would send, and its cost."""
     job = draft.job
-    headers = Options.read(job.options).headers(job.id)
+    options = Options.read(job.options)
+    headers = options.headers(job.id)
     if as_json:
         request = {
             "id": job.id,
             "endpoint": job.endpoint,
             "arguments": job.arguments,
             "headers": headers,
+            "query": options.query(),
             "metadata": job.metadata,
             "estimate": job.estimate,
         }
         print_json(request)
         return
     address = f"{FalHosts.from_env().queue}/{job.endpoint}"
-    click.echo(f"POST {address}?{urlencode({'fal_webhook': ''})}{WEBHOOK_NOTE}")
+    query = urlencode({**options.query(), "fal_webhook": ""})
+    click.echo(f"POST {address}?{query}{WEBHOOK_NOTE}")
     for name, value in headers.items():
         click.echo(f"{name}: {value}")
     body = json.dumps(job.arguments, ensure_ascii=False, indent=2)

@@ -28,8 +28,9 @@ def test_a_price_that_depends_on_the_input_is_explained(run: Run) -> None:
     assert "depends on its input: $0.014/s of input" in done.stdout
     done = run("submit", "acme/x", "--unchecked", "a=1")
     assert "Its price is not known." in done.stdout
-    done = run("submit", "kling/v4/text-to-video", "--unchecked", "prompt=a")
-    assert "Its inputs are not known, so its cost cannot be estimated: $0.235/s" in done.stdout
+    announced = "fal-ai/kling-video/o3/4k/video-to-video/edit"
+    done = run("submit", announced, "--unchecked", "prompt=a")
+    assert "Its inputs are not known, so its cost cannot be estimated: $0.42/s" in done.stdout
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(
@@ -57,6 +58,9 @@ def test_a_dry_run_with_json(run: Run) -> None:
         output["estimate"]["usd"],
     )
     assert {"X-Fal-Tags": "job_id=j1,team=films"} == output["headers"]
+    limited = [TEXT, "--prompt", "A fox", "--max-queue-length", "3", "--dry-run"]
+    address = f"POST https://queue.fal.run/{TEXT}?fal_max_queue_length=3&fal_webhook="
+    assert address in run("submit", *limited).stdout
 
 
 def test_the_same_id_is_reported_as_an_existing_job(run: Run) -> None:

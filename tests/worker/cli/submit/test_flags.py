@@ -93,8 +93,10 @@ def test_options_from_flags_and_json(run: Run) -> None:
     """Flags override the JSON object; unknown options are rejected."""
     flags = ["--options", '{"priority": "normal", "runner_hint": "a"}', "--priority", "low"]
     flags += ["--start-timeout", "60", "--no-retry", "--no-store-io", "--object-lifetime", "7d"]
+    flags += ["--max-queue-length", "20"]
     job = submitted(run, *FOX, *flags, "--tag", "team=films")
     expected = {
+        "max_queue_length": 20,
         "priority": "low",
         "runner_hint": "a",
         "start_timeout": 60.0,
