@@ -27,6 +27,7 @@ def ready_environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
         "FALHOOK_SECRET": "0123456789abcdef",
         "FALHOOK_FAL_USER_IDS": "us",
         "FAL_KEY": "id:secret",
+        "FAL_REST_HOST": "localhost:1",  # nothing is sent to the real fal
         "FALHOOK_STORAGE_URL": str(tmp_path / "storage"),
     }
 

@@ -12,6 +12,7 @@ from worker.catalogue.options import Options
 from worker.errors import Failure, Transient
 from worker.fal.client import FalClient
 from worker.fal.single_post import Accepted, AnswerLost
+from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
@@ -99,6 +100,7 @@ class Submit:
             guard={"attempt": job.attempt, "lease_owner": job.lease_owner},
         )
         try:
+            deployment.note_secret(self.store.redis, self.secret, self.store.clock())
             begun = self.store.change(job.id, [JobState.SUBMITTING], change)
         except RedisError as error:
             sentence = f"Redis did not answer before the POST ({type(error).__name__})"

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Permanent
+from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
 from worker.jobs.store import JobStore
@@ -51,6 +52,7 @@ class Sweep:
         due = self.store.due(LIMIT)
         for job_id in due:
             self._try(job_id)
+        deployment.note_sweep(self.store.redis, self.store.clock())
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
 

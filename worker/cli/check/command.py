@@ -49,7 +49,9 @@ class Finding:
 @json_option
 @handle_errors
 def check(as_json: bool) -> None:
-    """Check what jobs need: settings, Redis, broker, workers, storage, ffmpeg, the receiver.
+    """Check what jobs need: each kind of process, Redis, clocks, disks, secrets and fal's key.
+
+    fal gets one request, which is free.
 
     Exit code 1 if a part fails; a warning does not count as a failure.
     """

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from worker.cli.check import network
+from worker.cli.check import network, processes
+from worker.cli.check.disk import disk
+from worker.cli.check.fal_key import fal
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import messages
@@ -60,9 +62,14 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "redis": network.redis,
     "broker": network.broker,
     "workers": network.workers,
+    "beat": processes.beat,
+    "clock": processes.clock,
     "storage": _storage,
+    "disk": disk,
     "ffmpeg": _ffmpeg,
     "provenance": _provenance,
     "receiver": network.receiver,
+    "secret": processes.secret,
+    "fal": fal,
     "account": _account,
 }

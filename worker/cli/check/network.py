@@ -77,7 +77,7 @@ def workers(settings: Settings) -> str:
             f"workers cannot be seen: the broker did not answer ({type(error).__name__})"
         ) from error
     if missing := sorted(queues - served):
-        raise CheckWarning(
+        raise CliError(
             f"no worker serves {', '.join(missing)}; start one (see the Procfile), "
             "jobs wait until then"
         )

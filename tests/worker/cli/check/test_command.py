@@ -1,51 +1,15 @@
 """`falhook check`: each failure names its setting, value and correction."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner, Result
 from redis import Redis
 
 from tests.bench.programs import free_port
 from tests.factories.callbacks import Host, host, receiver_settings, serving
+from tests.worker.cli.check.conftest import Tried
 from webhook.app import create_app
 from webhook.contract import Queue
-from worker.cli.check.command import check
-from worker.cli.check.local import PROBES
-
-Tried = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture
-def key_host() -> Iterator[Host]:
-    """fal's key host."""
-    with host() as served:
-        yield served
-
-
-@pytest.fixture
-def tried(
-    ready_environment: dict[str, str], key_host: Host, monkeypatch: pytest.MonkeyPatch
-) -> Tried:
-    """Run one probe with changed settings, and return its status and sentence."""
-    # No receiver listens at this port.
-    environ = {
-        **ready_environment,
-        "FALHOOK_JWKS_URL": key_host.url,
-        "PORT": str(free_port()),
-    }
-
-    def tried(name: str, **changes: str) -> tuple[str, str]:
-        monkeypatch.setattr("worker.cli.check.command.PROBES", {name: PROBES[name]})
-        done: Result = CliRunner().invoke(check, ["--json"], env={**environ, **changes})
-        finding: Mapping[str, object] = json.loads(done.stdout)[name]
-        status = "fails" if not finding["ok"] else "warns" if finding["warns"] else "ok"
-        assert (1 if status == "fails" else 0) == done.exit_code
-        return status, str(finding["detail"])
-
-    return tried
 
 
 def test_an_unreachable_redis(tried: Tried) -> None:
@@ -139,8 +103,8 @@ def test_a_misspelt_setting_is_a_warning(tried: Tried) -> None:
     assert "ok" == tried("settings")[0]
 
 
-def test_no_worker_is_a_warning(tried: Tried) -> None:
-    """A queue without a worker is not a failure."""
+def test_no_worker_is_a_failure(tried: Tried) -> None:
+    """The sentence names each queue that nobody serves."""
     status, detail = tried("workers")
-    assert "warns" == status
+    assert "fails" == status
     assert all(queue in detail for queue in Queue)
