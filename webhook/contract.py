@@ -13,11 +13,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from celery import Celery
-from kombu import Exchange
-from kombu import Queue as Declaration
+if TYPE_CHECKING:
+    from celery import Celery
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}")
@@ -118,11 +117,16 @@ class Callback:
         )
 
 
-def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> Celery:
+def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> "Celery":
     """Return a Celery application with falhook's queues and routes, for any process of ours.
 
     Results are ignored: the record in Redis is the truth, a message only wakes a worker.
     """
+    # Commands that only read names from here would wait for Celery's imports.
+    from celery import Celery  # noqa: PLC0415
+    from kombu import Exchange  # noqa: PLC0415
+    from kombu import Queue as Declaration  # noqa: PLC0415
+
     app = Celery("falhook", broker=broker_url)
     redis_options = transport_options if broker_url.startswith("redis") else {}
     app.conf.update(

@@ -4,17 +4,15 @@ import sys
 
 import click
 
-from worker.cli.connections import find_job, open_store
+from worker.cli.completion.jobs import complete_jobs
 from worker.cli.console import json_option, print_json
 from worker.cli.errors import handle_errors
-from worker.fal.client import FalClient
-from worker.operations.cancel import NotCancellable
-from worker.operations.cancel import cancel as cancel_job
-from worker.settings import FalSettings
 
 
 @click.command()
-@click.argument("job_ids", nargs=-1, required=True, metavar="JOB...")
+@click.argument(
+    "job_ids", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs("open")
+)
 @json_option
 @handle_errors
 def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
@@ -23,6 +21,12 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     fal may still render and bill a running job; its callback is then kept, and `falhook retry`
     publishes it. Exit code 1 if a job was not cancelled.
     """
+    from worker.cli.connections import find_job, open_store
+    from worker.fal.client import FalClient
+    from worker.operations.cancel import NotCancellable
+    from worker.operations.cancel import cancel as cancel_job
+    from worker.settings import FalSettings
+
     store = open_store()
     fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
     not_cancelled = 0

@@ -5,15 +5,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from worker.jobs.job import Job, JobState
 from worker.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 S = JobState
 
@@ -32,17 +33,21 @@ WIDE_TABLE_WIDTH = 110
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
-def plain_console() -> Console:
+def plain_console() -> "Console":
     """Return a console that prints text unchanged, since prompts may look like Rich's markup.
 
     If NO_COLOR is set it prints plain text only, not even bold (https://no-color.org).
     """
+    from rich.console import Console
+
     system: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(markup=False, highlight=False, color_system=system)
 
 
-def state_text(state: JobState) -> Text:
+def state_text(state: JobState) -> "Text":
     """Return the state in its colour."""
+    from rich.text import Text
+
     return Text(state, style=COLOURS.get(state, "cyan"))
 
 
@@ -62,13 +67,15 @@ def counted(count: int, noun: str) -> str:
 
 
 def print_table(
-    console: Console, headings: Sequence[str], rows: Sequence[Sequence[str | Text]]
+    console: "Console", headings: Sequence[str], rows: Sequence[Sequence["str | Text"]]
 ) -> None:
     """Print a table; outside a terminal, one unwrapped line a row, for other programs."""
     if not console.is_terminal:
         for line in aligned([headings, *rows]):
             console.print(line, soft_wrap=True)
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -77,7 +84,7 @@ def print_table(
     console.print(table)
 
 
-def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
+def aligned(rows: Sequence[Sequence["str | Text"]]) -> list[str]:
     """Return a line a row with aligned columns, control characters escaped, nothing cut."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
@@ -85,30 +92,6 @@ def aligned(rows: Sequence[Sequence[str | Text]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in texts
     ]
-
-
-def print_jobs(console: Console, jobs: Sequence[Job]) -> None:
-    """Print a line a job, or two in a narrow terminal; ids and states are never cut."""
-    headings = ("job", "state", "endpoint", "created (UTC)", "reason")
-    for endpoint_text in (str, short_endpoint):
-        rows = [
-            (
-                job.id,
-                state_text(job.state),
-                endpoint_text(job.endpoint),
-                clock_text(job.created_at),
-                job.reason,
-            )
-            for job in jobs
-        ]
-        longest = max(map(len, aligned([headings, *rows])))
-        if not console.is_terminal or longest <= console.width:
-            print_table(console, headings, rows)
-            return
-    for job in jobs:
-        console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
-        facts = printable(f"{job.endpoint}  {clock_text(job.created_at)}  {job.reason}".rstrip())
-        console.print(f"  {facts}", soft_wrap=True)
 
 
 def print_json(value: object) -> None:

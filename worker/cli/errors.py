@@ -1,26 +1,19 @@
 """Errors of the command line: one sentence on standard error, or one line of JSON."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import IO, Any, ParamSpec, TypeVar
 
 import click
-from redis.exceptions import AuthenticationError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from webhook.log import scrub
-from webhook.settings import SettingsError
-from worker.catalogue.errors import RequestRejected
 from worker.cli.console import json_text
-from worker.errors import ConfigurationError, Failure
-from worker.operations.request import InvalidJobId
 from worker.text import printable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# The shell's exit code of a program that Ctrl-C ended: 128 and SIGINT.
+INTERRUPTED = 130
 
 
 class CliError(click.ClickException):
@@ -58,46 +51,18 @@ def handle_errors(command: Callable[P, T]) -> Callable[P, T]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            with _as_cli_errors():
-                return command(*args, **kwargs)
-        except CliError as error:
-            error.as_json = bool(kwargs.get("as_json"))
-            raise
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            # click would print an empty line.
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            # Loaded only now: it imports every part whose errors it knows.
+            from worker.cli.expected_errors import as_cli_error
+
+            expected = as_cli_error(error)
+            if expected is None:
+                raise
+            expected.as_json = bool(kwargs.get("as_json"))
+            raise expected from None
 
     return run
-
-
-@contextmanager
-def _as_cli_errors() -> Iterator[None]:
-    try:
-        yield
-    except (RequestRejected, InvalidJobId) as rejection:
-        problems = [asdict(problem) for problem in rejection.problems]
-        raise CliError(str(rejection), reason=rejection.reason, problems=problems) from None
-    except SettingsError as error:
-        raise CliError(str(error), reason="bad_settings") from None
-    except ConfigurationError as error:
-        raise CliError(str(error), reason=error.reason) from None
-    except Failure as failure:
-        raise CliError(failure.sentence, reason=failure.reason) from None
-    except RedisError as error:
-        raise redis_error(error) from None
-
-
-def redis_error(error: RedisError, doubt: str = "") -> CliError:
-    """Return the error of a call of Redis; `doubt` says what the call may have done anyway."""
-    details = scrub(str(error)).rstrip(".")
-    match error:
-        case AuthenticationError():
-            reason = "redis_refused"
-            sentence = f"REDIS_URL has a wrong username or password: {details}. Correct it."
-        case RedisConnectionError():
-            reason = "redis_unreachable"
-            sentence = f"REDIS_URL cannot be reached: {details}. Start Redis, or correct REDIS_URL."
-        case RedisTimeoutError():
-            reason = "redis_timeout"
-            sentence = f"Redis at REDIS_URL did not answer in time: {details}."
-        case _:
-            reason = "redis_refused"
-            sentence = f"Redis at REDIS_URL refused the command: {details}."
-    return CliError(f"{sentence} {doubt}".rstrip(), reason=reason)

@@ -3,11 +3,14 @@
 import re
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore
+
+if TYPE_CHECKING:
+    from worker.jobs.store import JobStore
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -31,12 +34,16 @@ SINCE = Since()
 
 
 def select(
-    store: JobStore,
+    store: "JobStore",
     *,
     state: str | None = None,
     reason: str | None = None,
     since: float | None = None,
 ) -> Iterator[Job]:
-    """Return matching jobs, newest first; `since` is the earliest creation in Unix seconds."""
+    """Return matching jobs, newest first; `since` is the earliest creation in Unix seconds.
+
+    `reason` is a reason code, or the beginning of one.
+    """
     jobs = store.newest(state=JobState(state) if state else None, since=since or 0.0)
-    return (job for job in jobs if reason is None or job.reason == reason)
+    prefix = (reason or "").rstrip("*")
+    return (job for job in jobs if reason is None or (job.reason and job.reason.startswith(prefix)))

@@ -4,29 +4,28 @@ import sys
 
 import click
 
-from worker.cli.cancel import cancel
-from worker.cli.check.command import check
-from worker.cli.errors import CliError
-from worker.cli.models.command import models
-from worker.cli.provenance import provenance
-from worker.cli.retry import retry
-from worker.cli.settings import settings
-from worker.cli.show import list_jobs, show
+from worker.cli.errors import INTERRUPTED, CliError
+from worker.cli.lazy_group import Lazy, LazyGroup
 from worker.cli.stdout import CLOSED, Unwritable, discard, guard
-from worker.cli.submit.command import submit
-from worker.cli.watch import watch
 
-INTERRUPTED = 130
+COMMANDS = {
+    "cancel": Lazy("worker.cli.cancel", "cancel", "Cancel jobs that are not rendered yet."),
+    "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
+    "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
+    "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),
+    "provenance": Lazy("worker.cli.provenance", "provenance", "Content credentials (C2PA)."),
+    "retry": Lazy("worker.cli.retry", "retry", "Continue jobs that ended without a publication."),
+    "settings": Lazy("worker.cli.settings", "settings", "List every setting."),
+    "show": Lazy("worker.cli.show", "show", "Show a job: its state, files and history."),
+    "submit": Lazy("worker.cli.submit.command", "submit", "Create a job, or those of a file."),
+    "watch": Lazy("worker.cli.watch", "watch", "Follow jobs until all have ended."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="falhook")
 def cli() -> None:
     """Generative video on fal: submit once, never poll, never pay twice."""
-
-
-for command in (submit, watch, show, list_jobs, retry, cancel, models, check, settings, provenance):
-    cli.add_command(command)
 
 
 def run() -> int:

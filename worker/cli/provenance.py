@@ -2,16 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
 from worker.cli.console import json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
-from worker.provenance import ProvenanceUnusable
-from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reader import CredentialsReport, show
-from worker.provenance.signer import roots
+
+if TYPE_CHECKING:
+    from worker.provenance.reader import CredentialsReport
 
 _COLOURS = {"Trusted": "green", "Valid": "yellow", "Invalid": "red"}
 
@@ -27,6 +26,9 @@ def provenance() -> None:
 @handle_errors
 def cert(directory: Path, as_json: bool) -> None:
     """Write a chain, its key and its root to DIRECTORY, and print the settings that use them."""
+    from worker.provenance import ProvenanceUnusable
+    from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
+
     try:
         files = make_chain(directory)
     except FileExistsError as error:
@@ -58,6 +60,10 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
 
     Exit code 1 if it does not validate or has no content credentials.
     """
+    from worker.provenance import ProvenanceUnusable
+    from worker.provenance.reader import show
+    from worker.provenance.signer import roots
+
     try:
         report = show(file, roots(anchors, "--anchors") if anchors else "")
     except (ProvenanceUnusable, ValueError) as error:
@@ -72,7 +78,9 @@ def show_credentials(file: Path, anchors: Path | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print(report: CredentialsReport) -> None:
+def _print(report: "CredentialsReport") -> None:
+    from rich.text import Text
+
     console = plain_console()
     colour = _COLOURS.get(report.state, "red")
     console.print(Text(str(report.state), style=colour), ", ".join(report.failures))

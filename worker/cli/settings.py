@@ -1,12 +1,14 @@
 """`falhook settings`: every setting and its description, also as the documents list them."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
-from pydantic.fields import FieldInfo
 
 from worker.cli.console import json_option, print_json
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 @click.command()
@@ -20,7 +22,9 @@ def settings(form: str, as_json: bool) -> None:
         click.echo({"table": table, "env": env_example, "markdown": markdown}[form](), nl=False)
 
 
-def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
+def _fields() -> Iterator[tuple[str, str, "FieldInfo"]]:
+    from worker.settings import Settings
+
     for field in Settings.model_fields.values():
         default = "" if field.is_required() or field.default is None else str(field.default)
         yield str(field.alias), default, field

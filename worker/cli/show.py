@@ -1,101 +1,88 @@
-"""`falhook show` and `falhook list`: one job's record and history, and the newest jobs."""
+"""`falhook show`: one job's record, its files and its history."""
 
 import json
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from worker.cli.connections import find_job, open_store
+from worker.cli.completion.jobs import complete_jobs
 from worker.cli.console import (
     as_data,
     clock_text,
     json_option,
     plain_console,
-    print_jobs,
     print_json,
     print_table,
     state_text,
 )
 from worker.cli.errors import handle_errors
-from worker.cli.job_filters import SINCE, select
-from worker.cli.stdout import json_lines_option
+from worker.cli.job_text import (
+    age_text,
+    cost_sentence,
+    files_of,
+    reason_text,
+    title_of,
+    waiting_for,
+)
 from worker.jobs.change import Event
-from worker.jobs.events import history
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import Job
 from worker.text import printable
 from worker.types import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Columns before a fact of a job.
 INDENT = 12
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", shell_complete=complete_jobs("all"))
 @json_option
 @handle_errors
 def show(job_id: str, as_json: bool) -> None:
-    """Show the record of JOB and its whole history."""
+    """Show the record of JOB, where its files are, and its whole history."""
+    from worker.cli.connections import find_job, open_store
+    from worker.jobs.events import history
+
     store = open_store()
     job = find_job(store, job_id)
     events, due = history(store.redis, job.id), store.due_at(job.id)
+    files = files_of(job, events)
     if as_json:
-        print_json({**as_data(job), "due": due, "history": events})
+        print_json({**as_data(job), "due": due, "files": files, "history": events})
         return
+    last = events[-1] if events else None
+    why = reason_text(job) or waiting_for(job, last, now=store.clock())
     console = plain_console()
-    _print_facts(console, job, due)
+    _print_facts(console, job, due=due, why=why, files=files)
     _print_history(console, events)
 
 
-@click.command("list")
-@click.option(
-    "--state", type=click.Choice([state.value for state in JobState], case_sensitive=False)
-)
-@click.option("--reason", help="Only jobs with this reason code, such as fal_422.")
-@click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@json_lines_option
-@handle_errors
-def list_jobs(
-    *,
-    state: str | None,
-    reason: str | None,
-    since: float | None,
-    limit: int,
-    as_json: bool,
+def _print_facts(
+    console: "Console", job: Job, *, due: float | None, why: str, files: Sequence[str]
 ) -> None:
-    """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
-    jobs = tuple(islice(select(open_store(), state=state, reason=reason, since=since), limit))
-    if as_json:
-        for job in jobs:
-            print_json(as_data(job))
-    elif jobs:
-        print_jobs(plain_console(), jobs)
-    elif state or reason or since:
-        click.echo("No job matches.", err=True)
-    else:
-        click.echo("No jobs yet. Create one: falhook submit --help", err=True)
+    from rich.text import Text
 
-
-def _print_facts(console: Console, job: Job, due: float | None) -> None:
-    why = f"{job.reason} (at {job.step}): {job.sentence}" if job.reason else ""
+    age = age_text(time.time() - job.created_at)
     facts: dict[str, str | Text] = {
-        "job": job.id,
+        "id": job.id,
         "state": state_text(job.state),
         "why": why,
+        "files": "\n".join(files).replace("\n", "\n" + " " * INDENT),
+        "title": title_of(job),
         "due": _due(due),
         "endpoint": job.endpoint,
         "arguments": json.dumps(job.arguments, ensure_ascii=False),
         "metadata": json.dumps(job.metadata, ensure_ascii=False) if job.metadata else "",
         "options": json.dumps(job.options, ensure_ascii=False) if job.options else "",
-        "created": f"{clock_text(job.created_at)} UTC",
+        "created": f"{clock_text(job.created_at)} UTC ({age} ago)",
         "attempt": str(job.attempt) if job.attempt else "",
         "request id": job.request_id,
-        "cost": _cost(job),
+        "cost": cost_sentence(job),
         "source": _without_cost(job.source),
         "outputs": _without_cost(job.outputs),
     }
@@ -115,25 +102,15 @@ def _due(due: float | None) -> str:
     return f"{clock_text(due).partition(' ')[2]} UTC ({when})"
 
 
-def _cost(job: Job) -> str:
-    usd = job.estimate.get("usd")
-    if usd is None or not (job.posted or job.request_id):
-        return ""
-    note = ""
-    if job.state is JobState.CANCELLED:
-        note = ", rendered anyway" if job.payload else ", unless fal stopped in time"
-    return f"about ${usd}{note}"
-
-
 def _without_cost(value: Mapping[str, Json]) -> str:
     """Return the value as indented JSON; each step's cost is left to --json and the manifest."""
     rest = {name: part for name, part in value.items() if name != "cost"}
     return textwrap.indent(json.dumps(rest, indent=2), " " * INDENT).lstrip() if rest else ""
 
 
-def _print_history(console: Console, events: Sequence[Event]) -> None:
+def _print_history(console: "Console", events: Sequence[Event]) -> None:
     previous = 0.0
-    hidden = {"job", "at", "from", "to", "name"}
+    hidden = {"id", "job", "at", "from", "to", "name"}
     rows = []
     for event in events:
         at = float(event["at"])

@@ -52,6 +52,8 @@ class Timeline:
     fraction: float = 0.0
     ends: float = 0.0
     reason: str = ""
+    # Why the job waits instead of moving on.
+    waits: str = ""
     # Each state that the job has left, and the seconds it was in it.
     spent: list[tuple[JobState, float]] = field(default_factory=list)
 
@@ -59,6 +61,7 @@ class Timeline:
         """Update the timeline with the job's next event."""
         at = float(event["at"])
         to = JobState(event["to"])
+        self.waits = ""
         if event["name"] == "progress":
             self.fraction = float(event["fraction"])
             self.ends = at + float(event["left"]) if "left" in event else 0.0
@@ -89,6 +92,8 @@ class Timeline:
         """Return what happens to the job and for how much longer, or why it ended."""
         if self.final and self.reason:
             return self.reason
+        if self.waits:
+            return self.waits
         left = max(0.0, self.ends - now)
         return ACTIVITY.get(self.state, self.reason) + (f", {left:.0f} s left" if self.ends else "")
 

@@ -5,7 +5,7 @@ and fields that depend on the name: `step`, `reason`, `attempt`, `fraction` and 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from redis import Redis
@@ -29,22 +29,50 @@ def history(redis: Redis, job_id: str) -> Sequence[Event]:
     return [event for _, event in entries]
 
 
+def last_events(redis: Redis, job_ids: Sequence[str]) -> Mapping[str, Event]:
+    """Return the newest event of each of these jobs, in one round trip."""
+    with redis.pipeline(transaction=False) as calls:
+        for job_id in job_ids:
+            calls.xrevrange(history_key(job_id), count=1)
+        answers = cast(list[list[tuple[str, Event]]], calls.execute())
+    return {
+        job_id: entries[0][1] for job_id, entries in zip(job_ids, answers, strict=True) if entries
+    }
+
+
+def present(redis: Redis, job_id: str) -> tuple[str, Sequence[Event]]:
+    """Return the events since the job was created or last continued, and the newest one's id.
+
+    What came before is past: a job that failed and was continued has not failed. Pass the id to
+    `follow`, so that no event is missing between the two.
+    """
+    entries = cast(list[tuple[str, Event]], redis.xrange(history_key(job_id)))
+    began = max(
+        (at for at, (_, event) in enumerate(entries) if event["name"] in {"created", "replayed"}),
+        default=0,
+    )
+    return (entries[-1][0] if entries else "0"), [event for _, event in entries[began:]]
+
+
 def follow(
     redis: Redis,
     job_ids: Sequence[str] = (),
     *,
-    since: str = "$",
+    since: str | Mapping[str, str] = "$",
     patience: float = 0.0,
     away: Callable[[Exception], object] = lambda _error: None,
 ) -> Iterator[Event | None]:
-    """Yield events of some jobs or of all as they arrive; since "0": from the start.
+    """Yield events of some jobs or of all as they arrive.
+
+    `since` is "0" for all from the start, "$" for those to come, or for each job the id of the
+    entry after which it is followed.
 
     Yields None if nothing arrived for BLOCK, so that the reader can draw, look up or stop. If
     Redis becomes unavailable, `away` is called once, and after `patience` seconds its error is
     raised; if Redis is back before, no event is missing.
     """
     streams = [history_key(job_id) for job_id in job_ids] or [EVENTS]
-    last = {stream: _newest(redis, stream) if since == "$" else since for stream in streams}
+    last = dict(zip(streams, _starts(redis, job_ids, streams, since), strict=True))
     lost: float | None = None
     while True:
         try:
@@ -63,6 +91,15 @@ def follow(
         for entry, stream, event in _in_order(answer):
             last[stream] = entry
             yield event
+
+
+def _starts(
+    redis: Redis, job_ids: Sequence[str], streams: Sequence[str], since: str | Mapping[str, str]
+) -> Sequence[str]:
+    """Return the id of the entry after which each stream is read."""
+    if not isinstance(since, str):
+        return [since[job_id] for job_id in job_ids]
+    return [_newest(redis, stream) if since == "$" else since for stream in streams]
 
 
 def _in_order(answer: _Streams) -> list[tuple[str, str, Event]]:

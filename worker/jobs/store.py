@@ -131,9 +131,15 @@ class JobStore:
         self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
     ) -> Iterator[Job]:
         """Yield the newest `limit` jobs: of all, or those that entered `state` since then."""
-        key = f"{JOBS}:{state}" if state else JOBS
-        ids = cast(list[str], self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit))
+        ids = self.newest_ids(state=state, since=since, limit=limit)
         return (job for job_id in ids if (job := self.get(job_id)) is not None)
+
+    def newest_ids(
+        self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
+    ) -> Sequence[str]:
+        """Return the ids of the jobs that `newest` yields."""
+        key = f"{JOBS}:{state}" if state else JOBS
+        return cast(list[str], self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit))
 
     def list(self, *, state: JobState | None = None, limit: int = 50) -> Sequence[Job]:
         """Return jobs of one state or of all, the newest first."""

@@ -1,7 +1,8 @@
 """Continues jobs that ended without a publication from what is stored.
 
 A retry never pays twice: it returns a job to QUEUED only if fal surely has none of its attempts.
-If fal may have rendered it, a new POST needs an explicit `resubmit`.
+If fal may have rendered it, a new POST needs an explicit `resubmit`. Either POST may be billed, so
+callers ask first: see `Retry.posts`.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,10 @@ class NotRetryable(Exception):
 
 
 def resume_state(job: Job) -> JobState | None:
-    """Return the state from which an ended job can continue for free; None if it cannot."""
+    """Return the state from which an ended job continues; None if fal may have rendered it.
+
+    QUEUED means that fal certainly never had it, and that the job is sent.
+    """
     if job.outputs:
         return JobState.TAGGED
     if job.source:
@@ -54,19 +58,29 @@ class Retry:
 
     store: JobStore
 
+    def posts(self, job: Job, *, resubmit: bool = False) -> bool:
+        """Return whether `retry`, or `resubmit`, sends the job to fal, which may bill it."""
+        if job.state not in ENDED or job.refused:
+            return False
+        to = resume_state(job)
+        return to is JobState.QUEUED or (resubmit and to in {None, JobState.SUBMITTED})
+
     def retry(self, job: Job) -> JobState:
-        """Let the job continue for free and return its new state. Raises NotRetryable."""
+        """Let the job continue and return its new state, QUEUED if fal never had it.
+
+        Raises NotRetryable.
+        """
         _require_ended(job)
         to = resume_state(job)
         if to is None:
             raise NotRetryable(
                 f"{job.id} has nothing stored to continue from ({job.state}: {job.reason}); "
-                "`falhook retry --resubmit` sends it to fal again, which costs again"
+                "`falhook retry --resubmit` sends it to fal again, which may cost again"
             )
         return self._move(job, to, {"looked_up": 0})
 
     def resubmit(self, job: Job) -> JobState:
-        """Set the job to QUEUED for a new attempt, which costs again, and return that state.
+        """Set the job to QUEUED for a new attempt, which may cost again, and return that state.
 
         Raises NotRetryable for a job that has not ended, was rejected at creation, or whose
         result is stored.

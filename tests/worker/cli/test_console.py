@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from worker.cli.console import WIDE_TABLE_WIDTH, print_jobs
+from worker.cli.console import WIDE_TABLE_WIDTH
+from worker.cli.job_table import print_jobs
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
@@ -80,7 +81,7 @@ def listed(width: int, *, terminal: bool = True) -> list[str]:
         id="order-4711-of-a-shop-in-1-city", endpoint=ENDPOINT, arguments={}, created_at=START
     )
     failed = replace(job, state=JobState.FAILED, reason="storage_unwritable")
-    print_jobs(console, [job, failed])
+    print_jobs(console, [job, failed], why=["", failed.reason], now=START + 90)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -96,7 +97,8 @@ def test_an_id_is_whole_in_every_terminal(width: int) -> None:
 def test_a_pipe_has_a_line_for_each_job(width: int) -> None:
     """In a pipe nothing is wrapped, cut or padded, at any width."""
     first, second = listed(width, terminal=False)[1:]
-    assert f"order-4711-of-a-shop-in-1-city  QUEUED  {ENDPOINT}  2023-11-14 22:13:20" == first
+    created = "2023-11-14 22:13:20"
+    assert f"order-4711-of-a-shop-in-1-city  QUEUED  {ENDPOINT}  {created}  1m" == first
     assert second.endswith("storage_unwritable")
 
 

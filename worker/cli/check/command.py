@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import click
 from rich.text import Text
 
 from webhook.log import scrub
 from worker.cli.check.local import PROBES
 from worker.cli.check.network import CheckWarning
-from worker.cli.console import json_option, plain_console, print_json
-from worker.cli.errors import CliError, handle_errors
+from worker.cli.console import plain_console, print_json
+from worker.cli.errors import CliError
 from worker.errors import ConfigurationError, Failure
 from worker.settings import Settings
 
@@ -45,16 +44,8 @@ class Finding:
         return {"ok": ok, "warns": warns, "detail": self.detail}
 
 
-@click.command()
-@json_option
-@handle_errors
-def check(as_json: bool) -> None:
-    """Check what jobs need: each kind of process, Redis, clocks, disks, secrets and fal's key.
-
-    fal gets one request, which is free.
-
-    Exit code 1 if a part fails; a warning does not count as a failure.
-    """
+def run_check(*, as_json: bool) -> None:
+    """Run every probe, print what each found, and exit with code 1 if one failed."""
     settings = Settings.from_env()
     findings = {name: _run_probe(probe, settings) for name, probe in PROBES.items()}
     if as_json:

@@ -1,4 +1,4 @@
-"""`falhook models`: list the catalogue's endpoints, show one, add one."""
+"""`falhook models list` and `show`: the catalogue's endpoints, and one of them."""
 
 import json
 from collections.abc import Sequence
@@ -13,9 +13,7 @@ from worker.catalogue.errors import RequestRejected
 from worker.catalogue.examples import rows
 from worker.cli.console import json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
-from worker.cli.models.add import add
 from worker.cli.models.endpoint_text import command, facts, summary
-from worker.cli.models.refresh import refresh
 from worker.cli.stdout import json_lines_option
 from worker.settings import CatalogueSettings
 
@@ -23,32 +21,11 @@ from worker.settings import CatalogueSettings
 _TABLE_WIDTH = 120
 
 
-class _Models(click.Group):
-    """`models WORDS` is `models list WORDS`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in {*self.commands, "-h", "--help"}:
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_Models)
-def models() -> None:
-    """List the endpoints that jobs can use, show one, or add one of your own.
-
-    \b
-    falhook models 2.6 image        lists those with both words in their id
-    falhook models show ENDPOINT    shows its inputs, with a command to paste
-    falhook models add ENDPOINT     adds any other endpoint, as fal describes it
-    falhook models refresh          reads fal's prices for your account
-    """
-
-
 def _catalogue() -> Catalogue:
     return Catalogue.load(CatalogueSettings.from_env().catalogue)
 
 
-@models.command("list")
+@click.command("list")
 @click.argument("pattern", nargs=-1)
 @click.option("--search", default="", metavar="WORDS", help="The same as PATTERN.")
 @json_lines_option
@@ -89,7 +66,7 @@ def _cells(model: Endpoint) -> tuple[str, str, str]:
     return f"{model.endpoint}{suffix}", inputs, model.price_sentence
 
 
-@models.command()
+@click.command()
 @click.argument("endpoint")
 @json_option
 @handle_errors
@@ -135,7 +112,3 @@ def _input_table(model: Endpoint, *, wide: bool) -> Table:
         type_ = [row["type"]] if wide else []
         table.add_row(name, *type_, default, row["allowed"] + ignored, row["description"])
     return table
-
-
-models.add_command(add)
-models.add_command(refresh)

@@ -1,24 +1,12 @@
 """`falhook submit`: create a job, or all the jobs of a file."""
 
-import sys
 from typing import Any
 
 import click
-from redis.exceptions import RedisError
 
-from worker.cli.composition import build_creator, build_validator
-from worker.cli.console import as_data, json_option, print_json
-from worker.cli.errors import CliError, handle_errors, redis_error
-from worker.cli.submit.arguments import arguments_of
-from worker.cli.submit.batch import submit_file
-from worker.cli.submit.flag_values import pairs
-from worker.cli.submit.option_flags import options_of, platform_options
-from worker.cli.submit.request_text import already_exists, cost, print_request
-from worker.cli.watch import watch_jobs
-from worker.operations.create import Created, JobCreator
-from worker.operations.request import DraftJob, JobRequest
-from worker.operations.validation import Validator
-from worker.settings import CreationSettings, CreationWithRedis
+from worker.cli.console import json_option
+from worker.cli.errors import CliError, handle_errors
+from worker.cli.submit.option_flags import platform_options
 
 MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models show` names."
 
@@ -76,6 +64,8 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
     of jobs.
     """
     if source is not None:
+        from worker.cli.submit.batch import submit_file
+
         _reject_inputs(flags)
         submit_file(source, endpoint, flags)
         return
@@ -83,56 +73,12 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
         raise CliError(
             "Name an ENDPOINT (`falhook models` lists them), or a file of jobs with --from."
         )
-    if flags["dry_run"]:
-        draft = _draft(build_validator(CreationSettings.from_env()), endpoint, flags)
-        print_request(draft, as_json=flags["as_json"])
-        return
-    creator = build_creator(CreationWithRedis.from_env())
-    draft = _draft(creator.validator, endpoint, flags)
-    created = _add(creator, draft)
-    _print(created, draft, as_json=flags["as_json"])
-    if flags["follow"]:
-        sys.exit(watch_jobs(creator.store, [created.job.id], as_json=flags["as_json"]))
-    if not flags["as_json"]:
-        click.echo(f"Follow it: falhook watch {created.job.id}", err=True)
+    from worker.cli.submit.single import submit_job
+
+    submit_job(endpoint, flags)
 
 
 def _reject_inputs(flags: dict[str, Any]) -> None:
     names = ["inputs", "prompt", "image", "video", "audio", "arguments", "job_id", "follow"]
     if present := [name for name in names if flags[name]]:
         raise CliError(f"--from reads jobs from its file; remove: {', '.join(present)}.")
-
-
-def _draft(validator: Validator, endpoint: str, flags: dict[str, Any]) -> DraftJob:
-    model = validator.find(endpoint, unchecked=flags["unchecked"])
-    request = JobRequest(
-        endpoint=endpoint,
-        arguments=arguments_of(model, flags),
-        metadata=pairs(flags["metadata"], "--metadata"),
-        job_id=flags["job_id"],
-        options=options_of(flags),
-        unchecked=flags["unchecked"],
-    )
-    return validator.validate(request)
-
-
-def _add(creator: JobCreator, draft: DraftJob) -> Created:
-    try:
-        return creator.add(draft)
-    except RedisError as error:
-        # The same command without the id would pay for a second job.
-        job_id = draft.job.id
-        raise redis_error(
-            error,
-            f"The job may have been created as {job_id}: repeat the command with --id {job_id} to "
-            f"create no second one; `falhook show {job_id}` shows whether it exists.",
-        ) from None
-
-
-def _print(created: Created, draft: DraftJob, *, as_json: bool) -> None:
-    job = created.job
-    if as_json:
-        print_json({**as_data(job), "new": created.new})
-        return
-    click.echo(f"{job.id}  {job.state}  {job.endpoint}")
-    click.echo(cost(draft) if created.new else already_exists(job, draft))

@@ -5,9 +5,6 @@ from typing import Any, TypeVar
 
 import click
 
-from worker.catalogue.options import merged
-from worker.cli.submit.flag_values import json_object, pairs
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FLAGS = (
@@ -52,6 +49,9 @@ def platform_options(command: F) -> F:
 
 def options_of(flags: Mapping[str, Any]) -> dict[str, object]:
     """Return the platform options of a command's flags, in the form that `Options.read` accepts."""
+    from worker.catalogue.options import merged
+    from worker.cli.submit.flag_values import json_object, pairs
+
     options = json_object(flags["options"], "--options")
     lifetime: str | None = flags["object_lifetime"]
     single = {

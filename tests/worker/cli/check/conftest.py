@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from tests.bench.programs import free_port
 from tests.factories.callbacks import Host, host
-from worker.cli.check.command import check
+from worker.cli.check.flags import check
 from worker.cli.check.local import PROBES
 
 Tried = Callable[..., tuple[str, str]]

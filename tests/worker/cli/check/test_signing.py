@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tests.factories.clips import script
 from tests.factories.timestamp_authority import Authority, serving
-from worker.cli.check.command import check
+from worker.cli.check.flags import check
 from worker.cli.check.local import PROBES
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
 

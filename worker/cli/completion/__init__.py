@@ -1,0 +1,1 @@
+"""falhook completion: what Tab completes, and the script that a shell reads."""

@@ -1,0 +1,118 @@
+"""One job in words: its title, age and cost, why it waits or ended, and where its files are."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from worker.fal.result import publishable
+from worker.jobs.change import Event
+from worker.jobs.job import FINAL, Job, JobState
+
+if TYPE_CHECKING:
+    from worker.jobs.store import JobStore
+
+# A job in one of these states waits for a worker; after this many seconds none seems to come.
+_WAITS_FOR_A_WORKER = frozenset(
+    {JobState.QUEUED, JobState.RENDERED, JobState.DOWNLOADED, JobState.TAGGED}
+)
+_LONG_WAIT = 15.0
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+def title_of(job: Job) -> str:
+    """Return the metadata `title`, or ""."""
+    title = job.metadata.get("title")
+    return title if isinstance(title, str) else ""
+
+
+def age_text(seconds: float) -> str:
+    """Return an age in its largest unit: `40s`, `12m`, `3h`, `5d`."""
+    for unit, letter in _UNITS:
+        if seconds >= unit:
+            return f"{seconds // unit:.0f}{letter}"
+    return f"{max(0.0, seconds):.0f}s"
+
+
+def cost_text(job: Job) -> str:
+    """Return what the job costs in US$; `≤` if fal may bill it or not, "" if it is unknown."""
+    if _never_sent(job):
+        return "$0"
+    usd = job.estimate.get("usd")
+    if usd is None:
+        return ""
+    return f"≤${usd}" if _may_be_billed(job) else f"${usd}"
+
+
+def cost_sentence(job: Job) -> str:
+    """Return what fal bills for the job, or may; "" if that is unknown or nothing was sent."""
+    usd = job.estimate.get("usd")
+    if usd is None or not (job.posted or job.request_id):
+        return ""
+    if job.state is JobState.CANCELLED:
+        rendered = bool(job.payload)
+        return f"about ${usd}{', rendered anyway' if rendered else ', unless fal stopped in time'}"
+    if _may_be_billed(job):
+        # https://fal.ai/docs : only successful outputs are billed.
+        return f"fal may bill about ${usd}, though it bills successful outputs only"
+    return f"about ${usd}"
+
+
+def _never_sent(job: Job) -> bool:
+    return job.state in FINAL and not (job.posted or job.request_id or job.callback)
+
+
+def _may_be_billed(job: Job) -> bool:
+    has_result = bool(job.outputs or job.source) or publishable(
+        job.payload, needs_file=bool(job.needs_file)
+    )
+    return job.state in FINAL and not has_result
+
+
+def reason_text(job: Job) -> str:
+    """Return why the job ended without a publication: code, step and sentence; "" if it did not."""
+    if not job.reason:
+        return ""
+    step = job.step.removeprefix("falhook.")
+    return f"{job.reason}{f' (at {step})' if step else ''}: {job.sentence}"
+
+
+def waiting_for(job: Job, last: Event | None, *, now: float) -> str:
+    """Return why the job waits instead of moving on; "" if it does not.
+
+    `last` is its newest event, `now` is Unix seconds.
+    """
+    if job.state in FINAL:
+        return ""
+    if last is not None and last["name"] == "retried":
+        return f"waits: {last.get('reason', '')}"
+    unleased = job.lease_until <= now and now - job.updated_at > _LONG_WAIT
+    if job.state in _WAITS_FOR_A_WORKER and unleased:
+        return "waits: no worker took it, see `falhook check`"
+    return ""
+
+
+def reasons(store: "JobStore", jobs: Sequence[Job]) -> Sequence[str]:
+    """Return the reason code of each job, or why it waits; "" if there is neither."""
+    from worker.jobs.events import last_events
+
+    now = store.clock()
+    last = last_events(store.redis, [job.id for job in jobs if job.state not in FINAL])
+    return [job.reason or waiting_for(job, last.get(job.id), now=now) for job in jobs]
+
+
+def files_of(job: Job, events: Sequence[Event]) -> Sequence[str]:
+    """Return the addresses of the job's published files, its manifest last: paths or URLs.
+
+    A path is returned as a file: URL, which terminals open. Empty before the publication.
+    """
+    manifest = next((event["manifest"] for event in events if "manifest" in event), "")
+    if job.state is not JobState.PUBLISHED or not manifest:
+        return ()
+    files = job.outputs.get("files")
+    names = [*(files if isinstance(files, Mapping) else ()), PurePosixPath(manifest).name]
+    base = manifest.rpartition("/")[0]
+    return [_link(f"{base}/{name}") for name in names]
+
+
+def _link(address: str) -> str:
+    return Path(address).as_uri() if address.startswith("/") else address

@@ -1,0 +1,48 @@
+"""`falhook list`: the newest jobs, a line each."""
+
+from itertools import islice
+
+import click
+
+from worker.cli.console import as_data, print_json
+from worker.cli.errors import handle_errors
+from worker.cli.job_filters import SINCE, select
+from worker.cli.stdout import json_lines_option
+from worker.jobs.job import JobState
+
+
+@click.command("list")
+@click.option(
+    "--state", type=click.Choice([state.value for state in JobState], case_sensitive=False)
+)
+@click.option("--reason", help="Only jobs with this reason code or this beginning: fal_422, fal.")
+@click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@json_lines_option
+@handle_errors
+def list_jobs(
+    *,
+    state: str | None,
+    reason: str | None,
+    since: float | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
+    from worker.cli.connections import open_store
+    from worker.cli.console import plain_console
+    from worker.cli.job_table import print_jobs
+    from worker.cli.job_text import reasons
+
+    store = open_store()
+    jobs = tuple(islice(select(store, state=state, reason=reason, since=since), limit))
+    why = reasons(store, jobs)
+    if as_json:
+        for job, text in zip(jobs, why, strict=True):
+            print_json({**as_data(job), "why": text})
+    elif jobs:
+        print_jobs(plain_console(), jobs, why=why, now=store.clock())
+    elif state or reason or since:
+        click.echo("No job matches.", err=True)
+    else:
+        click.echo("No jobs yet. Create one: falhook submit --help", err=True)
