@@ -1,6 +1,5 @@
 """Errors of the command line: one sentence on standard error, or one line of JSON."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import IO, Any, ParamSpec, TypeVar
@@ -12,8 +11,6 @@ from worker.text import printable
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# The shell's exit code of a program that Ctrl-C ended: 128 and SIGINT.
-INTERRUPTED = 130
 
 
 class CliError(click.ClickException):
@@ -52,9 +49,6 @@ def handle_errors(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
-        except KeyboardInterrupt:
-            # click would print an empty line.
-            sys.exit(INTERRUPTED)
         except Exception as error:
             # Loaded only now: it imports every part whose errors it knows.
             from worker.cli.expected_errors import as_cli_error

@@ -1,5 +1,6 @@
 """A group of commands, each imported when it runs."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,6 +42,15 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         return self.lazy[cmd_name].load()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C, also while it is imported, ends the line of a terminal only."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)
+            raise click.Abort from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table."""

@@ -4,10 +4,12 @@ import sys
 
 import click
 
-from worker.cli.errors import INTERRUPTED, CliError
+from worker.cli.errors import CliError
 from worker.cli.lazy_group import Lazy, LazyGroup
 from worker.cli.stdout import CLOSED, Unwritable, discard, guard
 
+# The shell's exit code of a program that Ctrl-C ended: 128 and SIGINT.
+INTERRUPTED = 130
 COMMANDS = {
     "cancel": Lazy("worker.cli.cancel", "cancel", "Cancel jobs that are not rendered yet."),
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
