@@ -41,9 +41,10 @@ check: $(READY) ## check lint, formatting, strict types and the import contract
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/repository/test_imports.py
 
-lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
+lock: ## regenerate requirements.lock and requirements-runtime.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it from https://docs.astral.sh/uv/" >&2; exit 2; }
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
+	@uv pip compile --quiet --universal --generate-hashes --extra provenance --python-version 3.11 --no-header --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 
 diagram: $(READY) ## draw docs/job.svg from docs/job.dot (needs Graphviz)
 	@$(BIN)/python -m infra.diagram

@@ -7,6 +7,7 @@ from celery import Celery
 
 from webhook.contract import Task
 from worker.broker.client import send, waker
+from worker.broker.queue_length import queue_lengths
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.cdn import Cdn
 from worker.fal.client import FalClient
@@ -82,6 +83,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             inbox=inbox,
             wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
             deadline=deadline,
+            queue_length=queue_lengths(app),
         ),
         create=CreateTask(
             intake=Intake(creator=JobCreator(store=store, validator=validator, wake=wake))

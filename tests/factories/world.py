@@ -12,7 +12,7 @@ import httpx
 from redis import Redis
 
 from infra.local.fal_process import FalProcess
-from webhook.contract import INBOX, Callback, Task, inbox_key
+from webhook.contract import INBOX, Callback, Queue, Task, inbox_key
 from worker.fal.client import FalClient
 from worker.jobs.change import Event, Outcome
 from worker.jobs.events import history
@@ -194,12 +194,15 @@ class World:
             inbox=self.inbox,
             lookup=self.lookup,
         )
+        # What waits in a queue, as the broker would count it.
+        self.queue_lengths: dict[Queue, int] = {}
         self.sweep = Sweep(
             store=self.store,
             transitions=self.transitions,
             inbox=self.inbox,
             wake_ingest=self.ingest_wakes.append,
             deadline=DEADLINE,
+            queue_length=lambda queue: self.queue_lengths.get(queue, 0),
         )
 
     def another_worker(self) -> Pipeline:

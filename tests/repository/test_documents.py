@@ -86,9 +86,9 @@ def test_every_decision_names_its_test() -> None:
 
 
 def test_make_lock_says_what_it_needs() -> None:
-    """Without uv, `make lock` names it and where to get it, and leaves the lock unchanged."""
-    lock = ROOT / "requirements.lock"
-    before = lock.read_bytes()
+    """Without uv, `make lock` names it and where to get it, and leaves the locks unchanged."""
+    locks = [ROOT / "requirements.lock", ROOT / "requirements-runtime.lock"]
+    before = [lock.read_bytes() for lock in locks]
     make = shutil.which("make")
     assert make is not None
     process = subprocess.run(
@@ -97,7 +97,7 @@ def test_make_lock_says_what_it_needs() -> None:
     assert (2, "needs uv", before) == (
         process.returncode,
         " ".join(process.stderr.split()[2:4]).rstrip(","),
-        lock.read_bytes(),
+        [lock.read_bytes() for lock in locks],
     )
 
 

@@ -28,6 +28,7 @@ EVENTS: dict[str, str] = {
     "beat.started": "beat sends the sweep every few seconds.",
     "beat.stopped": "beat stopped; lost messages are not found until it runs again.",
     "wake.failed": "A Celery message could not be sent; the sweep wakes its jobs later.",
+    "queue.uncounted": "The messages in `queue` could not be counted; all due jobs are woken.",
     "job.created": "A job was created.",
     "job.refused": "A falhook.create message was refused; `reason` is the reason code.",
     "create.waits": "A falhook.create message must wait; it is retried in `wait` seconds.",

@@ -83,6 +83,10 @@ class Transitions:
         if task is not None and job.lease_until <= self._store.clock():
             self._wake(task, job_id)
 
+    def next_task(self, state: JobState) -> Task | None:
+        """Return the task that a job in this state waits for; None if it waits for none."""
+        return self._next.get(state)
+
     def _due(self, outcome: Outcome) -> float:
         now = self._store.clock()
         if outcome.due is not None:

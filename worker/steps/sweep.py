@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from webhook.contract import Task
+from webhook.contract import ROUTES, Queue, Task
 from webhook.log import get_logger
 from worker.errors import Permanent
 from worker.jobs import deployment
@@ -36,13 +36,18 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Wakes overdue jobs. `wake_ingest` sends one message for many jobs."""
+    """Wakes overdue jobs. `wake_ingest` sends one message for many jobs.
+
+    `queue_length` counts the messages that wait in a queue. No job is woken while a queue has as
+    many as jobs that wait for it: the wakes are there, and only their workers are missing or slow.
+    """
 
     store: JobStore
     transitions: Transitions
     inbox: InboxReader
     wake_ingest: Callable[[Sequence[str]], None]
     deadline: float
+    queue_length: Callable[[Queue], int] = lambda _queue: 0
 
     def run(self) -> None:
         """Wake every overdue job once, or end it."""
@@ -50,22 +55,31 @@ class Sweep:
         for start in range(0, len(pending), CHUNK):
             self.wake_ingest(pending[start : start + CHUNK])
         due = self.store.due(LIMIT)
+        room = _Room(self._missing_wakes)
         for job_id in due:
-            self._try(job_id)
+            self._try(job_id, room)
         deployment.note_sweep(self.store.redis, self.store.clock())
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
 
-    def _try(self, job_id: str) -> None:
+    def _missing_wakes(self, queue: Queue) -> int:
+        states = [
+            state
+            for state in JobState
+            if (task := self.transitions.next_task(state)) and ROUTES[task] is queue
+        ]
+        return sum(map(self.store.count, states)) - self.queue_length(queue)
+
+    def _try(self, job_id: str, room: "_Room") -> None:
         try:
-            self._wake(job_id)
+            self._wake(job_id, room)
         except RedisError:
             raise
         except Exception:  # a record that cannot be read must not block the others
             log.exception("step.crashed", job=job_id, step=Task.SWEEP)
             self.store.delay_timer(job_id, MAX_WAKE_INTERVAL)
 
-    def _wake(self, job_id: str) -> None:
+    def _wake(self, job_id: str, room: "_Room") -> None:
         job = self.store.get(job_id)
         if job is None:
             self.store.drop_timer(job_id)
@@ -79,7 +93,7 @@ class Sweep:
             self._postpone(job, LOOK_UP_WAKE)
             self.wake_ingest([job_id])
         else:
-            self._wake_again(job)
+            self._wake_again(job, room)
 
     def _abandoned(self, job: Job) -> None:
         """Handle a job whose worker died around its POST, or is alive and cut off from Redis."""
@@ -104,16 +118,33 @@ class Sweep:
         )
         self.transitions.move(Task.SWEEP, job, outcome, expected=[JobState.SUBMITTING])
 
-    def _wake_again(self, job: Job) -> None:
+    def _wake_again(self, job: Job, room: "_Room") -> None:
         if job.wakes >= MAX_WAKES:
             sentence = f"{job.state} was woken {job.wakes} times and no worker started its step"
             failure = Permanent("stalled", sentence)
             self.transitions.fail(Task.SWEEP, job, failure, expected=[job.state])
             return
         self._postpone(job, min(LOST_WAKE_AFTER * 2**job.wakes, MAX_WAKE_INTERVAL))
-        self.transitions.wake_next(job.id)
+        task = self.transitions.next_task(job.state)
+        if task is None or room.take(ROUTES[task]):
+            self.transitions.wake_next(job.id)
 
     def _postpone(self, job: Job, seconds: float) -> None:
         due = self.store.clock() + seconds
         change = Change(bump=("wakes",), due=due, guard={"attempt": job.attempt})
         self.store.change(job.id, [job.state], change)
+
+
+class _Room:
+    """The wakes that each queue lacks during one sweep; `missing` counts them once a queue."""
+
+    def __init__(self, missing: Callable[[Queue], int]) -> None:
+        self._missing = missing
+        self._left: dict[Queue, int] = {}
+
+    def take(self, queue: Queue) -> bool:
+        """Return whether the queue lacks a wake, and count the one that is sent now."""
+        if queue not in self._left:
+            self._left[queue] = self._missing(queue)
+        self._left[queue] -= 1
+        return self._left[queue] >= 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.factories.world import DEADLINE, ScriptedFal, World, callback, request
-from webhook.contract import INBOX, Task
+from webhook.contract import INBOX, Queue, Task
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
 from worker.jobs.store import TIMERS, job_key
@@ -52,6 +52,30 @@ def test_a_wake_in_a_long_queue_is_not_repeated_for_ever(world: World) -> None:
     job = world.job()
     assert (S.FAILED, "stalled", MAX_WAKES) == (job.state, job.reason, len(world.wakes))
     assert (True, 0) == (max(gaps) <= 601, job.posted)
+
+
+def test_a_full_queue_gets_no_further_wakes(world: World) -> None:
+    """While as many messages wait as jobs, none is sent; one that is missing is sent once."""
+    for number in range(30):
+        world.add(f"job{number}")
+    world.queue_lengths[Queue.SUBMIT] = 30
+    for _ in range(60):
+        world.clock.forward(10)
+        world.sweep.run()
+    assert ([], 30) == (world.wakes, len(world.store.list(state=S.QUEUED)))
+    world.queue_lengths[Queue.SUBMIT] = 28
+    world.clock.forward(601)
+    world.sweep.run()
+    assert 2 == len(set(world.wakes))
+
+
+def test_a_full_queue_keeps_no_other_queue_waiting(world: World) -> None:
+    """Each queue is counted by itself."""
+    world.queue_lengths[Queue.PUBLISH] = 1_000
+    world.add()
+    world.clock.forward(LOST_WAKE_AFTER + 1)
+    world.sweep.run()
+    assert [(Task.SUBMIT, "job1")] == world.wakes
 
 
 def test_a_worker_resets_the_wakes(world: World) -> None:
