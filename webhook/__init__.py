@@ -5,6 +5,7 @@ receiver            one callback, from its address to its answer; body and respo
 verification/       proof that a callback comes from fal: signature, public keys, source addresses
 inbox, publisher    verified callbacks stored in Redis, and the Celery messages that wake `ingest`
 contract            what receiver and workers share: addresses, inbox, queue and task names
+redis/              how every process reaches Redis; broker and rabbitmq: how Celery does
 server/             uvicorn with limits on every connection; capacity limits the whole process
 health, metrics     /healthz, /readyz and /metrics
 settings/, log/     settings from the environment, and structured logging; the workers use them too

@@ -12,12 +12,13 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
 from webhook.capacity import Capacity
-from webhook.health import Health
+from webhook.health import Health, probe
 from webhook.inbox import Inbox
 from webhook.log import get_logger
 from webhook.metrics import Metrics
 from webhook.publisher import WakePublisher, publishing_app
 from webhook.receiver import Receiver
+from webhook.redis import RedisAddress, async_client
 from webhook.settings import ReceiverSettings
 from webhook.verification.fetch import fetcher
 from webhook.verification.jwks import KeySet
@@ -57,7 +58,7 @@ class Tools:
     async def _check_redis(self) -> None:
         # Nothing else would log it before the first callback.
         try:
-            await self.redis.ping()
+            await probe(self.redis)
         except (RedisError, OSError) as error:
             log.warning("redis.unreachable", error=error)
 
@@ -95,8 +96,8 @@ def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
 
 def _redis(url: str) -> Redis:
     # Two retries: an idle connection may have been cut. More would only delay fal's 503.
-    return Redis.from_url(
-        url,
+    return async_client(
+        RedisAddress.parse(url),
         socket_timeout=2,
         socket_connect_timeout=1,
         health_check_interval=15,

@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
+
+from webhook.celery_variables import ignore_celery_variables
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -26,12 +29,17 @@ INGEST_GRACE = 10.0
 
 
 class Queue(StrEnum):
-    """The Celery queues, one for each kind of work."""
+    """The Celery queues, one for each kind of work; other Celery applications have other names."""
 
-    SUBMIT = "submit"
-    CALLBACKS = "callbacks"
-    MEDIA = "media"
-    PUBLISH = "publish"
+    SUBMIT = "falhook.submit"
+    CALLBACKS = "falhook.callbacks"
+    MEDIA = "falhook.media"
+    PUBLISH = "falhook.publish"
+
+
+# The names until version 0.1, which senders of falhook.create may still use; the workers move our
+# messages from these queues (worker/broker/earlier_queues.py) and leave those of others.
+EARLIER: dict[Queue, str] = {queue: queue.removeprefix("falhook.") for queue in Queue}
 
 
 class Task(StrEnum):
@@ -54,6 +62,13 @@ ROUTES: dict[Task, Queue] = {
     Task.DOWNLOAD: Queue.PUBLISH,
     Task.TRANSCODE_TAG: Queue.MEDIA,
     Task.PUBLISH: Queue.PUBLISH,
+}
+
+# kombu's keys of messages that are not acknowledged yet; by default all applications share them.
+_REDIS_KEYS: dict[str, object] = {
+    "unacked_key": "falhook:unacked",
+    "unacked_index_key": "falhook:unacked:index",
+    "unacked_mutex_key": "falhook:unacked:mutex",
 }
 
 
@@ -117,26 +132,41 @@ class Callback:
         )
 
 
-def celery_app(broker_url: str, *, transport_options: dict[str, object]) -> "Celery":
+def celery_app(
+    broker_url: str,
+    *,
+    redis: Mapping[str, object],
+    rabbitmq: Mapping[str, object] = MappingProxyType({}),
+    scheme: str | None = None,
+) -> "Celery":
     """Return a Celery application with falhook's queues and routes, for any process of ours.
 
-    Results are ignored: the record in Redis is the truth, a message only wakes a worker.
+    `redis` and `rabbitmq` are the transport options of each broker; `scheme` is the registered name
+    of the Redis transport, by default that of senders. Results are ignored: the record in Redis is
+    the truth, a message only wakes a worker.
     """
     # Commands that only read names from here would wait for Celery's imports.
     from celery import Celery  # noqa: PLC0415
     from kombu import Exchange  # noqa: PLC0415
     from kombu import Queue as Declaration  # noqa: PLC0415
 
-    app = Celery("falhook", broker=broker_url)
-    redis_options = transport_options if broker_url.startswith("redis") else {}
+    from webhook.broker import broker_settings  # noqa: PLC0415
+
+    ignore_celery_variables()
+    app = Celery("falhook")
+    options = {**_REDIS_KEYS, **redis}
     app.conf.update(
-        task_queues=[Declaration(queue, Exchange(queue), routing_key=queue) for queue in Queue],
+        task_queues=[
+            # `celery worker -Q submit` of earlier versions is an alias.
+            Declaration(queue, Exchange(queue), routing_key=queue, alias=EARLIER[queue])
+            for queue in Queue
+        ],
         task_default_queue=Queue.SUBMIT,
         task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        broker_transport_options=redis_options,
         broker_connection_retry_on_startup=True,
+        **broker_settings(broker_url, redis=options, rabbitmq=rabbitmq, scheme=scheme),
     )
     return app

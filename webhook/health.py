@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 from celery import Celery
 from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from webhook.redis.probe import PROBE, PROBE_KEY, probe_broker
 from webhook.verification.jwks import KeySet
 
 # Seconds after which a check that hangs counts as failed.
@@ -51,18 +52,23 @@ class Health:
 
     async def _check(self) -> Mapping[str, bool]:
         checks = {
-            "redis": _works(self._ping()),
+            "redis": _works(probe(self._redis)),
             "broker": _works(asyncio.to_thread(self._connect)),
             "keys": _works(self._keys.current()),
         }
         return dict(zip(checks, await asyncio.gather(*checks.values()), strict=True))
 
-    async def _ping(self) -> None:
-        await self._redis.ping()
-
     def _connect(self) -> None:
         with self._celery.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
+            probe_broker(connection)
+
+
+async def probe(redis: Redis) -> None:
+    """Return if Redis takes writes as the inbox makes them; else raise what redis-py raises."""
+    script = redis.register_script(PROBE)
+    written: Awaitable[object] = script(keys=[PROBE_KEY], args=[])
+    await written
 
 
 async def _works(check: Coroutine[object, object, object]) -> bool:

@@ -41,10 +41,7 @@ log = get_logger()
 
 def publishing_app(broker_url: str) -> Celery:
     """Return a Celery application that publishes to Redis or RabbitMQ with short timeouts."""
-    celery = celery_app(broker_url, transport_options=_REDIS)
-    if broker_url.startswith("amqp"):
-        celery.conf.broker_transport_options = _RABBITMQ
-    return celery
+    return celery_app(broker_url, redis=_REDIS, rabbitmq=_RABBITMQ)
 
 
 class WakePublisher:

@@ -11,7 +11,8 @@ from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
-from worker.broker.client import client
+from worker.broker.client import VISIBILITY_TIMEOUT, client
+from worker.broker.earlier_queues import mover
 from worker.broker.heartbeats import announce_queues
 from worker.broker.process_events import log_process_events
 from worker.composition import Components, compose
@@ -20,6 +21,7 @@ from worker.settings import Settings
 from worker.startup import exit_on_error, prepare_worker
 from worker.steps.sweep import INTERVAL
 from worker.storage import Storage
+from worker.storage.scratch import require_temporary_directory
 
 
 def create_app(settings: Settings) -> Celery:
@@ -27,6 +29,7 @@ def create_app(settings: Settings) -> Celery:
     logs.configure(level=settings.log_level, form=settings.log_format)
     setup_logging.connect(_keep_logging, weak=False)
     log_process_events()
+    require_temporary_directory()
     app = client(settings)
     app.conf.update(
         # Acknowledged once the step is over: a message whose worker died comes again. It is only
@@ -58,6 +61,7 @@ def create_app(settings: Settings) -> Celery:
             lambda: prepare_worker(
                 sender,
                 redis_url=settings.redis_url,
+                public_url=settings.public_url,
                 queue_host=FAL_QUEUE_RUN_HOST,
                 storage=storage,
             )
@@ -66,7 +70,8 @@ def create_app(settings: Settings) -> Celery:
     worker_init.connect(prepare, weak=False)
     celeryd_after_setup.connect(announce_queues, weak=False)
     celeryd_after_setup.connect(_ignore_deprecation, weak=False)
-    _register(app, compose(settings, app, storage))
+    move = mover(app, settings.broker_url, visibility_timeout=VISIBILITY_TIMEOUT)
+    _register(app, compose(settings, app, storage), move)
     return app
 
 
@@ -80,7 +85,9 @@ def _ignore_deprecation(**_: object) -> None:
     warnings.filterwarnings("ignore", message=message, category=CPendingDeprecationWarning)
 
 
-def _register(app: Celery, components: Components) -> None:
+def _register(
+    app: Celery, components: Components, move_from_earlier_queues: Callable[[], int]
+) -> None:
     def ingest(job_ids: Sequence[str]) -> None:
         """Apply the pending callbacks of these jobs to their records."""
         components.ingest.run(job_ids)
@@ -88,6 +95,7 @@ def _register(app: Celery, components: Components) -> None:
     def sweep() -> None:
         """Wake every job that should have moved and did not."""
         components.sweep.run()
+        move_from_earlier_queues()
 
     components.create.register(app)
     app.task(name=Task.INGEST)(ingest)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from webhook.log import get_logger, refuse
+from webhook.public_host import is_loopback
 from webhook.settings import SettingsError
 from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
@@ -26,6 +28,10 @@ MARKER = "falhook:simulated"
 _REAL_FAL = ("fal.run", "falrun.com")
 
 log = get_logger()
+
+
+class UnreachableReceiver(ConfigurationError):
+    """The real fal would be paid for jobs whose callbacks it cannot deliver."""
 
 
 class SimulatedJobsFound(ConfigurationError):
@@ -50,17 +56,37 @@ def exit_on_error(build: Callable[[], T]) -> T:
 
 
 def prepare_worker(
-    worker: "WorkController", *, redis_url: str, queue_host: str, storage: Storage
+    worker: "WorkController",
+    *,
+    redis_url: str,
+    public_url: str,
+    queue_host: str,
+    storage: Storage,
 ) -> None:
     """Remove what killed workers left behind, and check what every step relies on.
 
-    Raises Permanent("storage_unwritable"), SimulatedJobsFound or UnsafeTimeLimits.
+    Raises NoTemporaryDirectory, UnreachableReceiver, Permanent("storage_unwritable"),
+    SimulatedJobsFound or UnsafeTimeLimits.
     """
     scratch.sweep()
+    refuse_loopback(public_url, queue_host)
     require_usable(storage)
     with connect(redis_url) as redis:
         refuse_simulated_jobs(redis, queue_host)
     _check_time_limits(worker)
+
+
+def refuse_loopback(public_url: str, queue_host: str) -> None:
+    """Return unless only this machine reaches the receiver of jobs for the real fal.
+
+    Raises UnreachableReceiver.
+    """
+    if _is_real(queue_host) and is_loopback(urlsplit(public_url).hostname or ""):
+        raise UnreachableReceiver(
+            f"FALHOOK_PUBLIC_URL={public_url} is an address of this machine, which fal cannot"
+            " reach: every job would be paid and wait for its callback in vain. Set the https"
+            " origin at which fal reaches the receiver, or FAL_QUEUE_RUN_HOST of a simulated fal."
+        )
 
 
 def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
@@ -68,7 +94,7 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
 
     If Redis does not answer, the check is skipped with a warning: the worker waits for it anyway.
     """
-    if not queue_host.partition(":")[0].endswith(_REAL_FAL):
+    if not _is_real(queue_host):
         return
     try:
         since = cast(str | None, redis.get(MARKER))
@@ -81,6 +107,10 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
             f" {since}): the real fal would be paid for its simulated jobs. Use another database"
             " in REDIS_URL; or, if you need nothing in this one, empty it with FLUSHDB."
         )
+
+
+def _is_real(queue_host: str) -> bool:
+    return queue_host.partition(":")[0].endswith(_REAL_FAL)
 
 
 def _check_time_limits(worker: "WorkController") -> None:

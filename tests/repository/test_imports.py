@@ -15,6 +15,7 @@ from tests import ROOT
 OURS = ("webhook", "worker", "infra", "tests")
 
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
+REDIS, PUBLIC_HOST = "webhook.redis", "webhook.public_host"
 FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", LOG)
 
 # What files below a folder may import of ours, besides that folder; the longest match counts.
@@ -26,12 +27,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.types": (),
     "worker.formats": (),
     "worker.storage": FOUNDATION,
-    "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS),
-    "worker.jobs": (*FOUNDATION, CONTRACT),
+    "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS),
+    "worker.jobs": (*FOUNDATION, CONTRACT, REDIS),
     "worker.pipeline": (*FOUNDATION, CONTRACT, "worker.jobs"),
     "worker.fal": (*FOUNDATION, "worker.formats"),
     "worker.provenance": (*FOUNDATION, "worker.formats"),
-    "worker.catalogue": (*FOUNDATION, "worker.formats"),
+    "worker.catalogue": (*FOUNDATION, PUBLIC_HOST, "worker.formats"),
     "worker.transcode": (*FOUNDATION, "worker.formats", "worker.provenance"),
     "worker.settings": (
         *FOUNDATION,
@@ -64,6 +65,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.startup": (
         *FOUNDATION,
         SETTINGS,
+        PUBLIC_HOST,
         "worker.settings",
         "worker.jobs",
         "worker.storage",
@@ -105,6 +107,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
         *FOUNDATION,
         CONTRACT,
         SETTINGS,
+        REDIS,
+        PUBLIC_HOST,
+        "webhook.celery_variables",
         "worker.startup",
         "worker.settings",
         "worker.operations",

@@ -125,7 +125,7 @@ def test_inbox_keys_are_distinct_from_the_set_of_pending_jobs() -> None:
 
 def test_every_task_has_a_queue_that_workers_declare() -> None:
     """Each task name is routed, to a declared queue."""
-    app = celery_app("redis://127.0.0.1:1/0", transport_options={})
+    app = celery_app("redis://127.0.0.1:1/0", redis={})
     assert set(Task) == set(ROUTES)
     assert {queue.name for queue in app.conf.task_queues} == set(Queue) == set(ROUTES.values())
 
@@ -133,7 +133,7 @@ def test_every_task_has_a_queue_that_workers_declare() -> None:
 def test_transport_options_apply_to_redis_only() -> None:
     """RabbitMQ gets no options of Redis."""
     options: dict[str, object] = {"visibility_timeout": 60}
-    redis = celery_app("redis://127.0.0.1:1/0", transport_options=options)
-    rabbit = celery_app("amqp://guest@127.0.0.1:1//", transport_options=options)
-    assert options == redis.conf.broker_transport_options
+    redis = celery_app("redis://127.0.0.1:1/0", redis=options)
+    rabbit = celery_app("amqp://guest@127.0.0.1:1//", redis=options)
+    assert options.items() <= redis.conf.broker_transport_options.items()
     assert "visibility_timeout" not in rabbit.conf.broker_transport_options

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from webhook.body import MAX_BODY
 from webhook.responses import RETRY_AFTER
 from webhook.server.coalesced_writes import CoalescedWrites
+from webhook.server.request_parser import RequestParser, head_without_offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.parser = RequestParser(self, self._ignore_offer)
+        # The head that was just parsed offers another protocol: it is parsed again without that.
+        self._offered = False
         self._timer: asyncio.TimerHandle | None = None
         # When the unanswered request began, in seconds of the loop; None on an idle connection.
         self._began: float | None = None
@@ -85,6 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._offered = False
         self._began = self.loop.time()
         self._receiving = True
         self._head_complete = False
@@ -97,21 +102,35 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _HeadTooLarge
         # Inlined from the overridden method: calling it for every header costs more than its work.
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
+        if name == b"expect" and value.strip().lower() == b"100-continue":
             self.expect_100_continue = True
-        self.headers.append((name, value))
+        # https://www.rfc-editor.org/rfc/rfc9110#section-5.5 ; llhttp removes only those before it.
+        self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         if len(self.url) > self.limits.head_bytes:
             raise _HeadTooLarge
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offered = True
+            return
         self._head_complete = True
         super().on_headers_complete()
         if len(self.pipeline) > self.limits.pipelined:
             self.transport.abort()
 
     def on_message_complete(self) -> None:
+        if self._offered:
+            return
         self._receiving = False
         super().on_message_complete()
+
+    def _ignore_offer(self, rest: bytes) -> None:
+        if not self._offered:
+            return
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        head = head_without_offer(method, self.url, version, self.headers)
+        self.parser = RequestParser(self, self._ignore_offer)
+        self.parser.feed_data(head + rest)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

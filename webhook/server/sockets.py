@@ -3,8 +3,13 @@
 import errno
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 BACKLOG = 2048
+# The value of FALHOOK_HOST for all addresses of this machine.
+EVERYWHERE = "*"
+# A kernel without one of the two, or a container in which it is switched off.
+_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class BindError(Exception):
@@ -12,34 +17,51 @@ class BindError(Exception):
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return listening sockets, one for each address of `host`.
+    """Return listening sockets, one for each address of `host`; EVERYWHERE is IPv6 and IPv4.
 
     Raises BindError.
     """
+    with ExitStack() as opened:
+        if host == EVERYWHERE:
+            listeners = _listen_everywhere(port, opened)
+        else:
+            listeners = _listen_on(host, port, opened)
+        opened.pop_all()
+    return listeners
+
+
+def _listen_on(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise BindError(
             f"FALHOOK_HOST {host!r} is not an address ({error}): set one of this machine, "
-            "or 0.0.0.0 for all"
+            f"or {EVERYWHERE} for all"
         ) from None
-    with ExitStack() as opened:
+    try:
+        unique = dict.fromkeys((address[0], address[4]) for address in addresses)
+        return [opened.enter_context(_listener(*address)) for address in unique]
+    except OSError as error:
+        raise BindError(_sentence(host, port, error)) from None
+
+
+def _listen_everywhere(port: int, opened: ExitStack) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104
         try:
-            unique = dict.fromkeys(addresses)
-            listeners = [opened.enter_context(_listener(*address)) for address in unique]
+            found = opened.enter_context(_listener(family, (address, port)))
         except OSError as error:
-            raise BindError(_sentence(host, port, error)) from None
-        opened.pop_all()
+            if error.errno in _ABSENT:
+                continue
+            raise BindError(_sentence(EVERYWHERE, port, error)) from None
+        port = found.getsockname()[1]  # PORT 0 is one port, not two
+        listeners.append(found)
+    if not listeners:
+        raise BindError(f"FALHOOK_HOST {EVERYWHERE!r}: this machine has neither IPv4 nor IPv6")
     return listeners
 
 
-def _listener(
-    family: socket.AddressFamily,
-    _kind: socket.SocketKind,
-    _protocol: int,
-    _name: str,
-    address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
-) -> socket.socket:
+def _listener(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     # An IPv6 socket does not accept IPv4 too: `host` may have an address of each.
     return socket.create_server(address, family=family, backlog=BACKLOG)
 
@@ -52,5 +74,7 @@ def _sentence(host: str, port: int, error: OSError) -> str:
         case errno.EACCES:
             return f"{wrong}: set a PORT above 1023, or let this user open it"
         case errno.EADDRNOTAVAIL:
-            return f"{wrong}: set FALHOOK_HOST to an address of this machine, or 0.0.0.0 for all"
+            return (
+                f"{wrong}: set FALHOOK_HOST to an address of this machine, or {EVERYWHERE} for all"
+            )
     return f"{wrong}: set another PORT or FALHOOK_HOST"

@@ -14,7 +14,8 @@ class Connections(Environment):
 
     redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
         alias="REDIS_URL",
-        description="Redis for job records, inbox and timers: redis://[:password@]host:port/0. "
+        description="Redis for job records, inbox and timers: redis://[:password@]host:port/0, "
+        "rediss:// for TLS (verified, unless ?ssl_cert_reqs=none) or unix:///path?db=0. "
         "It must write an append-only file (infra/redis.conf).",
     )
     broker_url: Annotated[str, AfterValidator(validators.broker_url)] = Field(
@@ -71,7 +72,7 @@ class Addresses(Connections):
 class ReceiverSettings(Addresses):
     """The settings of the receiver."""
 
-    fal_user_ids: Annotated[str, AfterValidator(validators.words)] = Field(
+    fal_user_ids: Annotated[str, AfterValidator(validators.account_ids)] = Field(
         alias="FALHOOK_FAL_USER_IDS",
         description="Your fal account id, or several, comma-separated. fal signs for every "
         "customer with the same keys, so callbacks of other accounts are refused.",
@@ -97,9 +98,9 @@ class ReceiverSettings(Addresses):
         default=8000, ge=0, le=65535, alias="PORT", description="TCP port of the receiver."
     )
     host: str = Field(
-        default="0.0.0.0",  # noqa: S104  # the receiver is public
+        default="*",
         alias="FALHOOK_HOST",
-        description="Address on which the receiver listens.",
+        description="Address on which the receiver listens; * is every one, IPv4 and IPv6.",
     )
 
     @property

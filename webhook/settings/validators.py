@@ -4,34 +4,31 @@ import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-from redis.connection import parse_url
+from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
+from webhook.public_host import is_host, is_loopback, is_public
+from webhook.rabbitmq import parse_rabbitmq
+from webhook.redis import RedisAddress, is_redis
 from webhook.settings.environment import separated
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
-BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 MINIMUM_SECRET_LENGTH = 16
+_WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
+# What webhook/verification/signature.py accepts in fal's header, without what people put around it.
+_ACCOUNT_ID = re.compile(r"""(?:(?!["'`<>(){}\[\]\\])[!-~]){1,128}""")
 
 
 def redis_url(value: str) -> str:
-    """Return `value` if redis-py can use it: its port and database are numbers."""
-    if urlsplit(value).scheme not in REDIS_SCHEMES:
-        raise ValueError("must start with redis://, rediss:// or unix://")
-    _require_redis_parts(value)
+    """Return `value` if it is the URL of a Redis."""
+    RedisAddress.parse(value)
     return value
 
 
 def broker_url(value: str) -> str:
-    """Return `value` if Celery can use it: a URL of Redis or RabbitMQ."""
-    if urlsplit(value).scheme not in BROKER_SCHEMES:
-        raise ValueError(
-            "must start with redis://, rediss://, redis+socket://, amqp:// or amqps://"
-        )
-    if urlsplit(value).scheme in REDIS_SCHEMES:
-        _require_redis_parts(value)
-    _require_port(value)
+    """Return `value` if it is the URL of a Redis or a RabbitMQ."""
+    if is_redis(value):
+        return redis_url(value)
+    parse_rabbitmq(value)
     return value
 
 
@@ -40,22 +37,6 @@ def _require_port(value: str) -> None:
         _ = urlsplit(value).port
     except ValueError:
         raise ValueError("must have a port from 1 to 65535") from None
-
-
-def _require_redis_parts(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme == "unix":
-        if not parts.path:
-            raise ValueError("has no socket path: write unix:///path/to/socket")
-    else:
-        _require_port(value)
-        # redis-py silently uses database 0 for a path that is not a number.
-        if not re.fullmatch(r"/?[0-9]*", parts.path):
-            raise ValueError("must have a number as its database, such as …/0")
-    try:
-        parse_url(value)  # type: ignore[no-untyped-call]  # redis-py has no hints here
-    except ValueError as error:
-        raise ValueError(f"is not a valid Redis URL: {error}") from None
 
 
 def https_url(value: str) -> str:
@@ -70,11 +51,26 @@ def https_url(value: str) -> str:
 
 
 def origin(value: str) -> str:
-    """Return an https origin without path, query and credentials; drop a slash at its end."""
+    """Return an https origin that fal can reach, or one on loopback; drop a slash at its end.
+
+    On loopback only a simulated fal reaches it: worker/startup.py compares.
+    """
     parts = urlsplit(https_url(value))
-    if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
+    origin = value.rstrip("/")
+    if parts.path.strip("/") or set("?#@%\\") & set(value) or origin.endswith(":"):
         raise ValueError("must be only an origin, such as https://hooks.example.com")
-    return value.rstrip("/")
+    try:
+        url = _WEB_ADDRESS.validate_python(origin)
+    except ValidationError:
+        raise ValueError("must have a valid host") from None
+    host = url.host or ""
+    if not is_host(host) or url.port == 0:
+        raise ValueError("must have a valid host, and a port from 1 to 65535 or none")
+    if not value.isascii():
+        raise ValueError(f"must be written in ASCII: {str(url).rstrip('/')}")
+    if not is_public(host) and not is_loopback(host):
+        raise ValueError("must have a host that fal can reach on the internet")
+    return origin
 
 
 def networks(value: str) -> str:
@@ -87,10 +83,15 @@ def networks(value: str) -> str:
     return value
 
 
-def words(value: str) -> str:
-    """Return `value` if it has at least one comma-separated entry."""
+def account_ids(value: str) -> str:
+    """Return `value` if it is comma-separated ids as fal may send them in a header."""
     if not separated(value):
         raise ValueError("must have at least one entry")
+    for entry in separated(value):
+        if not _ACCOUNT_ID.fullmatch(entry):
+            raise ValueError(
+                f"has {entry!r}, which is not an account id: leave out quotes, blanks and brackets"
+            )
     return value
 
 

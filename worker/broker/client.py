@@ -30,8 +30,8 @@ TRANSPORT: dict[str, object] = {
 
 def client(connections: Connections) -> Celery:
     """Return a Celery application that can send falhook's tasks."""
-    redis_transport.install()
-    app = celery_app(connections.broker_url, transport_options=TRANSPORT)
+    app = celery_app(connections.broker_url, redis=TRANSPORT, scheme=redis_transport.SCHEME)
+    app.conf.worker_consumer = "worker.broker.consumer:Consumer"
     # A wake is not worth waiting for: the sweep wakes the jobs of those that could not be sent.
     app.conf.task_publish_retry_policy = {
         "max_retries": 2,

@@ -20,8 +20,11 @@ LISTEN = 2.5
 
 def announce_queues(instance: WorkController, **_: object) -> None:
     """Add this worker's queues to its heartbeats; a handler of celeryd_after_setup."""
-    # Celery sends all of SOFTWARE_INFO with each heartbeat.
-    SOFTWARE_INFO[FIELD] = ",".join(instance.app.amqp.queues.consume_from)
+    # Celery sends all of SOFTWARE_INFO with each heartbeat. `falhook check` of an earlier version
+    # looks for the earlier names, which are aliases.
+    queues = instance.app.amqp.queues.consume_from.values()
+    names = [name for queue in queues for name in (queue.name, queue.alias) if name]
+    SOFTWARE_INFO[FIELD] = ",".join(names)
 
 
 def queues_served(app: Celery, wanted: frozenset[str], *, seconds: float = LISTEN) -> set[str]:

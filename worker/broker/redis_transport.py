@@ -1,4 +1,4 @@
-"""kombu's Redis transport without defects that stop a worker when Redis restarts or is full.
+"""kombu's Redis transport without defects that stop a worker when Redis or a message is bad.
 
 Measured with kombu 5.7: after redis-server was killed eight times under busy workers, some workers
 had exited, and some ran but took no more messages.
@@ -9,46 +9,65 @@ had exited, and some ran but took no more messages.
    visibility timeout, when its job's record says that the work is done.
 2. Closing a channel reads the answer of a pending BRPOP, and a ConnectionError there leaves the
    channel half closed. Here the channel is closed completely.
-3. A full Redis (OOM) refuses what kombu writes to note, acknowledge or restore a message. Each of
-   these ends the worker, and a message taken meanwhile is lost. Here the worker continues, with
-   such a message only in its memory.
+3. A Redis that is full or away refuses what kombu writes to note, acknowledge or restore a message.
+   Each of these ends the worker, and a message taken meanwhile is lost. Here the worker continues,
+   with such a message only in its memory.
+4. An entry of a queue that is not a message ends the worker: the error looks like one of the
+   program. Here it is rejected (worker/broker/envelope.py).
 
-`install` replaces kombu's own transport for redis:// and rediss:// URLs.
+webhook/redis/transport.py has what the receiver needs too.
 """
 
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
 from kombu.message import Message
-from kombu.transport import TRANSPORT_ALIASES, redis, virtual
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from kombu.transport import virtual
+from kombu.transport.redis import QoS as KombuQoS
+from kombu.utils.encoding import bytes_to_str
+from redis.exceptions import RedisError
 
 from webhook.log import get_logger
+from webhook.redis import refusal, transport
+from webhook.redis.errors import FULL
+from webhook.redis.probe import probe
+from worker.broker.envelope import InvalidMessage, parse_envelope
+from worker.broker.rejections import log_rejection
 
 log = get_logger()
 
-# The errors of a Redis that is away, full, hangs or restarts; a busy or loading one raises the
-# first of them.
-ERRORS = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, OSError)
-HERE = f"{__name__}:Transport"
+# The errors of a Redis that is away, full, hangs, restarts or refuses.
+ERRORS = (RedisError, OSError)
+SCHEME = "falhook-worker"
 
 
-class QoS(redis.QoS):
+class QoS(KombuQoS):
     """A QoS that returns the credit of a message even if Redis is away or full."""
 
     def append(self, message: Message, delivery_tag: str) -> None:
-        """Note a message as taken; if Redis is full, only in memory."""
+        """Note a message as taken; if Redis is full or away, only in memory."""
         try:
             super().append(message, delivery_tag)
-        except OutOfMemoryError as error:
+        except ERRORS as error:
             log.warning("message.unnoted", error=type(error).__name__)
             virtual.QoS.append(self, message, delivery_tag)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
-        """Restore the messages of dead workers; if Redis is full, at a later time."""
+        """Restore the messages of dead workers; if Redis is full or away, at a later time."""
         try:
             super().restore_visible(start, num, interval)
-        except OutOfMemoryError as error:
+        except ERRORS as error:
             log.warning("messages.unrestored", error=type(error).__name__)
+
+    def restore_by_tag(self, tag: str, client: object = None, leftmost: bool = False) -> None:
+        """Restore one message; an entry that is not a message is removed instead."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            channel: Any = self.channel
+            log_rejection(channel.unacked_key, type(error).__name__)
+            self._remove_from_indices(tag).execute()  # type: ignore[attr-defined]
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge; return the credit in any case."""
@@ -69,10 +88,53 @@ class QoS(redis.QoS):
         self._quick_ack(delivery_tag)  # type: ignore[attr-defined]  # virtual.QoS's own
 
 
-class Channel(redis.Channel):
-    """A channel that closes completely, whatever its connection answers."""
+class Channel(transport.Channel):
+    """A channel that takes only messages, and closes completely whatever its connection answers."""
 
     QoS = QoS
+    # kombu has no hints for these.
+    client: Any
+    connection: Any
+    connection_errors: tuple[type[BaseException], ...]
+    _queue_cycle: Any
+    _flush_brpop_reauth: Callable[[], None]
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """Deliver the message of a pending BRPOP. Raises Empty if there is none.
+
+        kombu's method, except that an entry which is not a message is rejected.
+        """
+        try:
+            popped = self._popped(options)
+            if not popped:
+                raise Empty
+            key, entry = popped
+            queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            self._deliver(queue, entry)
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _popped(self, options: dict[str, Any]) -> tuple[bytes, bytes] | None:
+        try:
+            popped: tuple[bytes, bytes] | None = self.client.parse_response(
+                self.client.connection, "BRPOP", **options
+            )
+        except self.connection_errors:
+            # The next round connects again.
+            self.client.connection.disconnect()
+            raise
+        return popped
+
+    def _deliver(self, queue: str, entry: bytes) -> None:
+        try:
+            message = parse_envelope(entry, queue)
+        except InvalidMessage as invalid:
+            log_rejection(queue, invalid.reason, size=len(entry))
+        else:
+            self.connection._deliver(message, queue)  # noqa: SLF001  # as kombu does here
 
     def close(self) -> None:
         """Close, even with a pending BRPOP on a dead connection."""
@@ -84,15 +146,27 @@ class Channel(redis.Channel):
             super().close()
 
 
-class Transport(redis.Transport):
+class Transport(transport.Transport):
     """kombu's Redis transport with the channel and QoS of this module."""
+
+    _avail_channels: list[Any]
 
     Channel = Channel
 
+    def establish_connection(self) -> Any:
+        """Connect. Raises what redis-py raises if Redis takes no writes, full Redis excepted.
 
-def install() -> None:
-    """Use this transport for every redis:// and rediss:// broker of this process.
+        BRPOP is a write: on a replica the worker would connect and fail several times a second.
+        """
+        connection: Any = super().establish_connection()
+        try:
+            with self._avail_channels[-1].conn_or_acquire() as client:
+                probe(client)
+        except ERRORS as error:
+            if refusal(error) != FULL:
+                self.close_connection(connection)
+                raise
+        return connection
 
-    Call it before the first connection, because kombu caches the classes that it looks up.
-    """
-    TRANSPORT_ALIASES.update({"redis": HERE, "rediss": HERE})
+
+transport.register(SCHEME, f"{__name__}:Transport")

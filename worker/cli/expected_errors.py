@@ -7,9 +7,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from webhook.log import scrub
+from webhook.redis import refusal
 from webhook.settings import SettingsError
 from worker.catalogue.errors import RequestRejected
 from worker.cli.errors import CliError
+from worker.cli.redis_cures import CURES
 from worker.errors import ConfigurationError, Failure
 from worker.operations.request import InvalidJobId
 
@@ -35,10 +37,14 @@ def as_cli_error(error: Exception) -> CliError | None:
 def redis_error(error: RedisError, doubt: str = "") -> CliError:
     """Return the error of a call of Redis; `doubt` says what the call may have done anyway."""
     details = scrub(str(error)).rstrip(".")
+    code = refusal(error)
     match error:
         case AuthenticationError():
             reason = "redis_refused"
             sentence = f"REDIS_URL has a wrong username or password: {details}. Correct it."
+        case _ if code in CURES:
+            reason = "redis_refused"
+            sentence = f"Redis at REDIS_URL takes no writes ({code}): {details}; {CURES[code]}."
         case RedisConnectionError():
             reason = "redis_unreachable"
             sentence = f"REDIS_URL cannot be reached: {details}. Start Redis, or correct REDIS_URL."

@@ -22,6 +22,7 @@ from typing import cast
 from redis import Redis
 
 from webhook.contract import Task
+from webhook.redis import RedisAddress, client
 from worker.jobs.change import Change, Event
 from worker.jobs.job import MOVES, Job, JobState, encode
 
@@ -35,8 +36,8 @@ REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
 def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
     """Return a client that notices a half-open connection within seconds."""
-    return Redis.from_url(
-        redis_url,
+    return client(
+        RedisAddress.parse(redis_url),
         decode_responses=decode_responses,
         socket_timeout=5,
         socket_connect_timeout=2,

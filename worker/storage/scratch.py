@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from webhook.log import get_logger
-from worker.errors import Transient
+from worker.errors import ConfigurationError, Transient
 
 log = get_logger()
 
@@ -22,6 +22,23 @@ PREFIX = "falhook-scratch-"
 _UNLOCKED_PREFIX = ".falhook-new-"  # not locked yet, and ignored by other processes
 _LOCK = ".lock"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class NoTemporaryDirectory(ConfigurationError):
+    """No directory for temporary files can be written."""
+
+
+def require_temporary_directory() -> None:
+    """Return if temporary files can be written; else raise NoTemporaryDirectory."""
+    try:
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        named = os.environ.get("TMPDIR")
+        setting = f"TMPDIR={named}" if named else "TMPDIR is not set"
+        raise NoTemporaryDirectory(
+            f"{setting}, and there is no directory for temporary files that this user can write"
+            f" ({error.strerror or error}): set TMPDIR to one with free space"
+        ) from None
 
 
 @contextmanager

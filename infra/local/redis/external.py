@@ -16,7 +16,7 @@ MARKER = "falhook:simulated"
 """Key that says that every job in this Redis is simulated; its value is the time it was set."""
 
 _SECONDS = 3
-_QUEUES = ("submit", "callbacks", "media", "publish")
+_QUEUES = ("falhook.submit", "falhook.callbacks", "falhook.media", "falhook.publish")
 _SCANNED = 10_000
 
 

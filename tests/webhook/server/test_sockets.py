@@ -1,5 +1,6 @@
 """The receiver as a process: its log at startup, and its errors if it cannot start."""
 
+import errno
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from tests.bench.programs import environment, free_port, server
 from tests.factories.callbacks import Host, host
 from tests.factories.log_lines import refusals
 from webhook.server.sockets import BindError, listen
+from webhook.settings import ReceiverSettings
 
 Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
 
@@ -77,7 +80,7 @@ def test_a_host_that_is_not_this_machine(environ: dict[str, str], wrong: str) ->
     process = refused({**environ, "FALHOOK_HOST": wrong})
     [sentence] = refusals(process.stderr)
     assert (2, True) == (process.returncode, f"FALHOOK_HOST '{wrong}'" in sentence)
-    assert "0.0.0.0 for all" in sentence
+    assert "or * for all" in sentence
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may listen anywhere")
@@ -98,6 +101,50 @@ def test_every_address_of_a_name_is_listened_on() -> None:
     finally:
         for listener in listeners:
             listener.close()
+
+
+@pytest.mark.parametrize("any_port", [True, False])
+def test_everywhere_is_both_families_at_one_port(any_port: bool) -> None:
+    """The default host accepts IPv4 and IPv6 at the same port."""
+    port = 0 if any_port else free_port()
+    assert "*" == ReceiverSettings.model_fields["host"].default
+    listeners = listen("*", port)
+    try:
+        ports = {listener.getsockname()[1] for listener in listeners}
+        families = {listener.family for listener in listeners}
+        assert 1 == len(ports)
+        assert socket.AF_INET in families
+        assert socket.has_dualstack_ipv6() == (socket.AF_INET6 in families)
+        for listener in listeners:
+            name = "::1" if listener.family is socket.AF_INET6 else "127.0.0.1"
+            socket.create_connection((name, *ports), timeout=5).close()
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+@pytest.mark.parametrize("code", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_everywhere_works_without_ipv6(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A kernel or a container without IPv6 is no error."""
+    create = socket.create_server
+
+    def without_ipv6(address: tuple[str, int], **options: Any) -> socket.socket:
+        if options["family"] is socket.AF_INET6:
+            raise OSError(code, "no IPv6")
+        return create(address, **options)
+
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    [listener] = listen("*", 0)
+    with listener:
+        assert socket.AF_INET is listener.family
+
+
+def test_everywhere_names_a_taken_port() -> None:
+    """The error has port and setting, and nothing stays open."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BindError, match=rf"PORT {port} on FALHOOK_HOST '\*'"):
+            listen("*", port)
 
 
 def test_a_missing_redis_is_logged_at_startup(start: Started) -> None:

@@ -11,12 +11,13 @@ import pytest
 from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.bench.programs import environment
+from webhook.contract import EARLIER, Queue
 from webhook.settings import Connections
 from worker.broker.client import client
 from worker.broker.heartbeats import queues_served
 
 WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
-QUEUES = frozenset({"submit", "media"})
+QUEUES = frozenset({Queue.SUBMIT, Queue.MEDIA})
 
 Start = Callable[[RedisServer], None]
 
@@ -29,13 +30,20 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path, log: Path) -> Iterator[Start]:
-    """Start a worker of two queues, whose name contains neither."""
+    """Start a worker of two queues, by their earlier names; its own name contains neither."""
     with ExitStack() as running:
 
         def start(redis: RedisServer) -> None:
             output = running.enter_context(log.open("wb"))
             worker = subprocess.Popen(
-                [sys.executable, *WORKER, "-Q", ",".join(QUEUES), "-n", "any@%h"],
+                [
+                    sys.executable,
+                    *WORKER,
+                    "-Q",
+                    ",".join(EARLIER[queue] for queue in QUEUES),
+                    "-n",
+                    "any@%h",
+                ],
                 cwd=ROOT,
                 env=environment(redis.url, "https://rest.fal.ai/keys", tmp_path / "storage"),
                 stderr=output,
@@ -56,7 +64,7 @@ def test_workers_announce_their_queues(redis_server: RedisServer, start: Start) 
     """A worker announces the queues that it serves, and no others."""
     start(redis_server)
     assert QUEUES == served(redis_server, QUEUES, seconds=60)
-    assert set() == served(redis_server, frozenset({"callbacks", "publish"}), seconds=2.5)
+    assert set() == served(redis_server, frozenset({Queue.CALLBACKS, Queue.PUBLISH}), seconds=2.5)
 
 
 def test_a_lost_connection_is_logged_without_celerys_notice(

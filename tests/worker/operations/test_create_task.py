@@ -174,4 +174,4 @@ def test_a_message_that_cannot_be_retried_stays_with_the_broker(
         with office.working():
             assert all(office.waited.acquire(timeout=PATIENCE) for _ in range(2 * TRIES))
     full(False)
-    assert 1 == records.redis.hlen("unacked") + records.redis.llen(Queue.SUBMIT)
+    assert 1 == records.redis.hlen("falhook:unacked") + records.redis.llen(Queue.SUBMIT)

@@ -1,11 +1,11 @@
 """Validation of URLs that fal can fetch: public web addresses, data URIs and stored files."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from webhook.public_host import is_host, is_public
 from worker.catalogue.inputs import Input
 from worker.catalogue.validation.values import STAGED
 from worker.formats.media_types import BY_EXTENSION, formats
@@ -16,17 +16,6 @@ _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 _NO_AUTHORITY = re.compile(r"https?://(?:[/?#\\]|$)", re.IGNORECASE)
 # An unusable file, which Staging.stage has already reported.
 _REPORTED = f"{'0' * 64}.none"
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# RFC 6761, RFC 6762 with its appendix G, RFC 7686, RFC 9476; ICANN keeps .internal for private
-# networks (2024) and delegates neither .corp, .home nor .mail (2018).
-_NEVER_PUBLIC = frozenset(
-    {"localhost", "local", "test", "invalid", "internal", "intranet", "private", "corp", "home"}
-    | {"lan", "mail", "localdomain", "onion", "alt"}
-)
-_HOME_ARPA = ["home", "arpa"]  # RFC 8375
-# https://www.iana.org/assignments/ipv6-address-space : all of IPv6 that is allocated.
-_IPV6 = IPv6Network("2000::/3")
-_EMBEDS_IPV4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))  # RFC 4291, RFC 6052
 
 
 def fetchable(item: Input, value: str) -> str:
@@ -81,37 +70,10 @@ def _check_web_address(max_length: int | None, value: str) -> None:
     if url.port == 0:
         raise PydanticCustomError("not_url", "must be a URL with a port from 1 to 65535 or none")
     host = url.host or ""
-    address = _as_ip(host)
-    labels = host.removesuffix(".").split(".")
-    if address is None and not all(map(_LABEL.fullmatch, labels)):
+    if not is_host(host):
         raise invalid
-    if not (_is_public_name(labels) if address is None else _is_public(address)):
+    if not is_public(host):
         raise PydanticCustomError("not_public", "must be a URL that fal can reach on the internet")
-
-
-def _as_ip(host: str) -> IPv4Address | IPv6Address | None:
-    # Pydantic has already normalized 2130706433 and 0x7f.1 to 127.0.0.1 (URL standard).
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-    return address if isinstance(address, IPv4Address) else _embedded_ipv4(address) or address
-
-
-def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address to which gateways translate this address, if any."""
-    if any(address in network for network in _EMBEDS_IPV4):
-        return IPv4Address(address.packed[-4:])
-    return address.sixtofour
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    allocated = isinstance(address, IPv4Address) or address in _IPV6
-    return allocated and address.is_global and not address.is_multicast
-
-
-def _is_public_name(labels: list[str]) -> bool:
-    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC and labels[-2:] != _HOME_ARPA
 
 
 def _looks_local(value: str) -> bool:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from webhook.log import scrub
 from worker.cli.check.local import PROBES
-from worker.cli.check.network import CheckWarning
+from worker.cli.check.warning import CheckWarning
 from worker.cli.console import plain_console, print_json
 from worker.cli.errors import CliError
 from worker.errors import ConfigurationError, Failure

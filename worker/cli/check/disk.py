@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from worker.cli.check.network import CheckWarning
+from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.settings import Settings
 from worker.storage import Storage

@@ -3,20 +3,24 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from worker.cli.check import network, processes
+from webhook.celery_variables import present
+from worker.cli.check import network, processes, redis
 from worker.cli.check.disk import disk
 from worker.cli.check.fal_key import fal
+from worker.cli.check.warning import CheckWarning
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import messages
 from worker.startup import find_ffmpeg, load_signer
 from worker.storage import Storage, require_usable
+from worker.storage.scratch import require_temporary_directory
 from worker.transcode.ffmpeg import MEANING
 
 
 def _settings(_settings: Settings) -> str:
-    if unknown := messages():
-        raise network.CheckWarning(". ".join(unknown))
+    ignored = [f"{name} is ignored: it would change falhook's broker" for name in present()]
+    if warnings := [*messages(), *ignored]:
+        raise CheckWarning(". ".join(warnings))
     return "no unknown FALHOOK_ names"
 
 
@@ -27,6 +31,7 @@ def _storage(settings: Settings) -> str:
 
 
 def _ffmpeg(settings: Settings) -> str:
+    require_temporary_directory()
     ffmpeg = find_ffmpeg(settings.ffmpeg, settings)
     return f"{ffmpeg.path}; isolation: {ffmpeg.isolation} ({MEANING[ffmpeg.isolation]})"
 
@@ -59,7 +64,7 @@ def _account(settings: Settings) -> str:
 
 PROBES: dict[str, Callable[[Settings], str]] = {
     "settings": _settings,
-    "redis": network.redis,
+    "redis": redis.redis,
     "broker": network.broker,
     "workers": network.workers,
     "beat": processes.beat,

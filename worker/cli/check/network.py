@@ -2,17 +2,17 @@
 
 import httpx
 from kombu.exceptions import OperationalError
-from redis import Redis
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
 from webhook.contract import Queue
+from webhook.redis import refusal
+from webhook.redis.probe import probe_broker
 from webhook.settings import shown
 from worker.broker.client import client
 from worker.broker.heartbeats import queues_served
+from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
-from worker.jobs.store import connect
+from worker.cli.redis_cures import CURE, CURES
 from worker.settings import Settings
 
 # Seconds, over the network and on this machine.
@@ -20,46 +20,18 @@ TIMEOUT = 10
 LOCAL_TIMEOUT = 3
 
 
-class CheckWarning(Exception):
-    """A sentence about something that works but deserves attention."""
-
-
-def redis(settings: Settings) -> str:
-    """Check that Redis answers and keeps everything it accepted across a restart."""
-    setting = f"REDIS_URL={shown(settings.redis_url)}"
-    try:
-        return _persistence(connect(settings.redis_url))
-    except AuthenticationError as error:
-        raise CliError(f"{setting} has a wrong username or password: {error}") from error
-    except (RedisConnectionError, RedisTimeoutError) as error:
-        cure = "start Redis, or correct REDIS_URL"
-        raise CliError(f"{setting} cannot be reached: {error}; {cure}") from error
-    except RedisError as error:
-        raise CliError(f"{setting}: Redis refused the command: {error}") from error
-
-
-def _persistence(connection: Redis) -> str:
-    if not connection.info("persistence").get("aof_enabled"):
-        raise CliError(
-            "REDIS_URL: appendonly is off, so a restart of Redis would lose paid callbacks; "
-            "start Redis with the settings of infra/redis.conf"
-        )
-    return f"appendonly yes, appendfsync {_fsync(connection)}"
-
-
-def _fsync(connection: Redis) -> str:
-    try:
-        return str(connection.config_get("appendfsync")["appendfsync"])
-    except ResponseError:
-        return "unknown: this Redis does not report it (it should be always)"
-
-
 def broker(settings: Settings) -> str:
     """Check that Celery's messages can be sent."""
     with client(settings).connection_for_write() as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=TIMEOUT)
-        except (OperationalError, OSError) as error:
+            probe_broker(connection)
+        except (OperationalError, RedisError, OSError) as error:
+            if code := refusal(error.__cause__ or error) or refusal(error):
+                raise CliError(
+                    f"FALHOOK_BROKER_URL={shown(settings.broker_url)} takes no messages ({code}): "
+                    f"{error}; {CURES.get(code, CURE)}"
+                ) from error
             raise CliError(
                 f"FALHOOK_BROKER_URL={shown(settings.broker_url)} cannot be reached: {error}; "
                 "start the broker, or correct the setting (default: REDIS_URL)"
@@ -110,7 +82,7 @@ def _readiness(settings: Settings) -> str:
 
     It is called locally, since /readyz should not be public. Raises CliError if it is not ready.
     """
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    host = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/readyz"
     try:
         response = httpx.get(url, timeout=LOCAL_TIMEOUT)

@@ -1,0 +1,48 @@
+"""The address of a RabbitMQ as broker: a URL, and TLS options that kombu does not read from it."""
+
+import ssl
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from webhook.redis import tls_options
+
+_RABBITMQ = ("amqp", "amqps")
+_VERIFY = {
+    "none": ssl.CERT_NONE,
+    "optional": ssl.CERT_OPTIONAL,
+    "required": ssl.CERT_REQUIRED,
+}
+# py-amqp's names of redis-py's options.
+_FILES = {"ssl_ca_certs": "ca_certs", "ssl_certfile": "certfile", "ssl_keyfile": "keyfile"}
+# py-amqp cannot be given these two.
+_REDIS_ONLY = frozenset({"ssl_ca_path", "ssl_password"})
+
+
+def parse_rabbitmq(url: str) -> tuple[str, dict[str, object] | None]:
+    """Return a RabbitMQ URL without its options, and py-amqp's TLS options; None without TLS.
+
+    The certificate is verified unless the URL says otherwise: kombu alone would not check the name
+    in it. Raises ValueError, whose message completes a sentence that names the setting.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _RABBITMQ:
+        raise ValueError(
+            "must start with redis://, rediss://, redis+socket://, unix://, amqp:// or amqps://"
+        )
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must have a port from 1 to 65535") from None
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    secure = parts.scheme == "amqps"
+    options = tls_options(given, refused=_REDIS_ONLY if secure else frozenset(given))
+    plain = urlunsplit(parts._replace(query=""))
+    if not secure:
+        return plain, None
+    tls: dict[str, object] = {
+        "cert_reqs": _VERIFY[str(options["ssl_cert_reqs"])],
+        "server_hostname": parts.hostname if options["ssl_check_hostname"] else None,
+        **{_FILES[name]: value for name, value in options.items() if name in _FILES},
+    }
+    if tls["server_hostname"] is None:
+        del tls["server_hostname"]  # kombu would put the host in its place
+    return plain, tls

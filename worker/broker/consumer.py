@@ -1,0 +1,59 @@
+"""Celery's consumer, which no message can end."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.message import Message
+
+from worker.broker.envelope import InvalidMessage
+from worker.broker.messages import readable
+from worker.broker.rejections import log_rejection
+
+
+class Consumer(CeleryConsumer):
+    """A consumer that rejects what is not a message for one of its tasks."""
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Message], None]:
+        """Return the function that takes one message."""
+        handle = super().create_task_handler(*args, **options)
+
+        def receive(message: Message) -> None:
+            try:
+                readable(message, self.app)
+                handle(message)
+            except InvalidMessage as invalid:
+                self._reject(message, invalid.reason)
+            except KeyError as error:
+                # kombu counts it as a connection error.
+                self._reject(message, type(error).__name__)
+            except self.connection_errors:  # type: ignore[attr-defined]
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever Celery made of the message
+                self._reject(message, type(error).__name__)
+
+        return receive
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:  # noqa: ARG002
+        """Reject a message whose body cannot be read; Celery would log the body."""
+        self._reject(message, "bad_body")
+
+    def on_unknown_message(self, body: object, message: Message) -> None:  # noqa: ARG002
+        """Reject a message that is not Celery's."""
+        self._reject(message, "no_task")
+
+    def on_unknown_task(self, body: object, message: Message, exc: Exception) -> None:  # noqa: ARG002
+        """Reject a message for a task of another application."""
+        self._reject(message, "unknown_task")
+
+    def on_invalid_task(self, body: object, message: Message, exc: Exception) -> None:  # noqa: ARG002
+        """Reject a message that a task cannot be called with."""
+        self._reject(message, "bad_arguments")
+
+    def _reject(self, message: Message, reason: str) -> None:
+        queue = str(message.delivery_info.get("routing_key"))
+        headers = message.headers
+        size = len(message.body or "")
+        log_rejection(queue, reason, size=size, task=headers.get("task"), message=headers.get("id"))
+        if not message.acknowledged:
+            message.reject()
