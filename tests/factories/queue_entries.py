@@ -3,7 +3,12 @@
 import json
 from base64 import b64encode
 
-BAD_HEADERS = [{"eta": 5}, {"eta": "soon"}, {"expires": "soon"}, {"retries": "x"}]
+BAD_HEADERS: list[dict[str, object]] = [
+    {"eta": 5},
+    {"eta": "soon"},
+    {"expires": "soon"},
+    {"retries": "x"},
+]
 
 
 def encoded(payload: object) -> str:
@@ -37,25 +42,30 @@ def create(keywords: object, message_id: str, **changes: object) -> str:
 
 def invalid_entries() -> list[str | bytes]:
     """Return entries that are not messages for a task of falhook."""
-    job = [["job"], {}, {}]
+    job: object = [["job"], {}, {}]
+    bad_parts: list[object] = [[[], {}], [], [1, 2, 3], None, 7, "text", {"args": 5}]
+    bad_arguments: list[object] = [[["a", "b"], {}, {}], [[], {}, {}], [[], {"x": 1}, {}]]
+    bad_ids: list[object] = [{}, 5, None, "no id", ["a"]]
+    bad_limits: list[object] = ["x", [1], {"a": 1}, 5]
+    bad_properties: list[object] = [5, {}, {"delivery_tag": {}}]
     named = {"task": "falhook.submit", "id": "m1"}
     properties = {"delivery_tag": "t", "body_encoding": "base64"}
     return [
         *("junk", "[]", "{}", "5", "null", '"x"', b"\xff\xfe", "[" * 100_000),
-        *(json.dumps({"properties": value}) for value in (5, {}, {"delivery_tag": {}})),
+        *(json.dumps({"properties": value}) for value in bad_properties),
         json.dumps({"body": 5, "properties": properties}),
         json.dumps({"body": "x", "properties": properties, "headers": [1]}),
         entry(job, properties={**properties, "body_encoding": "klingon"}),
-        *(entry(parts) for parts in ([[], {}], [], [1, 2, 3], None, 7, "text", {"args": 5})),
+        *(entry(parts) for parts in bad_parts),
         entry(job, {}),
         entry(job, {"task": "other.task", "id": "m1"}),
         entry(job, {"task": {}, "id": "m1"}),
         entry(job, {"task": "falhook.submit", "id": {}}),
         entry(job, {"task": "falhook.submit"}),
-        *(entry(parts) for parts in ([["a", "b"], {}, {}], [[], {}, {}], [[], {"x": 1}, {}])),
-        *(entry([[value], {}, {}]) for value in ({}, 5, None, "no id", ["a"])),
+        *(entry(parts) for parts in bad_arguments),
+        *(entry([[value], {}, {}]) for value in bad_ids),
         *(entry(job, {**named, **bad}) for bad in BAD_HEADERS),
-        *(entry(job, {**named, "timelimit": bad}) for bad in ("x", [1], {"a": 1}, 5)),
+        *(entry(job, {**named, "timelimit": bad}) for bad in bad_limits),
         entry(job, {**named, "compression": "klingon"}),
         *(entry([["job"], {}, {name: 5}]) for name in ("callbacks", "errbacks", "chain", "chord")),
         entry([["job"], {}, {"chain": [5]}]),

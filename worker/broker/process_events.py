@@ -27,7 +27,7 @@ def _say(words: str, _stream: TextIO | None = None) -> None:
 
 
 def _worker_started(sender: Any, **_: object) -> None:
-    queues = sorted(sender.app.amqp.queues.consume_from)
+    queues = sorted(queue.name for queue in sender.app.amqp.queues.consume_from.values())
     log.info("worker.started", worker=sender.hostname, queues=queues)
 
 

@@ -50,7 +50,7 @@ class QoS(KombuQoS):
         try:
             super().append(message, delivery_tag)
         except ERRORS as error:
-            log.warning("message.unnoted", error=type(error).__name__)
+            log.warning("message.unnoted", error=error)
             virtual.QoS.append(self, message, delivery_tag)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
@@ -58,7 +58,7 @@ class QoS(KombuQoS):
         try:
             super().restore_visible(start, num, interval)
         except ERRORS as error:
-            log.warning("messages.unrestored", error=type(error).__name__)
+            log.warning("messages.unrestored", error=error)
 
     def restore_by_tag(self, tag: str, client: object = None, leftmost: bool = False) -> None:
         """Restore one message; an entry that is not a message is removed instead."""
@@ -84,7 +84,7 @@ class QoS(KombuQoS):
             self._release(delivery_tag, error)
 
     def _release(self, delivery_tag: str, error: Exception) -> None:
-        log.warning("message.unacknowledged", error=type(error).__name__)
+        log.warning("message.unacknowledged", error=error)
         self._quick_ack(delivery_tag)  # type: ignore[attr-defined]  # virtual.QoS's own
 
 
@@ -141,7 +141,7 @@ class Channel(transport.Channel):
         try:
             super().close()
         except ERRORS as error:
-            log.warning("channel.closed", error=type(error).__name__)
+            log.warning("channel.closed", error=error)
             self._in_poll = None
             super().close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from redis import Redis
@@ -25,13 +25,13 @@ def replica(redis: Redis) -> Iterator[None]:
     try:
         yield
     finally:
-        redis.execute_command("REPLICAOF", "NO", "ONE")
+        redis.slaveof()
 
 
 @contextmanager
 def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
     """Change a value of Redis's configuration."""
-    before = redis.config_get(name)[name]
+    before = str(redis.config_get(name)[name])
     redis.config_set(name, value)
     try:
         yield
@@ -39,7 +39,7 @@ def configured(redis: Redis, name: str, value: str) -> Iterator[None]:
         redis.config_set(name, before)
 
 
-CASES = {
+CASES: dict[str, Callable[[Redis], AbstractContextManager[None]]] = {
     "READONLY": replica,
     "NOREPLICAS": lambda redis: configured(redis, "min-replicas-to-write", "1"),
 }

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -113,7 +114,8 @@ def test_garbage_among_unacknowledged_messages(server: RedisServer, redis: Redis
     redis.zadd("falhook:unacked:index", {"a": 1, "b": 1, "c": 1})
     app = client(Connections.from_env({"REDIS_URL": server.url}))
     with app.connection_for_read() as connection:
-        connection.default_channel.qos.restore_visible(interval=1)
+        channel: Any = connection.default_channel
+        channel.qos.restore_visible(interval=1)
     assert 0 == redis.exists("falhook:unacked", "falhook:unacked:index")
 
 
@@ -167,14 +169,14 @@ def test_ours_are_moved_from_earlier_queues(
 def refuse_writes(redis: Redis) -> Callable[[], object]:
     """Make Redis a replica of nothing; return what ends it."""
     redis.replicaof("127.0.0.1", 1)
-    return lambda: redis.execute_command("REPLICAOF", "NO", "ONE")
+    return redis.slaveof
 
 
 def set_value(name: str, value: str) -> Callable[[Redis], Callable[[], object]]:
     """Return what changes Redis's configuration and returns what changes it back."""
 
     def change(redis: Redis) -> Callable[[], object]:
-        before = redis.config_get(name)[name]
+        before = str(redis.config_get(name)[name])
         redis.config_set(name, value)
         return lambda: redis.config_set(name, before)
 
