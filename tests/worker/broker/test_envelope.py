@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.broker.envelope import InvalidMessage, parse_envelope
@@ -11,13 +11,14 @@ from worker.broker.envelope import InvalidMessage, parse_envelope
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 NAMES = st.sampled_from(
     ["body", "properties", "headers", "delivery_tag", "delivery_info", "body_encoding"]
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200) | st.dictionaries(NAMES, VALUES).map(json.dumps) | st.text())
 def test_every_entry_is_an_envelope_or_invalid(entry: bytes | str) -> None:
     """No other exception, whatever lies in the list."""
