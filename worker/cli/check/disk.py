@@ -9,6 +9,7 @@ from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.settings import Settings
 from worker.storage import Storage
+from worker.storage.scratch import require_temporary_directory
 
 # Results of the largest accepted size that should fit, before a warning.
 RESERVE = 5
@@ -34,6 +35,7 @@ def disk(settings: Settings) -> str:
 
 
 def _places(settings: Settings) -> Mapping[str, Path]:
+    require_temporary_directory()
     places = {f"TMPDIR {tempfile.gettempdir()}": Path(tempfile.gettempdir())}
     if (root := Storage.existing(settings.storage_url).root) is not None:
         places[f"FALHOOK_STORAGE_URL {root}"] = root

@@ -5,7 +5,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from worker.cli.check.network import TIMEOUT, CheckWarning
+from worker.cli.check.network import TIMEOUT
+from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.fal.errors import error_text
 from worker.settings import Settings

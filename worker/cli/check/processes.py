@@ -7,7 +7,8 @@ from typing import cast
 import httpx
 
 from webhook.contract import callback_url
-from worker.cli.check.network import TIMEOUT, CheckWarning
+from worker.cli.check.network import TIMEOUT
+from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.jobs import deployment
 from worker.jobs.store import connect
