@@ -16,8 +16,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
-from webhook.celery_variables import ignore_celery_variables
-
 if TYPE_CHECKING:
     from celery import Celery
 
@@ -151,6 +149,7 @@ def celery_app(
     from kombu import Queue as Declaration  # noqa: PLC0415
 
     from webhook.broker import broker_settings  # noqa: PLC0415
+    from webhook.celery_variables import ignore_celery_variables  # noqa: PLC0415
 
     ignore_celery_variables()
     app = Celery("falhook")
