@@ -37,6 +37,8 @@ UNAVAILABLE = frozenset(
         "timestamp_unavailable",
     }
 )
+# The reason of jobs that wait because fal refuses their account.
+ACCOUNT_PAUSED = "account_paused"
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -49,6 +51,7 @@ STEPS: tuple[Step, ...] = (
         also_from=(JobState.SUBMIT_UNKNOWN,),
         # Every failure that leaves the step means that fal certainly has no such job.
         on_failure={"posted": 0},
+        holds_for=frozenset({ACCOUNT_PAUSED}),
     ),
     # Here fal renders. Its callback (steps/ingest.py), or one look-up after the deadline
     # (steps/lookup.py), takes the job from SUBMITTED or SUBMIT_UNKNOWN to RENDERED.
@@ -169,6 +172,8 @@ class Pipeline:
         return rescued
 
     def _is_last(self, step: Step, job: Job, failure: Transient) -> bool:
+        if failure.reason in step.holds_for:
+            return False
         if failure.reason in step.waits_for:
             return job.waits + 1 >= MAX_WAITS
         return job.tries >= step.tries
@@ -205,15 +210,18 @@ class Pipeline:
                 return
 
     def _retry_later(self, step: Step, job: Job, failure: Transient) -> None:
-        waits = failure.reason in step.waits_for
+        holds = failure.reason in step.holds_for
+        waits = holds or failure.reason in step.waits_for
         count = job.waits + 1 if waits else job.tries
-        uncounted = {"tries": job.tries - 1, "waits": count} if waits else {}
+        uncounted = {"tries": job.tries - 1, "waits": 0 if holds else count} if waits else {}
+        why = {"step": step.task, "reason": failure.reason, "sentence": failure.sentence}
         seconds = backoff(count, failure.after, self._rng)
         until = self._store.clock() + seconds
         event = {"name": "retried", "step": step.task, "reason": failure.reason}
         change = Change(
             to=step.takes,
-            set={"lease_owner": "", "lease_until": until, **uncounted, **step.on_failure},
+            set={"lease_owner": "", "lease_until": until, **uncounted, **step.on_failure}
+            | (why if holds else {}),
             guard=step.guard(job),
             due=until,
             event={**event, "wait": f"{seconds:.1f}"},

@@ -15,6 +15,7 @@ COMMANDS = {
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
     "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),
+    "orphans": Lazy("worker.cli.orphans", "orphans", "Results of fal without a job record."),
     "provenance": Lazy("worker.cli.provenance", "provenance", "Content credentials (C2PA)."),
     "retry": Lazy("worker.cli.retry", "retry", "Continue jobs that ended without a publication."),
     "settings": Lazy("worker.cli.settings", "settings", "List every setting."),

@@ -44,6 +44,11 @@ class FalClient:
         self._key = key
         self._transport = transport or BackupDomainTransport()
 
+    @property
+    def key(self) -> str:
+        """The key that all requests carry."""
+        return self._key
+
     def submit(
         self,
         endpoint: str,

@@ -1,7 +1,7 @@
 """One POST, and the three outcomes in which it does not return a job.
 
 NotAccepted      fal certainly has no job: try again later
-SubmitRejected   fal refused the job: it fails with fal's message
+SubmitRejected   fal refused the job, which fails with fal's message, or the account
 AnswerLost       fal may have the job: never post again, the callback settles it
 
 fal-client 1.0.3 repeats its POST up to ten times (20 with its backup host) on timeouts, dropped
@@ -17,6 +17,7 @@ from types import MappingProxyType
 import httpx
 
 from worker.errors import Failure, Permanent, Transient
+from worker.fal.account_faults import AccountFault, account_fault
 from worker.fal.errors import error_text, retry_after
 from worker.fal.lenient_json import parse_lenient
 
@@ -28,7 +29,14 @@ class NotAccepted(Transient):
 
 
 class SubmitRejected(Permanent):
-    """fal answered that it will not take this job."""
+    """fal answered that it will not take this job.
+
+    With a `fault` the job is not to blame, but the account: its jobs wait until that is put right.
+    """
+
+    def __init__(self, reason: str, sentence: str, *, fault: AccountFault | None = None) -> None:
+        super().__init__(reason, sentence)
+        self.fault = fault
 
 
 class AnswerLost(Failure):
@@ -72,6 +80,10 @@ class SinglePostTransport(httpx.BaseTransport):
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             host = request.url.host
             raise NotAccepted("fal_unreachable", f"cannot connect to {host}", host=host) from error
+        except (httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+            # The proxy refused the tunnel (RFC 9110, section 9.3.6): the request is still here.
+            sentence = f"the proxy opens no tunnel to {request.url.host}; check HTTPS_PROXY"
+            raise NotAccepted("proxy_refused", sentence, host=request.url.host) from error
         except httpx.HTTPError as error:
             sentence = f"the answer of {request.url.host} was lost ({type(error).__name__})"
             raise AnswerLost("answer_lost", sentence) from error
@@ -88,7 +100,9 @@ def _check(response: httpx.Response) -> None:
         after = retry_after(response.headers)
         raise NotAccepted("fal_busy", f"fal answered 429: {error_text(response)}", after=after)
     if response.is_client_error and status not in AMBIGUOUS_STATUSES:
-        raise SubmitRejected(f"fal_{status}", f"fal answered {status}: {error_text(response)}")
+        words = error_text(response)
+        sentence = f"fal answered {status}: {words}"
+        raise SubmitRejected(f"fal_{status}", sentence, fault=account_fault(status, words))
     raise AnswerLost(
         f"fal_{status}", f"fal answered {status}, which does not say whether it has the job"
     )

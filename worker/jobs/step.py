@@ -30,6 +30,9 @@ class Step:
     # Reason codes that blame a dependency and not the job. A start that ends with one of them
     # does not count as a try; the job fails after MAX_WAITS of them.
     waits_for: frozenset[str] = frozenset()
+    # Reason codes for which the job waits as long as they hold: a person has to put them right. The
+    # record shows them, and a job never fails for one of them.
+    holds_for: frozenset[str] = frozenset()
     # The state of a job while the step works; None: `takes`, with a lease.
     works_in: JobState | None = None
     # Counters on the record that each start increments.

@@ -84,8 +84,9 @@ class JobStore:
             "reason": job.reason,
             "sentence": job.sentence,
             # Guards compare with fields of the hash: these are always present.
-            "attempt": 0,
-            "posted": 0,
+            "attempt": job.attempt,
+            "posted": job.posted,
+            "submitted_at": job.submitted_at,
             "looked_up": 0,
             "callback": "",
             "created_at": self.clock(),

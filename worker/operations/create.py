@@ -8,6 +8,7 @@ from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import LOST_WAKE_AFTER
+from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
 
@@ -55,19 +56,28 @@ class JobCreator:
     def add(self, draft: DraftJob) -> Created:
         """Put the job's local files into storage, store the job, then wake it.
 
+        A callback that came for this id before, to no record, is adopted: nothing is posted.
+
         Raises InvalidJobId for an id of a job with other contents, RequestRejected for files that
         have changed, and the storage's Failure if they cannot be stored now.
         """
         job = draft.job
         self.validator.staging.put(draft.staged)
-        due = self.store.clock() + LOST_WAKE_AFTER
-        new = self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+        new = self._store_or_adopt(job)
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
         stored = self.existing(job) or job
         if stored.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return Created(job=stored, new=new)
+
+    def _store_or_adopt(self, job: Job) -> bool:
+        """Store a new job; with the id of an orphan it takes the result that is there."""
+        if orphan := find_orphan(self.store, job.id):
+            log.warning("callback.adopted", job=job.id, request_id=orphan.newest.request_id)
+            return adopt(self.store, job, orphan)
+        due = self.store.clock() + LOST_WAKE_AFTER
+        return self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
 
 
 def _contents(job: Job) -> tuple[str, object]:

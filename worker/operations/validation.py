@@ -1,7 +1,7 @@
 """Validates a request before anything is stored or sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
@@ -17,6 +17,7 @@ from worker.catalogue.errors import (
 )
 from worker.catalogue.options import Options
 from worker.catalogue.prices import Estimate
+from worker.catalogue.validation.sync_mode import sync_mode_problems
 from worker.catalogue.validation.values import as_json
 from worker.jobs.job import Job
 from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, JobRequest, checked_id
@@ -70,6 +71,8 @@ class Validator:
     ) -> tuple[StagedFiles, dict[str, object]]:
         inputs = None if request.unchecked else model.inputs
         staged = self.staging.stage(inputs, _arguments(request))
+        if problems := sync_mode_problems(staged.arguments):
+            staged = replace(staged, problems=[*staged.problems, *problems])
         if request.unchecked:
             return staged, _json_only(request, staged)
         return staged, model.check(staged.arguments, problems=staged.problems)

@@ -51,7 +51,7 @@ class LookUp:
 
     def _look_up(self, job: Job, reason: str, sentence: str) -> None:
         if not job.request_id:
-            self._expire(job, reason, f"{sentence}, and fal's request id is not known")
+            self._expire(job, reason, f"{sentence}, and {_unknown(job)}")
         elif job.looked_up >= MAX_LOOK_UPS:
             self._expire(job, reason, f"{sentence}, and fal did not answer requests for the result")
         elif self._claim(job, reason):
@@ -98,3 +98,13 @@ class LookUp:
 
     def _move(self, job: Job, outcome: Outcome) -> None:
         self.transitions.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)
+
+
+def _unknown(job: Job) -> str:
+    """Say what is known of a job whose POST got no answer, and what sending it again risks."""
+    what = f" ({job.reason})" if job.reason else ""
+    return (
+        f"fal's request id is not known: the POST was sent and not answered{what}, so fal may "
+        "never have had the job, or have rendered and billed it. fal's billing events show that "
+        f"by the tag job_id={job.id}; if it is there, `falhook retry --resubmit` pays again"
+    )

@@ -11,14 +11,18 @@ from webhook.log import get_logger
 from worker.catalogue.options import Options
 from worker.errors import Failure, Transient
 from worker.fal.client import FalClient
-from worker.fal.single_post import Accepted, AnswerLost
+from worker.fal.single_post import Accepted, AnswerLost, SubmitRejected
 from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
+from worker.steps.account_pause import AccountPause
 from worker.types import Json
 
 log = get_logger()
+
+# A job that waited no longer says why.
+_NO_REASON = {"step": "", "reason": "", "sentence": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Submit:
 
     def _post(self, job: Job) -> Outcome:
         options = Options.read(job.options)
+        self.pause.check(job)
         arguments = self.addressed(job.arguments)
         self._begin(job)
         url = callback_url(self.public_url, self.secret, job.id, job.attempt)
@@ -61,12 +66,19 @@ class Submit:
                 query=options.query(),
             )
         except AnswerLost as lost:
-            return self._unknown(job, lost.reason)
+            return self._unknown(job, lost.reason, lost.sentence)
+        except SubmitRejected as refusal:
+            if refusal.fault:
+                raise self.pause.refused(job, refusal) from refusal
+            self._passed(job)
+            raise
         self._keep(job, accepted)
+        self._passed(job)
         return Outcome(
             to=JobState.SUBMITTED,
             set={
                 **_addresses(accepted),
+                **_NO_REASON,
                 "request_id": accepted.request_id,
                 "submitted_at": self.store.clock(),
             },
@@ -74,11 +86,30 @@ class Submit:
             due=self.deadline,
         )
 
-    def _unknown(self, job: Job, reason: str) -> Outcome:
+    @property
+    def pause(self) -> AccountPause:
+        """The pause of submission for an account that fal refuses."""
+        return AccountPause(redis=self.store.redis, key=self.fal.key, clock=self.store.clock)
+
+    def _passed(self, job: Job) -> None:
+        # What fal answered counts, also if Redis is away now: then the pause ends a little later.
+        with suppress(RedisError):
+            self.pause.passed(job)
+
+    def _unknown(self, job: Job, reason: str, what: str) -> Outcome:
         """Return SUBMIT_UNKNOWN, which the callback or the deadline settles, never another POST."""
+        sentence = (
+            f"{what}; the POST is not repeated, because fal may have the job. Its callback settles "
+            f"that within {self.deadline / 60:.0f} minutes"
+        )
         return Outcome(
             to=JobState.SUBMIT_UNKNOWN,
-            set={"submitted_at": self.store.clock()},
+            set={
+                "submitted_at": self.store.clock(),
+                "step": Task.SUBMIT,
+                "reason": reason,
+                "sentence": sentence,
+            },
             event={"reason": reason, "attempt": str(job.attempt)},
             due=self.deadline,
         )
@@ -90,7 +121,7 @@ class Submit:
             raise Transient(
                 "crashed", "the submit step crashed before its POST; see the worker's log"
             )
-        return self._unknown(job, "crashed")
+        return self._unknown(job, "crashed", "the submit step crashed at its POST")
 
     def _begin(self, job: Job) -> None:
         # From here on fal may have the job. A worker that died before this write has certainly

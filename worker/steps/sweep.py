@@ -112,7 +112,13 @@ class Sweep:
         # Only fal knows whether it has the job.
         outcome = Outcome(
             to=JobState.SUBMIT_UNKNOWN,
-            set={"submitted_at": self.store.clock()},
+            set={
+                "submitted_at": self.store.clock(),
+                "step": Task.SUBMIT,
+                "reason": "worker_lost",
+                "sentence": "the worker died at its POST; fal may have the job, so it is not "
+                "repeated: the callback or the deadline settles that",
+            },
             event={"reason": "worker_lost", "attempt": str(job.attempt)},
             due=self.deadline,
         )

@@ -221,3 +221,23 @@ def test_unchecked_null_means_validated(creator: JobCreator) -> None:
     """A message may set `unchecked` to null, which does not skip validation."""
     with pytest.raises(InvalidArguments):
         creator.create(request(arguments={"prompt": "a", "duration": 99}, unchecked=None))
+
+
+@pytest.mark.parametrize("unchecked", [False, True])
+@pytest.mark.parametrize("value", [True, "true", " True ", 1, "1", "yes"])
+def test_sync_mode_is_refused_before_it_is_paid_for(
+    creator: JobCreator, value: object, unchecked: bool
+) -> None:
+    """fal would put the media into its callback, and keep no copy."""
+    endpoint = "acme/images" if unchecked else "fal-ai/kling-image/v3/text-to-image"
+    arguments: dict[str, object] = {"prompt": "a fox", "sync_mode": value}
+    with pytest.raises(InvalidArguments, match="sync_mode"):
+        creator.create(request(endpoint, arguments=arguments, unchecked=unchecked))
+    if unchecked:
+        nested: dict[str, object] = {"steps": [{"sync_mode": value}]}
+        with pytest.raises(InvalidArguments, match=r"steps\[0\].sync_mode"):
+            creator.create(request(endpoint, arguments=nested, unchecked=True))
+    with pytest.raises(InvalidOptions):
+        creator.create(request(options={"sync_mode": value}))
+    off = request(endpoint, arguments={"prompt": "a fox", "sync_mode": False}, unchecked=unchecked)
+    assert {"prompt": "a fox", "sync_mode": False} == creator.create(off).arguments

@@ -74,7 +74,7 @@ def test_a_job_with_a_result_without_a_file_continues_too(world: World, fal: Scr
 
 def test_a_job_that_fal_never_accepted_is_posted(world: World, fal: ScriptedFal) -> None:
     """A job that fal rejected cost nothing, so its retry posts it."""
-    fal.answers = [answer(403, {"detail": "locked"})]
+    fal.answers = [answer(404, {"detail": "unknown application"})]
     world.add_submitted()
     assert S.QUEUED is Retry(store=world.store).retry(world.job())
     sweep(world)

@@ -1,6 +1,7 @@
 """The submit step: one POST an attempt, whatever the network does, against the simulated fal."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -22,8 +23,9 @@ from tests.factories.world import (
 from webhook.contract import Task, attempt_of
 from worker.fal.client import FalClient
 from worker.jobs.change import Change
-from worker.jobs.job import JobState
+from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
+from worker.steps.account_pause import FIRST_PAUSE
 
 S = JobState
 
@@ -356,3 +358,114 @@ def test_a_network_that_is_gone(redis_url: str, place: str) -> None:
             world.history()[-1]["reason"],
             world.job().posted,
         )
+
+
+ACCOUNT = answer(401, {"detail": "Invalid API key"})
+
+
+@pytest.mark.parametrize(
+    ("status", "detail"),
+    [
+        (401, "Unauthorized"),
+        (401, "Invalid API key"),
+        (402, "Payment required"),
+        (403, "User is locked. Reason: Exhausted balance. Top up your balance."),
+        (403, "Forbidden"),
+    ],
+)
+def test_a_fault_of_the_account_pauses_submission(
+    world: World, fal: ScriptedFal, status: int, detail: str
+) -> None:
+    """No job fails: all wait with the reason, and one job at a time tries after growing pauses."""
+    fal.answers = [answer(status, {"detail": detail})] * 3
+    with structlog.testing.capture_logs() as lines:
+        world.add_submitted()
+    assert ["error"] == [line["log_level"] for line in lines if line["event"] == "account.paused"]
+    for job_id in ("job2", "job3"):
+        world.add_submitted(job_id)
+    assert 1 == fal.count("POST")
+    for job_id in ("job1", "job2", "job3"):
+        job = world.job(job_id)
+        assert (S.QUEUED, "account_paused", True) == (job.state, job.reason, detail in job.sentence)
+    pauses = []
+    for posts in (2, 3):
+        began = world.clock()
+        while fal.count("POST") < posts:
+            world.clock.forward(10)
+            world.sweep.run()
+            world.follow_wakes()
+        pauses.append(world.clock() - began)
+    assert FIRST_PAUSE <= pauses[0] < pauses[1]
+    world.clock.forward(10_000)
+    for _ in range(3):
+        world.clock.forward(600)
+        world.sweep.run()
+        world.follow_wakes()
+    assert [(S.SUBMITTED, "")] * 3 == [
+        (world.job(job_id).state, world.job(job_id).reason) for job_id in ("job1", "job2", "job3")
+    ]
+    assert 6 == fal.count("POST")
+
+
+def test_a_paused_job_never_fails_for_it(world: World, fal: ScriptedFal) -> None:
+    """The account may take days to be put right."""
+    fal.answers = [ACCOUNT] * 200
+    world.add_submitted()
+    for _ in range(100):
+        world.clock.forward(3600)
+        world.sweep.run()
+        world.follow_wakes()
+    assert (S.QUEUED, "account_paused") == (world.state(), world.job().reason)
+
+
+def test_another_key_is_not_paused(world: World, fal: ScriptedFal) -> None:
+    """With the corrected key the jobs go on at once."""
+    fal.answers = [ACCOUNT]
+    world.add_submitted()
+    corrected = FalClient("other:secret", transport=fal.fal._transport)
+    world.submit = replace(world.submit, fal=corrected)
+    world.pipeline = world.another_worker()
+    assert S.SUBMITTED is world.add_submitted("job2").state
+
+
+@pytest.mark.parametrize(
+    "detail", ["Cannot access application acme/private", "You are not allowed to use this model"]
+)
+def test_one_application_stops_nothing(world: World, fal: ScriptedFal, detail: str) -> None:
+    """Where fal's words name an application, only its own jobs fail."""
+    fal.answers = [answer(403, {"detail": detail})]
+    world.add_submitted()
+    world.add_submitted("job2")
+    assert (S.FAILED, S.SUBMITTED) == (world.state(), world.state("job2"))
+
+
+def test_words_that_do_not_tell_stop_one_endpoint(world: World, fal: ScriptedFal) -> None:
+    """Jobs of another endpoint are submitted meanwhile."""
+    fal.answers = [answer(403, {"detail": "Forbidden"})]
+    world.add_submitted()
+    other = Job(id="job2", endpoint="acme/other", arguments={})
+    world.store.add(other, due=world.clock() + 20, event={"name": "created"})
+    world.pipeline.run(Task.SUBMIT, "job2")
+    assert (S.QUEUED, S.SUBMITTED) == (world.state(), world.state("job2"))
+
+
+@pytest.mark.parametrize("status", [407, 502, 503])
+def test_a_proxy_that_opens_no_tunnel(world: World, fal: ScriptedFal, status: int) -> None:
+    """Nothing was sent: the job is tried again."""
+    fal.answers = [httpx.ProxyError(f"{status} Proxy Authentication Required")]
+    world.add_submitted()
+    assert (S.QUEUED, "proxy_refused") == (world.state(), world.history()[-1]["reason"])
+
+
+def test_a_lost_answer_says_what_is_known(world: World, fal: ScriptedFal) -> None:
+    """The record says why nothing is sent again, and at the deadline what a resubmit risks."""
+    fal.answers = [answer(503, {"detail": "unavailable"})]
+    world.add_submitted()
+    job = world.job()
+    assert (S.SUBMIT_UNKNOWN, "fal_503", True) == (job.state, job.reason, "45 min" in job.sentence)
+    world.clock.forward(DEADLINE + 1)
+    world.ingest.run(["job1"])
+    job = world.job()
+    assert S.EXPIRED == job.state
+    for words in ("fal_503", "job_id=job1", "--resubmit", "billed"):
+        assert words in job.sentence

@@ -1,0 +1,93 @@
+"""The pause of submission after fal refused the account: a circuit breaker in Redis.
+
+Redis keys (SCOPE: the hash of the FAL_KEY in use, with `:ENDPOINT` if only that one is refused):
+
+falhook:paused:{SCOPE}          hash: until (Unix seconds), refusals, sentence
+falhook:paused:{SCOPE}:probe    string: the job that tries whether fal takes jobs again
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+
+from webhook.log import get_logger
+from worker.errors import Transient
+from worker.fal.account_faults import AccountFault
+from worker.fal.single_post import SubmitRejected
+from worker.jobs.job import Job
+
+# Seconds until a job may try again: doubled by each refusal, from the first to the longest.
+FIRST_PAUSE = 30.0
+LONGEST_PAUSE = 1800.0
+# Seconds for which a probe keeps others from trying; longer than a POST takes.
+PROBE_TIME = 120
+# Seconds after which a pause that nobody tried to end is forgotten.
+_KEPT = 30 * 86_400
+REASON = "account_paused"
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPause:
+    """Stops submission for an account that fal refuses, and lets one job at a time try again.
+
+    `key` is the FAL_KEY: another one is another account, and is not paused.
+    """
+
+    redis: Redis
+    key: str
+    clock: Callable[[], float]
+
+    def check(self, job: Job) -> None:
+        """Return if the job may be posted. Raises Transient(REASON) while it may not.
+
+        After each pause one job may be posted: the probe.
+        """
+        for scope in self._scopes(job):
+            paused = cast(dict[str, str], self.redis.hgetall(scope))
+            if not paused:
+                continue
+            left = float(paused["until"]) - self.clock()
+            if left <= 0 and self.redis.set(f"{scope}:probe", job.id, nx=True, ex=PROBE_TIME):
+                log.info("account.probed", job=job.id, refusals=int(paused["refusals"]))
+                continue
+            raise _paused(paused["sentence"], max(left, FIRST_PAUSE))
+
+    def refused(self, job: Job, refusal: SubmitRejected) -> Transient:
+        """Pause the account, or the endpoint alone; return the failure of the job that found it."""
+        endpoint_only = refusal.fault is AccountFault.ENDPOINT
+        scope = self._scopes(job)[1 if endpoint_only else 0]
+        refusals = self.redis.hincrby(scope, "refusals", 1)
+        seconds = min(FIRST_PAUSE * 2.0 ** (min(refusals, 20) - 1), LONGEST_PAUSE)
+        self.redis.hset(scope, "until", f"{self.clock() + seconds:.3f}")
+        self.redis.hset(scope, "sentence", refusal.sentence)
+        self.redis.expire(scope, _KEPT)
+        self.redis.delete(f"{scope}:probe")
+        endpoint = job.endpoint if endpoint_only else ""
+        log.error(
+            "account.paused", job=job.id, reason=refusal.reason, endpoint=endpoint, wait=seconds
+        )
+        return _paused(refusal.sentence, seconds)
+
+    def passed(self, job: Job) -> None:
+        """End the pauses of this job: fal took it, or refused it for its own sake."""
+        for scope in self._scopes(job):
+            if self.redis.delete(scope):
+                self.redis.delete(f"{scope}:probe")
+                log.info("account.resumed", job=job.id)
+
+    def _scopes(self, job: Job) -> tuple[str, str]:
+        account = hashlib.sha256(self.key.encode()).hexdigest()[:16]
+        return f"falhook:paused:{account}", f"falhook:paused:{account}:{job.endpoint}"
+
+
+def _paused(why: str, seconds: float) -> Transient:
+    sentence = (
+        f"{why}. Submission is paused, and one job tries again in {seconds:.0f} s; the job waits. "
+        "Correct FAL_KEY or the balance of the account"
+    )
+    return Transient(REASON, sentence, after=seconds)
