@@ -19,6 +19,7 @@ from fal_client.client import CDN_URL, REST_URL, USER_AGENT, CDNTokenManager
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.client import SdkClient
 from worker.fal.errors import error_text, retry_after
+from worker.fal.proxies import EnvironmentTransport
 
 REST_HOST = httpx.URL(REST_URL).host
 TIMEOUT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 60.0}
@@ -112,7 +113,7 @@ class Cdn:
         self, key: str, *, rest_host: str = REST_HOST, transport: httpx.BaseTransport | None = None
     ) -> None:
         rest = {REST_HOST: httpx.URL(f"https://{rest_host}")}
-        single_try = _SingleTryTransport(transport or httpx.HTTPTransport())
+        single_try = _SingleTryTransport(transport or EnvironmentTransport())
         self._client = _UploadClient(
             key=key, transport=_RedirectedTransport(single_try, rest), rest_host=rest_host
         )

@@ -12,6 +12,7 @@ from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHand
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.errors import error_text
 from worker.fal.lenient_json import parse_lenient
+from worker.fal.proxies import EnvironmentTransport
 from worker.fal.single_post import Accepted, SinglePostTransport, recover_accepted
 from worker.types import Json
 
@@ -42,7 +43,7 @@ class FalClient:
 
     def __init__(self, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self._key = key
-        self._transport = transport or BackupDomainTransport()
+        self._transport = transport or BackupDomainTransport(transport=EnvironmentTransport())
 
     @property
     def key(self) -> str:

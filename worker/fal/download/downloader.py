@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import httpx
@@ -13,6 +13,7 @@ from worker.fal.download.http import resolve
 from worker.fal.download.limits import DownloadLimits
 from worker.fal.download.transfer import Progress, Restart, Transfer
 from worker.fal.download.url import parse
+from worker.fal.proxies import Proxies
 
 Write = Callable[[Iterator[bytes]], object]
 # "media": an image, sound or video; "file": anything but a web page.
@@ -37,6 +38,7 @@ class Downloader:
     client: httpx.Client
     limits: DownloadLimits
     resolve: Callable[[str, int], list[str]] = resolve
+    proxies: Proxies = field(default_factory=Proxies.from_env)
 
     def fetch(
         self,
@@ -65,6 +67,7 @@ class Downloader:
             limits=self.limits,
             client=self.client,
             resolve=self.resolve,
+            proxied=self.proxies.used_for(parse(url).host),
         )
         while True:
             transfer = Transfer(fetch=fetch, progress=progress)

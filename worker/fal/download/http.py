@@ -6,9 +6,11 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from worker.fal.proxies import EnvironmentTransport
+
 
 def http_client() -> httpx.Client:
-    """Return a client for downloads: trusts SSL_CERT_FILE; no proxy, no redirects, no cookies.
+    """Return a client for downloads: trusts SSL_CERT_FILE; no redirects, no cookies.
 
     httpx's own log lines are suppressed: they contain the whole URL, and a signed URL is a
     credential.
@@ -16,7 +18,7 @@ def http_client() -> httpx.Client:
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx.Client(
-        verify=httpx.create_ssl_context(trust_env=True),
+        transport=EnvironmentTransport(verify=httpx.create_ssl_context(trust_env=True)),
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
