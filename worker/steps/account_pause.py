@@ -8,10 +8,12 @@ falhook:paused:{SCOPE}:probe    string: the job that tries whether fal takes job
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from webhook.log import get_logger
 from worker.errors import Transient
@@ -51,27 +53,37 @@ class AccountPause:
             paused = cast(dict[str, str], self.redis.hgetall(scope))
             if not paused:
                 continue
-            left = float(paused["until"]) - self.clock()
+            left = float(paused.get("until", "0")) - self.clock()
             if left <= 0 and self.redis.set(f"{scope}:probe", job.id, nx=True, ex=PROBE_TIME):
                 log.info("account.probed", job=job.id, refusals=int(paused["refusals"]))
                 continue
-            raise _paused(paused["sentence"], max(left, FIRST_PAUSE))
+            raise _paused(paused.get("sentence", "fal refused the account"), max(left, FIRST_PAUSE))
 
     def refused(self, job: Job, refusal: SubmitRejected) -> Transient:
         """Pause the account, or the endpoint alone; return the failure of the job that found it."""
         endpoint_only = refusal.fault is AccountFault.ENDPOINT
         scope = self._scopes(job)[1 if endpoint_only else 0]
-        refusals = self.redis.hincrby(scope, "refusals", 1)
-        seconds = min(FIRST_PAUSE * 2.0 ** (min(refusals, 20) - 1), LONGEST_PAUSE)
-        self.redis.hset(scope, "until", f"{self.clock() + seconds:.3f}")
-        self.redis.hset(scope, "sentence", refusal.sentence)
-        self.redis.expire(scope, _KEPT)
-        self.redis.delete(f"{scope}:probe")
+        seconds = FIRST_PAUSE
+        # fal refused the job, so it has none: it waits also if Redis cannot keep the pause now.
+        with suppress(RedisError):
+            seconds = self._extend(scope, refusal.sentence)
         endpoint = job.endpoint if endpoint_only else ""
         log.error(
             "account.paused", job=job.id, reason=refusal.reason, endpoint=endpoint, wait=seconds
         )
         return _paused(refusal.sentence, seconds)
+
+    def _extend(self, scope: str, sentence: str) -> float:
+        """Begin the pause, or the next one, which is longer; return its seconds."""
+        refusals = self.redis.hincrby(scope, "refusals", 1)
+        seconds: float = min(FIRST_PAUSE * 2.0 ** (min(refusals, 20) - 1), LONGEST_PAUSE)
+        pipe = self.redis.pipeline(transaction=True)
+        pipe.hset(scope, "until", f"{self.clock() + seconds:.3f}")
+        pipe.hset(scope, "sentence", sentence)
+        pipe.expire(scope, _KEPT)
+        pipe.delete(f"{scope}:probe")
+        pipe.execute()
+        return seconds
 
     def passed(self, job: Job) -> None:
         """End the pauses of this job: fal took it, or refused it for its own sake."""
