@@ -1,18 +1,17 @@
 """`falhook orphans`: results of fal for jobs that this Redis does not know."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from worker.catalogue.endpoint import ENDPOINT
-from worker.cli.connections import open_store
 from worker.cli.console import clock_text, plain_console, print_json, print_table
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.stdout import json_lines_option
-from worker.jobs.job import Job
-from worker.jobs.store import JobStore
-from worker.operations.orphans import Orphan, adopt, find_orphan
-from worker.operations.orphans import orphans as all_orphans
+
+if TYPE_CHECKING:
+    from worker.jobs.store import JobStore
+    from worker.operations.orphans import Orphan
 
 
 @click.command()
@@ -27,6 +26,10 @@ def orphans(*, job_ids: tuple[str, ...], endpoint: str | None, as_json: bool) ->
     of being sent to fal; with --endpoint that works without its inputs. Exit code 1 if a job was
     not brought back.
     """
+    from worker.catalogue.endpoint import ENDPOINT
+    from worker.cli.connections import open_store
+    from worker.operations.orphans import orphans as all_orphans
+
     store = open_store()
     if not job_ids:
         _list(sorted(all_orphans(store), key=lambda each: each.newest.received_at), as_json)
@@ -37,7 +40,7 @@ def orphans(*, job_ids: tuple[str, ...], endpoint: str | None, as_json: bool) ->
     sys.exit(1 if missing else 0)
 
 
-def _list(found: list[Orphan], as_json: bool) -> None:
+def _list(found: "list[Orphan]", as_json: bool) -> None:
     if as_json:
         for orphan in found:
             print_json(orphan.record())
@@ -56,7 +59,10 @@ def _list(found: list[Orphan], as_json: bool) -> None:
         click.echo("No orphans: every callback has its job.", err=True)
 
 
-def _adopt(store: JobStore, job_id: str, endpoint: str, as_json: bool) -> bool:
+def _adopt(store: "JobStore", job_id: str, endpoint: str, as_json: bool) -> bool:
+    from worker.jobs.job import Job
+    from worker.operations.orphans import adopt, find_orphan
+
     orphan = find_orphan(store, job_id)
     # Any result will do: what the endpoint returns may not be in the catalogue.
     job = Job(id=job_id, endpoint=endpoint, arguments={}, needs_file=0)
