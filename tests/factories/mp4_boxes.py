@@ -234,7 +234,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "ftyp_alone": (lambda: MovieBuilder().bytes()[:24], "no movie header"),
     "cut_media": (lambda: MovieBuilder().bytes()[:-10], "10 bytes of its media data are missing"),
     "cut_header": (lambda: MovieBuilder().bytes()[:300], "movie header are missing"),
-    "cut_box_header": (lambda: MovieBuilder().bytes() + b"\0\0\0", "inside the header of a box"),
+    "cut_box_header": (
+        lambda: MovieBuilder(mvex=_TREX, after=_fragment(0, 1) + b"\0\0\1").bytes(),
+        "inside the header of a box",
+    ),
     "size_below_header": (
         lambda: MovieBuilder(before=numbers(4, 0)).bytes(),
         "smaller than its own",

@@ -9,6 +9,7 @@ from webhook.contract import Task
 from worker.errors import Failure, Permanent, Transient
 from worker.formats.errors import MediaError, UnsupportedMedia
 from worker.formats.media_types import CONTENT_TYPES
+from worker.formats.mp4 import faults
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.provenance import UNSIGNED
@@ -151,6 +152,10 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
         "video": {
             "width": video.width,
             "height": video.height,
+            "displayed_width": video.displayed[0],
+            "displayed_height": video.displayed[1],
+            "rotation": video.rotation,
+            "sample_aspect": ":".join(map(str, video.aspect)),
             "seconds": round(video.duration, 3),
             "fps": round(video.fps, 3),
             "video_codec": video.codec,
@@ -158,8 +163,8 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
         },
         "files": dict(files),
     }
-    if made.source.left_out:
-        record["left_out"] = list(made.source.left_out)
+    if left_out := (*made.source.left_out, *faults(made.source)):
+        record["left_out"] = list(left_out)
     record["provenance"] = _provenance(made)
     if made.skipped:
         record["skipped"] = list(made.skipped)

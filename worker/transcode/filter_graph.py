@@ -48,8 +48,8 @@ def graph(plan: Plan) -> str:
 def _tree(plan: Plan) -> _Node:
     opaque = _OVER_BLACK if plan.source.fourcc in _WITH_ALPHA else ""
     whole = _DEINTERLACED if plan.source.interlaced else ""
-    colours = (assumed(plan.source), sdr(plan.source.colour))
-    root = _Node(",".join(filter(None, (whole, opaque, *colours))))
+    common = (assumed(plan.source), whole, opaque, sdr(plan.source))
+    root = _Node(",".join(filter(None, common)))
     if plan.master == "transcode":
         limited = plan.lines is not None and plan.source.lines > plan.lines
         filters = (

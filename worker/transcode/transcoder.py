@@ -52,19 +52,20 @@ def transcode(
     """
     meter = meter or Meter()
     with meter.measure("preflight") as usage:
-        source = with_stream_colours(probe(path), path, ffmpeg, usage)
-        source_tags = read_tags(path)
+        probed, source_tags = probe(path), read_tags(path)
         stamp = tags.stamp(source_tags)
+        workspace = Workspace.create(into)
+        movie = workspace.repaired(path, probed)
+        source = with_stream_colours(probed, movie, ffmpeg, usage)
     require_capabilities(ffmpeg, profile, source)
     reasons = encoding_reasons(source, profile.lines)
-    workspace = Workspace.create(into)
     with meter.measure("copy", bytes_in=source.size) as usage:
-        copied = not reasons and copy_tagged(path, workspace.scratch / VIDEO, stamp)
+        copied = not reasons and copy_tagged(movie, workspace.scratch / VIDEO, stamp)
         usage.bytes_out = _bytes(workspace.scratch)
     plan = plan_outputs(source, profile, copied=copied)
     with meter.measure("ffmpeg", bytes_in=source.size) as usage:
         failed = run_plan(
-            plan, profile, path, workspace.scratch, ffmpeg, usage=usage, progress=progress
+            plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress
         )
         usage.bytes_out = _bytes(workspace.scratch) - meter.parts["copy"].bytes_out
     with meter.measure("verify"):

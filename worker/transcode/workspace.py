@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from worker.formats.mp4 import ProbeResult, faults, repair
+
 _SCRATCH = ".unverified"
 
 
@@ -22,3 +24,12 @@ class Workspace:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         return cls(into=into, scratch=scratch)
+
+    def repaired(self, path: Path, source: ProbeResult) -> Path:
+        """Return the MP4 at `path`, or a copy in the scratch directory if it has faults."""
+        if not faults(source):
+            return path
+        target = self.scratch / "source" / path.name
+        target.parent.mkdir()
+        repair(path, target)
+        return target

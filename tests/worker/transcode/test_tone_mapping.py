@@ -121,7 +121,7 @@ def test_any_colr_box(colr: bytes, tmp_path: Path) -> None:
 def test_sdr_is_left_alone(name: str, real: Ffmpeg, tmp_path: Path) -> None:
     """SDR and unspecified colours get no filter and no reason."""
     result = delivered(name, tmp_path, real, Profile.parse("original"))
-    assert "" == sdr(result.source.colour)
+    assert "" == sdr(result.source)
     assert not any("colours" in reason for reason in result.reasons)
 
 

@@ -5,6 +5,7 @@ from worker.formats.mp4.colour import Colour, container_colour
 from worker.formats.mp4.media_data import NotRewritable
 from worker.formats.mp4.nal_units import intact
 from worker.formats.mp4.probe import ProbeResult, has_c2pa, probe
+from worker.formats.mp4.repair import faults, repair
 from worker.formats.mp4.rewrite import Stamp, rewrite
 from worker.formats.mp4.tags import others as other_tags
 from worker.formats.mp4.tags import read as read_tags
@@ -21,11 +22,13 @@ __all__ = [
     "Stamp",
     "container_colour",
     "credentials_of",
+    "faults",
     "has_c2pa",
     "intact",
     "other_tags",
     "probe",
     "read_tags",
+    "repair",
     "rewrite",
     "udta",
 ]

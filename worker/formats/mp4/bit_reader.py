@@ -1,4 +1,4 @@
-"""Numbers in the bits of H.264 parameter sets (ISO/IEC 14496-10, 7.2 and 9.1)."""
+"""Numbers in the bits of H.264 and HEVC parameter sets (ISO/IEC 14496-10, 7.2 and 9.1)."""
 
 from collections.abc import Iterator
 
@@ -40,6 +40,6 @@ def signed(bits: Iterator[int]) -> int:
     return (value + 1) // 2 if value & 1 else -(value // 2)
 
 
-def unreadable() -> MediaError:
+def unreadable(codec: str = "H.264") -> MediaError:
     """Return the error for a parameter set that cannot be read."""
-    return invalid("its H.264 track has no readable parameter set")
+    return invalid(f"its {codec} track has no readable parameter set")

@@ -19,7 +19,7 @@ _ONE: Mapping[str, str] = {
     "minf": "stbl dinf hdlr",
     "dinf": "dref",
     "edts": "elst",
-    "stbl": "stsd stts ctts stsc stsz stco co64 stss stps sdtp",
+    "stbl": "stsd stts ctts stsc stsz stz2 stco co64 stss stps sdtp",
     "moof": "mfhd",
     "traf": "tfhd tfdt",
     "meta": "hdlr keys",
@@ -38,7 +38,7 @@ _MANY: Mapping[str, str] = {
 _ELSEWHERE = frozenset({"cmov", "hoov", "rmra", "rmda"})  # other movie headers, packed or remote
 _STILLS = frozenset({"iinf", "iloc", "iprp", "iref", "pitm"})
 _ENCRYPTION = frozenset({"pssh", "senc", "saiz", "saio"})
-_COMPACT_SIZES = frozenset({"stz2"})  # replaces stsz; no encoder here writes it
+_EITHER = (frozenset({"stco", "co64"}), frozenset({"stsz", "stz2"}))  # one replaces the other
 _ALSO_ENTERED = frozenset({"udta", "tref", "ilst", "sinf", "schi"})
 
 
@@ -55,7 +55,7 @@ _ROOTLESS = _ALSO_ENTERED | CONTAINERS - {"moov", "moof"}
 # Names that texts and parameter sets of a sample description contain only by intent.
 _STRUCTURE = [
     kind.encode()
-    for kind in sorted(_PARENTS.keys() | _ELSEWHERE | _STILLS | _COMPACT_SIZES)
+    for kind in sorted(_PARENTS.keys() | _ELSEWHERE | _STILLS)
     if kind not in {"meta", "udta", "ilst", "keys", "hdlr", "sidx"}
 ]
 
@@ -84,8 +84,10 @@ def require_inside(parent: Box, walk: Walk, depth: int = 1) -> None:
         if child.kind == "stsd":
             _require_descriptions(child)
         require_inside(child, walk, depth + 1)
-    if {"stco", "co64"} <= seen:
-        raise invalid("one of its tracks has both an 'stco' and a 'co64' box")
+    for kinds in _EITHER:
+        if kinds <= seen:
+            names = " and ".join(sorted(kinds))
+            raise invalid(f"one of its tracks has both kinds of a table ({names})")
 
 
 def _children(box: Box, walk: Walk, depth: int) -> tuple[Box, ...]:
@@ -110,7 +112,7 @@ def _require_place(kind: str, parent: str) -> None:
         raise invalid("its movie header is compressed or refers to other files")
     if kind in _ENCRYPTION:
         raise unsupported("its samples are encrypted")
-    if kind in _STILLS | _COMPACT_SIZES or parent not in _PARENTS.get(kind, {parent}):
+    if kind in _STILLS or parent not in _PARENTS.get(kind, {parent}):
         raise _misplaced(kind)
 
 

@@ -1,13 +1,16 @@
 """The byte ranges of a track's samples (ISO/IEC 14496-12, 8.7.3 to 8.7.5)."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from operator import lt
 from typing import NamedTuple
 
 from worker.formats.mp4.bounded_numbers import numbers
 from worker.formats.mp4.boxes import Box, Extent, invalid
+
+_HALF_BYTE = 4  # bits
+_ENTRIES = {8: "B", 16: "H", 32: "I"}  # types of arrays, by bits of an entry
 
 
 class Span(NamedTuple):
@@ -34,13 +37,44 @@ def spans(extents: Sequence[Extent]) -> tuple[Span, ...]:
     )
 
 
+class SampleSizes(NamedTuple):
+    """The sizes of a track's samples: the same for all, or (0) one for each in `table`."""
+
+    same: int
+    number: int
+    table: Box
+    bits: int  # of each entry
+
+    def bounds(self) -> Sequence[int]:
+        """Return each sample's offset if all were stored in one piece, and the end of the last."""
+        if self.same:
+            return range(0, self.same * (self.number + 1), self.same)
+        return tuple(accumulate(self._each(), initial=0))
+
+    def _each(self) -> Iterable[int]:
+        if self.bits != _HALF_BYTE:
+            return numbers(self.table.body, 12, self.number, _ENTRIES[self.bits])
+        pairs = numbers(self.table.body, 12, (self.number + 1) // 2, "B")
+        return islice((half for pair in pairs for half in (pair >> 4, pair & 15)), self.number)
+
+
+def sample_sizes(stbl: Box) -> SampleSizes:
+    """Return the sizes of a track's samples, from either kind of table (8.7.3).
+
+    Raises `MediaError` if there is no table, or one with entries of another size.
+    """
+    if stsz := stbl.find("stsz"):
+        return SampleSizes(stsz.u32(4), stsz.u32(8), stsz, 32)
+    stz2 = stbl.find("stz2") or stbl.need("stsz")
+    bits = stz2.u32(4) & 0xFF
+    if bits not in {_HALF_BYTE, *_ENTRIES}:
+        raise invalid(f"its 'stz2' box has entries of {bits} bits, which is not allowed")
+    return SampleSizes(0, stz2.u32(8), stz2, bits)
+
+
 def sample_bounds(stbl: Box) -> Sequence[int]:
     """Return each sample's offset if all were stored in one piece, and the end of the last."""
-    stsz = stbl.need("stsz")
-    size, count = stsz.u32(4), stsz.u32(8)
-    if size:
-        return range(0, size * (count + 1), size)
-    return tuple(accumulate(numbers(stsz.body, 12, count), initial=0))
+    return sample_sizes(stbl).bounds()
 
 
 def chunks(stbl: Box) -> Iterator[Chunk]:

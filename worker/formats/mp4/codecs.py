@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from worker.formats.mp4.boxes import Box, Walk, invalid, unsupported
 from worker.formats.mp4.colour import Colour, colour
-from worker.formats.mp4.sps import CHROMA, SequenceParameters, read_avcc
+from worker.formats.mp4.hevc_size import hevc_size
+from worker.formats.mp4.sps import CHROMA, Pair, SequenceParameters, read_avcc
 
 _HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
 _PRORES = {
@@ -39,12 +40,18 @@ _AAC_OBJECTS = {2: "AAC", 5: "HE-AAC", 29: "HE-AAC"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """A video sample description; None for what the header does not state."""
+    """A video sample description; None for what the header does not state.
+
+    `width` and `height` are those of the stream, in pixels; `stated` are those of the container, of
+    which it may not be true. `aspect`: width and height of a pixel.
+    """
 
     fourcc: str
     codec: str
     width: int
     height: int
+    stated: Pair
+    aspect: Pair
     profile: str | None
     bit_depth: int | None
     chroma: str | None
@@ -67,17 +74,31 @@ def video(entry: Box, walk: Walk) -> Video:
         read(config.body) if config else SequenceParameters(profile=_PRORES.get(entry.kind))
     )
     fields = inside.find("fiel")
+    stated = entry.u32(24) >> 16, entry.u32(24) & 0xFFFF
+    width, height = parameters.size or stated
     return Video(
         fourcc=entry.kind,
         codec=codec,
-        width=entry.u32(24) >> 16,
-        height=entry.u32(24) & 0xFFFF,
+        width=width,
+        height=height,
+        stated=stated,
+        aspect=_aspect(inside, parameters),
         profile=parameters.profile,
         bit_depth=parameters.bit_depth,
         chroma=parameters.chroma,
         colour=parameters.colour.completed_by(colour(inside)),
         interlaced=fields.body[0] == _TWO_FIELDS if fields else parameters.interlaced,
     )
+
+
+def _aspect(description: Box, parameters: SequenceParameters) -> Pair:
+    """Return the sides of a pixel, by the container (12.1.4) before the stream; square if unstated.
+
+    Sides of 0 state nothing.
+    """
+    pasp = description.find("pasp")
+    stated = ((pasp.u32(0), pasp.u32(4)) if pasp else None, parameters.aspect)
+    return next((sides for sides in stated if sides and all(sides)), (1, 1))
 
 
 def audio(entry: Box, walk: Walk) -> str:
@@ -117,7 +138,10 @@ def descriptor(data: bytes, at: int, tag: int) -> int:
 
 def _hevc(config: memoryview) -> SequenceParameters:
     return SequenceParameters(
-        _HEVC_PROFILES.get(config[1] & 31), 8 + (config[17] & 7), CHROMA[config[16] & 3]
+        _HEVC_PROFILES.get(config[1] & 31),
+        8 + (config[17] & 7),
+        CHROMA[config[16] & 3],
+        size=hevc_size(config),
     )
 
 

@@ -61,6 +61,14 @@ def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> Pr
     )
 
 
+def shown_until(trak: Box, clock: int, timescale: int) -> int | None:
+    """Return the track's time at which its last edit ends; None if nothing states it."""
+    elst = trak.find("edts", "elst")
+    edits = list(_edits(elst)) if elst and clock else []
+    ends = [begins + round(ticks * timescale / clock) for ticks, begins, _ in edits if begins >= 0]
+    return max(ends) if ends and all(duration for duration, _, _ in edits) else None
+
+
 def _edits(elst: Box) -> Iterator[tuple[int, int, int]]:
     """Yield for each edit its ticks of the movie's clock, the track's time (-1: a delay), its rate.
 

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from itertools import accumulate, chain, repeat
 from operator import add
 
@@ -11,16 +12,22 @@ from worker.formats.mp4.sample_tables import Samples
 
 
 class Fragments:
-    """A running total of movie fragments (moof), by track ID."""
+    """A running total of movie fragments (moof), by track ID.
 
-    def __init__(self, moov: Box, timescales: Mapping[int, int]) -> None:
+    Times count from where the first fragment begins: live encoders count from 1970. If the movie
+    header has samples, fragments continue them (`is_continued`), and times count from 0.
+    """
+
+    def __init__(self, moov: Box, timescales: Mapping[int, int], *, is_continued: bool) -> None:
         self._timescales = timescales
         self._defaults = {box.u32(4): box.u32(12) for box in moov.need("mvex").all("trex")}
         self._ticks = dict.fromkeys(timescales, 0)
         self._counts = dict.fromkeys(timescales, 0)
         self._ends = dict.fromkeys(timescales, 0)
         self._times = {track: array("q") for track in timescales}
-        self._last = dict.fromkeys(timescales, -1)  # decoding time of the last sample so far
+        # Decoding time of the last sample so far.
+        self._last: dict[int, int | None] = dict.fromkeys(timescales)
+        self._origin: Fraction | None = Fraction(0) if is_continued else None  # in seconds
         self._longest = dict.fromkeys(timescales, 0)
         self._stalled: set[int] = set()
 
@@ -43,15 +50,22 @@ class Fragments:
         """The number of samples so far, of all tracks."""
         return sum(self._counts.values())
 
-    def _move(self, track: int, start: int) -> None:
+    def _move(self, track: int, time: int) -> None:
+        timescale = self._timescales[track]
+        seconds(time, timescale)
+        if self._origin is None:
+            self._origin = Fraction(time, timescale)
+        start = time - round(self._origin * timescale)
         gap = abs(start - self._ends[track])
-        bounded_seconds(gap, self._timescales[track], "a gap between its fragments")
-        if self._last[track] >= 0:  # the last sample lasts until then, whatever its run claims
+        bounded_seconds(gap, timescale, "a gap between its fragments")
+        # The last sample lasts until then, whatever its run claims.
+        if self._last[track] is not None:
             self._ticks[track] += max(0, start - self._ends[track])
         self._ends[track] = start
 
     def _run(self, track: int, trun: Box, default: int) -> None:
         flags, count = trun.u32(0), trun.u32(4)
+        self._origin = self._origin or Fraction(0)
         self._counts[track] += count
         bound(self.count)
         stride = (flags >> 8 & 0xF).bit_count()
@@ -65,7 +79,8 @@ class Fragments:
         )
         self._times[track].extend(map(add, decoded, self._shifts(trun, at, track)))
         self._longest[track] = max(self._longest[track], *deltas, 0)
-        if self._ends[track] <= self._last[track]:
+        last = self._last[track]
+        if last is not None and self._ends[track] <= last:
             self._stalled.add(track)
         self._ends[track] += ticks
         self._last[track] = self._ends[track] - (deltas[-1] if deltas else 0)

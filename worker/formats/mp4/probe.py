@@ -23,9 +23,11 @@ _KINDS = {"vide": "video", "soun": "sound", "sbtl": "subtitles", "tmcd": "time c
 class ProbeResult:
     """The facts of an MP4, in seconds and in pixels as stored (before rotation).
 
-    `rotation`: degrees clockwise. `profile`, `bit_depth`, `chroma`: None if the headers do not
-    state them. `interlaced`: a frame may be two fields. `faststart`: the movie header comes before
-    the media data. `fps`: the average rate. `longest`: the duration of the longest frame.
+    `size`: bytes of the file, of which `rest` follow the movie. `width` and `height` are those of
+    the stream. `aspect`: width and height of a pixel. `rotation`: degrees clockwise. `profile`,
+    `bit_depth`, `chroma`: None if the headers do not state them. `interlaced`: a frame may be two
+    fields. `faststart`: the movie header comes before the media data. `fps`: the average rate.
+    `longest`: the duration of the longest frame.
 
     `audio`: the codec of the first enabled audio track, or None if no audio is presented.
     `audio_track`: its number among the audio tracks, from 0. `audio_hidden`: seconds of it that its
@@ -33,14 +35,17 @@ class ProbeResult:
 
     `start`, `duration`, `audio_start`, `audio_seconds`: what the edit lists present. Those of audio
     are None without audio. `shown_frames`: how many of `frames` are presented. `pieced`,
-    `audio_pieced`: why the packets cannot be played consecutively, or None.
+    `audio_pieced`: why the packets cannot be played consecutively, or None. `endless`: the last
+    sample of a track would last longer than any clip if no edit list ended it.
     """
 
     major_brand: str
     size: int
+    rest: int
     duration: float
     width: int
     height: int
+    aspect: tuple[int, int]
     rotation: int
     fourcc: str
     codec: str
@@ -66,6 +71,7 @@ class ProbeResult:
     has_c2pa: bool
     pieced: str | None
     audio_pieced: str | None
+    endless: bool
 
     @property
     def lead(self) -> float:
@@ -86,6 +92,13 @@ class ProbeResult:
     def lines(self) -> int:
         """Pixels of the shorter side, as stored: the number in "1080p", in either orientation."""
         return min(self.width, self.height)
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """Width and height of the picture on a screen: in square pixels, after rotation."""
+        wide, high = self.aspect
+        width = max(1, round(self.width * wide / high))
+        return (self.height, width) if self.rotation % 180 else (width, self.height)
 
 
 def probe(path: Path) -> ProbeResult:
@@ -131,9 +144,11 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
     return ProbeResult(
         major_brand="".join(filter(str.isprintable, head[8:12].decode("ascii", "replace"))),
         size=length,
+        rest=length - (extents[-1].start + extents[-1].size),
         duration=video.shown.seconds,
         width=description.width,
         height=description.height,
+        aspect=description.aspect,
         rotation=video.rotation,
         fourcc=description.fourcc,
         codec=description.codec,
@@ -159,6 +174,7 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
         pieced=video.pieced,
         audio_pieced=audio.pieced if audio else None,
+        endless=any(track.samples.excess for track in tracks),
     )
 
 

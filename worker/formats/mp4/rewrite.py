@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from worker.formats.mp4.boxes import CONTAINERS, Box, Extent, Walk, box, invalid
 from worker.formats.mp4.media_data import NotRewritable, moves_of, update_offsets
+from worker.formats.mp4.presentation import enable, state_size
 from worker.formats.mp4.sniff import require_mp4
 
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification Part 3, 1.1.5: ISO base
@@ -38,10 +39,11 @@ def rewrite(source: Path, target: Path, stamp: Stamp) -> None:
     """Write the MP4 `source` to `target`, tagged and with its header first.
 
     Afterwards `target` holds ftyp, moov, the XMP packet, and the same media data; all other tags
-    and boxes of the source are removed. Raises `NotRewritable` for fragmented and QuickTime files,
-    and for tracks other than one of video and one of audio, or of a length that has wrapped.
-    Raises `MediaError` (media_invalid) for offsets outside the media data. After an exception
-    `target` may exist, incomplete.
+    and boxes of the source are removed. Its tracks are enabled, and state the size of the stream.
+
+    Raises `NotRewritable` for fragmented and QuickTime files, and for tracks other than one of
+    video and one of audio, or of a length that has wrapped. Raises `MediaError` (media_invalid)
+    for offsets outside the media data. After an exception `target` may exist, incomplete.
     """
     with source.open("rb") as file, target.open("wb") as out:
         try:
@@ -63,6 +65,9 @@ def _rewrite(file: BinaryIO, length: int, out: BinaryIO, stamp: Stamp) -> None:
     body = memoryview(moov)[8:]
     inside = Box("moov", body, walk.boxes(body))
     _set_dates(inside, stamp.created)
+    for trak in inside.all("trak"):
+        enable(trak)
+        state_size(trak, walk)
     update_offsets(inside, moves)
     out.write(ftyp + bytes(moov) + packet)
     for move in moves:

@@ -13,7 +13,7 @@ from operator import add, lt
 
 from worker.formats.mp4.bounded_numbers import bound, bounded_seconds, numbers, seconds
 from worker.formats.mp4.boxes import Box, invalid
-from worker.formats.mp4.chunks import Span, require_complete, sample_bounds
+from worker.formats.mp4.chunks import Span, require_complete, sample_bounds, sample_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Samples:
 
     In ticks of the track's clock: `longest` is the longest duration of one, `times` are their
     composition times, sorted, and `ends` is the end of the last. `stalled`: a sample of a fragment
-    is decoded no later than the one before it.
+    is decoded no later than the one before it. `excess`: ticks of the last that are not counted.
     """
 
     count: int
@@ -31,6 +31,7 @@ class Samples:
     times: Sequence[int]
     ends: int
     stalled: bool = False
+    excess: int = 0
 
 
 def indexed_samples(trak: Box) -> int:
@@ -39,16 +40,19 @@ def indexed_samples(trak: Box) -> int:
     https://github.com/FFmpeg/FFmpeg/blob/n7.1/libavformat/mov.c : mov_build_index.
     """
     stbl = trak.need("mdia", "minf", "stbl")
-    sizes, times = stbl.need("stsz"), stbl.need("stts")
+    sizes, times = sample_sizes(stbl), stbl.need("stts")
     one_tick_each = times.u32(4) == 1 and times.u32(12) == 1 and not stbl.find("ctts")
     is_audio = bytes(trak.need("mdia", "hdlr").body[8:12]) == b"soun"
-    return 0 if is_audio and sizes.u32(4) and one_tick_each else sizes.u32(8)
+    return 0 if is_audio and sizes.same and one_tick_each else sizes.number
 
 
-def read_samples(stbl: Box, timescale: int, media: Sequence[Span], length: int) -> Samples:
+def read_samples(
+    stbl: Box, timescale: int, media: Sequence[Span], length: int, *, excess: int = 0
+) -> Samples:
     """Check one track's tables against the media data, and return their totals.
 
     `length`: bytes of the file. The caller has bounded its number of samples (`indexed_samples`).
+    `excess`: ticks of the last sample that are not counted.
     """
     bounds = sample_bounds(stbl)
     count = len(bounds) - 1
@@ -65,11 +69,15 @@ def read_samples(stbl: Box, timescale: int, media: Sequence[Span], length: int) 
     for kind in ("stss", "stps"):
         _require_numbered(stbl.find(kind), count)
     ticks = sum(n * delta for n, delta in zip(counts, deltas, strict=True))
+    if excess:
+        ticks, deltas[-1] = ticks - excess, deltas[-1] - excess
     duration = seconds(ticks, timescale)
     composed = _composed(counts, deltas, shifts)
     ends = max(composed[0] + ticks, composed[-1] + deltas[-1]) if composed else 0
     longest = max(deltas, default=0)
-    return Samples(count=count, seconds=duration, longest=longest, times=composed, ends=ends)
+    return Samples(
+        count=count, seconds=duration, longest=longest, times=composed, ends=ends, excess=excess
+    )
 
 
 def _shifts(ctts: Box | None, timescale: int, count: int) -> Iterable[int] | None:

@@ -4,6 +4,7 @@ All of this is read from headers; the stream itself may differ.
 """
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 from worker.formats.mp4.bit_reader import bits_of, golomb, number, signed, unreadable
@@ -25,16 +26,30 @@ _MOST_OFFSETS = 255  # of num_ref_frames_in_pic_order_cnt_cycle
 _SMALL_LIST, _LARGE_LIST = 16, 64  # coefficients of a scaling list
 _SMALL_LISTS = 6  # come before the large ones
 _EXTENDED_SAR = 255  # aspect_ratio_idc: the sides of a pixel follow
+# The sides of a pixel, by aspect_ratio_idc from 1 (table E-1).
+_ASPECTS = (
+    *((1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11)),
+    *((80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1)),
+)
+_SPS = 7  # type of a NAL unit (table 7-1)
+_MACROBLOCK = 16  # pixels a side
+SUBSAMPLING = {"4:2:0": (2, 2), "4:2:2": (2, 1)}  # pixels of one chroma sample
+Pair = tuple[int, int]
 
 
 class SequenceParameters(NamedTuple):
-    """The facts in a decoder configuration; `interlaced`: frames may be coded as two fields."""
+    """The facts in a decoder configuration; `interlaced`: frames may be coded as two fields.
+
+    `size`: of a decoded frame in pixels; `aspect`: the sides of a pixel. None if not stated.
+    """
 
     profile: str | None = None
     bit_depth: int | None = None
     chroma: str | None = None
     interlaced: bool = False
     colour: Colour = Colour()
+    size: Pair | None = None
+    aspect: Pair | None = None
 
 
 def read_avcc(config: memoryview) -> SequenceParameters:
@@ -48,9 +63,28 @@ def read_avcc(config: memoryview) -> SequenceParameters:
     golomb(bits)  # seq_parameter_set_id
     depth, chroma = _samples(bits) if profile in _WITH_CHROMA else (8, "4:2:0")
     _skip_counts(bits)
+    columns, rows = golomb(bits) + 1, golomb(bits) + 1  # of macroblocks, or pairs of them
     interlaced = not next(bits, 1)  # frame_mbs_only_flag
+    if interlaced:
+        next(bits, 0)
+    next(bits, 0)  # direct_8x8_inference_flag
+    left, right, top, bottom = map(golomb, repeat(bits, 4)) if next(bits, 0) else (0, 0, 0, 0)
+    across, down = SUBSAMPLING.get(chroma or "", (1, 1))
+    fields = 2 if interlaced else 1
+    width = columns * _MACROBLOCK - (left + right) * across
+    height = fields * (rows * _MACROBLOCK - (top + bottom) * down)
+    is_stated = parameters[0] & 31 == _SPS
+    if is_stated and min(width, height) <= 0:
+        raise unreadable()
+    aspect, colour = _usability(bits) if next(bits, 0) else (None, Colour())
     return SequenceParameters(
-        _PROFILES.get(profile), depth, chroma, interlaced, _colour(bits, interlaced)
+        _PROFILES.get(profile),
+        depth,
+        chroma,
+        interlaced,
+        colour,
+        (width, height) if is_stated else None,
+        aspect,
     )
 
 
@@ -78,7 +112,7 @@ def _skip_scaling_list(bits: Iterator[int], size: int) -> None:
 
 
 def _skip_counts(bits: Iterator[int]) -> None:
-    """Skip from log2_max_frame_num_minus4 to pic_height_in_map_units_minus1."""
+    """Skip from log2_max_frame_num_minus4 to gaps_in_frame_num_value_allowed_flag."""
     golomb(bits)
     order = golomb(bits)
     if not order:
@@ -93,27 +127,24 @@ def _skip_counts(bits: Iterator[int]) -> None:
             golomb(bits)
     golomb(bits)
     next(bits, 0)  # gaps in frame numbers
-    golomb(bits), golomb(bits)
 
 
-def _colour(bits: Iterator[int], interlaced: bool) -> Colour:
-    """Return the code points of the usability information (E.1), after frame_mbs_only_flag."""
-    if interlaced:
-        next(bits, 0)
-    next(bits, 0)
-    if next(bits, 0):
-        for _ in range(4):  # cropping
-            golomb(bits)
-    if not next(bits, 0):
-        return Colour()
-    if next(bits, 0) and number(bits, 8) == _EXTENDED_SAR:
-        number(bits, 32)
+def _usability(bits: Iterator[int]) -> tuple[Pair | None, Colour]:
+    """Return the sides of a pixel and the code points of the usability information (E.1)."""
+    aspect = _aspect(bits) if next(bits, 0) else None
     if next(bits, 0):
         next(bits, 0)  # overscan
     if not next(bits, 0):
-        return Colour()
+        return aspect, Colour()
     number(bits, 4)  # format and range
     if not next(bits, 0):
-        return Colour()
+        return aspect, Colour()
     primaries, transfer, matrix = (number(bits, 8) for _ in range(3))
-    return Colour(primaries=primaries, transfer=transfer, matrix=matrix)
+    return aspect, Colour(primaries=primaries, transfer=transfer, matrix=matrix)
+
+
+def _aspect(bits: Iterator[int]) -> Pair | None:
+    code = number(bits, 8)
+    if code == _EXTENDED_SAR:
+        return number(bits, 16), number(bits, 16)
+    return _ASPECTS[code - 1] if 1 <= code <= len(_ASPECTS) else None

@@ -9,9 +9,11 @@ from worker.formats.mp4 import box_placement
 from worker.formats.mp4.bounded_numbers import bound, seconds
 from worker.formats.mp4.boxes import MAX_HEADER, Box, Extent, Walk, invalid, unsupported
 from worker.formats.mp4.chunks import spans
+from worker.formats.mp4.clocks import clock_of
 from worker.formats.mp4.durations import require_length, require_shown
 from worker.formats.mp4.edit_lists import PresentedRange, presented_range
 from worker.formats.mp4.fragments import Fragments
+from worker.formats.mp4.last_sample import excess_of, without_excess
 from worker.formats.mp4.sample_tables import Samples, indexed_samples, read_samples
 
 MAX_TRACKS = 8
@@ -56,22 +58,27 @@ def tracks_of(
     _require_few(traks)
     indexed = sum(indexed_samples(trak) for trak in traks)
     bound(indexed)
-    clock, claimed = _clock(moov.need("mvhd"))
-    claims = [seconds(claimed, clock)]
-    fragments = _fragments(file, extents, walk, moov)
+    movie = clock_of(moov.need("mvhd"))
+    clock, claims = movie.timescale, list[float]()
+    excesses = [0.0]
+    fragments = _fragments(file, extents, walk, moov, is_continued=indexed > 0)
     if fragments:
         bound(indexed + fragments.count)
     media = spans(extents)
     tracks = []
     for trak in traks:
-        timescale, ticks = _clock(trak.need("mdia", "mdhd"))
-        claims.append(seconds(ticks, timescale))
-        samples = read_samples(trak.need("mdia", "minf", "stbl"), timescale, media, length)
+        media_clock = clock_of(trak.need("mdia", "mdhd"))
+        timescale, excess = media_clock.timescale, excess_of(moov, trak)
+        excesses.append(seconds(excess, timescale))
+        claims.append(seconds(without_excess(media_clock, excesses[-1]), timescale))
+        stbl = trak.need("mdia", "minf", "stbl")
+        samples = read_samples(stbl, timescale, media, length, excess=excess)
         if fragments:
             samples = fragments.joined(_track_id(trak), samples)
         require_length(samples, timescale, claims[-1])
         shown = presented_range(trak, clock, timescale, samples)
         tracks.append(_track(trak, walk, timescale, samples, shown))
+    claims.append(seconds(without_excess(movie, max(excesses)), clock))
     require_shown(max(claims), (track.shown for track in tracks))
     return tracks, fragments is not None or moov.find("mvex") is not None
 
@@ -84,17 +91,19 @@ def _require_few(traks: Sequence[Box]) -> None:
 
 
 def _fragments(
-    file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box
+    file: BinaryIO, extents: tuple[Extent, ...], walk: Walk, moov: Box, *, is_continued: bool
 ) -> Fragments | None:
     moofs = [extent for extent in extents if extent.kind == "moof"]
     if not moofs:
         return None
     if sum(extent.size for extent in moofs) > MAX_HEADER:
         raise invalid(f"the headers of its fragments are larger than {MAX_HEADER} bytes")
-    clocks = {_track_id(trak): _clock(trak.need("mdia", "mdhd"))[0] for trak in moov.all("trak")}
+    clocks = {
+        _track_id(trak): clock_of(trak.need("mdia", "mdhd")).timescale for trak in moov.all("trak")
+    }
     if len(clocks) != len(moov.all("trak")):
         raise invalid("its fragments refer to tracks with the same ID")
-    fragments = Fragments(moov, clocks)
+    fragments = Fragments(moov, clocks, is_continued=is_continued)
     for extent in moofs:
         moof = walk.load(file, extent)
         box_placement.require_inside(moof, walk)
@@ -128,14 +137,6 @@ def _require_self_contained(dref: Box | None, walk: Walk) -> None:
     """Raise `MediaError` unless every data reference has the flag for "in this file" (8.7.2)."""
     if dref and any(not entry.u32(0) & 1 for entry in walk.boxes(dref.body[8:])):
         raise invalid("one of its tracks is stored in another file")
-
-
-def _clock(box: Box) -> tuple[int, int]:
-    """Return ticks per second and duration in ticks (0: unknown) of an mvhd or mdhd box."""
-    is_wide = box.body[0] == 1
-    at, width = (20, 8) if is_wide else (12, 4)
-    ticks = int.from_bytes(box.body[at + 4 : at + 4 + width])
-    return box.u32(at), 0 if ticks == (1 << 8 * width) - 1 else ticks
 
 
 def _track_id(trak: Box) -> int:

@@ -22,18 +22,19 @@ def video_description(track: Track, walk: Walk) -> codecs.Video:
     video, *others = (codecs.video(entry, walk) for entry in track.entries)
     if any(replace(other, profile=video.profile) != video for other in others):
         raise unsupported("its frames change size or format partway through")
-    _require_size(video)
+    _require_size(*video.stated)
+    _require_size(video.width, video.height)
     _require_frames(track)
     return video
 
 
-def _require_size(video: codecs.Video) -> None:
-    size = f"{video.width}x{video.height}"
-    if not 0 < video.width * video.height <= _LARGEST_HONEST:
+def _require_size(width: int, height: int) -> None:
+    size = f"{width}x{height}"
+    if not 0 < width * height <= _LARGEST_HONEST:
         raise invalid(f"it claims to have frames of {size} pixels")
-    if video.width * video.height > MAX_PIXELS:
+    if width * height > MAX_PIXELS:
         raise unsupported(f"its frames of {size} pixels are larger than is supported")
-    if min(video.width, video.height) < MIN_SIDE:
+    if min(width, height) < MIN_SIDE:
         raise unsupported(f"its frames of {size} pixels are under {MIN_SIDE} pixels wide or high")
 
 

@@ -9,12 +9,13 @@ from worker.transcode.ffmpeg.limits import ResourceLimits
 from worker.transcode.ffmpeg.sandbox import ProcessResult
 
 # Exit codes are the low byte of FFmpeg's negative error numbers (libavutil/error.h).
+_EXTERNAL = 187  # AVERROR_EXTERNAL
 _TRANSIENT = {
     244: "it ran out of memory",  # ENOMEM: -max_alloc, RLIMIT_AS or the machine
     228: "the disk is full",  # ENOSPC
     245: "it could not start a thread, usually for lack of memory",  # EAGAIN
     251: "the disk could not be read or written",  # EIO
-    187: "one of its libraries failed, usually for lack of memory",  # AVERROR_EXTERNAL
+    _EXTERNAL: "one of its libraries failed, usually for lack of memory",
     255: "it received a signal to stop",
     123: "it received a signal to stop",
 }
@@ -22,6 +23,8 @@ _MESSAGES = (
     (re.compile(r"Cannot allocate memory|malloc of size \d+ failed"), "it ran out of memory"),
     (re.compile(r"No space left on device"), "the disk is full"),
 )
+# zimg's error of a filter, except its code for a lack of memory (zimg.h: ZIMG_ERROR_OUT_OF_MEMORY).
+_REFUSED_BY_FILTER = re.compile(r"Parsed_\w+ @ [^]]*\] code (?!2048\b)\d+:")
 _CPU_SIGNALS = frozenset({signal.SIGKILL, signal.SIGXCPU})  # with which RLIMIT_CPU ends it
 _PATCH_WELCOME = 176  # a feature of the format that FFmpeg knows but does not implement
 _NO_DECODER = re.compile(r"[Dd]ecod(er|ing) .*not found|no decoder found")
@@ -63,6 +66,8 @@ def _too_long(sentence: str, result: ProcessResult) -> Permanent:
 
 
 def _refusal(code: int, stderr: str) -> Failure:
+    if code == _EXTERNAL and _REFUSED_BY_FILTER.search(stderr):
+        return Permanent("media_invalid", "a filter of ffmpeg refused the frames of the file")
     causes = (cause for pattern, cause in _MESSAGES if pattern.search(stderr))
     if cause := next(causes, _TRANSIENT.get(code)):
         return Transient("media_crashed", f"ffmpeg stopped: {cause}")
