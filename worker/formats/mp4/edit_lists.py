@@ -35,7 +35,7 @@ def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> Pr
     """
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = track.times[0] / timescale if track.times else 0.0
-        return PresentedRange(start=start, seconds=track.seconds, samples=track.count)
+        return PresentedRange(start=start, seconds=track.seconds, samples=_seen(track.count, track))
     waiting, ticks, samples, parts, hidden = 0, 0, 0, 0, 0
     edits = list(_edits(elst))
     for duration, begins, rate in edits:
@@ -55,10 +55,15 @@ def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> Pr
     return PresentedRange(
         start=bounded_seconds(waiting, clock, "the delay of one of its edits"),
         seconds=seconds(ticks, timescale),
-        samples=max(0, samples),
+        samples=_seen(samples, track),
         parts=parts,
         hidden=hidden,
     )
+
+
+def _seen(samples: int, track: Samples) -> int:
+    """Return how many of these samples are seen: at least one, if there are any."""
+    return max(min(1, samples), samples - track.unseen, 0)
 
 
 def shown_until(trak: Box, clock: int, timescale: int) -> int | None:

@@ -27,23 +27,23 @@ def excess_of(moov: Box, trak: Box) -> int:
     return 0 if until is None else max(0, min(ticks - until, deltas[-1] - 1))
 
 
-def without_excess(clock: Clock, seconds: float) -> int:
-    """Return the ticks that a header claims, without the seconds that a last sample adds."""
-    if clock.ticks <= MAX_SECONDS * clock.timescale:
-        return clock.ticks
-    return max(0, clock.ticks - round(seconds * clock.timescale))
+def claimed(clock: Clock, excess: int) -> int:
+    """Return the ticks that a header claims; 0 (unknown) if a last sample has an excess in them."""
+    return 0 if excess and clock.ticks > MAX_SECONDS * clock.timescale else clock.ticks
 
 
 def end_last_samples(moov: Box) -> None:
-    """Let last samples end with the last edit, in place; the boxes' bodies must be writable."""
-    excesses = [excess_of(moov, trak) for trak in moov.all("trak")]
-    for trak, excess in zip(moov.all("trak"), excesses, strict=True):
-        if not excess:
+    """Let last samples end with the last edit, in place; the boxes' bodies must be writable.
+
+    Headers that count their excess no longer state a duration.
+    """
+    movie = moov.need("mvhd")
+    for trak in moov.all("trak"):
+        if not (excess := excess_of(moov, trak)):
             continue
-        stts = trak.need("mdia", "minf", "stbl", "stts")
+        stts, media = trak.need("mdia", "minf", "stbl", "stts"), trak.need("mdia", "mdhd")
         at = 8 * stts.u32(4) + 4
         struct.pack_into(">I", stts.body, at, stts.u32(at) - excess)
-        seconds = excess / clock_of(trak.need("mdia", "mdhd")).timescale
-        for header in (trak.need("mdia", "mdhd"), moov.need("mvhd")):
+        for header in (media, movie):
             clock = clock_of(header)
-            clock.write(header, without_excess(clock, seconds))
+            clock.write(header, claimed(clock, excess))

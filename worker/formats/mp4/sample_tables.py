@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, repeat
-from operator import add, lt
+from operator import add, eq, lt
 
 from worker.formats.mp4.bounded_numbers import bound, bounded_seconds, numbers, seconds
 from worker.formats.mp4.boxes import Box, invalid
@@ -23,6 +23,7 @@ class Samples:
     In ticks of the track's clock: `longest` is the longest duration of one, `times` are their
     composition times, sorted, and `ends` is the end of the last. `stalled`: a sample of a fragment
     is decoded no later than the one before it. `excess`: ticks of the last that are not counted.
+    `unseen`: samples without bytes, or without a duration before the last.
     """
 
     count: int
@@ -32,6 +33,7 @@ class Samples:
     ends: int
     stalled: bool = False
     excess: int = 0
+    unseen: int = 0
 
 
 def indexed_samples(trak: Box) -> int:
@@ -76,8 +78,21 @@ def read_samples(
     ends = max(composed[0] + ticks, composed[-1] + deltas[-1]) if composed else 0
     longest = max(deltas, default=0)
     return Samples(
-        count=count, seconds=duration, longest=longest, times=composed, ends=ends, excess=excess
+        count=count,
+        seconds=duration,
+        longest=longest,
+        times=composed,
+        ends=ends,
+        excess=excess,
+        unseen=_unseen(bounds, counts, deltas),
     )
+
+
+def _unseen(bounds: Sequence[int], counts: Sequence[int], deltas: Sequence[int]) -> int:
+    """Return how many samples no decoder gets, or no viewer sees: the last may have no duration."""
+    empty = 0 if isinstance(bounds, range) else sum(map(eq, bounds, bounds[1:]))
+    brief = sum(n for n, delta in zip(counts, deltas, strict=True) if not delta)
+    return empty + max(0, brief - (not deltas[-1] if deltas else 0))
 
 
 def _shifts(ctts: Box | None, timescale: int, count: int) -> Iterable[int] | None:

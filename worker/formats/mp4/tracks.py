@@ -13,7 +13,7 @@ from worker.formats.mp4.clocks import clock_of
 from worker.formats.mp4.durations import require_length, require_shown
 from worker.formats.mp4.edit_lists import PresentedRange, presented_range
 from worker.formats.mp4.fragments import Fragments
-from worker.formats.mp4.last_sample import excess_of, without_excess
+from worker.formats.mp4.last_sample import claimed, excess_of
 from worker.formats.mp4.sample_tables import Samples, indexed_samples, read_samples
 
 MAX_TRACKS = 8
@@ -60,7 +60,7 @@ def tracks_of(
     bound(indexed)
     movie = clock_of(moov.need("mvhd"))
     clock, claims = movie.timescale, list[float]()
-    excesses = [0.0]
+    excesses = [0]
     fragments = _fragments(file, extents, walk, moov, is_continued=indexed > 0)
     if fragments:
         bound(indexed + fragments.count)
@@ -69,8 +69,8 @@ def tracks_of(
     for trak in traks:
         media_clock = clock_of(trak.need("mdia", "mdhd"))
         timescale, excess = media_clock.timescale, excess_of(moov, trak)
-        excesses.append(seconds(excess, timescale))
-        claims.append(seconds(without_excess(media_clock, excesses[-1]), timescale))
+        excesses.append(excess)
+        claims.append(seconds(claimed(media_clock, excess), timescale))
         stbl = trak.need("mdia", "minf", "stbl")
         samples = read_samples(stbl, timescale, media, length, excess=excess)
         if fragments:
@@ -78,7 +78,7 @@ def tracks_of(
         require_length(samples, timescale, claims[-1])
         shown = presented_range(trak, clock, timescale, samples)
         tracks.append(_track(trak, walk, timescale, samples, shown))
-    claims.append(seconds(without_excess(movie, max(excesses)), clock))
+    claims.append(seconds(claimed(movie, max(excesses)), clock))
     require_shown(max(claims), (track.shown for track in tracks))
     return tracks, fragments is not None or moov.find("mvex") is not None
 
