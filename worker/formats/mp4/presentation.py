@@ -7,10 +7,10 @@ import struct
 
 from worker.formats.mp4 import codecs
 from worker.formats.mp4.boxes import Box, Walk
-from worker.formats.mp4.sps import Pair
 
 _SHOWN = 3  # flags: enabled, and in the movie (ISO/IEC 14496-12, 8.3.2)
 _SIZE_AT = {False: 76, True: 88}  # of a tkhd box: width and height in 1/65536 pixels
+_LONGEST = 0xFFFF  # pixels a side that a tkhd box can state
 _STATED_AT = 24  # of a VisualSampleEntry (12.1.3)
 
 
@@ -21,7 +21,7 @@ def enable(trak: Box) -> None:
 
 
 def state_size(trak: Box, walk: Walk) -> None:
-    """Let a video track state the size of its stream, and its displayed size in proportion.
+    """Let a video track state the size of its stream, and that of the picture on a screen.
 
     Players scale or crop frames to what the container states.
     """
@@ -32,14 +32,8 @@ def state_size(trak: Box, walk: Walk) -> None:
         size = (video.width, video.height)
         if video.stated != size:
             struct.pack_into(">2H", entry.body, _STATED_AT, *size)
-            _scale(trak.need("tkhd"), size, video.stated)
-
-
-def _scale(tkhd: Box, size: Pair, stated: Pair) -> None:
-    at = _SIZE_AT[tkhd.body[0] == 1]
-    displayed = struct.unpack_from(">2I", tkhd.body, at)
-    scaled = (
-        min(side * true // said, (1 << 32) - 1)
-        for side, true, said in zip(displayed, size, stated, strict=True)
-    )
-    struct.pack_into(">2I", tkhd.body, at, *scaled)
+            wide, high = video.aspect
+            displayed = min(round(video.width * wide / high), _LONGEST), video.height
+            tkhd = trak.need("tkhd")
+            at = _SIZE_AT[tkhd.body[0] == 1]
+            struct.pack_into(">2I", tkhd.body, at, *(side << 16 for side in displayed))
