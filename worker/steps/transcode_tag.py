@@ -21,6 +21,7 @@ from worker.steps.whole_source import is_whole
 from worker.storage import Storage, file_record
 from worker.storage.layout import SOURCE, work_key
 from worker.storage.scratch import scratch
+from worker.transcode.downmix import downmixed
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.metering import Meter
 from worker.transcode.result import TranscodeResult
@@ -165,6 +166,8 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
     }
     if left_out := (*made.source.left_out, *faults(made.source)):
         record["left_out"] = list(left_out)
+    if downmix := downmixed(made.source, video):
+        record["downmixed"] = downmix
     record["provenance"] = _provenance(made)
     if made.skipped:
         record["skipped"] = list(made.skipped)

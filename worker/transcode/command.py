@@ -2,6 +2,7 @@
 
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import audio_reasons
+from worker.transcode.downmix import fitted_layout
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.filter_graph import graph
 from worker.transcode.outputs import (
@@ -116,7 +117,8 @@ def _sound(plan: Plan) -> list[str]:
     if plan.source.audio is None:  # a track without sound makes ffmpeg count below 0
         return []
     copied = not audio_reasons(plan.source)
-    codec = ("-c:a", "copy") if copied else ENCODE_AUDIO
+    encoded = ("-filter:a", fitted_layout(plan.source), *ENCODE_AUDIO)
+    codec = ("-c:a", "copy") if copied else encoded
     return ["-map", f"0:a:{plan.source.audio_track}?", *codec, *language(plan.source)]
 
 

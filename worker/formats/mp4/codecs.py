@@ -21,21 +21,6 @@ _PRORES = {
     "ap4x": "4444 XQ",
 }
 _TWO_FIELDS = 2  # in a fiel box (QuickTime File Format, Video Sample Description Extensions)
-_AUDIO = {
-    "Opus": "Opus",
-    "fLaC": "FLAC",
-    "ac-3": "AC-3",
-    "ec-3": "E-AC-3",
-    "alac": "ALAC",
-    ".mp3": "MP3",
-    "sowt": "PCM",
-    "twos": "PCM",
-    "lpcm": "PCM",
-    "ipcm": "PCM",
-}
-_OBJECT_TYPES = {0x66: "AAC", 0x67: "AAC", 0x68: "AAC", 0x69: "MP3", 0x6B: "MP3", 0xAD: "Opus"}
-_MPEG4_AUDIO = 0x40
-_AAC_OBJECTS = {2: "AAC", 5: "HE-AAC", 29: "HE-AAC"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,41 +84,6 @@ def _aspect(description: Box, parameters: SequenceParameters) -> Pair:
     pasp = description.find("pasp")
     stated = ((pasp.u32(0), pasp.u32(4)) if pasp else None, parameters.aspect)
     return next((sides for sides in stated if sides and all(sides)), (1, 1))
-
-
-def audio(entry: Box, walk: Walk) -> str:
-    """Return the name of an AudioSampleEntry's codec, or "unknown"."""
-    if entry.kind == "enca":
-        raise unsupported("its audio is encrypted")
-    if entry.kind != "mp4a":
-        return _AUDIO.get(entry.kind, "unknown")
-    version = entry.u32(8) >> 16  # QuickTime's longer descriptions have versions 1 and 2
-    inside = Box(entry.kind, entry.body, walk.boxes(entry.body[{1: 44, 2: 64}.get(version, 28) :]))
-    if wave := inside.find("wave"):
-        inside = Box(wave.kind, wave.body, walk.boxes(wave.body))
-    return _elementary(bytes(inside.need("esds").body[4:]))
-
-
-def _elementary(data: bytes) -> str:
-    """Return the codec that an ES_Descriptor names (ISO/IEC 14496-1, 7.2.6.5)."""
-    stream = descriptor(data, 0, 0x03)
-    if data[stream + 2] & 0xE0:
-        return "unknown"  # depends on another stream, or is stored at a URL
-    decoder = descriptor(data, stream + 3, 0x04)
-    if data[decoder] != _MPEG4_AUDIO:
-        return _OBJECT_TYPES.get(data[decoder], "unknown")
-    at = descriptor(data, decoder + 13, 0x05)
-    return _AAC_OBJECTS.get(data[at] >> 3, "unknown")
-
-
-def descriptor(data: bytes, at: int, tag: int) -> int:
-    """Return the offset of the content of the descriptor at `at`, which must have this tag."""
-    if data[at] != tag:
-        raise invalid("its audio track has no decoder configuration")
-    at += 1
-    while data[at] & 0x80:
-        at += 1
-    return at + 1
 
 
 def _hevc(config: memoryview) -> SequenceParameters:

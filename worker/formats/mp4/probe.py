@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.formats.mp4 import box_placement, codecs
+from worker.formats.mp4 import audio_codecs, box_placement
 from worker.formats.mp4.bounded_numbers import seconds
 from worker.formats.mp4.boxes import Box, Extent, Walk, invalid, unsupported
 from worker.formats.mp4.colour import Colour
@@ -35,8 +35,10 @@ class ProbeResult:
 
     `start`, `duration`, `audio_start`, `audio_seconds`: what the edit lists present. Those of audio
     are None without audio. `shown_frames`: how many of `frames` are presented. `pieced`,
-    `audio_pieced`: why the packets cannot be played consecutively, or None. `endless`: the last
-    sample of a track would last longer than any clip if no edit list ended it.
+    `audio_pieced`: why the packets cannot be played consecutively, or None.
+
+    `channels`: of the audio, 0 if unknown. `ambisonic`: they are sound fields, not places.
+    `endless`: the last sample of a track would last longer than any clip, but an edit ends it.
     """
 
     major_brand: str
@@ -71,6 +73,8 @@ class ProbeResult:
     has_c2pa: bool
     pieced: str | None
     audio_pieced: str | None
+    channels: int
+    ambisonic: bool
     endless: bool
 
     @property
@@ -137,6 +141,7 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         raise unsupported("it has no video track")
     audio_tracks = [track for track in tracks if track.handler == "soun"]
     audio = default_track([track for track in audio_tracks if track.shown.samples])
+    sound = audio_codecs.audio(audio.entries[0], walk) if audio else None
     description = video_description(video, walk)
     if fragmented and video.shown.hidden:
         raise unsupported("its edit list hides frames of fragments")  # ffmpeg shows them
@@ -157,7 +162,7 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         chroma=description.chroma,
         colour=description.colour,
         interlaced=description.interlaced,
-        audio=codecs.audio(audio.entries[0], walk) if audio else None,
+        audio=sound.codec if sound else None,
         audio_seconds=audio.shown.seconds if audio else None,
         audio_start=audio.shown.start if audio else None,
         audio_track=audio_tracks.index(audio) if audio else 0,
@@ -174,6 +179,8 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
         pieced=video.pieced,
         audio_pieced=audio.pieced if audio else None,
+        channels=sound.channels if sound else 0,
+        ambisonic=sound is not None and sound.ambisonic,
         endless=any(track.samples.excess for track in tracks),
     )
 

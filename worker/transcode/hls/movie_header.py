@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from worker.formats.mp4.audio_codecs import descriptor
 from worker.formats.mp4.boxes import Box, Walk, invalid
-from worker.formats.mp4.codecs import descriptor
 
 # https://www.rfc-editor.org/rfc/rfc6381#section-3.3 : the object types of ISO/IEC 14496-3.
 _MPEG4_AUDIO = "mp4a.40"
