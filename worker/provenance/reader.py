@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.provenance.claim_verdict import ClaimVerdict
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import reading
 from worker.types import Json
@@ -39,13 +40,14 @@ class CredentialsReport:
     """All claims of a file, the newest first, and how they validate.
 
     `state`: Trusted, Valid (the signer is unknown) or Invalid. `failures` and `remarks` are codes
-    of the standard.
+    of the standard. `own` judges the newest claim alone.
     """
 
     state: str
     claims: tuple[ManifestClaim, ...]
     failures: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    own: ClaimVerdict = ClaimVerdict()
 
 
 def show(path: Path, anchors: str = "") -> CredentialsReport | None:
@@ -74,6 +76,7 @@ def show(path: Path, anchors: str = "") -> CredentialsReport | None:
         claims=_claims(store),
         failures=_codes(store, "failure"),
         remarks=_codes(store, "informational"),
+        own=ClaimVerdict.of(store),
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from worker.errors import Failure, Permanent, Transient
 from worker.formats.media_types import CONTENT_TYPES
+from worker.provenance.claim_verdict import UNTRUSTED
 from worker.provenance.reader import CredentialsReport, show
 from worker.provenance.sdk import sdk
 from worker.provenance.signer import Signer
@@ -125,14 +126,16 @@ def _verify(path: Path, signed: Path, signer: Signer) -> CredentialsReport:
         raise _refused(path, str(error)) from error
     if report is None:
         raise _refused(path, "it has no credentials after signing")
-    if signer.anchors and "signingCredential.untrusted" in report.failures:
+    if signer.anchors and UNTRUSTED in report.own.failures:
         raise _refused(
             path,
             "its certificate does not lead to any of FALHOOK_C2PA_ANCHORS; add its root there, and"
             " every certificate between the two to FALHOOK_C2PA_CERT",
         )
-    if report.state not in _GOOD or (signer.anchors and report.state != "Trusted"):
-        raise _refused(path, f"after signing it is {report.state}: {', '.join(report.failures)}")
+    state = report.own.state
+    if state not in _GOOD or (signer.anchors and state != "Trusted"):
+        failures = ", ".join(report.own.failures) or "something of it was not checked"
+        raise _refused(path, f"after signing, our claim is {state}: {failures}")
     return report
 
 
