@@ -42,6 +42,8 @@ EVENTS: dict[str, str] = {
     "outcome.waits": "A step finished but Redis is unreachable; its outcome is written later.",
     "job.moved": "A job moved to another state.",
     "extra.lost": "An extra output failed; the clip is published without it.",
+    "file.unsigned": "A file could not be signed; it is published without our credentials.",
+    "credentials.left": "A vendor's credentials cannot be the parent of ours; its file is kept.",
     "input.uploaded": "A local input was uploaded to fal; later jobs reuse its URL.",
     "step.started": "A worker started a step of a job.",
     "step.retried": "A step failed and is retried in `wait` seconds.",

@@ -6,21 +6,38 @@ ingredient that was opened.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from webhook.log import get_logger
+from worker.errors import Permanent
 from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.tags import AI_ORIGIN, Tags
 from worker.provenance.signer import Signer
 from worker.provenance.signing import PARENT, sign
 
+log = get_logger()
+_TAGGED, _TRANSCODED, _CONVERTED = "c2pa.edited.metadata", "c2pa.transcoded", "c2pa.converted"
 # Why files of a delivery are not signed, by suffix.
 UNSIGNED = {
     ".vtt": "texts are not signed",
     ".m3u8": "texts are not signed",
     ".m4s": "fragments are not signed: the SDK does not support them",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedDelivery:
+    """How the claim of the video validates, and why other files are not signed, by file name.
+
+    `is_parent`: the file from fal is the parent of the video.
+    """
+
+    state: str
+    is_parent: bool
+    unsigned: Mapping[str, str]
 
 
 def sign_delivery(
@@ -31,24 +48,46 @@ def sign_delivery(
     parent: Path | None,
     copied: bool,
     now: datetime | None = None,
-) -> str:
-    """Sign the files of a delivery in place, the video first; return how the video validates.
+) -> SignedDelivery:
+    """Sign the files of a delivery in place, the video first.
 
-    `parent`: the file from fal, if it has readable credentials of its own. Our actions are dated
-    `now`, by default the current time. Raises what `sign` raises.
+    `parent`: the file from fal, if it has readable credentials of its own. If the video cannot be
+    signed with it, it is signed as created. Another file that cannot be signed stays as it is. Our
+    actions are dated `now`, by default the current time. Raises what `sign` raises for the video.
     """
     video, *others = files
     when = _when(now or datetime.now(UTC))
-    first = _created(tags) if parent is None else _opened(when)
-    names = ["c2pa.edited.metadata"] if copied else ["c2pa.transcoded", "c2pa.edited.metadata"]
-    actions = [first, *(_action(name, when) for name in names)]
-    report = sign(video, manifest(video, tags.title, *actions), signer, parent=parent)
+    made = [_action(name, when) for name in (*(() if copied else (_TRANSCODED,)), _TAGGED)]
+
+    def sign_video(parent: Path | None) -> str:
+        first = _created(tags) if parent is None else _opened(when)
+        claim = manifest(video, tags.title, first, *made)
+        return sign(video, claim, signer, parent=parent).own.state
+
+    try:
+        state, is_parent = sign_video(parent), parent is not None
+    except Permanent as refusal:
+        if parent is None:
+            raise
+        log.warning("credentials.left", file=video.name, why=refusal.sentence)
+        state, is_parent = sign_video(None), False
+    unsigned = {}
     for path in others:
-        if path.suffix not in UNSIGNED:
-            name = "c2pa.transcoded" if path.suffix == ".mp4" else "c2pa.converted"
-            derived = manifest(path, tags.title, _opened(when), _action(name, when))
-            sign(path, derived, signer, parent=video)
-    return report.state
+        if path.suffix not in UNSIGNED and (why := _derive(path, video, tags, signer, when)):
+            unsigned[path.name] = why
+    return SignedDelivery(state=state, is_parent=is_parent, unsigned=unsigned)
+
+
+def _derive(path: Path, video: Path, tags: Tags, signer: Signer, when: str) -> str | None:
+    """Sign a file derived from the video; return why it can never be signed, or None."""
+    name = _TRANSCODED if path.suffix == ".mp4" else _CONVERTED
+    claim = manifest(path, tags.title, _opened(when), _action(name, when))
+    try:
+        sign(path, claim, signer, parent=video)
+    except Permanent as refusal:
+        log.warning("file.unsigned", file=path.name, why=refusal.sentence)
+        return refusal.sentence
+    return None
 
 
 def _created(tags: Tags) -> dict[str, object]:

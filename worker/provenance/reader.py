@@ -46,8 +46,8 @@ class CredentialsReport:
     state: str
     claims: tuple[ManifestClaim, ...]
     failures: tuple[str, ...]
-    remarks: tuple[str, ...] = ()
-    own: ClaimVerdict = ClaimVerdict()
+    remarks: tuple[str, ...]
+    own: ClaimVerdict
 
 
 def show(path: Path, anchors: str = "") -> CredentialsReport | None:

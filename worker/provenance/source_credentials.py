@@ -42,6 +42,10 @@ class SourceCredentials:
         """Whether they are the parent of ours."""
         return self.kept == _PARENT
 
+    def not_a_parent(self) -> "SourceCredentials":
+        """Return what became of them if ours could not be made with them as the parent."""
+        return SourceCredentials(_UNREADABLE) if self.is_parent else self
+
     def record(self) -> dict[str, Json]:
         """Return the fields of the job's record and the manifest."""
         state: dict[str, Json] = {"vendor_validation": self.state} if self.state else {}

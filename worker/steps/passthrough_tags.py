@@ -96,7 +96,9 @@ def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -
         if has_credentials:
             raise NotTaggable(f"{_BROKEN_CREDENTIALS}; {refused.sentence}") from refused
         return record | {"unsigned": refused.sentence}
-    return record | (vendor.record() if vendor else {}) | {"signed": signed}
+    if parent and not signed.is_parent:
+        raise NotTaggable(_BROKEN_CREDENTIALS)
+    return record | (vendor.record() if vendor else {}) | {"signed": signed.state}
 
 
 def _require_taggable(kind: str, size: int) -> None:

@@ -1,6 +1,6 @@
 """The transcode_tag step: from the source in storage to the tagged files of the publication."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -69,7 +69,8 @@ class TranscodeTag:
             except MediaError as error:
                 raise Permanent(error.reason, error.sentence) from error
             with meter.measure("store") as cost:
-                files = {path.name: self._store(job, path) for path in made.files}
+                unsigned = {**self._never_signed(made.files), **made.unsigned}
+                files = {path.name: self._store(job, path, unsigned) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
         outputs = output_record(made, files | self._tag(job, extra_files(job))) | {
             "cost": meter.record()
@@ -110,13 +111,18 @@ class TranscodeTag:
         files = self._tag(job, extra_files(job) | store_source(self.storage, job, source))
         return _as_it_came(files, unsupported.sentence, meter)
 
-    def _store(self, job: Job, path: Path) -> Json:
+    def _store(self, job: Job, path: Path, unsigned: Mapping[str, str]) -> Json:
         content_type = CONTENT_TYPES[path.suffix]
         self.storage.put(work_key(job.id, path.name), path, content_type=content_type)
         record = file_record(path) | {"content_type": content_type}
-        if self.config.signer and path.suffix in UNSIGNED:
-            record["unsigned"] = UNSIGNED[path.suffix]
+        if path.name in unsigned:
+            record["unsigned"] = unsigned[path.name]
         return record
+
+    def _never_signed(self, files: Sequence[Path]) -> dict[str, str]:
+        """Return why files of some formats are not signed, by name, if others are."""
+        listed = [path for path in files if path.suffix in UNSIGNED]
+        return {path.name: UNSIGNED[path.suffix] for path in listed} if self.config.signer else {}
 
     def _tag(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
         return tag_files(job, files, storage=self.storage, config=self.config)

@@ -18,8 +18,9 @@ class TranscodeResult:
     `probe`: of the video. `reasons`: why streams were encoded rather than copied. `skipped`:
     renditions of the profile that would be no smaller than the source. `failed`: extras that
     could not be created, and why. `signed`: how the video's credentials validate, None without a
-    signer. `source_credentials`: what became of the source's own; if they are not the parent of
-    ours, the last file is the source itself, original.mp4. `usage`: by part of the work.
+    signer. `unsigned`: why other files could not be signed, by name. `source_credentials`: what
+    became of the source's own; if they are not the parent of ours, the last file is the source
+    itself, original.mp4. `usage`: by part of the work.
     """
 
     files: tuple[Path, ...]
@@ -32,6 +33,7 @@ class TranscodeResult:
     failed: Mapping[str, str]
     blurhash: str | None
     signed: str | None
+    unsigned: Mapping[str, str]
     source_credentials: SourceCredentials | None
     usage: Mapping[str, ResourceUsage]
 

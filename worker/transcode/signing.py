@@ -1,7 +1,7 @@
 """Signing of finished files; content credentials of the source are never dropped."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,15 @@ UNTOUCHED = "original.mp4"  # a copy of the source, if its credentials would be 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedFiles:
-    """The files, and how the video validates (None if nothing was signed)."""
+    """The files, and how the video validates (None if nothing was signed).
+
+    `unsigned`: why other files could not be signed, by name.
+    """
 
     files: tuple[Path, ...]
     validation: str | None
     source_credentials: SourceCredentials | None
+    unsigned: Mapping[str, str]
 
 
 def sign_files(
@@ -30,17 +34,20 @@ def sign_files(
     If the credentials of the source at `path` cannot be the parent of ours, a copy of the source
     is added as original.mp4. Raises what `sign_delivery` raises.
     """
-    validation, source_credentials = None, _source_credentials(path, signer)
-    is_parent = source_credentials is not None and source_credentials.is_parent
+    theirs, signed = _source_credentials(path, signer), None
     if signer:
-        parent = path if is_parent else None
-        validation = sign_delivery(files, tags, signer, parent=parent, copied=copied)
-    if source_credentials and not is_parent:
+        parent = path if theirs and theirs.is_parent else None
+        signed = sign_delivery(files, tags, signer, parent=parent, copied=copied)
+    if theirs and not (signed and signed.is_parent):
+        theirs = theirs.not_a_parent()
         untouched = files[0].with_name(UNTOUCHED)
         shutil.copyfile(path, untouched)
         files = [*files, untouched]
     return SignedFiles(
-        files=tuple(files), validation=validation, source_credentials=source_credentials
+        files=tuple(files),
+        validation=signed.state if signed else None,
+        source_credentials=theirs,
+        unsigned=signed.unsigned if signed else {},
     )
 
 

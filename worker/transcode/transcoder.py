@@ -89,6 +89,7 @@ def transcode(
         failed={**failed, **finished.failed},
         blurhash=finished.blurhash,
         signed=signed.validation,
+        unsigned=signed.unsigned,
         source_credentials=signed.source_credentials,
         usage=meter.parts,
     )
