@@ -6,9 +6,8 @@ import pytest
 
 from tests.factories.clips import clip, ffmpeg, packets, tags
 from worker.errors import Permanent, Transient
-from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
+from worker.transcode.ffmpeg import Ffmpeg, ResourceLimits, ResourceUsage
 from worker.transcode.ffmpeg.exit_status import failure
-from worker.transcode.ffmpeg.limits import ResourceLimits
 from worker.transcode.ffmpeg.sandbox import ProcessResult
 from worker.transcode.profiles import Profile
 from worker.transcode.result import TranscodeResult
