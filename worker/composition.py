@@ -86,7 +86,14 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             queue_length=queue_lengths(app),
         ),
         create=CreateTask(
-            intake=Intake(creator=JobCreator(store=store, validator=validator, wake=wake))
+            intake=Intake(
+                creator=JobCreator(
+                    store=store,
+                    validator=validator,
+                    wake=wake,
+                    event_metadata=settings.event_metadata_names,
+                ),
+            ),
         ),
     )
 
@@ -136,5 +143,6 @@ def media_config(settings: MediaSettings) -> MediaConfig:
         profile=Profile.parse(settings.profile),
         marks=Marks.parse(settings.marks, settings.aigc_provider),
         prompt_tag=settings.prompt_tag,
+        job_tag=settings.job_tag,
         signer=load_signer(settings),
     )

@@ -37,5 +37,8 @@ def build_creator(settings: CreationWithRedis) -> JobCreator:
     store = JobStore(connect(settings.redis_url))
     store.redis.ping()
     return JobCreator(
-        store=store, validator=build_validator(settings), wake=waker(client(settings))
+        store=store,
+        validator=build_validator(settings),
+        wake=waker(client(settings)),
+        event_metadata=settings.event_metadata_names,
     )

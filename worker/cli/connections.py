@@ -1,6 +1,5 @@
 """Connections of a command: the job store in Redis, and the job that an argument names."""
 
-from webhook import log as logs
 from webhook.settings import Connections
 from worker.cli.errors import CliError
 from worker.jobs.job import Job
@@ -13,7 +12,6 @@ def open_store() -> JobStore:
     Raises SettingsError if REDIS_URL is missing, RedisError if Redis cannot be reached.
     """
     settings = Connections.from_env()
-    logs.configure(level="WARNING", form=settings.log_format)
     store = JobStore(connect(settings.redis_url))
     store.redis.ping()
     return store

@@ -31,6 +31,14 @@ class PromptTag(StrEnum):
     TEXT = "text"
 
 
+class JobTag(StrEnum):
+    """What files say of their job. The hash is that of the job id."""
+
+    OFF = "off"
+    HASH = "hash"
+    IDS = "ids"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
     """The tags of one job's files. `created` has a time zone. The AI origin is always added."""
@@ -43,6 +51,7 @@ class Tags:
     created: datetime
     prompt: str = ""
     prompt_tag: PromptTag = PromptTag.OFF
+    job_tag: JobTag = JobTag.IDS
     marks: Marks = field(default_factory=Marks)
 
     def stamp(self, source: Mapping[str, str]) -> Stamp:
@@ -62,9 +71,7 @@ class Tags:
             "date": self._created(),
             "description": EU_SENTENCE if Mark.EU in self.marks.places else "",
             "DigitalSourceType": AI_ORIGIN,
-            "falhook.job_id": _text(self.job_id),
-            "falhook.endpoint": _text(self.endpoint),
-            "falhook.request_id": _text(self.request_id),
+            **self._job(),
             "falhook.prompt": self._prompt(PromptTag.TEXT),
             "falhook.prompt_sha256": self._prompt(PromptTag.HASH),
             AIGC: self._label(source),
@@ -80,16 +87,35 @@ class Tags:
         yield "dc:title", pairs.get("title", "")
         yield "dc:description", pairs.get("comment", "")
         yield "xmp:CreateDate", pairs["date"]
-        yield "xmp:CreatorTool", f"falhook {version('falhook')}"
+        yield "xmp:CreatorTool", f"falhook {version('falhook')}" if self.names_job else ""
         yield "Iptc4xmpExt:DigitalSourceType", AI_ORIGIN
         yield "Iptc4xmpExt:AISystemUsed", pairs.get("falhook.endpoint", "")
         yield "Iptc4xmpExt:AIPromptInformation", pairs.get("falhook.prompt", "")
         yield "falhook:Mark", pairs.get("description", "")
         yield "falhook:JobId", pairs.get("falhook.job_id", "")
+        yield "falhook:JobSHA256", pairs.get("falhook.job_sha256", "")
         yield "falhook:RequestId", pairs.get("falhook.request_id", "")
         yield "falhook:PromptSHA256", pairs.get("falhook.prompt_sha256", "")
         yield "TC260:AIGC", pairs.get(AIGC, "")
         yield LINK, _text(source.get(LINK, ""))
+
+    @property
+    def names_job(self) -> bool:
+        """Whether files name the job, its endpoint and the tool."""
+        return self.job_tag is JobTag.IDS
+
+    def _job(self) -> dict[str, str]:
+        match self.job_tag:
+            case JobTag.OFF:
+                return {}
+            case JobTag.HASH:
+                return {"falhook.job_sha256": _sha256(self.job_id)}
+            case JobTag.IDS:
+                return {
+                    "falhook.job_id": _text(self.job_id),
+                    "falhook.endpoint": _text(self.endpoint),
+                    "falhook.request_id": _text(self.request_id),
+                }
 
     def _created(self) -> str:
         created = self.created.astimezone(UTC).isoformat(timespec="seconds")
@@ -99,12 +125,18 @@ class Tags:
         if not self.prompt or self.prompt_tag is not form:
             return ""
         if form is PromptTag.HASH:
-            return hashlib.sha256(self.prompt.encode("utf-8", "replace")).hexdigest()
+            return _sha256(self.prompt)
         return _text(self.prompt, MAX_LONG_TEXT)
 
     def _label(self, source: Mapping[str, str]) -> str:
-        label = self.marks.label(source, self.job_id)
+        # The standard requires an id of the content, which need not name the job.
+        content_id = self.job_id if self.names_job else _sha256(self.job_id)
+        label = self.marks.label(source, content_id)
         return _text(label, len(label))  # never cut: it would not be valid JSON
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _text(value: str, limit: int = MAX_TEXT) -> str:

@@ -1,7 +1,10 @@
 """Events of jobs, appended by the same script that changes their records.
 
-Each has `job`, `at` (Unix seconds), `name`, `from` and `to` (equal if the state did not change),
-and fields that depend on the name: `step`, `reason`, `attempt`, `fraction` and others, all text.
+Each has `id`, `at` (Unix seconds), `name`, `from` and `to` (equal if the state did not change),
+and fields that depend on the name: `step`, `reason`, `sentence`, `attempt`, `fraction` and others,
+all text. `job` is the older name of `id`. A change of state has `metadata`, if
+FALHOOK_EVENT_METADATA names some; a publication has `manifest` and `files`, a JSON list of
+addresses. README documents the stream.
 """
 
 import time

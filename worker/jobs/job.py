@@ -79,6 +79,8 @@ class Job:
     endpoint: str
     arguments: Mapping[str, Json]
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    # The part of the metadata that events carry.
+    event_metadata: Mapping[str, Json] = field(default_factory=dict)
     # fal's platform options (catalogue/options.py), and what the job should cost.
     options: Mapping[str, Json] = field(default_factory=dict)
     estimate: Mapping[str, Json] = field(default_factory=dict)
@@ -127,7 +129,18 @@ class Job:
         return cls(**values)  # type: ignore[arg-type]
 
 
-_JSON = frozenset({"arguments", "metadata", "payload", "source", "outputs", "options", "estimate"})
+_JSON = frozenset(
+    {
+        "arguments",
+        "metadata",
+        "event_metadata",
+        "payload",
+        "source",
+        "outputs",
+        "options",
+        "estimate",
+    }
+)
 _INTS = frozenset({"needs_file", "attempt", "posted", "tries", "waits", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 

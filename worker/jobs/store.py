@@ -77,6 +77,7 @@ class JobStore:
             "endpoint": job.endpoint,
             "arguments": job.arguments,
             "metadata": job.metadata,
+            "event_metadata": job.event_metadata,
             "options": job.options,
             "estimate": job.estimate,
             "needs_file": job.needs_file,

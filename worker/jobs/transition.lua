@@ -50,7 +50,13 @@ elseif order.due then
 end
 
 if order.event then
-  local line = {'job', order.id, 'at', order.at, 'from', state, 'to', to}
+  -- 'job' is the older name of 'id'.
+  local line = {'id', order.id, 'job', order.id, 'at', order.at, 'from', state, 'to', to}
+  local shared = redis.call('HGET', KEYS[1], 'event_metadata') or '{}'
+  if to ~= state and shared ~= '{}' then
+    table.insert(line, 'metadata')
+    table.insert(line, shared)
+  end
   for field, value in pairs(order.event) do
     table.insert(line, field)
     table.insert(line, value)

@@ -1,7 +1,7 @@
 """Creates jobs: validate, store, then wake the submit step."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from webhook.contract import Task
 from webhook.log import get_logger
@@ -11,6 +11,7 @@ from worker.jobs.transitions import LOST_WAKE_AFTER
 from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
+from worker.types import Json
 
 log = get_logger()
 
@@ -30,6 +31,8 @@ class JobCreator:
     store: JobStore
     validator: Validator
     wake: Callable[[Task, str], None]
+    # Names of the metadata that events carry; "*" stands for all.
+    event_metadata: tuple[str, ...] = ()
 
     def create(self, request: JobRequest) -> Job:
         """Store the job as QUEUED and wake its submit step; the same id is the same job.
@@ -53,6 +56,12 @@ class JobCreator:
             )
         return stored
 
+    def for_events(self, metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the part of a job's metadata that its events carry."""
+        if "*" in self.event_metadata:
+            return metadata
+        return {name: metadata[name] for name in self.event_metadata if name in metadata}
+
     def add(self, draft: DraftJob) -> Created:
         """Put the job's local files into storage, store the job, then wake it.
 
@@ -61,7 +70,7 @@ class JobCreator:
         Raises InvalidJobId for an id of a job with other contents, RequestRejected for files that
         have changed, and the storage's Failure if they cannot be stored now.
         """
-        job = draft.job
+        job = replace(draft.job, event_metadata=self.for_events(draft.job.metadata))
         self.validator.staging.put(draft.staged)
         new = self._store_or_adopt(job)
         if new:

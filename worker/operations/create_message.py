@@ -63,11 +63,13 @@ class Intake:
             self._store_rejection(request, RequestRejected("crashed", sentence))
 
     def _store_rejection(self, request: JobRequest, rejection: RequestRejected) -> None:
+        metadata = _storable(request.metadata)
         job = Job(
             id=checked_id(request.job_id),
             endpoint=shorten(str(request.endpoint), LONGEST_ENDPOINT),
             arguments={},
-            metadata=_storable(request.metadata),
+            metadata=metadata,
+            event_metadata=self.creator.for_events(metadata),
             state=JobState.FAILED,
             step=Task.CREATE,
             reason=rejection.reason,

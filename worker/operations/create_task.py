@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from celery import Celery
 from celery import Task as CeleryTask
@@ -57,9 +58,17 @@ class CreateTask:
             options: Mapping[str, object] | None = None,
             unchecked: bool = False,
             *surplus: object,
+            id: str | None = None,  # noqa: A002  # the name in messages
             **unknown: object,
         ) -> None:
-            """Create a job for any Celery client; the same job_id is the same job."""
+            """Create a job for any Celery client; the same id is the same job.
+
+            `job_id` is the older name of `id`.
+            """
+            if job_id is None:
+                job_id = id
+            elif id is not None and id != job_id:
+                unknown["id beside another job_id"] = id
             named = [name for name, value in unknown.items() if value is not None]
             request = JobRequest(
                 endpoint=endpoint,
@@ -95,7 +104,9 @@ class CreateTask:
         seconds = self.wait(1 + min(task.request.retries, _DOUBLINGS))
         log.warning("create.waits", message=task.request.id, reason=_reason(failure), wait=seconds)
         try:
-            raise task.retry(countdown=seconds, throw=False)
+            # Celery would repeat the prompt in headers, which monitors read and log.
+            hidden: Any = {"argsrepr": "(…)", "kwargsrepr": "{…}"}
+            raise task.retry(countdown=seconds, throw=False, **hidden)
         except Reject:
             # Celery's Reject for a failed send would discard the message.
             return

@@ -94,7 +94,7 @@ def _created(tags: Tags) -> dict[str, object]:
     return {
         "action": "c2pa.created",
         "digitalSourceType": AI_ORIGIN,
-        "softwareAgent": {"name": f"{tags.endpoint} (fal.ai)"},
+        "softwareAgent": {"name": f"{tags.endpoint} (fal.ai)" if tags.names_job else "fal.ai"},
         "when": _when(tags.created),
     }
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings import Environment
 from worker.formats.marks import Marks
-from worker.formats.tags import PromptTag
+from worker.formats.tags import JobTag, PromptTag
 from worker.settings import validators
 from worker.transcode.profiles import EXTRAS, MASTERS
 
@@ -38,6 +38,13 @@ class MediaSettings(Environment):
         default=PromptTag.OFF,
         alias="FALHOOK_TAG_PROMPT",
         description="The prompt in published files: off (left out), hash (its SHA-256) or text.",
+    )
+    job_tag: JobTag = Field(
+        default=JobTag.IDS,
+        alias="FALHOOK_TAG_JOB",
+        description="The job in published files: ids (job id, request id, endpoint and falhook as"
+        " the tool), hash (only the SHA-256 of the job id) or off (nothing). The manifest always"
+        " has the ids; content credentials always name falhook.",
     )
 
     # Names of Isolation; with a union of types a wrong value would cause two error messages.

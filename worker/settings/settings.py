@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from webhook.settings import Connections, Environment, ReceiverSettings
+from webhook.settings import Connections, Environment, ReceiverSettings, separated
 from worker.settings import validators
 from worker.settings.media import MediaSettings
 
@@ -36,6 +36,17 @@ class CreationSettings(CatalogueSettings):
         "s3://bucket/prefix, gs://… or az://…. All workers, and all processes that create jobs "
         "with local files, must use the same one.",
     )
+    event_metadata: str = Field(
+        default="",
+        alias="FALHOOK_EVENT_METADATA",
+        description="Names of metadata, comma-separated, that the events of jobs created by this "
+        "process carry, or * for all; by default none.",
+    )
+
+    @property
+    def event_metadata_names(self) -> tuple[str, ...]:
+        """The names of the metadata that events carry; "*" stands for all."""
+        return separated(self.event_metadata)
 
 
 class CreationWithRedis(CreationSettings, Connections):

@@ -1,6 +1,7 @@
 """The publish step: the files in place, then the manifest."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -44,8 +45,16 @@ class Publish:
             content = json.dumps(self._manifest(job, cost), indent=2).encode() + b"\n"
             self.storage.put(address, content, content_type="application/json", create=True)
         self._clear(job)
-        event = {"manifest": self.storage.address(address)}
+        event = {"manifest": self.storage.address(address), "files": self._addresses(job, files)}
         return Outcome(to=JobState.PUBLISHED, event=event)
+
+    def _addresses(self, job: Job, files: Iterable[str]) -> str:
+        """Return the addresses of the files as JSON, for the event.
+
+        Those in folders are left out: a playlist has hundreds of segments.
+        """
+        names = [name for name in files if "/" not in name]
+        return json.dumps([self.storage.address(published_key(job.id, name)) for name in names])
 
     def _clear(self, job: Job) -> None:
         try:
@@ -59,6 +68,8 @@ class Publish:
         costs = {"download": source.pop("cost", None), "transcode_tag": outputs.pop("cost", None)}
         return {
             "falhook": version("falhook"),
+            "id": job.id,
+            # The older name of `id`.
             "job_id": job.id,
             "endpoint": job.endpoint,
             "request_id": job.request_id,

@@ -16,7 +16,7 @@ from tests.factories.clips import clip, tags
 from worker.formats.aigc_label import AIGC
 from worker.formats.marks import Mark, Marks
 from worker.formats.mp4 import Stamp
-from worker.formats.tags import AI_ORIGIN, PromptTag, Tags
+from worker.formats.tags import AI_ORIGIN, JobTag, PromptTag, Tags
 from worker.formats.xmp import NAMESPACES
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile
@@ -108,6 +108,41 @@ def test_the_prompt_on_request(form: PromptTag, pair: str, qualified: str, value
     assert value == ours.pairs({})[pair]
     assert value == properties(ours.xmp({}))[qualified]
     assert (form is PromptTag.TEXT) == (PROMPT.encode() in ours.stamp({}).udta)
+
+
+SHA_OF_JOB = hashlib.sha256(b"job-1").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("form", "present"),
+    [
+        (JobTag.IDS, {"job-1", "request-1", "kling-video", "falhook 0"}),
+        (JobTag.HASH, {SHA_OF_JOB}),
+        (JobTag.OFF, set()),
+    ],
+)
+def test_what_files_say_of_their_job(form: JobTag, present: set[str]) -> None:
+    """Ids, endpoint and tool are in a file only by `ids`, and the hash only by `hash`."""
+    written = marked(job_tag=form, marks=Marks()).stamp({})
+    text = (written.udta + written.xmp).decode("utf-8", "replace")
+    known = {"job-1", "request-1", "kling-video", "falhook 0", SHA_OF_JOB}
+    assert present == {word for word in known if word in text}
+
+
+@pytest.mark.parametrize("form", [JobTag.HASH, JobTag.OFF])
+def test_the_chinese_label_does_not_name_the_job(form: JobTag) -> None:
+    """The label needs an id of the content; it is a hash unless files name their job."""
+    assert SHA_OF_JOB == label(marked(job_tag=form, marks=BOTH), {})["ProduceID"]
+
+
+@given(
+    st.sampled_from([JobTag.HASH, JobTag.OFF]), st.from_regex(r"[a-z0-9]{12,40}", fullmatch=True)
+)
+def test_no_id_is_written_unless_ids_are(form: JobTag, job_id: str) -> None:
+    """Whatever the id, neither kind of tags has it."""
+    ours = marked(job_tag=form, job_id=job_id, request_id=f"r-{job_id}", title="T", marks=BOTH)
+    written = ours.stamp({})
+    assert job_id.encode() not in written.udta + written.xmp
 
 
 def test_the_mark_of_the_eu() -> None:

@@ -1,5 +1,6 @@
 """A job is validated, stored with its options and cost, then woken; once for each id."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +242,20 @@ def test_sync_mode_is_refused_before_it_is_paid_for(
         creator.create(request(options={"sync_mode": value}))
     off = request(endpoint, arguments={"prompt": "a fox", "sync_mode": False}, unchecked=unchecked)
     assert {"prompt": "a fox", "sync_mode": False} == creator.create(off).arguments
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), {}),
+        (("title", "absent"), {"title": "Fox"}),
+        (("*",), {"title": "Fox", "customer": "Ann"}),
+    ],
+)
+def test_events_carry_the_metadata_that_the_setting_names(
+    creator: JobCreator, names: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    """By default none; `*` stands for all."""
+    chosen = replace(creator, event_metadata=names)
+    job = chosen.create(request(metadata={"title": "Fox", "customer": "Ann"}))
+    assert expected == job.event_metadata

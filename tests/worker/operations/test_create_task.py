@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery.contrib.testing.worker import start_worker
+from celery.exceptions import Retry
 from redis import Redis
 
 from tests.factories.input_files import PNG
@@ -175,3 +176,47 @@ def test_a_message_that_cannot_be_retried_stays_with_the_broker(
             assert all(office.waited.acquire(timeout=PATIENCE) for _ in range(2 * TRIES))
     full(False)
     assert 1 == records.redis.hlen("falhook:unacked") + records.redis.llen(Queue.SUBMIT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"id": "order-1"}, ("order-1", "QUEUED")),
+        ({"job_id": "order-1"}, ("order-1", "QUEUED")),
+        ({"id": "order-1", "job_id": "order-1"}, ("order-1", "QUEUED")),
+        ({"id": "order-1", "job_id": "order-2"}, ("order-2", "FAILED")),
+        ({}, (MESSAGE, "QUEUED")),
+    ],
+)
+def test_the_id_of_a_message_has_two_names(
+    office: Office, records: JobStore, fields: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """`id` is the name, `job_id` the older one; two different ids are rejected."""
+    office.send(**fields)
+    office.send("last", id="last")
+    with office.working():
+        while records.get("last") is None:
+            assert office.woken.acquire(timeout=PATIENCE)
+    assert {expected, ("last", "QUEUED")} == {(job.id, job.state) for job in records.list()}
+
+
+def test_a_message_that_waits_has_no_prompt_in_its_headers(office: Office, redis_url: str) -> None:
+    """Celery's own headers, which monitors show, leave the arguments of a retried message out."""
+    task = office.app.tasks[Task.CREATE]
+    kwargs = {"endpoint": TEXT, "arguments": {"prompt": "a secret fox"}}
+    task.push_request(id=MESSAGE, args=[], kwargs=kwargs, retries=0, called_directly=False)
+    failing = CreateTask(
+        intake=_Unavailable(),  # type: ignore[arg-type]
+        wait=lambda _tries: 60.0,
+    )
+    with pytest.raises(Retry):
+        failing.run(task, JobRequest(endpoint=TEXT, arguments={"prompt": "a secret fox"}))
+    with Redis.from_url(redis_url) as redis:
+        [message] = cast(list[bytes], redis.lrange(Queue.SUBMIT, 0, -1))
+    assert b"secret" not in message
+
+
+class _Unavailable:
+    def receive(self, *_arguments: object) -> None:
+        """Fail as a full storage does."""
+        raise Transient("storage_full", "no room")

@@ -10,7 +10,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import Task
 from worker.cli.main import cli
-from worker.errors import Permanent
+from worker.errors import Permanent, Transient
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
@@ -307,3 +307,106 @@ def test_show_has_the_whole_history(world: World, falhook: Falhook) -> None:
     shown = falhook("show", "job1").output
     for state in ("QUEUED", "SUBMITTING", "SUBMITTED", "RENDERED", "DOWNLOADED", "PUBLISHED"):
         assert state in shown
+
+
+ASKED = {
+    "fal refused it": (answer(403, {"detail": "locked"}), ()),
+    "fal refused its inputs": (answer(422, {"detail": "bad"}), ()),
+    "it failed at fal": (None, ("--resubmit",)),
+}
+
+
+def failed_before_a_result(world: World, fal: ScriptedFal, way: str) -> None:
+    """Add a job that ended without a result."""
+    world.add(estimate={"usd": "1.40"})
+    refusal, _ = ASKED[way]
+    if refusal is not None:
+        fal.answers = [refusal]
+    world.pipeline.run(Task.SUBMIT, "job1")
+    if refusal is None:
+        world.deliver(callback(status="ERROR", error="boom"))
+    assert S.FAILED is world.state()
+
+
+@pytest.mark.parametrize("way", ASKED)
+@pytest.mark.parametrize("chosen", [("job1",), ("--failed",), ("--failed", "--reason", "")])
+def test_a_retry_that_posts_asks_first(
+    world: World, falhook: Falhook, fal: ScriptedFal, way: str, chosen: tuple[str, ...]
+) -> None:
+    """Without a terminal it needs --yes: exit code 2, and no job has changed."""
+    failed_before_a_result(world, fal, way)
+    posts = fal.count("POST")
+    done = falhook("retry", *chosen, *ASKED[way][1])
+    sweep(world)
+    assert (2, S.FAILED, posts) == (done.exit_code, world.state(), fal.count("POST"))
+    assert ("which may cost about $1.40" in done.stderr, "pass --yes" in done.stderr) == (
+        True,
+        True,
+    )
+    agreed = falhook("retry", *chosen, *ASKED[way][1], "--yes")
+    assert (0, S.QUEUED) == (agreed.exit_code, world.state())
+
+
+def test_one_paid_job_among_free_ones_asks_for_it_alone(
+    world: World, falhook: Falhook, fal: ScriptedFal
+) -> None:
+    """The question counts the jobs that are sent; after a no, no job has changed."""
+    failed_at(world, Task.DOWNLOAD)
+    world.add("paid", state=S.FAILED, estimate={"usd": "2.80"})
+    done = falhook("retry", "--failed", stdin="n\n")
+    assert "fal will render 1 job, which may cost about $2.80. 1 other will not" in done.stderr
+    assert (S.FAILED, S.FAILED) == (world.state(), world.state("paid"))
+
+
+def test_a_free_retry_does_not_ask(world: World, falhook: Falhook) -> None:
+    """A stored result is published without a question."""
+    failed_at(world, Task.DOWNLOAD)
+    assert (0, S.RENDERED) == (falhook("retry", "--failed").exit_code, world.state())
+
+
+def test_show_says_that_a_failed_render_may_be_billed(
+    world: World, falhook: Falhook, fal: ScriptedFal
+) -> None:
+    """fal bills successful outputs only, so nothing says that a failed render has a cost."""
+    failed_before_a_result(world, fal, "it failed at fal")
+    shown = falhook("show", "job1").output
+    assert "fal may bill about $1.40, though it bills successful outputs only" in shown
+    assert "costs again" not in falhook("retry", "job1").output
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [("storage_full", True), ("storage", True), ("storage_*", True), ("full", False), ("", True)],
+)
+def test_a_reason_may_be_a_beginning(
+    world: World, falhook: Falhook, reason: str, *, found: bool
+) -> None:
+    """`--reason storage` chooses all reason codes that begin so."""
+    failed_at(world, Task.DOWNLOAD)
+    assert found is ("job1" in falhook("list", "--reason", reason).stdout)
+
+
+def test_list_has_cost_title_and_why_a_job_waits(world: World, falhook: Falhook) -> None:
+    """A job that waits for storage says so, although its record has no reason."""
+
+    def full(_job: Job) -> Outcome:
+        raise Transient("storage_full", "no room")
+
+    world.add(estimate={"usd": "1.40"}, metadata={"title": "Fox"})
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.deliver(callback())
+    world.work[Task.TRANSCODE_TAG] = full
+    world.follow_wakes()
+    line = falhook("list").stdout.splitlines()[-1]
+    assert ["$1.40", "Fox", "waits: storage_full"] == [
+        word for word in ("$1.40", "Fox", "waits: storage_full") if word in line
+    ]
+    assert "waits: storage_full" == json.loads(falhook("list", "--json").stdout)["why"]
+
+
+def test_show_and_list_stay_json(world: World, falhook: Falhook) -> None:
+    """The new fields are beside the old ones, and each line is one document."""
+    failed_at(world, Task.DOWNLOAD)
+    shown = json.loads(falhook("show", "job1", "--json").stdout)
+    listed = [json.loads(line) for line in falhook("list", "--json").stdout.splitlines()]
+    assert ([], "job1", "job1") == (shown["files"], shown["id"], listed[0]["id"])

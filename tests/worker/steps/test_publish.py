@@ -49,6 +49,18 @@ def job(world: World, storage: Storage) -> Job:
     return world.job()
 
 
+def test_the_event_has_the_addresses_of_the_files(
+    world: World, job: Job, storage: Storage, tmp_path: Path
+) -> None:
+    """A follower of the stream finds the files without reading the manifest."""
+    event = Publish(storage=storage, store=world.store).work(job).event
+    base = f"{tmp_path}/published/job1"
+    assert ([f"{base}/{name}" for name in FILES], f"{base}/{MANIFEST}") == (
+        json.loads(event["files"]),
+        event["manifest"],
+    )
+
+
 def published(storage: Storage, tmp_path: Path) -> dict[str, bytes]:
     """What lies in the published folder."""
     place = tmp_path / "published" / "job1"

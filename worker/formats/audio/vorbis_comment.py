@@ -17,7 +17,7 @@ _NAMES = {"title": "TITLE", "comment": "COMMENT", "date": "DATE", "description":
 class Comments:
     """A comment header: the encoding program, the comments, and the bytes that follow them."""
 
-    vendor: bytes = b"falhook"
+    vendor: bytes = b""
     comments: tuple[bytes, ...] = ()
     rest: bytes = b""
 
@@ -44,7 +44,8 @@ class Comments:
             if ours.get(_name(comment), comment) != comment
         )
         comments = [*ours.values(), *kept]
-        parts = [self.vendor, *comments]
+        vendor_text = self.vendor or (b"falhook" if tags.names_job else b"")
+        parts = [vendor_text, *comments]
         vendor, *texts = (struct.pack("<I", len(part)) + part for part in parts)
         body = b"".join((vendor, struct.pack("<I", len(comments)), *texts, self.rest))
         return body, unique_names(replaced)
