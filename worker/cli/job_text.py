@@ -83,8 +83,9 @@ def waiting_for(job: Job, last: Event | None, *, now: float) -> str:
     """
     if job.state in FINAL:
         return ""
-    if last is not None and last["name"] == "retried":
-        return f"waits: {last.get('reason', '')}"
+    reason = job.reason or (last.get("reason") if last and last["name"] == "retried" else "")
+    if reason:
+        return f"waits: {reason}"
     unleased = job.lease_until <= now and now - job.updated_at > _LONG_WAIT
     if job.state in _WAITS_FOR_A_WORKER and unleased:
         return "waits: no worker took it, see `falhook check`"
@@ -97,7 +98,7 @@ def reasons(store: "JobStore", jobs: Sequence[Job]) -> Sequence[str]:
 
     now = store.clock()
     last = last_events(store.redis, [job.id for job in jobs if job.state not in FINAL])
-    return [job.reason or waiting_for(job, last.get(job.id), now=now) for job in jobs]
+    return [waiting_for(job, last.get(job.id), now=now) or job.reason for job in jobs]
 
 
 def files_of(job: Job, events: Sequence[Event]) -> Sequence[str]:

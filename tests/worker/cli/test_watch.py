@@ -85,7 +85,9 @@ def test_a_continued_job_is_followed_to_its_end(world: World, to: JobState) -> N
         world.work[Task.DOWNLOAD] = broken
     finish(world)
     reader.join(timeout=30)
-    events = [json.loads(line) for line in results[0].stdout.splitlines()]
+    # The pipeline of this process writes its log to the same output.
+    lines = [line for line in results[0].stdout.splitlines() if line.startswith("{")]
+    events = [json.loads(line) for line in lines]
     assert ("replayed", to, int(to is S.FAILED)) == (
         events[0]["name"],
         events[-1]["to"],
@@ -119,4 +121,4 @@ def test_one_failure_among_several_jobs(world: World) -> None:
 def test_an_unknown_job_is_named() -> None:
     """A mistyped id is an error, before anything is followed."""
     done = watched("nope")
-    assert (2, True) == (done.exit_code, "nope" in done.stderr) or done.exit_code == 1
+    assert (2, True) == (done.exit_code, "Job nope does not exist" in done.stderr)

@@ -310,7 +310,7 @@ def test_show_has_the_whole_history(world: World, falhook: Falhook) -> None:
 
 
 ASKED = {
-    "fal refused it": (answer(403, {"detail": "locked"}), ()),
+    "fal refused it": (answer(400, {"detail": "locked"}), ()),
     "fal refused its inputs": (answer(422, {"detail": "bad"}), ()),
     "it failed at fal": (None, ("--resubmit",)),
 }
