@@ -19,7 +19,7 @@ from worker.transcode.metering import Meter
 from worker.types import Json
 
 # Seconds after the render in which the CDN may not have the file yet, or serve a page instead.
-CDN_PATIENCE = 300.0
+CDN_PATIENCE = 120.0
 _CLIP_TYPES = frozenset(BY_EXTENSION[extension].name for extension in CLIPS)
 
 

@@ -15,6 +15,8 @@ from worker.types import Json
 
 Progress = Callable[[int, int | None], None]
 Write = Callable[[Iterator[bytes]], object]
+# Seconds until a file that the CDN does not have yet is asked for again.
+_NEXT_LOOK = 10.0
 _NOT_YET = frozenset({"download_gone", "download_not_media"})
 
 
@@ -92,7 +94,7 @@ class FileStore:
             return self.downloader.fetch(file.address, write, expect=expect, progress=progress)
         except Permanent as failure:
             if self.patient and failure.reason in _NOT_YET:
-                raise Transient(failure.reason, failure.sentence) from failure
+                raise Transient(failure.reason, failure.sentence, after=_NEXT_LOOK) from failure
             raise
 
 
