@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -27,14 +28,16 @@ from worker.formats.mp4.rewrite import XMP
 from worker.formats.tags import AI_ORIGIN
 from worker.formats.xmp import packet
 from worker.provenance import ProvenanceUnusable, Signer, signing
+from worker.provenance.claim_verdict import UNTRUSTED, ClaimVerdict
 from worker.provenance.development_certificate import CHAIN, KEY, ROOT, make_chain
-from worker.provenance.reader import ManifestClaim, show
+from worker.provenance.reader import CredentialsReport, ManifestClaim, show
 from worker.steps.transcode_tag import output_record
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
 from worker.transcode.signing import UNTOUCHED
 from worker.transcode.transcoder import transcode
+from worker.types import Json
 
 LATER, EARLIER = datetime(2999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
 EVERYTHING = Profile.parse("web+360p+preview+storyboard+hls")
@@ -491,3 +494,89 @@ def test_a_remux_loses_credentials(signed: TranscodeResult, tmp_path: Path) -> N
     """Signing comes last because any pass of ffmpeg drops the credentials silently."""
     ffmpeg("-i", str(signed.video), "-c", "copy", str(tmp_path / "remuxed.mp4"))
     assert show(tmp_path / "remuxed.mp4") is None
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, refuses: Callable[[Path, bool], bool]) -> None:
+    """Let the SDK refuse some files for good; `refuses` gets a file, and if it has a parent."""
+    sign = signing.sign
+
+    def refuse(path: Path, *args: Any, parent: Path | None = None) -> CredentialsReport:
+        if refuses(path, parent is not None):
+            raise Permanent("signing_refused", f"{path.name} could not be signed: it is odd")
+        return sign(path, *args, parent=parent)
+
+    monkeypatch.setattr("worker.provenance.manifests.sign", refuse)
+
+
+@with_sdk
+def test_credentials_that_cannot_be_the_parent(
+    source_with_credentials: Path,
+    signer: Signer,
+    chain: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The video is signed as created, and the untouched source is delivered next to it."""
+    refusing(monkeypatch, lambda path, has_parent: has_parent and path.name == "video.mp4")
+    result = delivered(source_with_credentials, tmp_path, signer)
+    state, (own,) = claims(result.video, chain[ROOT])
+    assert ("Trusted", "c2pa.created") == (state, own.actions[0])
+    assert source_with_credentials.read_bytes() == (tmp_path / UNTOUCHED).read_bytes()
+    assert {"state": "signed", "validation": "Trusted", "vendor": "unreadable"} == output_record(
+        result, {}
+    )["provenance"]
+
+
+@with_sdk
+def test_a_file_next_to_the_video_that_cannot_be_signed(
+    signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is delivered without a signature, with the reason; the video is signed."""
+    refusing(monkeypatch, lambda path, _: path.name == "poster.jpg")
+    result = delivered(clip("high"), tmp_path, signer)
+    assert "Trusted" == result.signed
+    assert {"poster.jpg": "poster.jpg could not be signed: it is odd"} == dict(result.unsigned)
+    assert show(result.poster) is None
+
+
+OURS, THEIRS = "urn:c2pa:1", "urn:c2pa:2"
+
+
+def stated(code: str, label: str = OURS) -> dict[str, Json]:
+    return {"code": code, "url": f"self#jumbf=/c2pa/{label}/c2pa.signature"}
+
+
+WHOLE = (stated("claimSignature.validated"), stated("assertion.bmffHash.match"))
+TRUSTED = stated("signingCredential.trusted")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        ((*WHOLE, TRUSTED), (), ("Trusted", ())),
+        ((*WHOLE, TRUSTED), (stated("cawg.x509.credential.untrusted", THEIRS),), ("Trusted", ())),
+        ((*WHOLE, TRUSTED), (stated("cawg.ica.untrusted_issuer"),), ("Trusted", ())),
+        ((*WHOLE, TRUSTED), (stated("ingredient.manifest.mismatch"),), ("Trusted", ())),
+        ((*WHOLE, TRUSTED), (stated("claimSignature.mismatch", THEIRS),), ("Trusted", ())),
+        (WHOLE, (stated(UNTRUSTED),), ("Valid", (UNTRUSTED,))),
+        ((*WHOLE, stated("signingCredential.trusted", THEIRS)), (), ("Valid", ())),
+        (
+            (*WHOLE, TRUSTED),
+            (stated("assertion.bmffHash.mismatch"),),
+            ("Invalid", ("assertion.bmffHash.mismatch",)),
+        ),
+        ((WHOLE[0], TRUSTED), (), ("Invalid", ())),
+        ((WHOLE[1], TRUSTED), (), ("Invalid", ())),
+        ((), (), ("Invalid", ())),
+    ],
+)
+def test_our_own_claim_is_judged_alone(
+    good: tuple[dict[str, Json], ...],
+    bad: tuple[dict[str, Json], ...],
+    expected: tuple[str, tuple[str, ...]],
+) -> None:
+    """Statuses of identities and of older claims, which are not ours, do not count."""
+    listed: dict[str, Json] = {"success": [*good], "failure": [*bad]}
+    results: Json = {"activeManifest": listed}
+    verdict = ClaimVerdict.of({"active_manifest": OURS, "validation_results": results})
+    assert expected == (verdict.state, verdict.failures)

@@ -132,7 +132,7 @@ class Walk:
             head = file.read(16)
             try:
                 extent = _extent(head, at, length)
-            except MediaError:
+            except (MediaError, struct.error):
                 if _may_follow(head, seen):
                     return
                 raise
@@ -156,8 +156,7 @@ class Walk:
 
 def _extent(head: bytes, at: int, length: int) -> Extent:
     """Return the box that begins with `head` at this offset of a file; `MediaError` if cut."""
-    wide = head[:4] == b"\0\0\0\1"
-    if len(head) < (2 * HEADER_BYTES if wide else HEADER_BYTES):
+    if len(head) < HEADER_BYTES:
         raise invalid("the file ends inside the header of a box")
     kind, header, size = _head(memoryview(head))
     size = size or length - at  # 0: to the end of the file
