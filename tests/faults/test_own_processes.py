@@ -23,7 +23,7 @@ from worker.jobs.job import JobState
 
 S = JobState
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(170)]
-# Seconds that README promises for a step whose worker was killed.
+# Seconds that docs/architecture.md promises for a step whose worker was killed.
 RESUMED_WITHIN = 30.0
 
 

@@ -1,4 +1,4 @@
-"""The documents match the program: settings, make targets, processes, folders, tests."""
+"""The documents match the program: settings, make targets, folders, tests, links."""
 
 import re
 import shutil
@@ -11,7 +11,13 @@ from worker.cli.settings import env_example, markdown
 
 README = (ROOT / "README.md").read_text()
 DECISIONS = (ROOT / "DECISIONS.md").read_text()
-DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "infra/README.md")
+DOCUMENTS = (
+    "README.md",
+    "DECISIONS.md",
+    "CHANGELOG.md",
+    "infra/README.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 
 
 def paths(text: str) -> list[str]:
@@ -24,33 +30,55 @@ def test_env_example_is_generated() -> None:
     assert env_example() == (ROOT / "infra" / "env.example").read_text()
 
 
-def test_readme_settings_are_generated() -> None:
-    """README's table is what `falhook settings --as markdown` prints."""
+def test_the_table_of_settings_is_generated() -> None:
+    """The table of docs/settings.md is what `falhook settings --as markdown` prints."""
     begin, end = "<!-- settings: falhook settings --as markdown -->\n", "<!-- /settings -->"
-    assert markdown() == README.partition(begin)[2].partition(end)[0]
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert markdown() == text.partition(begin)[2].partition(end)[0]
 
 
-def test_readme_names_only_make_targets_that_exist() -> None:
-    """Every `make …` in README is a target of the Makefile."""
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_only_make_targets_that_exist(document: str) -> None:
+    """Every `make …` in a document is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set() == set(re.findall(r"(?:`|\$ )make ([a-z]+)", README)) - targets
+    text = (ROOT / document).read_text()
+    assert set() == set(re.findall(r"(?:`|\$ )make ([a-z]+)", text)) - targets
 
 
 @pytest.mark.parametrize("package", ["webhook", "worker"])
-def test_readme_describes_every_folder(package: str) -> None:
-    """README's table of folders has a row for each folder of the receiver and the pipeline."""
+def test_the_architecture_describes_every_folder(package: str) -> None:
+    """Its table of folders has a row for each folder of the receiver and the pipeline."""
     folders = {
         package,
         *(f"{package}/{path.parent.name}" for path in ROOT.glob(f"{package}/*/__init__.py")),
     }
-    assert set() == folders - set(re.findall(r"^\| `([\w/]+)/` \|", README, re.MULTILINE))
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert set() == folders - set(re.findall(r"^\| `([\w/]+)/` \|", text, re.MULTILINE))
 
 
-def test_runbook_names_the_processes() -> None:
-    """The runbook has a row for every process of the Procfile."""
-    names = re.findall(r"^(\w+):", (ROOT / "Procfile").read_text(), re.MULTILINE)
-    runbook = (ROOT / "infra" / "README.md").read_text()
-    assert [] == [name for name in names if f"`{name}`" not in runbook]
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    """Every relative link of a document names a file, and a heading of it if it names one."""
+    text, folder = (ROOT / document).read_text(), (ROOT / document).parent
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", text)
+    wrong = [
+        f"{file}#{heading}"
+        for file, heading in links
+        if not (target := folder / file if file else ROOT / document).is_file()
+        or (heading and heading not in anchors(target.read_text()))
+    ]
+    assert [] == wrong
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names that GitHub gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_the_readme_is_short() -> None:
+    """README stays within about one and a half screens; details belong to docs/."""
+    assert len(README.splitlines()) <= 110
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -73,8 +101,9 @@ def test_the_paths_that_documents_name_exist(document: str) -> None:
 
 def test_paths_are_found() -> None:
     """The search above finds paths without `::`, with it, and of folders."""
-    expected = {"tests/webhook/test_inbox.py", "tests/fuzz/", "infra/redis.conf", "docs/job.svg"}
-    assert expected <= set(paths(README))
+    expected = {"tests/webhook/test_inbox.py", "tests/fuzz/", "infra/redis.conf"}
+    text = README + (ROOT / "docs" / "architecture.md").read_text()
+    assert expected | {"docs/job.svg"} <= set(paths(text))
     assert {"tests/worker/test_pipeline.py"} == set(paths("`tests/worker/test_pipeline.py::test`"))
 
 

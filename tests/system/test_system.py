@@ -1,6 +1,6 @@
 """The whole system from outside: the processes of the Procfile, the command line, HTTP, Celery.
 
-It imports nothing from webhook, worker or infra, and uses only what README documents.
+It imports nothing from webhook, worker or infra, and uses only what README and docs/ document.
 """
 
 import json

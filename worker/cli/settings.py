@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--as", "form", type=click.Choice(["table", "env", "markdown"]), default="table")
 @json_option
 def settings(form: str, as_json: bool) -> None:
-    """List every setting; --as env prints infra/env.example, --as markdown the README's table."""
+    """List every setting; --as env and markdown print infra/env.example, docs/settings.md."""
     if as_json:
         print_json(data())
     else:
@@ -62,7 +62,7 @@ def env_example() -> str:
 
 
 def markdown() -> str:
-    """Return the README's table of settings."""
+    """Return the table of docs/settings.md."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, default, field in _fields():
         cell = "**required**" if field.is_required() else f"`{default}`" if default else ""

@@ -4,7 +4,7 @@ Each has `id`, `at` (Unix seconds), `name`, `from` and `to` (equal if the state 
 and fields that depend on the name: `step`, `reason`, `sentence`, `attempt`, `fraction` and others,
 all text. `job` is the older name of `id`. A change of state has `metadata`, if
 FALHOOK_EVENT_METADATA names some; a publication has `manifest` and `files`, a JSON list of
-addresses. README documents the stream.
+addresses. docs/usage.md documents the stream.
 """
 
 import time

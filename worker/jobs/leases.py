@@ -14,7 +14,7 @@ from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 
-# In seconds; below the time in which README promises that a killed step is resumed.
+# In seconds; below the time in which docs/architecture.md promises that a killed step is resumed.
 LEASE = 20.0
 RENEWAL = 5.0
 
