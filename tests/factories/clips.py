@@ -45,6 +45,11 @@ _WIDE_GAMUT = f"{_HALVES.format(940)},{_COLOURS.format('bt709')}"
 _X264_10 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
 _RGB = ("-c:v", "libx264rgb", "-preset", "ultrafast")
 _PQ_IN_SPS = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=none"
+# 18 % green in HD, in the matrix that is all that the stream states: of JPEG frames, for example.
+_BT470BG = _GREEN_UNSTATED.format("bt601") + ",setparams=colorspace=bt470bg"
+_SVT = ("-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1")
+_PRORES_422 = ("-c:v", "prores_ks", "-f", "mov")
+_PARTLY = "setparams=range=tv:color_primaries={}:color_trc={}:colorspace={}"
 _601 = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m"
 _STATED_601 = ("-x264-params", _601)
 _X265_601 = (*_HEVC, "-x265-params", f"{_601}:log-level=none")
@@ -135,6 +140,28 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "wide_gamut": (*_HEVC, "-pix_fmt", "yuv420p10le", "-vf", _WIDE_GAMUT, *_AAC),
     "prores": ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le", "-f", "mov", "-t", "1"),
 }
+# Streams that state one or two of primaries, transfer and matrix; their containers state nothing.
+for _codec, _encode, _deep in (
+    ("hevc", _HEVC, "yuv420p10le"),
+    ("av1", _SVT, "yuv420p10le"),
+    ("prores", _PRORES_422, "yuv422p10le"),
+):
+    CLIPS[f"partly_470_{_codec}"] = (*_encode, "-vf", _BT470BG, "-an", "-t", "0.5")
+    for _name, _codes in {
+        "alone": ("unknown", "smpte2084", "unknown"),
+        "with_matrix": ("unknown", "smpte2084", "bt2020nc"),
+        "with_primaries": ("bt2020", "smpte2084", "unknown"),
+    }.items():
+        _light = f"format={_deep},{_HALVES.format(573).partition(',')[2]},{_PARTLY.format(*_codes)}"
+        CLIPS[f"partly_pq_{_name}_{_codec}"] = (*_encode, "-vf", _light, "-an", "-t", "0.5")
+CLIPS["partly_470_hevc_10"] = (
+    *_HEVC,
+    "-vf",
+    f"{_BT470BG},format=yuv420p10le",
+    "-an",
+    "-t",
+    "0.5",
+)
 # Clips that are cut or delayed without encoding have an edit list.
 REMUXED: dict[str, tuple[str, tuple[str, ...]]] = {
     "cut": ("keyed", ("-ss", "0.7", "-i", "{}", "-c", "copy")),

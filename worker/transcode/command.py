@@ -92,20 +92,22 @@ def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:
     return [*encoder, "-update", "1", "-f", "image2", still.file]
 
 
-def as_timed(source: ProbeResult) -> list[str]:
+def as_timed(source: ProbeResult, *, held: float = 0.0) -> list[str]:
     """Return the options that keep the times of encoded frames, and the end of the last."""
-    return [*_AS_TIMED, *_CLOCK, *last_end(source)]
+    return [*_AS_TIMED, *_CLOCK, *last_end(source, held=held)]
 
 
-def last_end(source: ProbeResult) -> list[str]:
+def last_end(source: ProbeResult, *, held: float = 0.0) -> list[str]:
     """Return the options that let the last frame end when it does in the source.
 
     ffmpeg shows a frame until the next one that it decodes. With reordered frames at uneven
-    distances, that is not the next one that is shown.
+    distances, that is not the next one that is shown. The first frame is shown `held` seconds
+    earlier.
     """
     rest = f"max(1\\,round({source.ends:.6f}/TB)-PTS)"
     duration = f"if(DURATION\\,min(DURATION\\,{rest})\\,{rest})"  # SVT-AV1 sets none
-    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={duration}"]
+    earlier = f"-if(N\\,0\\,round({held:.6f}/TB))" if held else ""
+    return ["-bsf:v", f"setts=pts=PTS{earlier}:dts=DTS{earlier}:duration={duration}"]
 
 
 def keyframes(ladder: Hls | None) -> list[str]:

@@ -4,13 +4,8 @@ Without it 8 bits of PQ look flat and grey in every player that ignores the tags
 no tags for it at all.
 """
 
-import tempfile
-from dataclasses import replace
-from pathlib import Path
-
-from worker.formats.mp4 import Colour, ProbeResult, container_colour
+from worker.formats.mp4 import Colour, ProbeResult
 from worker.formats.mp4.colour import BT709, BT2020, RGB, UNSPECIFIED
-from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
 
 FILTERS = frozenset({"zscale", "tonemap"})
 # 4:2:0 has no odd sizes, and zscale refuses half chroma samples: the last column and row are cut.
@@ -20,9 +15,6 @@ _WHITE = 203
 # Mobius keeps everything below 0.3 of white, including skin and grey, and compresses the rest.
 _MOBIUS = "tonemap=mobius:param=0.3:desat=0"
 _SDR = "p=bt709:t=bt709:m=bt709:r=limited,format=yuv420p"
-_FRAME = "frame.mov"
-# One corner of one frame. FFV1 accepts every pixel format, RGB too, and MOV stores its colours.
-_CORNER = ["-map", "0:V:0", "-vf", "crop=16:16:0:0", "-frames:v", "1", "-c:v", "ffv1"]
 _FROM_RGB = "scale=out_color_matrix={0}:out_range=limited,format=yuv444p,setparams=colorspace={1}"
 _HD_CODES = ("bt709", "bt709:color_primaries=bt709:color_trc=bt709")
 _SD_CODES = ("bt601", "smpte170m")
@@ -89,23 +81,3 @@ def sdr(source: ProbeResult) -> str:
 
 def _known(code: int, default: int) -> int:
     return default if code == UNSPECIFIED else code
-
-
-def with_stream_colours(
-    source: ProbeResult, path: Path, ffmpeg: Ffmpeg, usage: ResourceUsage
-) -> ProbeResult:
-    """Return the probe with the colours that the stream itself has, over those of the container.
-
-    Many encoders write them to the stream only. The probe has read H.264's; for other codecs
-    ffmpeg decodes a frame, except for 8 bits 4:2:0 below HD without any colour codes. Raises what
-    `Ffmpeg.run` raises.
-    """
-    usual = source.lines < _HD and (source.bit_depth, source.chroma) == (8, "4:2:0")
-    if source.codec == "H.264" or (usual and source.colour == Colour()):
-        return source
-    with tempfile.TemporaryDirectory(prefix="falhook-") as scratch:
-        fitted = ffmpeg.fitted(source, outputs=1)
-        outputs = [*_CORNER, "-f", "mov", _FRAME]
-        usage.add_child(fitted.run(outputs, source=path, cwd=Path(scratch), duration=None))
-        colour = container_colour(Path(scratch, _FRAME))
-    return replace(source, colour=colour.completed_by(source.colour))

@@ -23,7 +23,7 @@ from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
 from worker.transcode.runner import require_capabilities, run_plan
 from worker.transcode.signing import sign_files
-from worker.transcode.tone_mapping import with_stream_colours
+from worker.transcode.stream_colour import with_stream_colours
 from worker.transcode.verification import verification_failed, verify_plan
 from worker.transcode.workspace import Workspace
 

@@ -40,7 +40,7 @@ BY_HAND = (
 )
 GREY, WHITE = 107, 213  # of 255, as the display shows them
 GREEN = [20, 200, 60]
-BT601 = 6
+BT601, BT470BG = 6, 5
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +165,27 @@ def test_missing_colours_are_read_like_players(name: str, real: Ffmpeg, tmp_path
     for path in (result.video.with_name("video-360p.mp4"), result.video.with_name("preview.mp4")):
         if path.exists():
             assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+
+
+@pytest.mark.parametrize("codec", ["hevc", "hevc_10", "av1", "prores"])
+def test_a_matrix_alone_is_kept(codec: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """A matrix that the stream states is kept if it states nothing else, in every output."""
+    result = delivered(f"partly_470_{codec}", tmp_path, real, Profile.parse("web+360p+preview"))
+    assert (BT470BG, BT709) == (result.source.colour.matrix, result.probe.colour.primaries)
+    assert BT470BG == result.probe.colour.matrix
+    for path in result.files:
+        assert GREEN == pytest.approx(shown(path, tmp_path), abs=6), path.name
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1", "prores"])
+@pytest.mark.parametrize("stated", ["alone", "with_matrix", "with_primaries"])
+def test_hdr_that_is_stated_in_part(stated: str, codec: str, real: Ffmpeg, tmp_path: Path) -> None:
+    """PQ is HDR, whatever else the stream states."""
+    name = f"partly_pq_{stated}_{codec}"
+    result = delivered(name, tmp_path, real, Profile.parse("original+preview"))
+    assert "the colours are HDR (PQ), not SDR" in result.reasons
+    for path in result.files:
+        assert [GREY, WHITE] == pytest.approx(halves(path, tmp_path), abs=5), path.name
 
 
 @pytest.mark.parametrize("name", ["cut_hd_hevc", "cut_hd_vp9", "cut_mpeg4"])

@@ -1,7 +1,7 @@
 """MP4 files, without a decoder: their facts, their tags, and whether they are safe to decode."""
 
 from worker.formats.mp4.bounded_numbers import MAX_SECONDS
-from worker.formats.mp4.colour import Colour, container_colour
+from worker.formats.mp4.colour import Colour
 from worker.formats.mp4.media_data import NotRewritable
 from worker.formats.mp4.nal_units import intact
 from worker.formats.mp4.probe import ProbeResult, has_c2pa, probe
@@ -20,7 +20,6 @@ __all__ = [
     "NotRewritable",
     "ProbeResult",
     "Stamp",
-    "container_colour",
     "credentials_of",
     "faults",
     "has_c2pa",

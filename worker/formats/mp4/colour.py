@@ -2,9 +2,8 @@
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
-from worker.formats.mp4.boxes import Box, Walk, invalid
+from worker.formats.mp4.boxes import Box
 
 RGB, UNSPECIFIED = 0, 2  # matrices; RGB: no matrix is applied
 BT709, BT2020 = 1, 9  # primaries, and matrices: BT.2020's with non-constant luminance
@@ -39,21 +38,6 @@ class Colour:
         if self.hdr:
             return f"HDR ({self.hdr})"
         return "BT.2020" if self.primaries == BT2020 else None
-
-
-def container_colour(path: Path) -> Colour:
-    """Return the colour in the first track's headers of a movie that ffmpeg wrote.
-
-    Raises `MediaError` if it is not a movie, or a broken one.
-    """
-    walk = Walk()
-    with path.open("rb") as file:
-        extents = list(walk.extents(file, path.stat().st_size))
-        moov = next((walk.load(file, extent) for extent in extents if extent.kind == "moov"), None)
-    if moov is None:
-        raise invalid("it has no movie header ('moov' box)")
-    entry = walk.boxes(moov.need("trak", "mdia", "minf", "stbl", "stsd").body[8:])[0]
-    return colour(Box(entry.kind, entry.body, walk.boxes(entry.body[78:])))
 
 
 def colour(description: Box) -> Colour:

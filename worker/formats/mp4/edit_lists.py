@@ -36,24 +36,28 @@ def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> Pr
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = track.times[0] / timescale if track.times else 0.0
         return PresentedRange(start=start, seconds=track.seconds, samples=_seen(track.count, track))
-    waiting, ticks, samples, parts, hidden = 0, 0, 0, 0, 0
-    edits = list(_edits(elst))
-    for duration, begins, rate in edits:
+    waiting, late, ticks, samples, parts, hidden = 0, 0, 0, 0, 0, 0
+    listed = list(edits(elst))
+    for duration, begins, rate in listed:
         if begins < 0:
             if parts:
                 raise unsupported("its edit list pauses in the middle")
             waiting += duration
             continue
-        if not rate and len(edits) > 1:
+        if not rate and len(listed) > 1:
             raise unsupported("its edit list freezes a frame")
         parts += 1
         hidden = hidden if parts > 1 else bisect_left(track.times, begins)
         # An edit of length 0 lasts to the end: fragments are added after it was written.
         end = begins + round(duration * timescale / clock) if duration else track.ends
         samples += bisect_left(track.times, end) - bisect_left(track.times, begins)
-        ticks += max(0, min(end, track.ends) - begins)
+        # Fragments may begin later than their edit list: that is a wait, too.
+        first = max(begins, track.times[0] if track.times else begins)
+        late = first - begins if parts == 1 else late
+        ticks += max(0, min(end, track.ends) - first)
+    start = bounded_seconds(waiting, clock, "the delay of one of its edits")
     return PresentedRange(
-        start=bounded_seconds(waiting, clock, "the delay of one of its edits"),
+        start=start + bounded_seconds(late, timescale, "the delay of one of its tracks"),
         seconds=seconds(ticks, timescale),
         samples=_seen(samples, track),
         parts=parts,
@@ -69,12 +73,12 @@ def _seen(samples: int, track: Samples) -> int:
 def shown_until(trak: Box, clock: int, timescale: int) -> int | None:
     """Return the track's time at which its last edit ends; None if nothing states it."""
     elst = trak.find("edts", "elst")
-    edits = list(_edits(elst)) if elst and clock else []
-    ends = [begins + round(ticks * timescale / clock) for ticks, begins, _ in edits if begins >= 0]
-    return max(ends) if ends and all(duration for duration, _, _ in edits) else None
+    listed = list(edits(elst)) if elst and clock else []
+    ends = [begins + round(ticks * timescale / clock) for ticks, begins, _ in listed if begins >= 0]
+    return max(ends) if ends and all(duration for duration, _, _ in listed) else None
 
 
-def _edits(elst: Box) -> Iterator[tuple[int, int, int]]:
+def edits(elst: Box) -> Iterator[tuple[int, int, int]]:
     """Yield for each edit its ticks of the movie's clock, the track's time (-1: a delay), its rate.
 
     Ticks may be a negative number that wrapped: ffmpeg writes that for a track that had ended

@@ -28,11 +28,14 @@ class Fragments:
         # Decoding time of the last sample so far.
         self._last: dict[int, int | None] = dict.fromkeys(timescales)
         self._origin: Fraction | None = Fraction(0) if is_continued else None  # in seconds
+        self._first = dict.fromkeys(timescales, 0)  # decoding time of the first sample
         self._longest = dict.fromkeys(timescales, 0)
         self._stalled: set[int] = set()
 
     def add(self, moof: Box) -> None:
         """Add one fragment's samples; `MediaError` if they are too many, or too far apart."""
+        if self._origin is None:
+            self._origin = self._begin(moof)
         for traf in moof.all("traf"):
             tfhd = traf.need("tfhd")
             track, flags = tfhd.u32(4), tfhd.u32(0)
@@ -41,9 +44,19 @@ class Fragments:
             at = 8 + 8 * (flags & 1) + 4 * (flags >> 1 & 1)
             default = tfhd.u32(at) if flags & 8 else self._defaults.get(track, 0)
             if tfdt := traf.find("tfdt"):
-                self._move(track, int.from_bytes(tfdt.body[4 : 12 if tfdt.body[0] else 8]))
+                self._move(track, _time(tfdt))
             for trun in traf.all("trun"):
                 self._run(track, trun, default)
+
+    def _begin(self, moof: Box) -> Fraction:
+        """Return the second at which the first track of a fragment begins."""
+        times = [
+            Fraction(_time(tfdt), timescale)
+            for traf in moof.all("traf")
+            if (tfdt := traf.find("tfdt"))
+            and (timescale := self._timescales.get(traf.need("tfhd").u32(4)))
+        ]
+        return min(times, default=Fraction(0))
 
     @property
     def count(self) -> int:
@@ -53,11 +66,11 @@ class Fragments:
     def _move(self, track: int, time: int) -> None:
         timescale = self._timescales[track]
         seconds(time, timescale)
-        if self._origin is None:
-            self._origin = Fraction(time, timescale)
-        start = time - round(self._origin * timescale)
+        start = time - round((self._origin or 0) * timescale)
         gap = abs(start - self._ends[track])
         bounded_seconds(gap, timescale, "a gap between its fragments")
+        if not self._counts[track]:
+            self._first[track] = start
         # The last sample lasts until then, whatever its run claims.
         if self._last[track] is not None:
             self._ticks[track] += max(0, start - self._ends[track])
@@ -65,7 +78,6 @@ class Fragments:
 
     def _run(self, track: int, trun: Box, default: int) -> None:
         flags, count = trun.u32(0), trun.u32(4)
-        self._origin = self._origin or Fraction(0)
         self._counts[track] += count
         bound(self.count)
         stride = (flags >> 8 & 0xF).bit_count()
@@ -100,11 +112,16 @@ class Fragments:
     def joined(self, track: int, listed: Samples) -> Samples:
         """Return one track's samples of the movie header and of all fragments so far."""
         times = sorted(chain(listed.times, self._times[track]))
+        shift = times[0] - self._first[track] if times else 0
         return Samples(
             count=listed.count + self._counts[track],
             longest=max(listed.longest, self._longest[track]),
             seconds=listed.seconds + seconds(self._ticks[track], self._timescales[track]),
             times=times,
-            ends=max(listed.ends, self._ends[track] + (times[0] if times else 0)),
+            ends=max(listed.ends, self._ends[track] + shift),
             stalled=track in self._stalled,
         )
+
+
+def _time(tfdt: Box) -> int:
+    return int.from_bytes(tfdt.body[4 : 12 if tfdt.body[0] else 8])

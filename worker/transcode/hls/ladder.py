@@ -1,11 +1,13 @@
 """An HLS ladder of finished renditions (RFC 8216): their packets, in fragments of one file each.
 
-Nothing is encoded again unless an edit list hides part of it: the renditions have a keyframe where
-each segment begins. The segments are tagged but not signed: c2pa-python signs whole files only.
+Nothing is encoded again unless an edit list hides part of it, or the sound ends too early: the
+renditions have a keyframe where each segment begins. The segments are tagged but not signed:
+c2pa-python signs whole files only.
 """
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from worker.errors import Permanent
@@ -48,7 +50,8 @@ def build_ladder(
             fitted = ffmpeg.fitted(source, outputs=1)
             outputs = _outputs(source, hls, fitted)
             run = fitted.run(outputs, source=video, cwd=Path(cwd), duration=source.duration)
-            segments = _tag(Path(cwd, _FRAGMENTED), media, source, hls, stamp)
+            shown = _filled(source, hls)
+            segments = _tag(Path(cwd, _FRAGMENTED), media, shown, hls, stamp)
         usage.add_child(run)
         playlist = media.with_suffix(".m3u8").name
         rungs.append(Rung(playlist=playlist, media=media.name, fps=source.fps, video=segments))
@@ -58,25 +61,47 @@ def build_ladder(
     return files
 
 
+def _filled(source: ProbeResult, hls: Hls) -> ProbeResult:
+    """Return what the segments show of a rendition: hls.js waits for a picture or sound forever.
+
+    So if the picture begins more than a segment later than the sound, its first frame is shown
+    from the beginning; and if it ends more than a segment later, silence follows the sound.
+    """
+    held = source.lead if source.lead > hls.seconds else 0.0
+    shown = replace(source, start=source.start - held, duration=source.duration + held)
+    sound = source.audio_seconds
+    if sound is None or source.ends - _sound_ends(source) <= hls.seconds:
+        return shown
+    return replace(shown, audio_seconds=sound + source.ends - _sound_ends(source))
+
+
+def _sound_ends(source: ProbeResult) -> float:
+    return max(0.0, -source.lead) + (source.audio_seconds or 0.0)
+
+
 def _outputs(source: ProbeResult, hls: Hls, ffmpeg: Ffmpeg) -> list[str]:
     # Not by the muxer named hls: after a frame that is shown for long, it shows the next too soon
     # (measured with 9.0 and 5.1: 3 s).
-    outputs = ["-map", "0:v:0", *_video(source, hls, ffmpeg), "-map", "0:a:0?", *_audio(source)]
+    shown = _filled(source, hls)
+    outputs = ["-map", "0:v:0", *_video(source, source.start - shown.start, hls, ffmpeg)]
+    outputs += ["-map", "0:a:0?", *_audio(source, shown.audio_seconds or 0.0)]
     outputs += ["-map_metadata", "-1", *language(source)]
     outputs += ["-movflags", "+frag_keyframe+delay_moov+default_base_moof+skip_trailer"]
     outputs += ["-min_frag_duration", str(round(1e6 * source.duration / _FRAGMENTS))]
     return [*outputs, "-f", "mp4", _FRAGMENTED]
 
 
-def _video(source: ProbeResult, hls: Hls, ffmpeg: Ffmpeg) -> list[str]:
+def _video(source: ProbeResult, held: float, hls: Hls, ffmpeg: Ffmpeg) -> list[str]:
     """Copy the packets if all are shown: players of segments ignore edit lists."""
     if source.shown_frames == source.frames:
-        return ["-c:v", "copy", *last_end(source)]
+        return ["-c:v", "copy", *last_end(source, held=held)]
     encoded = [*H264.options(source.lines), "-threads", str(ffmpeg.threads)]
-    return [*encoded, *as_timed(source), *keyframes(hls)]
+    return [*encoded, *as_timed(source, held=held), *keyframes(hls)]
 
 
-def _audio(source: ProbeResult) -> list[str]:
+def _audio(source: ProbeResult, seconds: float) -> list[str]:
+    if seconds > (source.audio_seconds or 0.0):
+        return [*ENCODE_AUDIO, "-af", f"apad=whole_dur={seconds:.6f}"]
     return ["-c:a", "copy"] if source.audio_hidden <= _PRIMING else [*ENCODE_AUDIO]
 
 
