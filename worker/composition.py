@@ -37,6 +37,7 @@ from worker.steps.sweep import Sweep
 from worker.steps.transcode_tag import TranscodeTag
 from worker.steps.uploads import InputUploads
 from worker.storage import Storage
+from worker.transcode.poster import PosterTime
 from worker.transcode.profiles import Profile
 
 
@@ -141,6 +142,7 @@ def media_config(settings: MediaSettings) -> MediaConfig:
     """Return how the transcode_tag step publishes media. Raises ProvenanceUnusable."""
     return MediaConfig(
         profile=Profile.parse(settings.profile),
+        poster=PosterTime.parse(settings.poster_at),
         marks=Marks.parse(settings.marks, settings.aigc_provider),
         prompt_tag=settings.prompt_tag,
         job_tag=settings.job_tag,

@@ -39,6 +39,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         SETTINGS,
         "worker.formats",
         "worker.fal.download",
+        "worker.transcode.poster",
         "worker.transcode.profiles",
     ),
     "worker.operations": (
@@ -49,6 +50,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.formats",
         "worker.fal",
         "worker.catalogue",
+        "worker.transcode.poster",
         "worker.transcode.profiles",
     ),
     "worker.steps": (
@@ -87,6 +89,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.fal",
         "worker.storage",
         "worker.broker",
+        "worker.transcode.poster",
         "worker.transcode.profiles",
         "worker.formats",
     ),

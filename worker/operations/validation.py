@@ -24,6 +24,7 @@ from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, Jo
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
 from worker.text import shorten_lines
+from worker.transcode.poster import POSTER_KEY, requested_poster
 from worker.transcode.profiles import PROFILE_KEY, requested_profile
 from worker.types import Json
 
@@ -157,11 +158,12 @@ def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
     problems = [
         problem for name, value in metadata.items() if (problem := _entry_problem(name, value))
     ]
-    try:
-        requested_profile(metadata)
-    except ValueError as error:
-        # The message has the value.
-        problems.append(InputProblem(path=f"metadata.{PROFILE_KEY}", value="", message=str(error)))
+    for key, requested in ((PROFILE_KEY, requested_profile), (POSTER_KEY, requested_poster)):
+        try:
+            requested(metadata)
+        except ValueError as error:
+            # The message has the value.
+            problems.append(InputProblem(path=f"metadata.{key}", value="", message=str(error)))
     if problems:
         rejection = RequestRejected("bad_metadata", shorten_lines("\n".join(map(str, problems))))
         rejection.problems = tuple(problems)

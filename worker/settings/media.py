@@ -9,6 +9,7 @@ from webhook.settings import Environment
 from worker.formats.marks import Marks
 from worker.formats.tags import JobTag, PromptTag
 from worker.settings import validators
+from worker.transcode.poster import AUTOMATIC
 from worker.transcode.profiles import EXTRAS, MASTERS
 
 T = TypeVar("T")
@@ -22,6 +23,13 @@ class MediaSettings(Environment):
         alias="FALHOOK_PROFILE",
         description=f"Outputs of each clip: {' or '.join(MASTERS)}, optionally followed by any of"
         f" +{', +'.join(EXTRAS)}. A job can choose others in its metadata (falhook.profile).",
+    )
+    poster_at: Annotated[str, AfterValidator(validators.poster_at)] = Field(
+        default=AUTOMATIC,
+        alias="FALHOOK_POSTER_AT",
+        description="The moment that posters show: seconds such as 2.5, a share of the clip such as"
+        " 50%, or auto: 1 s, or a later moment if the picture there is black, white or flat. A job"
+        " can choose another in its metadata (falhook.poster_at).",
     )
     aigc_provider: str = Field(
         default="",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from worker.transcode.poster import PosterTime
 from worker.transcode.profiles import Profile
 
 
@@ -34,6 +35,15 @@ def profile(value: str) -> str:
     """Return `value` if it is the name of a delivery profile."""
     try:
         Profile.parse(value)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
+    return value
+
+
+def poster_at(value: str) -> str:
+    """Return `value` if it is the moment of a poster."""
+    try:
+        PosterTime.parse(value)
     except ValueError as error:
         raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
     return value

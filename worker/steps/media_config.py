@@ -8,6 +8,7 @@ from worker.formats.marks import Marks
 from worker.formats.tags import JobTag, PromptTag, Tags
 from worker.jobs.job import Job
 from worker.provenance import Signer
+from worker.transcode.poster import AUTO_POSTER, POSTER_KEY, PosterTime, requested_poster
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, requested_profile
 
 
@@ -16,6 +17,7 @@ class MediaConfig:
     """The media settings of this installation, and what jobs may override."""
 
     profile: Profile = ORIGINAL
+    poster: PosterTime = AUTO_POSTER
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
     job_tag: JobTag = JobTag.IDS
@@ -30,6 +32,16 @@ class MediaConfig:
             return requested_profile(job.metadata) or self.profile
         except ValueError as error:
             raise Permanent("unknown_profile", f"{PROFILE_KEY} {error}") from None
+
+    def poster_of(self, job: Job) -> PosterTime:
+        """Return the moment that the job's stills show, else that of the setting.
+
+        Raises Permanent("unknown_poster").
+        """
+        try:
+            return requested_poster(job.metadata) or self.poster
+        except ValueError as error:
+            raise Permanent("unknown_poster", f"{POSTER_KEY} {error}") from None
 
     def tags(self, job: Job) -> Tags:
         """Return the metadata that is written into the job's files."""

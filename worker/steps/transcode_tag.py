@@ -60,6 +60,7 @@ class TranscodeTag:
                     self.config.tags(job),
                     ffmpeg=self.ffmpeg,
                     profile=self.config.profile_of(job),
+                    poster=self.config.poster_of(job),
                     signer=self.config.signer,
                     progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
                     meter=meter,

@@ -10,6 +10,7 @@ from worker.transcode.outputs import (
     VIDEO,
     BlurHash,
     Hls,
+    Look,
     Output,
     Preview,
     Rendition,
@@ -78,7 +79,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *_BARE, "-frames:v", "1", *_picture(output, ffmpeg)]
         case Storyboard():
             return [*mapped, *LOSSLESS, *_AS_TIMED, *bounds, "-f", "mp4", FRAMES]
-        case BlurHash():
+        case BlurHash() | Look():
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]
         case Hls():

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 
 from worker.formats.mp4 import ProbeResult
 from worker.formats.mp4.video_track import MIN_SIDE
-from worker.transcode.outputs import VIDEO, BlurHash, Output, Preview, Rendition, Still, Storyboard
+from worker.transcode.outputs import (
+    VIDEO,
+    BlurHash,
+    Look,
+    Output,
+    Preview,
+    Rendition,
+    Still,
+    Stills,
+    Storyboard,
+)
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import sampled
 from worker.transcode.tone_mapping import EVEN, assumed, sdr
@@ -65,7 +75,7 @@ def _tree(plan: Plan) -> _Node:
         parent = node
     for output in plan.outputs:
         node = _Node(_filters(output, plan), label=output.file)
-        if isinstance(output, Still | BlurHash):
+        if isinstance(output, Stills):
             root.children.append(node)
         elif isinstance(output, Preview | Storyboard):
             parent.children.append(node)
@@ -79,6 +89,9 @@ def _filters(output: Output, plan: Plan) -> str:
             return f"{_frame(plan, output)},{_narrowed(output.width)}:{_COLOURS[output.encoder]}"
         case BlurHash():
             return f"{_frame(plan, output)},scale={output.side}:{output.side},format=rgb24"
+        case Look():
+            small = f"scale={output.side}:{output.side}:flags=area:out_range=full"
+            return f"{_frame(plan, output)},{small},format=gray"
         case Preview():
             # fps comes before trim, which would otherwise fill a gap between frames first.
             # Rounding up keeps the frame of a clip with only one.
@@ -125,7 +138,7 @@ def _height(width: int) -> str:
     return f"clip(trunc(ow*ih/(iw*sar)/2)*2,{MIN_SIDE},{_TALLEST * width})"
 
 
-def _frame(plan: Plan, still: Still | BlurHash) -> str:
+def _frame(plan: Plan, still: Stills) -> str:
     """Select the frame that is shown at the still's moment."""
     if not (moment := plan.moment(still)):
         return "select=eq(n\\,0)"

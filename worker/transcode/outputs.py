@@ -86,6 +86,15 @@ class BlurHash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A tiny picture of the moment that stills show, which is looked at and not published."""
+
+    file: str = "look.gray"
+    side: int = 64
+    at: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hls:
     """A ladder of the H.264 renditions, or of the video if none is smaller (RFC 8216)."""
 
@@ -93,7 +102,8 @@ class Hls:
     seconds: float = 2.0
 
 
-Output = Rendition | Still | Preview | Storyboard | BlurHash | Hls
+Output = Rendition | Still | Preview | Storyboard | BlurHash | Look | Hls
+Stills = Still | BlurHash | Look  # outputs of one moment
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))
 # A third of WebP's bytes, for 30 ms more of processor time.

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import video_reasons
-from worker.transcode.outputs import BlurHash, Hls, Output, Rendition, Still, Storyboard
+from worker.transcode.outputs import Hls, Output, Rendition, Stills, Storyboard
 from worker.transcode.profiles import Profile
 
 Method = Literal["copy", "transcode"]
@@ -14,12 +14,16 @@ Method = Literal["copy", "transcode"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What ffmpeg has to write: `master` is None if video.mp4 is written without ffmpeg."""
+    """What ffmpeg has to write: `master` is None if video.mp4 is written without ffmpeg.
+
+    `poster`: the second of the picture that stills show, None for the moment of each.
+    """
 
     source: ProbeResult
     master: Method | None
     lines: int | None
     outputs: tuple[Output, ...]
+    poster: float | None = None
 
     @property
     def ladder(self) -> Hls | None:
@@ -35,16 +39,15 @@ class Plan:
     def seek(self) -> float:
         """Seconds at the start that no output needs; 0 unless all outputs are stills."""
         outputs = [output for output in self.outputs if not isinstance(output, Hls)]
-        moments = [
-            self.moment(output) for output in outputs if isinstance(output, Still | BlurHash)
-        ]
+        moments = [self.moment(output) for output in outputs if isinstance(output, Stills)]
         if self.master or not outputs or len(moments) < len(outputs):
             return 0.0
         return min(moments)
 
-    def moment(self, still: Still | BlurHash) -> float:
+    def moment(self, still: Stills) -> float:
         """Return the second at which the still's frame is shown; the middle of a short clip."""
-        return max(0.0, self.source.lead) + min(still.at, self.source.duration / 2)
+        first = min(still.at, self.source.duration / 2)
+        return max(0.0, self.source.lead) + (first if self.poster is None else self.poster)
 
     def without(self, files: Collection[str]) -> Self:
         """Return the plan without the outputs of these file names."""
@@ -52,14 +55,20 @@ class Plan:
         return replace(self, outputs=tuple(outputs))
 
 
-def plan_outputs(source: ProbeResult, profile: Profile, *, copied: bool) -> Plan:
-    """Plan the profile's outputs; `copied` means that video.mp4 was written without ffmpeg."""
+def plan_outputs(
+    source: ProbeResult, profile: Profile, *, copied: bool, poster: float | None = None
+) -> Plan:
+    """Plan the profile's outputs; `copied` means that video.mp4 was written without ffmpeg.
+
+    `poster`: the second of the picture that its stills show, if one is requested.
+    """
     method: Method = "transcode" if video_reasons(source, profile.lines) else "copy"
     return Plan(
         source=source,
         master=None if copied else method,
         lines=profile.lines,
         outputs=tuple(output for output in profile.outputs if _is_useful(output, source, profile)),
+        poster=poster,
     )
 
 

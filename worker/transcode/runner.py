@@ -1,5 +1,6 @@
 """The runs of ffmpeg for a plan: a single one, unless it fails."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ from worker.formats.mp4 import ProbeResult
 from worker.transcode.command import command
 from worker.transcode.failed_extras import FailedExtras, would_fail_again
 from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
-from worker.transcode.outputs import BlurHash, Hls, Output, Still
+from worker.transcode.outputs import BlurHash, Hls, Look, Output, Still
 from worker.transcode.plan import Plan
+from worker.transcode.poster import later_moments, shows_something
 from worker.transcode.profiles import Profile
 from worker.transcode.storyboard import sprite
 from worker.transcode.tone_mapping import FILTERS
 
 Report = Callable[[Advance], None]
+_LOOK = Look()
 
 
 def run_plan(
@@ -36,12 +39,16 @@ def run_plan(
     `Ffmpeg.run` raises.
     """
 
-    def run(part: Plan, progress: Report | None) -> None:
-        usage.add_child(_run(part, path, directory, ffmpeg, progress))
+    def run(part: Plan, progress: Report | None, into: Path = directory) -> None:
+        usage.add_child(_run(part, path, into, ffmpeg, progress))
 
-    failed = _run_or_split(plan, profile, run, progress)
+    looked = _with_look(plan)
+    failed = _run_or_split(looked, profile, run, progress)
     if stills := _missing_stills(plan.without(failed), directory):
         failed |= _run_or_split(stills, profile, run, None)
+    elif looked != plan and not _shows_something(directory):
+        _try_later(plan.without(failed), directory, run)
+    failed.pop(_LOOK.file, None)
     sprites = FailedExtras(profile)
     for board in plan.without(failed).boards:
         with sprites.allow_failure(board):
@@ -86,6 +93,35 @@ def _run(
     )
 
 
+def _with_look(plan: Plan) -> Plan:
+    """Return the plan with a look at the moment of its stills, unless that is given."""
+    if plan.poster is not None or not _stills(plan):
+        return plan
+    return replace(plan, outputs=(*plan.outputs, _LOOK))
+
+
+def _stills(plan: Plan) -> list[Still | BlurHash]:
+    return [output for output in plan.outputs if isinstance(output, Still | BlurHash)]
+
+
+def _shows_something(directory: Path) -> bool:
+    path = directory / _LOOK.file
+    return path.is_file() and shows_something(path.read_bytes())
+
+
+def _try_later(plan: Plan, directory: Path, run: Callable[[Plan, None, Path], None]) -> None:
+    """Replace the stills by those of the first later moment that shows something, if any does."""
+    stills = replace(plan, master=None, outputs=(*_stills(plan), _LOOK))
+    for moment in later_moments(plan.source):
+        with tempfile.TemporaryDirectory(prefix=".stills-", dir=directory) as scratch:
+            later = replace(stills, poster=moment)
+            run(later, None, Path(scratch))
+            if _shows_something(Path(scratch)) and not _missing_stills(later, Path(scratch)):
+                for still in _stills(plan):
+                    Path(scratch, still.file).replace(directory / still.file)
+                return
+
+
 def _encoded(plan: Plan) -> list[Output]:
     """Return the outputs that ffmpeg encodes; a ladder is built from them afterwards."""
     return [output for output in plan.outputs if not isinstance(output, Hls)]
@@ -102,10 +138,9 @@ def _missing_stills(plan: Plan, directory: Path) -> Plan | None:
 
     The clip's edit list may show fewer frames than it has.
     """
-    stills = [output for output in plan.outputs if isinstance(output, Still | BlurHash)]
-    missing = [still for still in stills if not _has_frame(still, directory / still.file)]
+    missing = [still for still in _stills(plan) if not _has_frame(still, directory / still.file)]
     outputs = tuple(replace(still, at=0.0) for still in missing)
-    return replace(plan, master=None, outputs=outputs) if outputs else None
+    return replace(plan, master=None, outputs=outputs, poster=None) if outputs else None
 
 
 def _has_frame(still: Still | BlurHash, path: Path) -> bool:

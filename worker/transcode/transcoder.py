@@ -19,6 +19,7 @@ from worker.transcode.hls import build_ladder
 from worker.transcode.metering import Meter
 from worker.transcode.outputs import VIDEO
 from worker.transcode.plan import Plan, plan_outputs, skipped_files
+from worker.transcode.poster import AUTO_POSTER, PosterTime
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
 from worker.transcode.runner import require_capabilities, run_plan
@@ -35,6 +36,7 @@ def transcode(
     *,
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
+    poster: PosterTime = AUTO_POSTER,
     signer: Signer | None = None,
     progress: Callable[[Advance], None] | None = None,
     meter: Meter | None = None,
@@ -43,8 +45,9 @@ def transcode(
 
     Afterwards each file is complete, verified, tagged and, with a `signer`, signed; extras that
     could not be created are missing. After a failure nothing in `into` may be used. A clip whose
-    headers are broken or hostile is refused before ffmpeg is started. `progress` is called at most
-    twice a second, and with fraction 1 once everything is verified. `meter` measures each stage.
+    headers are broken or hostile is refused before ffmpeg is started. `poster` is the moment that
+    stills show. `progress` is called at most twice a second, and with fraction 1 once everything is
+    verified. `meter` measures each stage.
 
     Raises `MediaError` and `Permanent` (media_invalid, media_unsupported, media_timeout,
     signing_refused), and `Transient` (media_timeout, media_crashed, signing_failed,
@@ -62,7 +65,7 @@ def transcode(
     with meter.measure("copy", bytes_in=source.size) as usage:
         copied = not reasons and copy_tagged(movie, workspace.scratch / VIDEO, stamp)
         usage.bytes_out = _bytes(workspace.scratch)
-    plan = plan_outputs(source, profile, copied=copied)
+    plan = plan_outputs(source, profile, copied=copied, poster=poster.of(source))
     with meter.measure("ffmpeg", bytes_in=source.size) as usage:
         failed = run_plan(
             plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress

@@ -12,6 +12,7 @@ from worker.transcode.outputs import (
     VIDEO,
     BlurHash,
     Hls,
+    Look,
     Output,
     Preview,
     Rendition,
@@ -81,7 +82,7 @@ def verify_output(path: Path, output: Output, source: ProbeResult) -> None:
         case BlurHash():
             fits = path.is_file() and path.stat().st_size == 3 * output.side**2
             _require({"the picture for the BlurHash is missing": fits})
-        case Hls():
+        case Hls() | Look():
             pass  # built from finished renditions, and verified then
 
 
