@@ -24,7 +24,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_the_wheel_has_the_command_and_the_data(tmp_path: Path) -> None:
-    """Every file of both packages is in it, and `falhook` is its script."""
+    """Every file of both packages and of the simulated fal is in it; `falhook` is its script."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -32,7 +32,8 @@ def test_the_wheel_has_the_command_and_the_data(tmp_path: Path) -> None:
         packed = set(archive.namelist())
         [entry_points] = [name for name in packed if name.endswith("entry_points.txt")]
         assert b"falhook = worker.__main__:main" in archive.read(entry_points)
-    files = [path for package in ("webhook", "worker") for path in (ROOT / package).rglob("*")]
+    places = ("webhook", "worker", "infra/local/fal")
+    files = [path for package in places for path in (ROOT / package).rglob("*")]
     data = {str(p.relative_to(ROOT)) for p in files if p.is_file() and "__pycache__" not in p.parts}
     assert {"worker/jobs/transition.lua", "worker/catalogue/data/kling.toml"} <= data
     assert set() == data - packed

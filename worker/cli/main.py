@@ -1,5 +1,6 @@
 """All commands of `falhook`, and the exit code of each run."""
 
+import os
 import sys
 
 import click
@@ -10,9 +11,12 @@ from worker.cli.stdout import CLOSED, Unwritable, discard, guard
 
 # The shell's exit code of a program that Ctrl-C ended: 128 and SIGINT.
 INTERRUPTED = 130
+# The variable in which the script of `falhook completion` names the shell.
+COMPLETE = "_FALHOOK_COMPLETE"
 COMMANDS = {
     "cancel": Lazy("worker.cli.cancel", "cancel", "Cancel jobs that are not rendered yet."),
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
+    "completion": Lazy("worker.cli.completion.command", "completion", "Install Tab completion."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
     "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),
     "orphans": Lazy("worker.cli.orphans", "orphans", "Results of fal without a job record."),
@@ -20,6 +24,7 @@ COMMANDS = {
     "retry": Lazy("worker.cli.retry", "retry", "Continue jobs that ended without a publication."),
     "settings": Lazy("worker.cli.settings", "settings", "List every setting."),
     "show": Lazy("worker.cli.show", "show", "Show a job: its state, files and history."),
+    "sim": Lazy("worker.cli.sim", "sim", "Run a simulated fal, for any application."),
     "submit": Lazy("worker.cli.submit.command", "submit", "Create a job, or those of a file."),
     "watch": Lazy("worker.cli.watch", "watch", "Follow jobs until all have ended."),
 }
@@ -47,8 +52,12 @@ def run() -> int:
 
 
 def _run_command() -> int:
+    if COMPLETE in os.environ:
+        from worker.cli.completion.bash import register
+
+        register()
     try:
-        return int(cli.main(standalone_mode=False) or 0)
+        return int(cli.main(standalone_mode=False, complete_var=COMPLETE) or 0)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except click.ClickException as error:

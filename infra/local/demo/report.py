@@ -47,7 +47,9 @@ class FinishedJob:
         if self.record["state"] != "PUBLISHED":
             reason = self.demo_job.reason if self._as_expected() else "was not published"
             return [f"{self.id} {reason}. falhook reports: {self.record['sentence']}."]
-        lines = [f"    {name:<15}{self._size(name):>9,} bytes" for name in _NAMES]
+        lines = [
+            f"    {(self.published / name).as_uri()}  {self._size(name):,} bytes" for name in _NAMES
+        ]
         return [f"{self.published.relative_to(root)}/", *lines]
 
     def state(self) -> str:

@@ -11,6 +11,7 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import RequestRejected
 from worker.catalogue.examples import rows
+from worker.cli.completion.endpoints import complete_endpoint
 from worker.cli.console import json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.endpoint_text import command, facts, summary
@@ -67,7 +68,7 @@ def _cells(model: Endpoint) -> tuple[str, str, str]:
 
 
 @click.command()
-@click.argument("endpoint")
+@click.argument("endpoint", shell_complete=complete_endpoint)
 @json_option
 @handle_errors
 def show(endpoint: str, as_json: bool) -> None:

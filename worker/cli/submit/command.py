@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from worker.cli.completion.endpoints import complete_endpoint, complete_input
 from worker.cli.console import json_option
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.submit.option_flags import platform_options
@@ -12,8 +13,8 @@ MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models 
 
 
 @click.command()
-@click.argument("endpoint", required=False)
-@click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]...")
+@click.argument("endpoint", required=False, shell_complete=complete_endpoint)
+@click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]...", shell_complete=complete_input)
 @click.option("--prompt", help="The prompt; short for prompt=TEXT.")
 @click.option("--image", multiple=True, metavar="FILE|URL", help=MEDIA.format("image"))
 @click.option("--video", multiple=True, metavar="FILE|URL", help=MEDIA.format("video"))
