@@ -36,6 +36,7 @@ def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> Pr
     if (elst := trak.find("edts", "elst")) is None or not elst.u32(4):
         start = track.times[0] / timescale if track.times else 0.0
         return PresentedRange(start=start, seconds=track.seconds, samples=_seen(track.count, track))
+    seconds(0, clock)  # refuses a clock that stands still
     waiting, late, ticks, samples, parts, hidden = 0, 0, 0, 0, 0, 0
     listed = list(edits(elst))
     for duration, begins, rate in listed:
