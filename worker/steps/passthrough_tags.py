@@ -31,10 +31,11 @@ def tag_files(
 ) -> dict[str, Json]:
     """Tag those of a job's files in storage that can be tagged; return the records of all.
 
-    No pixel or packet changes. `replaced` lists tags of the source that ours replaced. Other files
-    stay as fal made them, and `untagged` says why: they are incomplete, larger than is read into
-    memory, of another format, or have credentials that a tag would break, while we have none to
-    add. `unsigned` says why a tagged file is not signed.
+    No pixel or packet changes. `replaced` lists tags of the source that ours replaced, `left_out`
+    what followed a picture in its file. Other files stay as fal made them, and `untagged` says why:
+    they are incomplete, larger than is read into memory, of another format, or have credentials
+    that a tag would break, while we have none to add. `unsigned` says why a tagged file is not
+    signed.
     """
     return {
         name: {**record, **_tagged(job, name, record, storage, config)}
@@ -78,6 +79,8 @@ def _tag_and_sign(tags: Tags, signer: Signer | None, source: Path, path: Path) -
     form = images if _is_picture(source) else audio
     if replaced := _tag(source, path, tags):
         record["replaced"] = list(replaced)
+    if form is images and (left_out := images.left_out(source)):
+        record["left_out"] = list(left_out)
     places = form.credentials_of(source)
     has_credentials = form.has_credentials(source) or LINK in form.read_tags(source)
     if has_credentials and (not signer or not may_be_read(source, places)):

@@ -196,6 +196,25 @@ def test_all_else_stays(
     assert data == stored(storage, name, tmp_path).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("gap", "again", "expected"),
+    [
+        (b"", True, ["a second picture, such as a gain map or a preview"]),
+        (bytes(7), True, ["a second picture, such as a gain map or a preview"]),
+        (b"a trailer", False, ["9 bytes after the picture"]),
+        (b"", False, None),
+    ],
+)
+def test_what_follows_a_picture_is_noted(
+    gap: bytes, again: bool, expected: list[str] | None, storage: Storage, tmp_path: Path
+) -> None:
+    """A second picture in the file, as of Ultra HDR, is dropped, and its record says so."""
+    picture = made("image-1.jpg", tmp_path)
+    data = picture + gap + (picture if again else b"")
+    about = tagged(storage, kept(storage, "image-1.jpg", data, "image/jpeg"))
+    assert (True, expected) == (about["tagged"], about.get("left_out"))
+
+
 def test_a_huge_picture_is_not_read(storage: Storage) -> None:
     """What would not fit into the worker's memory is left alone: it is not even fetched."""
     about: Json = {"content_type": "image/png", "bytes": MAX_PICTURE + 1, "sha256": "0"}

@@ -53,6 +53,13 @@ def tag(path: Path, xmp: bytes) -> None:
     raise ValueError("it is not a complete JPEG, PNG, WebP, GIF or AVIF image")
 
 
+def left_out(path: Path) -> tuple[str, ...]:
+    """Return what a tagged copy of the image lacks other than metadata, in words."""
+    data = _read(path)
+    dropped = jpeg.left_out(data) if jpeg.begins(data) else None
+    return (dropped,) if dropped else ()
+
+
 def has_credentials(path: Path) -> bool:
     """Return whether the image at `path` holds content credentials, a JUMBF box of C2PA."""
     data = _read(path)

@@ -52,6 +52,14 @@ def credentials_of(data: bytes) -> Iterator[range]:
     return (range(at, end) for marker, at, end in _parts(data) if marker == _APP11)
 
 
+def left_out(data: bytes) -> str | None:
+    """Return what follows the image in its file and a tagged copy lacks, in words; or None."""
+    ends = next((end for marker, _, end in _parts(data) if marker == _END), len(data))
+    if SOI + b"\xff" in data[ends:]:
+        return "a second picture, such as a gain map or a preview"
+    return f"{len(data) - ends} bytes after the picture" if len(data) > ends else None
+
+
 def tagged(data: bytes, xmp: bytes) -> bytes:
     """Return the image with this XMP packet and its orientation as its only metadata.
 
