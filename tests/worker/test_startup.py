@@ -7,7 +7,13 @@ import pytest
 from infra.local.redis import external
 from tests.factories.worker_process import started
 from worker.jobs.store import connect
-from worker.startup import MARKER, SimulatedJobsFound, refuse_simulated_jobs
+from worker.startup import (
+    MARKER,
+    SimulatedJobsFound,
+    UnreachableReceiver,
+    refuse_loopback,
+    refuse_simulated_jobs,
+)
 
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
@@ -48,3 +54,24 @@ def test_a_worker_on_simulated_jobs_does_not_start(redis_url: str, tmp_path: Pat
     external.claim(redis_url)
     done = started(redis_url, tmp_path, "-Q", "submit")
     assert (2, True) == (done.returncode, "real fal would be paid" in done.stderr)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://localhost", "http://[::1]:1"])
+def test_a_receiver_that_fal_cannot_reach(url: str) -> None:
+    """Only a simulated fal calls back to this machine."""
+    refuse_loopback(url, "localhost:8443")
+    refuse_loopback("https://hooks.example.com", "queue.fal.run")
+    with pytest.raises(UnreachableReceiver, match=r"FALHOOK_PUBLIC_URL=.*fal cannot reach"):
+        refuse_loopback(url, "queue.fal.run")
+
+
+def test_a_worker_without_a_reachable_receiver_does_not_start(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The process says why in one sentence, and exits 2."""
+    done = started(redis_url, tmp_path, FALHOOK_PUBLIC_URL="http://127.0.0.1:8000")
+    assert (2, True, False) == (
+        done.returncode,
+        "FALHOOK_PUBLIC_URL=http://127.0.0.1:8000" in done.stderr,
+        "Traceback" in done.stderr,
+    )

@@ -69,6 +69,18 @@ def test_all_problems_are_reported_together() -> None:
         ("FALHOOK_PUBLIC_URL", "https://hooks.example.com/falhook", "origin"),
         ("FALHOOK_PUBLIC_URL", "https://hooks.example.com?x=1", "origin"),
         ("FALHOOK_PUBLIC_URL", "https://me:pw@hooks.example.com", "origin"),
+        *(
+            ("FALHOOK_PUBLIC_URL", f"https://{host}", "that fal can reach")
+            for host in ("web:8000", "10.0.0.1", "[fd00::1]", "web.local", "a.internal", "a.test")
+        ),
+        ("FALHOOK_PUBLIC_URL", "https://hooks.example.com:0", "port from 1"),
+        ("FALHOOK_PUBLIC_URL", "https://hooks.example.com:", "origin"),
+        ("FALHOOK_PUBLIC_URL", "https://a..example.com", "valid host"),
+        ("FALHOOK_PUBLIC_URL", "https://b\u00fccher.example.com", "xn--bcher-kva.example.com"),
+        *(
+            ("FALHOOK_FAL_USER_IDS", value, "is not an account id")
+            for value in ('"u"', "'u'", "a b", "u, <id>", "x" * 129)
+        ),
         ("FALHOOK_SECRET", "short", "16 characters"),
         ("FALHOOK_SECRET", f"{SECRET},short", "16 characters"),
         ("FALHOOK_SECRET", ",", "16 characters"),

@@ -12,7 +12,13 @@ import pytest
 from tests.factories.worker_process import started
 from worker.errors import Transient
 from worker.formats.copy_range import copy_range
-from worker.storage.scratch import PREFIX, scratch, sweep
+from worker.storage.scratch import (
+    PREFIX,
+    NoTemporaryDirectory,
+    require_temporary_directory,
+    scratch,
+    sweep,
+)
 
 # Works in a scratch directory until it is killed.
 CHILD = """
@@ -116,3 +122,13 @@ def test_other_errors_are_raised_unchanged() -> None:
     """Only the errors of a full disk are converted."""
     with pytest.raises(FileNotFoundError), scratch("job-1") as path:
         (path / "nothing").read_bytes()
+
+
+def test_without_a_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The sentence names TMPDIR, its value and the correction."""
+    missing = str(tmp_path / "missing")
+    monkeypatch.setenv("TMPDIR", missing)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [missing])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(NoTemporaryDirectory, match=f"TMPDIR={missing}.*set TMPDIR"):
+        require_temporary_directory()
