@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 
+import click
 import pytest
 
 from tests import ROOT
+from worker.cli.main import cli
 from worker.cli.settings import env_example, markdown
 
 README = (ROOT / "README.md").read_text()
@@ -74,6 +76,25 @@ def anchors(text: str) -> set[str]:
     """Return the names that GitHub gives to the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_only_commands_that_exist(document: str) -> None:
+    """Every `falhook …` in a document is a command."""
+    named = re.findall(r"(?:`|\$ )falhook ([a-z]+)", (ROOT / document).read_text())
+    assert set() == set(named) - commands()
+
+
+def test_the_usage_names_every_command() -> None:
+    """docs/usage.md shows each command of `falhook`, except those that other documents explain."""
+    text = (ROOT / "docs" / "usage.md").read_text()
+    missing = {name for name in commands() if f"falhook {name}" not in text}
+    assert {"provenance", "settings"} == missing
+
+
+def commands() -> set[str]:
+    """Return the names of the commands of `falhook`."""
+    return set(cli.list_commands(click.Context(cli)))
 
 
 def test_the_readme_is_short() -> None:
