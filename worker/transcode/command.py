@@ -19,6 +19,7 @@ from worker.transcode.outputs import (
 )
 from worker.transcode.plan import Plan
 from worker.transcode.storyboard import FRAMES, LOSSLESS
+from worker.transcode.web_limits import rate_options
 
 ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
@@ -58,7 +59,7 @@ def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     else:
         lines = min(plan.source.lines, plan.lines or plan.source.lines)
         video = ["-map", f"[{VIDEO}]", *H264.options(lines), "-threads", str(ffmpeg.threads)]
-        video += [*as_timed(plan.source), *keyframes(plan.ladder)]
+        video += [*_limits(plan, lines), *as_timed(plan.source), *keyframes(plan.keyframe_seconds)]
     return [*video, *_sound(plan), *_BARE, *_bounds(plan, ffmpeg), "-f", "mp4", VIDEO]
 
 
@@ -69,7 +70,8 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += [*as_timed(plan.source), *keyframes(plan.ladder), *_sound(plan)]
+            video += _limits(plan, lines) if output.codec == "avc1" else []
+            video += [*as_timed(plan.source), *keyframes(plan.keyframe_seconds), *_sound(plan)]
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
@@ -111,9 +113,14 @@ def last_end(source: ProbeResult, *, held: float = 0.0) -> list[str]:
     return ["-bsf:v", f"setts=pts=PTS{earlier}:dts=DTS{earlier}:duration={duration}"]
 
 
-def keyframes(ladder: Hls | None) -> list[str]:
-    """Return the options that force a keyframe where each segment of the ladder begins."""
-    return ["-force_key_frames", f"expr:gte(t,n_forced*{ladder.seconds})"] if ladder else []
+def keyframes(seconds: float | None) -> list[str]:
+    """Return the options that force a keyframe at each multiple of so many seconds."""
+    return ["-force_key_frames", f"expr:gte(t,n_forced*{seconds})"] if seconds else []
+
+
+def _limits(plan: Plan, lines: int) -> list[str]:
+    """Return the options of the bit rate, if the plan is for the web."""
+    return [] if plan.lines is None else rate_options(lines, plan.source.fps)
 
 
 def _sound(plan: Plan) -> list[str]:

@@ -6,6 +6,7 @@ Delivery format: H.264 Baseline, Main or High, 4:2:0, 8 bits, SDR, with AAC or n
 from collections.abc import Mapping
 
 from worker.formats.mp4 import ProbeResult
+from worker.transcode.web_limits import excesses
 
 _PROFILES = frozenset({"Baseline", "Main", "High"})
 _AUDIO = frozenset({"AAC", "HE-AAC"})
@@ -16,11 +17,23 @@ def encoding_reasons(source: ProbeResult, lines: int | None) -> tuple[str, ...]:
     return (*video_reasons(source, lines), *audio_reasons(source))
 
 
+def is_delivery_format(video: ProbeResult, lines: int | None) -> bool:
+    """Return whether both streams are in the delivery format, of any bit rate."""
+    return not (*_format_reasons(video, lines), *audio_reasons(video))
+
+
 def video_reasons(source: ProbeResult, lines: int | None = None) -> tuple[str, ...]:
     """Return why the video cannot be copied; empty if it conforms.
 
-    With a bound of `lines` it is for the web, whose players do not deinterlace.
+    With a bound of `lines` it is for the web, whose players do not deinterlace, and have limits.
     """
+    reasons = _format_reasons(source, lines)
+    if lines is None or reasons:
+        return reasons
+    return _applicable(excesses(source))
+
+
+def _format_reasons(source: ProbeResult, lines: int | None) -> tuple[str, ...]:
     beyond = source.colour.beyond_sdr
     light = {
         f"the colours are {beyond}, not SDR": beyond is not None,

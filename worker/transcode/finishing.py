@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.formats.images import size_of, tag
-from worker.formats.mp4 import NotRewritable, Stamp, rewrite
+from worker.formats.mp4 import NotRewritable, Stamp, probe, rewrite
 from worker.formats.xmp import LINK, without
 from worker.transcode import storyboard
 from worker.transcode.blurhash import blurhash
@@ -15,6 +15,7 @@ from worker.transcode.outputs import VIDEO, BlurHash, Hls, Rendition, Storyboard
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
 from worker.transcode.verification import verification_failed
+from worker.transcode.web_limits import is_within_limits
 from worker.transcode.workspace import Workspace
 
 
@@ -72,11 +73,16 @@ def derived_stamp(stamp: Stamp) -> Stamp:
 
 
 def rungs(plan: Plan, profile: Profile, into: Path) -> list[Path]:
-    """Return the finished H.264 renditions, and the video in place of those not in the plan."""
+    """Return the finished H.264 renditions, and the video if it replaces one or is fit for the web.
+
+    A video that was copied may have too many bits for a rung, or too few keyframes.
+    """
     renditions = [output for output in profile.outputs if isinstance(output, Rendition)]
     h264 = [output for output in renditions if output.codec == "avc1"]
-    names = dict.fromkeys(output.file if output in plan.outputs else VIDEO for output in h264)
-    return [into / name for name in names or [VIDEO]]
+    names = [output.file if output in plan.outputs else VIDEO for output in h264]
+    if plan.lines is not None or is_within_limits(probe(into / VIDEO)):
+        names = [VIDEO, *names]
+    return [into / name for name in dict.fromkeys(names or [VIDEO])]
 
 
 def _finish_file(name: str, stamp: Stamp, workspace: Workspace) -> Path:

@@ -96,7 +96,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hls:
-    """A ladder of the H.264 renditions, or of the video if none is smaller (RFC 8216)."""
+    """A ladder of the video and the H.264 renditions (RFC 8216)."""
 
     file: str = "hls.m3u8"
     seconds: float = 2.0

@@ -8,6 +8,7 @@ from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import video_reasons
 from worker.transcode.outputs import Hls, Output, Rendition, Stills, Storyboard
 from worker.transcode.profiles import Profile
+from worker.transcode.web_limits import KEYFRAME_SECONDS
 
 Method = Literal["copy", "transcode"]
 
@@ -29,6 +30,13 @@ class Plan:
     def ladder(self) -> Hls | None:
         """The HLS ladder, if the profile has one."""
         return next((output for output in self.outputs if isinstance(output, Hls)), None)
+
+    @property
+    def keyframe_seconds(self) -> float | None:
+        """Seconds from one forced keyframe to the next: of the ladder's segments, or of the web."""
+        if self.ladder:
+            return self.ladder.seconds
+        return None if self.lines is None else KEYFRAME_SECONDS
 
     @property
     def boards(self) -> list[Storyboard]:

@@ -6,7 +6,7 @@ from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.images import size_of
 from worker.formats.mp4 import ProbeResult, intact, probe
-from worker.transcode.conformance import encoding_reasons
+from worker.transcode.conformance import is_delivery_format
 from worker.transcode.failed_extras import FailedExtras
 from worker.transcode.outputs import (
     VIDEO,
@@ -58,7 +58,7 @@ def verify_video(
             or source.shown_frames <= video.frames <= source.frames,
             **_is_whole(video, source),
             "packets of its video are not whole": not copied or intact(path),
-            "it is not in the delivery format": not encoding_reasons(video, lines),
+            "it is not in the delivery format": is_delivery_format(video, lines),
         }
     )
     return video

@@ -29,6 +29,9 @@ class ProbeResult:
     fields. `faststart`: the movie header comes before the media data. `fps`: the average rate.
     `longest`: the duration of the longest frame.
 
+    `video_bytes`: of the video's samples, or of the whole file if it is in fragments.
+    `keyframes_apart`: the most seconds between two keyframes; of fragments, 0.
+
     `audio`: the codec of the first enabled audio track, or None if no audio is presented.
     `audio_track`: its number among the audio tracks, from 0. `audio_hidden`: seconds of it that its
     edit list hides. `language`: None if not stated. `left_out`: the other tracks.
@@ -71,6 +74,8 @@ class ProbeResult:
     faststart: bool
     fragmented: bool
     has_c2pa: bool
+    video_bytes: int
+    keyframes_apart: float
     pieced: str | None
     audio_pieced: str | None
     channels: int
@@ -91,6 +96,11 @@ class ProbeResult:
     def over(self) -> float:
         """The end of both video and audio, in seconds since the first of them started."""
         return max(self.ends, max(0.0, -self.lead) + (self.audio_seconds or 0.0))
+
+    @property
+    def bit_rate(self) -> float:
+        """Bits per second of the video, without its sound."""
+        return 8 * self.video_bytes / self.duration
 
     @property
     def lines(self) -> int:
@@ -177,6 +187,8 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         faststart=bool(media) and moov_at < media[0],
         fragmented=fragmented,
         has_c2pa=any(_is_c2pa(file, extent) for extent in extents),
+        video_bytes=length if fragmented else video.samples.size,
+        keyframes_apart=seconds(video.samples.keyed, video.timescale),
         pieced=video.pieced,
         audio_pieced=audio.pieced if audio else None,
         channels=sound.channels if sound else 0,

@@ -8,7 +8,7 @@ tables must also agree: a file is played only as far as its shortest table goes.
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, pairwise, repeat
 from operator import add, eq, lt
 
 from worker.formats.mp4.bounded_numbers import bound, bounded_seconds, numbers, seconds
@@ -23,7 +23,8 @@ class Samples:
     In ticks of the track's clock: `longest` is the longest duration of one, `times` are their
     composition times, sorted, and `ends` is the end of the last. `stalled`: a sample of a fragment
     is decoded no later than the one before it. `excess`: ticks of the last that are not counted.
-    `unseen`: samples without bytes, or without a duration before the last.
+    `unseen`: samples without bytes, or without a duration before the last. `size`: bytes of
+    those that the movie header lists; `keyed`: the most ticks from a keyframe to the next.
     """
 
     count: int
@@ -34,6 +35,8 @@ class Samples:
     stalled: bool = False
     excess: int = 0
     unseen: int = 0
+    size: int = 0
+    keyed: int = 0
 
 
 def indexed_samples(trak: Box) -> int:
@@ -85,7 +88,22 @@ def read_samples(
         ends=ends,
         excess=excess,
         unseen=_unseen(bounds, counts, deltas),
+        size=bounds[-1],
+        keyed=_keyed(stbl.find("stss"), counts, deltas, ticks),
     )
+
+
+def _keyed(stss: Box | None, counts: Sequence[int], deltas: Sequence[int], ticks: int) -> int:
+    """Return the most ticks from one keyframe, or from the beginning, to the next, or the end."""
+    if stss is None:  # every sample is one (8.6.2)
+        return max(deltas, default=0)
+    samples = numbers(stss.body, 8, stss.u32(4))
+    if not samples:
+        return ticks
+    every = chain.from_iterable(map(repeat, deltas, counts))
+    decoded = array("q", accumulate(every, initial=0))
+    times = [0, *(decoded[sample - 1] for sample in samples), ticks]
+    return max(later - earlier for earlier, later in pairwise(times))
 
 
 def _unseen(bounds: Sequence[int], counts: Sequence[int], deltas: Sequence[int]) -> int:

@@ -96,7 +96,7 @@ def _video(source: ProbeResult, held: float, hls: Hls, ffmpeg: Ffmpeg) -> list[s
     if source.shown_frames == source.frames:
         return ["-c:v", "copy", *last_end(source, held=held)]
     encoded = [*H264.options(source.lines), "-threads", str(ffmpeg.threads)]
-    return [*encoded, *as_timed(source, held=held), *keyframes(hls)]
+    return [*encoded, *as_timed(source, held=held), *keyframes(hls.seconds)]
 
 
 def _audio(source: ProbeResult, seconds: float) -> list[str]:

@@ -88,7 +88,7 @@ def test_hidden_sound_is_not_copied(tmp_path: Path) -> None:
     source = tmp_path / "tall.mp4"
     ffmpeg("-ss", "1.5", "-i", str(clip("tall")), "-c", "copy", str(source))
     result = laddered(source, tmp_path / "into", "+360p")
-    assert "hls-360p.m3u8" == playlist(result).name
+    assert "hls-480p.m3u8" == playlist(result).name
     sounds = packets(playlist(result), "a:0")
     assert pytest.approx(0.5 * 44100 / 1024, abs=3) == len(sounds)
 
