@@ -5,14 +5,14 @@ import struct
 import zlib
 
 
-def png(*, padding: int = 0) -> bytes:
-    """Return a PNG of one pixel, with a comment of `padding` bytes."""
+def png(*, padding: int = 0, width: int = 1, height: int = 1) -> bytes:
+    """Return a PNG that states this size, with one pixel and a comment of `padding` bytes."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + body))
         return struct.pack(">I", len(body)) + name + body + check
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     comment = chunk(b"tEXt", b"Comment\x00" + b"x" * padding) if padding else b""
     pixels = chunk(b"IDAT", zlib.compress(b"\x00\x00"))
     return b"\x89PNG\r\n\x1a\n" + head + comment + pixels + chunk(b"IEND", b"")

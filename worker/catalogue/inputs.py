@@ -46,8 +46,9 @@ class Input:
     """One input of an endpoint, or one member of a nested object.
 
     `many` makes it a list; `min_items` and `max_items` bound the list, everything else its items.
-    `max_length` of a URL applies to web addresses; `max_megabytes` and `formats` (file name
-    extensions) apply to uploaded files. `also_called` lists the names of the same input in other
+    `max_length` of a URL applies to web addresses; `max_megabytes`, `formats` (file name
+    extensions), `min_side` and `max_side` (pixels) and `max_ratio` (of the longer side to the
+    shorter one) apply to uploaded files. `also_called` lists the names of the same input in other
     versions, `unchecked` the keywords of its schema that are not validated. With `additional` an
     object may have other members as well.
     """
@@ -67,6 +68,9 @@ class Input:
     min_items: int | None = None
     max_items: int | None = None
     max_megabytes: int | None = None
+    min_side: int | None = None
+    max_side: int | None = None
+    max_ratio: float | None = None
     formats: tuple[str, ...] = ()
     nested_type: str = ""
     nested: tuple["Input", ...] = ()
@@ -94,6 +98,13 @@ class Input:
         """The size limit of an uploaded file for this input, in bytes."""
         most = self.max_megabytes or max(MAX_MEGABYTES[family] for family in self.families)
         return most * MEGABYTE
+
+    @property
+    def dimensions(self) -> str:
+        """The required dimensions of an uploaded picture or video; "" if fal documents none."""
+        sides = span(self.min_side, self.max_side, " pixel").removeprefix(" of ")
+        ratio = f"an aspect ratio of at most {self.max_ratio:g}:1" if self.max_ratio else ""
+        return " and ".join(filter(None, [sides and f"sides of {sides}", ratio]))
 
     @property
     def allowed(self) -> str:

@@ -9,7 +9,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from webhook.log import scrub
 from webhook.redis import refusal
 from webhook.settings import SettingsError
-from worker.catalogue.errors import RequestRejected
+from worker.catalogue.errors import RequestRejected, UnknownEndpoint
 from worker.cli.errors import CliError
 from worker.cli.redis_cures import CURES
 from worker.errors import ConfigurationError, Failure
@@ -23,7 +23,8 @@ def as_cli_error(error: Exception) -> CliError | None:
             return error
         case RequestRejected() | InvalidJobId():
             problems = [asdict(problem) for problem in error.problems]
-            return CliError(str(error), reason=error.reason, problems=problems)
+            sentence = f"{error}{_other_ways(error)}"
+            return CliError(sentence, reason=error.reason, problems=problems)
         case SettingsError() | ConfigurationError():
             return CliError(str(error), reason=getattr(error, "reason", "bad_settings"))
         case Failure():
@@ -32,6 +33,13 @@ def as_cli_error(error: Exception) -> CliError | None:
             return redis_error(error)
         case _:
             return None
+
+
+def _other_ways(error: Exception) -> str:
+    """Return how to use an endpoint that the catalogue does not list; "" for other errors."""
+    if not isinstance(error, UnknownEndpoint) or "/" not in error.endpoint:
+        return ""
+    return "; `falhook models add` adds any endpoint of fal, submit --unchecked uses it as it is"
 
 
 def redis_error(error: RedisError, doubt: str = "") -> CliError:

@@ -1,6 +1,7 @@
 """Reads a local file or a data URI, and checks that an input accepts it."""
 
 import hashlib
+import math
 import re
 import stat
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import unquote
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
 from worker.formats import data_uri
+from worker.formats.dimensions import dimensions
 from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guess_type, sniff
 from worker.text import printable
 
@@ -73,7 +75,23 @@ def checked_name(item: Input, data: bytes) -> str:
         families = " or ".join(_NOUNS[family] for family in sorted(item.families))
         extensions = ", ".join(item.formats) or formats(item.families)
         raise UnusableFile(f"must be {families} ({extensions}); it is {described(head)}")
+    _require_dimensions(item, data)
     return name_of(data)
+
+
+def _require_dimensions(item: Input, data: bytes) -> None:
+    """Raise UnusableFile for sides or an aspect ratio that fal would refuse after the upload."""
+    size = dimensions(data) if item.dimensions else None
+    if size is None:
+        return
+    short, long = sorted(size)
+    fits = (
+        short >= (item.min_side or 0)
+        and long <= (item.max_side or long)
+        and long <= (item.max_ratio or math.inf) * short
+    )
+    if not fits:
+        raise UnusableFile(f"must have {item.dimensions}; it has {size[0]}x{size[1]} pixels")
 
 
 def _accepts(item: Input, media_type: MediaType | None) -> bool:

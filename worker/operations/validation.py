@@ -23,13 +23,16 @@ from worker.jobs.job import Job
 from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, JobRequest, checked_id
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
-from worker.text import shorten_lines
+from worker.text import shorten, shorten_lines
 from worker.transcode.poster import POSTER_KEY, requested_poster
 from worker.transcode.profiles import PROFILE_KEY, requested_profile
 from worker.types import Json
 
 T = TypeVar("T")
 _MAX_FIELDS = 10
+# Metadata that falhook itself reads.
+_OURS = "falhook."
+_LONGEST_NAME = 80
 _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
 
@@ -172,6 +175,14 @@ def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _entry_problem(name: object, value: object) -> InputProblem | None:
+    if isinstance(name, str) and name.casefold().startswith(_OURS) and name != PROFILE_KEY:
+        # A mistyped profile would be noticed only after the clip is paid for.
+        return InputProblem(
+            path=f"metadata.{shorten(name, _LONGEST_NAME)}",
+            value="",
+            message=f"names beginning with {_OURS} have a meaning, and this one is unknown",
+            hint=f"use {PROFILE_KEY}, or a name of your own",
+        )
     try:
         as_json({name: value})
     except PydanticCustomError as error:

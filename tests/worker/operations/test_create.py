@@ -259,3 +259,14 @@ def test_events_carry_the_metadata_that_the_setting_names(
     chosen = replace(creator, event_metadata=names)
     job = chosen.create(request(metadata={"title": "Fox", "customer": "Ann"}))
     assert expected == job.event_metadata
+
+
+@pytest.mark.parametrize("name", ["falhook.profil", "falhook.", "Falhook.profile", "falhook.x\x1b"])
+@pytest.mark.parametrize("unchecked", [False, True])
+def test_unknown_names_of_our_own_metadata_are_rejected(
+    creator: JobCreator, name: str, unchecked: bool
+) -> None:
+    """A mistyped profile is noticed before the clip without it is paid for."""
+    with pytest.raises(RequestRejected, match=r"use falhook\.profile") as caught:
+        creator.create(request(metadata={name: "web"}, unchecked=unchecked))
+    assert "bad_metadata" == caught.value.reason

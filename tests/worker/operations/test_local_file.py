@@ -1,9 +1,15 @@
 """Which local files and data URIs an input accepts."""
 
+from pathlib import Path
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.factories.catalogue import CHECKED, kling
-from tests.factories.input_files import MP3, MP4, PNG, named
+from tests.factories.clips import clip, ffmpeg
+from tests.factories.input_files import MP3, MP4, PNG, named, png
+from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.inputs import Input, InputType
 from worker.formats.media_types import BY_EXTENSION, described, guess_type, type_of_name
@@ -11,6 +17,7 @@ from worker.operations.local_file import UnusableFile, checked_name
 
 GIF, WEBM = b"GIF89a" + b"\x00" * 64, b"\x1a\x45\xdf\xa3" + b"\x00" * 64
 MOV, OGG = b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 64, b"OggS" + b"\x00" * 64
+LARGE_PNG = png(width=300, height=300)
 JPEG = b"\xff\xd8\xff\xe0" + b"\x00" * 64
 
 
@@ -31,7 +38,13 @@ def of(model: Endpoint, name: str) -> Input:
         ),
         ("o1/video-to-video/edit", "video_url", [MP4, MOV], WEBM, "a video (mp4, mov)"),
         ("video-to-audio", "video_url", [MP4, MOV], WEBM, "a video (mp4, mov)"),
-        ("v3/turbo/pro/image-to-video", "image_url", [JPEG, PNG], GIF, "an image (jpg, png)"),
+        (
+            "v3/turbo/pro/image-to-video",
+            "image_url",
+            [JPEG, LARGE_PNG],
+            GIF,
+            "an image (jpg, png)",
+        ),
         (
             "create-voice",
             "voice_url",
@@ -121,3 +134,56 @@ def test_an_input_without_a_medium_accepts_any_file(name: str) -> None:
         checked_name(Input(name=name, kind=InputType.URL, formats=("png",)), zipped)
     with pytest.raises(UnusableFile, match="is empty"):
         checked_name(item, b"")
+
+
+SIDE_AND_RATIO = "sides of at least 300 pixels and an aspect ratio of at most 2.5:1"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("v3/turbo/pro/image-to-video", "image_url"), ("v4/image-to-video", "start_image_url")],
+)
+@given(width=st.integers(1, 4000), height=st.integers(1, 4000))
+@example(width=300, height=750)
+@example(width=299, height=750)
+@example(width=300, height=751)
+def test_pictures_are_checked_by_documented_dimensions(
+    path: str, name: str, width: int, height: int
+) -> None:
+    """Sides and aspect ratio that fal documents hold before the upload; any other size passes."""
+    owner = "" if path.startswith("v4") else "fal-ai/kling-video/"
+    item = of(Catalogue.load().find(f"{owner or 'kling/'}{path}"), name)
+    data = png(width=width, height=height)
+    fits = min(width, height) >= 300 and max(width, height) <= 2.5 * min(width, height)
+    if fits:
+        assert checked_name(item, data) == named(data)
+        return
+    with pytest.raises(UnusableFile) as caught:
+        checked_name(item, data)
+    assert f"must have {SIDE_AND_RATIO}; it has {width}x{height} pixels" == str(caught.value)
+
+
+def test_videos_are_checked_by_documented_dimensions(tmp_path: Path) -> None:
+    """A video's sides are read from its headers."""
+    item, path = of(kling("lipsync/audio-to-video"), "video_url"), tmp_path / "a.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=10:d=0.2", str(path))
+    assert checked_name(item, path.read_bytes())
+    with pytest.raises(UnusableFile, match=r"720 to 1,920 pixels; it has 320x180 pixels"):
+        checked_name(item, clip("high").read_bytes())
+
+
+def test_undocumented_dimensions_are_not_checked() -> None:
+    """One pixel passes where fal states nothing, and so does a file whose size is unknown."""
+    assert checked_name(of(kling("v2.1/pro/image-to-video"), "image_url"), PNG)
+    assert checked_name(of(kling("v3/turbo/pro/image-to-video"), "image_url"), JPEG)
+
+
+def test_dimensions_in_a_description_are_checked() -> None:
+    """If a description in the catalogue names pixels, the input has bounds of its sides."""
+    named_ = [
+        (model.endpoint, item.name)
+        for model in Catalogue.load().search()
+        for item in model.inputs
+        if item.kind is InputType.URL and " px" in item.description and not item.dimensions
+    ]
+    assert [] == named_

@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
@@ -45,6 +46,9 @@ class FieldForm(_Form):
     min_items: NonNegativeInt | None = None
     max_items: NonNegativeInt | None = None
     max_megabytes: PositiveInt | None = None
+    min_side: PositiveInt | None = None
+    max_side: PositiveInt | None = None
+    max_ratio: Annotated[FiniteFloat, Field(ge=1)] | None = None
     formats: tuple[Literal[*BY_EXTENSION], ...] = ()  # type: ignore[valid-type]
     description: str = ""
     example: Any = None

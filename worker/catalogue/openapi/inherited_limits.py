@@ -53,6 +53,10 @@ def _file_limits(item: Input, _: Input) -> _Limits:
         yield {"max_megabytes": item.max_megabytes}, f"of at most {item.max_megabytes} MB"
     if item.formats:
         yield {"formats": list(item.formats)}, f"as {' or '.join(item.formats)}"
+    sizes = {name: getattr(item, name) for name in ("min_side", "max_side", "max_ratio")}
+    if item.dimensions:
+        kept = {name: value for name, value in sizes.items() if value is not None}
+        yield kept, f"with {item.dimensions}"
 
 
 def _value_limits(item: Input, newer: Input) -> _Limits:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,8 +18,9 @@ from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.endpoint_text import command, facts, summary
 from worker.cli.stdout import json_lines_option
 from worker.settings import CatalogueSettings
+from worker.text import shorten
 
-# A narrower terminal gets a line an endpoint, as a pipe does.
+# A narrower terminal gets a line an endpoint, without its inputs.
 _TABLE_WIDTH = 120
 
 
@@ -45,8 +47,20 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
     if console.is_terminal and console.width >= _TABLE_WIDTH:
         console.print(_endpoint_table(endpoints))
         return
+    if console.is_terminal:
+        _print_lines(console, endpoints)
+        return
     for model in endpoints:
         click.echo("\t".join(_cells(model)))
+
+
+def _print_lines(console: Console, endpoints: Sequence[Endpoint]) -> None:
+    """Print a line an endpoint; a price that does not fit is cut, an id never."""
+    for model in endpoints:
+        name, _, price = _cells(model)
+        room = console.width - len(name) - 3
+        console.print(f"{name}  {shorten(price, room)}" if room > 0 else name, soft_wrap=True)
+    click.echo("falhook models show ENDPOINT lists its inputs and its whole price.", err=True)
 
 
 def _endpoint_table(endpoints: Sequence[Endpoint]) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from worker.catalogue.errors import InputProblem, RequestRejected
+from worker.catalogue.options import Options
 from worker.cli.console import counted, print_json
 from worker.cli.errors import CliError
 from worker.errors import Failure
@@ -124,6 +125,9 @@ def _row(line: int, draft: DraftJob, *, new: bool) -> dict[str, Any]:
         "endpoint": job.endpoint,
         "arguments": job.arguments,
         "estimate": job.estimate,
+        "metadata": job.metadata,
+        "options": job.options,
+        "headers": Options.read(job.options).headers(job.id),
         "new": new,
     }
 

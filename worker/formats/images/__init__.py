@@ -3,6 +3,7 @@
 from worker.formats.images.image_file import (
     MAX_PICTURE,
     credentials_of,
+    dimensions_of,
     has_credentials,
     left_out,
     read_tags,
@@ -13,6 +14,7 @@ from worker.formats.images.image_file import (
 __all__ = [
     "MAX_PICTURE",
     "credentials_of",
+    "dimensions_of",
     "has_credentials",
     "left_out",
     "read_tags",

@@ -12,7 +12,11 @@ _FORMATS = (jpeg, png, webp, gif, avif)
 
 def size_of(path: Path) -> tuple[int, int]:
     """Return width and height in pixels; (0, 0) if it is not a complete image of a known format."""
-    data = _read(path)
+    return dimensions_of(_read(path))
+
+
+def dimensions_of(data: bytes) -> tuple[int, int]:
+    """Return what `size_of` returns, for an image in memory."""
     try:
         return next((form.size_of(data) for form in _FORMATS if form.begins(data)), (0, 0))
     except ValueError:

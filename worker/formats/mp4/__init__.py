@@ -4,7 +4,7 @@ from worker.formats.mp4.bounded_numbers import MAX_SECONDS
 from worker.formats.mp4.colour import Colour
 from worker.formats.mp4.media_data import NotRewritable
 from worker.formats.mp4.nal_units import intact
-from worker.formats.mp4.probe import ProbeResult, has_c2pa, probe
+from worker.formats.mp4.probe import ProbeResult, has_c2pa, probe, probe_file
 from worker.formats.mp4.repair import faults, repair
 from worker.formats.mp4.rewrite import Stamp, rewrite
 from worker.formats.mp4.tags import others as other_tags
@@ -26,6 +26,7 @@ __all__ = [
     "intact",
     "other_tags",
     "probe",
+    "probe_file",
     "read_tags",
     "repair",
     "rewrite",

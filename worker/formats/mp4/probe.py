@@ -123,10 +123,15 @@ def probe(path: Path) -> ProbeResult:
     8 tracks). The streams of a file that passes may still fail to decode.
     """
     with path.open("rb") as file:
-        try:
-            return _probe(file, path.stat().st_size)
-        except (struct.error, IndexError) as error:
-            raise invalid("a box is shorter than the fields it must hold") from error
+        return probe_file(file, path.stat().st_size)
+
+
+def probe_file(file: BinaryIO, length: int) -> ProbeResult:
+    """Return what `probe` returns, for an open file of this many bytes."""
+    try:
+        return _probe(file, length)
+    except (struct.error, IndexError) as error:
+        raise invalid("a box is shorter than the fields it must hold") from error
 
 
 def has_c2pa(path: Path) -> bool:
