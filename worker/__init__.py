@@ -18,6 +18,7 @@ fal/              everything falhook sends to fal and reads from it
 provenance/       C2PA content credentials: signing files and reading signatures back
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
+storage_claim.py  which storage belongs to the jobs in Redis
 storage/          object storage, its key layout, and scratch directories
 formats/          media files read, tagged and rewritten without a decoder
 errors.py         why a step did not do its work, and why a process cannot start

@@ -20,8 +20,8 @@ from worker.pipeline import STEPS
 from worker.settings import Settings
 from worker.startup import exit_on_error, prepare_worker
 from worker.steps.sweep import INTERVAL
-from worker.storage import Storage
 from worker.storage.scratch import require_temporary_directory
+from worker.storage_claim import open_storage
 
 
 def create_app(settings: Settings) -> Celery:
@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Celery:
             "sweep": {"task": Task.SWEEP, "schedule": INTERVAL}
         },
     )
-    storage = Storage.open(settings.storage_url)
+    storage = open_storage(settings.storage_url, settings.redis_url)
 
     def prepare(sender: WorkController, **_: object) -> None:
         exit_on_error(

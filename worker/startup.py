@@ -12,19 +12,19 @@ from webhook.public_host import is_loopback
 from webhook.settings import SettingsError
 from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
+from worker.jobs.deployment import SIMULATED
 from worker.jobs.store import connect
 from worker.probe import ProbeInterrupted
 from worker.provenance import Signer
 from worker.settings.media import MediaSettings
-from worker.storage import Storage, require_usable, scratch
+from worker.storage import Storage, scratch
+from worker.storage_claim import claim_storage
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
 
 if TYPE_CHECKING:
     from celery.worker import WorkController
 
 T = TypeVar("T")
-# `make demo` and `make local` write it: infra/local/redis/external.py.
-MARKER = "falhook:simulated"
 _REAL_FAL = ("fal.run", "falrun.com")
 
 log = get_logger()
@@ -65,14 +65,14 @@ def prepare_worker(
 ) -> None:
     """Remove what killed workers left behind, and check what every step relies on.
 
-    Raises NoTemporaryDirectory, UnreachableReceiver, Permanent("storage_unwritable"),
+    Raises NoTemporaryDirectory, UnreachableReceiver, Permanent("storage_unwritable"), OtherStorage,
     SimulatedJobsFound or UnsafeTimeLimits.
     """
     scratch.sweep()
     refuse_loopback(public_url, queue_host)
-    require_usable(storage)
     with connect(redis_url) as redis:
         refuse_simulated_jobs(redis, queue_host)
+        claim_storage(redis, storage)
     _check_time_limits(worker)
 
 
@@ -97,13 +97,13 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
     if not _is_real(queue_host):
         return
     try:
-        since = cast(str | None, redis.get(MARKER))
+        since = cast(str | None, redis.get(SIMULATED))
     except RedisError as error:
         log.warning("redis.unreachable", error=error)
         return
     if since is not None:
         raise SimulatedJobsFound(
-            f"REDIS_URL points to a Redis that `make demo` or `make local` has used ({MARKER},"
+            f"REDIS_URL points to a Redis that `make demo` or `make local` has used ({SIMULATED},"
             f" {since}): the real fal would be paid for its simulated jobs. Use another database"
             " in REDIS_URL; or, if you need nothing in this one, empty it with FLUSHDB."
         )

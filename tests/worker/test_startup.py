@@ -6,9 +6,9 @@ import pytest
 
 from infra.local.redis import external
 from tests.factories.worker_process import started
+from worker.jobs.deployment import SIMULATED
 from worker.jobs.store import connect
 from worker.startup import (
-    MARKER,
     SimulatedJobsFound,
     UnreachableReceiver,
     refuse_loopback,
@@ -18,7 +18,7 @@ from worker.startup import (
 
 def test_the_stack_sets_the_mark_that_workers_look_for() -> None:
     """Neither part imports the other."""
-    assert MARKER == external.MARKER
+    assert SIMULATED == external.MARKER
 
 
 @pytest.mark.parametrize("host", ["queue.fal.run", "queue.falrun.com", "queue.fal.run:443"])

@@ -7,6 +7,7 @@ from obstore.store import MemoryStore
 
 from worker.errors import Permanent, Transient
 from worker.probe import ProbeInterrupted, run_probe
+from worker.storage.identity import identify
 from worker.storage.storage import Storage
 
 CHECK_TIMEOUT = 60.0
@@ -14,22 +15,25 @@ CHECK_TIMEOUT = 60.0
 REFUSED = 3
 
 
-def require_usable(storage: Storage) -> None:
+def require_usable(storage: Storage, *, new: bool = False) -> str:
     """Write, read and delete an object, in a separate process so that this one may still fork.
+
+    Return the id of the storage, "" if it has none; with `new` it gets one.
 
     Raises Permanent("storage_unwritable") with the setting, its value and the correction, and
     ProbeInterrupted if the process ended without a result.
     """
     if isinstance(storage.store, MemoryStore):
-        return probe(storage)
-    command = [sys.executable, "-m", "worker.storage", storage.place.url]
+        probe(storage)
+        return identify(storage, new=new)
+    command = [sys.executable, "-m", "worker.storage", storage.place.url, *(["--new"] * new)]
     process = run_probe(command, timeout=CHECK_TIMEOUT)
     sentence = process.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
     if process.returncode == REFUSED:
         raise Permanent("storage_unwritable", sentence)
     if process.returncode:
         raise ProbeInterrupted(f"the check of {storage.place.url} crashed: {sentence}")
-    return None
+    return process.stdout.decode().strip()
 
 
 def probe(storage: Storage) -> None:

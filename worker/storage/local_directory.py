@@ -5,15 +5,18 @@ file (`key#1`, `key#2`, … next to `key`) and renames it; it hides such files f
 syncs them, and leaves them behind when the process is killed.
 """
 
+import hashlib
 import os
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 MARKER = ".falhook"  # the marker file
 _MARKER_TEXT = "falhook stores its files here; its workers write nothing if this file is missing.\n"
+_IDENTITY = re.compile(r"^id: ([0-9a-f]{32})$", re.MULTILINE)
 STAGING = re.compile(r"#\d+$")
 ABANDONED_AFTER = 600.0  # seconds without a write: the writer was killed
 
@@ -24,8 +27,43 @@ def create(root: Path, *, parents: bool) -> None:
     Raises OSError.
     """
     root.mkdir(parents=parents, exist_ok=True)
-    with suppress(FileExistsError), (root / MARKER).open("x", encoding="utf-8") as file:
-        file.write(_MARKER_TEXT)
+    if is_marked(root):
+        return
+    draft = root / f"{MARKER}.{uuid.uuid4().hex}"
+    draft.write_text(marker(), encoding="utf-8")
+    try:
+        with suppress(FileExistsError):  # another worker was first
+            (root / MARKER).hardlink_to(draft)
+    finally:
+        draft.unlink()
+
+
+def marker(identity: str = "") -> str:
+    """Return the text of a marker with this identity; a new one by default."""
+    return f"{_MARKER_TEXT}id: {identity or uuid.uuid4().hex}\n"
+
+
+def identity_in(text: str) -> str:
+    """Return the identity in a marker's text; "" for a marker of a version without identities."""
+    match = _IDENTITY.search(text)
+    return match[1] if match else ""
+
+
+def add_identity(root: Path) -> str:
+    """Return the identity of a marked directory; give it one if it has none. Raises OSError.
+
+    Workers that do so at the same time give it the same one.
+    """
+    with (root / MARKER).open(encoding="utf-8") as file:
+        if found := identity_in(file.read()):
+            return found
+        status = os.fstat(file.fileno())
+    origin = f"{status.st_dev} {status.st_ino} {status.st_mtime_ns}".encode()
+    identity = hashlib.sha256(origin).hexdigest()[:32]
+    draft = root / f"{MARKER}.{uuid.uuid4().hex}"
+    draft.write_text(marker(identity), encoding="utf-8")
+    draft.replace(root / MARKER)
+    return identity
 
 
 def is_marked(root: Path) -> bool:

@@ -37,8 +37,8 @@ class Location:
             raise Transient(
                 "storage_unwritable",
                 f"FALHOOK_STORAGE_URL={self.url}: {marker} is missing, so this is not (or not yet) "
-                "the storage of the workers; mount or restore it, or start a worker, which "
-                "creates a new one",
+                "the storage of the workers; mount or restore it. The first worker of a new "
+                "deployment creates it",
             )
 
     def unwritable(self, detail: str) -> Permanent:

@@ -15,6 +15,9 @@ from infra.local.redis.binary import RedisNotStarted
 MARKER = "falhook:simulated"
 """Key that says that every job in this Redis is simulated; its value is the time it was set."""
 
+STORAGE = "falhook:storage"
+"""Key with the id of the storage that the jobs of this Redis have."""
+
 _SECONDS = 3
 _QUEUES = ("falhook.submit", "falhook.callbacks", "falhook.media", "falhook.publish")
 _SCANNED = 10_000
@@ -33,6 +36,8 @@ def claim(url: str) -> None:
             if not client.exists(MARKER) and (contents := _deployment_contents(client)):
                 raise RedisNotStarted(_refusal(client, contents))
             mark(client)
+            # Each stack has a storage of its own, and the jobs of earlier ones were simulated too.
+            client.delete(STORAGE)
     except (redis.RedisError, ValueError) as error:
         raise RedisNotStarted(
             f"REDIS_URL does not name a usable Redis ({error}). Start it, correct REDIS_URL, or "

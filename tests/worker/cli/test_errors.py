@@ -214,7 +214,7 @@ def test_check_creates_no_storage(ready_environment: dict[str, str]) -> None:
         Path(ready_environment["FALHOOK_STORAGE_URL"]).exists(),
     )
     assert "FALHOOK_STORAGE_URL" in finding["detail"]
-    assert "mount or restore it, or start a worker" in finding["detail"]
+    assert "mount or restore it" in finding["detail"]
 
 
 def test_settings_for_machines() -> None:

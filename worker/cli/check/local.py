@@ -8,12 +8,15 @@ from worker.cli.check import network, processes, redis
 from worker.cli.check.disk import disk
 from worker.cli.check.fal_key import fal
 from worker.cli.check.warning import CheckWarning
+from worker.jobs.deployment import known_storage
+from worker.jobs.store import connect
 from worker.provenance import try_signing
 from worker.settings import Settings
 from worker.settings.unknown import messages
 from worker.startup import find_ffmpeg, load_signer
 from worker.storage import Storage, require_usable
 from worker.storage.scratch import require_temporary_directory
+from worker.storage_claim import require_same
 from worker.transcode.ffmpeg import MEANING
 
 
@@ -26,7 +29,9 @@ def _settings(_settings: Settings) -> str:
 
 def _storage(settings: Settings) -> str:
     storage = Storage.existing(settings.storage_url)
-    require_usable(storage)
+    found = require_usable(storage)
+    with connect(settings.redis_url) as redis:
+        require_same(storage, found, known_storage(redis))
     return storage.address("")
 
 
