@@ -32,6 +32,8 @@ T = TypeVar("T")
 _MAX_FIELDS = 10
 # Metadata that falhook itself reads.
 _OURS = "falhook."
+# What a job can request in its metadata, and how that is read.
+_REQUESTS = ((PROFILE_KEY, requested_profile), (POSTER_KEY, requested_poster))
 _LONGEST_NAME = 80
 _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
@@ -161,7 +163,7 @@ def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
     problems = [
         problem for name, value in metadata.items() if (problem := _entry_problem(name, value))
     ]
-    for key, requested in ((PROFILE_KEY, requested_profile), (POSTER_KEY, requested_poster)):
+    for key, requested in _REQUESTS:
         try:
             requested(metadata)
         except ValueError as error:
@@ -175,13 +177,14 @@ def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _entry_problem(name: object, value: object) -> InputProblem | None:
-    if isinstance(name, str) and name.casefold().startswith(_OURS) and name != PROFILE_KEY:
+    known = [key for key, _ in _REQUESTS]
+    if isinstance(name, str) and name.casefold().startswith(_OURS) and name not in known:
         # A mistyped profile would be noticed only after the clip is paid for.
         return InputProblem(
             path=f"metadata.{shorten(name, _LONGEST_NAME)}",
             value="",
             message=f"names beginning with {_OURS} have a meaning, and this one is unknown",
-            hint=f"use {PROFILE_KEY}, or a name of your own",
+            hint=f"use {' or '.join(known)}, or a name of your own",
         )
     try:
         as_json({name: value})

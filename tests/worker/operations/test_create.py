@@ -270,3 +270,13 @@ def test_unknown_names_of_our_own_metadata_are_rejected(
     with pytest.raises(RequestRejected, match=r"use falhook\.profile") as caught:
         creator.create(request(metadata={name: "web"}, unchecked=unchecked))
     assert "bad_metadata" == caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"falhook.profile": "web"}, {"falhook.poster_at": "50%"}, {"poster_at": "any"}]
+)
+def test_what_a_job_can_request_in_its_metadata_is_accepted(
+    creator: JobCreator, metadata: dict[str, str]
+) -> None:
+    """Each name that a step reads, and names without the prefix."""
+    assert metadata == creator.create(request(metadata=metadata)).metadata
