@@ -70,7 +70,7 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
         case Rendition():
             lines = min(output.lines, plan.source.lines)
             video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += _limits(plan, lines) if output.codec == "avc1" else []
+            video += _limits(plan, lines)
             video += [*as_timed(plan.source), *keyframes(plan.keyframe_seconds), *_sound(plan)]
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():

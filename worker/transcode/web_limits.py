@@ -1,8 +1,6 @@
 """Limits of a video for the web: its bit rate for its size, and the time between its keyframes.
 
-The rates are above those of Apple's ladder (HLS Authoring Specification, 1.3), since one video
-serves all; a viewer with 20 Mbit/s starts such a video at once. Players can only seek, and change
-to another rung, where there is a keyframe.
+The rates are our choice. Players seek to keyframes, and change to another rung of HLS there.
 """
 
 from worker.formats.mp4 import ProbeResult

@@ -65,11 +65,12 @@ def test_within_the_limits_is_copied(real: Ffmpeg, tmp_path: Path) -> None:
 
 
 def test_renditions_have_limits_too(real: Ffmpeg, tmp_path: Path) -> None:
-    """Every H.264 rendition of the profile web is within the limits of its size."""
+    """Every rendition of the profile web is within the limits of its size, AV1 too."""
     picture = NOISE.replace("640x360", "960x540")
     source = rendered(tmp_path / "source.mp4", picture, 4, "-g", "24", "-crf", "18")
-    result = delivered(source, tmp_path / "into", real, "web+360p")
-    for path in (result.video, result.video.with_name("video-360p.mp4")):
+    result = delivered(source, tmp_path / "into", real, "web+360p+av1")
+    names = ("video.mp4", "video-360p.mp4", "video-av1.mp4")
+    for path in map(result.video.with_name, names):
         video = probe(path)
         assert video.bit_rate <= bit_rate_limit(video.lines, video.fps) * 1.25, path.name
         assert video.keyframes_apart <= 2.05
