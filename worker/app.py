@@ -13,9 +13,10 @@ from webhook import log as logs
 from webhook.contract import Task
 from worker.broker.client import VISIBILITY_TIMEOUT, client
 from worker.broker.earlier_queues import mover
-from worker.broker.heartbeats import announce_queues
+from worker.broker.heartbeats import announce_queues, announce_secret
 from worker.broker.process_events import log_process_events
 from worker.composition import Components, compose
+from worker.jobs.deployment import fingerprint
 from worker.pipeline import STEPS
 from worker.settings import Settings
 from worker.startup import exit_on_error, prepare_worker
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> Celery:
 
     worker_init.connect(prepare, weak=False)
     celeryd_after_setup.connect(announce_queues, weak=False)
+    announce_secret(fingerprint(settings.secrets[0]))
     celeryd_after_setup.connect(_ignore_deprecation, weak=False)
     move = mover(app, settings.broker_url, visibility_timeout=VISIBILITY_TIMEOUT)
     _register(app, compose(settings, app, storage), move)

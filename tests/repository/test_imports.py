@@ -102,6 +102,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.pipeline",
         "worker.startup",
         "worker.settings",
+        "worker.jobs.deployment",
         "worker.storage",
         "worker.storage_claim",
         "worker.broker",

@@ -1,19 +1,23 @@
-"""The queues that workers serve: each worker names its own in Celery's heartbeats, every 2 s.
+"""The workers that run: each names its queues in Celery's heartbeats, every 2 s.
 
 Redis cannot list the clients that wait for a queue, and Celery's remote control is off.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from celery import Celery
+from celery.utils.time import utcoffset
 from celery.worker import WorkController
 from celery.worker.state import SOFTWARE_INFO
 from kombu import Consumer
 
 FIELD = "queues"
+FINGERPRINT = "secret"
 # Seconds; a little more than the interval of a worker's heartbeats.
 LISTEN = 2.5
 
@@ -27,15 +31,60 @@ def announce_queues(instance: WorkController, **_: object) -> None:
     SOFTWARE_INFO[FIELD] = ",".join(names)
 
 
+def announce_secret(fingerprint: str) -> None:
+    """Add the fingerprint of the secret that signs callback addresses to the heartbeats."""
+    SOFTWARE_INFO[FINGERPRINT] = fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSeen:
+    """A worker process by its last heartbeat; its clock is `ahead` of ours by so many seconds."""
+
+    name: str
+    pid: int
+    queues: frozenset[str]
+    secret: str
+    ahead: float
+
+    @classmethod
+    def read(cls, event: Mapping[str, object]) -> Self:
+        """Return the worker of a heartbeat that has just arrived."""
+        # Celery moves the time by the difference of the time zones, though it is in UTC.
+        zones = float(str(event.get("utcoffset", 0))) - utcoffset()
+        sent = float(str(event["timestamp"])) + zones * 3600
+        return cls(
+            name=str(event.get("hostname")),
+            pid=int(str(event.get("pid", 0))),
+            queues=frozenset(str(event.get(FIELD, "")).split(",")),
+            secret=str(event.get(FINGERPRINT, "")),
+            ahead=sent - time.time(),
+        )
+
+
 def queues_served(app: Celery, wanted: frozenset[str], *, seconds: float = LISTEN) -> set[str]:
     """Listen for at most `seconds`; return those of the `wanted` queues that a worker serves.
 
     Raises the broker's own errors.
     """
-    served: set[str] = set()
+    seen = workers_seen(app, seconds=seconds, enough=lambda found: wanted <= _queues(found))
+    return set(wanted & _queues(seen))
+
+
+def workers_seen(
+    app: Celery,
+    *,
+    seconds: float = LISTEN,
+    enough: Callable[[Collection[WorkerSeen]], bool] = lambda _seen: False,
+) -> Collection[WorkerSeen]:
+    """Listen for `seconds`, or until there are `enough`; return the workers that were heard.
+
+    Raises the broker's own errors.
+    """
+    seen: dict[tuple[str, int], WorkerSeen] = {}
 
     def receive(event: Mapping[str, object]) -> None:
-        served.update(wanted.intersection(str(event.get(FIELD)).split(",")))
+        worker = WorkerSeen.read(event)
+        seen[worker.name, worker.pid] = worker
 
     handlers = {"worker-heartbeat": receive, "worker-online": receive}
     until = time.monotonic() + seconds
@@ -43,6 +92,10 @@ def queues_served(app: Celery, wanted: frozenset[str], *, seconds: float = LISTE
         receiver = app.events.Receiver(connection, handlers=handlers)
         [consumer] = receiver.get_consumers(partial(Consumer, channel), channel)
         with consumer, suppress(TimeoutError):
-            while served != wanted and (left := until - time.monotonic()) > 0:
+            while not enough(seen.values()) and (left := until - time.monotonic()) > 0:
                 connection.drain_events(timeout=left)
-    return served
+    return sorted(seen.values(), key=lambda worker: (worker.name, worker.pid))
+
+
+def _queues(workers: Iterable[WorkerSeen]) -> frozenset[str]:
+    return frozenset(queue for worker in workers for queue in worker.queues)

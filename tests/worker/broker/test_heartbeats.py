@@ -14,7 +14,7 @@ from tests.bench.programs import environment
 from webhook.contract import EARLIER, Queue
 from webhook.settings import Connections
 from worker.broker.client import client
-from worker.broker.heartbeats import queues_served
+from worker.broker.heartbeats import queues_served, workers_seen
 
 WORKER = ("-m", "celery", "--quiet", "-A", "worker.celery", "worker", "-P", "threads", "-c", "1")
 QUEUES = frozenset({Queue.SUBMIT, Queue.MEDIA})
@@ -60,11 +60,22 @@ def served(redis: RedisServer, wanted: frozenset[str], seconds: float) -> set[st
     return queues_served(app, wanted, seconds=seconds)
 
 
+@pytest.mark.usefixtures("redis_url")
 def test_workers_announce_their_queues(redis_server: RedisServer, start: Start) -> None:
     """A worker announces the queues that it serves, and no others."""
     start(redis_server)
     assert QUEUES == served(redis_server, QUEUES, seconds=60)
     assert set() == served(redis_server, frozenset({Queue.CALLBACKS, Queue.PUBLISH}), seconds=2.5)
+
+
+@pytest.mark.usefixtures("redis_url")  # an empty Redis, which knows no storage
+def test_a_worker_is_described(redis_server: RedisServer, start: Start) -> None:
+    """Its heartbeat has its name, its process, its clock and its secret's fingerprint."""
+    start(redis_server)
+    app = client(Connections.from_env({"REDIS_URL": redis_server.url}))
+    [worker] = workers_seen(app, seconds=60, enough=bool)
+    assert ("any", True, 16) == (worker.name.partition("@")[0], worker.pid > 0, len(worker.secret))
+    assert abs(worker.ahead) < 2
 
 
 def test_a_lost_connection_is_logged_without_celerys_notice(

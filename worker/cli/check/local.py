@@ -8,6 +8,7 @@ from worker.cli.check import network, processes, redis
 from worker.cli.check.disk import disk
 from worker.cli.check.fal_key import fal
 from worker.cli.check.warning import CheckWarning
+from worker.cli.check.workers import workers
 from worker.jobs.deployment import known_storage
 from worker.jobs.store import connect
 from worker.provenance import try_signing
@@ -71,7 +72,7 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "settings": _settings,
     "redis": redis.redis,
     "broker": network.broker,
-    "workers": network.workers,
+    "workers": workers,
     "beat": processes.beat,
     "clock": processes.clock,
     "storage": _storage,

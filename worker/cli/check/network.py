@@ -4,13 +4,10 @@ import httpx
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from webhook.contract import Queue
 from webhook.redis import refusal
 from webhook.redis.probe import probe_broker
 from webhook.settings import shown
 from worker.broker.client import client
-from worker.broker.heartbeats import queues_served
-from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.cli.redis_cures import CURE, CURES
 from worker.settings import Settings
@@ -37,23 +34,6 @@ def broker(settings: Settings) -> str:
                 "start the broker, or correct the setting (default: REDIS_URL)"
             ) from error
         return str(connection.as_uri())
-
-
-def workers(settings: Settings) -> str:
-    """Check that each queue has a worker."""
-    queues = frozenset(map(str, Queue))
-    try:
-        served = queues_served(client(settings), queues)
-    except Exception as error:  # kombu raises each transport's own errors
-        raise CheckWarning(
-            f"workers cannot be seen: the broker did not answer ({type(error).__name__})"
-        ) from error
-    if missing := sorted(queues - served):
-        raise CliError(
-            f"no worker serves {', '.join(missing)}; start one (see the Procfile), "
-            "jobs wait until then"
-        )
-    return f"serve {', '.join(sorted(queues))}"
 
 
 def receiver(settings: Settings) -> str:

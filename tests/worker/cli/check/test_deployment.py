@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,6 +12,8 @@ from infra.local.fal_process import FalProcess
 from tests.factories.callbacks import Host, receiver_settings, serving
 from tests.worker.cli.check.conftest import Tried
 from webhook.app import create_app
+from webhook.contract import Queue
+from worker.broker.heartbeats import WorkerSeen
 from worker.jobs import deployment
 from worker.jobs.store import JobStore
 from worker.storage import Storage
@@ -110,3 +112,33 @@ def test_a_fal_that_cannot_be_reached(tried: Tried) -> None:
     """The sentence names the host and where to look."""
     status, detail = tried("fal", FAL_REST_HOST="localhost:1")
     assert ("fails", True) == (status, "FAL_REST_HOST=localhost:1 cannot be reached" in detail)
+
+
+def seen(*, ahead: float = 0.0, secret: str = "", queues: frozenset[str]) -> WorkerSeen:
+    """A worker, as its heartbeat describes it."""
+    return WorkerSeen(name="any@host", pid=7, queues=queues, secret=secret, ahead=ahead)
+
+
+@pytest.mark.parametrize(
+    ("worker", "status", "words"),
+    [
+        ({}, "ok", "any@host (pid 7)"),
+        ({"queues": frozenset({"falhook.media"})}, "fails", "no worker serves"),
+        ({"ahead": -60.0}, "fails", "the clock of any@host (pid 7) is 60.0 s behind"),
+        ({"ahead": 4.0}, "warns", "NTP"),
+        ({"secret": deployment.fingerprint(OLD)}, "fails", "any@host (pid 7) signs"),
+        ({"secret": deployment.fingerprint(NEW)}, "ok", "any@host"),
+    ],
+)
+def test_each_worker_is_judged(
+    tried: Tried,
+    monkeypatch: pytest.MonkeyPatch,
+    worker: dict[str, Any],
+    status: str,
+    words: str,
+) -> None:
+    """By its queues, its clock and the secret with which it signs addresses."""
+    heard = seen(**{"queues": frozenset(map(str, Queue)), **worker})
+    monkeypatch.setattr("worker.cli.check.workers.workers_seen", lambda _app: [heard])
+    found, detail = tried("workers", FALHOOK_SECRET=NEW)
+    assert (status, True) == (found, words in detail), detail
