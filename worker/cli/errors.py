@@ -6,7 +6,6 @@ from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 
-from worker.cli.console import json_text
 from worker.text import printable
 
 P = ParamSpec("P")
@@ -38,6 +37,8 @@ class CliError(click.ClickException):
         if not self.as_json:
             super().show(file)
             return
+        from worker.cli.console import json_text
+
         error = {"reason": self.reason, "sentence": self.message, "problems": list(self.problems)}
         click.echo(json_text({"error": error}), err=True)
 
