@@ -25,7 +25,7 @@ class Step:
     takes: JobState
     # The states that the step's work leads to, besides FAILED.
     gives: tuple[JobState, ...]
-    # Starts until the job fails; waits between them double, so 12 cover more than an hour.
+    # Starts until the job fails; waits between them double, so 12 cover about an hour.
     tries: int = 12
     # Reason codes that blame a dependency and not the job. A start that ends with one of them
     # does not count as a try; the job fails after MAX_WAITS of them.

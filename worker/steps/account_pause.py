@@ -99,7 +99,7 @@ class AccountPause:
 
 def _paused(why: str, seconds: float) -> Transient:
     sentence = (
-        f"{why}. Submission is paused, and one job tries again in {seconds:.0f} s; the job waits. "
-        "Correct FAL_KEY or the balance of the account"
+        f"{why.rstrip('.')}. Submission is paused, and one job tries again in {seconds:.0f} s; the "
+        "job waits. Correct FAL_KEY or the balance of the account"
     )
     return Transient(REASON, sentence, after=seconds)
