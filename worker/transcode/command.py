@@ -14,12 +14,14 @@ from worker.transcode.outputs import (
     Output,
     Preview,
     Rendition,
+    Social,
     Still,
     Storyboard,
 )
 from worker.transcode.plan import Plan
+from worker.transcode.social import SILENCE, constant_rate, lines_of, stereo
 from worker.transcode.storyboard import FRAMES, LOSSLESS
-from worker.transcode.web_limits import rate_options
+from worker.transcode.web_limits import KEYFRAME_SECONDS, rate_options
 
 ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
@@ -48,9 +50,11 @@ def _rank(output: Output) -> int:
     match output:
         case Rendition():
             return 0
-        case Preview() | Storyboard():
+        case Social():
             return 1
-    return 2
+        case Preview() | Storyboard():
+            return 2
+    return 3
 
 
 def _master(plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
@@ -67,11 +71,8 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     mapped = ["-map", f"[{output.file}]"]
     bounds = [*_BARE, *_bounds(plan, ffmpeg)]
     match output:
-        case Rendition():
-            lines = min(output.lines, plan.source.lines)
-            video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
-            video += _limits(plan, lines)
-            video += [*as_timed(plan.source), *keyframes(plan.keyframe_seconds), *_sound(plan)]
+        case Rendition() | Social():
+            video = _video(output, plan, ffmpeg)
             return [*mapped, *video, *bounds, "-f", "mp4", output.file]
         case Preview():
             video = [*output.encoding.options(output.width), "-threads", str(ffmpeg.threads)]
@@ -86,6 +87,31 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *_BARE, *raw]
         case Hls():
             return []  # built from finished renditions
+
+
+def _video(output: Rendition | Social, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
+    if isinstance(output, Social):
+        return _social(output, plan, ffmpeg)
+    return _rendition(output, plan, ffmpeg)
+
+
+def _rendition(output: Rendition, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
+    lines = min(output.lines, plan.source.lines)
+    video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
+    video += _limits(plan, lines)
+    return [*video, *as_timed(plan.source), *keyframes(plan.keyframe_seconds), *_sound(plan)]
+
+
+def _social(output: Social, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
+    source, lines = plan.source, lines_of(output, plan.source)
+    video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
+    video += [*rate_options(lines, float(constant_rate(source))), *keyframes(KEYFRAME_SECONDS)]
+    if source.audio is None:
+        sound = ["-map", f"[{SILENCE}]", *ENCODE_AUDIO]
+    else:
+        filters = f"{fitted_layout(source)},{stereo(output)}"
+        sound = ["-map", f"0:a:{source.audio_track}", "-filter:a", filters, *ENCODE_AUDIO]
+    return [*video, *_AS_TIMED, *sound, *language(source)]
 
 
 def _picture(still: Still, ffmpeg: Ffmpeg) -> list[str]:

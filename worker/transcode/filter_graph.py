@@ -16,11 +16,13 @@ from worker.transcode.outputs import (
     Output,
     Preview,
     Rendition,
+    Social,
     Still,
     Stills,
     Storyboard,
 )
 from worker.transcode.plan import Plan
+from worker.transcode.social import constant_rate, lines_of, silence
 from worker.transcode.storyboard import sampled
 from worker.transcode.tone_mapping import EVEN, assumed, sdr
 
@@ -52,7 +54,11 @@ class _Node:
 
 def graph(plan: Plan) -> str:
     """Return the graph in ffmpeg's syntax, each end named like its output's file."""
-    return ";".join(_chains(_tree(plan), "0:V:0", iter(range(1000))))
+    chains = [*_chains(_tree(plan), "0:V:0", iter(range(1000)))]
+    if plan.source.audio is None:
+        socials = (output for output in plan.outputs if isinstance(output, Social))
+        chains += (silence(output, plan.source) for output in socials)
+    return ";".join(chains)
 
 
 def _tree(plan: Plan) -> _Node:
@@ -74,12 +80,19 @@ def _tree(plan: Plan) -> _Node:
         parent.children.append(node)
         parent = node
     for output in plan.outputs:
+        if isinstance(output, Social):
+            root.children.append(_Node(_uploaded(output, plan.source), label=output.file))
+            continue
         node = _Node(_filters(output, plan), label=output.file)
         if isinstance(output, Stills):
             root.children.append(node)
         elif isinstance(output, Preview | Storyboard):
             parent.children.append(node)
     return root
+
+
+def _uploaded(output: Social, source: ProbeResult) -> str:
+    return f"{_scaled(lines_of(output, source))},fps={constant_rate(source)},format=yuv420p"
 
 
 def _filters(output: Output, plan: Plan) -> str:

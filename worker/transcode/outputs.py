@@ -44,6 +44,19 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Social:
+    """A video for the uploads of social networks: a constant frame rate, and always stereo sound.
+
+    It has `lines` lines at most, and sound of this `sample_rate`, which may be silence.
+    """
+
+    file: str = "social.mp4"
+    lines: int = 1080
+    sample_rate: int = 48000
+    encoding: Encoding = H264
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
     """A picture of the frame at `at` seconds, or in the middle of a shorter clip."""
 
@@ -102,7 +115,7 @@ class Hls:
     seconds: float = 2.0
 
 
-Output = Rendition | Still | Preview | Storyboard | BlurHash | Look | Hls
+Output = Rendition | Social | Still | Preview | Storyboard | BlurHash | Look | Hls
 Stills = Still | BlurHash | Look  # outputs of one moment
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))

@@ -20,6 +20,7 @@ from worker.transcode.outputs import (
     Output,
     Preview,
     Rendition,
+    Social,
     Still,
     Storyboard,
 )
@@ -34,6 +35,7 @@ EXTRAS: MappingProxyType[str, Output] = MappingProxyType(
         "720p": Rendition(file="video-720p.mp4", lines=720),
         "360p": Rendition(file="video-360p.mp4", lines=360),
         "av1": Rendition(file="video-av1.mp4", lines=720, encoding=AV1, codec="av01"),
+        "social": Social(),
         "webp": WEBP,
         "avif": AVIF,
         "preview": Preview(),

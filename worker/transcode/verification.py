@@ -16,11 +16,13 @@ from worker.transcode.outputs import (
     Output,
     Preview,
     Rendition,
+    Social,
     Still,
     Storyboard,
 )
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
+from worker.transcode.social import as_uploaded, faults_of
 
 _LONGEST_EDGE = 1.0  # seconds
 
@@ -69,6 +71,8 @@ def verify_output(path: Path, output: Output, source: ProbeResult) -> None:
     match output:
         case Rendition():
             _verify_rendition(_probe(path), output, source)
+        case Social():
+            _verify_social(_probe(path), output, source)
         case Preview():
             _verify_preview(_probe(path), output, source)
         case Still():
@@ -96,6 +100,16 @@ def _verify_rendition(video: ProbeResult, output: Rendition, source: ProbeResult
             f"{output.file} is {video.codec} of {video.bit_depth} bits": video.fourcc
             == output.codec
             and (video.bit_depth, video.chroma) == (8, "4:2:0"),
+        }
+    )
+
+
+def _verify_social(video: ProbeResult, output: Social, source: ProbeResult) -> None:
+    _require(
+        {
+            **_is_whole(video, as_uploaded(source)),
+            **_is_sdr(video, output.file),
+            **faults_of(video, output, source),
         }
     )
 

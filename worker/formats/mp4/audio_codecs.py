@@ -60,6 +60,11 @@ def audio(entry: Box, walk: Walk) -> Audio:
     return Audio(codec, opus.body[1], opus.body[_OPUS_FAMILY] in _AMBISONIC)
 
 
+def stated_rate(entry: Box) -> int:
+    """Return the samples per second that an AudioSampleEntry states; 0 if it has another form."""
+    return 0 if entry.u32(8) >> 16 == _LONGEST else entry.u32(24) >> 16
+
+
 def _elementary(data: bytes, channels: int) -> Audio:
     """Return what an ES_Descriptor states (ISO/IEC 14496-1, 7.2.6.5)."""
     stream = descriptor(data, 0, 0x03)

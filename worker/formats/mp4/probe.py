@@ -40,7 +40,8 @@ class ProbeResult:
     are None without audio. `shown_frames`: how many of `frames` are presented. `pieced`,
     `audio_pieced`: why the packets cannot be played consecutively, or None.
 
-    `channels`: of the audio, 0 if unknown. `ambisonic`: they are sound fields, not places.
+    `channels`, `sample_rate`: of the audio, as its entry states, 0 if unknown. `ambisonic`:
+    channels are sound fields, not places.
     `endless`: the last sample of a track would last longer than any clip, but an edit ends it.
     """
 
@@ -79,6 +80,7 @@ class ProbeResult:
     pieced: str | None
     audio_pieced: str | None
     channels: int
+    sample_rate: int
     ambisonic: bool
     endless: bool
 
@@ -197,6 +199,7 @@ def _probe(file: BinaryIO, length: int) -> ProbeResult:
         pieced=video.pieced,
         audio_pieced=audio.pieced if audio else None,
         channels=sound.channels if sound else 0,
+        sample_rate=audio_codecs.stated_rate(audio.entries[0]) if audio else 0,
         ambisonic=sound is not None and sound.ambisonic,
         endless=any(track.samples.excess for track in tracks),
     )
