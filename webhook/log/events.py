@@ -42,6 +42,7 @@ EVENTS: dict[str, str] = {
     "outcome.waits": "A step finished but Redis is unreachable; its outcome is written later.",
     "job.moved": "A job moved to another state.",
     "extra.lost": "An extra output failed; the clip is published without it.",
+    "loudness.unmeasured": "The sound of a clip could not be measured; it is published.",
     "file.unsigned": "A file could not be signed; it is published without our credentials.",
     "credentials.left": "A vendor's credentials cannot be the parent of ours; its file is kept.",
     "input.uploaded": "A local input was uploaded to fal; later jobs reuse its URL.",

@@ -168,6 +168,8 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
             "fps": round(video.fps, 3),
             "video_codec": video.codec,
             "audio_codec": video.audio,
+            "bit_rate": round(video.bit_rate),
+            **({"loudness": made.loudness.record()} if made.loudness else {}),
         },
         "files": dict(files),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from worker.formats.mp4 import ProbeResult
 from worker.provenance import SourceCredentials
 from worker.transcode.ffmpeg import ResourceUsage
+from worker.transcode.loudness import Loudness
 from worker.transcode.outputs import POSTER
 from worker.transcode.plan import Method
 
@@ -17,10 +18,10 @@ class TranscodeResult:
 
     `probe`: of the video. `reasons`: why streams were encoded rather than copied. `skipped`:
     renditions of the profile that would be no smaller than the source. `failed`: extras that
-    could not be created, and why. `signed`: how the video's credentials validate, None without a
-    signer. `unsigned`: why other files could not be signed, by name. `source_credentials`: what
-    became of the source's own; if they are not the parent of ours, the last file is the source
-    itself, original.mp4. `usage`: by part of the work.
+    could not be created, and why. `loudness`: of the video, None for silence. `signed`: how the
+    video's credentials validate, None without a signer. `unsigned`: why other files could not be
+    signed, by name. `source_credentials`: what became of the source's own; if they are not the
+    parent of ours, the last file is the source itself, original.mp4. `usage`: by part of the work.
     """
 
     files: tuple[Path, ...]
@@ -32,6 +33,7 @@ class TranscodeResult:
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
     blurhash: str | None
+    loudness: Loudness | None
     signed: str | None
     unsigned: Mapping[str, str]
     source_credentials: SourceCredentials | None

@@ -16,6 +16,7 @@ from worker.transcode.failed_extras import FailedExtras
 from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.finishing import Finished, copy_tagged, derived_stamp, finish, rungs
 from worker.transcode.hls import build_ladder
+from worker.transcode.loudness import measured
 from worker.transcode.metering import Meter
 from worker.transcode.outputs import VIDEO
 from worker.transcode.plan import Plan, plan_outputs, skipped_files
@@ -71,8 +72,10 @@ def transcode(
             plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress
         )
         usage.bytes_out = _bytes(workspace.scratch) - meter.parts["copy"].bytes_out
-    with meter.measure("verify"):
+    with meter.measure("verify") as usage:
         failed |= verify_plan(plan.without(failed), profile, workspace.scratch)
+        master = workspace.scratch / VIDEO
+        loudness = measured(probe(master), master, ffmpeg, usage)
     finished = _finish(plan.without(failed), profile, stamp, workspace, ffmpeg, meter=meter)
     with meter.measure("verify tags"):
         _require_tags(finished.files, tags.pairs(source_tags))
@@ -91,6 +94,7 @@ def transcode(
         skipped=skipped_files(source, profile),
         failed={**failed, **finished.failed},
         blurhash=finished.blurhash,
+        loudness=loudness,
         signed=signed.validation,
         unsigned=signed.unsigned,
         source_credentials=signed.source_credentials,
