@@ -45,11 +45,11 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
             fal_options=(*MEDIA_CACHE, *fal_options),
         ) as running,
         env_file(directory / "env", running.settings),
+        jobs_shown(running.settings["REDIS_URL"], screen, running.supervisor.request_stop),
     ):
         sys.stdout.write(_banner(running, log.path))
         sys.stdout.flush()
-        with jobs_shown(running.settings["REDIS_URL"], screen, running.supervisor.request_stop):
-            running.supervisor.wait()
+        running.supervisor.wait()
     return 0
 
 

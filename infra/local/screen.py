@@ -48,7 +48,9 @@ class Screen:
 def jobs_shown(url: str, screen: Screen, closed: Callable[[], None]) -> Iterator[None]:
     """Show each move of a job while the block runs; call `closed` if the screen was closed."""
     ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(url, screen, closed, ended), daemon=True)
+    since = _newest(url)
+    arguments = (url, since, screen, closed, ended)
+    thread = threading.Thread(target=_follow, args=arguments, daemon=True)
     thread.start()
     try:
         yield
@@ -57,30 +59,34 @@ def jobs_shown(url: str, screen: Screen, closed: Callable[[], None]) -> Iterator
         thread.join()
 
 
-def _follow(url: str, screen: Screen, closed: Callable[[], None], ended: threading.Event) -> None:
+def _follow(
+    url: str, since: bytes, screen: Screen, closed: Callable[[], None], ended: threading.Event
+) -> None:
     try:
-        for event in _events(url, ended):
+        for event in _events(url, since, ended):
             screen.show(event)
     except OSError:
         closed()
 
 
-def _events(url: str, ended: threading.Event) -> Iterator[Mapping[str, str]]:
+def _events(url: str, since: bytes, ended: threading.Event) -> Iterator[Mapping[str, str]]:
     # The read blocks for less than the socket's timeout; a Redis that restarts is waited for.
-    since: bytes = b""
+    last = since
     with redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client:
         while not ended.is_set():
             try:
-                since = since or _newest(client)
-                answer = client.xread({EVENTS: since}, block=int(1000 * _BLOCK))
+                answer = client.xread({EVENTS: last}, block=int(1000 * _BLOCK))
             except redis.RedisError:
                 ended.wait(_BLOCK)
                 continue
             for _stream, entries in cast(_Entries, answer or []):
-                for since, fields in entries:  # noqa: B007  # the next read begins there
+                for entry, fields in entries:
+                    last = entry
                     yield {k.decode(): v.decode(errors="replace") for k, v in fields.items()}
 
 
-def _newest(client: redis.Redis) -> bytes:
-    entries = cast(list[tuple[bytes, object]], client.xrevrange(EVENTS, count=1))
+def _newest(url: str) -> bytes:
+    """Return the id of the last event before the screen begins."""
+    with redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client:
+        entries = cast(list[tuple[bytes, object]], client.xrevrange(EVENTS, count=1))
     return entries[0][0] if entries else b"0"

@@ -36,5 +36,6 @@ def _worker_stopped(sender: Any, **_: object) -> None:
 
 
 def _beat_started(**_: object) -> None:
-    log.info("beat.started")
+    # Registered first: a signal may come right after the line.
     atexit.register(lambda: log.info("beat.stopped"))
+    log.info("beat.started")
