@@ -3,7 +3,10 @@
 import io
 import json
 
+import pytest
+
 from webhook.answer_log import MOST_REFUSALS, WINDOW, AnswerLog
+from webhook.log import get_logger
 
 
 def lines(out: io.StringIO) -> list[tuple[str, str, int]]:
@@ -12,8 +15,12 @@ def lines(out: io.StringIO) -> list[tuple[str, str, int]]:
     return [(line["level"], line["outcome"], line.get("unlogged", 0)) for line in read]
 
 
-def test_refusals_are_warnings_up_to_a_rate(stream: io.StringIO) -> None:
+def test_refusals_are_warnings_up_to_a_rate(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A flood of one outcome costs few lines, hides no other one, and is counted afterwards."""
+    # A logger keeps the configuration of its first line, which another test may have written.
+    monkeypatch.setattr("webhook.answer_log.log", get_logger())
     now = [0.0]
     answers = AnswerLog(clock=lambda: now[0])
     for _ in range(10 * MOST_REFUSALS):

@@ -94,9 +94,12 @@ def refused(
 def environments(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
     """The environment of each child process, by its command."""
     by_command = {}
-    for child in psutil.Process(process.pid).children(recursive=True):
+    owner = psutil.Process(process.pid)
+    for child in owner.children(recursive=True):
         with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
-            by_command[" ".join(child.cmdline())] = child.environ()
+            # Between fork and exec a child still has the command of its owner.
+            if child.cmdline() != owner.cmdline():
+                by_command[" ".join(child.cmdline())] = child.environ()
     return by_command
 
 
