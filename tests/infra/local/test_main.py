@@ -72,8 +72,13 @@ def running(
         try:
             yield process
         finally:
+            children = []
+            with suppress(psutil.NoSuchProcess):
+                children = psutil.Process(process.pid).children(recursive=True)
             process.terminate()
             process.communicate(timeout=60)
+            # None may write to the Redis of the next test.
+            psutil.wait_procs(children, timeout=20)
 
 
 def refused(
