@@ -95,7 +95,7 @@ def test_asyncio_too(redis_server: RedisServer, raw: Redis) -> None:
 
 
 def test_a_full_redis_keeps_its_connections(redis_server: RedisServer, raw: Redis) -> None:
-    """Reads and removals work, so OOM is told apart, in scripts too."""
+    """Reads and removals work under OOM, so its connection is kept, in scripts too."""
     with client(RedisAddress.parse(redis_server.url), retry=ONCE) as redis:
         before = redis.client_id()
         with configured(raw, "maxmemory", "1"):

@@ -125,7 +125,7 @@ def test_everywhere_is_both_families_at_one_port(any_port: bool) -> None:
 
 @pytest.mark.parametrize("code", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
 def test_everywhere_works_without_ipv6(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    """A kernel or a container without IPv6 is no error."""
+    """The receiver also starts on a kernel or in a container without IPv6."""
     create = socket.create_server
 
     def without_ipv6(address: tuple[str, int], **options: Any) -> socket.socket:

@@ -1,4 +1,4 @@
-"""What is not a message is told apart before kombu relies on it."""
+"""Queue entries that are not Celery messages are recognised before kombu relies on them."""
 
 import json
 
