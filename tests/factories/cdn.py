@@ -4,7 +4,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         try:
             super().finish()
+            with suppress(OSError):  # a script may have cut the connection
+                self.request.settimeout(0.5)  # the client may keep it open, to use it again
+                self.request.unwrap()
         finally:
             self.request.close()
 

@@ -8,6 +8,7 @@ import httpx
 
 from worker.errors import Permanent, Transient
 from worker.fal.download.allowed_hosts import HTTPS_PORT, AllowedHost
+from worker.fal.download.http import response_within
 from worker.fal.download.limits import DownloadLimits
 
 
@@ -48,10 +49,13 @@ class Fetch:
 
     def check_deadline(self) -> None:
         deadline = self.limits.deadline
-        if self.limits.clock() - self.began > deadline:
+        if self._remaining() < 0:
             raise Transient(
                 "download_slow", f"{self.host}: the download did not end within {deadline:g} s"
             )
+
+    def _remaining(self) -> float:
+        return self.limits.deadline - (self.limits.clock() - self.began)
 
     @contextmanager
     def response(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
@@ -61,13 +65,13 @@ class Fetch:
         """
         self._check_addresses()
         try:
-            with self.client.stream("GET", self.url, headers=headers) as response:
+            with response_within(self._remaining, self.client, self.url, headers) as response:
                 # The name may have been resolved differently for the connection itself.
                 if not self.proxied:
-                    peer = response.extensions["network_stream"].get_extra_info("server_addr")
-                    self._check_address(str(peer[0]))
+                    self._check_address(_peer_of(response))
                 yield response
         except httpx.TransportError as error:
+            self.check_deadline()
             raise Cut(f"{type(error).__name__} {error}"[:200]) from error
 
     def paced(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -113,3 +117,11 @@ class Fetch:
             raise Permanent(
                 "download_refused", f"{self.host} resolves to {address}, which is not public"
             )
+
+
+def _peer_of(response: httpx.Response) -> str:
+    """Return the IP address at the other end. Raises Cut if the connection is gone already."""
+    try:
+        return str(response.extensions["network_stream"].get_extra_info("server_addr")[0])
+    except OSError as error:
+        raise Cut(f"the peer closed the connection ({error})") from error

@@ -12,7 +12,7 @@ from worker.fal.download.fetch import Cut, Fetch
 from worker.fal.download.response import check_response
 from worker.formats.media_types import VIDEO_HEAD_BYTES, is_page, sniff, unsupported_video
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 Progress = Callable[[int, int | None], None]
 
@@ -80,8 +80,7 @@ class Transfer:
                 "download_refused",
                 f"{self.fetch.host} answered {response.status_code} instead of 200",
             )
-        length = response.headers.get("Content-Length", "")
-        self.total = int(length) if length.isdecimal() else None
+        self.total = _length(response.headers)
         self._check_size(self.total or 0)
         etag = response.headers.get("ETag", "")
         # A weak ETag does not promise the same bytes: RFC 9110, section 13.1.5.
@@ -95,7 +94,9 @@ class Transfer:
             raise Restart("it did not send the requested range")
         first, last, total = (int(number) for number in match.groups())
         is_rest = first == self.size and last == total - 1 and self.total in {None, total}
-        if not is_rest or response.headers.get("ETag", self.etag) != self.etag:
+        # A rest has the ETag of the whole (RFC 9110, section 15.3.7); a server that leaves it out
+        # may have ignored If-Range.
+        if not is_rest or response.headers.get("ETag") != self.etag:
             raise Restart("it now has another object")
         self.total = total
 
@@ -141,6 +142,12 @@ class Transfer:
         else:
             return
         raise Permanent("download_not_media", f"{self.fetch.host} sent {words}")
+
+
+def _length(headers: httpx.Headers) -> int | None:
+    """Return the announced length; Transfer-Encoding overrides it (RFC 9112, section 6.3)."""
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and "Transfer-Encoding" not in headers else None
 
 
 def _is_media(head: bytes) -> bool:

@@ -4,9 +4,11 @@ import gzip
 import hashlib
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from itertools import count
 from pathlib import Path
@@ -134,7 +136,7 @@ def test_cut_is_resumed(
 OTHER = clip(200_000, seed=2)
 
 
-def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Answer:
+def part(first: int, body: bytes, *, etag: str | None = '"one"', short: int = 0) -> Answer:
     """A 206 from `first` to the end for any request; `short` bytes less than it announces."""
     rest = body[first : len(body) - short]
     span = f"bytes {first}-{len(body) - 1}/{len(body)}"
@@ -151,8 +153,13 @@ def part(first: int, body: bytes, *, etag: str = '"one"', short: int = 0) -> Ans
         ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag='"three"')], BODY),
         ([ranged(BODY, etag='W/"one"', cut=CUT)], BODY),
         ([ranged(BODY, etag=None, cut=CUT)], BODY),
+        ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag=None)], BODY),
+        ([ranged(BODY, cut=CUT), plain(206, Content_Range=f"bytes {CUT}-9/{'9' * 5000}")], BODY),
     ],
-    ids=["changed", "range ignored", "416", "wrong range", "other object", "weak etag", "no etag"],
+    ids=[
+        *("changed", "range ignored", "416", "wrong range", "other object", "weak etag"),
+        *("no etag", "rest without its etag", "endless number"),
+    ],
 )
 def test_starts_over(
     make: Callable[..., Downloader],
@@ -197,6 +204,37 @@ def test_short_part(
     cdn.answers(start, part(CUT, BODY, short=1000), ranged(BODY))
     assert 2 == make().fetch(cdn.url(), put(storage)).resumed
     assert BODY == storage.read("clip")
+
+
+@pytest.mark.parametrize("etag", ['"one"', None])
+def test_a_cut_body_without_a_length_is_not_whole(
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, etag: str | None
+) -> None:
+    """Only a connection that is closed as TLS requires ends a body that announces no length."""
+
+    def cut(request: CdnRequest) -> None:
+        request.head(200, {"ETag": etag} if etag else {})
+        request.send(BODY[:CUT])
+        request.handler.request.shutdown(socket.SHUT_RDWR)
+
+    cdn.answers(cut, ranged(BODY, etag=etag), plain(200, BODY, Content_Length=None))
+    for _ in range(2):
+        make().fetch(cdn.url(), put(storage), expect="media")
+        assert BODY == storage.read("clip")
+    assert [] == list(cdn.script)
+
+
+def test_chunks_override_an_announced_length(
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage
+) -> None:
+    """A body in chunks is whole at its last chunk, whatever Content-Length says."""
+
+    def both(request: CdnRequest) -> None:
+        request.head(200, {"Transfer-Encoding": "chunked", "Content-Length": 7})
+        request.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY))
+
+    cdn.answers(both)
+    assert len(BODY) == make().fetch(cdn.url(), put(storage)).size
 
 
 def endless(request: CdnRequest) -> None:
@@ -326,6 +364,31 @@ def test_trickle(make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage
     late = refused(make(deadline=10, clock=count().__next__), cdn, storage)
     assert (Transient, "download_slow") == (type(late), late.reason)
     assert "within 10 s" in late.sentence
+
+
+@pytest.mark.parametrize(
+    ("start", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    ],
+    ids=["header", "informational responses", "chunk extension"],
+)
+def test_what_never_becomes_a_body_is_abandoned(
+    make: Callable[..., Downloader], cdn: FakeCdn, storage: Storage, start: bytes, endless: bytes
+) -> None:
+    """A peer that keeps sending, but no byte of the body, is left at the deadline."""
+
+    def drip(request: CdnRequest) -> None:
+        request.send(start)
+        with suppress(OSError):
+            while not request.stopped.wait(0.02):
+                request.send(endless)
+
+    cdn.answers(drip)
+    failure = refused(make(deadline=0.3), cdn, storage)
+    assert (Transient, "download_slow") == (type(failure), failure.reason)
 
 
 def test_slow_writer_is_not_a_slow_peer(make: Callable[..., Downloader], cdn: FakeCdn) -> None:
