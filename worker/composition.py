@@ -37,6 +37,7 @@ from worker.steps.sweep import Sweep
 from worker.steps.transcode_tag import TranscodeTag
 from worker.steps.uploads import InputUploads
 from worker.storage import Storage
+from worker.transcode.loudness_target import LoudnessTarget
 from worker.transcode.poster import PosterTime
 from worker.transcode.profiles import Profile
 
@@ -143,6 +144,7 @@ def media_config(settings: MediaSettings) -> MediaConfig:
     return MediaConfig(
         profile=Profile.parse(settings.profile),
         poster=PosterTime.parse(settings.poster_at),
+        loudness=LoudnessTarget.parse(settings.loudness),
         marks=Marks.parse(settings.marks, settings.aigc_provider),
         prompt_tag=settings.prompt_tag,
         job_tag=settings.job_tag,

@@ -24,6 +24,7 @@ from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, Jo
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
 from worker.text import shorten, shorten_lines
+from worker.transcode.loudness_target import LOUDNESS_KEY, requested_loudness
 from worker.transcode.poster import POSTER_KEY, requested_poster
 from worker.transcode.profiles import PROFILE_KEY, requested_profile
 from worker.types import Json
@@ -33,7 +34,11 @@ _MAX_FIELDS = 10
 # Metadata that falhook itself reads.
 _OURS = "falhook."
 # What a job can request in its metadata, and how that is read.
-_REQUESTS = ((PROFILE_KEY, requested_profile), (POSTER_KEY, requested_poster))
+_REQUESTS = (
+    (PROFILE_KEY, requested_profile),
+    (POSTER_KEY, requested_poster),
+    (LOUDNESS_KEY, requested_loudness),
+)
 _LONGEST_NAME = 80
 _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 

@@ -9,6 +9,7 @@ from webhook.settings import Environment
 from worker.formats.marks import Marks
 from worker.formats.tags import JobTag, PromptTag
 from worker.settings import validators
+from worker.transcode.loudness_target import LOUDEST, OFF, QUIETEST
 from worker.transcode.poster import AUTOMATIC
 from worker.transcode.profiles import EXTRAS, MASTERS
 
@@ -30,6 +31,13 @@ class MediaSettings(Environment):
         description="The moment that posters show: seconds such as 2.5, a share of the clip such as"
         " 50%, or auto: 1 s, or a later moment if the picture there is black, white or flat. A job"
         " can choose another in its metadata (falhook.poster_at).",
+    )
+    loudness: Annotated[str, AfterValidator(validators.loudness)] = Field(
+        default=OFF,
+        alias="FALHOOK_LOUDNESS",
+        description="Integrated loudness that published sound is normalised to (EBU R 128), with a"
+        f" true peak of at most -1 dBTP: LUFS from {QUIETEST:g} to {LOUDEST:g}, such as -14, or"
+        " off. A job can choose another in its metadata (falhook.loudness).",
     )
     aigc_provider: str = Field(
         default="",

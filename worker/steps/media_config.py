@@ -8,6 +8,12 @@ from worker.formats.marks import Marks
 from worker.formats.tags import JobTag, PromptTag, Tags
 from worker.jobs.job import Job
 from worker.provenance import Signer
+from worker.transcode.loudness_target import (
+    LOUDNESS_KEY,
+    NO_TARGET,
+    LoudnessTarget,
+    requested_loudness,
+)
 from worker.transcode.poster import AUTO_POSTER, POSTER_KEY, PosterTime, requested_poster
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile, requested_profile
 
@@ -18,6 +24,7 @@ class MediaConfig:
 
     profile: Profile = ORIGINAL
     poster: PosterTime = AUTO_POSTER
+    loudness: LoudnessTarget = NO_TARGET
     marks: Marks = field(default_factory=Marks)
     prompt_tag: PromptTag = PromptTag.OFF
     job_tag: JobTag = JobTag.IDS
@@ -42,6 +49,16 @@ class MediaConfig:
             return requested_poster(job.metadata) or self.poster
         except ValueError as error:
             raise Permanent("unknown_poster", f"{POSTER_KEY} {error}") from None
+
+    def loudness_of(self, job: Job) -> LoudnessTarget:
+        """Return the loudness of the job's sound, else that of the setting.
+
+        Raises Permanent("unknown_loudness").
+        """
+        try:
+            return requested_loudness(job.metadata) or self.loudness
+        except ValueError as error:
+            raise Permanent("unknown_loudness", f"{LOUDNESS_KEY} {error}") from None
 
     def tags(self, job: Job) -> Tags:
         """Return the metadata that is written into the job's files."""

@@ -5,7 +5,9 @@ from worker.transcode.conformance import audio_reasons
 from worker.transcode.downmix import fitted_layout
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.filter_graph import graph
+from worker.transcode.gain import Gain
 from worker.transcode.outputs import (
+    ENCODE_AUDIO,
     H264,
     VIDEO,
     BlurHash,
@@ -23,7 +25,6 @@ from worker.transcode.social import SILENCE, constant_rate, lines_of, stereo
 from worker.transcode.storyboard import FRAMES, LOSSLESS
 from worker.transcode.web_limits import KEYFRAME_SECONDS, rate_options
 
-ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn")
 # Keeps the times of frames: some builds fill gaps, and a late start, with copies.
 _AS_TIMED = ("-fps_mode", "vfr")
@@ -109,7 +110,7 @@ def _social(output: Social, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     if source.audio is None:
         sound = ["-map", f"[{SILENCE}]", *ENCODE_AUDIO]
     else:
-        filters = f"{fitted_layout(source)},{stereo(output)}"
+        filters = _filters(source, stereo(output), gain=plan.social_gain)
         sound = ["-map", f"0:a:{source.audio_track}", "-filter:a", filters, *ENCODE_AUDIO]
     return [*video, *_AS_TIMED, *sound, *language(source)]
 
@@ -152,10 +153,15 @@ def _limits(plan: Plan, lines: int) -> list[str]:
 def _sound(plan: Plan) -> list[str]:
     if plan.source.audio is None:  # a track without sound makes ffmpeg count below 0
         return []
-    copied = not audio_reasons(plan.source)
-    encoded = ("-filter:a", fitted_layout(plan.source), *ENCODE_AUDIO)
+    copied = plan.gain is None and not audio_reasons(plan.source)
+    encoded = ("-filter:a", _filters(plan.source, gain=plan.gain), *ENCODE_AUDIO)
     codec = ("-c:a", "copy") if copied else encoded
     return ["-map", f"0:a:{plan.source.audio_track}?", *codec, *language(plan.source)]
+
+
+def _filters(source: ProbeResult, *layout: str, gain: Gain | None) -> str:
+    """Return the filters of encoded sound; trials of a gain use the same."""
+    return ",".join((fitted_layout(source), *layout, *([gain.filters] if gain else [])))
 
 
 def language(source: ProbeResult) -> list[str]:

@@ -49,14 +49,24 @@ def measured(
     """
     if video.audio is None:
         return None
+    try:
+        return measure(path, video.audio_track, ffmpeg.fitted(video, outputs=1), usage)
+    except (Failure, MediaError) as failure:
+        log.warning("loudness.unmeasured", reason=failure.reason, why=failure.sentence)
+        return None
+
+
+def measure(
+    path: Path, track: int, ffmpeg: Ffmpeg, usage: ResourceUsage, *, through: str = ""
+) -> Loudness | None:
+    """Measure this audio track of the MP4 at `path`, after filters that it goes `through`.
+
+    Return None if it is silent, or shorter than 0.4 s. Raises what `Ffmpeg.run` raises.
+    """
+    filters = f"{through},{_METER}" if through else _METER
     with tempfile.TemporaryDirectory(prefix="falhook-") as scratch:
-        decode = ["-map", f"0:a:{video.audio_track}", "-filter:a", _METER, "-f", "null", "-"]
-        fitted = ffmpeg.fitted(video, outputs=1)
-        try:
-            usage.add_child(fitted.run(decode, source=path, cwd=Path(scratch), duration=None))
-        except (Failure, MediaError) as failure:
-            log.warning("loudness.unmeasured", reason=failure.reason, why=failure.sentence)
-            return None
+        decode = ["-map", f"0:a:{track}", "-filter:a", filters, "-f", "null", "-"]
+        usage.add_child(ffmpeg.run(decode, source=path, cwd=Path(scratch), duration=None))
         report = Path(scratch, _REPORT)
         return parsed(report.read_text(encoding="utf-8")) if report.is_file() else None
 

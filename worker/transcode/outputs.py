@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 VIDEO, POSTER = "video.mp4", "poster.jpg"
+ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import video_reasons
+from worker.transcode.gain import Gain
 from worker.transcode.outputs import Hls, Output, Rendition, Stills, Storyboard
 from worker.transcode.profiles import Profile
 from worker.transcode.web_limits import KEYFRAME_SECONDS
@@ -17,7 +18,8 @@ Method = Literal["copy", "transcode"]
 class Plan:
     """What ffmpeg has to write: `master` is None if video.mp4 is written without ffmpeg.
 
-    `poster`: the second of the picture that stills show, None for the moment of each.
+    `poster`: the second of the picture that stills show, None for the moment of each. `gain`: of
+    the sound, and `social_gain` of that in `social.mp4`; None if it is as loud as its source.
     """
 
     source: ProbeResult
@@ -25,6 +27,8 @@ class Plan:
     lines: int | None
     outputs: tuple[Output, ...]
     poster: float | None = None
+    gain: Gain | None = None
+    social_gain: Gain | None = None
 
     @property
     def ladder(self) -> Hls | None:

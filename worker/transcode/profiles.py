@@ -74,6 +74,11 @@ class Profile:
         """The HLS ladder, if the profile has one."""
         return next((output for output in self.outputs if isinstance(output, Hls)), None)
 
+    @property
+    def social(self) -> Social | None:
+        """The video for uploads, if the profile has one."""
+        return next((output for output in self.outputs if isinstance(output, Social)), None)
+
     def is_extra(self, output: Output) -> bool:
         """Return whether the clip may be published without this output's file."""
         _, always = MASTERS[self.name.partition("+")[0]]

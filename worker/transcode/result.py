@@ -8,6 +8,7 @@ from worker.formats.mp4 import ProbeResult
 from worker.provenance import SourceCredentials
 from worker.transcode.ffmpeg import ResourceUsage
 from worker.transcode.loudness import Loudness
+from worker.transcode.normalisation import Normalisation
 from worker.transcode.outputs import POSTER
 from worker.transcode.plan import Method
 
@@ -18,10 +19,11 @@ class TranscodeResult:
 
     `probe`: of the video. `reasons`: why streams were encoded rather than copied. `skipped`:
     renditions of the profile that would be no smaller than the source. `failed`: extras that
-    could not be created, and why. `loudness`: of the video, None for silence. `signed`: how the
-    video's credentials validate, None without a signer. `unsigned`: why other files could not be
-    signed, by name. `source_credentials`: what became of the source's own; if they are not the
-    parent of ours, the last file is the source itself, original.mp4. `usage`: by part of the work.
+    could not be created, and why. `loudness`: of the video, None for silence. `normalisation`:
+    how it came about. `signed`: how the video's credentials validate, None without a signer.
+    `unsigned`: why other files could not be signed, by name. `source_credentials`: what became of
+    the source's own; if they are not the parent of ours, the last file is the source itself,
+    original.mp4. `usage`: by part of the work.
     """
 
     files: tuple[Path, ...]
@@ -34,6 +36,7 @@ class TranscodeResult:
     failed: Mapping[str, str]
     blurhash: str | None
     loudness: Loudness | None
+    normalisation: Normalisation
     signed: str | None
     unsigned: Mapping[str, str]
     source_credentials: SourceCredentials | None

@@ -6,6 +6,7 @@ the source's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from worker.formats.mp4 import Stamp, probe, read_tags
@@ -17,7 +18,9 @@ from worker.transcode.ffmpeg import Advance, Ffmpeg
 from worker.transcode.finishing import Finished, copy_tagged, derived_stamp, finish, rungs
 from worker.transcode.hls import build_ladder
 from worker.transcode.loudness import measured
+from worker.transcode.loudness_target import NO_TARGET, LoudnessTarget
 from worker.transcode.metering import Meter
+from worker.transcode.normalisation import Normalisation, normalise
 from worker.transcode.outputs import VIDEO
 from worker.transcode.plan import Plan, plan_outputs, skipped_files
 from worker.transcode.poster import AUTO_POSTER, PosterTime
@@ -38,6 +41,7 @@ def transcode(
     ffmpeg: Ffmpeg,
     profile: Profile = ORIGINAL,
     poster: PosterTime = AUTO_POSTER,
+    loudness: LoudnessTarget = NO_TARGET,
     signer: Signer | None = None,
     progress: Callable[[Advance], None] | None = None,
     meter: Meter | None = None,
@@ -47,8 +51,8 @@ def transcode(
     Afterwards each file is complete, verified, tagged and, with a `signer`, signed; extras that
     could not be created are missing. After a failure nothing in `into` may be used. A clip whose
     headers are broken or hostile is refused before ffmpeg is started. `poster` is the moment that
-    stills show. `progress` is called at most twice a second, and with fraction 1 once everything is
-    verified. `meter` measures each stage.
+    stills show, `loudness` what sound is normalised to. `progress` is called at most twice a
+    second, and with fraction 1 once everything is verified. `meter` measures each stage.
 
     Raises `MediaError` and `Permanent` (media_invalid, media_unsupported, media_timeout,
     signing_refused), and `Transient` (media_timeout, media_crashed, signing_failed,
@@ -62,11 +66,16 @@ def transcode(
         movie = workspace.repaired(path, probed)
         source = with_stream_colours(probed, movie, ffmpeg, usage)
     require_capabilities(ffmpeg, profile, source)
-    reasons = encoding_reasons(source, profile.lines)
+    normal = Normalisation()
+    if loudness.lufs is not None:
+        with meter.measure("loudness") as usage:
+            normal = normalise(source, movie, loudness.lufs, profile.social, ffmpeg, usage=usage)
+    reasons = (*encoding_reasons(source, profile.lines), *normal.reasons)
     with meter.measure("copy", bytes_in=source.size) as usage:
         copied = not reasons and copy_tagged(movie, workspace.scratch / VIDEO, stamp)
         usage.bytes_out = _bytes(workspace.scratch)
     plan = plan_outputs(source, profile, copied=copied, poster=poster.of(source))
+    plan = replace(plan, gain=normal.gain, social_gain=normal.social)
     with meter.measure("ffmpeg", bytes_in=source.size) as usage:
         failed = run_plan(
             plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress
@@ -75,7 +84,7 @@ def transcode(
     with meter.measure("verify") as usage:
         failed |= verify_plan(plan.without(failed), profile, workspace.scratch)
         master = workspace.scratch / VIDEO
-        loudness = measured(probe(master), master, ffmpeg, usage)
+        heard = measured(probe(master), master, ffmpeg, usage)
     finished = _finish(plan.without(failed), profile, stamp, workspace, ffmpeg, meter=meter)
     with meter.measure("verify tags"):
         _require_tags(finished.files, tags.pairs(source_tags))
@@ -94,7 +103,8 @@ def transcode(
         skipped=skipped_files(source, profile),
         failed={**failed, **finished.failed},
         blurhash=finished.blurhash,
-        loudness=loudness,
+        loudness=heard,
+        normalisation=normal,
         signed=signed.validation,
         unsigned=signed.unsigned,
         source_credentials=signed.source_credentials,

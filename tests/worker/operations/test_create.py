@@ -273,7 +273,13 @@ def test_unknown_names_of_our_own_metadata_are_rejected(
 
 
 @pytest.mark.parametrize(
-    "metadata", [{"falhook.profile": "web"}, {"falhook.poster_at": "50%"}, {"poster_at": "any"}]
+    "metadata",
+    [
+        {"falhook.profile": "web"},
+        {"falhook.poster_at": "50%"},
+        {"falhook.loudness": "-14"},
+        {"poster_at": "any"},
+    ],
 )
 def test_what_a_job_can_request_in_its_metadata_is_accepted(
     creator: JobCreator, metadata: dict[str, str]

@@ -11,6 +11,7 @@ from worker.formats.tags import PromptTag
 from worker.jobs.job import Job
 from worker.settings.media import MediaSettings
 from worker.steps.media_config import MediaConfig
+from worker.transcode.loudness_target import LOUDNESS_KEY, LoudnessTarget
 from worker.transcode.profiles import ORIGINAL, PROFILE_KEY, Profile
 from worker.types import Json
 
@@ -45,10 +46,12 @@ def test_settings_are_read() -> None:
         "FALHOOK_MARKS": "cn",
         "FALHOOK_AIGC_PROVIDER": "acme",
         "FALHOOK_TAG_PROMPT": "hash",
+        "FALHOOK_LOUDNESS": "-16",
     }
     made = media_config(MediaSettings.from_env(environ))
     assert "web+preview" == made.profile.name
     assert (frozenset({Mark.CN}), "acme") == (made.marks.places, made.marks.provider)
+    assert LoudnessTarget(-16.0) == made.loudness
     assert PromptTag.HASH is made.tags(job()).prompt_tag
 
 
@@ -59,6 +62,8 @@ def test_settings_are_read() -> None:
         ("FALHOOK_MARKS", "us", "FALHOOK_MARKS 'us' contains the unknown mark us"),
         ("FALHOOK_MARKS", "cn", "requires FALHOOK_AIGC_PROVIDER"),
         ("FALHOOK_TAG_PROMPT", "yes", "FALHOOK_TAG_PROMPT"),
+        ("FALHOOK_LOUDNESS", "-40", "FALHOOK_LOUDNESS '-40' is not a loudness: use LUFS from -31"),
+        ("FALHOOK_LOUDNESS", "loud", "FALHOOK_LOUDNESS 'loud' is not a loudness: use LUFS"),
     ],
 )
 def test_settings_that_cannot_be(name: str, value: str, words: str) -> None:
@@ -74,6 +79,16 @@ def test_a_job_may_ask_for_another_profile() -> None:
     assert "original+720p" == house.profile_of(job(**{PROFILE_KEY: "original+720p"})).name
     with pytest.raises(Permanent, match=r"unknown_profile.*falhook\.profile 'hd' is not a profile"):
         house.profile_of(job(**{PROFILE_KEY: "hd"}))
+
+
+def test_a_job_may_ask_for_another_loudness() -> None:
+    """Its metadata goes before the setting, also to switch it off."""
+    house = MediaConfig(loudness=LoudnessTarget(-14.0))
+    assert LoudnessTarget(-14.0) == house.loudness_of(job())
+    assert LoudnessTarget(-23.0) == house.loudness_of(job(**{LOUDNESS_KEY: -23}))
+    assert LoudnessTarget(None) == house.loudness_of(job(**{LOUDNESS_KEY: "off"}))
+    with pytest.raises(Permanent, match=r"unknown_loudness.*falhook\.loudness '0' is not"):
+        house.loudness_of(job(**{LOUDNESS_KEY: 0}))
 
 
 def test_tags_are_the_jobs() -> None:

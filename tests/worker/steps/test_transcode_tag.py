@@ -26,6 +26,7 @@ from worker.steps.transcode_tag import TranscodeTag
 from worker.storage import Storage
 from worker.storage.layout import SOURCE, work_key
 from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
+from worker.transcode.loudness_target import LOUDNESS_KEY
 from worker.transcode.profiles import PROFILE_KEY, Profile
 from worker.types import Json
 
@@ -133,6 +134,17 @@ def test_a_job_asks_for_its_own_profile(
     assert ["video.mp4", "poster.jpg", "poster.webp"] == list(cast(dict[str, Json], found["files"]))
     place = tmp_path / "storage" / "published" / "job-1"
     assert "Snow" == read_tags(place / "video.mp4")["title"]
+
+
+def test_a_job_asks_for_a_loudness(storage: Storage, records: JobStore) -> None:
+    """The manifest has the loudness of the source and that of the published video."""
+    job = downloaded(storage, **{LOUDNESS_KEY: -23})
+    video = cast(dict[str, Json], manifest(job, storage, records, MediaConfig())["video"])
+    about = cast(dict[str, Json], video["normalisation"])
+    assert -23.0 == about["target_lufs"]
+    assert about["source"] != video["loudness"]
+    loudness = cast(dict[str, float], video["loudness"])
+    assert pytest.approx(-23.0, abs=1.0) == loudness["integrated_lufs"]
 
 
 def test_an_unknown_profile_is_permanent(storage: Storage, records: JobStore) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult, Stamp, probe
-from worker.transcode.command import ENCODE_AUDIO, as_timed, keyframes, language, last_end
+from worker.transcode.command import as_timed, keyframes, language, last_end
 from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
 from worker.transcode.hls.playlist import Rung, master_playlist, media_playlist
 from worker.transcode.hls.segments import Segmented, segmented
 from worker.transcode.hls.tagging import tag
-from worker.transcode.outputs import H264, Hls
+from worker.transcode.outputs import ENCODE_AUDIO, H264, Hls
 from worker.transcode.verification import nearly_equal, verification_failed
 
 _FRAGMENTED = "fragments.mp4"
