@@ -22,7 +22,7 @@ from worker.errors import Failure, Permanent, Transient
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE, Leases
-from worker.jobs.step import MAX_WAITS, Step, backoff
+from worker.jobs.step import Step, backoff, is_last_wait
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions, failed
 
@@ -175,7 +175,7 @@ class Pipeline:
         if failure.reason in step.holds_for:
             return False
         if failure.reason in step.waits_for:
-            return job.waits + 1 >= MAX_WAITS
+            return is_last_wait(job)
         return job.tries >= step.tries
 
     def _do(self, step: Step, job: Job) -> Outcome:

@@ -34,7 +34,7 @@ VIDEO: dict[str, Json] = {"video": {"url": "https://v3b.fal.media/files/b/0a/out
 DEADLINE = 2700.0
 SECRET = "a-secret-of-the-tests-0123456789"
 # Reason codes that do not count as tries of the World's steps.
-UNAVAILABLE = frozenset({"storage_away"})
+UNAVAILABLE = frozenset({"storage_away", "signing_failed", "timestamp_unavailable"})
 
 
 class ManualClock:

@@ -57,6 +57,11 @@ class Step:
         return {"attempt": job.attempt} if self.works_in else {"lease_owner": job.lease_owner}
 
 
+def is_last_wait(job: Job) -> bool:
+    """Return whether a job that has to wait once more for a dependency fails instead."""
+    return job.waits + 1 >= MAX_WAITS
+
+
 def backoff(tries: int, retry_after: float | None, rng: random.Random) -> float:
     """Return the seconds before the next try, after `tries` of them.
 

@@ -1,6 +1,6 @@
 """Content Credentials (C2PA): signed statements of who created a file, from what and with what."""
 
-from worker.provenance.manifests import UNSIGNED, sign_delivery
+from worker.provenance.manifests import UNSIGNED, ends_signing, sign_delivery
 from worker.provenance.sdk import ProvenanceUnusable
 from worker.provenance.signer import Signer
 from worker.provenance.source_credentials import SourceCredentials, may_be_read
@@ -11,6 +11,7 @@ __all__ = [
     "Signer",
     "ProvenanceUnusable",
     "SourceCredentials",
+    "ends_signing",
     "may_be_read",
     "sign_delivery",
     "try_signing",

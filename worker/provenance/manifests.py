@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from webhook.log import get_logger
-from worker.errors import Permanent
+from worker.errors import Failure, Permanent, Transient
 from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.tags import AI_ORIGIN, Tags
 from worker.provenance.signer import Signer
@@ -26,6 +26,17 @@ UNSIGNED = {
     ".m3u8": "texts are not signed",
     ".m4s": "fragments are not signed: the SDK does not support them",
 }
+# Reason codes of what `sign` raises: they concern the signature and not the file.
+SIGNING_FAILURES = frozenset({"signing_refused", "signing_failed", "timestamp_unavailable"})
+
+
+def ends_signing(failure: Failure, *, last: bool) -> bool:
+    """Return whether a file goes without its signature after this failure.
+
+    `last`: this is the last try, after which no other follows a transient failure.
+    """
+    lasting = last or not isinstance(failure, Transient)
+    return lasting and failure.reason in SIGNING_FAILURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +58,15 @@ def sign_delivery(
     *,
     parent: Path | None,
     copied: bool,
+    last: bool = False,
     now: datetime | None = None,
 ) -> SignedDelivery:
     """Sign the files of a delivery in place, the video first.
 
     `parent`: the file from fal, if it has readable credentials of its own. If the video cannot be
-    signed with it, it is signed as created. Another file that cannot be signed stays as it is. Our
-    actions are dated `now`, by default the current time. Raises what `sign` raises for the video.
+    signed with it, it is signed as created. Another file that cannot be signed, or not in the
+    `last` try, stays as it is. Our actions are dated `now`, by default the current time.
+    Raises what `sign` raises for the video.
     """
     video, *others = files
     when = _when(now or datetime.now(UTC))
@@ -73,18 +86,24 @@ def sign_delivery(
         state, is_parent = sign_video(None), False
     unsigned = {}
     for path in others:
-        if path.suffix not in UNSIGNED and (why := _derive(path, video, tags, signer, when)):
+        if path.suffix not in UNSIGNED and (
+            why := _derive(path, video, tags, signer, when, last=last)
+        ):
             unsigned[path.name] = why
     return SignedDelivery(state=state, is_parent=is_parent, unsigned=unsigned)
 
 
-def _derive(path: Path, video: Path, tags: Tags, signer: Signer, when: str) -> str | None:
-    """Sign a file derived from the video; return why it can never be signed, or None."""
+def _derive(
+    path: Path, video: Path, tags: Tags, signer: Signer, when: str, *, last: bool
+) -> str | None:
+    """Sign a file derived from the video; return why it goes without a signature, or None."""
     name = _TRANSCODED if path.suffix == ".mp4" else _CONVERTED
     claim = manifest(path, tags.title, _opened(when), _action(name, when))
     try:
         sign(path, claim, signer, parent=video)
-    except Permanent as refusal:
+    except Failure as refusal:
+        if not ends_signing(refusal, last=last):
+            raise
         log.warning("file.unsigned", file=path.name, why=refusal.sentence)
         return refusal.sentence
     return None

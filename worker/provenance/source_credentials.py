@@ -10,7 +10,7 @@ from worker.types import Json
 
 MAX_READ = 8 << 20  # bytes of credentials that the SDK may read: it uses 20 times that, or more
 _COMPRESSED = b"brob"  # a box of JPEG XL, which the SDK decompresses without a limit
-_UNREADABLE = "unreadable"
+UNREADABLE = "unreadable"
 _PARENT = "parent"
 
 
@@ -30,12 +30,12 @@ class SourceCredentials:
     def of(cls, source: Path, places: Sequence[range], anchors: str) -> "SourceCredentials":
         """Read the credentials of a source, which are in these byte ranges."""
         if not may_be_read(source, places):
-            return cls(_UNREADABLE)
+            return cls(UNREADABLE)
         try:
             report = show(source, anchors)
         except ValueError:
             report = None  # a file that the Reader refuses cannot be an ingredient either
-        return cls(_PARENT, report.state) if report else cls(_UNREADABLE)
+        return cls(_PARENT, report.state) if report else cls(UNREADABLE)
 
     @property
     def is_parent(self) -> bool:
@@ -44,7 +44,7 @@ class SourceCredentials:
 
     def not_a_parent(self) -> "SourceCredentials":
         """Return what became of them if ours could not be made with them as the parent."""
-        return SourceCredentials(_UNREADABLE) if self.is_parent else self
+        return SourceCredentials(UNREADABLE) if self.is_parent else self
 
     def record(self) -> dict[str, Json]:
         """Return the fields of the job's record and the manifest."""

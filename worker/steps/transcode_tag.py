@@ -1,17 +1,18 @@
 """The transcode_tag step: from the source in storage to the tagged files of the publication."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from webhook.contract import Task
+from webhook.log import get_logger
 from worker.errors import Failure, Permanent, Transient
 from worker.formats.errors import MediaError, UnsupportedMedia
 from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.mp4 import faults
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
+from worker.jobs.step import is_last_wait
 from worker.provenance import UNSIGNED
 from worker.steps.media_config import MediaConfig
 from worker.steps.passthrough import METHOD, extra_files, store_source, unchanged_outputs
@@ -28,8 +29,7 @@ from worker.transcode.result import TranscodeResult
 from worker.transcode.transcoder import transcode
 from worker.types import Json
 
-# Failures that only concern the signature.
-SIGNING_FAILURES = frozenset({"signing_refused", "signing_failed", "timestamp_unavailable"})
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,10 @@ class TranscodeTag:
     config: MediaConfig = field(default_factory=MediaConfig)
 
     def work(self, job: Job) -> Outcome:
-        """Return TAGGED, with the outputs, once all files are complete in storage."""
+        """Return TAGGED, with the outputs, once all files are complete in storage.
+
+        A clip that can never be signed, or could not within all waits, is in them unsigned.
+        """
         if unchanged := unchanged_outputs(job):
             outputs = unchanged | {"files": self._tag(job, extra_files(job))}
             event = {"method": str(unchanged["method"])}
@@ -63,6 +66,7 @@ class TranscodeTag:
                     poster=self.config.poster_of(job),
                     loudness=self.config.loudness_of(job),
                     signer=self.config.signer,
+                    last=is_last_wait(job),
                     progress=self.progress.encoding(job, Task.TRANSCODE_TAG),
                     meter=meter,
                 )
@@ -71,24 +75,23 @@ class TranscodeTag:
             except MediaError as error:
                 raise Permanent(error.reason, error.sentence) from error
             with meter.measure("store") as cost:
-                unsigned = {**self._never_signed(made.files), **made.unsigned}
+                unsigned = {**_never_signed(made), **made.unsigned}
                 files = {path.name: self._store(job, path, unsigned) for path in made.files}
                 cost.bytes_in = cost.bytes_out = sum(path.stat().st_size for path in made.files)
         outputs = output_record(made, files | self._tag(job, extra_files(job))) | {
             "cost": meter.record()
         }
+        if made.refusal:
+            reason = made.refusal.reason
+            log.warning("job.rescued", job=job.id, step=Task.TRANSCODE_TAG, reason=reason)
         event = {"method": made.method, "reasons": ", ".join(made.reasons)}
         return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
 
     def rescue(self, job: Job, failure: Failure) -> Outcome | None:
-        """Return the outcome that publishes what there is although `work` failed for good.
+        """Return the outcome that publishes what fal made, with the reason why `work` failed.
 
-        Without a signature, if that is what failed; otherwise as fal made it, with the reason. None
-        if the source is cut short, hostile, or cannot be shown to be whole.
+        None if the source is cut short, hostile, or cannot be shown to be whole.
         """
-        if failure.reason in SIGNING_FAILURES and self.config.signer:
-            unsigned = replace(self, config=replace(self.config, signer=None))
-            return _with_reason(unsigned.work(job), failure)
         if unchanged := unchanged_outputs(job):
             files = _untagged(extra_files(job), failure)
             event = {"method": str(unchanged["method"]), "reasons": failure.sentence}
@@ -121,13 +124,10 @@ class TranscodeTag:
             record["unsigned"] = unsigned[path.name]
         return record
 
-    def _never_signed(self, files: Sequence[Path]) -> dict[str, str]:
-        """Return why files of some formats are not signed, by name, if others are."""
-        listed = [path for path in files if path.suffix in UNSIGNED]
-        return {path.name: UNSIGNED[path.suffix] for path in listed} if self.config.signer else {}
-
     def _tag(self, job: Job, files: Mapping[str, Json]) -> dict[str, Json]:
-        return tag_files(job, files, storage=self.storage, config=self.config)
+        return tag_files(
+            job, files, storage=self.storage, config=self.config, last=is_last_wait(job)
+        )
 
 
 def _as_it_came(files: dict[str, Json], reason: str, meter: Meter) -> Outcome:
@@ -136,12 +136,10 @@ def _as_it_came(files: dict[str, Json], reason: str, meter: Meter) -> Outcome:
     return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
 
 
-def _with_reason(outcome: Outcome, failure: Failure) -> Outcome:
-    """Return the outcome of the work without a signer, with the reason why nothing is signed."""
-    outputs = cast(Mapping[str, Json], outcome.set["outputs"])
-    why = {"reason": failure.reason, "sentence": failure.sentence}
-    provenance = _added(outputs.get("provenance", {"state": "unsigned"}), why)
-    return replace(outcome, set={"outputs": {**outputs, "provenance": provenance}})
+def _never_signed(made: TranscodeResult) -> dict[str, str]:
+    """Return why files of some formats are not signed, by name, if others are."""
+    listed = [path for path in made.files if path.suffix in UNSIGNED]
+    return {path.name: UNSIGNED[path.suffix] for path in listed} if made.signed else {}
 
 
 def _untagged(files: Mapping[str, Json], failure: Failure) -> dict[str, Json]:
@@ -194,4 +192,6 @@ def _provenance(made: TranscodeResult) -> Json:
     theirs = made.source_credentials.record() if made.source_credentials else {}
     if made.signed:
         return {"state": "signed", "validation": made.signed, **theirs}
-    return {"state": "unsigned", **theirs}
+    refusal = made.refusal
+    why = {"reason": refusal.reason, "sentence": refusal.sentence} if refusal else {}
+    return {"state": "unsigned", **theirs, **why}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.errors import Failure
 from worker.formats.mp4 import ProbeResult
 from worker.provenance import SourceCredentials
 from worker.transcode.ffmpeg import ResourceUsage
@@ -23,7 +24,8 @@ class TranscodeResult:
     how it came about. `signed`: how the video's credentials validate, None without a signer.
     `unsigned`: why other files could not be signed, by name. `source_credentials`: what became of
     the source's own; if they are not the parent of ours, the last file is the source itself,
-    original.mp4. `usage`: by part of the work.
+    original.mp4. `usage`: by part of the work. `refusal`: why nothing is signed although there is a
+    signer.
     """
 
     files: tuple[Path, ...]
@@ -41,6 +43,7 @@ class TranscodeResult:
     unsigned: Mapping[str, str]
     source_credentials: SourceCredentials | None
     usage: Mapping[str, ResourceUsage]
+    refusal: Failure | None = None
 
     @property
     def video(self) -> Path:

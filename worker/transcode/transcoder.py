@@ -43,6 +43,7 @@ def transcode(
     poster: PosterTime = AUTO_POSTER,
     loudness: LoudnessTarget = NO_TARGET,
     signer: Signer | None = None,
+    last: bool = False,
     progress: Callable[[Advance], None] | None = None,
     meter: Meter | None = None,
 ) -> TranscodeResult:
@@ -51,12 +52,12 @@ def transcode(
     Afterwards each file is complete, verified, tagged and, with a `signer`, signed; extras that
     could not be created are missing. After a failure nothing in `into` may be used. A clip whose
     headers are broken or hostile is refused before ffmpeg is started. `poster` is the moment that
-    stills show, `loudness` what sound is normalised to. `progress` is called at most twice a
-    second, and with fraction 1 once everything is verified. `meter` measures each stage.
+    stills show, `loudness` what sound is normalised to. Files that can never be signed are returned
+    unsigned, and in the `last` try those that cannot be signed now. `progress` is called at most
+    twice a second, and with fraction 1 once everything is verified. `meter` measures each stage.
 
-    Raises `MediaError` and `Permanent` (media_invalid, media_unsupported, media_timeout,
-    signing_refused), and `Transient` (media_timeout, media_crashed, signing_failed,
-    timestamp_unavailable).
+    Raises `MediaError` and `Permanent` (media_invalid, media_unsupported, media_timeout), and
+    `Transient` (media_timeout, media_crashed, signing_failed, timestamp_unavailable).
     """
     meter = meter or Meter()
     with meter.measure("preflight") as usage:
@@ -89,7 +90,7 @@ def transcode(
     with meter.measure("verify tags"):
         _require_tags(finished.files, tags.pairs(source_tags))
     with meter.measure("sign", bytes_in=_bytes(into)) as usage:
-        signed = sign_files(finished.files, path, tags, signer, copied=not reasons)
+        signed = sign_files(finished.files, path, tags, signer, copied=not reasons, last=last)
         usage.bytes_out = _bytes(into)
     if progress:
         progress(Advance(fraction=1.0, frames=source.frames))
@@ -107,6 +108,7 @@ def transcode(
         normalisation=normal,
         signed=signed.validation,
         unsigned=signed.unsigned,
+        refusal=signed.refusal,
         source_credentials=signed.source_credentials,
         usage=meter.parts,
     )

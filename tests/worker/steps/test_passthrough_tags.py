@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ import pytest
 from tests.factories.audio import SOUNDS, heard, sound
 from tests.factories.clips import clip, described, ffmpeg, packets, tags
 from tests.factories.mp4_boxes import box
+from worker.errors import Transient
 from worker.fal.result import OTHER
 from worker.formats import audio, images
 from worker.formats.images import MAX_PICTURE, has_credentials, size_of, tag
@@ -335,6 +337,64 @@ def test_credentials_elsewhere(
     path = stored(storage, name, tmp_path)
     form = images if name in PICTURES else audio
     assert LINK == form.read_tags(path)["dcterms:provenance"]
+
+
+def broken(name: str, tmp_path: Path) -> bytes:
+    """A file with credentials that the SDK cannot read."""
+    data, store = made(name, tmp_path), box(b"jumb", b"c2pa", b"broken")
+    if name.endswith("wav"):
+        return data + b"C2PA" + len(store).to_bytes(4, "little") + store
+    return data[:33] + len(store).to_bytes(4) + b"caBX" + store + bytes(4) + data[33:]
+
+
+@with_sdk
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        *((linked, name) for name in ("image-1.jpg", "image-2.png", "tagged.wav")),
+        *((broken, name) for name in ("image-2.png", "tagged.wav")),
+    ],
+)
+def test_what_has_unreadable_credentials_is_kept_as_it_came(
+    make: Callable[[str, Path], bytes],
+    name: str,
+    storage: Storage,
+    credentials: Signer,
+    tmp_path: Path,
+) -> None:
+    """As for a video, the untouched file lies beside the one that is signed, after any try."""
+    data, original = make(name, tmp_path), f"original-{name}"
+    files = kept(storage, name, data, KINDS[name])
+    config = MediaConfig(signer=credentials)
+    for _ in range(2):  # as after a worker that was killed before it told the record
+        records = tag_files(job(), files, storage=storage, config=config)
+        about = cast(dict[str, Json], records[name])
+        assert ("unreadable", "Trusted") == (about["vendor"], about["signed"])
+        assert files[name] == records[original]
+        assert data == stored(storage, original, tmp_path).read_bytes()
+        shown = show(stored(storage, name, tmp_path), credentials.anchors)
+        assert shown is not None
+        assert 1 == len(shown.claims)
+
+
+@with_sdk
+def test_the_last_try_leaves_the_signature_out(
+    storage: Storage, credentials: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it, a signature that cannot be had now is waited for."""
+
+    def fails(*_: object, **__: object) -> object:
+        raise Transient("timestamp_unavailable", "no time stamp")
+
+    monkeypatch.setattr("worker.steps.passthrough_tags.sign_delivery", fails)
+    name = "image-2.png"
+    files = kept(storage, name, made(name, tmp_path), KINDS[name])
+    config = MediaConfig(signer=credentials)
+    with pytest.raises(Transient, match="no time stamp"):
+        tag_files(job(), files, storage=storage, config=config)
+    (about,) = tag_files(job(), files, storage=storage, config=config, last=True).values()
+    assert isinstance(about, dict)
+    assert (True, "no time stamp") == (about["tagged"], about["unsigned"])
 
 
 @with_sdk

@@ -16,8 +16,9 @@ from webhook.contract import Task
 from worker.errors import Failure, Permanent, Transient
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
+from worker.jobs.step import MAX_WAITS
 from worker.jobs.store import JobStore
-from worker.pipeline import RESCUES
+from worker.pipeline import RESCUES, STEPS
 from worker.provenance import Signer
 from worker.provenance.development_certificate import CHAIN, KEY, make_chain
 from worker.steps.media_config import MediaConfig
@@ -128,15 +129,31 @@ def signer(tmp_path: Path) -> Signer:
 def test_without_a_signature(
     world: World, records: JobStore, storage: Storage, signer: Signer, failure: Failure
 ) -> None:
-    """A clip that cannot be signed, now or within the waits, is published whole and unsigned."""
+    """A clip that cannot be signed, now or within the waits, is published whole and unsigned.
+
+    Each try transcodes once, and none is added to leave the signature out.
+    """
+    tries: list[Failure] = []
 
     def fails(*_: object, **__: object) -> object:
+        tries.append(failure)
         raise failure
 
     media = step(storage, records, Ffmpeg.find(None), MediaConfig(signer=signer))
+    ran: list[Job] = []
+    world = world_with(world, media, clip("high").read_bytes())
+
+    def work(job: Job) -> Outcome:
+        ran.append(job)
+        return media.work(job)
+
+    world.work[Task.TRANSCODE_TAG] = work
+    world.rescues.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.transcode.signing.sign_delivery", fails)
-        job = finish(world_with(world, media, clip("high").read_bytes()))
+        job = finish(world)
+    assert [failure] * len(ran) == tries
+    assert (1 if isinstance(failure, Permanent) else MAX_WAITS) == len(ran)
     assert (S.PUBLISHED, "copy") == (job.state, job.outputs["method"])
     expected = {"state": "unsigned", "reason": failure.reason, "sentence": failure.sentence}
     assert expected == job.outputs["provenance"]
@@ -206,3 +223,9 @@ def test_a_rescue_that_kills_its_worker(world: World) -> None:
         world.clock.forward(1000)
     assert S.FAILED == finish(world).state
     assert 3 + RESCUES == len(started)
+
+
+def test_only_waits_end_without_a_signature() -> None:
+    """In the pipeline's table these failures count as waits, as the step's last try assumes."""
+    (row,) = (row for row in STEPS if row.task is Task.TRANSCODE_TAG)
+    assert {"signing_failed", "timestamp_unavailable"} <= row.waits_for
