@@ -83,8 +83,9 @@ class Transfer:
         self.total = _length(response.headers)
         self._check_size(self.total or 0)
         etag = response.headers.get("ETag", "")
-        # A weak ETag does not promise the same bytes: RFC 9110, section 13.1.5.
-        self.etag = etag if etag.startswith('"') else None
+        # A weak ETag does not promise the same bytes: RFC 9110, section 13.1.5. One beyond ASCII
+        # could not be sent back by httpx.
+        self.etag = etag if etag.startswith('"') and etag.isascii() else None
         self.content_type = response.headers.get("Content-Type", "")[:100] or None
         return None
 

@@ -153,12 +153,13 @@ def part(first: int, body: bytes, *, etag: str | None = '"one"', short: int = 0)
         ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag='"three"')], BODY),
         ([ranged(BODY, etag='W/"one"', cut=CUT)], BODY),
         ([ranged(BODY, etag=None, cut=CUT)], BODY),
+        ([ranged(BODY, etag='"\xe9"', cut=CUT)], BODY),
         ([ranged(BODY, cut=CUT), part(CUT, clip(len(BODY), seed=3), etag=None)], BODY),
         ([ranged(BODY, cut=CUT), plain(206, Content_Range=f"bytes {CUT}-9/{'9' * 5000}")], BODY),
     ],
     ids=[
         *("changed", "range ignored", "416", "wrong range", "other object", "weak etag"),
-        *("no etag", "rest without its etag", "endless number"),
+        *("no etag", "etag beyond ASCII", "rest without its etag", "endless number"),
     ],
 )
 def test_starts_over(
