@@ -10,13 +10,29 @@ from fal_client import SyncClient
 from fal_client.client import USER_AGENT, BackupDomainTransport, SyncRequestHandle
 
 from worker.errors import Failure, Permanent, Transient
-from worker.fal.errors import error_text
+from worker.fal.errors import error_text, typed_error
 from worker.fal.lenient_json import parse_lenient
 from worker.fal.proxies import EnvironmentTransport
 from worker.fal.single_post import Accepted, SinglePostTransport, recover_accepted
 from worker.types import Json
 
+# Statuses of fal's answers about a render as well as of other faults: the type of the error decides
+# (https://fal.ai/docs/errors). A runner's 503 ended that render, since no runner gives out results.
+_UNCLEAR_STATUSES = frozenset({400, *range(500, 600)})
 TIMEOUT = httpx.Timeout(connect=5, read=30, write=30, pool=5)
+# Types that may also be said of the request for the result, and not of the render: both are fal's.
+_OF_EITHER = frozenset({"internal_error", "bad_request"})
+
+
+class ResultUnavailable(Transient):
+    """fal gave no result, and another request for it may bring it.
+
+    `error` is what fal said of the render, if it may have meant that; None for a lost answer.
+    """
+
+    def __init__(self, sentence: str, error: Permanent | None = None) -> None:
+        super().__init__("result_unavailable", sentence)
+        self.error = error
 
 
 class NoResult(Transient):
@@ -89,7 +105,7 @@ class FalClient:
         """GET the result once, never the status.
 
         Raises NoResult if fal has none (yet, or any more), Permanent with fal's message if the
-        render failed, Transient if fal cannot be reached.
+        render failed, ResultUnavailable if fal cannot be reached.
         """
         headers = {"Authorization": f"Key {self._key}", "User-Agent": USER_AGENT}
         with httpx.Client(transport=_Shared(self._transport), timeout=TIMEOUT) as client:
@@ -97,7 +113,7 @@ class FalClient:
                 response = client.get(response_url, headers=headers)
             except httpx.HTTPError as error:
                 sentence = f"the result could not be fetched ({type(error).__name__})"
-                raise Transient("result_unavailable", sentence) from error
+                raise ResultUnavailable(sentence) from error
         return _result(response)
 
     def cancel(self, cancel_url: str) -> str:
@@ -135,12 +151,16 @@ def _result(response: httpx.Response) -> Json:
             return parse_lenient(response.content)
         except ValueError as error:
             raise Permanent("result_unreadable", "fal's result is not JSON") from error
-    message = error_text(response)
+    sentence = f"fal answered {status}: {error_text(response)}"
+    typed = typed_error(response)
+    told = Permanent(typed.reason, sentence + typed.advice) if typed else None
+    if told and told.reason not in _OF_EITHER and status in _UNCLEAR_STATUSES:
+        raise told
     if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
-        raise NoResult("no_result", f"fal has no result ({status}): {message}")
+        raise NoResult("no_result", f"fal has no result ({status}): {error_text(response)}")
     if response.is_client_error:
-        raise Permanent(f"result_{status}", f"fal answered {status}: {message}")
-    raise Transient("result_unavailable", f"fal answered {status}: {message}")
+        raise Permanent(f"result_{status}", sentence)
+    raise ResultUnavailable(sentence, told)
 
 
 class _Shared(httpx.BaseTransport):

@@ -4,7 +4,7 @@ fal's validation errors echo the offending input, which may be a prompt or a who
 (`input`, and `ctx` in places); only `loc`, `msg` and `type` are kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -44,6 +44,11 @@ class RenderError:
     sentence: str
     retryable: bool
 
+    @property
+    def advice(self) -> str:
+        """What to add to the sentence."""
+        return "; rendering it again may help" if self.retryable else ""
+
 
 def read_error(error: Json, payload: Json) -> RenderError:
     """Return the error in an ERROR callback or an error body, whatever JSON it is.
@@ -61,6 +66,25 @@ def read_error(error: Json, payload: Json) -> RenderError:
     told = (_words(detail), _members(payload), _words(error), _text(payload))
     sentence = next((words for words in told if words), "")
     return RenderError(reason=reason, sentence=_short(sentence), retryable=reason in RETRYABLE)
+
+
+# Reasons of errors that name no type of their own.
+_UNTYPED = frozenset({"invalid_input", "render_failed"})
+
+
+def typed_error(response: httpx.Response) -> RenderError | None:
+    """Return the error that the response names by a type, in its body or in X-Fal-Error-Type.
+
+    Such an error is fal's about the request. One without a type may come from anything on the way.
+    """
+    try:
+        error = read_error(None, parse_lenient(response.content))
+    except ValueError:
+        error = read_error(None, response.reason_phrase)
+    if error.reason not in _UNTYPED:
+        return error
+    header = _reason_code(response.headers.get("X-Fal-Error-Type"))
+    return replace(error, reason=header, retryable=header in RETRYABLE) if header else None
 
 
 def error_text(response: httpx.Response) -> str:

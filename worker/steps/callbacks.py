@@ -47,8 +47,7 @@ def read(callback: Callback) -> Report:
             return Report(fields=fields, payload=payload, reason=reason)
         case "ERROR":
             error = read_error(content.get("error"), content.get("payload"))
-            retryable = "; rendering it again may help" if error.retryable else ""
-            failure = Permanent(error.reason, error.sentence + retryable)
+            failure = Permanent(error.reason, error.sentence + error.advice)
             return Report(fields=fields, failure=failure)
     return Report(fields=fields, reason=UNREAD)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from webhook.contract import Task
 from webhook.log import get_logger
-from worker.errors import Permanent, Transient
-from worker.fal.client import FalClient, NoResult
+from worker.errors import Permanent
+from worker.fal.client import FalClient, NoResult, ResultUnavailable
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
@@ -77,8 +77,10 @@ class LookUp:
             if reason == UNREAD and self._wait_for_deadline(job):
                 return
             self._expire(job, reason, f"{sentence}, and {failure.sentence}")
-        except Transient as failure:
+        except ResultUnavailable as failure:
             log.warning("look_up.failed", job=job.id, reason=failure.reason)
+            if failure.error and job.looked_up + 1 >= MAX_LOOK_UPS:
+                self._move(job, unrendered(failure.error, {}))
         except Permanent as failure:
             self._move(job, unrendered(failure, {}))
         else:

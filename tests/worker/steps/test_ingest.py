@@ -190,6 +190,71 @@ def test_gets_without_an_answer_are_bounded(world: World, fal: ScriptedFal) -> N
     assert (S.EXPIRED, MAX_LOOK_UPS) == (world.state(), fal.count("GET"))
 
 
+RUNNER: Json = {"detail": "No runner became available in time", "error_type": "runner_disconnected"}
+MODEL: Json = {
+    "detail": [{"loc": ["body"], "msg": "downstream", "type": "downstream_service_error"}]
+}
+
+
+@pytest.mark.parametrize(
+    ("response", "reason", "gets"),
+    [
+        (answer(503, RUNNER), "runner_disconnected", 1),
+        (answer(504, {"detail": "late", "error_type": "request_timeout"}), "request_timeout", 1),
+        (
+            answer(502, None, **{"X-Fal-Error-Type": "runner_incomplete_response"}),
+            "runner_incomplete_response",
+            1,
+        ),
+        (answer(500, MODEL), "downstream_service_error", 1),
+        (answer(400, MODEL), "downstream_service_error", 1),
+        (answer(422, MODEL), "result_422", 1),
+        (answer(499, {"detail": "gone", "error_type": "client_cancelled"}), "result_499", 1),
+        # Either the render or this request failed so: it is repeated before that counts.
+        (
+            answer(500, {"detail": "oops", "error_type": "internal_error"}),
+            "internal_error",
+            MAX_LOOK_UPS,
+        ),
+    ],
+)
+def test_an_error_that_fal_names_ends_the_job(
+    world: World, fal: ScriptedFal, response: httpx.Response, reason: str, gets: int
+) -> None:
+    """What fal says of the render by a type is its end, in fal's words, as in a callback."""
+    world.add_submitted()
+    fal.answers = [response] * 9
+    for _ in range(9):
+        world.clock.forward(DEADLINE)
+        world.sweep.run()
+        world.follow_wakes()
+    job = world.job()
+    assert (S.FAILED, reason, gets) == (job.state, job.reason, fal.count("GET"))
+    assert f"fal answered {response.status_code}" in job.sentence
+
+
+@pytest.mark.parametrize(
+    ("response", "gets"),
+    [
+        (answer(503, {"detail": "Service Unavailable"}), MAX_LOOK_UPS),
+        (httpx.Response(504, text="<html>gateway</html>"), MAX_LOOK_UPS),
+        (answer(400, {"detail": "Request is still in progress", "error_type": "bad_request"}), 1),
+        (answer(404, {"status": "NOT_FOUND"}), 1),
+    ],
+)
+def test_an_error_without_a_type_says_nothing_of_the_render(
+    world: World, fal: ScriptedFal, response: httpx.Response, gets: int
+) -> None:
+    """It may come from anything on the way, or mean that there is no result: the job is EXPIRED."""
+    world.add_submitted()
+    fal.answers = [response] * 9
+    for _ in range(9):
+        world.clock.forward(DEADLINE)
+        world.sweep.run()
+        world.follow_wakes()
+    assert (S.EXPIRED, gets) == (world.state(), fal.count("GET"))
+
+
 def test_two_look_ups_at_once_ask_once(world: World, fal: ScriptedFal) -> None:
     """Whoever claims the look-up first makes it alone."""
     world.add_submitted()
