@@ -235,8 +235,12 @@ class World:
 
     def add(self, job_id: str = "job1", **changes: object) -> Job:
         """Add a job in QUEUED and return it."""
-        fields: dict[str, object] = {"arguments": {"prompt": "A fox"}, **changes}
-        job = Job(id=job_id, endpoint=ENDPOINT, **fields)  # type: ignore[arg-type]
+        fields: dict[str, object] = {
+            "arguments": {"prompt": "A fox"},
+            "endpoint": ENDPOINT,
+            **changes,
+        }
+        job = Job(id=job_id, **fields)  # type: ignore[arg-type]
         due = self.clock() + 20
         assert self.store.add(job, due=due, event={"name": "created"})
         return self.job(job_id)

@@ -173,11 +173,14 @@ class Endpoint:
             return Status.DEPRECATED
         return self.status
 
-    def _require_served(self) -> None:
-        status = self.current_status
-        if status is Status.WITHDRAWN:
+    def require_not_withdrawn(self) -> None:
+        """Return if fal has not withdrawn the endpoint until today. Raises WithdrawnEndpoint."""
+        if self.current_status is Status.WITHDRAWN:
             raise WithdrawnEndpoint(self.endpoint, self.replaced_by, self.withdrawn_at)
-        if status is Status.ANNOUNCED:
+
+    def _require_served(self) -> None:
+        self.require_not_withdrawn()
+        if self.current_status is Status.ANNOUNCED:
             raise UnknownSchema(self.endpoint)
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,8 @@ from worker.cli.job_filters import SINCE, select
 from worker.jobs.job import Job, JobState
 
 if TYPE_CHECKING:
-    from worker.jobs.store import JobStore
+    from worker.catalogue.catalogue import Catalogue
+    from worker.operations.retry import Retry
 
 
 @click.command()
@@ -55,11 +57,11 @@ def retry(
     jobs = [find_job(store, job_id) for job_id in dict.fromkeys(job_ids)] or _without_rejected(
         list(select(store, state=state, reason=reason, since=since))
     )
-    operation = Retry(store=store)
+    operation = Retry(store=store, catalogue=cache(_catalogue))
     paid = [job for job in jobs if operation.posts(job, resubmit=resubmit)]
     if paid and not yes:
         _confirm(paid, len(jobs))
-    retried = [_retry(store, job, resubmit=resubmit, as_json=as_json) for job in jobs]
+    retried = [_retry(operation, job, resubmit=resubmit, as_json=as_json) for job in jobs]
     if not jobs:
         click.echo("No job matches.", err=True)
     sys.exit(0 if all(retried) else 1)
@@ -105,14 +107,20 @@ def _question(paid: Sequence[Job], total: int) -> str:
     )
 
 
-def _retry(store: "JobStore", job: Job, *, resubmit: bool, as_json: bool) -> bool:
+def _catalogue() -> "Catalogue":
+    from worker.catalogue.catalogue import Catalogue
+    from worker.settings import CatalogueSettings
+
+    return Catalogue.load(CatalogueSettings.from_env().catalogue)
+
+
+def _retry(operation: "Retry", job: Job, *, resubmit: bool, as_json: bool) -> bool:
     """Retry one job and print its new state; return False if it cannot continue."""
     from redis.exceptions import RedisError
 
     from worker.cli.expected_errors import redis_error
-    from worker.operations.retry import NotRetryable, Retry
+    from worker.operations.retry import NotRetryable
 
-    operation = Retry(store=store)
     try:
         to = (operation.resubmit if resubmit else operation.retry)(job)
     except NotRetryable as error:

@@ -2,12 +2,14 @@
 
 A retry never pays twice: it returns a job to QUEUED only if fal surely has none of its attempts.
 If fal may have rendered it, a new POST needs an explicit `resubmit`. Either POST may be billed, so
-callers ask first: see `Retry.posts`.
+callers ask first: see `Retry.posts`. None is sent for an endpoint that fal has withdrawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from worker.catalogue.catalogue import Catalogue
+from worker.catalogue.errors import UnknownEndpoint, WithdrawnEndpoint
 from worker.fal.result import publishable
 from worker.jobs.change import RESET, Change
 from worker.jobs.job import Job, JobState
@@ -54,16 +56,21 @@ def resume_state(job: Job) -> JobState | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Continues ended jobs; the next sweep wakes their step, within seconds."""
+    """Continues ended jobs; the next sweep wakes their step, within seconds.
+
+    `catalogue` returns the endpoints; it is called only for jobs that would be sent to fal.
+    """
 
     store: JobStore
+    catalogue: Callable[[], Catalogue] = Catalogue.load
 
     def posts(self, job: Job, *, resubmit: bool = False) -> bool:
         """Return whether `retry`, or `resubmit`, sends the job to fal, which may bill it."""
         if job.state not in ENDED or job.refused:
             return False
         to = resume_state(job)
-        return to is JobState.QUEUED or (resubmit and to in {None, JobState.SUBMITTED})
+        sends = to is JobState.QUEUED or (resubmit and to in {None, JobState.SUBMITTED})
+        return sends and self._withdrawn(job) is None
 
     def retry(self, job: Job) -> JobState:
         """Let the job continue and return its new state, QUEUED if fal never had it.
@@ -77,13 +84,15 @@ class Retry:
                 f"{job.id} has nothing stored to continue from ({job.state}: {job.reason}); "
                 "`falhook retry --resubmit` sends it to fal again, which may cost again"
             )
+        if to is JobState.QUEUED:
+            self._require_served(job)
         return self._move(job, to, {"looked_up": 0})
 
     def resubmit(self, job: Job) -> JobState:
         """Set the job to QUEUED for a new attempt, which may cost again, and return that state.
 
-        Raises NotRetryable for a job that has not ended, was rejected at creation, or whose
-        result is stored.
+        Raises NotRetryable for a job that has not ended, was rejected at creation, whose result is
+        stored, or whose endpoint fal has withdrawn.
         """
         _require_ended(job)
         if resume_state(job) not in {None, JobState.QUEUED, JobState.SUBMITTED}:
@@ -91,7 +100,21 @@ class Retry:
                 f"{job.id} has its result stored and continues without a new payment: "
                 "remove --resubmit"
             )
+        self._require_served(job)
         return self._move(job, JobState.QUEUED, FRESH)
+
+    def _require_served(self, job: Job) -> None:
+        if withdrawn := self._withdrawn(job):
+            raise NotRetryable(f"{job.id} was not sent: {withdrawn.sentence}") from withdrawn
+
+    def _withdrawn(self, job: Job) -> WithdrawnEndpoint | None:
+        try:
+            self.catalogue().find(job.endpoint).require_not_withdrawn()
+        except UnknownEndpoint:
+            return None  # of a job that was created without checks, or by another catalogue
+        except WithdrawnEndpoint as withdrawn:
+            return withdrawn
+        return None
 
     def _move(self, job: Job, to: JobState, fields: Mapping[str, object]) -> JobState:
         change = Change(

@@ -1,6 +1,7 @@
 """Retries on a real Redis: free if something is stored, never a silent second payment."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -410,3 +411,20 @@ def test_show_and_list_stay_json(world: World, falhook: Falhook) -> None:
     shown = json.loads(falhook("show", "job1", "--json").stdout)
     listed = [json.loads(line) for line in falhook("list", "--json").stdout.splitlines()]
     assert ([], "job1", "job1") == (shown["files"], shown["id"], listed[0]["id"])
+
+
+WITHDRAWN = "fal-ai/kling-video/v1/pro/text-to-video"
+
+
+def test_a_withdrawn_endpoint_is_not_sent(world: World, fal: ScriptedFal) -> None:
+    """As at creation, nothing is sent to an endpoint that fal has withdrawn; a result continues."""
+    fal.answers = [answer(404, {"detail": "unknown application"})]
+    world.add(endpoint=WITHDRAWN)
+    world.pipeline.run(Task.SUBMIT, "job1")
+    job, retry = world.job(), Retry(store=world.store)
+    assert [False, False] == [retry.posts(job), retry.posts(job, resubmit=True)]
+    for send in (retry.retry, retry.resubmit):
+        with pytest.raises(NotRetryable, match=r"was withdrawn by fal.*use fal-ai/kling-video"):
+            send(job)
+    assert (S.FAILED, 1) == (world.state(), fal.count("POST"))
+    assert S.RENDERED is retry.retry(replace(job, payload=VIDEO))
