@@ -1,9 +1,9 @@
 """The contract between receiver and workers: addresses, inbox, queue and task names.
 
-Redis keys of the inbox (worker/jobs/store.py lists those of the pipeline):
+Redis keys of the inbox, of the shard of the job (worker/jobs/store.py lists those of the pipeline):
 
-falhook:inbox          sorted set: job id → Unix time from which the sweep may wake `ingest` again
-falhook:inbox:{job}    hash: fingerprint → Callback.encode(), the verified callbacks of that job
+falhook:{2a}:inbox     sorted set: job id → Unix time from which the sweep may wake `ingest` again
+falhook:{2a}:inbox:ID  hash: fingerprint → Callback.encode(), the verified callbacks of that job
 """
 
 import hashlib
@@ -16,12 +16,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from webhook.shards import key_of
+
 if TYPE_CHECKING:
     from celery import Celery
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}")
-INBOX = "falhook:inbox"
+# Name of a key of a shard.
+INBOX = "inbox"
 # Seconds for which the sweep leaves a new callback to the wake that the receiver sent.
 INGEST_GRACE = 10.0
 
@@ -98,7 +101,7 @@ def attempt_of(secrets: Iterable[str], job_id: str, token: str) -> int | None:
 
 def inbox_key(job_id: str) -> str:
     """Return the key of the hash of this job's callbacks."""
-    return f"{INBOX}:{job_id}"
+    return key_of(job_id, f"{INBOX}:{job_id}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,20 @@
 
 Callbacks that arrive during a write share the next one; a lone callback is written immediately.
 Each is answered once Redis has stored it (in the append-only file, with `appendfsync always`).
-The batch then gets one wake. Losing that wake is harmless: the sweep finds pending callbacks.
+Those of one shard are stored by one script, and the batch then gets one wake. Losing that wake is
+harmless: the sweep finds pending callbacks.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from webhook.contract import INBOX, INGEST_GRACE, Callback
 from webhook.log import get_logger
+from webhook.shards import shard_key, shard_of
 
 MAX_BATCH = 256
 # The callback that reaches this size is the last of its batch.
@@ -22,8 +24,8 @@ MAX_PENDING = 10_000
 # Seconds after which a write is answered 503; fal itself gives up after 15 s.
 WRITE_TIMEOUT = 4.0
 
-# One script, so that no callback is stored without its entry in the sorted set, and only one reply
-# is read for the batch. It builds key names, so a Redis Cluster would need hash tags.
+# One script for the callbacks of a shard, so that none is stored without its entry in the sorted
+# set. It is sent as text, which Redis compiles once: a script that it forgot costs no second trip.
 _WRITE = """
 for at = 2, #ARGV, 3 do
   redis.call('HSETNX', KEYS[1] .. ':' .. ARGV[at], ARGV[at + 1], ARGV[at + 2])
@@ -60,7 +62,7 @@ class Inbox:
         max_pending: int = MAX_PENDING,
         seconds: float = WRITE_TIMEOUT,
     ) -> None:
-        self._write = redis.register_script(_WRITE)
+        self._redis = redis
         self._wake = wake
         self._observe = observe
         self._max_pending = max_pending
@@ -97,30 +99,47 @@ class Inbox:
         return batch
 
     async def _commit(self, batch: Sequence[_Entry]) -> None:
+        shards: dict[int, list[_Entry]] = {}
+        for entry in batch:
+            shards.setdefault(shard_of(entry.job_id), []).append(entry)
         try:
             async with asyncio.timeout(self._seconds):
-                await self._store(batch)
+                refused = await self._store(shards)
         except Exception as error:  # noqa: BLE001  # every caller needs an answer, whatever failed
             # Waiting callbacks fail too: another write could take them past fal's own timeout.
-            failed = [*batch, *self._waiting]
+            self._refuse([*batch, *self._waiting], error)
             self._waiting.clear()
             self._arrived.clear()
-            log.warning("inbox.unavailable", error=error, callbacks=len(failed))
-            for entry in failed:
-                _settle(entry.written, InboxUnavailable("inbox_unavailable"))
             return
-        for entry in batch:
+        for shard, refusal in refused.items():
+            self._refuse(shards.pop(shard), refusal)
+        stored = [entry for entries in shards.values() for entry in entries]
+        for entry in stored:
             _settle(entry.written, None)
-        self._wake([entry.job_id for entry in batch])
+        self._wake([entry.job_id for entry in stored])
 
-    async def _store(self, batch: Sequence[_Entry]) -> None:
-        due = batch[-1].callback.received_at + INGEST_GRACE
-        arguments: list[str | bytes | float] = [due]
-        for entry in batch:
-            callback = entry.callback
-            arguments += (entry.job_id.encode(), callback.fingerprint.encode(), callback.encode())
-        stored: Awaitable[object] = self._write(keys=[INBOX], args=arguments)
-        await stored
+    async def _store(self, shards: Mapping[int, Sequence[_Entry]]) -> Mapping[int, Exception]:
+        """Write the callbacks of each shard; return the errors of those that were not stored."""
+        pipe = self._redis.pipeline(transaction=False)
+        for shard, entries in shards.items():
+            due = entries[-1].callback.received_at + INGEST_GRACE
+            arguments: list[str | bytes | float] = [due]
+            for entry in entries:
+                callback = entry.callback
+                fingerprint = callback.fingerprint.encode()
+                arguments += (entry.job_id.encode(), fingerprint, callback.encode())
+            pipe.eval(_WRITE, 1, shard_key(shard, INBOX), *arguments)
+        answers = await pipe.execute(raise_on_error=False)
+        return {
+            shard: answer
+            for shard, answer in zip(shards, answers, strict=True)
+            if isinstance(answer, Exception)
+        }
+
+    def _refuse(self, entries: Sequence[_Entry], error: Exception) -> None:
+        log.warning("inbox.unavailable", error=error, callbacks=len(entries))
+        for entry in entries:
+            _settle(entry.written, InboxUnavailable("inbox_unavailable"))
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:

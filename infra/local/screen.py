@@ -1,6 +1,6 @@
 """The screen of `make local`: its addresses, then one line for each job that moves.
 
-The jobs are read from the stream of events in Redis, as any program may follow them.
+The jobs are read from the streams of events in Redis, as any program may follow them.
 """
 
 import threading
@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TextIO, cast
 
 import redis
+from redis.typing import KeyT, StreamIdT
 
-EVENTS = "falhook:events"
+# A stream for each shard of the records.
+EVENTS = tuple(f"falhook:{{{shard:02x}}}:events" for shard in range(64))
 # Seconds: how long a read waits for events, and the pause after a failed one.
 _BLOCK = 1.0
 _Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+# The id of the entry after which each stream is read.
+_Places = Mapping[str, bytes]
 
 
 class Screen:
@@ -48,8 +52,7 @@ class Screen:
 def jobs_shown(url: str, screen: Screen, closed: Callable[[], None]) -> Iterator[None]:
     """Show each move of a job while the block runs; call `closed` if the screen was closed."""
     ended = threading.Event()
-    since = _newest(url)
-    arguments = (url, since, screen, closed, ended)
+    arguments = (url, _newest(url), screen, closed, ended)
     thread = threading.Thread(target=_follow, args=arguments, daemon=True)
     thread.start()
     try:
@@ -60,7 +63,7 @@ def jobs_shown(url: str, screen: Screen, closed: Callable[[], None]) -> Iterator
 
 
 def _follow(
-    url: str, since: bytes, screen: Screen, closed: Callable[[], None], ended: threading.Event
+    url: str, since: _Places, screen: Screen, closed: Callable[[], None], ended: threading.Event
 ) -> None:
     try:
         for event in _events(url, since, ended):
@@ -69,24 +72,30 @@ def _follow(
         closed()
 
 
-def _events(url: str, since: bytes, ended: threading.Event) -> Iterator[Mapping[str, str]]:
+def _events(url: str, since: _Places, ended: threading.Event) -> Iterator[Mapping[str, str]]:
     # The read blocks for less than the socket's timeout; a Redis that restarts is waited for.
-    last = since
+    last = dict(since)
     with redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client:
         while not ended.is_set():
             try:
-                answer = client.xread({EVENTS: last}, block=int(1000 * _BLOCK))
+                answer = client.xread(cast(dict[KeyT, StreamIdT], last), block=int(1000 * _BLOCK))
             except redis.RedisError:
                 ended.wait(_BLOCK)
                 continue
-            for _stream, entries in cast(_Entries, answer or []):
+            for stream, entries in cast(_Entries, answer or []):
                 for entry, fields in entries:
-                    last = entry
+                    last[stream.decode()] = entry
                     yield {k.decode(): v.decode(errors="replace") for k, v in fields.items()}
 
 
-def _newest(url: str) -> bytes:
-    """Return the id of the last event before the screen begins."""
-    with redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client:
-        entries = cast(list[tuple[bytes, object]], client.xrevrange(EVENTS, count=1))
-    return entries[0][0] if entries else b"0"
+def _newest(url: str) -> _Places:
+    """Return the id of the last event of each stream before the screen begins."""
+    with (
+        redis.Redis.from_url(url, socket_timeout=5 * _BLOCK) as client,
+        client.pipeline(transaction=False) as calls,
+    ):
+        for stream in EVENTS:
+            calls.xrevrange(stream, count=1)
+        answers = cast(list[list[tuple[bytes, object]]], calls.execute())
+    newest = (entries[0][0] if entries else b"0" for entries in answers)
+    return dict(zip(EVENTS, newest, strict=True))

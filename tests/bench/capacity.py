@@ -25,7 +25,7 @@ from infra.local.stack import Stack, stack
 from infra.local.supervisor.procfile import load_procfile
 from tests import ROOT
 from tests.bench.media_clips import conforming
-from worker.jobs.store import history_key, job_key
+from worker.jobs.store import job_key
 
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 PROMPT = "A red fox crosses fresh snow at dawn, slow dolly, golden light, 35 mm, film grain"
@@ -103,8 +103,7 @@ def _processor_seconds(running: Stack) -> Mapping[str, float]:
 def _memory(running: Stack, ids: list[str]) -> int:
     """Return the bytes of the records and histories of these jobs."""
     with Redis.from_url(running.settings["REDIS_URL"]) as redis:
-        keys = [key for job_id in ids for key in (job_key(job_id), history_key(job_id))]
-        return sum(redis.memory_usage(key, samples=0) or 0 for key in keys)
+        return sum(redis.memory_usage(job_key(job_id), samples=0) or 0 for job_id in ids)
 
 
 if __name__ == "__main__":

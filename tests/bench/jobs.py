@@ -9,6 +9,7 @@ from redis import Redis
 from tests.bench.load import LoadPlan, job_ids
 from tests.bench.programs import BenchFailed
 from tests.bench.worker_notes import STARTED
+from tests.factories.listed import count_of
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore, connect
@@ -44,7 +45,7 @@ class Ledger:
         moved_at = time.monotonic()
         while self.ingested < self.accepted:
             time.sleep(0.1)
-            now = self.records.count(JobState.RENDERED)
+            now = count_of(self.records, JobState.RENDERED)
             if now > self.ingested:
                 self.ingested, moved_at = now, time.monotonic()
             if time.monotonic() - moved_at > PATIENCE:

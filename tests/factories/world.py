@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import httpx
 from redis import Redis
 
 from infra.local.fal_process import FalProcess
+from tests.factories.listed import history_of
 from webhook.contract import INBOX, Callback, Queue, Task, inbox_key
+from webhook.shards import all_keys, key_of
 from worker.fal.client import FalClient
 from worker.jobs.change import Event, Outcome
-from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import Leases
 from worker.jobs.store import JobStore, connect
@@ -265,7 +267,7 @@ class World:
         """Write callbacks into the inbox as the receiver does."""
         for entry in callbacks:
             self.raw.hsetnx(inbox_key(job_id), entry.fingerprint, entry.encode())
-            self.raw.zadd(INBOX, {job_id: self.clock() + 10}, nx=True)
+            self.raw.zadd(key_of(job_id, INBOX), {job_id: self.clock() + 10}, nx=True)
 
     def deliver(self, *callbacks: Callback, job_id: str = "job1") -> None:
         """Receive callbacks and ingest them."""
@@ -291,8 +293,12 @@ class World:
 
     def history(self, job_id: str = "job1") -> Sequence[Event]:
         """Return the job's events."""
-        return history(self.store.redis, job_id)
+        return history_of(self.store, job_id)
 
     def pending(self) -> list[str]:
         """Return the ids of the jobs with callbacks in the inbox."""
-        return [job_id.decode() for job_id in self.raw.zrange(INBOX, 0, -1)]  # type: ignore[union-attr]
+        return [
+            cast(bytes, job_id).decode()
+            for key in all_keys(INBOX)
+            for job_id in self.raw.zrange(key, 0, -1)
+        ]

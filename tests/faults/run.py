@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.factories.listed import count_of, jobs_of
 from tests.faults.load import Scenario, load, prompt
 from tests.faults.start import system
 from tests.faults.strikes import Storm
 from tests.faults.system import StormSystem
 from tests.faults.verdict import Verdict, judge
+from webhook.contract import INBOX
+from webhook.shards import all_keys
 from worker.jobs.job import FINAL, JobState
 
 # How many times faster fal's time passes: it retries callbacks and drops results sooner.
@@ -80,16 +83,18 @@ def _settle(running: StormSystem, jobs: int, patience: float) -> None:
     pause = threading.Event()
     ended = time.monotonic() + patience
     while time.monotonic() < ended:
-        if sum(running.records.count(state) for state in FINAL) == jobs and _is_settled(running):
+        if sum(count_of(running.records, state) for state in FINAL) == jobs and _is_settled(
+            running
+        ):
             return
         pause.wait(0.5)
 
 
 def _is_settled(running: StormSystem) -> bool:
     """Return whether no callback is pending and none will come for an expired job."""
-    return running.raw.zcard("falhook:inbox") == 0 and not _revivable(running)
+    return not any(map(running.raw.zcard, all_keys(INBOX))) and not _revivable(running)
 
 
 def _revivable(running: StormSystem) -> bool:
-    expired = running.records.newest(state=JobState.EXPIRED)
+    expired = jobs_of(running.records, state=JobState.EXPIRED)
     return any("callback-late" in str(job.arguments) for job in expired)

@@ -17,10 +17,10 @@ from redis.exceptions import ReadOnlyError, RedisError
 
 from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack
+from tests.factories.listed import history_of
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
 from webhook.contract import Task
-from worker.jobs.events import history
 from worker.jobs.job import FINAL, Job, JobState
 from worker.jobs.store import JobStore
 
@@ -86,7 +86,7 @@ class StormSystem:
 
     def names(self, job_id: str) -> list[str]:
         """Return the names of the job's events."""
-        return [event["name"] for event in history(self.records.redis, job_id)]
+        return [event["name"] for event in history_of(self.records, job_id)]
 
     def counts(self, job_id: str) -> Counter[str]:
         """Return fal's counts for this job: POSTs, and requests about the accepted ones."""

@@ -4,9 +4,9 @@ import signal
 
 import pytest
 
+from tests.factories.listed import history_of
 from tests.faults.system import StormSystem
 from tests.faults.waiting import until
-from worker.jobs.events import history
 from worker.jobs.job import JobState
 
 S = JobState
@@ -48,7 +48,7 @@ def test_one_payment_and_the_right_end(
 
 def moves(system: StormSystem, job_id: str) -> list[str]:
     """Return the states that the job moved to."""
-    events = history(system.records.redis, job_id)
+    events = history_of(system.records, job_id)
     return [event["to"] for event in events if event["to"] != event["from"]]
 
 

@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from infra.local.stack import ROOT
+from tests.factories.listed import history_of
 from tests.faults.system import WORKERS, StormSystem
 from tests.faults.waiting import until
 from webhook.contract import INBOX, Task, inbox_key
-from worker.jobs.events import history
 from worker.jobs.job import JobState
 
 S = JobState
@@ -34,7 +34,7 @@ def add(system: StormSystem, job_id: str, mishap: str = "") -> None:
 
 def starts(system: StormSystem, job_id: str, task: Task) -> list[float]:
     """Return when the step was started, in Unix seconds."""
-    events = history(system.records.redis, job_id)
+    events = history_of(system.records, job_id)
     return [
         float(event["at"])
         for event in events
@@ -263,7 +263,7 @@ def test_storage_that_disappears_and_returns(shared: StormSystem) -> None:
         assert not storage.exists()
     finally:
         aside.rename(storage)
-    reasons = {event.get("reason") for event in history(shared.records.redis, "away")}
+    reasons = {event.get("reason") for event in history_of(shared.records, "away")}
     assert "storage_unwritable" in reasons
     assert (S.PUBLISHED, 1) == (shared.ends("away"), shared.counts("away")["submit"])
 
@@ -312,7 +312,7 @@ def test_a_full_disk(start: Callable[..., StormSystem], small_disk: Path) -> Non
             pass
     add(system, "full")
     until(lambda: "retried" in system.names("full"), "the step waits", 30)
-    reasons = {event.get("reason") for event in history(system.records.redis, "full")}
+    reasons = {event.get("reason") for event in history_of(system.records, "full")}
     assert "storage_full" in reasons
     filler.unlink()
     assert (S.PUBLISHED, 1) == (system.ends("full"), system.counts("full")["submit"])

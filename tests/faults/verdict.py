@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.factories.listed import history_of
 from tests.faults.load import Scenario
 from tests.faults.system import StormSystem
-from worker.jobs.events import history
 from worker.jobs.job import FINAL, Job, JobState
 
 
@@ -64,7 +64,7 @@ def _judge(
     system: StormSystem, verdict: Verdict, job: Job, scenario: Scenario, seen: tuple[int, int]
 ) -> None:
     accepted, posted = seen
-    events = history(system.records.redis, job.id)
+    events = history_of(system.records, job.id)
     verdict.counted.update(event["name"] for event in events)
     verdict.counted[f"state {job.state}"] += 1
     if accepted > 1 or posted > job.attempt:

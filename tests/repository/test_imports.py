@@ -15,7 +15,7 @@ from tests import ROOT
 OURS = ("webhook", "worker", "infra", "tests")
 
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
-REDIS, PUBLIC_HOST = "webhook.redis", "webhook.public_host"
+REDIS, SHARDS, PUBLIC_HOST = "webhook.redis", "webhook.shards", "webhook.public_host"
 FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", LOG)
 
 # What files below a folder may import of ours, besides that folder; the longest match counts.
@@ -28,7 +28,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.formats": (),
     "worker.storage": FOUNDATION,
     "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS),
-    "worker.jobs": (*FOUNDATION, CONTRACT, REDIS),
+    "worker.jobs": (*FOUNDATION, CONTRACT, REDIS, SHARDS),
     "worker.pipeline": (*FOUNDATION, CONTRACT, "worker.jobs"),
     "worker.fal": (*FOUNDATION, "worker.formats"),
     "worker.provenance": (*FOUNDATION, "worker.formats"),
@@ -46,6 +46,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.operations": (
         *FOUNDATION,
         CONTRACT,
+        SHARDS,
         "worker.jobs",
         "worker.storage",
         "worker.formats",
@@ -58,6 +59,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.steps": (
         *FOUNDATION,
         CONTRACT,
+        SHARDS,
         "worker.jobs",
         "worker.storage",
         "worker.formats",

@@ -21,6 +21,7 @@ from webhook.contract import (
     inbox_key,
     mint_token,
 )
+from webhook.shards import key_of
 
 JOB_IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
 ATTEMPTS = st.integers(1, 999_999_999)
@@ -119,8 +120,8 @@ def test_repeats_share_a_fingerprint_and_nothing_else_does() -> None:
 
 def test_inbox_keys_are_distinct_from_the_set_of_pending_jobs() -> None:
     """Each job has its own key below the sorted set's name."""
-    assert "falhook:inbox:job-1" == inbox_key("job-1")
-    assert INBOX != inbox_key("")
+    assert "falhook:{3f}:inbox:job-1" == inbox_key("job-1")
+    assert key_of("", INBOX) != inbox_key("")
 
 
 def test_every_task_has_a_queue_that_workers_declare() -> None:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from infra.local.redis.server import RedisServer
 from webhook.contract import INBOX, INGEST_GRACE, Callback, inbox_key
 from webhook.inbox import MAX_BATCH, MAX_BATCH_BYTES, Inbox, InboxUnavailable
+from webhook.shards import all_keys, key_of
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def test_put_returns_once_the_callback_is_in_redis(redis_url: str) -> None
         await inbox.put("job-1", callback())
         assert [callback()] == await stored(redis, "job-1")
         assert [(b"job-1", 100.0 + INGEST_GRACE)] == await redis.zrange(
-            INBOX, 0, -1, withscores=True
+            key_of("job-1", INBOX), 0, -1, withscores=True
         )
         assert [["job-1"]] == observed.wakes
 
@@ -89,7 +90,7 @@ async def test_callbacks_that_arrive_together_share_writes(redis_url: str) -> No
         assert 1_000 == sum(observed.sizes)
         assert max(observed.sizes) <= MAX_BATCH
         assert len(observed.sizes) == len(observed.wakes) <= 5
-        assert 1_000 == await redis.zcard(INBOX)
+        assert 1_000 == sum([await redis.zcard(key) for key in all_keys(INBOX)])
         woken = {job_id for wake in observed.wakes for job_id in wake}
         assert {f"job-{n}" for n in range(1_000)} == woken
 
@@ -119,7 +120,7 @@ async def test_a_repeat_does_not_delay_the_sweep(redis_url: str) -> None:
     async with inbox_at(redis_url) as (inbox, _, redis):
         await inbox.put("job-1", callback(received_at=100.0))
         await inbox.put("job-1", callback(received_at=500.0))
-        assert 100.0 + INGEST_GRACE == await redis.zscore(INBOX, "job-1")
+        assert 100.0 + INGEST_GRACE == await redis.zscore(key_of("job-1", INBOX), "job-1")
 
 
 async def test_the_script_is_loaded_again_after_redis_lost_it(redis_url: str) -> None:

@@ -25,6 +25,7 @@ from redis import Redis
 
 from tests.factories.world import VIDEO, World, accepted, answer, callback
 from webhook.contract import Task, attempt_of
+from webhook.shards import key_of
 from worker.errors import Permanent, Transient
 from worker.fal.client import FalClient
 from worker.jobs.change import Change, Outcome
@@ -227,10 +228,13 @@ class Machine(RuleBasedStateMachine):
 
     def _check_indexes(self, job: Job) -> None:
         score = self.world.store.redis.zscore
-        indexed = [state for state in S if score(f"{JOBS}:{state}", job.id) is not None]
+        names = {state: key_of(job.id, f"{JOBS}:{state}") for state in S}
+        indexed = [state for state in S if score(names[state], job.id) is not None]
         assert [job.state] == indexed
         if job.state not in FINAL:
-            assert score(TIMERS, job.id) is not None, f"{job.state} without a timer: stuck"
+            assert score(key_of(job.id, TIMERS), job.id) is not None, (
+                f"{job.state} without a timer: stuck"
+            )
 
     # How it is done
 

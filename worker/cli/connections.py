@@ -21,5 +21,10 @@ def find_job(store: JobStore, job_id: str) -> Job:
     """Return the job, or raise a CliError that names the id."""
     job = store.get(job_id)
     if job is None:
-        raise CliError(f"Job {job_id} does not exist; `falhook list` shows the newest jobs.")
+        raise no_job(job_id)
     return job
+
+
+def no_job(job_id: str) -> CliError:
+    """Return the error about an id without a job."""
+    return CliError(f"Job {job_id} does not exist; `falhook list` shows the newest jobs.")

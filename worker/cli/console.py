@@ -107,5 +107,5 @@ def json_text(value: object) -> str:
 
 def as_data(job: Job) -> Mapping[str, object]:
     """Return the job's record for JSON output, without leases and the callback's fingerprint."""
-    hidden = {"lease_owner", "lease_until", "callback"}
+    hidden = {"lease_owner", "lease_until", "callback", "history"}
     return {name: value for name, value in asdict(job).items() if name not in hidden}

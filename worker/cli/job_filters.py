@@ -44,6 +44,8 @@ def select(
 
     `reason` is a reason code, or the beginning of one.
     """
-    jobs = store.newest(state=JobState(state) if state else None, since=since or 0.0)
+    from worker.jobs.listing import newest
+
+    jobs = newest(store.redis, state=JobState(state) if state else None, since=since or 0.0)
     prefix = (reason or "").rstrip("*")
     return (job for job in jobs if reason is None or (job.reason and job.reason.startswith(prefix)))

@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from worker.fal.result import publishable
-from worker.jobs.change import Event
+from worker.jobs.history import history, last_event
 from worker.jobs.job import FINAL, Job, JobState
-
-if TYPE_CHECKING:
-    from worker.jobs.store import JobStore
 
 # A job in one of these states waits for a worker; after this many seconds none seems to come.
 _WAITS_FOR_A_WORKER = frozenset(
@@ -76,13 +72,11 @@ def reason_text(job: Job) -> str:
     return f"{job.reason}{f' (at {step})' if step else ''}: {job.sentence}"
 
 
-def waiting_for(job: Job, last: Event | None, *, now: float) -> str:
-    """Return why the job waits instead of moving on; "" if it does not.
-
-    `last` is its newest event, `now` is Unix seconds.
-    """
+def waiting_for(job: Job, *, now: float) -> str:
+    """Return why the job waits instead of moving on; "" if it does not. `now` is Unix seconds."""
     if job.state in FINAL:
         return ""
+    last = last_event(job)
     reason = job.reason or (last.get("reason") if last and last["name"] == "retried" else "")
     if reason:
         return f"waits: {reason}"
@@ -92,25 +86,21 @@ def waiting_for(job: Job, last: Event | None, *, now: float) -> str:
     return ""
 
 
-def reasons(store: "JobStore", jobs: Sequence[Job]) -> Sequence[str]:
+def reasons(jobs: Sequence[Job], *, now: float) -> Sequence[str]:
     """Return the reason code of each job, or why it waits; "" if there is neither."""
-    from worker.jobs.events import last_events
-
-    now = store.clock()
-    last = last_events(store.redis, [job.id for job in jobs if job.state not in FINAL])
-    return [waiting_for(job, last.get(job.id), now=now) or job.reason for job in jobs]
+    return [waiting_for(job, now=now) or job.reason for job in jobs]
 
 
-def files_of(job: Job, events: Sequence[Event]) -> Sequence[str]:
+def files_of(job: Job) -> Sequence[str]:
     """Return the addresses of the job's published files, its manifest last: paths or URLs.
 
     A path is returned as a file: URL, which terminals open. Empty before the publication.
     """
-    manifest = next((event["manifest"] for event in events if "manifest" in event), "")
+    manifest = next((event["manifest"] for event in history(job) if "manifest" in event), "")
     if job.state is not JobState.PUBLISHED or not manifest:
         return ()
     files = job.outputs.get("files")
-    names = [*(files if isinstance(files, Mapping) else ()), PurePosixPath(manifest).name]
+    names = [*(files if isinstance(files, Mapping | list) else ()), PurePosixPath(manifest).name]
     base = manifest.rpartition("/")[0]
     return [_link(f"{base}/{name}") for name in names]
 

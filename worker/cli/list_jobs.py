@@ -36,7 +36,7 @@ def list_jobs(
 
     store = open_store()
     jobs = tuple(islice(select(store, state=state, reason=reason, since=since), limit))
-    why = reasons(store, jobs)
+    why = reasons(jobs, now=store.clock())
     if as_json:
         for job, text in zip(jobs, why, strict=True):
             print_json({**as_data(job), "why": text})

@@ -18,6 +18,7 @@ COMMANDS = {
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
     "completion": Lazy("worker.cli.completion.command", "completion", "Install Tab completion."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
+    "migrate": Lazy("worker.cli.migrate", "migrate", "Move the records of version 0.1."),
     "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),
     "orphans": Lazy("worker.cli.orphans", "orphans", "Results of fal without a job record."),
     "provenance": Lazy("worker.cli.provenance", "provenance", "Content credentials (C2PA)."),

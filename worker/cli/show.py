@@ -46,17 +46,16 @@ INDENT = 12
 def show(job_id: str, as_json: bool) -> None:
     """Show the record of JOB, where its files are, and its whole history."""
     from worker.cli.connections import find_job, open_store
-    from worker.jobs.events import history
+    from worker.jobs.history import history
 
     store = open_store()
     job = find_job(store, job_id)
-    events, due = history(store.redis, job.id), store.due_at(job.id)
-    files = files_of(job, events)
+    events, due = history(job), store.due_at(job.id)
+    files = files_of(job)
     if as_json:
         print_json({**as_data(job), "due": due, "files": files, "history": events})
         return
-    last = events[-1] if events else None
-    why = reason_text(job) or waiting_for(job, last, now=store.clock())
+    why = reason_text(job) or waiting_for(job, now=store.clock())
     console = plain_console()
     _print_facts(console, job, due=due, why=why, files=files)
     _print_history(console, events)

@@ -48,5 +48,5 @@ def watch_jobs(store: "JobStore", job_ids: Sequence[str], *, as_json: bool) -> i
         show_table(watched, QUIET_TIMEOUT, console)
     jobs = watched.jobs()
     if jobs and not as_json:
-        print_end(store, jobs)
+        print_end(jobs)
     return 0 if all(job.state is JobState.PUBLISHED for job in jobs) else 1

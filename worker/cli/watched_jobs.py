@@ -9,13 +9,15 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.cli.connections import find_job
+from worker.cli.connections import find_job, no_job
 from worker.cli.console import print_json
 from worker.cli.job_text import files_of, reason_text, waiting_for
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
-from worker.jobs.events import follow, history, last_events, present
+from worker.jobs.events import follow, read_followed
+from worker.jobs.history import present
 from worker.jobs.job import FINAL, Job
+from worker.jobs.listing import read
 from worker.jobs.store import JobStore
 from worker.text import printable
 
@@ -29,7 +31,7 @@ class WatchedJobs:
     store: JobStore
     timelines: dict[str, Timeline] = field(default_factory=dict)
     past: list[Event] = field(default_factory=list)
-    # The id of each job's newest event in `past`.
+    # The id of the entry after which each job is followed.
     newest: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -37,10 +39,11 @@ class WatchedJobs:
         """Return the jobs in their present state. Raises CliError for an unknown job."""
         watched = cls(store=store)
         for job_id in job_ids:
-            job = find_job(store, job_id)
+            job, watched.newest[job_id] = read_followed(store, job_id)
+            if job is None:
+                raise no_job(job_id)
             watched.timelines[job_id] = Timeline(job_id=job.id, endpoint=job.endpoint)
-            watched.newest[job_id], events = present(store.redis, job_id)
-            watched.past += events
+            watched.past += present(job)
         watched.past.sort(key=lambda event: float(event["at"]))
         for event in watched.past:
             watched.take(event)
@@ -83,12 +86,8 @@ class WatchedJobs:
     def note_waits(self) -> None:
         """Write on each timeline why its job waits instead of moving on."""
         open_ids = [job_id for job_id, line in self.timelines.items() if not line.final]
-        last = last_events(self.store.redis, open_ids)
-        for job_id in open_ids:
-            if job := self.store.get(job_id):
-                self.timelines[job_id].waits = waiting_for(
-                    job, last.get(job_id), now=self.store.clock()
-                )
+        for job in read(self.store.redis, open_ids):
+            self.timelines[job.id].waits = waiting_for(job, now=self.store.clock())
 
 
 def _print_away(error: Exception, patience: float) -> None:
@@ -140,12 +139,12 @@ def show_table(watched: WatchedJobs, patience: float, console: Console) -> None:
                 watched.note_waits()
 
 
-def print_end(store: JobStore, jobs: Sequence[Job]) -> None:
+def print_end(jobs: Sequence[Job]) -> None:
     """Print where the files of each job are, or why it has none."""
     for job in jobs:
         if job.state not in FINAL:
             continue
         reason = reason_text(job)
         click.echo(printable(f"{job.id}  {job.state}{f'  {reason}' if reason else ''}"))
-        for address in files_of(job, history(store.redis, job.id)):
+        for address in files_of(job):
             click.echo(printable(f"  {address}"))

@@ -25,6 +25,10 @@ class Change:
     due: float | None = None
     unleased_at: float | None = None
     event: Event | None = None
+    # Fields that are removed from the record: they have their defaults then.
+    drop: tuple[str, ...] = ()
+    # Fields of the event that the job's history does not keep.
+    unkept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +40,5 @@ class Outcome:
     event: Event = field(default_factory=dict)
     # Seconds until the job must have moved again; None: until a lost wake counts as lost.
     due: float | None = None
+    drop: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()

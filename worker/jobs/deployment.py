@@ -12,7 +12,7 @@ from typing import cast
 
 from redis import Redis
 
-from worker.jobs.store import JOBS
+from worker.jobs.listing import has_jobs
 
 SWEPT = "falhook:swept"
 SECRETS = "falhook:secrets"
@@ -46,7 +46,7 @@ def is_new(redis: Redis) -> bool:
     """Return whether nothing is stored yet: no known storage and no job, except simulated ones."""
     if known_storage(redis) is not None:
         return False
-    return not redis.exists(JOBS) or bool(redis.exists(SIMULATED))
+    return not has_jobs(redis) or bool(redis.exists(SIMULATED))
 
 
 def note_sweep(redis: Redis, now: float) -> None:

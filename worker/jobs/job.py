@@ -5,7 +5,7 @@ import json
 import secrets
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
@@ -116,6 +116,8 @@ class Job:
     step: str = ""
     reason: str = ""
     sentence: str = ""
+    # One line of JSON for each event: worker/jobs/history.py.
+    history: str = field(default="", repr=False)
 
     @property
     def refused(self) -> bool:
@@ -128,6 +130,13 @@ class Job:
         values = {f.name: _decoded(f.name, record[f.name]) for f in fields(cls) if f.name in record}
         return cls(**values)  # type: ignore[arg-type]
 
+
+# What a field has that the record lacks.
+DEFAULTS: Mapping[str, object] = {
+    f.name: f.default if f.default_factory is MISSING else f.default_factory()
+    for f in fields(Job)
+    if f.default is not MISSING or f.default_factory is not MISSING
+}
 
 _JSON = frozenset(
     {

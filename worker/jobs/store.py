@@ -1,20 +1,18 @@
 """The records of all jobs in Redis, and the one compare-and-set that changes them.
 
-Redis keys:
+Redis keys, of the shard of the job (webhook/shards.py):
 
-falhook:job:{id}           hash: the fields of Job
-falhook:job:{id}:events    stream: the whole history of the job
-falhook:jobs               sorted set: job → created
-falhook:jobs:{STATE}       sorted set: job → since when it is in that state
-falhook:timers             sorted set: job → when it must have moved (no final job is in it)
-falhook:events             stream: the events of all jobs, the last EVENTS_KEPT or so
-
-The script builds key names itself, so a Redis Cluster would need hash tags; one primary does not.
+falhook:{2a}:job:ID      hash: the fields of Job, among them the history
+falhook:{2a}:jobs        sorted set: job → created
+falhook:{2a}:jobs:STATE  sorted set: job → since when it is in that state
+falhook:{2a}:timers      sorted set: job → when it must have moved (no final job is in it)
+falhook:{2a}:events      stream: the events of all jobs of the shard, the last EVENTS_KEPT or so
+falhook:{2a}:bell        channel: a job of the shard has moved
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import resources
 from typing import cast
@@ -23,13 +21,20 @@ from redis import Redis
 
 from webhook.contract import Task
 from webhook.redis import RedisAddress, client
+from webhook.shards import SHARDS, all_keys, key_of
 from worker.jobs.change import Change, Event
-from worker.jobs.job import MOVES, Job, JobState, encode
+from worker.jobs.earlier_layout import EarlierLayout
+from worker.jobs.job import DEFAULTS, MOVES, Job, JobState, encode
 
-EVENTS_KEPT = 100_000
-JOBS = "falhook:jobs"
-TIMERS = "falhook:timers"
-EVENTS = "falhook:events"
+# Events kept for each shard, more than 100,000 in all.
+EVENTS_KEPT = 1_600
+# Bytes of the history of one job; beyond them its first events are forgotten.
+HISTORY_KEPT = 32_000
+# Names of the keys of a shard.
+JOBS = "jobs"
+TIMERS = "timers"
+EVENTS = "events"
+BELL = "bell"
 # Fields of the record of a rejected creation, which was never claimed.
 REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
@@ -47,12 +52,7 @@ def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
 
 def job_key(job_id: str) -> str:
     """Return the key of the job's hash."""
-    return f"falhook:job:{job_id}"
-
-
-def history_key(job_id: str) -> str:
-    """Return the key of the stream of the job's events."""
-    return f"{job_key(job_id)}:events"
+    return key_of(job_id, f"job:{job_id}")
 
 
 class JobStore:
@@ -64,6 +64,7 @@ class JobStore:
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:
         self.redis = redis
         self.clock = clock
+        self.earlier = EarlierLayout(redis)
         script = resources.files("worker.jobs").joinpath("transition.lua").read_text()
         self._move = redis.register_script(script)
 
@@ -84,7 +85,6 @@ class JobStore:
             "step": job.step,
             "reason": job.reason,
             "sentence": job.sentence,
-            # Guards compare with fields of the hash: these are always present.
             "attempt": job.attempt,
             "posted": job.posted,
             "submitted_at": job.submitted_at,
@@ -92,9 +92,13 @@ class JobStore:
             "callback": "",
             "created_at": self.clock(),
         }
-        change = Change(to=job.state, set=values, due=due, event=event)
-        over = replace(change, guard=REFUSED)
-        return self._change(job.id, None, change) or self._change(job.id, [JobState.FAILED], over)
+        # An absent field has its default.
+        given = {name: value for name, value in values.items() if value != DEFAULTS.get(name, ...)}
+        if self.earlier.exists():
+            self.earlier.move(job.id)
+        new = Change(to=job.state, set=given, due=due, event=event)
+        over = replace(new, set=values, guard=REFUSED)
+        return self._change(job.id, None, new) or self._change(job.id, [JobState.FAILED], over)
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
         """Change the record if it is in one of the `expected` states and every guard matches.
@@ -117,57 +121,54 @@ class JobStore:
             "bump": list(change.bump) or None,
             "due": None if change.due is None else f"{change.due:.6f}" if change.due else "",
             "unleased_at": None if change.unleased_at is None else f"{change.unleased_at:.6f}",
+            "drop": list(change.drop) or None,
             "event": dict(change.event) if change.event else None,
+            "unkept": list(change.unkept) or None,
             "keep": EVENTS_KEPT,
+            "remember": HISTORY_KEPT,
         }
         arguments = {name: value for name, value in request.items() if value is not None}
-        keys = [job_key(job_id), history_key(job_id), EVENTS, TIMERS, JOBS]
-        done, _state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(arguments)]))
+        names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL)
+        keys = [key_of(job_id, name) for name in names]
+        done, state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(arguments)]))
+        if not done and not state and self._moved(job_id):
+            return self._change(job_id, expected, change)
         return bool(done)
+
+    def _moved(self, job_id: str) -> bool:
+        return self.earlier.exists() and self.earlier.move(job_id)
 
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None if it has no record."""
         record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
+        if not record and self._moved(job_id):
+            record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
         return Job.decode(record) if record else None
 
-    def newest(
-        self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
-    ) -> Iterator[Job]:
-        """Yield the newest `limit` jobs: of all, or those that entered `state` since then."""
-        ids = self.newest_ids(state=state, since=since, limit=limit)
-        return (job for job_id in ids if (job := self.get(job_id)) is not None)
-
-    def newest_ids(
-        self, *, state: JobState | None = None, since: float = 0.0, limit: int = -1
-    ) -> Sequence[str]:
-        """Return the ids of the jobs that `newest` yields."""
-        key = f"{JOBS}:{state}" if state else JOBS
-        return cast(list[str], self.redis.zrevrangebyscore(key, "+inf", since, start=0, num=limit))
-
-    def list(self, *, state: JobState | None = None, limit: int = 50) -> Sequence[Job]:
-        """Return jobs of one state or of all, the newest first."""
-        return tuple(self.newest(state=state, limit=limit))
-
-    def count(self, state: JobState) -> int:
-        """Return how many jobs are in this state."""
-        return self.redis.zcard(f"{JOBS}:{state}")
-
     def due(self, limit: int) -> Sequence[str]:
-        """Return the ids of jobs that should have moved by now, the most overdue first."""
-        due = self.redis.zrangebyscore(TIMERS, 0, self.clock(), start=0, num=limit)
-        return cast(list[str], due)
+        """Return ids of jobs that should have moved by now, the most overdue first.
+
+        Each shard gives an equal part of `limit`, so that none waits for another.
+        """
+        with self.redis.pipeline(transaction=False) as calls:
+            for key in all_keys(TIMERS):
+                most = -(-limit // SHARDS)
+                calls.zrangebyscore(key, 0, self.clock(), start=0, num=most, withscores=True)
+            answers = cast(list[list[tuple[str, float]]], calls.execute())
+        due = sorted((due_at, job_id) for answer in answers for job_id, due_at in answer)
+        return [job_id for _, job_id in due]
 
     def due_at(self, job_id: str) -> float | None:
         """Return the deadline of the next change of state in Unix seconds; None for ended jobs."""
-        return self.redis.zscore(TIMERS, job_id)
+        return self.redis.zscore(key_of(job_id, TIMERS), job_id)
 
     def drop_timer(self, job_id: str) -> None:
         """Remove the timer of a job that has no record."""
-        self.redis.zrem(TIMERS, job_id)
+        self.redis.zrem(key_of(job_id, TIMERS), job_id)
 
     def delay_timer(self, job_id: str, seconds: float) -> None:
         """Postpone the timer of a job whose record cannot be read, so that others are reached."""
-        self.redis.zadd(TIMERS, {job_id: self.clock() + seconds}, xx=True)
+        self.redis.zadd(key_of(job_id, TIMERS), {job_id: self.clock() + seconds}, xx=True)
 
 
 def _allowed(state: JobState, to: JobState | None) -> bool:

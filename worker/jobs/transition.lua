@@ -1,14 +1,25 @@
 -- The only way in which a job record changes: compare, set, and append the event, atomically.
 --
--- KEYS  1 the job's hash   2 its history (stream)   3 the event stream of all jobs
---       4 timers (sorted set: job -> due)           5 the index prefix, "falhook:jobs"
+-- KEYS  1 the job's hash   2 the event stream of its shard   3 timers (sorted set: job -> due)
+--       4 the prefix of the indexes, "falhook:{2a}:jobs"     5 the bell, a channel
 -- ARGV  1 JSON: id, at, expected (states; absent: the record must not exist yet), to (absent: the
 --       state stays), guard (field -> value that it must have), unleased_at (the lease must
---       have ended by then), set, bump (fields to add 1 to), due (absent: leave;
---       "": no timer), event (fields of the event; absent: none), keep (events kept)
+--       have ended by then), set, drop (fields to remove), bump (fields to add 1 to), due (absent:
+--       leave; "": no timer), event (fields of the event; absent: none), unkept (fields of the
+--       event that the history does not keep), keep (events kept in the stream), remember (bytes
+--       of history kept)
 -- Returns {1, new state} if it was changed, else {0, present state ("" without a record)}.
+--
+-- One HMGET and one HSET serve a whole change: commands are what a busy Redis runs out of.
 local order = cjson.decode(ARGV[1])
-local state = redis.call('HGET', KEYS[1], 'state') or ''
+local names = {'state', 'lease_until', 'event_metadata', 'history'}
+for field in pairs(order.guard or {}) do table.insert(names, field) end
+for _, field in ipairs(order.bump or {}) do table.insert(names, field) end
+local record = {}
+for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+  record[names[index]] = value or ''
+end
+local state = record.state
 
 if order.expected then
   local fits = false
@@ -20,48 +31,74 @@ elseif state ~= '' then
   return {0, state}
 end
 
+-- An absent field is 0, or empty.
+local function plain(value) return value == '0' and '' or value end
 for field, value in pairs(order.guard or {}) do
-  if (redis.call('HGET', KEYS[1], field) or '') ~= value then return {0, state} end
+  if plain(record[field]) ~= plain(value) then return {0, state} end
+end
+if order.unleased_at and (tonumber(record.lease_until) or 0) > tonumber(order.unleased_at) then
+  return {0, state}
 end
 
-if order.unleased_at then
-  local till = tonumber(redis.call('HGET', KEYS[1], 'lease_until') or '0')
-  if till > tonumber(order.unleased_at) then return {0, state} end
-end
-
--- A job that replaces a rejected one counts from its own creation.
-if (order.set or {}).created_at then redis.call('ZADD', KEYS[5], order.at, order.id) end
 local to = order.to or state
-for field, value in pairs(order.set or {}) do redis.call('HSET', KEYS[1], field, value) end
-for _, field in ipairs(order.bump or {}) do redis.call('HINCRBY', KEYS[1], field, 1) end
-
+local values = order.set or {}
+for _, field in ipairs(order.bump or {}) do
+  values[field] = string.format('%d', (tonumber(record[field]) or 0) + 1)
+end
 if to ~= state then
-  redis.call('HSET', KEYS[1], 'state', to, 'updated_at', order.at)
-  if state ~= '' then redis.call('ZREM', KEYS[5] .. ':' .. state, order.id) end
-  redis.call('ZADD', KEYS[5] .. ':' .. to, order.at, order.id)
+  values.state = to
+  values.updated_at = order.at
 end
+if order.due then values.due_at = order.due == '' and '0' or order.due end
 
-if order.due == '' then
-  redis.call('ZREM', KEYS[4], order.id)
-  redis.call('HSET', KEYS[1], 'due_at', '0')
-elseif order.due then
-  redis.call('ZADD', KEYS[4], order.due, order.id)
-  redis.call('HSET', KEYS[1], 'due_at', order.due)
-end
-
+local line
 if order.event then
+  local kept = {at = order.at, to = to ~= state and to or nil}
   -- 'job' is the older name of 'id'.
-  local line = {'id', order.id, 'job', order.id, 'at', order.at, 'from', state, 'to', to}
-  local shared = redis.call('HGET', KEYS[1], 'event_metadata') or '{}'
-  if to ~= state and shared ~= '{}' then
+  line = {'id', order.id, 'job', order.id, 'at', order.at, 'from', state, 'to', to}
+  local shared = values.event_metadata or record.event_metadata
+  if to ~= state and shared ~= '{}' and shared ~= '' then
     table.insert(line, 'metadata')
     table.insert(line, shared)
+    kept.metadata = shared
   end
   for field, value in pairs(order.event) do
     table.insert(line, field)
     table.insert(line, value)
+    kept[field] = value
   end
-  local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', order.keep, '*', unpack(line))
-  redis.call('XADD', KEYS[2], id, unpack(line))
+  for _, field in ipairs(order.unkept or {}) do kept[field] = nil end
+  local history = record.history .. cjson.encode(kept) .. '\n'
+  while #history > order.remember do history = string.gsub(history, '^[^\n]*\n', '') end
+  values.history = history
+end
+
+-- The record is written first: a Redis that is full refuses this command and has changed nothing.
+for _, field in ipairs(order.drop or {}) do values[field] = nil end
+local fields = {}
+for field, value in pairs(values) do
+  table.insert(fields, field)
+  table.insert(fields, value)
+end
+if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
+if order.drop then redis.call('HDEL', KEYS[1], unpack(order.drop)) end
+
+if to ~= state then
+  if state ~= '' then redis.call('ZREM', KEYS[4] .. ':' .. state, order.id) end
+  redis.call('ZADD', KEYS[4] .. ':' .. to, order.at, order.id)
+end
+-- A job that replaces a rejected one counts from its own creation.
+if values.created_at then redis.call('ZADD', KEYS[4], order.at, order.id) end
+if order.due == '' then
+  redis.call('ZREM', KEYS[3], order.id)
+elseif order.due then
+  redis.call('ZADD', KEYS[3], order.due, order.id)
+end
+if line then
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', order.keep, '*', unpack(line))
+  -- Redis before 7.0 has no channels of shards.
+  if type(redis.pcall('SPUBLISH', KEYS[5], '1')) == 'table' then
+    redis.call('PUBLISH', KEYS[5], '1')
+  end
 end
 return {1, to}

@@ -55,6 +55,8 @@ class Transitions:
             guard={"attempt": job.attempt} if guard is None else guard,
             due=self._due(outcome),
             event={"name": "moved", "step": task, **outcome.event},
+            drop=outcome.drop,
+            unkept=outcome.unkept,
         )
         moved = self._store.change(job.id, expected, change)
         if moved:
@@ -66,7 +68,9 @@ class Transitions:
                 log.warning("job.moved", **fields)
             else:
                 log.info("job.moved", **fields)
-        self.wake_next(job.id)
+            self._wake_for(outcome.to, job.id)
+        else:
+            self.wake_next(job.id)
         return moved
 
     def fail(self, task: Task, job: Job, failure: Failure, *, expected: Iterable[JobState]) -> bool:
@@ -79,8 +83,12 @@ class Transitions:
         if job is None:
             log.warning("step.skipped", job=job_id, reason="no_record")
             return
-        task = self._next.get(job.state)
-        if task is not None and job.lease_until <= self._store.clock():
+        if job.lease_until <= self._store.clock():
+            self._wake_for(job.state, job_id)
+
+    def _wake_for(self, state: JobState, job_id: str) -> None:
+        task = self._next.get(state)
+        if task is not None:
             self._wake(task, job_id)
 
     def next_task(self, state: JobState) -> Task | None:

@@ -12,6 +12,7 @@ from redis import Redis
 from redis.client import NEVER_DECODE
 
 from webhook.contract import INBOX, JOB_ID, Callback, Task, inbox_key
+from webhook.shards import key_of
 from worker.fal.lenient_json import parse_lenient
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
@@ -67,8 +68,8 @@ def find_orphan(store: JobStore, job_id: str) -> Orphan | None:
 
 def orphans(store: JobStore) -> Iterator[Orphan]:
     """Yield every orphan, in no order."""
-    for key in store.redis.scan_iter(match=f"{INBOX}:*", count=_SCANNED):
-        job_id = str(key).removeprefix(f"{INBOX}:")
+    for key in store.redis.scan_iter(match=f"falhook:{{*}}:{INBOX}:*", count=_SCANNED):
+        job_id = str(key).partition(f":{INBOX}:")[2]
         if JOB_ID.fullmatch(job_id) and (orphan := find_orphan(store, job_id)):
             yield orphan
 
@@ -103,7 +104,7 @@ def restore(store: JobStore, job_id: str) -> None:
     """Make the callbacks of a job with a record pending again; repeating it does nothing."""
     pipe = store.redis.pipeline(transaction=True)
     pipe.persist(inbox_key(job_id))
-    pipe.zadd(INBOX, {job_id: store.clock()}, nx=True)
+    pipe.zadd(key_of(job_id, INBOX), {job_id: store.clock()}, nx=True)
     pipe.execute()
 
 

@@ -71,9 +71,13 @@ def same_request(job: Job, callback: Callback) -> bool:
 
 
 def says_the_same(job: Job, report: Report) -> bool:
-    """Whether the record says all that the callback does, which fal may have written otherwise."""
+    """Whether the record says all that the callback does, which fal may have written otherwise.
+
+    The record of a published job has no result to compare with: any says the same.
+    """
     if report.has_result:
-        return job.payload == report.payload
+        dropped = job.state is JobState.PUBLISHED and job.payload is None
+        return dropped or job.payload == report.payload
     if report.failure is not None:
         told = (job.step, job.reason, job.sentence)
         return told == ("render", report.failure.reason, report.failure.sentence)

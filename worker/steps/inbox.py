@@ -8,6 +8,7 @@ from redis import Redis
 
 from webhook.contract import INBOX, Callback, inbox_key
 from webhook.log import get_logger
+from webhook.shards import SHARDS, all_keys, key_of
 
 # Seconds until the wake of a callback that is still pending is repeated.
 WAKE_AGAIN = 20.0
@@ -77,14 +78,16 @@ class InboxReader:
 
     def remove(self, job_id: str, callback: Callback) -> None:
         """Remove a callback that the job's record contains now."""
-        self._remove(keys=[inbox_key(job_id), INBOX], args=[job_id, callback.fingerprint])
+        keys = [inbox_key(job_id), key_of(job_id, INBOX)]
+        self._remove(keys=keys, args=[job_id, callback.fingerprint])
 
     def count_crash(self, job_id: str, entry: str | bytes) -> None:
         """Count a crash of the ingestion of this entry; after MAX_CRASHES it is set aside.
 
         It is then kept for ORPHAN_KEPT under `aside_key`, and no longer pending.
         """
-        keys = [inbox_key(job_id), INBOX, crashes_key(job_id), aside_key(job_id)]
+        pending = key_of(job_id, INBOX)
+        keys = [inbox_key(job_id), pending, crashes_key(job_id), aside_key(job_id)]
         crashes = self._crashed(keys=keys, args=[job_id, entry, MAX_CRASHES, ORPHAN_KEPT])
         if int(cast(int, crashes)) >= MAX_CRASHES:
             log.error("callback.set_aside", job=job_id, kept=aside_key(job_id))
@@ -93,13 +96,23 @@ class InboxReader:
         """Keep the callbacks of a job without a record for ORPHAN_KEPT, no longer pending."""
         pipe = self._redis.pipeline(transaction=True)
         pipe.expire(inbox_key(job_id), ORPHAN_KEPT)
-        pipe.zrem(INBOX, job_id)
+        pipe.zrem(key_of(job_id, INBOX), job_id)
         pipe.execute()
 
     def overdue(self, limit: int) -> Sequence[str]:
-        """Return ids of jobs whose callbacks are overdue; each is due again in WAKE_AGAIN."""
+        """Return ids of jobs whose callbacks are overdue; each is due again in WAKE_AGAIN.
+
+        Each shard gives an equal part of `limit`, so that none waits for another.
+        """
         now = self._clock()
-        job_ids = cast(list[bytes], self._redis.zrangebyscore(INBOX, 0, now, start=0, num=limit))
-        if job_ids:
-            self._redis.zadd(INBOX, dict.fromkeys(job_ids, now + WAKE_AGAIN), xx=True)
-        return [job_id.decode() for job_id in job_ids]
+        keys = all_keys(INBOX)
+        with self._redis.pipeline(transaction=False) as calls:
+            for key in keys:
+                calls.zrangebyscore(key, 0, now, start=0, num=-(-limit // SHARDS))
+            answers = cast(list[list[bytes]], calls.execute())
+        overdue = {key: job_ids for key, job_ids in zip(keys, answers, strict=True) if job_ids}
+        with self._redis.pipeline(transaction=False) as calls:
+            for key, job_ids in overdue.items():
+                calls.zadd(key, dict.fromkeys(job_ids, now + WAKE_AGAIN), xx=True)
+            calls.execute()
+        return [job_id.decode() for job_ids in overdue.values() for job_id in job_ids]

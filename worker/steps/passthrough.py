@@ -1,6 +1,6 @@
 """Outputs published without transcoding: images, audio, other files and plain values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +130,27 @@ def _refused(downloader: Downloader, job: Job) -> Permanent:
         except Permanent as failure:
             return failure
     return Permanent("no_video", "fal's result has no video or other file with a URL")
+
+
+def result_without_files(job: Job) -> dict[str, Json]:
+    """Return what fal's result says beside its files and the texts that the job sent: a seed."""
+    sent = {*_texts(job.arguments), *(file.address for file in files_of(job.payload))}
+    rest = _without(sent, _without_files(job.payload))
+    return rest if isinstance(rest, dict) else {}
+
+
+def _without(texts: Collection[str], value: Json) -> Json:
+    """Return the value without these texts and what is empty then."""
+    match value:
+        case str():
+            return None if value in texts else value
+        case dict():
+            members = {name: _without(texts, each) for name, each in value.items()}
+            return {name: each for name, each in members.items() if each is not None} or None
+        case list():
+            items = [_without(texts, each) for each in value]
+            return [each for each in items if each is not None] or None
+    return value
 
 
 def _without_files(payload: Json) -> Json:

@@ -1,7 +1,7 @@
 """The publish step: the files in place, then the manifest."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,11 +12,18 @@ from worker.formats.tags import AI_ORIGIN
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
+from worker.steps.passthrough import result_without_files
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.transcode.ffmpeg import ResourceUsage
 from worker.transcode.metering import Meter
 from worker.types import Json
+
+# What the record of a published job need not repeat, or has no use for.
+IN_THE_MANIFEST = (
+    *("payload", "source", "response_url", "cancel_url", "looked_up", "due_at"),
+    *("lease_owner", "lease_until", "tries", "waits", "wakes", "step", "reason", "sentence"),
+)
 
 log = get_logger()
 
@@ -46,15 +53,22 @@ class Publish:
             self.storage.put(address, content, content_type="application/json", create=True)
         self._clear(job)
         event = {"manifest": self.storage.address(address), "files": self._addresses(job, files)}
-        return Outcome(to=JobState.PUBLISHED, event=event)
+        return Outcome(
+            to=JobState.PUBLISHED,
+            set={"outputs": {"files": _top(files)}},
+            event=event,
+            drop=IN_THE_MANIFEST,
+            unkept=("files",),
+        )
 
     def _addresses(self, job: Job, files: Iterable[str]) -> str:
         """Return the addresses of the files as JSON, for the event.
 
         Those in folders are left out: a playlist has hundreds of segments.
         """
-        names = [name for name in files if "/" not in name]
-        return json.dumps([self.storage.address(published_key(job.id, name)) for name in names])
+        return json.dumps(
+            [self.storage.address(published_key(job.id, name)) for name in _top(files)]
+        )
 
     def _clear(self, job: Job) -> None:
         try:
@@ -66,6 +80,8 @@ class Publish:
     def _manifest(self, job: Job, cost: ResourceUsage) -> dict[str, Json]:
         source, outputs = dict(job.source), dict(job.outputs)
         costs = {"download": source.pop("cost", None), "transcode_tag": outputs.pop("cost", None)}
+        if rest := result_without_files(job):
+            outputs = {"result": rest, **outputs}
         return {
             "falhook": version("falhook"),
             "id": job.id,
@@ -82,6 +98,10 @@ class Publish:
             **outputs,
             "cost": {**costs, "publish": cost.record()},
         }
+
+
+def _top(files: Iterable[str]) -> Sequence[str]:
+    return [name for name in files if "/" not in name]
 
 
 def _bytes(file: Json) -> int:

@@ -6,6 +6,7 @@ wake or worker was lost, and callbacks past their deadline. Sweeps may run at th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from redis.exceptions import RedisError
 
@@ -15,6 +16,7 @@ from worker.errors import Permanent
 from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
+from worker.jobs.listing import count
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import LOST_WAKE_AFTER, Transitions
 from worker.steps.inbox import InboxReader
@@ -51,6 +53,9 @@ class Sweep:
 
     def run(self) -> None:
         """Wake every overdue job once, or end it."""
+        earlier = self.store.earlier
+        if earlier.exists() and (moved := sum(1 for _ in islice(earlier.move_all(), LIMIT))):
+            log.info("layout.moved", jobs=moved)
         pending = self.inbox.overdue(LIMIT)
         for start in range(0, len(pending), CHUNK):
             self.wake_ingest(pending[start : start + CHUNK])
@@ -68,7 +73,7 @@ class Sweep:
             for state in JobState
             if (task := self.transitions.next_task(state)) and ROUTES[task] is queue
         ]
-        return sum(map(self.store.count, states)) - self.queue_length(queue)
+        return sum(count(self.store.redis, states).values()) - self.queue_length(queue)
 
     def _try(self, job_id: str, room: "_Room") -> None:
         try:

@@ -20,6 +20,8 @@ STORAGE = "falhook:storage"
 
 _SECONDS = 3
 _QUEUES = ("falhook.submit", "falhook.callbacks", "falhook.media", "falhook.publish")
+# The sorted sets of jobs: one for each shard, and the one of version 0.1.
+_JOBS = (*(f"falhook:{{{shard:02x}}}:jobs" for shard in range(64)), "falhook:jobs")
 _SCANNED = 10_000
 
 
@@ -52,8 +54,11 @@ def mark(client: redis.Redis) -> None:
 
 def _deployment_contents(client: redis.Redis) -> str:
     """Describe what the Redis holds of a deployment; empty if it holds nothing."""
-    if client.type("falhook:jobs") == b"zset":
-        jobs = client.zcard("falhook:jobs")
+    with client.pipeline(transaction=False) as calls:
+        for name in _JOBS:
+            calls.zcard(name)
+        counts = calls.execute(raise_on_error=False)
+    if jobs := sum(count for count in counts if isinstance(count, int)):
         return f"{jobs:,} job{'s' * (jobs != 1)} of falhook"
     key = next(_deployment_keys(client), None)
     return "" if key is None else f"{key.decode(errors='replace')}, a key of falhook"

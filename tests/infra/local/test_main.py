@@ -17,6 +17,7 @@ import redis
 from infra.local.redis.external import MARKER
 from tests import ROOT
 from tests.infra.local.test_environment import deployment
+from webhook.shards import key_of
 from worker.jobs.job import Job
 from worker.jobs.store import JobStore
 from worker.settings import Settings
@@ -212,8 +213,8 @@ def test_a_deployments_jobs_are_left_alone(
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert "1 job of falhook" in done.stderr
     keys = set(records.redis.scan_iter())
-    job_keys = {"falhook:job:paid-1", "falhook:job:paid-1:events", "falhook:events", "falhook:jobs"}
-    assert job_keys | {"falhook:jobs:QUEUED", "falhook:timers"} == keys
+    names = ("job:paid-1", "events", "jobs", "jobs:QUEUED", "timers")
+    assert {key_of("paid-1", name) for name in names} == keys
 
 
 @pytest.mark.parametrize("verb", ["up", "demo"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.factories.listed import jobs_of
 from webhook.settings import Connections
 from worker.jobs.store import JobStore
 from worker.settings import Settings
@@ -58,7 +59,7 @@ def test_bad_input(records: JobStore, redis_url: str, name: str) -> None:
         done.stdout,
         [word for word in words if word not in done.stderr],
     )
-    assert (0, False) == (len(records.list()), "Traceback" in done.stderr)
+    assert (0, False) == (len(jobs_of(records)), "Traceback" in done.stderr)
 
 
 def test_an_invalid_flag_is_a_json_error() -> None:
@@ -81,7 +82,7 @@ def test_an_id_with_other_contents_is_rejected(records: JobStore, redis_url: str
         other.returncode,
         "a1" in other.stderr,
     )
-    assert ["A fox"] == [job.arguments["prompt"] for job in records.list()]
+    assert ["A fox"] == [job.arguments["prompt"] for job in jobs_of(records)]
 
 
 def test_no_redis_url() -> None:

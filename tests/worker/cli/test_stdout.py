@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.factories.listed import jobs_of
 from worker.cli.stdout import CLOSED
 from worker.jobs.store import JobStore
 
@@ -75,7 +76,7 @@ def test_the_id_of_a_created_job_is_not_lost(records: JobStore, redis_url: str) 
     """If standard output is full, the error has the job's id."""
     with FULL.open("wb") as full:
         done = run(["submit", TEXT, "prompt=A fox"], full.fileno(), {"REDIS_URL": redis_url})
-    [job] = records.list()
+    [job] = jobs_of(records)
     assert (2, True) == (done.returncode, job.id.encode() in done.stderr)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.factories.batches import IMAGE, TEXT, Read, ids, lines, reader, row
 from tests.factories.input_files import png
+from tests.factories.listed import jobs_of
 from worker.catalogue.catalogue import Catalogue
 from worker.jobs.store import JobStore
 from worker.operations.batch_file import UnreadableFile
@@ -140,7 +141,7 @@ def test_a_resumed_run_makes_exactly_the_missing_jobs(
     again = read(lines(*(row(prompt) for prompt in moved)), metadata={"batch": "2"})
     new = [creator.add(draft).new for draft in again.drafts.values()]
     assert len(prompts) - done == sum(new)
-    assert sorted(prompts) == sorted(str(job.arguments["prompt"]) for job in records.list())
+    assert sorted(prompts) == sorted(str(job.arguments["prompt"]) for job in jobs_of(records))
 
 
 def _no_files() -> Storage:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.factories.input_files import PNG, named
+from tests.factories.listed import jobs_of
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, RequestRejected, UnknownEndpoint
@@ -77,7 +78,7 @@ def test_the_same_id_is_the_same_job(creator: JobCreator, records: JobStore) -> 
     assert first.created_at == creator.create(request(job_id="a1")).created_at
     with pytest.raises(InvalidJobId, match="a1 belongs to another job"):
         creator.create(request(job_id="a1", arguments={"prompt": "a cat"}))
-    assert 1 == len(records.list())
+    assert 1 == len(jobs_of(records))
 
 
 def test_the_same_job_may_be_spelt_otherwise(creator: JobCreator, records: JobStore) -> None:
@@ -90,7 +91,7 @@ def test_the_same_job_may_be_spelt_otherwise(creator: JobCreator, records: JobSt
                 unchecked=unchecked,
             )
         )
-    assert 1 == len(records.list())
+    assert 1 == len(jobs_of(records))
 
 
 def test_files_are_stored_before_the_job_is_woken(
@@ -150,7 +151,7 @@ def test_a_rejected_request_leaves_nothing(
     """A rejection stores no record and no file."""
     with pytest.raises(error):
         creator.create(rejected)
-    assert ([], []) == (list(records.list()), list(storage.list("uploads")))
+    assert ([], []) == (list(jobs_of(records)), list(storage.list("uploads")))
 
 
 def test_everything_wrong_is_reported_together(creator: JobCreator) -> None:

@@ -15,14 +15,14 @@ from structlog.testing import capture_logs
 
 from infra.local.redis.server import RedisServer
 from tests.factories.input_files import PNG, png
+from tests.factories.listed import count_of, history_of, jobs_of
 from tests.factories.world import ManualClock, ScriptedFal, World
 from webhook.contract import Task
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint
 from worker.errors import Failure, Permanent, Transient
-from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JOBS, JobStore
+from worker.jobs.store import JOBS, JobStore, job_key
 from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.request import JobRequest
@@ -89,7 +89,7 @@ def test_a_message_without_an_id_is_one_job_however_often_it_comes(
         for task, job_id in wakes:
             world.pipeline.run(task, job_id)
     receive(job_id=None)
-    assert [MESSAGE] == [job.id for job in intake.creator.store.list()]
+    assert [MESSAGE] == [job.id for job in jobs_of(intake.creator.store)]
     assert 1 == fal.count("POST")
 
 
@@ -97,7 +97,7 @@ def test_different_messages_are_different_jobs(intake: Intake, receive: Receive)
     """Equal contents, or no id at all, do not make two messages one job."""
     for message_id in (MESSAGE, "other", None, None):
         receive(job_id=None, message_id=message_id)
-    assert 4 == len(intake.creator.store.list())
+    assert 4 == len(jobs_of(intake.creator.store))
 
 
 @pytest.mark.parametrize("message_id", ["no spaces", "x" * 65, "{uuid}", "ü", LONE])
@@ -107,7 +107,7 @@ def test_any_message_id_gives_a_valid_job_id(
     """Clients may use any text as a message id."""
     for _ in range(2):
         receive(job_id=None, message_id=message_id)
-    (created,) = intake.creator.store.list()
+    (created,) = jobs_of(intake.creator.store)
     assert (JobState.QUEUED, 16) == (created.state, len(created.id))
 
 
@@ -147,7 +147,7 @@ def test_a_rejected_message_without_an_id_is_stored_too(
     """It is stored once under the id of the message, however often it is delivered."""
     for _ in range(2):
         receive(job_id=None, arguments={})
-    assert 1 == len(history(records.redis, job(records, MESSAGE).id))
+    assert 1 == len(history_of(records, job(records, MESSAGE).id))
 
 
 @pytest.mark.parametrize("value", ["file:loop.png", "file:~nobody-of-that-name/cat.png"])
@@ -174,7 +174,7 @@ def test_a_message_whose_files_cannot_be_stored_is_kept(
         patched.setattr(Storage, "put", full)
         with pytest.raises(kind):
             receive(**message)
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
     receive(**message)
     assert JobState.QUEUED is job(records).state
 
@@ -206,7 +206,7 @@ def test_a_full_redis_keeps_the_message(
                     receive(arguments=arguments)
         finally:
             redis.config_set("maxmemory", 0)
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
 
 
 @pytest.mark.parametrize("job_id", ["A red fox in the snow", 7, ["A red fox"], ""])
@@ -217,7 +217,7 @@ def test_a_message_with_a_malformed_id_creates_no_job(
     with capture_logs() as lines:
         receive(job_id=job_id)
         receive(job_id=job_id, arguments={})
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
     assert ["job.refused"] * 2 == [line["event"] for line in lines]
     length = len(job_id) if isinstance(job_id, str) else 0
     assert (type(job_id).__name__, length) == (lines[0]["type"], lines[0]["length"])
@@ -333,9 +333,9 @@ def test_a_corrected_message_replaces_the_rejected_one(
     )
     assert ({"prompt": "a fox"}, {"title": "Fox"}) == (created.arguments, created.metadata)
     assert [(Task.SUBMIT, "m1")] == wakes
-    moves = [(event["from"], event["to"]) for event in history(records.redis, "m1")]
+    moves = [(event["from"], event["to"]) for event in history_of(records, "m1")]
     assert [("", "FAILED"), ("FAILED", "QUEUED")] == moves
-    assert (0, 1) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))
+    assert (0, 1) == (count_of(records, JobState.FAILED), count_of(records, JobState.QUEUED))
     assert (clock.now, clock.now) == (created.created_at, records.redis.zscore(JOBS, "m1"))
     assert created.due_at > clock.now
 
@@ -361,7 +361,7 @@ def test_other_failed_jobs_are_not_replaced(
 ) -> None:
     """A job that was claimed may have been paid for."""
     receive(arguments={})
-    records.redis.hset("falhook:job:m1", mapping=ended)
+    records.redis.hset(job_key("m1"), mapping=ended)
     receive()
     assert JobState.FAILED is job(records).state
 
@@ -382,7 +382,7 @@ def test_of_corrected_messages_at_once_one_makes_the_job(
         for number in range(30):
             intake.receive(JobRequest(endpoint=TEXT, arguments={}, job_id=f"m{number}"), None)
             list(pool.map(rival, [number] * len(rivals), rivals))
-            names = [event["to"] for event in history(records.redis, f"m{number}")]
+            names = [event["to"] for event in history_of(records, f"m{number}")]
             assert 1 == names.count(JobState.QUEUED)
-    assert (30, 0) == (records.count(JobState.QUEUED), records.count(JobState.FAILED))
+    assert (30, 0) == (count_of(records, JobState.QUEUED), count_of(records, JobState.FAILED))
     assert {f"m{number}" for number in range(30)} == {job_id for _, job_id in wakes}

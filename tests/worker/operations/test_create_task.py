@@ -12,6 +12,7 @@ from celery.exceptions import Retry
 from redis import Redis
 
 from tests.factories.input_files import PNG
+from tests.factories.listed import jobs_of
 from webhook.contract import Queue, Task
 from webhook.settings import Connections
 from worker.broker.client import client
@@ -103,7 +104,7 @@ def test_a_message_that_is_delivered_twice_is_one_job(office: Office, records: J
         office.send()
     with office.working():
         assert all(office.woken.acquire(timeout=PATIENCE) for _ in range(2))
-    assert [MESSAGE] == [job.id for job in records.list()]
+    assert [MESSAGE] == [job.id for job in jobs_of(records)]
 
 
 def test_a_message_waits_for_storage(
@@ -122,7 +123,7 @@ def test_a_message_waits_for_storage(
     office.send(endpoint=IMAGE, arguments={"prompt": "a", "image_url": "file:cat.png"})
     with office.working():
         assert office.woken.acquire(timeout=PATIENCE)
-    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in records.list()]
+    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in jobs_of(records)]
     assert [1, 2, 3, 4, 5] == office.waits
 
 
@@ -142,7 +143,7 @@ def test_a_message_waits_for_a_full_redis(
     office.send()
     with office.working():
         assert office.woken.acquire(timeout=PATIENCE)
-    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in records.list()]
+    assert [(MESSAGE, JobState.QUEUED)] == [(job.id, job.state) for job in jobs_of(records)]
 
 
 def test_a_redis_that_gets_full_ends_no_worker(
@@ -155,7 +156,7 @@ def test_a_redis_that_gets_full_ends_no_worker(
     office.pause = lambda: full(False)
     with office.working():
         assert all(office.woken.acquire(timeout=PATIENCE) for _ in range(2))
-    assert {"first", "second"} == {job.id for job in records.list()}
+    assert {"first", "second"} == {job.id for job in jobs_of(records)}
     assert [1] == office.waits[:1]
 
 
@@ -197,7 +198,7 @@ def test_the_id_of_a_message_has_two_names(
     with office.working():
         while records.get("last") is None:
             assert office.woken.acquire(timeout=PATIENCE)
-    assert {expected, ("last", "QUEUED")} == {(job.id, job.state) for job in records.list()}
+    assert {expected, ("last", "QUEUED")} == {(job.id, job.state) for job in jobs_of(records)}
 
 
 def test_a_message_that_waits_has_no_prompt_in_its_headers(office: Office, redis_url: str) -> None:

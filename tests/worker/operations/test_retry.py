@@ -14,7 +14,7 @@ from worker.cli.main import cli
 from worker.errors import Permanent, Transient
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore
+from worker.jobs.store import JobStore, job_key
 from worker.operations.retry import NotRetryable, Retry
 
 S = JobState
@@ -114,7 +114,7 @@ def test_an_expired_job_is_looked_up_again(world: World, fal: ScriptedFal) -> No
 def test_a_kept_callback_is_published_by_a_retry(world: World, fal: ScriptedFal) -> None:
     """A result that came after the cancel is published without a POST."""
     world.add_submitted()
-    world.store.redis.hset("falhook:job:job1", "state", "CANCELLED")
+    world.store.redis.hset(job_key("job1"), "state", "CANCELLED")
     world.deliver(callback())
     assert S.CANCELLED is world.state()
     Retry(store=world.store).retry(world.job())

@@ -7,6 +7,7 @@ from redis import Redis
 
 from tests.factories.world import ManualClock, callback
 from webhook.contract import INBOX, inbox_key
+from webhook.shards import key_of
 from worker.steps.inbox import WAKE_AGAIN, InboxReader
 
 
@@ -34,7 +35,7 @@ def put(raw: Redis, clock: ManualClock, *numbers: int) -> None:
     for number in numbers:
         each = callback(attempt=number, received_at=float(-number))
         raw.hsetnx(inbox_key("job1"), each.fingerprint, each.encode())
-        raw.zadd(INBOX, {"job1": clock()}, nx=True)
+        raw.zadd(key_of("job1", INBOX), {"job1": clock()}, nx=True)
 
 
 def test_callbacks_come_oldest_first_and_whole(
@@ -53,9 +54,9 @@ def test_the_job_stays_pending_until_its_last_callback_left(
     put(raw, clock, 1, 2)
     first, second = inbox.callbacks("job1")
     inbox.remove("job1", first)
-    assert [b"job1"] == raw.zrange(INBOX, 0, -1)
+    assert [b"job1"] == raw.zrange(key_of("job1", INBOX), 0, -1)
     inbox.remove("job1", second)
-    assert ([], 0) == (raw.zrange(INBOX, 0, -1), raw.exists(inbox_key("job1")))
+    assert ([], 0) == (raw.zrange(key_of("job1", INBOX), 0, -1), raw.exists(inbox_key("job1")))
 
 
 def test_what_was_woken_is_due_again_later(
@@ -76,4 +77,4 @@ def test_waking_does_not_bring_back_what_left(
     put(raw, clock, 1)
     inbox.remove("job1", inbox.callbacks("job1")[0])
     inbox.overdue(10)
-    assert 0 == raw.zcard(INBOX)
+    assert 0 == raw.zcard(key_of("job1", INBOX))

@@ -10,6 +10,7 @@ import structlog
 
 from tests.factories.world import DEADLINE, VIDEO, ScriptedFal, World, answer, callback, request
 from webhook.contract import INBOX, Callback, Task, inbox_key
+from webhook.shards import key_of
 from worker.jobs.change import Change
 from worker.jobs.job import JobState
 from worker.operations.retry import resume_state
@@ -408,7 +409,7 @@ def test_one_poisoned_entry_stops_nobody(world: World) -> None:
     world.add_submitted("poisoned")
     world.add_submitted("job1")
     world.raw.hset(inbox_key("poisoned"), "x", b"not an entry")
-    world.raw.zadd(INBOX, {"poisoned": 1.0})
+    world.raw.zadd(key_of("poisoned", INBOX), {"poisoned": 1.0})
     world.receive(callback(request_id=request(2)))
     world.ingest.run(["poisoned", "job1"])
     assert (S.RENDERED, ["poisoned"]) == (world.state("job1"), world.pending())
@@ -520,7 +521,7 @@ def test_a_callback_that_crashes_is_set_aside(
     entry = callback().encode() if readable else b"not an entry"
     name = callback().fingerprint
     world.raw.hset(inbox_key("job1"), name, entry)
-    world.raw.zadd(INBOX, {"job1": 1.0})
+    world.raw.zadd(key_of("job1", INBOX), {"job1": 1.0})
 
     def broken(_: object) -> Report:
         raise AttributeError

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tests.factories.world import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
 from worker.errors import Permanent
 from worker.jobs.job import Job, JobState
-from worker.steps.publish import Publish
+from worker.jobs.store import job_key
+from worker.steps.publish import IN_THE_MANIFEST, Publish
 from worker.storage import Storage
 from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
+from worker.types import Json
 
 S = JobState
 FILES = {"video.mp4": b"a clip", "poster.jpg": b"a picture"}
@@ -44,8 +47,8 @@ def job(world: World, storage: Storage) -> Job:
         for name, content in FILES.items()
     }
     redis = world.store.redis
-    redis.hset("falhook:job:job1", "outputs", json.dumps({"method": "copy", "files": told}))
-    redis.hset("falhook:job:job1", "state", "TAGGED")
+    redis.hset(job_key("job1"), "outputs", json.dumps({"method": "copy", "files": told}))
+    redis.hset(job_key("job1"), "state", "TAGGED")
     return world.job()
 
 
@@ -132,3 +135,31 @@ def test_through_the_pipeline_it_is_published_once(
     world.pipeline.run(Task.PUBLISH, "job1")
     events = [event["to"] for event in world.history() if event["name"] == "moved"]
     assert (S.PUBLISHED, 1) == (world.state(), events.count(S.PUBLISHED))
+
+
+def test_a_published_record_is_small(world: World, job: Job, storage: Storage) -> None:
+    """It has what finds and explains the job; result, sizes and hashes are in the manifest."""
+    world.work[Task.PUBLISH] = Publish(storage=storage, store=world.store).work
+    before = world.store.redis.memory_usage(job_key("job1"), samples=0) or 0
+    world.pipeline.run(Task.PUBLISH, "job1")
+    record = world.store.redis.hgetall(job_key("job1"))
+    assert set() == {*IN_THE_MANIFEST} & {*record}
+    assert {"files": list(FILES)} == world.job().outputs
+    assert ("", job.request_id) == (world.job().lease_owner, world.job().request_id)
+    assert (world.store.redis.memory_usage(job_key("job1"), samples=0) or 0) < before
+    assert "files" not in world.history()[-1]
+
+
+def test_the_manifest_has_the_rest_of_the_result(
+    world: World, job: Job, storage: Storage, tmp_path: Path
+) -> None:
+    """What fal says beside files is kept, except the texts that the job sent."""
+    payload: dict[str, Json] = {
+        "video": {"url": "https://v3b.fal.media/a.mp4"},
+        "seed": 7,
+        "prompt": "A fox",
+    }
+    said = replace(job, arguments={"prompt": "A fox"}, payload={**payload, "notes": [None, ""]})
+    Publish(storage=storage, store=world.store).work(said)
+    manifest = json.loads(published(storage, tmp_path)[MANIFEST])
+    assert {"seed": 7, "notes": [""]} == manifest["result"]

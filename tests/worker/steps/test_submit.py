@@ -25,6 +25,7 @@ from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
+from worker.jobs.store import job_key
 from worker.steps.account_pause import FIRST_PAUSE
 
 S = JobState
@@ -313,7 +314,7 @@ def test_answers_of_two_attempts_do_not_mix(world: World, fal: ScriptedFal) -> N
 
     def overtaken() -> None:
         if fal.count("POST") == 1:
-            world.store.redis.hset("falhook:job:job1", "attempt", "5")
+            world.store.redis.hset(job_key("job1"), "attempt", "5")
 
     fal.before_answer = overtaken
     fal.answers = [accepted(9)]

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.factories.listed import jobs_of
 from tests.factories.world import DEADLINE, ScriptedFal, World, callback, request
 from webhook.contract import INBOX, Queue, Task
+from webhook.shards import key_of
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
 from worker.jobs.store import TIMERS, job_key
@@ -62,7 +64,7 @@ def test_a_full_queue_gets_no_further_wakes(world: World) -> None:
     for _ in range(60):
         world.clock.forward(10)
         world.sweep.run()
-    assert ([], 30) == (world.wakes, len(world.store.list(state=S.QUEUED)))
+    assert ([], 30) == (world.wakes, len(jobs_of(world.store, state=S.QUEUED)))
     world.queue_lengths[Queue.SUBMIT] = 28
     world.clock.forward(601)
     world.sweep.run()
@@ -100,7 +102,8 @@ def test_nobody_starves_behind_the_limit(world: World) -> None:
 
 def test_inbox_wakes_go_out_in_chunks(world: World) -> None:
     """One message carries many job ids, but not all of them."""
-    world.raw.zadd(INBOX, {f"job{number}": 1.0 for number in range(CHUNK + 1)})
+    for number in range(CHUNK + 1):
+        world.raw.zadd(key_of(f"job{number}", INBOX), {f"job{number}": 1.0})
     world.sweep.run()
     assert [CHUNK, 1] == [len(job_ids) for job_ids in world.ingest_wakes]
 
@@ -110,12 +113,12 @@ def test_a_record_that_cannot_be_read_starves_nobody(world: World) -> None:
     world.add("broken")
     world.add("job1")
     world.store.redis.hset(job_key("broken"), "state", "NONSENSE")
-    world.store.redis.zadd(TIMERS, {"nobody": 1.0})
+    world.store.redis.zadd(key_of("nobody", TIMERS), {"nobody": 1.0})
     world.clock.forward(LOST_WAKE_AFTER + 1)
     world.sweep.run()
     assert [(Task.SUBMIT, "job1")] == world.wakes
-    timers = dict(world.store.redis.zrange(TIMERS, 0, -1, withscores=True))  # type: ignore[arg-type]
-    assert (False, True) == ("nobody" in timers, timers["broken"] > world.clock())
+    broken = world.store.due_at("broken")
+    assert (None, True) == (world.store.due_at("nobody"), (broken or 0) > world.clock())
 
 
 def test_two_sweeps_at_once_are_harmless(world: World, fal: ScriptedFal) -> None:
@@ -172,10 +175,10 @@ def test_a_final_job_keeps_no_timer(world: World) -> None:
     world.add_submitted()
     world.deliver(callback())
     world.follow_wakes()
-    world.store.redis.zadd(TIMERS, {"job1": 1.0})
+    world.store.redis.zadd(key_of("job1", TIMERS), {"job1": 1.0})
     world.store.redis.hset(job_key("job1"), "due_at", "1.0")
     world.sweep.run()
-    assert None is world.store.redis.zscore(TIMERS, "job1")
+    assert None is world.store.due_at("job1")
 
 
 def test_a_dead_submit_is_never_posted_again_in_doubt(world: World, fal: ScriptedFal) -> None:
@@ -185,7 +188,7 @@ def test_a_dead_submit_is_never_posted_again_in_doubt(world: World, fal: Scripte
     given = {"state": "SUBMITTING", "attempt": "1", "posted": "1", "due_at": "1.0"}
     for name, value in given.items():
         world.store.redis.hset(key, name, value)
-    world.store.redis.zadd(TIMERS, {"job1": 1.0})
+    world.store.redis.zadd(key_of("job1", TIMERS), {"job1": 1.0})
     world.sweep.run()
     world.follow_wakes()
     assert (S.SUBMIT_UNKNOWN, 0) == (world.state(), fal.count("POST"))

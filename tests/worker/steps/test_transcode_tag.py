@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 
 from tests.factories.clips import clip, tags
+from tests.factories.listed import history_of
 from tests.factories.world import ManualClock
 from worker.errors import Permanent
 from worker.formats.mp4 import read_tags
-from worker.jobs.events import history
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.provenance import Signer
@@ -163,7 +163,7 @@ def test_progress_is_on_the_event_stream(records: JobStore) -> None:
     tell = Progress(records, clock=lambda: next(clock)).encoding(job, "falhook.transcode_tag")
     for frame in range(50):
         tell(Advance(fraction=frame / 50, frames=frame, fps=12.5, left=3.25))
-    told = [event for event in history(records.redis, job.id) if event["name"] == "progress"]
+    told = [event for event in history_of(records, job.id) if event["name"] == "progress"]
     assert 1 <= len(told) <= 20 / INTERVAL
     assert ("12.5", "3.2") == (told[0]["fps"], told[0]["left"])
     assert float(told[0]["fraction"]) == pytest.approx(int(told[0]["frames"]) / 50, abs=0.01)
@@ -178,5 +178,5 @@ def test_a_download_tells_what_is_left(records: JobStore) -> None:
     now.forward(30.0)
     tell(5_000, None)
     tell(25_000, 100_000)
-    told = [event for event in history(records.redis, job.id) if event["name"] == "progress"]
+    told = [event for event in history_of(records, job.id) if event["name"] == "progress"]
     assert [("0.250", "90.0")] == [(event["fraction"], event["left"]) for event in told]

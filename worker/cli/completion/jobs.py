@@ -9,6 +9,8 @@ from click.shell_completion import CompletionItem
 # Ids that are offered, and ids that are searched for a beginning.
 MAX_OFFERED = 40
 MAX_SEARCHED = 5_000
+# Jobs whose states are read.
+MAX_READ = 400
 Usable = Literal["all", "open", "ended"]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -36,16 +38,15 @@ def complete_jobs(usable: Usable) -> Complete:
 def _items(usable: Usable, incomplete: str) -> Iterator[CompletionItem]:
     from webhook.settings import Connections
     from worker.jobs.job import FINAL, JobState
-    from worker.jobs.store import JobStore, connect
+    from worker.jobs.listing import page, read
+    from worker.jobs.store import connect
 
-    store = JobStore(connect(Connections.from_env().redis_url))
+    redis = connect(Connections.from_env().redis_url)
+    ids = [each for each in page(redis, limit=MAX_SEARCHED).ids if each.startswith(incomplete)]
     left = MAX_OFFERED
-    for job_id in store.newest_ids(limit=MAX_SEARCHED):
-        if not job_id.startswith(incomplete):
-            continue
-        job = store.get(job_id) if left else None
-        if job is None:
-            continue
+    for job in read(redis, ids[:MAX_READ]):
+        if not left:
+            return
         fits = {
             "all": True,
             "open": job.state not in FINAL,
@@ -55,5 +56,5 @@ def _items(usable: Usable, incomplete: str) -> Iterator[CompletionItem]:
             left -= 1
             title = job.metadata.get("title")
             yield CompletionItem(
-                job_id, help=f"{job.state} {title if isinstance(title, str) else job.endpoint}"
+                job.id, help=f"{job.state} {title if isinstance(title, str) else job.endpoint}"
             )

@@ -12,6 +12,7 @@ from click.testing import Result
 from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, error_of, jobs, refused
 from tests.factories.input_files import png
+from tests.factories.listed import jobs_of
 from worker.cli.submit import batch, batch_report
 from worker.jobs.store import JobStore
 from worker.operations.create import Created, JobCreator
@@ -24,7 +25,7 @@ def test_a_file_is_validated_before_its_first_job(run: Run, home: Path, records:
     stderr = refused(run, "--from", str(path), "--yes")
     assert "1 row is invalid; no job was created" in stderr
     assert "line 3: " in stderr
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
 
 
 def test_the_total_cost_is_confirmed_first(run: Run, home: Path, records: JobStore) -> None:
@@ -38,7 +39,7 @@ def test_the_total_cost_is_confirmed_first(run: Run, home: Path, records: JobSto
     assert (0, lines) == (done.exit_code, done.stdout.splitlines())
     assert "about $2.80" in done.stderr
     assert "REDIS_URL is not set, so every job counts as new." in done.stderr
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
 
 
 def test_a_dry_run_of_a_file_works_without_redis(run: Run, home: Path) -> None:
@@ -185,7 +186,7 @@ def test_a_rerun_creates_no_job_twice(run: Run, home: Path, records: JobStore) -
     last = run("submit", "--from", str(jobs(home, "a", "b", "a")))
     assert (0, "") == (last.exit_code, last.stdout)
     assert "0 created, 3 existed already." in last.stderr
-    assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in records.list())
+    assert ["a", "a", "b"] == sorted(str(job.arguments["prompt"]) for job in jobs_of(records))
 
 
 def test_two_concurrent_runs_each_count_their_own_jobs(
@@ -218,4 +219,4 @@ def test_an_id_of_another_job_is_reported_with_its_line(
     path.write_text("id,prompt\nx2,A cat\nx1,A dog\n")
     stderr = refused(run, "--from", str(path), TEXT, "--yes")
     assert "line 3: job id x1 belongs to another job" in stderr
-    assert ["x1"] == [job.id for job in records.list()]
+    assert ["x1"] == [job.id for job in jobs_of(records)]

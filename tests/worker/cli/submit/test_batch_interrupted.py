@@ -14,6 +14,7 @@ import pytest
 
 from tests.factories.batches import TEXT, lines
 from tests.factories.cli import submit_environment
+from tests.factories.listed import jobs_of
 from worker.cli.interrupts import defer_interrupts
 from worker.jobs.store import JobStore
 
@@ -57,7 +58,7 @@ def running(start: Start) -> Iterator[subprocess.Popen[str]]:
 
 def ids(records: JobStore) -> list[str]:
     """Return the ids of all stored jobs."""
-    return [job.id for job in records.list(limit=2 * ROWS)]
+    return [job.id for job in jobs_of(records)]
 
 
 @pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGINT])
@@ -86,7 +87,7 @@ def test_a_rerun_creates_exactly_the_missing_jobs(
     assert (0, ROWS - len(created)) == (second.returncode, len(new))
     assert sorted([*created, *new]) == sorted(ids(records))
     assert ROWS == len(set(ids(records)))
-    prompts = {str(job.arguments["prompt"]) for job in records.list(limit=2 * ROWS)}
+    prompts = {str(job.arguments["prompt"]) for job in jobs_of(records)}
     assert {f"fox {n}" for n in range(ROWS)} == prompts
     assert f"{ROWS - len(created):,} created, {len(created):,} existed already." in errors
 

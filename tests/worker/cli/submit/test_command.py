@@ -8,6 +8,7 @@ import pytest
 from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, error_of, refused, stored, submitted
 from tests.factories.input_files import PNG, named
+from tests.factories.listed import jobs_of
 from worker.jobs.store import JobStore
 
 
@@ -16,7 +17,7 @@ def test_a_submit_shows_its_cost(run: Run, records: JobStore) -> None:
     done = run("submit", *FOX, "duration=10")
     assert "about $2.80 for 10 s" in done.stdout
     assert "confidence medium" in done.stdout
-    (job,) = records.list()
+    (job,) = jobs_of(records)
     assert "2.80" == job.estimate["usd"]
     assert job.estimate["source"]
 
@@ -45,7 +46,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(
     assert "X-Fal-Tags: job_id=j1\n" in done.stdout
     assert f'"image_url": "upload://{named(PNG)}"' in done.stdout
     assert "about $1.40" in done.stdout
-    assert ([], []) == (list(records.list()), stored(home))
+    assert ([], []) == (list(jobs_of(records)), stored(home))
 
 
 def test_a_dry_run_with_json(run: Run) -> None:
@@ -163,7 +164,7 @@ def test_metadata_of_a_row_that_json_cannot_carry(
     path.write_text(f'{{"arguments": {{"prompt": "a"}}}}\n{row}\n')
     stderr = refused(run, "--from", str(path), TEXT, "--yes")
     assert "line 2: " in stderr
-    assert [] == list(records.list())
+    assert [] == list(jobs_of(records))
 
 
 @pytest.mark.parametrize("duration", ["1e30", "-50", "0", "86401"])

@@ -10,6 +10,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.factories.batches import IMAGE, TEXT
 from tests.factories.cli import FOX, Run, error_of, jobs, refused, submitted
+from tests.factories.listed import count_of, jobs_of
 from webhook.contract import Task
 from worker.errors import Transient
 from worker.jobs.job import Job, JobState
@@ -38,14 +39,14 @@ def test_an_unanswered_creation_is_reported_with_the_id(
     with monkeypatch.context() as patched:
         unanswered(patched)
         stderr = refused(run, *FOX, *own)
-    (job,) = records.list()
+    (job,) = jobs_of(records)
     assert "did not answer in time: Timeout reading from socket. The job may have been" in stderr
     assert (
         f"created as {job.id}: repeat the command with --id {job.id} to create no second" in stderr
     )
     done = run("submit", *FOX, "--id", job.id)
     assert (0, True) == (done.exit_code, "This job exists already" in done.stdout)
-    assert 1 == len(records.list())
+    assert 1 == len(jobs_of(records))
 
 
 def test_an_unanswered_creation_of_a_row_is_reported(
@@ -61,7 +62,7 @@ def test_an_unanswered_creation_of_a_row_is_reported(
     assert "Redis at REDIS_URL did not answer in time" in done.stderr
     done = run("submit", "--from", str(path), "--yes")
     assert "1 created, 2 existed already." in done.stderr
-    assert 3 == len(records.list())
+    assert 3 == len(jobs_of(records))
 
 
 def test_unavailable_storage_is_reported_with_the_line(
@@ -94,4 +95,4 @@ def test_a_corrected_request_may_use_the_id_of_a_rejected_message(
     dry = run("submit", "--from", str(path), TEXT, "--dry-run")
     assert "1 job, about $1.40." in dry.stderr
     assert "1 created, 0 existed" in run("submit", "--from", str(path), TEXT, "--yes").stderr
-    assert (0, 2) == (records.count(JobState.FAILED), records.count(JobState.QUEUED))
+    assert (0, 2) == (count_of(records, JobState.FAILED), count_of(records, JobState.QUEUED))

@@ -14,6 +14,7 @@ from infra.local.fal_process import FalProcess
 from tests.factories.batches import IMAGE
 from tests.factories.catalogue import CHECKED
 from tests.factories.cli import Run, submitted
+from tests.factories.listed import count_of, jobs_of
 from tests.factories.world import ToSimulation
 from webhook.contract import Task
 from worker.cli.models.endpoint_text import command
@@ -71,7 +72,7 @@ def work(
     )
 
     def work() -> list[dict[str, Any]]:
-        for job in records.list(state=JobState.QUEUED, limit=500):
+        for job in jobs_of(records, state=JobState.QUEUED):
             pipeline.run(Task.SUBMIT, job.id)
         answer = httpx.get(f"{fal.url}/_sim/requests", verify=context)
         requests: list[dict[str, Any]] = answer.json()
@@ -94,7 +95,7 @@ def test_every_example_works_when_pasted(
         assert 0 == done.exit_code, done.stderr
     requests = {request["endpoint"]: request["arguments"] for request in work()}
     assert {model.endpoint: model.example() for model in CHECKED} == requests
-    assert len(CHECKED) == records.count(JobState.SUBMITTED)
+    assert len(CHECKED) == count_of(records, JobState.SUBMITTED)
     context = ssl.create_default_context(cafile=fal.ca_file)
     wait = f"{fal.url}/_sim/wait?event=render&timeout=120&count={len(CHECKED)}"
     assert 200 == httpx.get(wait, verify=context, timeout=150).status_code
@@ -114,7 +115,7 @@ def test_files_and_options_reach_fal(
     headers = [request["headers"] for request in (first, second)]
     assert ["low", "low"] == [sent["x-fal-queue-priority"] for sent in headers]
     assert f"job_id={job['id']}" in {sent["x-fal-tags"] for sent in headers}
-    assert 2 == records.count(JobState.SUBMITTED)
+    assert 2 == count_of(records, JobState.SUBMITTED)
 
 
 def test_a_failed_upload_costs_nothing(

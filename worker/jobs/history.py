@@ -1,0 +1,42 @@
+"""The history of a job: its events, which the record holds as lines of JSON.
+
+A line leaves out what follows from the others: the job's id, the state before, and the state after
+if it is the same.
+"""
+
+import json
+from collections.abc import Sequence
+
+from worker.jobs.change import Event
+from worker.jobs.job import Job
+
+# Events with which a job begins, or begins again; what came before them is past.
+_BEGINNINGS = frozenset({"created", "replayed"})
+
+
+def history(job: Job) -> Sequence[Event]:
+    """Return the events of the job, the oldest first; a very long history has lost its first."""
+    events = []
+    state = ""
+    for line in job.history.splitlines():
+        kept = json.loads(line)
+        to = kept.pop("to", state)
+        at = kept.pop("at")
+        events.append({"id": job.id, "job": job.id, "at": at, "from": state, "to": to, **kept})
+        state = to
+    return events
+
+
+def last_event(job: Job) -> Event | None:
+    """Return the newest event of the job; None if it has none."""
+    return next(reversed(history(job)), None)
+
+
+def present(job: Job) -> Sequence[Event]:
+    """Return the events since the job was created or last continued.
+
+    A job that failed and was continued has not failed.
+    """
+    events = history(job)
+    began = max((at for at, each in enumerate(events) if each["name"] in _BEGINNINGS), default=0)
+    return events[began:]
