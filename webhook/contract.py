@@ -65,6 +65,9 @@ ROUTES: dict[Task, Queue] = {
     Task.PUBLISH: Queue.PUBLISH,
 }
 
+# Names at the broker beside those of the queues: of Celery's events, and of its remote control.
+EVENTS, CONTROL = "falhook.events", "falhook.control"
+
 # kombu's keys of messages that are not acknowledged yet; by default all applications share them.
 _REDIS_KEYS: dict[str, object] = {
     "unacked_key": "falhook:unacked",
@@ -166,6 +169,11 @@ def celery_app(
         task_default_queue=Queue.SUBMIT,
         task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
         task_ignore_result=True,
+        # By default all applications at a broker share these exchanges: their workers would hear
+        # ours, answer them and take their commands, and ours theirs.
+        event_exchange=EVENTS,
+        event_queue_prefix=EVENTS,
+        control_exchange=CONTROL,
         task_serializer="json",
         accept_content=["json"],
         broker_connection_retry_on_startup=True,

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from infra.local.redis.server import RedisServer
 from tests import ROOT
@@ -69,6 +71,47 @@ def test_workers_announce_their_queues(redis_server: RedisServer, start: Start) 
 
 
 @pytest.mark.usefixtures("redis_url")  # an empty Redis, which knows no storage
+def heard_by(app: Celery) -> set[str]:
+    """Return the workers whose heartbeats an application hears."""
+    hosts: list[str] = []
+    with app.connection_for_read() as connection:
+        handlers = {"worker-heartbeat": lambda event: hosts.append(event["hostname"])}
+        app.events.Receiver(connection, handlers=handlers).capture(
+            limit=4, timeout=20, wakeup=False
+        )
+    return set(hosts)
+
+
+def test_others_at_the_same_broker_are_not_heard(redis_server: RedisServer) -> None:
+    """Another Celery application hears no event of ours, and we hear none of its."""
+    ours = client(Connections.from_env({"REDIS_URL": redis_server.url}))
+    apps = {"ours": ours, "other": Celery("other", broker=redis_server.url)}
+    with ExitStack() as stack:
+        beats = [
+            stack.enter_context(
+                app.events.Dispatcher(
+                    stack.enter_context(app.connection_for_write()), hostname=f"{name}@host"
+                )
+            )
+            for name, app in apps.items()
+        ]
+        stopped = threading.Event()
+
+        def beat() -> None:
+            while not stopped.wait(0.05):
+                for dispatcher in beats:
+                    dispatcher.send("worker-heartbeat")
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stopped.set)
+        assert {"other@host"} == heard_by(apps["other"])
+        assert ["ours@host"] == [
+            worker.name for worker in workers_seen(ours, seconds=20, enough=bool)
+        ]
+
+
 def test_a_worker_is_described(redis_server: RedisServer, start: Start) -> None:
     """Its heartbeat has its name, its process, its clock and its secret's fingerprint."""
     start(redis_server)
