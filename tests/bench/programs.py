@@ -15,6 +15,7 @@ from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.factories.callbacks import FAL_KEY, SECRET, USER_ID
+from worker.storage import Storage, require_usable
 
 # As in the Procfile.
 WORKER = "worker -Q callbacks -n bench@%h -P threads -c 4 --without-gossip --without-mingle"
@@ -27,7 +28,11 @@ class BenchFailed(Exception):
 
 
 def environment(redis_url: str, jwks_url: str, storage: Path) -> dict[str, str]:
-    """Return the environment of receiver and worker."""
+    """Return the environment of receiver and worker; create their storage.
+
+    Workers create none for jobs that are there before them.
+    """
+    require_usable(Storage.open(storage.as_uri()), new=True)
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
