@@ -12,7 +12,7 @@ from types import FrameType
 from infra.local.demo import demo
 from infra.local.env_file import env_file
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
-from infra.local.fal_process import SimulationNotStarted
+from infra.local.fal_process import SimulationEnded, SimulationNotStarted
 from infra.local.logfile import Logfile
 from infra.local.redis.binary import RedisNotStarted
 from infra.local.run_directory import DirectoryUnusable, ensure_directory
@@ -24,6 +24,7 @@ MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
     DirectoryUnusable,
     RedisNotStarted,
+    SimulationEnded,
     SimulationNotStarted,
     StackNotReady,
     ProcessRefused,

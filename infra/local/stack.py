@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -74,8 +75,9 @@ def stack(
     `output` receives the lines of all processes, `restarts` (default: `output`) one for each
     restart.
 
-    REDIS_URL, PORT and FALHOOK_* of `environ` override the generated settings. Raise
-    DirectoryUnusable, RedisNotStarted, SimulationNotStarted, ProcessRefused or StackNotReady.
+    If the simulated fal ends, all processes end. REDIS_URL, PORT and FALHOOK_* of `environ`
+    override the generated settings. Raise DirectoryUnusable, RedisNotStarted, SimulationNotStarted,
+    SimulationEnded, ProcessRefused or StackNotReady.
     """
     ensure_directory(directory)
     with (
@@ -93,6 +95,7 @@ def stack(
             restarts=restarts,
         )
         supervisor.start()
+        threading.Thread(target=_end_with_fal, args=(fal, supervisor), daemon=True).start()
         try:
             _await_receiver(settings["FALHOOK_PUBLIC_URL"], supervisor, directory)
             yield Stack(
@@ -104,6 +107,11 @@ def stack(
             )
         finally:
             supervisor.stop(STOP_SECONDS)
+
+
+def _end_with_fal(fal: FalProcess, supervisor: Supervisor) -> None:
+    """Wait until the simulated fal ends; end the processes then, which get no callback any more."""
+    supervisor.fail(fal.wait())
 
 
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:

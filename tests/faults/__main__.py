@@ -11,12 +11,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.local.fal_process import SimulationEnded
+from infra.local.supervisor.restart_policy import ProcessRefused
 from tests.faults.run import StormPlan, run
 from tests.faults.table import show
 
 
 def main() -> int:
-    """Run one storm. Return 0 if no job was lost, paid twice, published twice or left open."""
+    """Run one storm. Return 0 if no job was lost, paid twice, published twice or left open.
+
+    Return 2 if the stack ended meanwhile; stderr says which process ended it.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
     parser.add_argument("--jobs", type=int, default=2_000)
@@ -34,7 +39,11 @@ def main() -> int:
         deadline=60.0,
         patience=240.0 + args.jobs / 10,
     )
-    return show(run(plan, directory), console)
+    try:
+        return show(run(plan, directory), console)
+    except (ProcessRefused, SimulationEnded) as error:
+        sys.stderr.write(f"The stack ended, so nothing is judged. {error}\n")
+        return 2
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """One run: a load during a storm, then time to settle, then the verdict."""
 
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from tests.faults.start import system
 from tests.faults.strikes import Storm
 from tests.faults.system import StormSystem
 from tests.faults.verdict import Verdict, judge
+from tests.faults.waiting import pause
 from webhook.contract import INBOX
 from webhook.shards import all_keys
 from worker.jobs.job import FINAL, JobState
@@ -47,16 +47,17 @@ class Report:
 
 
 def run(plan: StormPlan, directory: Path) -> Report:
-    """Run the plan in `directory`, which keeps the log of all processes."""
+    """Run the plan in `directory`, which keeps the log of all processes.
+
+    Raise ProcessRefused or SimulationEnded as soon as the stack has ended.
+    """
     scenarios = dict(load(plan.seed, plan.jobs))
     began = time.monotonic()
     with system(directory, fal_options=FAL, deadline=plan.deadline) as running:
         rng = random.Random(plan.seed)
         storm = Storm(system=running, rng=rng, calm=plan.calm)
-        thread = threading.Thread(target=storm.run, daemon=True)
-        thread.start()
-        _submit(running, scenarios, plan.storm)
-        storm.end(thread)
+        with storm.raging():
+            _submit(running, scenarios, plan.storm)
         _settle(running, plan.jobs, plan.patience)
         verdict = judge(running, scenarios)
     return Report(
@@ -70,24 +71,22 @@ def run(plan: StormPlan, directory: Path) -> Report:
 
 def _submit(running: StormSystem, scenarios: Mapping[str, Scenario], seconds: float) -> None:
     """Spread the jobs evenly over the storm's seconds."""
-    pause = threading.Event()
     began = time.monotonic()
     for number, (job_id, scenario) in enumerate(scenarios.items()):
-        pause.wait(began + seconds * number / len(scenarios) - time.monotonic())
+        pause(began + seconds * number / len(scenarios) - time.monotonic())
         running.add(job_id, prompt(job_id, scenario))
-    pause.wait(began + seconds - time.monotonic())
+    pause(began + seconds - time.monotonic())
 
 
 def _settle(running: StormSystem, jobs: int, patience: float) -> None:
     """Wait until all jobs have ended and none can change any more, at most `patience` seconds."""
-    pause = threading.Event()
     ended = time.monotonic() + patience
     while time.monotonic() < ended:
         if sum(count_of(running.records, state) for state in FINAL) == jobs and _is_settled(
             running
         ):
             return
-        pause.wait(0.5)
+        pause(0.5)
 
 
 def _is_settled(running: StormSystem) -> bool:

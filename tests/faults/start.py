@@ -14,6 +14,7 @@ from infra.local.stack import Stack, stack
 from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy
 from tests.faults.system import StormSystem
+from tests.faults.waiting import checking
 from webhook.settings import Connections
 from worker.broker.client import client, send
 from worker.jobs.store import JobStore, connect
@@ -42,6 +43,7 @@ def system(
         running = block.enter_context(
             _stack(directory, {**settings, **(environ or {})}, fal_options)
         )
+        block.enter_context(checking(running.supervisor.require_running))
         client_redis = block.enter_context(connect(redis.url))
         raw = block.enter_context(Redis.from_url(redis.url))
         urls = {"REDIS_URL": redis.url, "FALHOOK_BROKER_URL": broker.url}

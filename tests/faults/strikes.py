@@ -5,10 +5,12 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.faults.system import StormSystem
+from tests.faults.waiting import checking, pause
 
 Strike = Callable[[StormSystem, random.Random], bool]
 
@@ -23,21 +25,23 @@ def _deploy(system: StormSystem, rng: random.Random) -> bool:
 
 def _redis_killed(system: StormSystem, rng: random.Random) -> bool:
     system.redis.kill()
-    _wait(rng.uniform(0.1, 2.0))
+    pause(rng.uniform(0.1, 2.0))
     system.redis.restart()
     return True
 
 
 def _redis_frozen(system: StormSystem, rng: random.Random) -> bool:
     os.kill(system.redis.pid, signal.SIGSTOP)
-    _wait(rng.uniform(0.5, 6.0))
-    os.kill(system.redis.pid, signal.SIGCONT)
+    try:
+        pause(rng.uniform(0.5, 6.0))
+    finally:
+        os.kill(system.redis.pid, signal.SIGCONT)
     return True
 
 
 def _keys_unavailable(system: StormSystem, rng: random.Random) -> bool:
     system.fal("POST", "/_sim/jwks?status=503")
-    _wait(rng.uniform(0.5, 2.0))
+    pause(rng.uniform(0.5, 2.0))
     system.fal("POST", "/_sim/jwks?status=200")
     return True
 
@@ -45,10 +49,6 @@ def _keys_unavailable(system: StormSystem, rng: random.Random) -> bool:
 def _keys_rotated(system: StormSystem, _rng: random.Random) -> bool:
     system.fal("POST", "/_sim/keys/rotate?keep=1")
     return True
-
-
-def _wait(seconds: float) -> None:
-    threading.Event().wait(seconds)
 
 
 # By name: relative frequency and function, which returns False if there was nothing to strike.
@@ -72,7 +72,7 @@ STRIKES: dict[str, tuple[int, Strike]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Storm:
-    """Random strikes, a few seconds apart, from `run` to `end`."""
+    """Random strikes, a few seconds apart."""
 
     system: StormSystem
     rng: random.Random
@@ -81,20 +81,32 @@ class Storm:
     failure: Exception | None = None
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def run(self) -> None:
-        """Strike until `end`."""
+    def _run(self) -> None:
         weights = [weight for weight, _ in STRIKES.values()]
         try:
             while not self._over.wait(self.rng.uniform(0.2, self.calm)):
                 (name,) = self.rng.choices(list(STRIKES), weights)
                 if STRIKES[name][1](self.system, self.rng):
                     self.struck[name] += 1
-        except Exception as error:  # noqa: BLE001  # raised by `end`
+        except Exception as error:  # noqa: BLE001  # raised by `_check`
             self.failure = error
 
-    def end(self, thread: threading.Thread) -> None:
-        """Stop the strikes. Raises the exception of a strike that failed."""
-        self._over.set()
-        thread.join()
+    @contextmanager
+    def raging(self) -> Iterator[None]:
+        """Strike during the block, in another thread; no strike is in progress afterwards.
+
+        Raise the exception of a strike that failed, at the next wait in the block or at its end.
+        """
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            with checking(self._check):
+                yield
+        finally:
+            self._over.set()
+            thread.join()
+        self._check()
+
+    def _check(self) -> None:
         if self.failure is not None:
             raise self.failure

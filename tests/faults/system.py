@@ -19,7 +19,7 @@ from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack
 from tests.factories.listed import history_of
 from tests.faults.proxy import Proxy
-from tests.faults.waiting import until
+from tests.faults.waiting import check, until
 from webhook.contract import Task
 from worker.jobs.job import FINAL, Job, JobState
 from worker.jobs.store import JobStore
@@ -70,7 +70,7 @@ class StormSystem:
                 self.records.add(job, due=due, event={"name": "created", "step": Task.CREATE})
                 break
             except (RedisError, ReadOnlyError):
-                continue
+                check()
         self.wake(Task.SUBMIT, job_id)
 
     def job(self, job_id: str) -> Job:

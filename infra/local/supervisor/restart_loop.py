@@ -58,7 +58,7 @@ class RestartLoop:
                 delay = self._backoff.after(delay, time.monotonic() - started_at)
                 self._report(code, delay)
                 self._registry.changes.wait_for(self._registry.is_stopping, delay)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no further process, no further thread
             self._registry.fail(error)
 
     def _launch(self) -> Program | None:

@@ -100,6 +100,16 @@ class Supervisor:
         self._registry.changes.wait_for(self._registry.is_stopping)
         self._registry.raise_failure()
 
+    def require_running(self) -> None:
+        """Return if the processes are kept running; otherwise raise what `wait_running` raises."""
+        self._registry.raise_failure()
+        if self._registry.is_stopping():
+            raise RuntimeError("no process is restarted: the processes are being stopped")
+
+    def fail(self, error: Exception) -> None:
+        """End every process because of `error`, which `wait` raises then; see `request_stop`."""
+        self._registry.fail(error)
+
     def request_stop(self) -> None:
         """Send SIGTERM to every process and let `wait` return; `stop` does the rest.
 
