@@ -73,7 +73,7 @@ def main() -> int:
         sys.stderr.write("make diagram needs Graphviz: install it from https://graphviz.org\n")
         return 2
     drawing = subprocess.run(
-        [dot, "-Tsvg", str(SOURCE)], capture_output=True, text=True, check=True
+        [dot, "-Tsvg", str(SOURCE)], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
     DRAWING.write_text(styled(drawing, SOURCE.read_text()))
     return 0

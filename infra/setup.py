@@ -34,6 +34,7 @@ def _pip(*arguments: str) -> int:
                 _count(f"{found} packages; unpacking them takes a minute\n", last=True)
     if pip.returncode:
         sys.stderr.write("\n" + "".join(lines[-20:]))
+        sys.stderr.write(f"pip ended with exit code {pip.returncode}; run the same again.\n")
     return pip.returncode
 
 

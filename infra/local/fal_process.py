@@ -98,7 +98,9 @@ def _await_announcement(
             )
         output("fal", line)
         lines_before.append(line.decode(errors="replace").rstrip())
-    raise SimulationNotStarted("\n".join(["The simulated fal did not start:", *lines_before[-10:]]))
+    process.stdout.close()
+    how = f"The simulated fal did not start: it {describe_exit(process.wait())}."
+    raise SimulationNotStarted("\n".join([how, *lines_before[-10:]]))
 
 
 def _forward(

@@ -81,7 +81,7 @@ def stack(
     """
     ensure_directory(directory)
     with (
-        redis_for(environ, directory / "redis") as redis_url,
+        redis_for(environ, directory / "redis", output) as redis_url,
         simulation(directory / "fal", output, *fal_options) as fal,
     ):
         overrides = {name: value for name, value in environ.items() if name.startswith("FALHOOK_")}

@@ -32,7 +32,8 @@ def require_usable(storage: Storage, *, new: bool = False) -> str:
     if process.returncode == REFUSED:
         raise Permanent("storage_unwritable", sentence)
     if process.returncode:
-        raise ProbeInterrupted(f"the check of {storage.place.url} crashed: {sentence}")
+        why = sentence or f"exit code {process.returncode}"
+        raise ProbeInterrupted(f"the check of {storage.place.url} crashed: {why}")
     return process.stdout.decode().strip()
 
 

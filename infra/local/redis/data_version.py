@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from infra.local.redis.binary import RedisNotStarted, find_binary
+from infra.local.supervisor.restart_policy import describe_exit
 
 RECORD = "server.json"
+_TRIES = 3
+_VERSION_SECONDS = 10.0
 _VERSION = re.compile(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)")
 # Up to Redis 6 the append-only file is one file, from 7 on a directory of several files:
 # https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
@@ -38,13 +41,8 @@ class ServerVersion:
 
     @classmethod
     def of(cls, program: Path) -> Self:
-        """Return the version of a program. Raise RedisNotStarted if it is not a server."""
-        command = (str(program), "--version")
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise RedisNotStarted(f"{program} cannot be run: {error}.") from error
-        match = _VERSION.search(done.stdout)
+        """Return the version of a program. Raise RedisNotStarted if it does not tell one."""
+        match = _VERSION.search(_version_text(program))
         if match is None:
             raise RedisNotStarted(f"{program} is neither a Redis nor a Valkey server.")
         major, minor, patch = map(int, match.groups()[1:])
@@ -62,6 +60,31 @@ class ServerVersion:
         if self.product == other.product:
             return self.version >= other.version
         return self.product == "Valkey" and other.version[:2] <= _READABLE_BY_VALKEY
+
+
+def _version_text(program: Path) -> str:
+    """Return what the program prints for --version. A run that is killed is repeated."""
+    for _ in range(_TRIES):
+        try:
+            done = subprocess.run(
+                (str(program), "--version"),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_VERSION_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            why = f"gave no answer in {_VERSION_SECONDS:g} s"
+        except OSError as error:
+            raise RedisNotStarted(f"{program} cannot be run: {error.strerror}.") from error
+        else:
+            if done.returncode >= 0:
+                return done.stdout
+            why = describe_exit(done.returncode)
+    raise RedisNotStarted(
+        f"{program} --version {why}, {_TRIES} times. That is no fault of the program: try again "
+        "when the machine has memory and time."
+    )
 
 
 def claim_data(directory: Path, binary: Path | None) -> Path:

@@ -18,6 +18,7 @@ from infra.local.redis.data_version import claim_data
 from infra.local.redis.directory import RedisDirectory
 from infra.local.redis.readiness import wait_until_ready
 from infra.local.supervisor.process_guard import ProcessGuard
+from infra.local.supervisor.restart_policy import describe_exit
 
 __all__ = ("RedisNotStarted", "RedisServer")
 
@@ -191,7 +192,7 @@ class RedisServer:
         lines = self._directory.last_lines()
         taken = any("Failed listening on port" in line for line in lines)
         return (_PortTaken if taken else RedisNotStarted)(
-            f"{self._binary} did not start on 127.0.0.1:{self._port} (exit code {code}, "
-            f"{_START_SECONDS:.0f} s allowed). Last lines of {self._directory.log}:\n"
+            f"{self._binary} did not start on 127.0.0.1:{self._port}: it {describe_exit(code)} "
+            f"({_START_SECONDS:.0f} s allowed). Last lines of {self._directory.log}:\n"
             + "\n".join(f"  {line}" for line in lines)
         )

@@ -1,5 +1,6 @@
 """The loop that keeps one process running."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from infra.local.supervisor.restart_policy import (
     ProcessRefused,
     describe_exit,
 )
+
+# A machine that is short of processes, memory or files for a moment.
+_BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 class RestartLoop:
@@ -48,7 +52,7 @@ class RestartLoop:
     def _run_until_stopped(self) -> None:
         delay = 0.0
         try:
-            while (program := self._launch()) is not None:
+            while (program := self._launch_in_time()) is not None:
                 started_at = time.monotonic()
                 code = self._launcher.wait_for_exit(program)
                 self._registry.record_end(self._name)
@@ -60,6 +64,20 @@ class RestartLoop:
                 self._registry.changes.wait_for(self._registry.is_stopping, delay)
         except (OSError, RuntimeError) as error:  # no further process, no further thread
             self._registry.fail(error)
+
+    def _launch_in_time(self) -> Program | None:
+        """Launch the program, however long the machine has no room for another process."""
+        delay = 0.0
+        while True:
+            try:
+                return self._launch()
+            except OSError as error:
+                if error.errno not in _BUSY:
+                    raise
+                delay = self._backoff.after(delay, 0.0)
+                line = f"{self._name} cannot be started yet: {error.strerror}.\n"
+                self._output(self._name, line.encode())
+                self._registry.changes.wait_for(self._registry.is_stopping, delay)
 
     def _launch(self) -> Program | None:
         if self._registry.is_stopping():

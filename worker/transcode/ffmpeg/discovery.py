@@ -31,12 +31,13 @@ def locate(configured: str | None) -> Path:
                 " a path, or leave it unset to use the ffmpeg of imageio-ffmpeg"
             )
         return Path(path).resolve()
-    try:
-        return Path(imageio_ffmpeg.get_ffmpeg_exe()).resolve()
-    except RuntimeError as error:
-        raise FfmpegUnusable(
-            "imageio-ffmpeg has no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
-        ) from error
+    # get_ffmpeg_exe() runs the program, and takes one that is killed for one that is missing.
+    bundled = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    if program := next(map(str, bundled.glob("ffmpeg-*")), None) or shutil.which("ffmpeg"):
+        return Path(program).resolve()
+    raise FfmpegUnusable(
+        "imageio-ffmpeg has no ffmpeg for this machine: install one and set FALHOOK_FFMPEG"
+    )
 
 
 @functools.cache

@@ -2,9 +2,10 @@
 
 import functools
 import math
-import subprocess
 from dataclasses import dataclass, replace
 from typing import Self
+
+from worker.probe import run_probe
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -105,13 +106,11 @@ def dies_with_us() -> tuple[str, ...]:
     """Return the command that makes Linux end a program with its parent thread (PR_SET_PDEATHSIG).
 
     It is empty if util-linux' setpriv is missing or too old: then a program whose worker was killed
-    lives until its processor time is used up.
+    lives until its processor time is used up. Raises ProbeInterrupted if setpriv was killed.
     """
     wrapper = ("setpriv", "--pdeathsig", "KILL")
     try:
-        subprocess.run(
-            [*wrapper, "true"], check=True, capture_output=True, timeout=10, env={"PATH": PATH}
-        )
-    except (OSError, subprocess.SubprocessError):
+        process = run_probe([*wrapper, "true"], timeout=10, env={"PATH": PATH})
+    except OSError:
         return ()
-    return wrapper
+    return () if process.returncode else wrapper

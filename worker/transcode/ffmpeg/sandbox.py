@@ -19,19 +19,7 @@ if TYPE_CHECKING:
 
 # glibc reserves 64 MB of addresses for each thread that allocates, which count as memory.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": PATH, "MALLOC_ARENA_MAX": "2"}
-_FATAL = frozenset(
-    {
-        signal.SIGILL,
-        signal.SIGABRT,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGKILL,
-        signal.SIGSEGV,
-        signal.SIGXCPU,
-        signal.SIGXFSZ,
-        signal.SIGSYS,
-    }
-)
+_SIGNALS = 32  # above the numbers of all signals but real-time ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +88,9 @@ def _usage(usage: "resource.struct_rusage", wall: float) -> ResourceUsage:
 
 
 def _unwrapped(code: int) -> int:
-    """Return the program's code; its wrapper reports a fatal signal as a shell does."""
+    """Return the program's code; its wrapper reports a signal that ended it as a shell does.
+
+    No exit code of ffmpeg's own is taken for one: those would be errors of the network.
+    """
     number = code - 128
-    return -number if number in _FATAL else code
+    return -number if 0 < number < _SIGNALS else code

@@ -12,6 +12,7 @@ import imageio_ffmpeg
 
 _AREA = 640 * 360
 _RATE = 24
+_TRIES = 3
 _GRADIENT = "gradients=s={size}:r={rate}:n=4:speed=0.03:type="
 _PICTURES = (
     _GRADIENT + "linear:seed=11:c0=0x1b2a49:c1=0x3a6ea5:c2=0xf2a65a:c3=0xf76c5e",
@@ -116,6 +117,18 @@ class Media:
 
 
 async def _ffmpeg(args: list[str]) -> None:
+    """Run ffmpeg; repeat a run that was killed. Raise RenderFailed."""
+    for _ in range(_TRIES):
+        code, text = await _run_ffmpeg(args)
+        if code == 0:
+            return
+        if code > 0:
+            break
+    raise RenderFailed(f"ffmpeg ended with code {code}: {text or 'it wrote no message'}")
+
+
+async def _run_ffmpeg(args: list[str]) -> tuple[int, str]:
+    """Return the exit code, negative for a signal, and the end of the messages."""
     quiet = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
     process = await asyncio.create_subprocess_exec(
         imageio_ffmpeg.get_ffmpeg_exe(),
@@ -131,6 +144,5 @@ async def _ffmpeg(args: list[str]) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode:
-        text = stderr.decode(errors="replace")[-2000:]
-        raise RenderFailed(f"ffmpeg ended with code {process.returncode}: {text}")
+    assert process.returncode is not None
+    return process.returncode, stderr.decode(errors="replace")[-2000:]

@@ -163,7 +163,7 @@ def test_a_server_that_exits_early_shows_the_end_of_its_log(tmp_path: Path) -> N
     """For an unreadable append-only file, the error shows the server's message."""
     (tmp_path / "appendonly.aof").mkdir()  # Redis 6 opens it as a file,
     (tmp_path / "appendonlydir").touch()  # Redis 7 this as a directory
-    with pytest.raises(RedisNotStarted, match=r"exit code 1(.|\n)*append-only.*directory"):
+    with pytest.raises(RedisNotStarted, match=r"exited with code 1(.|\n)*append-only.*directory"):
         RedisServer.start(tmp_path)
 
 
