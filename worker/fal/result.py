@@ -92,7 +92,7 @@ def _walk(payload: Json) -> Iterator[ResultFile]:
             continue
         members: list[tuple[str, Json]] = []
         match value:
-            case str() if _LINK.match(value):
+            case str() if _is_link(value):
                 yield _file(path, value, {})
             case dict():
                 address = value.get("url")
@@ -105,6 +105,14 @@ def _walk(payload: Json) -> Iterator[ResultFile]:
             case list():
                 members = [(f"{path}[{index}]", each) for index, each in enumerate(value)]
         waiting += ((name, each, depth + 1) for name, each in reversed(members))
+
+
+def _is_link(text: str) -> bool:
+    """Return whether a text is one URL: prose may begin with one, and names may have blanks."""
+    one = text.strip()
+    if not _LINK.match(one):
+        return False
+    return is_data_uri(one) or not re.search(r"\s", one) or Declared(address=one).media is not None
 
 
 def _file(path: str, address: str, file: Mapping[str, Json], *, whole: bool = False) -> ResultFile:

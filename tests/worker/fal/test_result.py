@@ -209,3 +209,17 @@ def test_a_result_without_files_is_published_itself(tmp_path: Path) -> None:
     assert (JobState.DOWNLOADED, {"files": {}}) == (outcome.to, source)
     expected = {"method": "result", "files": {}, "result": {"voice_id": "v-829"}}
     assert expected == unchanged_outputs(replace(job, source=source))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_file"),
+    [
+        ("https://v3b.fal.media/a b.mp4", True),
+        (" https://v3b.fal.media/a\n", True),
+        ("https://v3b.fal.media/a.mp4 is the video of a fox", False),
+        ("https://v3b.fal.media/a.mp4\nhttps://v3b.fal.media/b", False),
+    ],
+)
+def test_prose_that_begins_with_a_url_is_text(text: str, is_file: bool) -> None:
+    """A bare text is a file only if all of it is one URL; otherwise it is the result itself."""
+    assert is_file == bool(files_of({"output": text}))
