@@ -8,5 +8,6 @@ contract            what receiver and workers share: addresses, inbox, queue and
 redis/              how every process reaches Redis; broker and rabbitmq: how Celery does
 server/             uvicorn with limits on every connection; capacity limits the whole process
 health, metrics     /healthz, /readyz and /metrics
+serve, processes/   one process, or several that share a port and their metrics
 settings/, log/     settings from the environment, and structured logging; the workers use them too
 """

@@ -1,13 +1,14 @@
-"""`python -m webhook`: the receiver on uvicorn."""
+"""`python -m webhook`: the receiver on uvicorn, in one process or in WEB_CONCURRENCY."""
 
-import gc
+import asyncio
+import os
+import socket
 import sys
+from collections.abc import Sequence
 
-import uvicorn
-
-from webhook.app import create_app
 from webhook.log import capture_output, refuse
-from webhook.server.config import configuration
+from webhook.processes.metrics_directory import metrics_directory
+from webhook.processes.parent import Parent, child_commands
 from webhook.server.sockets import BindError, listen
 from webhook.settings import ReceiverSettings, SettingsError
 
@@ -21,13 +22,23 @@ def main() -> int:
     except (SettingsError, BindError) as error:
         refuse(str(error).splitlines())
         return 2
-    server = uvicorn.Server(configuration(create_app(settings)))
-    # Objects from imports and startup are never freed. Scanning them for garbage under load would
-    # stop all callbacks for 50 ms each time.
-    gc.collect()
-    gc.freeze()
-    server.run(sockets=listeners)
-    return 0 if server.started else 3
+    if settings.processes == 1:
+        # The parent of several processes does not need the application.
+        from webhook.serve import serve  # noqa: PLC0415
+
+        return serve(settings, listeners)
+    return _serve_in_processes(settings.processes, listeners)
+
+
+def _serve_in_processes(count: int, listeners: Sequence[socket.socket]) -> int:
+    with metrics_directory() as metrics:
+        parent = Parent(
+            child_commands(count, listeners),
+            environ={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            descriptors=[listener.fileno() for listener in listeners],
+            metrics=metrics,
+        )
+        return asyncio.run(parent.run())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,17 +26,21 @@ log = get_logger()
 
 
 def create_app(
-    settings: ReceiverSettings | None = None, *, clock: Callable[[], float] = time.time
+    settings: ReceiverSettings | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+    metrics: Path | None = None,
 ) -> Starlette:
     """Return the receiver; `settings` default to the environment, `clock` is Unix seconds.
 
+    `metrics` is the directory in which several processes count (see webhook.metrics).
     Raises SettingsError if a setting is missing or wrong.
     """
     settings = settings or ReceiverSettings.from_env()
     configure(
         level=settings.log_level, form=settings.log_format, stream=BufferedStream(standard_error())
     )
-    tools = compose(settings, clock)
+    tools = compose(settings, clock, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -45,7 +46,12 @@ class Tools:
         """Run the background tasks inside the block; stop them and close connections after it."""
         self.wakes.start()
         async with asyncio.TaskGroup() as tasks:
-            background = (self.inbox.run(), self.keys.run(), self._check_redis())
+            background = (
+                self.inbox.run(),
+                self.keys.run(),
+                self.metrics.run(),
+                self._check_redis(),
+            )
             running = [tasks.create_task(work) for work in background]
             if self.sources is not None:
                 running.append(tasks.create_task(self.sources.run()))
@@ -63,14 +69,19 @@ class Tools:
             log.warning("redis.unreachable", error=error)
 
 
-def compose(settings: ReceiverSettings, clock: Callable[[], float]) -> Tools:
-    """Return the objects of one process, not yet connected; `clock` is Unix seconds."""
+def compose(
+    settings: ReceiverSettings, clock: Callable[[], float], directory: Path | None = None
+) -> Tools:
+    """Return the objects of one process, not yet connected; `clock` is Unix seconds.
+
+    `directory` is that of the metrics of several processes.
+    """
     redis = _redis(settings.redis_url)
     celery = publishing_app(settings.broker_url)
     keys = KeySet(fetcher(settings.jwks_url), host=urlsplit(settings.jwks_url).netloc)
     sources = _sources(settings)
     capacity = Capacity()
-    metrics = Metrics(keys, capacity)
+    metrics = Metrics(keys, capacity, directory)
     wakes = WakePublisher(celery, count=metrics.count_wake)
     inbox = Inbox(redis, wakes, observe=metrics.batches.observe)
     receiver = Receiver(

@@ -1,4 +1,12 @@
-"""The receiver's metrics, each declared with its meaning."""
+"""The receiver's metrics, each declared with its meaning.
+
+Several processes of one receiver count in files of one directory (prometheus_client's multiprocess
+mode), so that each can answer /metrics for all.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -8,17 +16,26 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from webhook.capacity import Capacity
+from webhook.process_metrics import ProcessMetrics
 from webhook.responses import STATUS
 from webhook.verification.jwks import KeySet
 
+# Seconds after which the gauges of a process are true in the answers of the other processes.
+UPDATE_EVERY = 1.0
+
 
 class Metrics:
-    """The receiver's metrics, in a registry of their own."""
+    """The receiver's metrics, in a registry of their own.
 
-    def __init__(self, keys: KeySet, capacity: Capacity) -> None:
+    `directory` has the counts of several processes; None if there is only this one.
+    """
+
+    def __init__(self, keys: KeySet, capacity: Capacity, directory: Path | None = None) -> None:
         self._registry = registry = CollectorRegistry()
+        self._directory = directory
         callbacks = Counter(
             "falhook_callbacks", "Callbacks answered, by outcome.", ["outcome"], registry=registry
         )
@@ -43,8 +60,13 @@ class Metrics:
             registry=registry,
         )
         self._wakes = {True: wakes.labels("yes"), False: wakes.labels("no")}
-        _gauges(registry, keys, capacity)
-        ProcessCollector(registry=registry)
+        self._gauges = _gauges(registry, keys, capacity)
+        self._process: ProcessMetrics | None = None
+        if directory is None:
+            ProcessCollector(registry=registry)
+        else:
+            self._process = ProcessMetrics(registry)
+            self._update()
 
     def count_answer(self, outcome: str, seconds: float) -> None:
         """Count an answered callback; `seconds` is how long it took."""
@@ -55,23 +77,62 @@ class Metrics:
         """Count a wake; `sent` is whether the broker accepted it."""
         self._wakes[sent].inc()
 
+    async def run(self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        """Write the gauges for the other processes every UPDATE_EVERY seconds until cancelled."""
+        while self._directory is not None:
+            self._update()
+            await sleep(UPDATE_EVERY)
+
     def render(self) -> bytes:
         """Return the text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
-        return generate_latest(self._registry)
+        self._update()
+        if self._directory is None:
+            return generate_latest(self._registry)
+        total = CollectorRegistry()
+        MultiProcessCollector(total, path=str(self._directory))  # type: ignore[no-untyped-call]
+        return generate_latest(total)
+
+    def _update(self) -> None:
+        for gauge, read in self._gauges:
+            gauge.set(read())
+        if self._process is not None:
+            self._process.update()
 
 
-def _gauges(registry: CollectorRegistry, keys: KeySet, capacity: Capacity) -> None:
-    count = Gauge("falhook_keys", "Known public keys of fal.", registry=registry)
-    count.set_function(lambda: keys.count)
+def _gauges(
+    registry: CollectorRegistry, keys: KeySet, capacity: Capacity
+) -> list[tuple[Gauge, Callable[[], float]]]:
+    """Return the gauges, each with its present value; of several processes, the worst or the sum.
+
+    The mode is only used if several processes count.
+    """
+    count = Gauge(
+        "falhook_keys",
+        "Known public keys of fal.",
+        registry=registry,
+        multiprocess_mode="livemin",
+    )
     age = Gauge(
-        "falhook_keys_age_seconds", "Seconds since fal's keys were fetched.", registry=registry
+        "falhook_keys_age_seconds",
+        "Seconds since fal's keys were fetched.",
+        registry=registry,
+        multiprocess_mode="livemax",
     )
-    age.set_function(lambda: keys.age)
     requests = Gauge(
-        "falhook_callbacks_under_way", "Callbacks not yet answered.", registry=registry
+        "falhook_callbacks_under_way",
+        "Callbacks not yet answered.",
+        registry=registry,
+        multiprocess_mode="livesum",
     )
-    requests.set_function(lambda: capacity.requests)
     size = Gauge(
-        "falhook_callbacks_bytes", "Bytes of callbacks not yet answered.", registry=registry
+        "falhook_callbacks_bytes",
+        "Bytes of callbacks not yet answered.",
+        registry=registry,
+        multiprocess_mode="livesum",
     )
-    size.set_function(lambda: capacity.body_bytes)
+    return [
+        (count, lambda: keys.count),
+        (age, lambda: keys.age),
+        (requests, lambda: capacity.requests),
+        (size, lambda: capacity.body_bytes),
+    ]

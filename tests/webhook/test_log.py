@@ -1,9 +1,12 @@
 """The log format, the list of events, and the redaction of secrets."""
 
 import ast
+import asyncio
 import io
 import json
 import logging
+import os
+import select
 import warnings
 
 import pytest
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from tests import ROOT
 from webhook import log as logs
 from webhook.contract import callback_url
+from webhook.log.buffered_stream import BufferedStream
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 LOGGERS = {"log", "signal_log"}
@@ -103,3 +107,22 @@ def test_httpx_does_not_log_addresses(stream: io.StringIO) -> None:
     """httpx's line for each request, which has the whole URL, is not written."""
     logging.getLogger("httpx").info("HTTP Request: POST https://queue.fal.run/?fal_webhook=x")
     assert "" == stream.getvalue()
+
+
+def test_lines_of_several_processes_do_not_mix() -> None:
+    """The lines of one turn are written in pieces that a pipe takes whole, each of whole lines."""
+    reader, writer = os.pipe2(os.O_DIRECT)  # one read for each write
+    lines = [f"{number}{'x' * 300}\n" for number in range(40)]
+
+    async def write() -> None:
+        with os.fdopen(writer, "w") as pipe:
+            stream = BufferedStream(pipe)
+            for line in lines:
+                stream.write(line)
+            await asyncio.sleep(0)
+
+    asyncio.run(write())
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        pieces = list(iter(lambda: pipe.read(65536), b""))
+    assert "".join(lines).encode() == b"".join(pieces)
+    assert all(piece.endswith(b"\n") and len(piece) <= select.PIPE_BUF for piece in pieces)

@@ -1,6 +1,8 @@
 """A log stream that writes once for each turn of the event loop, not once for each line."""
 
 import asyncio
+import select
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 
@@ -31,5 +33,20 @@ class BufferedStream:
 
     def _write_pending(self) -> None:
         pending, self._pending = self._pending, []
-        self._stream.write("".join(pending))
-        self._stream.flush()
+        for piece in _pieces(pending):
+            self._stream.write(piece)
+            self._stream.flush()
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines into pieces that a pipe takes whole, also if several processes write to it.
+
+    https://man7.org/linux/man-pages/man7/pipe.7.html (PIPE_BUF)
+    """
+    piece = ""
+    for line in lines:
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = ""
+        piece += line
+    yield piece

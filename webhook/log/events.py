@@ -25,6 +25,7 @@ EVENTS: dict[str, str] = {
     "setting.ignored": "A Celery variable that would change the broker was ignored.",
     "receiver.started": "The receiver accepts callbacks.",
     "receiver.stopped": "The receiver answered all accepted callbacks and stopped.",
+    "receiver.replaced": "One of several receiver processes ended; another starts in `wait` s.",
     "worker.started": "A worker takes messages from `queues`.",
     "worker.signalled": "A signal reached a worker; `words` says what Celery does about it.",
     "worker.stopped": "A worker finished its tasks and stopped.",

@@ -22,6 +22,7 @@ def configuration(app: Starlette, limits: HttpLimits | None = None) -> uvicorn.C
         app,
         http=bounded_by(limits or HttpLimits(connections=_max_connections())),
         ws="none",
+        workers=1,  # uvicorn would read WEB_CONCURRENCY by itself
         access_log=False,
         log_config=None,
         server_header=False,

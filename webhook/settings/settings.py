@@ -102,6 +102,14 @@ class ReceiverSettings(Addresses):
         alias="FALHOOK_HOST",
         description="Address on which the receiver listens; * is every one, IPv4 and IPv6.",
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        alias="WEB_CONCURRENCY",
+        description="Processes of one receiver, from 1 to 64, which share PORT; at most one for "
+        "each core.",
+    )
 
     @property
     def user_ids(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import AfterValidator, Field, SecretStr
 
+from tests.factories.callbacks import receiver_settings
 from webhook.settings import Environment, SettingsError, separated
 
 
@@ -98,3 +99,13 @@ def test_separated_drops_space_and_empty_entries() -> None:
     """Comma-separated values may be written with spaces and trailing commas."""
     assert ("a", "b c") == separated(" a, b c ,,")
     assert () == separated(" , ")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "10000", "many", "1.5"])
+def test_a_wrong_number_of_processes_is_refused(value: str) -> None:
+    """The sentence has the setting, its value and the numbers that are allowed."""
+    with pytest.raises(SettingsError) as error:
+        receiver_settings("redis://localhost/0", "https://fal.example/", WEB_CONCURRENCY=value)
+    [sentence] = error.value.problems
+    assert sentence.startswith(f"WEB_CONCURRENCY '{value}' must be ")
+    assert "from 1 to 64" in sentence

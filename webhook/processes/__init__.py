@@ -1,0 +1,1 @@
+"""Several receiver processes on one port: their start, replacement and common metrics."""
