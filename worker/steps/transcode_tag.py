@@ -153,6 +153,7 @@ def _added(record: Json, members: Mapping[str, Json]) -> Json:
 def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str, Json]:
     """Return the outputs as the job's record and the manifest describe them."""
     video = made.probe
+    stretches = made.stretches.record()
     record: dict[str, Json] = {
         "method": made.method,
         "profile": made.profile,
@@ -170,6 +171,7 @@ def output_record(made: TranscodeResult, files: Mapping[str, Json]) -> dict[str,
             "bit_rate": round(video.bit_rate),
             **({"loudness": made.loudness.record()} if made.loudness else {}),
             **made.normalisation.record(),
+            **({"stretches": stretches} if stretches else {}),
         },
         "files": dict(files),
     }

@@ -19,6 +19,7 @@ from worker.transcode.outputs import (
     Social,
     Still,
     Storyboard,
+    Watch,
 )
 from worker.transcode.plan import Plan
 from worker.transcode.social import SILENCE, constant_rate, lines_of, stereo
@@ -81,8 +82,10 @@ def _output(output: Output, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
             return [*mapped, *video, *_AS_TIMED, *bounds, *frames, "-f", "mp4", output.file]
         case Still():
             return [*mapped, *_BARE, "-frames:v", "1", *_picture(output, ffmpeg)]
-        case Storyboard():
-            return [*mapped, *LOSSLESS, *_AS_TIMED, *bounds, "-f", "mp4", FRAMES]
+        case Storyboard() | Watch():
+            frames = [*LOSSLESS, "-f", "mp4", FRAMES]
+            written = frames if isinstance(output, Storyboard) else ["-f", "null", "-"]
+            return [*mapped, *_AS_TIMED, *bounds, *written]
         case BlurHash() | Look():
             raw = ["-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", output.file]
             return [*mapped, *_BARE, *raw]

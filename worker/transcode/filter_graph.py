@@ -20,10 +20,12 @@ from worker.transcode.outputs import (
     Still,
     Stills,
     Storyboard,
+    Watch,
 )
 from worker.transcode.plan import Plan
 from worker.transcode.social import constant_rate, lines_of, silence
 from worker.transcode.storyboard import sampled
+from worker.transcode.stretches import watched
 from worker.transcode.tone_mapping import EVEN, assumed, sdr
 
 _DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"  # each frame that is two fields
@@ -82,6 +84,9 @@ def _tree(plan: Plan) -> _Node:
     for output in plan.outputs:
         if isinstance(output, Social):
             root.children.append(_Node(_uploaded(output, plan.source), label=output.file))
+            continue
+        if isinstance(output, Watch):
+            parent.children.append(_Node(watched(output), label=output.file))
             continue
         node = _Node(_filters(output, plan), label=output.file)
         if isinstance(output, Stills):

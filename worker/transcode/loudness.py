@@ -5,6 +5,7 @@ Only the sound is decoded, which takes some 60 ms of processor time for a clip o
 
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from worker.errors import Failure
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
+from worker.transcode.stretches import Stretch, unheard
 from worker.types import Json
 
 log = get_logger()
 
 _REPORT = "loudness.txt"
 # ebur128 reports each 100 ms that are complete, so silence completes the last.
-_METER = f"apad=pad_dur=0.1,ebur128=peak=true:metadata=1,ametadata=mode=print:file={_REPORT}"
+_METER = (
+    "apad=pad_dur=0.1,ebur128=peak=true:metadata=1,silencedetect=noise=-60dB:duration=0.1,"
+    f"ametadata=mode=print:file={_REPORT}"
+)
 _INTEGRATED, _PEAK = "lavfi.r128.I", "lavfi.r128.true_peaks_ch"
 _SILENCE = -70.0  # LUFS: the absolute gate, below which nothing is measured
 
@@ -39,21 +44,32 @@ class Loudness:
         }
 
 
-def measured(
-    video: ProbeResult, path: Path, ffmpeg: Ffmpeg, usage: ResourceUsage
-) -> Loudness | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What was heard: the loudness, None of silence, and stretches of silence, None if unmeasured.
+
+    `reason`: why nothing was measured, although there is sound.
+    """
+
+    loudness: Loudness | None = None
+    silent: Sequence[Stretch] | None = None
+    reason: str | None = None
+
+
+def measured(video: ProbeResult, path: Path, ffmpeg: Ffmpeg, usage: ResourceUsage) -> Sound:
     """Measure the sound of the video at `path`; add what that takes to `usage`.
 
-    Return None if it has no sound, is silent, or shorter than 0.4 s. Sound that ffmpeg cannot
-    decode is logged: it was copied, and a paid clip is published without this figure.
+    It has no loudness if it is silent, or shorter than 0.4 s. Sound that ffmpeg cannot decode is
+    logged: it was copied, and a paid clip is published without these figures.
     """
     if video.audio is None:
-        return None
+        return Sound()
     try:
-        return measure(path, video.audio_track, ffmpeg.fitted(video, outputs=1), usage)
+        report = _report(path, video.audio_track, ffmpeg.fitted(video, outputs=1), usage)
     except (Failure, MediaError) as failure:
         log.warning("loudness.unmeasured", reason=failure.reason, why=failure.sentence)
-        return None
+        return Sound(reason=failure.sentence)
+    return Sound(loudness=parsed(report), silent=unheard(report, video))
 
 
 def measure(
@@ -63,12 +79,18 @@ def measure(
 
     Return None if it is silent, or shorter than 0.4 s. Raises what `Ffmpeg.run` raises.
     """
+    return parsed(_report(path, track, ffmpeg, usage, through=through))
+
+
+def _report(
+    path: Path, track: int, ffmpeg: Ffmpeg, usage: ResourceUsage, *, through: str = ""
+) -> str:
     filters = f"{through},{_METER}" if through else _METER
     with tempfile.TemporaryDirectory(prefix="falhook-") as scratch:
         decode = ["-map", f"0:a:{track}", "-filter:a", filters, "-f", "null", "-"]
         usage.add_child(ffmpeg.run(decode, source=path, cwd=Path(scratch), duration=None))
         report = Path(scratch, _REPORT)
-        return parsed(report.read_text(encoding="utf-8")) if report.is_file() else None
+        return report.read_text(encoding="utf-8") if report.is_file() else ""
 
 
 def parsed(report: str) -> Loudness | None:

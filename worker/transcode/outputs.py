@@ -109,6 +109,17 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A report of the black and frozen frames of the whole clip, which is not published.
+
+    A picture of `width` pixels suffices for it.
+    """
+
+    file: str = "stretches.txt"
+    width: int = 320
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hls:
     """A ladder of the video and the H.264 renditions (RFC 8216)."""
 
@@ -116,7 +127,7 @@ class Hls:
     seconds: float = 2.0
 
 
-Output = Rendition | Social | Still | Preview | Storyboard | BlurHash | Look | Hls
+Output = Rendition | Social | Still | Preview | Storyboard | BlurHash | Look | Watch | Hls
 Stills = Still | BlurHash | Look  # outputs of one moment
 JPEG = Still(file=POSTER, encoder="mjpeg", arguments=("-q:v", "3"))
 WEBP = Still(file="poster.webp", encoder="libwebp", arguments=("-quality", "80"))

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import video_reasons
 from worker.transcode.gain import Gain
-from worker.transcode.outputs import Hls, Output, Rendition, Stills, Storyboard
+from worker.transcode.outputs import Hls, Output, Rendition, Social, Stills, Storyboard
 from worker.transcode.profiles import Profile
 from worker.transcode.web_limits import KEYFRAME_SECONDS
 
@@ -46,6 +46,12 @@ class Plan:
     def boards(self) -> list[Storyboard]:
         """The storyboards, whose frames are joined in a second run."""
         return [output for output in self.outputs if isinstance(output, Storyboard)]
+
+    @property
+    def decodes_all(self) -> bool:
+        """Whether an output needs every frame of the source."""
+        needs_all = (Rendition, Social, Storyboard)
+        return self.master == "transcode" or any(isinstance(o, needs_all) for o in self.outputs)
 
     @property
     def seek(self) -> float:

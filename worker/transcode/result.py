@@ -12,6 +12,7 @@ from worker.transcode.loudness import Loudness
 from worker.transcode.normalisation import Normalisation
 from worker.transcode.outputs import POSTER
 from worker.transcode.plan import Method
+from worker.transcode.stretches import Stretches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class TranscodeResult:
     `probe`: of the video. `reasons`: why streams were encoded rather than copied. `skipped`:
     renditions of the profile that would be no smaller than the source. `failed`: extras that
     could not be created, and why. `loudness`: of the video, None for silence. `normalisation`:
-    how it came about. `signed`: how the video's credentials validate, None without a signer.
+    how it came about. `stretches`: where it is black, frozen or silent. `signed`: how the video's
+    credentials validate, None without a signer.
     `unsigned`: why other files could not be signed, by name. `source_credentials`: what became of
     the source's own; if they are not the parent of ours, the last file is the source itself,
     original.mp4. `usage`: by part of the work. `refusal`: why nothing is signed although there is a
@@ -39,6 +41,7 @@ class TranscodeResult:
     blurhash: str | None
     loudness: Loudness | None
     normalisation: Normalisation
+    stretches: Stretches
     signed: str | None
     unsigned: Mapping[str, str]
     source_credentials: SourceCredentials | None

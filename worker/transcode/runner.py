@@ -12,7 +12,7 @@ from worker.formats.mp4 import ProbeResult
 from worker.transcode.command import command
 from worker.transcode.failed_extras import FailedExtras, would_fail_again
 from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
-from worker.transcode.outputs import BlurHash, Hls, Look, Output, Still
+from worker.transcode.outputs import BlurHash, Hls, Look, Output, Still, Watch
 from worker.transcode.plan import Plan
 from worker.transcode.poster import later_moments, shows_something
 from worker.transcode.profiles import Profile
@@ -21,6 +21,7 @@ from worker.transcode.tone_mapping import FILTERS
 
 Report = Callable[[Advance], None]
 _LOOK = Look()
+WATCH = Watch()
 
 
 def run_plan(
@@ -42,11 +43,11 @@ def run_plan(
     def run(part: Plan, progress: Report | None, into: Path = directory) -> None:
         usage.add_child(_run(part, path, into, ffmpeg, progress))
 
-    looked = _with_look(plan)
+    looked = _with_watch(_with_look(plan))
     failed = _run_or_split(looked, profile, run, progress)
     if stills := _missing_stills(plan.without(failed), directory):
         failed |= _run_or_split(stills, profile, run, None)
-    elif looked != plan and not _shows_something(directory):
+    elif _LOOK in looked.outputs and not _shows_something(directory):
         _try_later(plan.without(failed), directory, run)
     failed.pop(_LOOK.file, None)
     sprites = FailedExtras(profile)
@@ -98,6 +99,11 @@ def _with_look(plan: Plan) -> Plan:
     if plan.poster is not None or not _stills(plan):
         return plan
     return replace(plan, outputs=(*plan.outputs, _LOOK))
+
+
+def _with_watch(plan: Plan) -> Plan:
+    """Return the plan with a watch for black and frozen frames, if all frames are decoded."""
+    return replace(plan, outputs=(*plan.outputs, WATCH)) if plan.decodes_all else plan
 
 
 def _stills(plan: Plan) -> list[Still | BlurHash]:

@@ -26,9 +26,10 @@ from worker.transcode.plan import Plan, plan_outputs, skipped_files
 from worker.transcode.poster import AUTO_POSTER, PosterTime
 from worker.transcode.profiles import ORIGINAL, Profile
 from worker.transcode.result import TranscodeResult
-from worker.transcode.runner import require_capabilities, run_plan
+from worker.transcode.runner import WATCH, require_capabilities, run_plan
 from worker.transcode.signing import sign_files
 from worker.transcode.stream_colour import with_stream_colours
+from worker.transcode.stretches import seen
 from worker.transcode.verification import verification_failed, verify_plan
 from worker.transcode.workspace import Workspace
 
@@ -82,10 +83,11 @@ def transcode(
             plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress
         )
         usage.bytes_out = _bytes(workspace.scratch) - meter.parts["copy"].bytes_out
+    picture = seen(workspace.scratch / WATCH.file, source, failed.pop(WATCH.file, None))
     with meter.measure("verify") as usage:
         failed |= verify_plan(plan.without(failed), profile, workspace.scratch)
         master = workspace.scratch / VIDEO
-        heard = measured(probe(master), master, ffmpeg, usage)
+        sound = measured(probe(master), master, ffmpeg, usage)
     finished = _finish(plan.without(failed), profile, stamp, workspace, ffmpeg, meter=meter)
     with meter.measure("verify tags"):
         _require_tags(finished.files, tags.pairs(source_tags))
@@ -104,8 +106,9 @@ def transcode(
         skipped=skipped_files(source, profile),
         failed={**failed, **finished.failed},
         blurhash=finished.blurhash,
-        loudness=heard,
+        loudness=sound.loudness,
         normalisation=normal,
+        stretches=picture.with_silence(sound.silent, sound.reason),
         signed=signed.validation,
         unsigned=signed.unsigned,
         refusal=signed.refusal,

@@ -19,6 +19,7 @@ from worker.transcode.outputs import (
     Social,
     Still,
     Storyboard,
+    Watch,
 )
 from worker.transcode.plan import Plan
 from worker.transcode.profiles import Profile
@@ -86,8 +87,8 @@ def verify_output(path: Path, output: Output, source: ProbeResult) -> None:
         case BlurHash():
             fits = path.is_file() and path.stat().st_size == 3 * output.side**2
             _require({"the picture for the BlurHash is missing": fits})
-        case Hls() | Look():
-            pass  # built from finished renditions, and verified then
+        case Hls() | Look() | Watch():
+            pass  # not published, or built from finished renditions, and verified then
 
 
 def _verify_rendition(video: ProbeResult, output: Rendition, source: ProbeResult) -> None:

@@ -72,7 +72,9 @@ def test_unmeasured_sound_is_published(tmp_path: Path) -> None:
     """A clip whose sound cannot be decoded is no failure: there is no figure."""
     program = script(tmp_path / "ffmpeg", "echo broken >&2; exit 1")
     broken = Ffmpeg(path=program, by_descriptor=True)
-    assert measured(probe(clip("high")), clip("high"), broken, ResourceUsage()) is None
+    sound = measured(probe(clip("high")), clip("high"), broken, ResourceUsage())
+    assert (None, None) == (sound.loudness, sound.silent)
+    assert sound.reason
 
 
 @given(st.lists(LINES))
