@@ -103,6 +103,7 @@ def test_a_picture_later_than_a_segment_is_held(tmp_path: Path) -> None:
 BROWSED: dict[str, tuple[tuple[float, float, float], float, float]] = {
     "sound_later": ((4, 4, 1.5), 5.5, 1.5),
     "picture_later": ((4, 4, -0.25), 4.25, 0.0),
+    "picture_later_by_less_than_a_segment": ((4, 4, -1.5), 5.5, 0.0),
     "sound_later_than_a_segment": ((4, 4, 3.5), 7.5, 3.5),
     "picture_later_than_a_segment": ((4, 4, -3.5), 7.5, 0.0),
     "sound_ends_early": ((9, 2.5, 0.0), 9.0, 0.0),
