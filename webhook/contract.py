@@ -53,6 +53,7 @@ class Task(StrEnum):
     TRANSCODE_TAG = "falhook.transcode_tag"
     PUBLISH = "falhook.publish"
     SWEEP = "falhook.sweep"
+    RETAIN = "falhook.retain"
 
 
 ROUTES: dict[Task, Queue] = {
@@ -60,6 +61,7 @@ ROUTES: dict[Task, Queue] = {
     Task.SUBMIT: Queue.SUBMIT,
     Task.INGEST: Queue.CALLBACKS,
     Task.SWEEP: Queue.CALLBACKS,
+    Task.RETAIN: Queue.PUBLISH,
     Task.DOWNLOAD: Queue.PUBLISH,
     Task.TRANSCODE_TAG: Queue.MEDIA,
     Task.PUBLISH: Queue.PUBLISH,

@@ -18,6 +18,7 @@ from worker.broker.process_events import log_process_events
 from worker.composition import Components, compose
 from worker.jobs.deployment import fingerprint
 from worker.pipeline import STEPS
+from worker.retention.retention import INTERVAL as RETENTION_INTERVAL
 from worker.settings import Settings
 from worker.startup import exit_on_error, prepare_worker
 from worker.steps.sweep import INTERVAL
@@ -52,7 +53,8 @@ def create_app(settings: Settings) -> Celery:
         beat_schedule={
             # Without `expires`, which is a time of beat's clock: a worker whose clock is ahead
             # would discard every sweep. Sweeps that pile up find nothing to do, and cost 1 ms.
-            "sweep": {"task": Task.SWEEP, "schedule": INTERVAL}
+            "sweep": {"task": Task.SWEEP, "schedule": INTERVAL},
+            "retain": {"task": Task.RETAIN, "schedule": RETENTION_INTERVAL},
         },
     )
     storage = open_storage(settings.storage_url, settings.redis_url)
@@ -99,7 +101,12 @@ def _register(
         components.sweep.run()
         move_from_earlier_queues()
 
+    def retain() -> None:
+        """Archive the records of jobs that ended long ago."""
+        components.retention.run()
+
     components.create.register(app)
+    app.task(name=Task.RETAIN)(retain)
     app.task(name=Task.INGEST)(ingest)
     app.task(name=Task.SWEEP)(sweep)
     for step in STEPS:

@@ -22,6 +22,9 @@ from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.pipeline import NEXT_TASK, Pipeline, Rescue, Work
+from worker.retention.archive import Archive
+from worker.retention.periods import RetentionPeriods
+from worker.retention.retention import Retention
 from worker.settings import Settings
 from worker.settings.media import MediaSettings
 from worker.startup import find_ffmpeg, load_signer
@@ -50,6 +53,7 @@ class Components:
     ingest: Ingest
     sweep: Sweep
     create: CreateTask
+    retention: Retention
 
 
 def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
@@ -65,6 +69,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
         staging=Staging(storage=lambda: storage, directory=settings.input_directory),
     )
     work, rescues = _steps(settings, store, fal, storage)
+    archive = Archive(redis=store.redis, storage=lambda: storage)
     return Components(
         pipeline=Pipeline(
             store=store,
@@ -94,8 +99,14 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
                     validator=validator,
                     wake=wake,
                     event_metadata=settings.event_metadata_names,
+                    archived=archive.get,
                 ),
             ),
+        ),
+        retention=Retention(
+            redis=store.redis,
+            archive=archive,
+            periods=RetentionPeriods.parse(settings.retention),
         ),
     )
 

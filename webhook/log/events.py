@@ -17,6 +17,8 @@ EVENTS: dict[str, str] = {
     "process.refused": "The process does not start; `sentence` names the cause and the cure.",
     "process.crashed": "The process or one of its threads ended with an unexpected exception.",
     "process.output": "A library printed `line` to `stream`.",
+    "retention.done": "Records of ended jobs moved to storage; unneeded files were deleted.",
+    "retention.waits": "Ended jobs could not be archived now; the next run tries again.",
     "layout.moved": "The sweep moved records of an earlier version to where this one reads them.",
     "keys.refreshed": "fal's public keys were fetched.",
     "keys.refresh_failed": "fal's public keys could not be fetched; known keys stay in use.",

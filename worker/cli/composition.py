@@ -11,6 +11,7 @@ from worker.jobs.store import JobStore, connect
 from worker.operations.create import JobCreator
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
+from worker.retention.archive import Archive
 from worker.settings import CreationSettings, CreationWithRedis
 from worker.storage import Storage
 
@@ -36,9 +37,11 @@ def build_creator(settings: CreationWithRedis) -> JobCreator:
     logs.configure(level="WARNING", form=settings.log_format)
     store = JobStore(connect(settings.redis_url))
     store.redis.ping()
+    validator = build_validator(settings)
     return JobCreator(
         store=store,
-        validator=build_validator(settings),
+        validator=validator,
         wake=waker(client(settings)),
         event_metadata=settings.event_metadata_names,
+        archived=Archive(redis=store.redis, storage=validator.staging.storage).get,
     )

@@ -25,6 +25,26 @@ def find_job(store: JobStore, job_id: str) -> Job:
     return job
 
 
+def find_archived(store: JobStore, job_id: str) -> tuple[Job | None, str]:
+    """Return the job and the address of its record in storage; None if it was not archived.
+
+    Raises CliError if FALHOOK_STORAGE_URL names no storage.
+    """
+    from worker.retention.archive import Archive
+    from worker.settings import CreationSettings
+    from worker.storage import Storage
+
+    def storage() -> Storage:
+        try:
+            return Storage.existing(CreationSettings.from_env().storage_url)
+        except ValueError as error:
+            raise CliError(f"{error}. The job may be archived there.") from None
+
+    archive = Archive(redis=store.redis, storage=storage)
+    job = archive.get(job_id)
+    return job, archive.address(job_id) if job else ""
+
+
 def no_job(job_id: str) -> CliError:
     """Return the error about an id without a job."""
     return CliError(f"Job {job_id} does not exist; `falhook list` shows the newest jobs.")

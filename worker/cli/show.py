@@ -44,19 +44,30 @@ INDENT = 12
 @json_option
 @handle_errors
 def show(job_id: str, as_json: bool) -> None:
-    """Show the record of JOB, where its files are, and its whole history."""
-    from worker.cli.connections import find_job, open_store
+    """Show the record of JOB, where its files are, and its whole history.
+
+    The record of a job that ended long ago is in storage, and read from there.
+    """
+    from worker.cli.connections import find_archived, no_job, open_store
     from worker.jobs.history import history
 
     store = open_store()
-    job = find_job(store, job_id)
+    job, archived = store.get(job_id), ""
+    if job is None:
+        job, archived = find_archived(store, job_id)
+    if job is None:
+        raise no_job(job_id)
     events, due = history(job), store.due_at(job.id)
     files = files_of(job)
     if as_json:
-        print_json({**as_data(job), "due": due, "files": files, "history": events})
+        print_json(
+            {**as_data(job), "due": due, "files": files, "archived": archived, "history": events}
+        )
         return
     why = reason_text(job) or waiting_for(job, now=store.clock())
     console = plain_console()
+    if archived:
+        click.echo(f"From the archive: {archived}", err=True)
     _print_facts(console, job, due=due, why=why, files=files)
     _print_history(console, events)
 

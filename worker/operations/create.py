@@ -33,6 +33,8 @@ class JobCreator:
     wake: Callable[[Task, str], None]
     # Names of the metadata that events carry; "*" stands for all.
     event_metadata: tuple[str, ...] = ()
+    # Returns the archived job with an id, or None.
+    archived: Callable[[str], Job | None] = lambda _job_id: None
 
     def create(self, request: JobRequest) -> Job:
         """Store the job as QUEUED and wake its submit step; the same id is the same job.
@@ -46,7 +48,7 @@ class JobCreator:
 
         Raises InvalidJobId if the stored job has other contents.
         """
-        stored = self.store.get(job.id)
+        stored = self.store.get(job.id) or self.archived(job.id)
         if stored is None or stored.refused:
             return None
         if _contents(stored) != _contents(job):
@@ -81,7 +83,12 @@ class JobCreator:
         return Created(job=stored, new=new)
 
     def _store_or_adopt(self, job: Job) -> bool:
-        """Store a new job; with the id of an orphan it takes the result that is there."""
+        """Store a new job; with the id of an orphan it takes the result that is there.
+
+        Return False for the id of a stored or an archived job.
+        """
+        if (old := self.archived(job.id)) and not old.refused:
+            return False
         if orphan := find_orphan(self.store, job.id):
             log.warning("callback.adopted", job=job.id, request_id=orphan.newest.request_id)
             return adopt(self.store, job, orphan)

@@ -5,6 +5,7 @@ uploads/{sha256}.{extension}, and the input becomes upload://{sha256}.{extension
 too large, of a wrong type or unreadable are rejected before.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +18,8 @@ from worker.formats.media_types import HEAD_BYTES, guess_type
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
 from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
 from worker.operations.staged_files import LocalFile, StagedFiles
-from worker.storage import Storage
-from worker.storage.layout import storage_key
+from worker.storage import Storage, StoredObject
+from worker.storage.layout import REFRESHED_AFTER, storage_key
 from worker.text import printable
 
 Loc = tuple[str | int, ...]
@@ -35,6 +36,7 @@ class Staging:
     directory: Path | None
     # Whether files outside `directory` and bare paths are allowed, as for the command line.
     anywhere: bool = False
+    clock: Callable[[], float] = time.time
 
     def stage(
         self, inputs: tuple[Input, ...] | None, arguments: Mapping[str, object]
@@ -59,8 +61,13 @@ class Staging:
         for name, file in staged.files.items():
             storage, key = self.storage(), storage_key(name)
             data = file.bytes_of(name)
-            if storage.size(key) != len(data):
+            found = storage.find(key)
+            if found is None or found.size != len(data) or self._is_old(found):
                 storage.put(key, data, content_type=guess_type(data[:HEAD_BYTES]).name)
+
+    def _is_old(self, found: StoredObject) -> bool:
+        # Written again, it stays for as long as the job may need it: worker/retention/retention.py.
+        return self.clock() - found.modified > REFRESHED_AFTER
 
     def _members(
         self,

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from webhook.settings import Connections, Environment, ReceiverSettings, separated
+from worker.retention.periods import RetentionPeriods
 from worker.settings import validators
 from worker.settings.media import MediaSettings
 
@@ -92,6 +93,11 @@ class PriceSettings(FalSettings, CatalogueSettings):
     """The settings for reading fal's prices into the catalogue."""
 
 
+def _periods(value: str) -> str:
+    RetentionPeriods.parse(value)
+    return value
+
+
 class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
     """The settings of the Celery workers."""
 
@@ -128,6 +134,13 @@ class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
         default="",
         alias="FALHOOK_FFMPEG",
         description="Path of ffmpeg; defaults to the one in the imageio-ffmpeg wheel.",
+    )
+    retention: Annotated[str, AfterValidator(_periods)] = Field(
+        default="30d",
+        alias="FALHOOK_RETENTION",
+        description="How long after its end a job's record stays in Redis before it moves to "
+        "storage as history.jsonl: 30d, 12h or off, and other periods for some states, such as "
+        "30d,FAILED=90d. Inputs and work files are deleted after twice the longest period.",
     )
     callback_deadline: float = Field(
         default=2700.0,

@@ -3,8 +3,15 @@
 work/{job}/source.mp4             the result, byte for byte
 work/{job}/video.mp4, …           the outputs, tagged and checked
 published/{job}/…                 copies of the outputs, and manifest.json, which is written last:
-                                  its existence means "published"
+                                  its existence means "published"; later history.jsonl
+uploads/{sha256}.{extension}      inputs
 """
+
+WORK = "work"
+UPLOADS = "uploads"
+# Seconds after which an input that a new job refers to is written again, so that it is no older
+# than that when the job is created.
+REFRESHED_AFTER = 86_400.0
 
 SOURCE = "source.mp4"
 MANIFEST = "manifest.json"
@@ -12,7 +19,7 @@ MANIFEST = "manifest.json"
 
 def work_prefix(job_id: str) -> str:
     """Return the prefix of all intermediate files of a job."""
-    return f"work/{job_id}"
+    return f"{WORK}/{job_id}"
 
 
 def work_key(job_id: str, name: str) -> str:
@@ -27,4 +34,4 @@ def published_key(job_id: str, name: str) -> str:
 
 def storage_key(name: str) -> str:
     """Return the key of the bytes of `upload://{name}`."""
-    return f"uploads/{name}"
+    return f"{UPLOADS}/{name}"

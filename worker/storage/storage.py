@@ -21,6 +21,15 @@ READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object of the store: its size in bytes, and when it was written, in Unix seconds."""
+
+    key: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """A store of objects under keys; immutable, safe to share between threads.
 
@@ -146,18 +155,26 @@ class Storage:
             return bytes(obstore.get(self.store, _checked(key)).bytes())
         return None
 
-    def size(self, key: str) -> int | None:
-        """Return the object's size in bytes; None if there is no object."""
+    def find(self, key: str) -> StoredObject | None:
+        """Return what is known of an object; None if there is none."""
         with store_call(self.place, key), suppress(FileNotFoundError):
-            return obstore.head(self.store, _checked(key))["size"]
+            return _stored(obstore.head(self.store, _checked(key)))
         return None
 
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the keys under `prefix/`, in any order; `a` does not list `ab/c`."""
+    def size(self, key: str) -> int | None:
+        """Return the object's size in bytes; None if there is no object."""
+        found = self.find(key)
+        return found.size if found else None
+
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects under `prefix/`, in any order; `a` does not list `ab/c`."""
         with store_call(self.place, prefix):
             for batch in obstore.list(self.store, prefix=_checked(prefix)):
-                for entry in batch:
-                    yield entry["path"]
+                yield from map(_stored, batch)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys of these objects."""
+        return (found.key for found in self.objects(prefix))
 
     def address(self, key: str) -> str:
         """Return a file's path, or a URL without credentials, for people to find the object.
@@ -165,6 +182,12 @@ class Storage:
         An empty key stands for the storage itself.
         """
         return self.place.address(_checked(key) if key else key)
+
+
+def _stored(meta: "obstore.ObjectMeta") -> StoredObject:
+    return StoredObject(
+        key=meta["path"], size=meta["size"], modified=meta["last_modified"].timestamp()
+    )
 
 
 def _checked(key: str) -> str:

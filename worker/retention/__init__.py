@@ -1,0 +1,1 @@
+"""What is kept of ended jobs, where, and for how long."""
