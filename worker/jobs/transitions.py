@@ -14,8 +14,6 @@ LOST_WAKE_AFTER = 20.0
 
 # Ends that cost somebody a clip.
 BAD_ENDS = frozenset({JobState.FAILED, JobState.EXPIRED})
-# fal refuses the account, so every further job would end like this one: key, balance, permission.
-ACCOUNT_FAULTS = frozenset({"fal_401", "fal_402", "fal_403"})
 
 log = get_logger()
 
@@ -62,9 +60,7 @@ class Transitions:
         if moved:
             reason = outcome.event.get("reason")
             fields = {"job": job.id, "step": task, "state": outcome.to, "reason": reason}
-            if reason in ACCOUNT_FAULTS:
-                log.error("job.moved", **fields)
-            elif outcome.to in BAD_ENDS:
+            if outcome.to in BAD_ENDS:
                 log.warning("job.moved", **fields)
             else:
                 log.info("job.moved", **fields)
