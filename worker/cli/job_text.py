@@ -1,17 +1,22 @@
 """One job in words: its title, age and cost, why it waits or ended, and where its files are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from webhook.contract import Queue
 from worker.fal.result import publishable
 from worker.jobs.history import history, last_event
 from worker.jobs.job import FINAL, Job, JobState
 
-# A job in one of these states waits for a worker; after this many seconds none seems to come.
-_WAITS_FOR_A_WORKER = frozenset(
-    {JobState.QUEUED, JobState.RENDERED, JobState.DOWNLOADED, JobState.TAGGED}
-)
-_LONG_WAIT = 15.0
+# The queue whose workers take a job in one of these states.
+_QUEUES: Mapping[JobState, Queue] = {
+    JobState.QUEUED: Queue.SUBMIT,
+    JobState.RENDERED: Queue.PUBLISH,
+    JobState.DOWNLOADED: Queue.MEDIA,
+    JobState.TAGGED: Queue.PUBLISH,
+}
+# Seconds of waiting from which it is asked whether there is a worker, and from which it is said.
+_LONG_WAIT, _LONGEST_WAIT = 15.0, 60.0
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -58,10 +63,14 @@ def _never_sent(job: Job) -> bool:
 
 
 def _may_be_billed(job: Job) -> bool:
+    if job.state not in FINAL:
+        return False
+    from worker.fal.result import publishable
+
     has_result = bool(job.outputs or job.source) or publishable(
         job.payload, needs_file=bool(job.needs_file)
     )
-    return job.state in FINAL and not has_result
+    return not has_result
 
 
 def reason_text(job: Job) -> str:
@@ -72,18 +81,28 @@ def reason_text(job: Job) -> str:
     return f"{job.reason}{f' (at {step})' if step else ''}: {job.sentence}"
 
 
-def waiting_for(job: Job, *, now: float) -> str:
-    """Return why the job waits instead of moving on; "" if it does not. `now` is Unix seconds."""
+def waiting_for(job: Job, *, now: float, unserved: Collection[Queue] = ()) -> str:
+    """Return why the job waits instead of moving on; "" if it does not.
+
+    `now` is Unix seconds, `unserved` are queues without a worker.
+    """
     if job.state in FINAL:
         return ""
     last = last_event(job)
     reason = job.reason or (last.get("reason") if last and last["name"] == "retried" else "")
     if reason:
         return f"waits: {reason}"
-    unleased = job.lease_until <= now and now - job.updated_at > _LONG_WAIT
-    if job.state in _WAITS_FOR_A_WORKER and unleased:
-        return "waits: no worker took it, see `falhook check`"
+    if (queue := awaited_queue(job, now=now)) in unserved:
+        return f"waits: no worker serves {queue}; start one (see the Procfile)"
+    if awaited_queue(job, now=now, patience=_LONGEST_WAIT):
+        return "waits for a worker for more than a minute; `falhook check` shows which run"
     return ""
+
+
+def awaited_queue(job: Job, *, now: float, patience: float = _LONG_WAIT) -> Queue | None:
+    """Return the queue in which the job has waited for a worker for `patience` seconds."""
+    waited = min(now - job.updated_at, now - job.lease_until)
+    return _QUEUES.get(job.state) if waited > patience else None
 
 
 def reasons(jobs: Sequence[Job], *, now: float) -> Sequence[str]:

@@ -11,7 +11,8 @@ from rich.live import Live
 
 from worker.cli.connections import find_job, no_job
 from worker.cli.console import print_json
-from worker.cli.job_text import files_of, reason_text, waiting_for
+from worker.cli.job_text import awaited_queue, files_of, reason_text, waiting_for
+from worker.cli.presence import Presence
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.events import follow, read_followed
@@ -33,6 +34,7 @@ class WatchedJobs:
     past: list[Event] = field(default_factory=list)
     # The id of the entry after which each job is followed.
     newest: dict[str, str] = field(default_factory=dict)
+    presence: Presence = field(default_factory=Presence)
 
     @classmethod
     def read(cls, store: JobStore, job_ids: Iterable[str]) -> "WatchedJobs":
@@ -86,8 +88,12 @@ class WatchedJobs:
     def note_waits(self) -> None:
         """Write on each timeline why its job waits instead of moving on."""
         open_ids = [job_id for job_id, line in self.timelines.items() if not line.final]
-        for job in read(self.store.redis, open_ids):
-            self.timelines[job.id].waits = waiting_for(job, now=self.store.clock())
+        jobs = list(read(self.store.redis, open_ids))
+        now = self.store.clock()
+        queues = frozenset(queue for job in jobs if (queue := awaited_queue(job, now=now)))
+        unserved = self.presence.unserved(queues)
+        for job in jobs:
+            self.timelines[job.id].waits = waiting_for(job, now=now, unserved=unserved)
 
 
 def _print_away(error: Exception, patience: float) -> None:
