@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -42,6 +43,11 @@ def plain_console() -> "Console":
 
     system: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(markup=False, highlight=False, color_system=system)
+
+
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal, or FORCE_COLOR asks for the same text."""
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
 def state_text(state: JobState) -> "Text":

@@ -1,12 +1,14 @@
 """`falhook list`: the newest jobs, a line each."""
 
+from functools import partial
 from itertools import islice
 
 import click
 
-from worker.cli.console import as_data, print_json
+from worker.cli.console import as_data, is_terminal, print_json
 from worker.cli.errors import handle_errors
 from worker.cli.job_filters import SINCE, select
+from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
 from worker.jobs.job import JobState
 
@@ -18,6 +20,7 @@ from worker.jobs.job import JobState
 @click.option("--reason", help="Only jobs with this reason code or this beginning: fal_422, fal.")
 @click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@pager_option
 @json_lines_option
 @handle_errors
 def list_jobs(
@@ -26,12 +29,12 @@ def list_jobs(
     reason: str | None,
     since: float | None,
     limit: int,
+    no_pager: bool,
     as_json: bool,
 ) -> None:
     """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
     from worker.cli.connections import open_store
-    from worker.cli.console import plain_console
-    from worker.cli.job_table import print_jobs
+    from worker.cli.job_table import job_lines, print_jobs
     from worker.cli.job_text import reasons
 
     store = open_store()
@@ -40,8 +43,11 @@ def list_jobs(
     if as_json:
         for job, text in zip(jobs, why, strict=True):
             print_json({**as_data(job), "why": text})
+    elif jobs and is_terminal():
+        print_to = partial(print_jobs, jobs=jobs, why=why, now=store.clock())
+        print_paged(print_to, no_pager=no_pager)
     elif jobs:
-        print_jobs(plain_console(), jobs, why=why, now=store.clock())
+        click.echo("\n".join(job_lines(jobs, why=why, now=store.clock())))
     elif state or reason or since:
         click.echo("No job matches.", err=True)
     else:

@@ -2,23 +2,27 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import RequestRejected
 from worker.catalogue.examples import rows
 from worker.cli.completion.endpoints import complete_endpoint
-from worker.cli.console import json_option, plain_console, print_json
+from worker.cli.console import is_terminal, json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.endpoint_text import command, facts, summary
+from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
-from worker.settings import CatalogueSettings
+from worker.settings.catalogue import CatalogueSettings
 from worker.text import shorten
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 # A narrower terminal gets a line an endpoint, without its inputs.
 _TABLE_WIDTH = 120
@@ -31,9 +35,10 @@ def _catalogue() -> Catalogue:
 @click.command("list")
 @click.argument("pattern", nargs=-1)
 @click.option("--search", default="", metavar="WORDS", help="The same as PATTERN.")
+@pager_option
 @json_lines_option
 @handle_errors
-def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
+def list_models(pattern: tuple[str, ...], search: str, *, no_pager: bool, as_json: bool) -> None:
     """List the endpoints whose id contains every word of PATTERN, with inputs and price."""
     words = " ".join([*pattern, search])
     endpoints = _catalogue().search(words)
@@ -43,27 +48,31 @@ def list_models(pattern: tuple[str, ...], search: str, as_json: bool) -> None:
         return
     if not endpoints:
         raise CliError(f"No endpoint id contains all of {words.strip()!r}.")
-    console = plain_console()
-    if console.is_terminal and console.width >= _TABLE_WIDTH:
-        console.print(_endpoint_table(endpoints))
-        return
-    if console.is_terminal:
-        _print_lines(console, endpoints)
+    if is_terminal():
+        print_paged(partial(_print_list, endpoints=endpoints), no_pager=no_pager)
         return
     for model in endpoints:
         click.echo("\t".join(_cells(model)))
 
 
-def _print_lines(console: Console, endpoints: Sequence[Endpoint]) -> None:
-    """Print a line an endpoint; a price that does not fit is cut, an id never."""
+def _print_list(console: "Console", endpoints: Sequence[Endpoint]) -> None:
+    """Print a table, or in a narrow terminal a line an endpoint.
+
+    A price that does not fit on its line is cut, an id never.
+    """
+    if console.width >= _TABLE_WIDTH:
+        console.print(_endpoint_table(endpoints))
+        return
     for model in endpoints:
         name, _, price = _cells(model)
         room = console.width - len(name) - 3
         console.print(f"{name}  {shorten(price, room)}" if room > 0 else name, soft_wrap=True)
-    click.echo("falhook models show ENDPOINT lists its inputs and its whole price.", err=True)
+    console.print("falhook models show ENDPOINT lists its inputs and its whole price.")
 
 
-def _endpoint_table(endpoints: Sequence[Endpoint]) -> Table:
+def _endpoint_table(endpoints: Sequence[Endpoint]) -> "Table":
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     # A wrapped id cannot be copied.
     table.add_column("endpoint", no_wrap=True)
@@ -103,6 +112,8 @@ def show(endpoint: str, as_json: bool) -> None:
 
 
 def _print(model: Endpoint) -> None:
+    from rich.text import Text
+
     console = plain_console()
     console.print(Text(model.endpoint, style="bold"), model.request_type)
     for name, text in facts(model).items():
@@ -111,8 +122,10 @@ def _print(model: Endpoint) -> None:
     console.print(_input_table(model, wide=console.width >= _TABLE_WIDTH))
 
 
-def _input_table(model: Endpoint, *, wide: bool) -> Table:
+def _input_table(model: Endpoint, *, wide: bool) -> "Table":
     """Return a row an input; a narrow table leaves out the type, which `allowed` implies."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("input", no_wrap=True)
     if wide:
