@@ -10,7 +10,8 @@ from webhook.log import capture_output, refuse
 from webhook.processes.metrics_directory import metrics_directory
 from webhook.processes.parent import Parent, child_commands
 from webhook.server.sockets import BindError, listen
-from webhook.settings import ReceiverSettings, SettingsError
+from webhook.settings.errors import SettingsError
+from webhook.settings.settings import ReceiverSettings
 
 
 def main() -> int:

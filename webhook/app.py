@@ -17,7 +17,7 @@ from webhook.composition import Tools, compose
 from webhook.log import configure, get_logger, standard_error
 from webhook.log.buffered_stream import BufferedStream
 from webhook.receiver import Receiver
-from webhook.settings import ReceiverSettings
+from webhook.settings.settings import ReceiverSettings
 
 # The callback route below as a pattern, matched without the router.
 _CALLBACK_PATH = re.compile(r"/webhooks/fal/(?P<job_id>[^/]+)/(?P<token>[^/]+)")

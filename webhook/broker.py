@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from webhook.rabbitmq import parse_rabbitmq
-from webhook.redis import RedisAddress, is_redis
+from webhook.redis.address import RedisAddress, is_redis
 from webhook.redis.transport import SCHEME, broker_url
 
 

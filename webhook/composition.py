@@ -19,8 +19,9 @@ from webhook.log import get_logger
 from webhook.metrics import Metrics
 from webhook.publisher import WakePublisher, publishing_app
 from webhook.receiver import Receiver
-from webhook.redis import RedisAddress, async_client
-from webhook.settings import ReceiverSettings
+from webhook.redis.address import RedisAddress
+from webhook.redis.connections import async_client
+from webhook.settings.settings import ReceiverSettings
 from webhook.verification.fetch import fetcher
 from webhook.verification.jwks import KeySet
 from webhook.verification.source_addresses import SourceAddresses

@@ -3,7 +3,7 @@
 import ssl
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from webhook.redis import tls_options
+from webhook.redis.address import tls_options
 
 _RABBITMQ = ("amqp", "amqps")
 _VERIFY = {

@@ -16,7 +16,7 @@ from webhook.inbox import Inbox, InboxUnavailable
 from webhook.log import get_logger
 from webhook.metrics import Metrics
 from webhook.responses import send_response
-from webhook.settings import ReceiverSettings
+from webhook.settings.settings import ReceiverSettings
 from webhook.verification.jwks import KeySet, KeysUnavailable
 from webhook.verification.signature import (
     Rejected,

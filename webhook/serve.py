@@ -9,7 +9,7 @@ import uvicorn
 
 from webhook.app import create_app
 from webhook.server.config import configuration
-from webhook.settings import ReceiverSettings
+from webhook.settings.settings import ReceiverSettings
 
 
 def serve(

@@ -19,7 +19,7 @@ from worker.composition import Components, compose
 from worker.jobs.deployment import fingerprint
 from worker.pipeline import STEPS
 from worker.retention.retention import INTERVAL as RETENTION_INTERVAL
-from worker.settings import Settings
+from worker.settings.settings import Settings
 from worker.startup import exit_on_error, prepare_worker
 from worker.steps.sweep import INTERVAL
 from worker.storage.scratch import require_temporary_directory

@@ -2,7 +2,8 @@
 
 from webhook.log import capture_output
 from worker.app import create_app
-from worker.settings import Settings, unknown
+from worker.settings import unknown
+from worker.settings.settings import Settings
 from worker.startup import exit_on_error
 
 capture_output()

@@ -25,8 +25,8 @@ from worker.pipeline import NEXT_TASK, Pipeline, Rescue, Work
 from worker.retention.archive import Archive
 from worker.retention.periods import RetentionPeriods
 from worker.retention.retention import Retention
-from worker.settings import Settings
 from worker.settings.media import MediaSettings
+from worker.settings.settings import Settings
 from worker.startup import find_ffmpeg, load_signer
 from worker.steps.download import Download
 from worker.steps.inbox import InboxReader

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from webhook.log import get_logger, refuse
 from webhook.public_host import is_loopback
-from webhook.settings import SettingsError
+from webhook.settings.errors import SettingsError
 from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
 from worker.jobs.deployment import SIMULATED

@@ -1,6 +1,7 @@
 """The start of the command line: `python -m tests.bench.cli_start [--against COMMIT]`.
 
 Each command runs several times in turn with that of an older commit, in one run on one machine.
+Commands that read jobs need REDIS_URL; without it they only say so.
 Prints the least processor time and the least time of each, in seconds, and their ratio.
 """
 
@@ -34,6 +35,13 @@ COMMANDS = (
     ("models", "--help"),
     ("settings", "--help"),
     ("completion", "--help"),
+    ("completion", "bash", "--print"),
+    ("list",),
+    ("show", "unknown"),
+    ("watch", "unknown"),
+    ("models",),
+    ("models", "show", "fal-ai/kling-video/v2.1/master/text-to-video"),
+    ("settings",),
 )
 
 
@@ -51,7 +59,7 @@ def run(checkout: Path, command: tuple[str, ...]) -> Run:
     subprocess.run(
         [sys.executable, "-m", "worker", *command],
         cwd=checkout,
-        env={"PATH": os.environ["PATH"]},
+        env={name: os.environ[name] for name in ("PATH", "REDIS_URL") if name in os.environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from webhook.contract import mint_token
 from webhook.server.config import configuration
 from webhook.server.http_protocol import HttpLimits
-from webhook.settings import ReceiverSettings
+from webhook.settings.settings import ReceiverSettings
 
 SECRET = "a-secret-of-the-tests-0123456789"
 USER_ID = "user-demo-0001"

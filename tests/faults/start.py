@@ -15,7 +15,7 @@ from tests.faults.clips import tiny_clips
 from tests.faults.proxy import Proxy
 from tests.faults.system import StormSystem
 from tests.faults.waiting import checking
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client, send
 from worker.jobs.store import JobStore, connect
 

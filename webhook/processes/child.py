@@ -15,7 +15,8 @@ from prometheus_client import values
 
 from webhook.log import capture_output, refuse
 from webhook.serve import serve
-from webhook.settings import ReceiverSettings, SettingsError
+from webhook.settings.errors import SettingsError
+from webhook.settings.settings import ReceiverSettings
 
 
 def main(arguments: list[str]) -> int:

@@ -1,22 +1,13 @@
-"""Groups of settings read from environment variables, and the errors if they are wrong."""
+"""Groups of settings read from environment variables."""
 
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-LONGEST_SHOWN = 100
-
-
-class SettingsError(Exception):
-    """The process cannot start; one sentence for every missing or wrong setting."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+from webhook.settings.errors import SettingsError, given, missing, shown, wrong
 
 
 def separated(value: str) -> tuple[str, ...]:
@@ -35,7 +26,7 @@ class Environment(BaseModel):
 
         Raises SettingsError for all missing and wrong settings together.
         """
-        values = {name: value.strip() for name, value in environ.items() if value.strip()}
+        values = given(environ)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -55,20 +46,11 @@ class Environment(BaseModel):
         field = next((f for f in cls.model_fields.values() if f.alias == name), None)
         description = (field.description or "") if field else ""
         if problem["type"] == "missing":
-            return f"{name} is not set. {description}".rstrip()
+            return missing(name, description)
         message = str(problem["msg"]).removeprefix("Value error, ")
-        wrong = message.replace("Input should be", "must be", 1).rstrip(".")
-        value = "" if field is None or _is_secret(field) else f" {shown(values.get(name, ''))}"
-        return f"{name}{value} {wrong}. {description}".rstrip()
-
-
-def shown(value: str) -> str:
-    """Return a value quoted for a message: shortened, without a URL's credentials and query."""
-    # Up to the last @: an unescaped password may contain / and @.
-    text = re.sub(r"://.*@", "://[credentials]@", value)
-    if "://" in text:
-        text = re.sub(r"\?.*", "?[query]", text)
-    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
+        value = "" if field is None or _is_secret(field) else shown(values.get(name, ""))
+        fault = message.replace("Input should be", "must be", 1)
+        return wrong(name, value, fault, description)
 
 
 def _is_secret(field: FieldInfo) -> bool:

@@ -7,16 +7,14 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from webhook.settings import validators
 from webhook.settings.environment import Environment, separated
+from webhook.settings.redis_url import DESCRIPTION, checked_redis_url
 
 
 class Connections(Environment):
     """The settings of every process of falhook, the command line too."""
 
-    redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
-        alias="REDIS_URL",
-        description="Redis for job records, inbox and timers: redis://[:password@]host:port/0, "
-        "rediss:// for TLS (verified, unless ?ssl_cert_reqs=none) or unix:///path?db=0. "
-        "It must write an append-only file (infra/redis.conf).",
+    redis_url: Annotated[str, AfterValidator(checked_redis_url)] = Field(
+        alias="REDIS_URL", description=DESCRIPTION
     )
     broker_url: Annotated[str, AfterValidator(validators.broker_url)] = Field(
         default="",
@@ -37,15 +35,15 @@ class Connections(Environment):
     @model_validator(mode="before")
     @classmethod
     def _broker_defaults_to_redis(cls, values: dict[str, object]) -> dict[str, object]:
-        redis_url = str(values.get("REDIS_URL", ""))
+        url = str(values.get("REDIS_URL", ""))
         try:
-            validators.redis_url(redis_url)
+            checked_redis_url(url)
         except ValueError:  # reported for REDIS_URL, not also for a setting that is not set
             return values
         if "FALHOOK_BROKER_URL" in values:
             return values
         # kombu spells a unix socket redis+socket://, redis-py spells it unix://.
-        url = redis_url.replace("unix://", "redis+socket://", 1)
+        url = url.replace("unix://", "redis+socket://", 1)
         return {**values, "FALHOOK_BROKER_URL": url}
 
 

@@ -8,8 +8,9 @@ from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from webhook.public_host import is_host, is_loopback, is_public
 from webhook.rabbitmq import parse_rabbitmq
-from webhook.redis import RedisAddress, is_redis
+from webhook.redis.address import is_redis
 from webhook.settings.environment import separated
+from webhook.settings.redis_url import checked_redis_url
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MINIMUM_SECRET_LENGTH = 16
@@ -18,16 +19,10 @@ _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 _ACCOUNT_ID = re.compile(r"""(?:(?!["'`<>(){}\[\]\\])[!-~]){1,128}""")
 
 
-def redis_url(value: str) -> str:
-    """Return `value` if it is the URL of a Redis."""
-    RedisAddress.parse(value)
-    return value
-
-
 def broker_url(value: str) -> str:
     """Return `value` if it is the URL of a Redis or a RabbitMQ."""
     if is_redis(value):
-        return redis_url(value)
+        return checked_redis_url(value)
     parse_rabbitmq(value)
     return value
 

@@ -6,7 +6,7 @@ from celery import Celery
 
 from webhook.contract import ROUTES, Task, celery_app
 from webhook.log import get_logger
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker import redis_transport
 
 log = get_logger()

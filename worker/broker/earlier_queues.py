@@ -21,7 +21,8 @@ from redis.exceptions import ResponseError
 
 from webhook.contract import EARLIER, Queue, Task
 from webhook.log import get_logger
-from webhook.redis import RedisAddress, client, is_redis
+from webhook.redis.address import RedisAddress, is_redis
+from webhook.redis.connections import client
 
 log = get_logger()
 

@@ -29,8 +29,8 @@ from kombu.utils.encoding import bytes_to_str
 from redis.exceptions import RedisError
 
 from webhook.log import get_logger
-from webhook.redis import refusal, transport
-from webhook.redis.errors import FULL
+from webhook.redis import transport
+from webhook.redis.errors import FULL, refusal
 from webhook.redis.probe import probe
 from worker.broker.envelope import InvalidMessage, parse_envelope
 from worker.broker.rejections import log_rejection

@@ -26,7 +26,7 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     from worker.fal.client import FalClient
     from worker.operations.cancel import NotCancellable
     from worker.operations.cancel import cancel as cancel_job
-    from worker.settings import FalSettings
+    from worker.settings.fal import FalSettings
 
     logs.configure(level="WARNING")
     store = open_store()

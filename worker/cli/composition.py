@@ -12,7 +12,7 @@ from worker.operations.create import JobCreator
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.retention.archive import Archive
-from worker.settings import CreationSettings, CreationWithRedis
+from worker.settings.creation import CreationSettings, CreationWithRedis
 from worker.storage import Storage
 
 

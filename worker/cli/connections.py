@@ -1,23 +1,29 @@
 """Connections of a command: the job store in Redis, and the job that an argument names."""
 
-from webhook.settings import Connections
+from typing import TYPE_CHECKING
+
+from webhook.settings.redis_url import read_redis_url
 from worker.cli.errors import CliError
-from worker.jobs.job import Job
-from worker.jobs.store import JobStore, connect
+
+if TYPE_CHECKING:
+    from worker.jobs.job import Job
+    from worker.jobs.store import JobStore
 
 
-def open_store() -> JobStore:
+def open_store() -> "JobStore":
     """Return the job store at REDIS_URL.
 
     Raises SettingsError if REDIS_URL is missing, RedisError if Redis cannot be reached.
     """
-    settings = Connections.from_env()
-    store = JobStore(connect(settings.redis_url))
+    url = read_redis_url()
+    from worker.jobs.store import JobStore, connect
+
+    store = JobStore(connect(url))
     store.redis.ping()
     return store
 
 
-def find_job(store: JobStore, job_id: str) -> Job:
+def find_job(store: "JobStore", job_id: str) -> "Job":
     """Return the job, or raise a CliError that names the id."""
     job = store.get(job_id)
     if job is None:
@@ -25,13 +31,13 @@ def find_job(store: JobStore, job_id: str) -> Job:
     return job
 
 
-def find_archived(store: JobStore, job_id: str) -> tuple[Job | None, str]:
+def find_archived(store: "JobStore", job_id: str) -> "tuple[Job | None, str]":
     """Return the job and the address of its record in storage; None if it was not archived.
 
     Raises CliError if FALHOOK_STORAGE_URL names no storage.
     """
     from worker.retention.archive import Archive
-    from worker.settings import CreationSettings
+    from worker.settings.creation import CreationSettings
     from worker.storage import Storage
 
     def storage() -> Storage:

@@ -50,6 +50,9 @@ def handle_errors(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
+        except CliError as error:
+            error.as_json = bool(kwargs.get("as_json"))
+            raise
         except Exception as error:
             # Loaded only now: it imports every part whose errors it knows.
             from worker.cli.expected_errors import as_cli_error

@@ -109,7 +109,7 @@ def _question(paid: Sequence[Job], total: int) -> str:
 
 def _catalogue() -> "Catalogue":
     from worker.catalogue.catalogue import Catalogue
-    from worker.settings import CatalogueSettings
+    from worker.settings.catalogue import CatalogueSettings
 
     return Catalogue.load(CatalogueSettings.from_env().catalogue)
 
@@ -118,7 +118,7 @@ def _retry(operation: "Retry", job: Job, *, resubmit: bool, as_json: bool) -> bo
     """Retry one job and print its new state; return False if it cannot continue."""
     from redis.exceptions import RedisError
 
-    from worker.cli.expected_errors import redis_error
+    from worker.cli.redis_errors import redis_error
     from worker.operations.retry import NotRetryable
 
     try:

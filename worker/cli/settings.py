@@ -23,7 +23,7 @@ def settings(form: str, as_json: bool) -> None:
 
 
 def _fields() -> Iterator[tuple[str, str, "FieldInfo"]]:
-    from worker.settings import Settings
+    from worker.settings.settings import Settings
 
     for field in Settings.model_fields.values():
         default = "" if field.is_required() or field.default is None else str(field.default)

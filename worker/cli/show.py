@@ -49,9 +49,10 @@ def show(job_id: str, as_json: bool) -> None:
     The record of a job that ended long ago is in storage, and read from there.
     """
     from worker.cli.connections import find_archived, no_job, open_store
-    from worker.jobs.history import history
 
     store = open_store()
+    from worker.jobs.history import history
+
     job, archived = store.get(job_id), ""
     if job is None:
         job, archived = find_archived(store, job_id)

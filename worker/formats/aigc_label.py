@@ -3,9 +3,9 @@
 The label must not be removed: a file whose label cannot be preserved is published unchanged.
 """
 
+import html
 import json
 import re
-from xml.sax.saxutils import escape
 
 from worker.formats.xmp import LINK, text_anywhere, text_of
 
@@ -21,7 +21,7 @@ class InvalidLabel(ValueError):
 
 def checked_label(label: str) -> str:
     """Return the label. Raises InvalidLabel if it is longer than MAX_LABEL."""
-    if len(label) > MAX_LABEL or len(json.dumps(escape(label))) > MAX_LABEL:
+    if len(label) > MAX_LABEL or len(json.dumps(html.escape(label, quote=False))) > MAX_LABEL:
         raise InvalidLabel(f"its AIGC label takes more than {MAX_LABEL} bytes")
     return label
 

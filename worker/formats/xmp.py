@@ -4,11 +4,11 @@ Properties: IPTC Photo Metadata 2025.1 (https://iptc.org/std/photometadata/speci
 the AIGC namespace of the Chinese practice guide TC260-PG-20258A, under GB 45438-2025.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 NAMESPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -46,7 +46,7 @@ def without(xmp: bytes, name: str) -> bytes:
 
 
 def _property(name: str, value: str) -> str:
-    text = escape(value)
+    text = html.escape(value, quote=False)
     if name in _ALTERNATIVES:
         text = f'<rdf:Alt><rdf:li xml:lang="x-default">{text}</rdf:li></rdf:Alt>'
     return f"<{name}>{text}</{name}>"

@@ -5,10 +5,10 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from webhook.settings import Environment
+from webhook.settings.environment import Environment
 from worker.formats.marks import Marks
 from worker.formats.tags import JobTag, PromptTag
-from worker.settings import validators
+from worker.settings import media_validators
 from worker.transcode.loudness_target import LOUDEST, OFF, QUIETEST
 from worker.transcode.poster import AUTOMATIC
 from worker.transcode.profiles import EXTRAS, MASTERS
@@ -19,20 +19,20 @@ T = TypeVar("T")
 class MediaSettings(Environment):
     """The settings of published files: outputs, tags, marks and signatures."""
 
-    profile: Annotated[str, AfterValidator(validators.profile)] = Field(
+    profile: Annotated[str, AfterValidator(media_validators.profile)] = Field(
         default="original",
         alias="FALHOOK_PROFILE",
         description=f"Outputs of each clip: {' or '.join(MASTERS)}, optionally followed by any of"
         f" +{', +'.join(EXTRAS)}. A job can choose others in its metadata (falhook.profile).",
     )
-    poster_at: Annotated[str, AfterValidator(validators.poster_at)] = Field(
+    poster_at: Annotated[str, AfterValidator(media_validators.poster_at)] = Field(
         default=AUTOMATIC,
         alias="FALHOOK_POSTER_AT",
         description="The moment that posters show: seconds such as 2.5, a share of the clip such as"
         " 50%, or auto: 1 s, or a later moment if the picture there is black, white or flat. A job"
         " can choose another in its metadata (falhook.poster_at).",
     )
-    loudness: Annotated[str, AfterValidator(validators.loudness)] = Field(
+    loudness: Annotated[str, AfterValidator(media_validators.loudness)] = Field(
         default=OFF,
         alias="FALHOOK_LOUDNESS",
         description="Integrated loudness that published sound is normalised to (EBU R 128), with a"

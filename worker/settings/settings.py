@@ -3,94 +3,19 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from webhook.settings import Connections, Environment, ReceiverSettings, separated
+from webhook.settings.settings import ReceiverSettings
 from worker.retention.periods import RetentionPeriods
 from worker.settings import validators
+from worker.settings.creation import CreationSettings
+from worker.settings.fal import FalSettings
 from worker.settings.media import MediaSettings
 
 # As in fal-client; importing that for a constant would slow the command line down.
 REST_HOST = "rest.fal.ai"
 # Seconds for which fal keeps results, approximately: a later look-up finds nothing.
 RESULT_LIFETIME = 3600
-
-
-class CatalogueSettings(Environment):
-    """The settings for looking up an endpoint."""
-
-    catalogue: Annotated[Path | None, AfterValidator(validators.existing_directory)] = Field(
-        default=None,
-        alias="FALHOOK_CATALOGUE",
-        description="Directory with your own endpoints (*.toml, and the *.json that "
-        "`falhook models add` writes), read when a process starts.",
-    )
-
-
-class CreationSettings(CatalogueSettings):
-    """The settings for creating a job, except the connections."""
-
-    storage_url: str = Field(
-        default="./var/storage",
-        alias="FALHOOK_STORAGE_URL",
-        description="Storage for inputs, sources and published files: a directory, file:///…, "
-        "s3://bucket/prefix, gs://… or az://…. All workers, and all processes that create jobs "
-        "with local files, must use the same one.",
-    )
-    event_metadata: str = Field(
-        default="",
-        alias="FALHOOK_EVENT_METADATA",
-        description="Names of metadata, comma-separated, that the events of jobs created by this "
-        "process carry, or * for all; by default none.",
-    )
-
-    @property
-    def event_metadata_names(self) -> tuple[str, ...]:
-        """The names of the metadata that events carry; "*" stands for all."""
-        return separated(self.event_metadata)
-
-
-class CreationWithRedis(CreationSettings, Connections):
-    """The settings of a command that creates jobs."""
-
-
-class FalHosts(Environment):
-    """The hosts of fal; fal-client reads both variables when it is imported."""
-
-    run_host: Annotated[str, AfterValidator(validators.host)] = Field(
-        default="fal.run",
-        alias="FAL_RUN_HOST",
-        description="fal's host, as read by fal-client; change it only for a simulated fal.",
-    )
-    queue_run_host: Annotated[str, AfterValidator(validators.host)] = Field(
-        default="",
-        alias="FAL_QUEUE_RUN_HOST",
-        description="The host that accepts jobs, as read by fal-client; defaults to "
-        "queue.FAL_RUN_HOST.",
-    )
-
-    @property
-    def queue(self) -> str:
-        """The origin to which jobs are posted."""
-        return f"https://{self.queue_run_host or f'queue.{self.run_host}'}"
-
-
-class FalSettings(FalHosts):
-    """The settings for requests to fal."""
-
-    fal_key: Annotated[SecretStr, AfterValidator(validators.fal_key)] = Field(
-        alias="FAL_KEY",
-        description="fal's API key, <id>:<secret>; the API scope is sufficient.",
-    )
-    fal_api_host: Annotated[str, AfterValidator(validators.host)] = Field(
-        default="api.fal.ai",
-        alias="FALHOOK_FAL_API_HOST",
-        description="The host of fal's platform API, which lists prices.",
-    )
-
-
-class PriceSettings(FalSettings, CatalogueSettings):
-    """The settings for reading fal's prices into the catalogue."""
 
 
 def _periods(value: str) -> str:

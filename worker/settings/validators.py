@@ -5,10 +5,6 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from worker.transcode.loudness_target import LoudnessTarget
-from worker.transcode.poster import PosterTime
-from worker.transcode.profiles import Profile
-
 
 def fal_key(value: SecretStr) -> SecretStr:
     """Return `value` if it has the form of fal's keys, <id>:<secret> (https://docs.fal.ai)."""
@@ -29,33 +25,6 @@ def existing_directory(value: Path | None) -> Path | None:
     """Return `value` if it is a directory, or None."""
     if value is not None and not value.is_dir():
         raise ValueError("is not an existing directory: create it, or remove the setting")
-    return value
-
-
-def profile(value: str) -> str:
-    """Return `value` if it is the name of a delivery profile."""
-    try:
-        Profile.parse(value)
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
-    return value
-
-
-def poster_at(value: str) -> str:
-    """Return `value` if it is the moment of a poster."""
-    try:
-        PosterTime.parse(value)
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
-    return value
-
-
-def loudness(value: str) -> str:
-    """Return `value` if it is a loudness that sound can be normalised to, or off."""
-    try:
-        LoudnessTarget.parse(value)
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix(f"{value!r} ")) from None
     return value
 
 

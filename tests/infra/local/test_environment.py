@@ -4,7 +4,7 @@ import re
 
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
 from tests import ROOT
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 ENV_EXAMPLE = ROOT / "infra" / "env.example"
 OTHER_VARIABLES = {

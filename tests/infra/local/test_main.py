@@ -20,7 +20,7 @@ from tests.infra.local.test_environment import deployment
 from webhook.shards import key_of
 from worker.jobs.job import Job
 from worker.jobs.store import JobStore
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 READY = re.compile("The stack is running|Ready after")
 SECRET = "of-the-real-deployment"

@@ -11,7 +11,8 @@ from redis import Redis
 from infra.local.redis.server import RedisServer
 from webhook.broker import broker_settings
 from webhook.contract import celery_app
-from webhook.redis import RedisAddress, client
+from webhook.redis.address import RedisAddress
+from webhook.redis.connections import client
 from worker.broker import redis_transport
 
 

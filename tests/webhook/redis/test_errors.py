@@ -12,7 +12,9 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from redis.retry import Retry
 
 from infra.local.redis.server import RedisServer
-from webhook.redis import RedisAddress, RedisUnavailable, async_client, client, refusal
+from webhook.redis.address import RedisAddress
+from webhook.redis.connections import RedisUnavailable, async_client, client
+from webhook.redis.errors import refusal
 from webhook.redis.probe import PROBE, PROBE_KEY, probe
 
 ONCE = Retry(NoBackoff(), 0)

@@ -16,7 +16,8 @@ from infra.local.redis.server import RedisServer
 from tests.factories.tls_proxy import tls_in_front_of
 from webhook.contract import celery_app
 from webhook.publisher import publishing_app
-from webhook.redis import RedisAddress, client
+from webhook.redis.address import RedisAddress
+from webhook.redis.connections import client
 from worker.broker import redis_transport
 
 

@@ -19,7 +19,7 @@ from tests.bench.programs import environment, free_port, server
 from tests.factories.callbacks import Host, host
 from tests.factories.log_lines import refusals
 from webhook.server.sockets import BindError, listen
-from webhook.settings import ReceiverSettings
+from webhook.settings.settings import ReceiverSettings
 
 Started = Callable[..., tuple[httpx.Client, Callable[[], list[dict[str, object]]]]]
 

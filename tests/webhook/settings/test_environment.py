@@ -6,7 +6,8 @@ import pytest
 from pydantic import AfterValidator, Field, SecretStr
 
 from tests.factories.callbacks import receiver_settings
-from webhook.settings import Environment, SettingsError, separated
+from webhook.settings.environment import Environment, separated
+from webhook.settings.errors import SettingsError
 
 
 def longer(_value: SecretStr) -> SecretStr:

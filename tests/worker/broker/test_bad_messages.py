@@ -16,7 +16,7 @@ from tests.bench.programs import environment
 from tests.factories.queue_entries import create, invalid_entries
 from tests.faults.waiting import until
 from webhook.contract import EARLIER, Queue
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client
 from worker.jobs.job import JobState
 from worker.jobs.store import JobStore, connect

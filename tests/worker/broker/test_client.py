@@ -7,7 +7,7 @@ import pytest
 from kombu import Connection
 
 from webhook.contract import ROUTES, Task
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client, send, waker
 
 

@@ -10,7 +10,7 @@ from kombu import Queue as Declaration
 from tests.factories.queue_entries import create, encoded, invalid_entries
 from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
 from webhook.contract import EARLIER, Queue, Task
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client
 from worker.broker.earlier_queues import is_ours, mover
 

@@ -14,7 +14,7 @@ from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.bench.programs import environment
 from webhook.contract import EARLIER, Queue
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client
 from worker.broker.heartbeats import queues_served, workers_seen
 

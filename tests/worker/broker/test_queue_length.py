@@ -1,7 +1,7 @@
 """Messages that wait, counted at a real broker."""
 
 from webhook.contract import Queue, Task
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client, send
 from worker.broker.queue_length import queue_lengths
 

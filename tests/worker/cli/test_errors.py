@@ -11,9 +11,9 @@ import pytest
 
 from tests import ROOT
 from tests.factories.listed import jobs_of
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.jobs.store import JobStore
-from worker.settings import Settings
+from worker.settings.settings import Settings
 from worker.storage import Storage
 
 TEXT = "fal-ai/kling-video/v2.1/master/text-to-video"

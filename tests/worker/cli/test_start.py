@@ -11,7 +11,25 @@ from worker.cli.lazy_group import LazyGroup
 from worker.cli.main import COMMANDS, cli
 
 # Each takes a twentieth of a second or more.
-HEAVY = ("celery", "kombu", "redis", "fal_client", "httpx", "pydantic", "rich", "obstore")
+HEAVY = (
+    *("celery", "kombu", "redis", "fal_client", "httpx", "pydantic", "rich", "obstore"),
+    *("structlog", "starlette", "uvicorn", "imageio_ffmpeg"),
+)
+ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
+# What a command that does its work imports of these, without a terminal.
+READS: dict[tuple[str, ...], set[str]] = {
+    ("list",): {"redis"},
+    ("list", "--state", "FAILED", "--json"): {"redis"},
+    ("show", "unknown"): {"redis"},
+    ("watch", "unknown"): {"redis", "rich"},
+    ("models",): {"pydantic"},
+    ("models", "kling", "--json"): {"pydantic"},
+    ("models", "show", ENDPOINT): {"pydantic", "rich"},
+    ("settings",): {"pydantic"},
+    ("settings", "--as", "env"): {"pydantic"},
+    ("completion", "bash"): set(),
+    ("provenance", "--help"): set(),
+}
 PROGRAM = """
 import sys
 sys.argv = ["falhook", *sys.argv[1:]]
@@ -21,10 +39,12 @@ print(" ".join(sys.modules), file=sys.stderr)
 """
 
 
-def loaded(*arguments: str) -> set[str]:
+def loaded(*arguments: str, **environ: str) -> set[str]:
     """Return the heavy packages that a command has imported when it ends."""
     command = [sys.executable, "-c", PROGRAM, *arguments]
-    done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    )
     return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()} & set(HEAVY)
 
 
@@ -39,6 +59,18 @@ def test_the_program_itself_imports_nothing_heavy(flag: str) -> None:
 def test_the_flags_of_a_command_import_nothing_heavy(name: str) -> None:
     """Help, wrong flags and completion do not wait for what the command would run."""
     assert set() == loaded(name, "--help")
+
+
+@pytest.mark.parametrize("command", READS, ids=" ".join)
+def test_a_command_that_only_reads_imports_little(command: tuple[str, ...], redis_url: str) -> None:
+    """Neither Celery nor a client of fal, and pydantic only where its models are shown."""
+    assert READS[command] == loaded(*command, REDIS_URL=redis_url)
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "job1")], ids=" ".join)
+def test_a_missing_setting_is_said_at_once(command: tuple[str, ...]) -> None:
+    """Whoever forgot REDIS_URL does not wait for what the command would import."""
+    assert set() == loaded(*command)
 
 
 def test_the_table_of_commands_is_complete() -> None:

@@ -14,7 +14,7 @@ from redis import Redis
 from tests.factories.input_files import PNG
 from tests.factories.listed import jobs_of
 from webhook.contract import Queue, Task
-from webhook.settings import Connections
+from webhook.settings.settings import Connections
 from worker.broker.client import client
 from worker.catalogue.catalogue import Catalogue
 from worker.errors import Transient

@@ -5,8 +5,9 @@ from typing import get_args
 import pytest
 
 from tests.factories.callbacks import SECRET, receiver_environment
-from webhook.settings import Connections, ReceiverSettings, SettingsError
-from worker.settings import Settings as WorkerSettings
+from webhook.settings.errors import SettingsError
+from webhook.settings.settings import Connections, ReceiverSettings
+from worker.settings.settings import Settings as WorkerSettings
 from worker.settings.unknown import messages, unknown_settings
 from worker.transcode.ffmpeg import Isolation
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.factories.clips import tags
-from webhook.settings import SettingsError
+from webhook.settings.errors import SettingsError
 from worker.composition import media_config
 from worker.errors import Permanent
 from worker.formats.marks import Mark

@@ -13,7 +13,7 @@ from worker.cli.check.warning import CheckWarning
 from worker.cli.console import plain_console, print_json
 from worker.cli.errors import CliError
 from worker.errors import ConfigurationError, Failure
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 
 class CheckStatus(StrEnum):

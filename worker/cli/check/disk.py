@@ -7,7 +7,7 @@ from pathlib import Path
 
 from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
-from worker.settings import Settings
+from worker.settings.settings import Settings
 from worker.storage import Storage
 from worker.storage.scratch import require_temporary_directory
 

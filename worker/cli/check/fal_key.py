@@ -9,7 +9,7 @@ from worker.cli.check.network import TIMEOUT
 from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.fal.errors import error_text
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 _REFUSED = frozenset({401, 402, 403})
 # fal's Date has whole seconds, and the receiver accepts callbacks that are up to 300 s old.

@@ -12,7 +12,7 @@ from worker.cli.check.workers import workers
 from worker.jobs.deployment import known_storage
 from worker.jobs.store import connect
 from worker.provenance import try_signing
-from worker.settings import Settings
+from worker.settings.settings import Settings
 from worker.settings.unknown import messages
 from worker.startup import find_ffmpeg, load_signer
 from worker.storage import Storage, require_usable

@@ -4,13 +4,13 @@ import httpx
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from webhook.redis import refusal
+from webhook.redis.errors import refusal
 from webhook.redis.probe import probe_broker
-from webhook.settings import shown
+from webhook.settings.errors import shown
 from worker.broker.client import client
 from worker.cli.errors import CliError
 from worker.cli.redis_cures import CURE, CURES
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 # Seconds, over the network and on this machine.
 TIMEOUT = 10

@@ -12,7 +12,7 @@ from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.jobs import deployment
 from worker.jobs.store import connect
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 # Seconds without a sweep from which beat counts as dead.
 MOST_SILENCE = 30.0

@@ -7,14 +7,14 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from webhook.redis import refusal
+from webhook.redis.errors import refusal
 from webhook.redis.probe import probe
-from webhook.settings import shown
+from webhook.settings.errors import shown
 from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.cli.redis_cures import CURE, CURES
 from worker.jobs.store import connect
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 # infra/redis.conf explains each: the value that it needs, and what another one costs.
 _NEEDED: Mapping[str, tuple[str, str]] = {

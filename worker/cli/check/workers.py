@@ -9,7 +9,7 @@ from worker.cli.check.processes import CLOCKS_DIFFER, CLOCKS_WRONG
 from worker.cli.check.warning import CheckWarning
 from worker.cli.errors import CliError
 from worker.jobs.deployment import fingerprint
-from worker.settings import Settings
+from worker.settings.settings import Settings
 
 
 def workers(settings: Settings) -> str:

@@ -23,7 +23,7 @@ def complete_jobs(usable: Usable) -> Complete:
     ) -> list[CompletionItem]:
         from redis.exceptions import RedisError
 
-        from webhook.settings import SettingsError
+        from webhook.settings.errors import SettingsError
 
         typed = ctx.params.get(param.name or "") or ()
         try:
@@ -36,7 +36,7 @@ def complete_jobs(usable: Usable) -> Complete:
 
 
 def _items(usable: Usable, incomplete: str) -> Iterator[CompletionItem]:
-    from webhook.settings import Connections
+    from webhook.settings.settings import Connections
     from worker.jobs.job import FINAL, JobState
     from worker.jobs.listing import page, read
     from worker.jobs.store import connect

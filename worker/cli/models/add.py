@@ -19,7 +19,7 @@ from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.added_files import claim_file
 from worker.cli.models.endpoint_text import summary
 from worker.cli.submit.flag_values import file_text
-from worker.settings import CatalogueSettings
+from worker.settings.catalogue import CatalogueSettings
 
 MAX_BYTES = 4 * 1024 * 1024
 TIMEOUT = 20.0

@@ -15,7 +15,7 @@ from worker.catalogue.unit_prices import FILE_NAME, UnitPrice, Use
 from worker.cli.console import json_option, print_json
 from worker.cli.errors import CliError, handle_errors
 from worker.fal.prices import ListedPrice, PriceApi, PricesRefused, PricesUnavailable
-from worker.settings import PriceSettings
+from worker.settings.fal import PriceSettings
 
 _SHOWN = 20
 _HEADINGS = {

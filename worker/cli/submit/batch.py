@@ -9,7 +9,7 @@ from typing import Any
 import click
 from redis.exceptions import RedisError
 
-from webhook.settings import SettingsError
+from webhook.settings.errors import SettingsError
 from worker.catalogue.options import Options
 from worker.cli.composition import build_creator, build_validator
 from worker.cli.console import counted
@@ -23,7 +23,7 @@ from worker.operations import batch
 from worker.operations.batch_file import UnreadableFile
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest
 from worker.operations.validation import Validator
-from worker.settings import CreationSettings, CreationWithRedis
+from worker.settings.creation import CreationSettings, CreationWithRedis
 
 FindExisting = Callable[[Job], Job | None]
 

@@ -9,7 +9,7 @@ from worker.catalogue.options import Options
 from worker.cli.console import clock_text, print_json
 from worker.jobs.job import Job
 from worker.operations.request import DraftJob
-from worker.settings import FalHosts
+from worker.settings.fal import FalHosts
 from worker.text import printable
 
 WEBHOOK_NOTE = "(added by the submit worker)"

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from worker.cli.composition import build_creator, build_validator
 from worker.cli.console import as_data, print_json
-from worker.cli.expected_errors import redis_error
+from worker.cli.redis_errors import redis_error
 from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of
@@ -17,7 +17,7 @@ from worker.cli.watch import watch_jobs
 from worker.operations.create import Created, JobCreator
 from worker.operations.request import DraftJob, JobRequest
 from worker.operations.validation import Validator
-from worker.settings import CreationSettings, CreationWithRedis
+from worker.settings.creation import CreationSettings, CreationWithRedis
 
 
 def submit_job(endpoint: str, flags: dict[str, Any]) -> None:
