@@ -27,8 +27,10 @@ COLOURS: Mapping[JobState, str] = {
     S.SUBMIT_UNKNOWN: "yellow",
 }
 
-# Columns that a terminal needs for a table, and for one with whole endpoints and phrases.
+# Columns that a terminal needs for a table, for one with a bar, and for one with whole endpoints
+# and phrases.
 TABLE_WIDTH = 60
+BAR_WIDTH = 80
 WIDE_TABLE_WIDTH = 110
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")

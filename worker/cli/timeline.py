@@ -8,7 +8,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.console import COLOURS, TABLE_WIDTH, WIDE_TABLE_WIDTH, short_endpoint, state_text
+from worker.cli.console import (
+    BAR_WIDTH,
+    COLOURS,
+    TABLE_WIDTH,
+    WIDE_TABLE_WIDTH,
+    short_endpoint,
+    state_text,
+)
 from worker.jobs.change import Event
 from worker.jobs.job import FINAL, JobState
 from worker.text import printable
@@ -101,7 +108,7 @@ class Timeline:
 def live_table(timelines: Sequence[Timeline], now: float, *, width: int) -> Table:
     """Return a row a job: endpoint, bar, state, seconds since its creation, and its activity.
 
-    A terminal with fewer columns than these need gets fewer of them; ids are never cut.
+    A terminal with fewer columns than these need gets fewer of them; ids and states are never cut.
     """
     table = Table.grid(padding=(0, 1))
     for timeline in timelines:
@@ -110,7 +117,13 @@ def live_table(timelines: Sequence[Timeline], now: float, *, width: int) -> Tabl
         column.no_wrap, column.overflow = True, "ellipsis"
     if table.columns:
         table.columns[0].min_width = max(len(timeline.job_id) for timeline in timelines)
+        states = table.columns[_state_column(width)]
+        states.min_width = max(timeline.status().cell_len for timeline in timelines)
     return table
+
+
+def _state_column(width: int) -> int:
+    return 1 + (width >= TABLE_WIDTH) + (width >= BAR_WIDTH)
 
 
 def _cells(timeline: Timeline, now: float, width: int) -> list[RenderableType]:
@@ -120,8 +133,10 @@ def _cells(timeline: Timeline, now: float, width: int) -> list[RenderableType]:
         total=STEPS, completed=completed, width=10, complete_style=colour, finished_style=colour
     )
     cells: list[RenderableType] = [Text(timeline.job_id, style="bold"), timeline.status()]
+    if width >= BAR_WIDTH:
+        cells.insert(1, bar)
     if width >= TABLE_WIDTH:
-        cells[1:1] = [Text(short_endpoint(timeline.endpoint)), bar]
+        cells.insert(1, Text(short_endpoint(timeline.endpoint)))
         cells.append(Text(f"{timeline.total(now):5.1f} s"))
     if width >= WIDE_TABLE_WIDTH:
         cells.append(Text(printable(timeline.activity(now))))

@@ -115,3 +115,13 @@ def test_an_id_in_the_live_table_is_whole() -> None:
     console.print(live_table([timeline], START, width=40))
     assert isinstance(console.file, io.StringIO)
     assert "order-4711-of-a-shop-in-1 QUEUED" == console.file.getvalue().rstrip()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 110])
+def test_a_state_in_the_live_table_is_whole(width: int) -> None:
+    """What a job does matters more than the bar and the end of its endpoint."""
+    console = Console(file=io.StringIO(), width=width)
+    timeline = Timeline(job_id="zjolybmk42tw62h4", endpoint=ENDPOINT, state=JobState.DOWNLOADED)
+    console.print(live_table([timeline], START, width=width))
+    assert isinstance(console.file, io.StringIO)
+    assert "DOWNLOADED" in console.file.getvalue()

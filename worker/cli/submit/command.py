@@ -8,11 +8,12 @@ from worker.cli.completion.endpoints import complete_endpoint, complete_input
 from worker.cli.console import json_option
 from worker.cli.errors import CliError, handle_errors
 from worker.cli.submit.option_flags import platform_options
+from worker.cli.submit.usage import SubmitCommand
 
 MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models show` names."
 
 
-@click.command()
+@click.command(cls=SubmitCommand)
 @click.argument("endpoint", required=False, shell_complete=complete_endpoint)
 @click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]...", shell_complete=complete_input)
 @click.option("--prompt", help="The prompt; short for prompt=TEXT.")

@@ -172,3 +172,9 @@ def test_flags_stand_over_arguments(run: Run) -> None:
     template = json.dumps({"prompt": "x", "duration": 5})
     job = submitted(run, TEXT, "--arguments", template, "--prompt", "y")
     assert {"prompt": "y", "duration": "5"} == job["arguments"]
+
+
+def test_an_input_written_like_a_flag_is_explained(run: Run) -> None:
+    """Whoever writes --duration 7 is told how inputs are written, beside similar flags."""
+    text = run("submit", *FOX, "--aspect-ratio", "9:16").stderr
+    assert "--aspect-ratio. An input is written without dashes: aspect_ratio=…" in text
