@@ -2,8 +2,9 @@
 
 Jobs of 5 s in 1080p (about 12 MB each) go through the local stack: embedded Redis, simulated fal
 and the processes of the Procfile. Printed are the processor seconds of falhook's own processes and
-of ffmpeg for each job, the jobs an hour that one core can carry by them, and the bytes that Redis
-keeps for each job that has ended. Processor seconds hardly depend on what else the machine does.
+of ffmpeg for each job, the jobs an hour that one core can carry by them, the most memory that
+`media` and its ffmpeg took, and the bytes that Redis keeps for each job that has ended. Processor
+seconds hardly depend on what else the machine does.
 """
 
 import argparse
@@ -13,8 +14,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import psutil
 from redis import Redis
@@ -30,6 +34,8 @@ from worker.jobs.store import job_key
 ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 PROMPT = "A red fox crosses fresh snow at dawn, slow dolly, golden light, 35 mm, film grain"
 SECONDS = 5
+# Seconds between two looks at the memory; an ffmpeg of a clip runs for longer.
+SAMPLE = 0.05
 
 
 class _LargeClips(Media):
@@ -67,7 +73,8 @@ def _clips(cache: Path) -> Path:
 def _measured(running: Stack, jobs: int) -> Mapping[str, object]:
     _publish(running, "warm-up", 1)
     before = _processor_seconds(running)
-    ids = _publish(running, "measured", jobs)
+    with _MemoryWatch(running.supervisor.pid("media")) as memory:
+        ids = _publish(running, "measured", jobs)
     spent = {name: after - before[name] for name, after in _processor_seconds(running).items()}
     each = sum(spent.values()) / jobs
     return {
@@ -75,8 +82,35 @@ def _measured(running: Stack, jobs: int) -> Mapping[str, object]:
         **{f"{name}: processor s a job": f"{used / jobs:.3f}" for name, used in spent.items()},
         "all: processor s a job": f"{each:.3f}",
         "jobs an hour and core": f"{3600 / each:,.0f}",
+        "media: MiB at the most": f"{memory.most / 2**20:,.0f}",
         "Redis: bytes a job": f"{_memory(running, ids) / jobs:,.0f}",
     }
+
+
+class _MemoryWatch:
+    """The most memory, in bytes, that a process and its children took while it was entered."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._process = psutil.Process(pid)
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.most = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._left.wait(SAMPLE):
+            total = 0
+            for process in (self._process, *self._process.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):  # an ffmpeg that has just ended
+                    total += process.memory_info().rss
+            self.most = max(self.most, total)
 
 
 def _publish(running: Stack, name: str, count: int) -> list[str]:
