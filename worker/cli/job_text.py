@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from webhook.contract import Queue
-from worker.fal.result import publishable
 from worker.jobs.history import history, last_event
 from worker.jobs.job import FINAL, Job, JobState
 
