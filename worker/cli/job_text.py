@@ -64,6 +64,7 @@ def _never_sent(job: Job) -> bool:
 def _may_be_billed(job: Job) -> bool:
     if job.state not in FINAL:
         return False
+    from worker.fal.result import publishable
 
     has_result = bool(job.outputs or job.source) or publishable(
         job.payload, needs_file=bool(job.needs_file)
