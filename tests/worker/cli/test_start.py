@@ -20,7 +20,7 @@ ENDPOINT = "fal-ai/kling-video/v2.1/master/text-to-video"
 READS: dict[tuple[str, ...], set[str]] = {
     ("list",): {"redis"},
     ("list", "--state", "FAILED", "--json"): {"redis"},
-    ("show", "unknown"): {"redis", "obstore"},  # it may be archived
+    ("show", "unknown"): {"redis", "obstore", "pydantic"},  # it may be archived
     ("watch", "unknown"): {"redis", "rich"},
     ("models",): {"pydantic"},
     ("models", "kling", "--json"): {"pydantic"},
