@@ -6,13 +6,20 @@ must not fill the log. The metric falhook_callbacks counts all of them.
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from webhook.log import get_logger
+from webhook.log import direct_stream, get_logger
 
 # Refusals of one outcome that are logged within WINDOW seconds; the first line of the next window
 # counts those that were not.
 MOST_REFUSALS = 20
 WINDOW = 60.0
+
+# The line that the logger would write; an accepted job id (contract.JOB_ID) needs no escaping.
+_ACCEPTED = (
+    '{"outcome": "accepted", "job": "%s", "event": "callback.received", "level": "info", '
+    '"timestamp": "%sZ"}\n'
+)
 
 log = get_logger()
 
@@ -27,7 +34,11 @@ class AnswerLog:
     def write(self, outcome: str, job_id: str | None) -> None:
         """Log one answer; `job_id` is None if the address was not ours."""
         if outcome == "accepted":
-            log.info("callback.received", outcome=outcome, job=job_id)
+            stream = direct_stream()
+            if stream is None:
+                log.info("callback.received", outcome=outcome, job=job_id)
+            else:
+                stream.write(_ACCEPTED % (job_id, datetime.now(UTC).isoformat()[:-6]))
             return
         window = self._windows.setdefault(outcome, _Window())
         unlogged = window.enter(self._clock())

@@ -67,7 +67,7 @@ class Receiver:
         # An address that we did not mint may contain anything, so the log does not repeat it.
         known_job = None if outcome == "bad_address" else job_id
         self._log.write(outcome, known_job)
-        await send_response(send, outcome)
+        await send_response(scope, send, outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, job_id: str) -> str:
         try:

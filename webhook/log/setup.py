@@ -19,6 +19,12 @@ from webhook.log.redaction import describe, redact
 Form = Literal["auto", "json", "console"]
 
 
+class _Direct:
+    """Where lines go that are rendered without the processors: JSON at INFO, or nowhere."""
+
+    stream: TextIO | BufferedStream | None = None
+
+
 def _shared_processors() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
@@ -49,6 +55,8 @@ def configure(
     """
     out = stream or standard_error()
     renderer = _renderer(form, out)
+    is_json = isinstance(renderer, structlog.processors.JSONRenderer)
+    _Direct.stream = out if is_json and level in ("DEBUG", "INFO") else None
     structlog.configure(
         processors=[*_shared_processors(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -97,6 +105,15 @@ def standard_error() -> TextIO:
     """Return the process's standard error, even while `capture_output` has replaced it."""
     stream: TextIO | CapturedStream = sys.stderr
     return stream.stream if isinstance(stream, CapturedStream) else stream
+
+
+def direct_stream() -> TextIO | BufferedStream | None:
+    """Return the stream for finished JSON lines at INFO; None if lines must go through a logger.
+
+    For a line that is written hundreds of times a second: the processors of the logger cost more
+    than everything else about it.
+    """
+    return _Direct.stream
 
 
 def get_logger() -> FilteringBoundLogger:

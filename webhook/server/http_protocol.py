@@ -5,14 +5,16 @@ uvicorn itself limits neither heads, nor silent connections, nor requests queued
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from webhook.body import MAX_BODY
-from webhook.responses import RETRY_AFTER
+from webhook.responses import RETRY_AFTER, WHOLE_RESPONSE
 from webhook.server.coalesced_writes import CoalescedWrites
 from webhook.server.request_parser import RequestParser, head_without_offer
+from webhook.server.whole_response import respond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._head_complete = True
         super().on_headers_complete()
+        scope = cast(dict[str, object], self.scope)
+        scope["extensions"] = {WHOLE_RESPONSE: partial(respond, self.cycle)}
         if len(self.pipeline) > self.limits.pipelined:
             self.transport.abort()
 
