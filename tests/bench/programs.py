@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from redis import Redis
 
 from infra.local.redis.server import RedisServer
@@ -64,11 +66,33 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server, with its child processes if it has any."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that its processes have used."""
+        parent = psutil.Process(self.pid)
+        return sum(sum(process.cpu_times()[:2]) for process in (parent, *parent.children()))
+
+
 @contextmanager
 def server(
     guard: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
 ) -> Iterator[int]:
     """Run `python -m command…` until the block ends, and yield the port that it listens on."""
+    with served(guard, command, environ, log) as running:
+        yield running.port
+
+
+@contextmanager
+def served(
+    guard: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
+) -> Iterator[Server]:
+    """Run `python -m command…` until the block ends, and yield it once it listens."""
     port = free_port()
     with log.open("wb") as output:
         process = guard.spawn(
@@ -76,7 +100,7 @@ def server(
         )
     try:
         _await_port(port, process, log)
-        yield port
+        yield Server(port=port, pid=process.pid)
     finally:
         _end(guard, process)
 
