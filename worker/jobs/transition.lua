@@ -96,8 +96,8 @@ elseif order.due then
 end
 if line then
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', order.keep, '*', unpack(line))
-  -- Redis before 7.0 has no channels of shards.
-  if type(redis.pcall('SPUBLISH', KEYS[5], '1')) == 'table' then
+  -- Redis before 7.0 has no channels of shards. Events within a state are read within a second.
+  if to ~= state and type(redis.pcall('SPUBLISH', KEYS[5], '1')) == 'table' then
     redis.call('PUBLISH', KEYS[5], '1')
   end
 end

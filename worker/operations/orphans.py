@@ -61,9 +61,13 @@ def _status(callback: Callback) -> str:
 
 def find_orphan(store: JobStore, job_id: str) -> Orphan | None:
     """Return the orphan with this id; None if it has a record or no callback."""
+    # Callbacks first: few jobs have any that were not ingested.
+    callbacks = _callbacks(store.redis, job_id)
+    if not callbacks:
+        return None
     stored = store.get(job_id)
-    callbacks = _callbacks(store.redis, job_id) if stored is None or stored.refused else []
-    return Orphan(job_id=job_id, callbacks=callbacks) if callbacks else None
+    lone = stored is None or stored.refused
+    return Orphan(job_id=job_id, callbacks=callbacks) if lone else None
 
 
 def orphans(store: JobStore) -> Iterator[Orphan]:

@@ -44,11 +44,12 @@ class AccountPause:
     key: str
     clock: Callable[[], float]
 
-    def check(self, job: Job) -> None:
-        """Return if the job may be posted. Raises Transient(REASON) while it may not.
+    def check(self, job: Job) -> bool:
+        """Return if the job may be posted, and whether it is a probe.
 
-        After each pause one job may be posted: the probe.
+        After each pause one job may be posted: the probe. Raises Transient(REASON) for others.
         """
+        probe = False
         for scope in self._scopes(job):
             paused = cast(dict[str, str], self.redis.hgetall(scope))
             if not paused:
@@ -56,8 +57,10 @@ class AccountPause:
             left = float(paused.get("until", "0")) - self.clock()
             if left <= 0 and self.redis.set(f"{scope}:probe", job.id, nx=True, ex=PROBE_TIME):
                 log.info("account.probed", job=job.id, refusals=int(paused["refusals"]))
+                probe = True
                 continue
             raise _paused(paused.get("sentence", "fal refused the account"), max(left, FIRST_PAUSE))
+        return probe
 
     def refused(self, job: Job, refusal: SubmitRejected) -> Transient:
         """Pause the account, or the endpoint alone; return the failure of the job that found it."""

@@ -53,7 +53,7 @@ class Submit:
 
     def _post(self, job: Job) -> Outcome:
         options = Options.read(job.options)
-        self.pause.check(job)
+        probe = self.pause.check(job)
         arguments = self.addressed(job.arguments)
         self._begin(job)
         url = callback_url(self.public_url, self.secret, job.id, job.attempt)
@@ -70,10 +70,12 @@ class Submit:
         except SubmitRejected as refusal:
             if refusal.fault:
                 raise self.pause.refused(job, refusal) from refusal
-            self._passed(job)
+            if probe:
+                self._passed(job)
             raise
         self._keep(job, accepted)
-        self._passed(job)
+        if probe:
+            self._passed(job)
         return Outcome(
             to=JobState.SUBMITTED,
             set={

@@ -70,7 +70,6 @@ def test_workers_announce_their_queues(redis_server: RedisServer, start: Start) 
     assert set() == served(redis_server, frozenset({Queue.CALLBACKS, Queue.PUBLISH}), seconds=2.5)
 
 
-@pytest.mark.usefixtures("redis_url")  # an empty Redis, which knows no storage
 def heard_by(app: Celery) -> set[str]:
     """Return the workers whose heartbeats an application hears."""
     hosts: list[str] = []
@@ -112,6 +111,7 @@ def test_others_at_the_same_broker_are_not_heard(redis_server: RedisServer) -> N
         ]
 
 
+@pytest.mark.usefixtures("redis_url")  # an empty Redis, which knows no storage
 def test_a_worker_is_described(redis_server: RedisServer, start: Start) -> None:
     """Its heartbeat has its name, its process, its clock and its secret's fingerprint."""
     start(redis_server)
