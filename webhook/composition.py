@@ -20,7 +20,7 @@ from webhook.metrics import Metrics
 from webhook.publisher import WakePublisher, publishing_app
 from webhook.receiver import Receiver
 from webhook.redis.address import RedisAddress
-from webhook.redis.connections import async_client
+from webhook.redis.clients import async_client
 from webhook.settings.settings import ReceiverSettings
 from webhook.verification.fetch import fetcher
 from webhook.verification.jwks import KeySet

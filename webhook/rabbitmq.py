@@ -3,7 +3,7 @@
 import ssl
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from webhook.redis.address import tls_options
+from webhook.redis.url_options import tls_options
 
 _RABBITMQ = ("amqp", "amqps")
 _VERIFY = {
@@ -24,9 +24,14 @@ def parse_rabbitmq(url: str) -> tuple[str, dict[str, object] | None]:
     in it. Raises ValueError, whose message completes a sentence that names the setting.
     """
     parts = urlsplit(url)
+    if parts.scheme == "sqs":
+        raise ValueError(
+            "cannot be Amazon SQS, which falhook does not support: use RabbitMQ (amqp://) or Redis"
+        )
     if parts.scheme not in _RABBITMQ:
         raise ValueError(
-            "must start with redis://, rediss://, redis+socket://, unix://, amqp:// or amqps://"
+            "must start with redis://, rediss://, redis+sentinel://, rediss+sentinel://, "
+            "redis+socket://, unix://, amqp:// or amqps://"
         )
     try:
         _ = parts.port

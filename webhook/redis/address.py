@@ -5,20 +5,32 @@ of unix sockets, and in whether a TLS certificate is verified. So neither of the
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from enum import StrEnum
+from typing import Any, Self, TypeAlias
+from urllib.parse import quote, unquote, urlsplit
+
+from webhook.redis.url_options import read_options, tls_of
 
 _SOCKETS = ("unix", "redis+socket")
-SCHEMES = ("redis", "rediss", *_SOCKETS)
+_SENTINELS = ("redis+sentinel", "rediss+sentinel")
+_CLUSTERS = ("redis+cluster", "rediss+cluster")
+SCHEMES = ("redis", "rediss", *_SOCKETS, *_SENTINELS, *_CLUSTERS)
 PORT = 6379
-_CERTIFICATES = frozenset({"none", "optional", "required"})
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_TLS = ("ssl_cert_reqs", "ssl_check_hostname", *_TLS_FILES, "ssl_ca_path", "ssl_password")
-_OPTIONS = ("db", "virtual_host", "username", "password")
+SENTINEL_PORT = 26_379
+_SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
+
+# Host and port.
+Place: TypeAlias = tuple[str, int]
+
+
+class RedisKind(StrEnum):
+    """How the server of a key is found."""
+
+    SERVER = "server"
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
 
 
 def is_redis(url: str) -> bool:
@@ -30,9 +42,15 @@ def is_redis(url: str) -> bool:
 class RedisAddress:
     """Where a Redis is and how to log in; `path` is that of a unix socket, `tls` None without TLS.
 
-    `tls` has the options of redis-py's SSLConnection.
+    `tls` has the options of redis-py's SSLConnection. `places` are those of the sentinels that know
+    the primary of `service`, or of some nodes of a cluster; a server alone has a host and a port.
     """
 
+    kind: RedisKind = RedisKind.SERVER
+    places: tuple[Place, ...] = ()
+    service: str = ""
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
     host: str = "localhost"
     port: int = PORT
     path: str = ""
@@ -49,7 +67,10 @@ class RedisAddress:
         """
         scheme, separator, rest = url.partition("://")
         if not separator or scheme.lower() not in SCHEMES:
-            raise ValueError("must start with redis://, rediss:// or unix://")
+            raise ValueError(
+                "must start with redis://, rediss:// or unix://, or with one of "
+                f"{', '.join(f'{name}://' for name in (*_SENTINELS, *_CLUSTERS))}"
+            )
         try:
             return cls._parse(scheme.lower(), *_split(rest))
         except ValueError:
@@ -65,7 +86,7 @@ class RedisAddress:
 
     @classmethod
     def _parse(cls, scheme: str, login: str, place: str, path: str, query: str) -> Self:
-        options = _options(query)
+        options = read_options(query, _SENTINEL_LOGIN if scheme in _SENTINELS else ())
         username, _, password = login.partition(":")
         username = options.get("username") or _decoded(username)
         password = options.get("password") or _decoded(password)
@@ -74,20 +95,25 @@ class RedisAddress:
             if place or not path.strip("/"):
                 raise ValueError("has no socket path: write unix:///path/to/socket")
             return replace(login_as, path=_decoded(path), db=_database("", options))
-        host, port = _place(place)
-        tls = tls_options(_only(options, _TLS)) if scheme == "rediss" else None
-        if tls is None and (named := [name for name in options if name.startswith("ssl_")]):
-            raise ValueError(
-                f"has the option {named[0]}, which needs rediss:// instead of redis://"
-            )
-        return replace(login_as, host=host, port=port, db=_database(path, options), tls=tls)
+        login_as = replace(login_as, tls=tls_of(scheme, options))
+        if scheme in _SENTINELS:
+            return replace(login_as, **_behind_sentinels(place, path, options))
+        if scheme in _CLUSTERS:
+            return replace(login_as, **_in_cluster(place, path, options))
+        host, port = _place(place, PORT)
+        return replace(login_as, host=host, port=port, db=_database(path, options))
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The keyword arguments of redis-py's connection classes."""
+        """The keyword arguments of redis-py's connection classes.
+
+        Host and port are missing if they are found at the time of connecting.
+        """
         login = {"db": self.db, "username": self.username, "password": self.password}
         if self.path:
             return {"path": self.path, **login}
+        if self.kind is not RedisKind.SERVER:
+            return {**login, **(self.tls or {})}
         return {"host": self.host, "port": self.port, **login, **(self.tls or {})}
 
     @property
@@ -95,9 +121,35 @@ class RedisAddress:
         """The address without login and options, for people and for kombu's choice of transport."""
         if self.path:
             return f"redis+socket://{quote(self.path)}?virtual_host={self.db}"
-        host = f"[{self.host}]" if ":" in self.host else quote(self.host)
+        # kombu reads one host: behind sentinels it is the first of these.
+        place, port = self.places[0] if self.places else (self.host, self.port)
+        host = f"[{place}]" if ":" in place else quote(place)
         # Also with TLS: for rediss:// kombu would add options of its own.
-        return f"redis://{host}:{self.port}/{self.db}"
+        return f"redis://{host}:{port}/{self.db}"
+
+
+def _behind_sentinels(place: str, path: str, options: Mapping[str, str]) -> dict[str, Any]:
+    service, _, database = path.strip("/").partition("/")
+    if not place or not service:
+        raise ValueError(
+            "must name the sentinels and the primary that they watch: write "
+            "redis+sentinel://host1,host2,host3/NAME/0"
+        )
+    return {
+        "kind": RedisKind.SENTINEL,
+        "places": _places(place, SENTINEL_PORT),
+        "service": _decoded(service),
+        "db": _database(database, options),
+        **{name: options[name] for name in _SENTINEL_LOGIN if name in options},
+    }
+
+
+def _in_cluster(place: str, path: str, options: Mapping[str, str]) -> dict[str, Any]:
+    if not place:
+        raise ValueError("must name nodes of the cluster: write redis+cluster://host1,host2")
+    if _database(path, options):
+        raise ValueError("must have the database 0: a cluster has no other")
+    return {"kind": RedisKind.CLUSTER, "places": _places(place, PORT)}
 
 
 def _split(rest: str) -> tuple[str, str, str, str]:
@@ -109,28 +161,6 @@ def _split(rest: str) -> tuple[str, str, str, str]:
     return login, place, parts.path, parts.query
 
 
-def _options(query: str) -> dict[str, str]:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    options = dict(pairs)
-    _refuse_unknown(options, (*_OPTIONS, *_TLS))
-    if len(options) < len(pairs):
-        raise ValueError("has the same option twice")
-    return options
-
-
-def _refuse_unknown(options: Iterable[str], known: Collection[str]) -> None:
-    for name in options:
-        if name not in known:
-            supported = f" (supported: {', '.join(known)})" if known else ""
-            raise ValueError(
-                f"has the option {name}, which falhook does not support: leave it out{supported}"
-            )
-
-
-def _only(options: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    return {name: options[name] for name in names if name in options}
-
-
 def _decoded(text: str) -> str:
     try:
         return unquote(text, errors="strict")
@@ -138,13 +168,17 @@ def _decoded(text: str) -> str:
         raise ValueError("has a percent escape that is not UTF-8") from None
 
 
-def _place(place: str) -> tuple[str, int]:
+def _places(places: str, port: int) -> tuple[Place, ...]:
+    return tuple(_place(place, port) for place in places.split(",") if place)
+
+
+def _place(place: str, default: int) -> Place:
     match = re.fullmatch(
         r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^:\[\]\s]*)(?::(?P<port>[0-9]*))?", place
     )
     if match is None:
         raise ValueError("must have a port from 1 to 65535, and an IPv6 address in brackets")
-    port = int(match["port"] or PORT)
+    port = int(match["port"] or default)
     if not 1 <= port <= 65_535:  # noqa: PLR2004
         raise ValueError("must have a port from 1 to 65535")
     return _decoded(match["host"].strip("[]")) or "localhost", port
@@ -159,25 +193,3 @@ def _database(path: str, options: Mapping[str, str]) -> int:
     if len(numbers) > 1:
         raise ValueError("names two databases: leave one out")
     return numbers.pop() if numbers else 0
-
-
-def tls_options(options: Mapping[str, str], *, refused: Collection[str] = ()) -> dict[str, object]:
-    """Return redis-py's TLS options; the certificate is verified unless the URL says otherwise.
-
-    Raises ValueError for names other than those, and for `refused` ones.
-    """
-    _refuse_unknown(options, [name for name in _TLS if name not in refused])
-    wanted = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
-    checked = options.get("ssl_check_hostname", "true").lower()
-    if wanted not in _CERTIFICATES:
-        raise ValueError("has an ssl_cert_reqs other than none, optional and required")
-    if checked not in _TRUTH:
-        raise ValueError("has an ssl_check_hostname other than true and false")
-    for name in _TLS_FILES:
-        if name in options and not Path(options[name]).is_file():
-            raise ValueError(f"has an {name} that names no file")
-    if "ssl_ca_path" in options and not Path(options["ssl_ca_path"]).is_dir():
-        raise ValueError("has an ssl_ca_path that names no directory")
-    verified = wanted != "none" and _TRUTH[checked]
-    rest = _only(options, (*_TLS_FILES, "ssl_ca_path", "ssl_password"))
-    return {"ssl_cert_reqs": wanted, "ssl_check_hostname": verified, **rest}

@@ -1,4 +1,4 @@
-"""Clients of Redis that take "refused for now" for a lost connection.
+"""Connections to Redis that take "refused for now" for a lost connection.
 
 A primary that was demoted answers READONLY on every old connection for ever, while a new one
 reaches its successor. So such an answer closes the connection, and the error is one that redis-py,
@@ -6,27 +6,24 @@ kombu and Celery answer by connecting again. A full Redis (OOM) is an exception:
 work, reads and removals too.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from redis import Redis
-from redis import asyncio as aio
 from redis.asyncio import connection as aio_connection
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.connection import (
-    Connection,
-    ConnectionPool,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis.asyncio import sentinel as aio_sentinel
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import AskError, ClusterDownError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
-from webhook.redis.address import RedisAddress
+from webhook.redis.address import RedisAddress, RedisKind
 from webhook.redis.errors import FULL, refusal
 
 # Options of connections that one to a unix socket does not take.
 TCP_OPTIONS = frozenset({"socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"})
+
+
+# What a client of a cluster answers by asking another node.
+_REDIRECTIONS = (AskError, TryAgainError, ClusterDownError)
 
 
 class RedisUnavailable(RedisConnectionError):
@@ -44,9 +41,13 @@ def _unavailable(error: ResponseError) -> RedisUnavailable | None:
 class _Reconnecting:
     """A connection that closes itself when Redis refuses a command for now."""
 
+    left_to_client: ClassVar[tuple[type[ResponseError], ...]] = ()
+
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
+        except self.left_to_client:
+            raise
         except ResponseError as error:
             if (lost := _unavailable(error)) is None:
                 raise
@@ -57,9 +58,13 @@ class _Reconnecting:
 class _AsyncReconnecting:
     """The same for asyncio."""
 
+    left_to_client: ClassVar[tuple[type[ResponseError], ...]] = ()
+
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)  # type: ignore[misc]
+        except self.left_to_client:
+            raise
         except ResponseError as error:
             if (lost := _unavailable(error)) is None:
                 raise
@@ -79,39 +84,83 @@ class SocketConnection(_Reconnecting, UnixDomainSocketConnection):
     """A connection to a unix socket."""
 
 
-class _AsyncTcp(_AsyncReconnecting, aio_connection.Connection):
+class SentinelConnection(_Reconnecting, SentinelManagedConnection):
+    """A TCP connection to the primary that the sentinels name."""
+
+
+class SentinelTlsConnection(_Reconnecting, SentinelManagedSSLConnection):
+    """A TLS connection to the primary that the sentinels name."""
+
+
+class NodeConnection(TcpConnection):
+    """A TCP connection to a node of a cluster."""
+
+    left_to_client = _REDIRECTIONS
+
+
+class NodeTlsConnection(TlsConnection):
+    """A TLS connection to a node of a cluster."""
+
+    left_to_client = _REDIRECTIONS
+
+
+class AsyncTcpConnection(_AsyncReconnecting, aio_connection.Connection):
     """A TCP connection for asyncio."""
 
 
-class _AsyncTls(_AsyncReconnecting, aio_connection.SSLConnection):
+class AsyncTlsConnection(_AsyncReconnecting, aio_connection.SSLConnection):
     """A TLS connection for asyncio."""
 
 
-class _AsyncSocket(_AsyncReconnecting, aio_connection.UnixDomainSocketConnection):
+class AsyncSocketConnection(_AsyncReconnecting, aio_connection.UnixDomainSocketConnection):
     """A connection to a unix socket for asyncio."""
+
+
+class AsyncSentinelConnection(_AsyncReconnecting, aio_sentinel.SentinelManagedConnection):
+    """A TCP connection to the primary that the sentinels name, for asyncio."""
+
+
+class AsyncSentinelTlsConnection(_AsyncReconnecting, aio_sentinel.SentinelManagedSSLConnection):
+    """A TLS connection to the primary that the sentinels name, for asyncio."""
+
+
+class AsyncNodeConnection(AsyncTcpConnection):
+    """A TCP connection to a node of a cluster, for asyncio."""
+
+    left_to_client = _REDIRECTIONS
+
+
+class AsyncNodeTlsConnection(AsyncTlsConnection):
+    """A TLS connection to a node of a cluster, for asyncio."""
+
+    left_to_client = _REDIRECTIONS
+
+
+_CLASSES: dict[tuple[RedisKind, bool], type[Connection]] = {
+    (RedisKind.SERVER, False): TcpConnection,
+    (RedisKind.SERVER, True): TlsConnection,
+    (RedisKind.SENTINEL, False): SentinelConnection,
+    (RedisKind.SENTINEL, True): SentinelTlsConnection,
+    (RedisKind.CLUSTER, False): NodeConnection,
+    (RedisKind.CLUSTER, True): NodeTlsConnection,
+}
+_ASYNC_CLASSES: dict[tuple[RedisKind, bool], type[aio_connection.Connection]] = {
+    (RedisKind.SERVER, False): AsyncTcpConnection,
+    (RedisKind.SERVER, True): AsyncTlsConnection,
+    (RedisKind.SENTINEL, False): AsyncSentinelConnection,
+    (RedisKind.SENTINEL, True): AsyncSentinelTlsConnection,
+    (RedisKind.CLUSTER, False): AsyncNodeConnection,
+    (RedisKind.CLUSTER, True): AsyncNodeTlsConnection,
+}
 
 
 def connection_class(address: RedisAddress) -> type[Connection | UnixDomainSocketConnection]:
     """Return the connection class that fits an address."""
+    return SocketConnection if address.path else _CLASSES[address.kind, address.tls is not None]
+
+
+def async_connection_class(address: RedisAddress) -> type[aio_connection.AbstractConnection]:
+    """Return the connection class for asyncio that fits an address."""
     if address.path:
-        return SocketConnection
-    return TcpConnection if address.tls is None else TlsConnection
-
-
-def client(address: RedisAddress, **options: object) -> Redis:
-    """Return a blocking client, not yet connected; `options` are those of its connections."""
-    pool = ConnectionPool(connection_class(address), **_arguments(address, options))
-    return Redis(connection_pool=pool)
-
-
-def async_client(address: RedisAddress, *, retry: AsyncRetry, **options: object) -> aio.Redis:
-    """Return a client for asyncio, not yet connected; `options` are those of its connections."""
-    kind = _AsyncSocket if address.path else _AsyncTcp if address.tls is None else _AsyncTls
-    pool = aio.ConnectionPool(kind, **_arguments(address, {**options, "retry": retry}))
-    return aio.Redis.from_pool(pool)
-
-
-def _arguments(address: RedisAddress, options: Mapping[str, object]) -> dict[str, Any]:
-    absent = TCP_OPTIONS if address.path else frozenset()
-    kept = {name: value for name, value in options.items() if name not in absent}
-    return {**kept, **address.parameters}
+        return AsyncSocketConnection
+    return _ASYNC_CLASSES[address.kind, address.tls is not None]

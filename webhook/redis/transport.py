@@ -8,10 +8,12 @@ that kombu and Celery connect again; kombu's own list lacks most of them.
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
-from redis.connection import Connection, UnixDomainSocketConnection
+from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection
 from redis.exceptions import ResponseError
+from redis.sentinel import SentinelConnectionPool
 
 from webhook.redis.address import RedisAddress
+from webhook.redis.clients import pool
 from webhook.redis.connections import TCP_OPTIONS, connection_class
 
 # The scheme before the + in a broker URL; kombu looks the class up by it.
@@ -38,6 +40,17 @@ class Channel(redis.Channel):
             **self.address.parameters,
             "connection_class": _watched(self, kind) if asynchronous else kind,
         }
+
+    def _get_pool(self, asynchronous: bool = False) -> ConnectionPool:
+        """Return the connections; those behind sentinels find the primary when they connect."""
+        params = self._connparams(asynchronous)
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=params["db"])
+        made = pool(self.address, **params)
+        if isinstance(made, SentinelConnectionPool):
+            # kombu closes these two with the channel.
+            name = "_async_sentinel_manager" if asynchronous else "_sentinel_manager"
+            setattr(self, name, made.sentinel_manager)
+        return made
 
     def leave_poller(self, connection: object) -> None:
         """Tell kombu's event loop that a connection is closed."""

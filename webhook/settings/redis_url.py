@@ -12,7 +12,9 @@ from webhook.settings.errors import SettingsError, given, missing, shown, wrong
 REDIS_URL = "REDIS_URL"
 DESCRIPTION = (
     "Redis for job records, inbox and timers: redis://[:password@]host:port/0, rediss:// for TLS "
-    "(verified, unless ?ssl_cert_reqs=none) or unix:///path?db=0. "
+    "(verified, unless ?ssl_cert_reqs=none), unix:///path?db=0, "
+    "redis+sentinel://host1,host2,host3/NAME/0 (?sentinel_password=…) or "
+    "redis+cluster://host1,host2; rediss+… for TLS. "
     "It must write an append-only file (infra/redis.conf)."
 )
 

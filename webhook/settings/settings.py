@@ -19,7 +19,8 @@ class Connections(Environment):
     broker_url: Annotated[str, AfterValidator(validators.broker_url)] = Field(
         default="",
         alias="FALHOOK_BROKER_URL",
-        description="Celery's broker, Redis or RabbitMQ; defaults to REDIS_URL.",
+        description="Celery's broker: Redis (not a cluster) or RabbitMQ (amqp://, amqps://); "
+        "defaults to REDIS_URL.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO",

@@ -8,9 +8,8 @@ from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from webhook.public_host import is_host, is_loopback, is_public
 from webhook.rabbitmq import parse_rabbitmq
-from webhook.redis.address import is_redis
+from webhook.redis.address import RedisAddress, RedisKind, is_redis
 from webhook.settings.environment import separated
-from webhook.settings.redis_url import checked_redis_url
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MINIMUM_SECRET_LENGTH = 16
@@ -22,7 +21,12 @@ _ACCOUNT_ID = re.compile(r"""(?:(?!["'`<>(){}\[\]\\])[!-~]){1,128}""")
 def broker_url(value: str) -> str:
     """Return `value` if it is the URL of a Redis or a RabbitMQ."""
     if is_redis(value):
-        return checked_redis_url(value)
+        if RedisAddress.parse(value).kind is RedisKind.CLUSTER:
+            raise ValueError(
+                "cannot be a Redis Cluster, which Celery does not support: use RabbitMQ (amqp://) "
+                "or one small Redis beside the cluster"
+            )
+        return value
     parse_rabbitmq(value)
     return value
 

@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 from webhook.contract import EARLIER, Queue, Task
 from webhook.log import get_logger
 from webhook.redis.address import RedisAddress, is_redis
-from webhook.redis.connections import client
+from webhook.redis.clients import client
 
 log = get_logger()
 

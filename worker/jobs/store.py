@@ -21,7 +21,7 @@ from redis import Redis
 
 from webhook.contract import Task
 from webhook.redis.address import RedisAddress
-from webhook.redis.connections import client
+from webhook.redis.clients import client
 from webhook.shards import SHARDS, all_keys, key_of
 from worker.jobs.change import Change, Event
 from worker.jobs.earlier_layout import EarlierLayout

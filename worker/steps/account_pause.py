@@ -1,9 +1,9 @@
 """The pause of submission after fal refused the account: a circuit breaker in Redis.
 
-Redis keys (SCOPE: the hash of the FAL_KEY in use, with `:ENDPOINT` if only that one is refused):
+Redis keys (SCOPE: {the hash of the FAL_KEY in use}, with `:ENDPOINT` if only that one is refused):
 
-falhook:paused:{SCOPE}          hash: until (Unix seconds), refusals, sentence
-falhook:paused:{SCOPE}:probe    string: the job that tries whether fal takes jobs again
+falhook:paused:SCOPE          hash: until (Unix seconds), refusals, sentence
+falhook:paused:SCOPE:probe    string: the job that tries whether fal takes jobs again
 """
 
 import hashlib
@@ -97,7 +97,9 @@ class AccountPause:
 
     def _scopes(self, job: Job) -> tuple[str, str]:
         account = hashlib.sha256(self.key.encode()).hexdigest()[:16]
-        return f"falhook:paused:{account}", f"falhook:paused:{account}:{job.endpoint}"
+        # One hash tag: a transaction changes a scope and its probe.
+        shared = f"falhook:paused:{{{account}}}"
+        return shared, f"{shared}:{job.endpoint}"
 
 
 def _paused(why: str, seconds: float) -> Transient:

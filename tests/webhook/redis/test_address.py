@@ -11,8 +11,10 @@ from redis import Redis
 from infra.local.redis.server import RedisServer
 from webhook.broker import broker_settings
 from webhook.contract import celery_app
-from webhook.redis.address import RedisAddress
-from webhook.redis.connections import client
+from webhook.redis.address import RedisAddress, RedisKind
+from webhook.redis.clients import client
+from webhook.settings.errors import SettingsError
+from webhook.settings.settings import Connections
 from worker.broker import redis_transport
 
 
@@ -34,6 +36,22 @@ from worker.broker import redis_transport
             RedisAddress(path="/run/r.sock", username="me", password="pw"),
         ),
         ("redis+socket:///run/r.sock?virtual_host=2", RedisAddress(path="/run/r.sock", db=2)),
+        (
+            "redis+sentinel://me:p%40s@h1,h2:7,h3/main/1?sentinel_password=s%2Fx",
+            RedisAddress(
+                kind=RedisKind.SENTINEL,
+                places=(("h1", 26379), ("h2", 7), ("h3", 26379)),
+                service="main",
+                db=1,
+                username="me",
+                password="p@s",
+                sentinel_password="s/x",
+            ),
+        ),
+        (
+            "redis+cluster://:a/b@h1,h2:7",
+            RedisAddress(kind=RedisKind.CLUSTER, places=(("h1", 6379), ("h2", 7)), password="a/b"),
+        ),
     ],
 )
 def test_each_spelling_has_one_reading(url: str, expected: RedisAddress) -> None:
@@ -65,6 +83,13 @@ def test_each_spelling_has_one_reading(url: str, expected: RedisAddress) -> None
         ("redis://:%ff@h", "UTF-8"),
         ("unix://", "unix:///path"),
         ("unix://h/run/r.sock", "unix:///path"),
+        ("redis+sentinel://h", "redis.sentinel://host1,host2,host3/NAME/0"),
+        ("redis+sentinel:///main", "must name the sentinels"),
+        ("redis+sentinel://h/main/x", "a number as its database"),
+        ("redis+sentinel://h/main?ssl_cert_reqs=none", "rediss.sentinel://"),
+        ("redis+cluster://h/1", "a cluster has no other"),
+        ("redis+cluster://", "must name nodes"),
+        ("redis+cluster://h?sentinel_password=x", "sentinel_password"),
         ("http://h", "redis://"),
         ("h:6379", "redis://"),
     ],
@@ -93,9 +118,9 @@ def test_certificates_are_verified_unless_the_url_says_otherwise(tmp_path: Path)
     """Both spellings of the option are understood, and its files are passed on."""
     ca = tmp_path / "ca.pem"
     ca.touch()
-    assert {"ssl_cert_reqs": "required", "ssl_check_hostname": True} == RedisAddress.parse(
-        "rediss://h"
-    ).tls
+    for secure in ("rediss://h", "rediss+sentinel://h/main", "rediss+cluster://h"):
+        verified = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        assert verified == RedisAddress.parse(secure).tls
     for spelling in ("none", "CERT_NONE"):
         tls = RedisAddress.parse(f"rediss://h?ssl_cert_reqs={spelling}&ssl_ca_certs={ca}").tls
         expected = {"ssl_cert_reqs": "none", "ssl_check_hostname": False, "ssl_ca_certs": str(ca)}
@@ -104,8 +129,35 @@ def test_certificates_are_verified_unless_the_url_says_otherwise(tmp_path: Path)
 
 def test_secrets_are_not_shown() -> None:
     """Neither the representation nor the URL for people has the password."""
-    found = RedisAddress.parse("rediss://me:hunter2@h?ssl_password=hunter2")
-    assert "hunter2" not in f"{found!r}{found}{found.url}"
+    for url in (
+        "rediss://me:hunter2@h?ssl_password=hunter2",
+        "rediss+sentinel://me:hunter2@h/main?sentinel_password=hunter2",
+    ):
+        found = RedisAddress.parse(url)
+        assert "hunter2" not in f"{found!r}{found}{found.url}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"REDIS_URL": "redis+cluster://h1,h2"}, "RabbitMQ .amqp://. or one small Redis"),
+        (
+            {"REDIS_URL": "redis://h", "FALHOOK_BROKER_URL": "redis+cluster://h1"},
+            "cannot be a Redis Cluster",
+        ),
+        ({"REDIS_URL": "redis://h", "FALHOOK_BROKER_URL": "sqs://"}, "cannot be Amazon SQS"),
+    ],
+)
+def test_a_broker_that_celery_cannot_use_is_refused(settings: dict[str, str], why: str) -> None:
+    """A cluster needs a broker beside it; the error names the setting and what to use."""
+    with pytest.raises(SettingsError, match=f"FALHOOK_BROKER_URL.*{why}"):
+        Connections.from_env(settings)
+
+
+def test_a_cluster_with_a_broker_beside_it_is_accepted() -> None:
+    """Records in a cluster, messages in RabbitMQ."""
+    urls = {"REDIS_URL": "redis+cluster://h1,h2", "FALHOOK_BROKER_URL": "amqp://me@mq//"}
+    assert "amqp://me@mq//" == Connections.from_env(urls).broker_url
 
 
 @pytest.mark.parametrize("option", ["/3", "?db=3"])

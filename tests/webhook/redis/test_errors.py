@@ -13,7 +13,8 @@ from redis.retry import Retry
 
 from infra.local.redis.server import RedisServer
 from webhook.redis.address import RedisAddress
-from webhook.redis.connections import RedisUnavailable, async_client, client
+from webhook.redis.clients import async_client, client
+from webhook.redis.connections import RedisUnavailable
 from webhook.redis.errors import refusal
 from webhook.redis.probe import PROBE, PROBE_KEY, probe
 

@@ -17,7 +17,7 @@ from tests.factories.tls_proxy import tls_in_front_of
 from webhook.contract import celery_app
 from webhook.publisher import publishing_app
 from webhook.redis.address import RedisAddress
-from webhook.redis.connections import client
+from webhook.redis.clients import client
 from worker.broker import redis_transport
 
 
