@@ -2,7 +2,8 @@
 
 Callbacks that arrive during a write, or within 4 ms of its start, share the next one; a lone
 callback is written immediately.
-Each is answered once Redis has stored it (in the append-only file, with `appendfsync always`).
+Each is answered once Redis has stored it (in the append-only file, with `appendfsync always`) and
+its replicas have it too.
 Those of one shard are stored by one script, and the batch then gets one wake. Losing that wake is
 harmless: the sweep finds pending callbacks.
 """
@@ -16,6 +17,7 @@ from redis.asyncio import Redis
 
 from webhook.contract import INBOX, INGEST_GRACE, Callback
 from webhook.log import get_logger
+from webhook.redis.confirmation import Argument, AsyncConfirmedScripts
 from webhook.shards import shard_key, shard_of
 
 MAX_BATCH = 256
@@ -32,7 +34,11 @@ WRITE_TIMEOUT = 4.0
 # set. It is sent as text, which Redis compiles once: a script that it forgot costs no second trip.
 _WRITE = """
 for at = 2, #ARGV, 3 do
-  redis.call('HSETNX', KEYS[1] .. ':' .. ARGV[at], ARGV[at + 1], ARGV[at + 2])
+  local key = KEYS[1] .. ':' .. ARGV[at]
+  if redis.call('HSETNX', key, ARGV[at + 1], ARGV[at + 2]) == 0 then
+    -- The first delivery may not have reached a replica: only a write makes WAIT wait for it.
+    redis.call('HSET', key, ARGV[at + 1], redis.call('HGET', key, ARGV[at + 1]))
+  end
   redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[at])
 end
 """
@@ -66,7 +72,7 @@ class Inbox:
         max_pending: int = MAX_PENDING,
         seconds: float = WRITE_TIMEOUT,
     ) -> None:
-        self._redis = redis
+        self._scripts = AsyncConfirmedScripts(redis)
         self._wake = wake
         self._observe = observe
         self._max_pending = max_pending
@@ -126,26 +132,26 @@ class Inbox:
 
     async def _store(self, shards: Mapping[int, Sequence[_Entry]]) -> Mapping[int, Exception]:
         """Write the callbacks of each shard; return the errors of those that were not stored."""
-        pipe = self._redis.pipeline(transaction=False)
-        for shard, entries in shards.items():
-            due = entries[-1].callback.received_at + INGEST_GRACE
-            arguments: list[str | bytes | float] = [due]
-            for entry in entries:
-                callback = entry.callback
-                fingerprint = callback.fingerprint.encode()
-                arguments += (entry.job_id.encode(), fingerprint, callback.encode())
-            pipe.eval(_WRITE, 1, shard_key(shard, INBOX), *arguments)
-        answers = await pipe.execute(raise_on_error=False)
-        return {
-            shard: answer
-            for shard, answer in zip(shards, answers, strict=True)
-            if isinstance(answer, Exception)
-        }
+        keys = {shard_key(shard, INBOX): shard for shard in shards}
+        errors = await self._scripts.eval(
+            _WRITE, {key: _arguments(shards[shard]) for key, shard in keys.items()}
+        )
+        return {keys[key]: error for key, error in errors.items()}
 
     def _refuse(self, entries: Sequence[_Entry], error: Exception) -> None:
         log.warning("inbox.unavailable", error=error, callbacks=len(entries))
         for entry in entries:
             _settle(entry.written, InboxUnavailable("inbox_unavailable"))
+
+
+def _arguments(entries: Sequence[_Entry]) -> Sequence[Argument]:
+    """Return the arguments of _WRITE for the callbacks of one shard."""
+    arguments: list[Argument] = [entries[-1].callback.received_at + INGEST_GRACE]
+    for entry in entries:
+        callback = entry.callback
+        fingerprint = callback.fingerprint.encode()
+        arguments += (entry.job_id.encode(), fingerprint, callback.encode())
+    return arguments
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:

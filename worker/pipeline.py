@@ -23,7 +23,7 @@ from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE, Leases
 from worker.jobs.step import Step, backoff, is_last_wait
-from worker.jobs.store import JobStore
+from worker.jobs.store import REPLICA_BEHIND, JobStore
 from worker.jobs.transitions import Transitions, failed
 
 # The dependency is down, not the job broken: waiting for it does not count as a try.
@@ -51,7 +51,7 @@ STEPS: tuple[Step, ...] = (
         also_from=(JobState.SUBMIT_UNKNOWN,),
         # Every failure that leaves the step means that fal certainly has no such job.
         on_failure={"posted": 0},
-        holds_for=frozenset({ACCOUNT_PAUSED}),
+        holds_for=frozenset({ACCOUNT_PAUSED, REPLICA_BEHIND}),
     ),
     # Here fal renders. Its callback (steps/ingest.py), or one look-up after the deadline
     # (steps/lookup.py), takes the job from SUBMITTED or SUBMIT_UNKNOWN to RENDERED.
@@ -196,11 +196,19 @@ class Pipeline:
         It may contain fal's request id, which is stored nowhere else.
         """
         assert outcome.to in {*step.gives, JobState.FAILED}, f"{step.task} gave {outcome.to}"
+        guard = step.guard(job)
+        self._write(
+            job,
+            lambda: self._transitions.move(
+                step.task, job, outcome, expected=step.during, guard=guard
+            ),
+        )
+
+    def _write(self, job: Job, write: Callable[[], object]) -> None:
+        """Write what became of a start, if need be once Redis is back; else raise its error."""
         for left in reversed(range(OUTCOME_WRITES)):
             try:
-                self._transitions.move(
-                    step.task, job, outcome, expected=step.during, guard=step.guard(job)
-                )
+                write()
             except RedisError as error:
                 log.warning("outcome.waits", job=job.id, error=error, left=left)
                 if not left:
@@ -226,7 +234,9 @@ class Pipeline:
             due=until,
             event={**event, "wait": f"{seconds:.1f}"},
         )
-        self._store.change(job.id, step.during, change)
+        # A submit that posted nothing is known to nobody else: without this the job would wait for
+        # a callback that never comes.
+        self._write(job, lambda: self._store.change(job.id, step.during, change))
         peer = {"host": failure.host} if failure.host else {}
         fields = {"step": step.task, "reason": failure.reason, "wait": seconds}
         log.warning("step.retried", job=job.id, **fields, **peer)

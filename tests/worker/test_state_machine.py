@@ -317,7 +317,7 @@ class Machine(RuleBasedStateMachine):
         return answer(404)
 
     def _break_before_the_mark(self) -> None:
-        change = self.world.store.change
+        change = self.world.store.change_confirmed
 
         def dying(job_id: str, expected: Iterable[JobState], what: Change) -> bool:
             marks = what.set is not None and bool(what.set.get("posted"))
@@ -326,7 +326,7 @@ class Machine(RuleBasedStateMachine):
                 raise Killed
             return change(job_id, expected, what)
 
-        self.world.store.change = dying  # type: ignore[method-assign,assignment]
+        self.world.store.change_confirmed = dying  # type: ignore[method-assign,assignment]
 
 
 def walk(redis_url: str, examples: int) -> None:

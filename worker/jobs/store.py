@@ -22,7 +22,9 @@ from redis import Redis
 from webhook.contract import Task
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import client
+from webhook.redis.confirmation import ConfirmedScripts, Unconfirmed
 from webhook.shards import SHARDS, all_keys, key_of
+from worker.errors import Transient
 from worker.jobs.change import Change, Event
 from worker.jobs.earlier_layout import EarlierLayout
 from worker.jobs.job import DEFAULTS, MOVES, Job, JobState, encode
@@ -36,6 +38,8 @@ JOBS = "jobs"
 TIMERS = "timers"
 EVENTS = "events"
 BELL = "bell"
+# The reason of jobs that wait until the replicas of Redis confirm what precedes a POST.
+REPLICA_BEHIND = "replica_behind"
 # Fields of the record of a rejected creation, which was never claimed.
 REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
 
@@ -66,8 +70,9 @@ class JobStore:
         self.redis = redis
         self.clock = clock
         self.earlier = EarlierLayout(redis)
-        script = resources.files("worker.jobs").joinpath("transition.lua").read_text()
-        self._move = redis.register_script(script)
+        self._script = resources.files("worker.jobs").joinpath("transition.lua").read_text()
+        self._move = redis.register_script(self._script)
+        self._confirmed = ConfirmedScripts(redis)
 
     def add(self, job: Job, *, due: float, event: Event) -> bool:
         """Write the record of a new job; return False if its id has one, which stays unchanged.
@@ -110,7 +115,31 @@ class JobStore:
         allowed = [state.value for state in expected if _allowed(state, change.to)]
         return self._change(job_id, allowed, change)
 
+    def change_confirmed(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
+        """Change the record like `change`; every replica has the change, and those before it.
+
+        It may be made twice. Raises Transient(REPLICA_BEHIND): then it may have been made, and an
+        election may undo it.
+        """
+        allowed = [state.value for state in expected if _allowed(state, change.to)]
+        keys, order = self._call(job_id, allowed, change)
+        try:
+            return bool(self._confirmed.eval(self._script, keys, [order])[0])
+        except Unconfirmed as error:
+            sentence = f"Redis: {error}. The job waits for a replica, which would know of its POST"
+            raise Transient(REPLICA_BEHIND, sentence) from error
+
     def _change(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
+        keys, order = self._call(job_id, expected, change)
+        done, state = cast(tuple[int, str], self._move(keys=keys, args=[order]))
+        if not done and not state and self._moved(job_id):
+            return self._change(job_id, expected, change)
+        return bool(done)
+
+    def _call(
+        self, job_id: str, expected: Sequence[str] | None, change: Change
+    ) -> tuple[Sequence[str], str]:
+        """Return the keys and the argument of the script."""
         now = self.clock()
         request = {
             "id": job_id,
@@ -130,11 +159,7 @@ class JobStore:
         }
         arguments = {name: value for name, value in request.items() if value is not None}
         names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL)
-        keys = [key_of(job_id, name) for name in names]
-        done, state = cast(tuple[int, str], self._move(keys=keys, args=[json.dumps(arguments)]))
-        if not done and not state and self._moved(job_id):
-            return self._change(job_id, expected, change)
-        return bool(done)
+        return [key_of(job_id, name) for name in names], json.dumps(arguments)
 
     def _moved(self, job_id: str) -> bool:
         return self.earlier.exists() and self.earlier.move(job_id)

@@ -118,7 +118,11 @@ class Submit:
 
     def _crashed(self, job: Job) -> Outcome:
         """Return SUBMIT_UNKNOWN if the POST may have gone out; raise Transient if it has not."""
-        current = self.store.get(job.id)
+        try:
+            current = self.store.get(job.id)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the record does not say so
+            log.warning("outcome.waits", job=job.id, error=error)
+            return self._unknown(job, "crashed", "the submit step crashed, perhaps at its POST")
         if current is not None and current.posted != job.attempt:
             raise Transient(
                 "crashed", "the submit step crashed before its POST; see the worker's log"
@@ -127,14 +131,15 @@ class Submit:
 
     def _begin(self, job: Job) -> None:
         # From here on fal may have the job. A worker that died before this write has certainly
-        # posted nothing; one that lost its claim meanwhile must not post at all.
+        # posted nothing; one that lost its claim meanwhile must not post at all. Whichever replica
+        # is elected after the POST knows of it: it has this write, and so the claim before it.
         change = Change(
             set={"posted": job.attempt},
             guard={"attempt": job.attempt, "lease_owner": job.lease_owner},
         )
         try:
             deployment.note_secret(self.store.redis, self.secret, self.store.clock())
-            begun = self.store.change(job.id, [JobState.SUBMITTING], change)
+            begun = self.store.change_confirmed(job.id, [JobState.SUBMITTING], change)
         except RedisError as error:
             sentence = f"Redis did not answer before the POST ({type(error).__name__})"
             raise Transient("records_unavailable", sentence) from error

@@ -21,11 +21,12 @@ from tests.factories.world import (
     world_on,
 )
 from webhook.contract import Task, attempt_of
+from worker.errors import Transient
 from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.store import job_key
+from worker.jobs.store import REPLICA_BEHIND, job_key
 from worker.steps.account_pause import FIRST_PAUSE
 
 S = JobState
@@ -204,17 +205,17 @@ def killed() -> None:
 def test_killed_before_the_post(world: World, fal: ScriptedFal) -> None:
     """A worker that died before its POST was marked has posted nothing: the job goes on."""
     world.add()
-    begun = world.store.change
+    begun = world.store.change_confirmed
 
     def dies(job_id: str, expected: list[JobState], change: Change) -> bool:
         if change.set and "posted" in change.set:
             raise Killed
         return begun(job_id, expected, change)
 
-    world.store.change = dies  # type: ignore[method-assign,assignment]
+    world.store.change_confirmed = dies  # type: ignore[method-assign,assignment]
     with pytest.raises(Killed):
         world.pipeline.run(Task.SUBMIT, "job1")
-    world.store.change = begun  # type: ignore[method-assign]
+    world.store.change_confirmed = begun  # type: ignore[method-assign]
     assert (S.SUBMITTING, 0) == (world.state(), fal.count("POST"))
     world.clock.forward(LEASE + 1)
     world.sweep.run()
@@ -240,7 +241,7 @@ def test_killed_during_the_post(world: World, fal: ScriptedFal) -> None:
 def test_a_frozen_worker_that_wakes_up_does_not_post(world: World, fal: ScriptedFal) -> None:
     """A worker frozen between its claim and its POST finds its claim gone, and sends nothing."""
     world.add()
-    change = world.store.change
+    change = world.store.change_confirmed
     frozen: list[str] = []
 
     def slowly(job_id: str, expected: list[JobState], what: Change) -> bool:
@@ -251,7 +252,7 @@ def test_a_frozen_worker_that_wakes_up_does_not_post(world: World, fal: Scripted
             world.follow_wakes()
         return change(job_id, expected, what)
 
-    world.store.change = slowly  # type: ignore[method-assign,assignment]
+    world.store.change_confirmed = slowly  # type: ignore[method-assign,assignment]
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.SUBMITTED, 1, 2) == (world.state(), fal.count("POST"), world.job().attempt)
 
@@ -285,19 +286,66 @@ def test_a_refusal_after_the_sweep_gave_up_frees_the_job(world: World, fal: Scri
 def test_no_redis_before_the_post_means_no_post(world: World, fal: ScriptedFal) -> None:
     """Where the POST cannot be marked it is not made, and the job stays to be tried."""
     world.add()
-    change = world.store.change
+    change = world.store.change_confirmed
 
     def down(job_id: str, expected: list[JobState], what: Change) -> bool:
         if what.set and "posted" in what.set and what.set["posted"]:
             raise RedisConnectionError
         return change(job_id, expected, what)
 
-    world.store.change = down  # type: ignore[method-assign,assignment]
+    world.store.change_confirmed = down  # type: ignore[method-assign,assignment]
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.QUEUED, 0, "records_unavailable") == (
         world.state(),
         fal.count("POST"),
         world.history()[-1]["reason"],
+    )
+
+
+def test_an_unconfirmed_mark_means_no_post(world: World, fal: ScriptedFal) -> None:
+    """While a replica lacks the mark nothing is sent; the job waits without using up its tries."""
+    world.add()
+    confirmed = world.store.change_confirmed
+
+    def behind(job_id: str, expected: list[JobState], what: Change) -> bool:
+        confirmed(job_id, expected, what)
+        raise Transient(REPLICA_BEHIND, "fewer than 1 replicas confirmed the write within 500 ms")
+
+    world.store.change_confirmed = behind  # type: ignore[method-assign,assignment]
+    for _ in range(20):
+        world.pipeline.run(Task.SUBMIT, "job1")
+        job = world.job()
+        assert (S.QUEUED, "replica_behind", 0) == (job.state, job.reason, job.posted)
+        world.clock.forward(10)
+    assert 0 == fal.count("POST")
+    world.store.change_confirmed = confirmed  # type: ignore[method-assign]
+    world.pipeline.run(Task.SUBMIT, "job1")
+    assert (S.SUBMITTED, 1) == (world.state(), fal.count("POST"))
+
+
+def test_a_crash_whose_mark_cannot_be_read_is_unknown(world: World, fal: ScriptedFal) -> None:
+    """A bug after the POST while Redis is away must not lead to a second POST."""
+    world.add()
+
+    change, read = world.store.change, world.store.get
+
+    def bug(job_id: str, expected: list[JobState], what: Change) -> bool:
+        if not fal.count("POST"):
+            return change(job_id, expected, what)
+        world.store.change = change  # type: ignore[method-assign]
+        world.store.get = away  # type: ignore[method-assign,assignment]
+        raise RuntimeError("a bug")
+
+    def away(_job_id: str) -> Job:
+        world.store.get = read  # type: ignore[method-assign]
+        raise RedisConnectionError
+
+    world.store.change = bug  # type: ignore[method-assign,assignment]
+    world.pipeline.run(Task.SUBMIT, "job1")
+    assert (S.SUBMIT_UNKNOWN, "crashed", 1) == (
+        world.state(),
+        world.job().reason,
+        fal.count("POST"),
     )
 
 
