@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from worker.fal.lenient_json import MAX_DEPTH
+from worker.fal.lenient_json import MAX_DEPTH, parse_lenient
 from worker.formats.declared_types import Declared
 from worker.formats.media_types import BINARY, BY_EXTENSION, MediaType
 from worker.types import Json
@@ -21,8 +21,8 @@ _BY_KEY = {
     "image": BY_EXTENSION["png"],
     "audio": BY_EXTENSION["mp3"],
 }
-_LINK = re.compile(r"\s*(https://\S|data:[\w.+-]+/[\w.+-]+[;,])", re.IGNORECASE)
-_OF_FILE = frozenset({"content_type", "file_name", "file_size"})
+_LINK = re.compile(r"\s*(https?://\S|//[\w.-]+[:/]\S|data:[\w.+-]+/[\w.+-]+[;,])", re.IGNORECASE)
+_CONTAINER = re.compile(r"\s*[\[{]")  # how JSON of an object or a list begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,9 @@ def files_of(
 ) -> tuple[ResultFile, ...]:
     """Return every file of the result in order; a repeated URL counts once.
 
-    A file is a File object or a URL anywhere in the result. Where `allows` refuses a URL, it is a
-    link: part of the result's data. Bare URLs in `sent` are inputs that the model repeats.
+    A file is a File object or a URL anywhere in the result, also in a text that is itself JSON.
+    Where `allows` refuses a URL, it is a link: part of the result's data. Bare URLs in `sent` are
+    inputs that the model repeats.
     """
     files: dict[str, ResultFile] = {}
     for file in _walk(payload):
@@ -94,6 +95,8 @@ def _walk(payload: Json) -> Iterator[ResultFile]:
         match value:
             case str() if _is_link(value):
                 yield _file(path, value, {})
+            case str():
+                members = [(path, contained)] if (contained := opened(value)) is not value else []
             case dict():
                 address = value.get("url")
                 if isinstance(address, str) and address:
@@ -105,6 +108,16 @@ def _walk(payload: Json) -> Iterator[ResultFile]:
             case list():
                 members = [(f"{path}[{index}]", each) for index, each in enumerate(value)]
         waiting += ((name, each, depth + 1) for name, each in reversed(members))
+
+
+def opened(value: Json) -> Json:
+    """Return the object or list that a text contains as JSON; any other value as it is."""
+    if not isinstance(value, str) or not _CONTAINER.match(value):
+        return value
+    try:
+        return parse_lenient(value)
+    except ValueError:
+        return value
 
 
 def _is_link(text: str) -> bool:
@@ -166,6 +179,17 @@ def video_of(files: tuple[ResultFile, ...]) -> ResultFile | None:
         if file.path in {"video", "video_url"}:
             return file if file.media.extension in CLIPS | {OTHER.extension} else None
     return next((file for file in files if file.media.extension in CLIPS), None)
+
+
+_PLACES = re.compile(r"(video|image|audio)s?(\[\d+\])?")
+
+
+def has_rendered(payload: Json) -> bool:
+    """Return whether a payload has a File where results have theirs: an error may come with it.
+
+    Files elsewhere in an error are inputs that it repeats.
+    """
+    return any(file.whole and _PLACES.fullmatch(file.path) for file in files_of(payload))
 
 
 def video_address(payload: Json) -> str | None:

@@ -7,19 +7,22 @@ from webhook.contract import Callback
 from worker.errors import Permanent
 from worker.fal.errors import read_error
 from worker.fal.lenient_json import parse_lenient
-from worker.fal.result import publishable
+from worker.fal.result import has_rendered, opened, publishable
 from worker.jobs.change import Outcome
 from worker.jobs.job import Job, JobState
 from worker.types import Json
 
 # The reason on the record of a job whose callback did not bring what became of it.
 UNREAD = "callback_unread"
+# Reasons of jobs that failed because fal's result has nothing to publish.
+_EMPTY = frozenset({"no_video", "no_result"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a callback says: a result, a failure, or neither, and the fields for the record.
 
+    A failure that comes with files has them in `fields`, so that the record keeps them.
     Without a result and a failure only fal can say what became of the job: `reason` says why. It
     is payload_null if the job succeeded and its result was too large or odd for the callback, and
     UNREAD if the receiver could not take the body or it has another form than fal documents.
@@ -38,18 +41,30 @@ class Report:
 
 def read(callback: Callback) -> Report:
     """Return what a callback says, whatever its body is: any bytes and any JSON have a meaning."""
-    fields = {"callback": callback.fingerprint, "request_id": callback.request_id}
+    fields: dict[str, object] = {
+        "callback": callback.fingerprint,
+        "request_id": callback.request_id,
+    }
     content = _content(callback.body)
     match content.get("status"):
         case "OK":
-            payload = content.get("payload")
+            payload = opened(content.get("payload"))
             reason = "payload_null" if payload is None else ""
             return Report(fields=fields, payload=payload, reason=reason)
         case "ERROR":
             error = read_error(content.get("error"), content.get("payload"))
-            failure = Permanent(error.reason, error.sentence + error.advice)
-            return Report(fields=fields, failure=failure)
+            sentence = error.sentence + error.advice
+            beside = opened(content.get("payload"))
+            if has_rendered(beside):
+                fields["payload"] = beside
+                sentence += "; files came with the error, and `falhook retry` publishes them"
+            return Report(fields=fields, failure=Permanent(error.reason, sentence))
     return Report(fields=fields, reason=UNREAD)
+
+
+def failed_at_fal(job: Job) -> bool:
+    """Whether the job ended because fal said that the render failed."""
+    return job.state is JobState.FAILED and job.step == "render" and job.reason not in _EMPTY
 
 
 def _content(body: bytes) -> dict[str, Json]:
@@ -77,7 +92,7 @@ def says_the_same(job: Job, report: Report) -> bool:
     """
     if report.has_result:
         dropped = job.state is JobState.PUBLISHED and job.payload is None
-        return dropped or job.payload == report.payload
+        return dropped or (job.payload == report.payload and not failed_at_fal(job))
     if report.failure is not None:
         told = (job.step, job.reason, job.sentence)
         return told == ("render", report.failure.reason, report.failure.sentence)

@@ -14,6 +14,7 @@ from worker.jobs.transitions import Transitions
 from worker.steps.callbacks import (
     UNREAD,
     Report,
+    failed_at_fal,
     read,
     rendered,
     same_request,
@@ -108,7 +109,7 @@ class Ingest:
             return self._accept(job, report)
         # fal said that the render failed, and then that it succeeded: what is paid for counts.
         succeeded = report.has_result or report.reason == "payload_null"
-        return succeeded and _failed_at_fal(job) and self._accept(job, report)
+        return succeeded and failed_at_fal(job) and self._accept(job, report)
 
     def _accept(self, job: Job, report: Report) -> bool:
         if report.failure is not None:
@@ -129,7 +130,7 @@ class Ingest:
         return self.store.change(job.id, [JobState.SUBMITTED], change)
 
     def _move(self, job: Job, outcome: Outcome) -> bool:
-        if not _failed_at_fal(job):
+        if not failed_at_fal(job):
             return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
         guard = {"attempt": job.attempt, "callback": job.callback}
         return self.transitions.move(
@@ -140,9 +141,8 @@ class Ingest:
         """Store a result that came after the job's end: it is paid for, and `retry` uses it."""
         if job.payload is not None or (job.callback and not report.has_result):
             return False
-        result = {"payload": report.payload} if report.has_result else {}
         change = Change(
-            set={**report.fields, **result},
+            set={**report.fields, "payload": report.payload},
             guard={"attempt": job.attempt, "callback": job.callback},
             event={
                 "name": "callback_kept",
@@ -159,11 +159,6 @@ class Ingest:
     def _note(self, job: Job, name: str, callback: Callback) -> None:
         event = {"name": name, "attempt": str(callback.attempt), "request_id": callback.request_id}
         self.store.change(job.id, JobState, Change(event=event))
-
-
-def _failed_at_fal(job: Job) -> bool:
-    """Whether the job ended because fal said that the render failed."""
-    return job.state is JobState.FAILED and job.step == "render" and job.payload is None
 
 
 def _version(job: Job) -> tuple[object, ...]:

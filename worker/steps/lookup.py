@@ -10,6 +10,7 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Permanent
 from worker.fal.client import FalClient, NoResult, ResultUnavailable
+from worker.fal.result import opened
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
@@ -72,7 +73,7 @@ class LookUp:
     def _get(self, job: Job, reason: str, sentence: str) -> None:
         address = job.response_url or self.fal.result_address(job.endpoint, job.request_id)
         try:
-            payload = self.fal.result(address)
+            payload = opened(self.fal.result(address))
         except NoResult as failure:
             if reason == UNREAD and self._wait_for_deadline(job):
                 return

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,14 @@ DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
         ([f"{ON}/1.jpeg", {"a": f"{ON}/2.opus"}], ["image-1.jpg", "audio-1.ogg"]),
         ({"image_urls": [f"{ON}/1", f"{ON}/1"]}, ["image-1.png"]),
         ({"image": DATA}, ["image-1.png"]),
-        ({"text": "see https://fal.ai", "at": "http://fal.ai/1.png"}, []),
+        ({"text": "see https://fal.ai", "at": "ftp://fal.ai/1.png"}, []),
+        ({"image": ON.replace("https:", "http:") + "/1"}, ["image-1.png"]),
+        ({"image_url": ON.removeprefix("https:") + "/1.webp"}, ["image-1.webp"]),
+        ({"notes": "// see //x.y/z", "and": "//", "or": "//comment"}, []),
+        (json.dumps({"images": [{"url": f"{ON}/1"}]}), ["image-1.png"]),
+        ({"output": f' [{{"url": "{ON}/1.webp"}}]'}, ["image-1.webp"]),
+        ({"output": json.dumps(json.dumps([f"{ON}/1"]))}, []),
+        ({"text": "[1] https://a.b/c", "of": "{not json", "deep": "[" * 9000}, []),
         ([], []),
         (None, []),
     ],
@@ -66,6 +74,7 @@ def test_files_are_found_anywhere_in_a_result(payload: Json, names: list[str]) -
         (f"{ON}/v.mp4", f"{ON}/v.mp4"),
         ({"video": {"url": f"{ON}/v.mov"}}, f"{ON}/v.mov"),
         ({"video": {"url": f"{ON}/v", "content_type": "video/x-odd"}}, f"{ON}/v"),
+        (json.dumps({"video": {"url": f"{ON}/v"}}), f"{ON}/v"),
         ({"video": {"url": f"{ON}/v.webm"}}, None),
         ({"video": {"url": f"{ON}/v", "content_type": "video/webm"}}, None),
         ({"video": {"url": f"{ON}/v", "content_type": "image/gif"}}, None),

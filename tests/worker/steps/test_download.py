@@ -1,6 +1,7 @@
 """The download step, from a CDN over TLS: what a result contains is had, or named."""
 
 import base64
+import json
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -95,9 +96,19 @@ def test_bare_urls_are_files(cdn: FakeCdn, step: Download) -> None:
     assert CLIP == step.storage.read(work_key("j1", SOURCE))
 
 
-@pytest.mark.parametrize("wrap", [str, lambda url: [url], lambda url: {"a": {"b": [[url]]}}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        str,
+        lambda url: [url],
+        lambda url: {"a": {"b": [[url]]}},
+        lambda url: {"video": {"url": url.replace("https:", "http:")}},
+        lambda url: {"video_url": url.replace("localhost", "localhost.").removeprefix("https:")},
+        lambda url: {"output": json.dumps({"video": {"url": url}})},
+    ],
+)
 def test_wherever_it_is(cdn: FakeCdn, step: Download, wrap: Any) -> None:
-    """A whole result, a list, or deep inside."""
+    """A whole result, a list, deep inside, in a text of JSON, and spelled in another way."""
     cdn.answers(plain(200, CLIP))
     assert len(CLIP) == source_of(step, job(wrap(address(cdn, "v.mp4")[0])))["bytes"]
 

@@ -13,7 +13,7 @@ from webhook.contract import INBOX, Callback, Task, inbox_key
 from webhook.shards import key_of
 from worker.jobs.change import Change
 from worker.jobs.job import JobState
-from worker.operations.retry import resume_state
+from worker.operations.retry import Retry, resume_state
 from worker.steps import ingest
 from worker.steps.callbacks import Report, read
 from worker.steps.inbox import MAX_CRASHES, aside_key
@@ -397,6 +397,19 @@ def test_a_callback_of_a_job_that_ended_without_one_is_kept(world: World, fal: S
     assert "duplicate" == world.names()[-1]
 
 
+def test_a_result_may_be_json_text(world: World, fal: ScriptedFal) -> None:
+    """A payload that is a text of JSON is read, in a callback and at a look-up alike."""
+    text = json.dumps(VIDEO)
+    world.add_submitted()
+    world.deliver(callback(payload=text))
+    world.add_submitted("job2")
+    world.receive(callback(payload=None, request_id=request(2)), job_id="job2")
+    fal.answers = [answer(200, text)]
+    world.ingest.run(["job2"])
+    for job_id in ("job1", "job2"):
+        assert (S.RENDERED, VIDEO) == (world.state(job_id), world.job(job_id).payload)
+
+
 def test_orphans_are_set_aside_not_lost(world: World) -> None:
     """A callback without a job record is kept for a month, and pending no more."""
     world.deliver(callback(), job_id="nobody")
@@ -442,6 +455,44 @@ def test_ok_after_error_is_published(world: World, fal: ScriptedFal) -> None:
     world.deliver(callback())
     world.follow_wakes()
     assert (S.PUBLISHED, "", 1) == (world.state(), world.job().reason, fal.count("POST"))
+
+
+def test_files_that_come_with_an_error_are_kept(world: World, fal: ScriptedFal) -> None:
+    """The job fails as fal says, and `falhook retry` publishes them without a POST."""
+    world.add_submitted()
+    world.deliver(callback(status="ERROR", error="upscaling failed", payload=VIDEO))
+    job = world.job()
+    assert (S.FAILED, "render_failed", VIDEO) == (job.state, job.reason, job.payload)
+    assert "upscaling failed; files came with the error" in job.sentence
+    Retry(store=world.store).retry(job)
+    world.sweep.run()
+    world.follow_wakes()
+    assert (S.PUBLISHED, 1) == (world.state(), fal.count("POST"))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"detail": [{"type": "file_download_error", "input": VIDEO}]},
+        {"input": {"image": {"url": "https://v3b.fal.media/mine.png"}}},
+        {"video": "https://v3b.fal.media/mine.mp4"},
+        {"error": {"url": "https://docs.fal.ai/errors"}},
+    ],
+)
+def test_inputs_in_an_error_are_not_kept(world: World, payload: Json) -> None:
+    """fal repeats inputs in its errors: those are no result."""
+    world.add_submitted()
+    world.deliver(callback(status="ERROR", error="no", payload=payload))
+    assert (S.FAILED, None) == (world.state(), world.job().payload)
+    assert resume_state(world.job()) is None
+
+
+def test_ok_after_an_error_with_files(world: World) -> None:
+    """fal's later result counts, also if it is the same."""
+    world.add_submitted()
+    world.deliver(callback(status="ERROR", error="no", payload=VIDEO))
+    world.deliver(callback())
+    assert S.RENDERED == world.state()
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "refused"])

@@ -15,10 +15,15 @@ _UNENCODED = re.compile(r"[^!-~]+")
 def parse(url: str) -> httpx.URL:
     """Return the URL as it will be requested. Nothing is resolved or sent.
 
-    Blanks around it are dropped; those in it, and letters beyond ASCII, are percent-encoded.
-    Raises Permanent("download_refused") unless it is an https URL without a user name or `..`.
+    Blanks around it are dropped; those in it, and letters beyond ASCII, are percent-encoded. It is
+    always requested by https: what fal's hosts serve by http is there too. A dot that ends the host
+    is dropped (RFC 3986, section 3.2.2).
+    Raises Permanent("download_refused") unless it is a URL of http or https without a user name or
+    `..`.
     """
     url = url.strip(" ")
+    if url.startswith("//"):
+        url = f"https:{url}"
     if len(url) > MAX_URL_CHARACTERS or _UNSAFE.search(url):
         raise refused(
             f"the result's URL is longer than {MAX_URL_CHARACTERS} characters"
@@ -27,17 +32,25 @@ def parse(url: str) -> httpx.URL:
     url = _encoded(url)
     try:
         # httpx makes the connection, so its reading of the URL is the one that counts.
-        parsed, written = httpx.URL(url), urlsplit(url)
+        parsed, written = _secured(httpx.URL(url)), urlsplit(url)
     except (httpx.InvalidURL, ValueError) as error:
         raise refused("the result's URL cannot be parsed") from error
     host = host_of(parsed)
     if parsed.scheme != "https" or not host:
-        raise refused(f"the result's URL is not https ({parsed.scheme[:20]}://{host[:100]})")
+        told = url.partition("?")[0][:100]  # a query may hold a signature
+        raise refused(f"the result's URL is neither http nor https: {told}")
     if parsed.userinfo or "@" in written.netloc:
         raise refused(f"the result's URL on {host[:100]} contains a user name")
     if has_parent_segment(written.path):
         raise refused(f"the path of the result's URL on {host[:100]} contains '..'")
     return parsed
+
+
+def _secured(url: httpx.URL) -> httpx.URL:
+    """Return the URL by https if it is one of http, without a dot after its host."""
+    if url.raw_host.endswith(b"."):
+        url = url.copy_with(host=url.raw_host[:-1].decode("ascii"))
+    return url.copy_with(scheme="https") if url.scheme == "http" else url
 
 
 def _encoded(url: str) -> str:

@@ -22,6 +22,7 @@ from tests.factories.cdn import Answer, CdnRequest, FakeCdn, clip, plain, ranged
 from worker.errors import Failure, Permanent, Transient
 from worker.fal.download import AllowedHosts, Downloader, DownloadLimits, http_client
 from worker.fal.download.allowed_hosts import AllowedHost
+from worker.fal.download.url import parse
 from worker.storage import Storage
 
 BODY = clip()
@@ -539,11 +540,32 @@ FAL = AllowedHosts.parse(
         "https://localhost:8443/x",
         "https://[::1]:9/x",
         "https://a.b:444/x/y",
+        "http://fal.media/x",
+        "http://fal.media:80/x",
+        "//fal.media/x",
+        "https://fal.media./x",
+        "http://localhost:8443/x",
     ],
 )
 def test_allowed(url: str) -> None:
-    """fal's own hosts, and those that the operator adds, are allowed."""
+    """fal's own hosts, and those that the operator adds, are allowed in every spelling."""
     FAL.check(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "requested"),
+    [
+        ("http://v3.fal.media/x?a=1", "https://v3.fal.media/x?a=1"),
+        ("http://fal.media:80/x", "https://fal.media/x"),
+        ("//v3.fal.media/x//y", "https://v3.fal.media/x//y"),
+        ("https://v3.fal.media.:443/x", "https://v3.fal.media/x"),
+        ("HTTP://FAL.media./x", "https://fal.media/x"),
+        ("http://localhost:8443/x", "https://localhost:8443/x"),
+    ],
+)
+def test_every_request_is_https(url: str, requested: str) -> None:
+    """Neither another scheme, nor a dot that ends the host, makes a paid file unreachable."""
+    assert requested == str(parse(url))
 
 
 @pytest.mark.parametrize(
@@ -551,14 +573,18 @@ def test_allowed(url: str) -> None:
     [
         "",
         "clip.mp4",
-        "http://fal.media/x",
         "file:///etc/passwd",
-        "//fal.media/x",
+        "ftp://fal.media/x",
+        "http://evil.example/x",
+        "//evil.example/x",
+        "http://fal.media:81/x",
+        "///fal.media/x",
+        "https://fal.media../x",
+        "http://me@fal.media/x",
         "https:fal.media/x",
         "https:///x",
         "https://fal.media.evil.example/x",
         "https://evilfal.media/x",
-        "https://fal.media./x",
         "https://me@fal.media/x",
         "https://@fal.media/x",
         "https://fal.media@evil.example/x",
@@ -593,8 +619,15 @@ def test_allowed(url: str) -> None:
     ],
 )
 def test_not_allowed(url: str) -> None:
-    """A URL that is not https to an allowed host, port and prefix is refused permanently."""
+    """A URL of another scheme, host, port or prefix is refused permanently."""
     with pytest.raises(Permanent, match="download_refused"):
+        FAL.check(url)
+
+
+@pytest.mark.parametrize("url", ["v3.fal.media/a.mp4?sig=x", "ftp://v3.fal.media/a.mp4?sig=x"])
+def test_a_url_that_cannot_be_requested_is_named(url: str) -> None:
+    """The sentence has the address, for a person to fetch it, without its query."""
+    with pytest.raises(Permanent, match=r"neither http nor https: (ftp://)?v3\.fal\.media/a\.mp4$"):
         FAL.check(url)
 
 
@@ -611,16 +644,19 @@ ODD = st.text(alphabet="ab.:@[]%/\\#?0", max_size=4)
 
 
 @given(
+    scheme=st.sampled_from(["https://", "http://", "//"]),
     authority=st.builds("{}{}{}".format, ODD, AUTHORITIES, ODD),
     prefix=st.sampled_from(["/", "/falserverless/", "/x/"]),
     path=st.text(alphabet="ab./%2eE5cf\\?#@:", max_size=20),
 )
-def test_an_allowed_url_stays_below_its_prefix(authority: str, prefix: str, path: str) -> None:
+def test_an_allowed_url_stays_below_its_prefix(
+    scheme: str, authority: str, prefix: str, path: str
+) -> None:
     """Any allowed URL is sent to an allowed host and port, below its prefix."""
-    url = f"https://{authority}{prefix}{path}"
+    url = f"{scheme}{authority}{prefix}{path}"
     if outcome(url) == "download_refused":
         return
-    sent = httpx.Request("GET", url).url
+    sent = parse(url)
     target = sent.raw_path.partition(b"?")[0]
     inside = {
         "localhost": sent.port == 8443,
@@ -629,6 +665,7 @@ def test_an_allowed_url_stays_below_its_prefix(authority: str, prefix: str, path
     }
     assert inside.get(sent.host, f".{sent.host}".endswith(".fal.media") and sent.port is None)
     assert b".." not in target.split(b"/")
+    assert "https" == sent.scheme
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
