@@ -8,7 +8,8 @@ https://redis.io/docs/latest/commands/wait/
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Any, TypeAlias
 
 from redis import Redis
@@ -181,7 +182,7 @@ class AsyncConfirmedScripts:
         self, script: str, calls: Mapping[str, Sequence[Argument]]
     ) -> Mapping[str, Exception | None]:
         if (cluster := as_async_cluster(self._redis)) is None:
-            return await self._on("", self._send, script, calls)
+            return await self._on("", self._send, calls, [_together(script, calls)])
         await cluster.initialize()
         if self._nodes_moved:
             await cluster.nodes_manager.initialize()
@@ -205,7 +206,8 @@ class AsyncConfirmedScripts:
             return [each.result for each in sent]
 
         try:
-            outcome = await self._on(node.name, send, script, calls)
+            scripts = [("EVAL", script, 1, key, *args) for key, args in calls.items()]
+            outcome = await self._on(node.name, send, calls, scripts)
         except (RedisError, OSError) as error:
             outcome = dict.fromkeys(calls, error)
         moved = (AskError, RedisConnectionError, RedisTimeoutError, OSError)
@@ -224,12 +226,11 @@ class AsyncConfirmedScripts:
         self,
         name: str,
         send: Callable[[Sequence[tuple[Argument, ...]]], Awaitable[Sequence[object]]],
-        script: str,
-        calls: Mapping[str, Sequence[Argument]],
+        keys: Iterable[str],
+        scripts: Sequence[tuple[Argument, ...]],
     ) -> Mapping[str, Exception | None]:
-        """Send the calls to one server; return their errors."""
+        """Send the scripts, one for each key or one for all, to one server; return their errors."""
         replicas = self._servers[name]
-        scripts = [("EVAL", script, 1, key, *args) for key, args in calls.items()]
         *written, acknowledged, role = await send([*scripts, *replicas.commands])
         lacking: Exception | None = None
         try:
@@ -238,5 +239,26 @@ class AsyncConfirmedScripts:
             lacking = error
         return {
             key: answer if isinstance(answer, Exception) else lacking
-            for key, answer in zip(calls, written, strict=True)
+            for key, answer in zip(keys, cycle(written), strict=False)
         }
+
+
+# Runs a script for one key after the other. Each has the number of its arguments before them.
+_EACH = """
+local function run(KEYS, ARGV)
+%s
+end
+local at = 1
+for _, key in ipairs(KEYS) do
+  local args = {}
+  for number = 1, tonumber(ARGV[at]) do args[number] = ARGV[at + number] end
+  run({key}, args)
+  at = at + #args + 1
+end
+"""
+
+
+def _together(script: str, calls: Mapping[str, Sequence[Argument]]) -> tuple[Argument, ...]:
+    """Return one command for all keys, which a cluster would refuse: 64 of them take 2 ms more."""
+    args = [each for some in calls.values() for each in (len(some), *some)]
+    return ("EVAL", _EACH % script, len(calls), *calls, *args)
