@@ -35,8 +35,8 @@ def page(
 ) -> Page:
     """Return a page of all jobs by creation, or of those in `state` by when they entered it.
 
-    `since` is the earliest such time in Unix seconds. Jobs that move between two pages are in
-    neither twice, and the others keep their places. Raises ValueError for an unknown cursor.
+    `since` is the earliest such time in Unix seconds. A job that moves between two pages is listed
+    once at most, and the others keep their places. Raises ValueError for an unknown cursor.
     """
     names = _indexes(state)
     last = _last(cursor)
