@@ -2,19 +2,21 @@
 
 import sys
 
-try:
-    # The imports take most of a second, in which the user may press Ctrl-C.
-    from worker.cli.main import run
-except KeyboardInterrupt:
-    sys.exit(130)
+from worker.cli.interrupts import INTERRUPTED, exit_on_interrupt, raise_on_interrupt
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; Ctrl-C ends it at any time with code 130."""
+    exit_on_interrupt()
+    from worker.cli.main import run
+
     try:
+        raise_on_interrupt()
         code = run()
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
+    finally:
+        exit_on_interrupt()
     sys.exit(code)
 
 

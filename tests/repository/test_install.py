@@ -30,8 +30,10 @@ def test_the_wheel_has_the_command_and_the_data(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-        [entry_points] = [name for name in packed if name.endswith("entry_points.txt")]
-        assert b"falhook = worker.__main__:main" in archive.read(entry_points)
+        [script] = [name for name in packed if name.endswith("scripts/falhook")]
+        # The line that installers replace by the path of their Python.
+        assert archive.read(script).startswith(b"#!python\n")
+        assert 0o111 == archive.getinfo(script).external_attr >> 16 & 0o111
     places = ("webhook", "worker", "infra/local/fal")
     files = [path for package in places for path in (ROOT / package).rglob("*")]
     data = {str(p.relative_to(ROOT)) for p in files if p.is_file() and "__pycache__" not in p.parts}

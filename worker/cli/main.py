@@ -6,11 +6,10 @@ import sys
 import click
 
 from worker.cli.errors import CliError
+from worker.cli.interrupts import INTERRUPTED
 from worker.cli.lazy_group import Lazy, LazyGroup
 from worker.cli.stdout import CLOSED, Unwritable, discard, guard
 
-# The shell's exit code of a program that Ctrl-C ended: 128 and SIGINT.
-INTERRUPTED = 130
 # The variable in which the script of `falhook completion` names the shell.
 COMPLETE = "_FALHOOK_COMPLETE"
 COMMANDS = {
