@@ -2,12 +2,11 @@
 
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import audio_reasons
-from worker.transcode.downmix import fitted_layout
+from worker.transcode.downmix import fitted_channels, fitted_layout
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.filter_graph import graph
 from worker.transcode.gain import Gain
 from worker.transcode.outputs import (
-    ENCODE_AUDIO,
     H264,
     VIDEO,
     BlurHash,
@@ -20,9 +19,10 @@ from worker.transcode.outputs import (
     Still,
     Storyboard,
     Watch,
+    aac,
 )
 from worker.transcode.plan import Plan
-from worker.transcode.social import SILENCE, constant_rate, lines_of, stereo
+from worker.transcode.social import SILENCE, STEREO, constant_rate, lines_of, stereo
 from worker.transcode.storyboard import FRAMES, LOSSLESS
 from worker.transcode.web_limits import KEYFRAME_SECONDS, rate_options
 
@@ -111,10 +111,10 @@ def _social(output: Social, plan: Plan, ffmpeg: Ffmpeg) -> list[str]:
     video = [*output.encoding.options(lines), *_threads(output.encoding.encoder, ffmpeg)]
     video += [*rate_options(lines, float(constant_rate(source))), *keyframes(KEYFRAME_SECONDS)]
     if source.audio is None:
-        sound = ["-map", f"[{SILENCE}]", *ENCODE_AUDIO]
+        sound = ["-map", f"[{SILENCE}]", *aac(STEREO)]
     else:
         filters = _filters(source, stereo(output), gain=plan.social_gain)
-        sound = ["-map", f"0:a:{source.audio_track}", "-filter:a", filters, *ENCODE_AUDIO]
+        sound = ["-map", f"0:a:{source.audio_track}", "-filter:a", filters, *aac(STEREO)]
     return [*video, *_AS_TIMED, *sound, *language(source)]
 
 
@@ -157,7 +157,8 @@ def _sound(plan: Plan) -> list[str]:
     if plan.source.audio is None:  # a track without sound makes ffmpeg count below 0
         return []
     copied = plan.gain is None and not audio_reasons(plan.source)
-    encoded = ("-filter:a", _filters(plan.source, gain=plan.gain), *ENCODE_AUDIO)
+    filters = _filters(plan.source, gain=plan.gain)
+    encoded = ("-filter:a", filters, *aac(fitted_channels(plan.source)))
     codec = ("-c:a", "copy") if copied else encoded
     return ["-map", f"0:a:{plan.source.audio_track}?", *codec, *language(plan.source)]
 

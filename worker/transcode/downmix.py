@@ -47,6 +47,15 @@ def fitted_layout(source: ProbeResult) -> str:
     return _mixed("stereo", sides)
 
 
+def fitted_channels(source: ProbeResult) -> int:
+    """Return how many channels the sound has at most after `fitted_layout`; 0 if it is unknown."""
+    if source.ambisonic:
+        return 2
+    if source.channels in _LAYOUTS or not source.channels:
+        return source.channels
+    return 6 if source.channels in _NAMED else 2
+
+
 def downmixed(source: ProbeResult, delivered: ProbeResult) -> str | None:
     """Return how the sound was downmixed, in words; None if it was not."""
     kept = delivered.channels

@@ -14,13 +14,13 @@ from worker.errors import Permanent
 from worker.formats.errors import MediaError
 from worker.formats.mp4 import ProbeResult
 from worker.transcode.conformance import audio_reasons
-from worker.transcode.downmix import fitted_layout
+from worker.transcode.downmix import fitted_channels, fitted_layout
 from worker.transcode.failed_extras import would_fail_again
 from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
 from worker.transcode.gain import HIGHEST_PEAK, Gain, has_safe_peak
 from worker.transcode.loudness import Loudness, measure
-from worker.transcode.outputs import ENCODE_AUDIO, Social
-from worker.transcode.social import stereo
+from worker.transcode.outputs import Social, aac
+from worker.transcode.social import STEREO, stereo
 from worker.types import Json
 
 log = get_logger()
@@ -108,10 +108,10 @@ def _normalise(trials: "_Trials", social: Social | None) -> Normalisation:
         return replace(result, reason=why)
     layout, reached = fitted_layout(source), True
     if audio_reasons(source) or not _is_fit(before, trials.target):
-        gain, reached = trials.found(before, layout)
+        gain, reached = trials.found(before, layout, fitted_channels(source))
         result = replace(result, gain=gain)
     if social:
-        gain, also = trials.found(before, f"{layout},{stereo(social)}")
+        gain, also = trials.found(before, f"{layout},{stereo(social)}", STEREO)
         result, reached = replace(result, social=gain), reached and also
     why = f"its peaks cannot be limited further: they stay below {HIGHEST_PEAK:g} dBTP"
     return result if reached else replace(result, reason=why)
@@ -130,11 +130,11 @@ class _Trials:
         track, layout = self.source.audio_track, fitted_layout(self.source)
         return measure(self.path, track, self.ffmpeg, self.usage, through=layout)
 
-    def found(self, before: Loudness, layout: str) -> tuple[Gain | None, bool]:
+    def found(self, before: Loudness, layout: str, channels: int) -> tuple[Gain | None, bool]:
         """Return the best gain of some trials, and whether it reaches the target."""
         gain, best, missed = Gain.towards(self.target, before), None, math.inf
         for _ in range(_TRIALS):
-            if (after := self._after(gain, layout)) is None:
+            if (after := self._after(gain, layout, channels)) is None:
                 break
             if has_safe_peak(after):
                 now = abs(after.integrated - self.target)
@@ -146,9 +146,9 @@ class _Trials:
             gain = gain.corrected(self.target, after)
         return best, missed <= TOLERANCE
 
-    def _after(self, gain: Gain, layout: str) -> Loudness | None:
+    def _after(self, gain: Gain, layout: str, channels: int) -> Loudness | None:
         sound = ["-map", f"0:a:{self.source.audio_track}"]
-        sound += ["-filter:a", f"{layout},{gain.filters}", *ENCODE_AUDIO]
+        sound += ["-filter:a", f"{layout},{gain.filters}", *aac(channels)]
         bounds = ["-t", f"{self.source.over + 1:.3f}", "-fs", str(self.ffmpeg.limits.file_size)]
         outputs = [*sound, *bounds, "-f", "mp4", _TRIAL]
         run = self.ffmpeg.run(outputs, source=self.path, cwd=self.scratch, duration=None)

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 VIDEO, POSTER = "video.mp4", "poster.jpg"
-ENCODE_AUDIO = ("-c:a", "aac", "-b:a", "160k")
+_STEREO_KBITS, _KBITS_PER_CHANNEL = 160, 64
+
+
+def aac(channels: int) -> tuple[str, ...]:
+    """Return ffmpeg's options for sound of so many channels: 384 kbit/s for 5.1."""
+    kbits = _STEREO_KBITS if channels <= 2 else _KBITS_PER_CHANNEL * channels  # noqa: PLR2004
+    return ("-c:a", "aac", "-b:a", f"{kbits}k")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

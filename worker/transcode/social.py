@@ -17,7 +17,7 @@ _RATES = tuple(
     sorted(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 24 * _NTSC, 30 * _NTSC, 60 * _NTSC))
 )
 _UNEVEN = 0.01  # of a frame's duration: clocks of whole ticks round
-_STEREO = 2
+STEREO = 2  # channels
 
 
 def constant_rate(source: ProbeResult) -> Fraction:
@@ -77,7 +77,7 @@ def faults_of(video: ProbeResult, output: Social, source: ProbeResult) -> dict[s
         f"{output.file} is {video.profile} {video.codec}": (video.fourcc, video.profile)
         == ("avc1", "High"),
         f"{output.file} has {video.fps:.3f} frames a second, not always {rate:.3f}": even,
-        f"{output.file} has {video.channels} channels of sound, not 2": video.channels == _STEREO,
+        f"{output.file} has {video.channels} channels of sound, not 2": video.channels == STEREO,
         f"{output.file} has sound of {video.sample_rate} Hz": video.sample_rate
         == output.sample_rate,
     }

@@ -1,10 +1,11 @@
 """Sound whose layout AAC lacks becomes 5.1 or stereo, and the manifest says so."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.factories.clips import clip, ffmpeg, tags
+from tests.factories.clips import clip, described, ffmpeg, tags
 from worker.steps.transcode_tag import output_record
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.result import TranscodeResult
@@ -67,3 +68,15 @@ def test_a_layout_of_aac_is_kept(layout: str, channels: int, tmp_path: Path) -> 
     result = delivered(layout, channels, _PCM, tmp_path / "source.mov")
     assert "downmixed" not in output_record(result, {})
     assert "AAC" == result.probe.audio
+
+
+@pytest.mark.parametrize(
+    ("layout", "channels", "kbits"),
+    [("stereo", 2, 160), ("5.1", 6, 384), ("7.1", 8, 512), ("7.1.4", 12, 384)],
+)
+def test_each_channel_has_its_bits(layout: str, channels: int, kbits: int, tmp_path: Path) -> None:
+    """Encoded sound has 160 kbit/s for stereo, and 64 for each channel of more."""
+    result = delivered(layout, channels, _PCM, tmp_path / "source.mov")
+    found = re.search(r"Audio: aac.*?(\d+) kb/s", described(result.video))
+    assert found is not None
+    assert kbits == pytest.approx(int(found[1]), rel=0.15)

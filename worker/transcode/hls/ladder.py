@@ -19,7 +19,7 @@ from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
 from worker.transcode.hls.playlist import Rung, master_playlist, media_playlist
 from worker.transcode.hls.segments import Segmented, segmented
 from worker.transcode.hls.tagging import tag
-from worker.transcode.outputs import ENCODE_AUDIO, H264, Hls
+from worker.transcode.outputs import H264, Hls, aac
 from worker.transcode.verification import nearly_equal, verification_failed
 
 _FRAGMENTED = "fragments.mp4"
@@ -134,9 +134,10 @@ def _video(source: ProbeResult, held: float, hls: Hls, ffmpeg: Ffmpeg) -> list[s
 
 
 def _audio(source: ProbeResult, seconds: float) -> list[str]:
+    encoded = aac(source.channels)
     if seconds > (source.audio_seconds or 0.0):
-        return [*ENCODE_AUDIO, "-af", f"apad=whole_dur={seconds:.6f}"]
-    return ["-c:a", "copy"] if source.audio_hidden <= _PRIMING else [*ENCODE_AUDIO]
+        return [*encoded, "-af", f"apad=whole_dur={seconds:.6f}"]
+    return ["-c:a", "copy"] if source.audio_hidden <= _PRIMING else [*encoded]
 
 
 def _tag(output: Path, media: Path, source: ProbeResult, hls: Hls, stamp: Stamp) -> Segmented:
