@@ -9,10 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import imageio_ffmpeg
-
 from tests.factories.mp4_boxes import BUILT
 from worker.formats.tags import Tags
+from worker.transcode.ffmpeg.discovery import locate
 
 SECONDS = 2
 
@@ -196,7 +195,7 @@ TURNED = {"turned": "high", "turned_hevc": "hevc"}
 @functools.cache
 def ffmpeg_program() -> str:
     """Return the ffmpeg that renders clips and reads outputs."""
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    return str(locate(None))
 
 
 @functools.cache

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-import imageio_ffmpeg
 import pytest
 from rich.console import Console
 
 from infra.local.stack import ROOT
+from tests.factories.clips import ffmpeg_program
 from tests.factories.listed import history_of
 from tests.faults.system import WORKERS, StormSystem
 from tests.faults.waiting import until
@@ -71,7 +71,7 @@ def ffmpeg(tmp_path: Path) -> Path:
     program.write_text(
         "#!/bin/sh\n"
         f'case "$(cat {mood} 2>/dev/null)" in hang) sleep 600;; crash) kill -SEGV $$;; esac\n'
-        f'exec {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n'
+        f'exec {ffmpeg_program()} "$@"\n'
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return program

@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 import infra.setup
+from infra.local.fal.media import clips
 from infra.local.fal.media.clips import Clip, Media, RenderFailed
 from infra.local.fal_process import SimulationNotStarted, simulation
 from infra.local.redis.binary import RedisNotStarted, find_binary
@@ -94,9 +95,11 @@ def test_a_killed_render_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, renders: bool
 ) -> None:
     """A clip is rendered although ffmpeg was killed once; if it always is, the error says so."""
-    real = imageio_ffmpeg.get_ffmpeg_exe()
-    program = killed_times(tmp_path / "ffmpeg", times, real)
-    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+    package, bundled = tmp_path / "imageio_ffmpeg", tmp_path / "imageio_ffmpeg" / "binaries"
+    bundled.mkdir(parents=True)
+    program = killed_times(tmp_path / "ffmpeg", times, clips.program())
+    (bundled / "ffmpeg-linux").symlink_to(program)
+    monkeypatch.setattr(imageio_ffmpeg, "__file__", str(package / "__init__.py"))
     media = Media(tmp_path / "cache")
     if renders:
         assert asyncio.run(media.video(Clip(seconds=1))).stat().st_size > 0

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+import shutil
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
@@ -116,6 +117,15 @@ class Media:
             draft.replace(path)
 
 
+def program() -> str:
+    """Return the path of imageio-ffmpeg's program, else of the system's. Raise RenderFailed."""
+    # get_ffmpeg_exe() runs the program, and takes one that is killed for one that is missing.
+    bundled = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    if path := next(map(str, bundled.glob("ffmpeg-*")), None) or shutil.which("ffmpeg"):
+        return path
+    raise RenderFailed("imageio-ffmpeg has no ffmpeg for this machine: install one on PATH")
+
+
 async def _ffmpeg(args: list[str]) -> None:
     """Run ffmpeg; repeat a run that was killed. Raise RenderFailed."""
     for _ in range(_TRIES):
@@ -131,7 +141,7 @@ async def _run_ffmpeg(args: list[str]) -> tuple[int, str]:
     """Return the exit code, negative for a signal, and the end of the messages."""
     quiet = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
     process = await asyncio.create_subprocess_exec(
-        imageio_ffmpeg.get_ffmpeg_exe(),
+        program(),
         *quiet,
         *args,
         stdin=asyncio.subprocess.DEVNULL,

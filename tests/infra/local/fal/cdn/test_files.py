@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import imageio_ffmpeg
 import pytest
 
 from infra.local.fal.media.hostile_files import KINDS
+from tests.factories.clips import ffmpeg_program
 from tests.factories.simulated_fal import FalOverHttp, fal_running
 
 
@@ -23,7 +23,7 @@ def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalOverHttp]:
 
 def _probe(path: Path) -> str:
     """Return ffmpeg's description of a file."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    command = [ffmpeg_program(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
