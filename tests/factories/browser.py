@@ -24,11 +24,13 @@ PLAYER = ROOT / "tests" / "vendor" / "hls.light.min.js"
 _PATIENCE = 60  # seconds for a browser to start and to play a clip
 _TYPES = {".html": "text/html", ".mp4": "video/mp4", ".m4s": "video/mp4", ".js": "text/javascript"}
 
-# `heard`: the times at which sound was first heard after a silence. `seen`: those at which the
+# `heard`: the times at which sound was first heard after a silence, and `silent` those of the looks
+# before, at which there was none: a loaded machine looks late. `moves`: those at which the
 # frame changed for the first time, and the lightness of that frame. Chromium runs no animation
 # frames in a hidden page, so a timer looks.
 _PAGE = """<!doctype html><video muted playsinline></video><script src="hls.js"></script><script>
-const video = document.querySelector("video"), seen = {heard: [], moves: [], jumps: 0, errors: []};
+const video = document.querySelector("video");
+const seen = {heard: [], silent: [], moves: [], jumps: 0, errors: []};
 const report = () => fetch("done", {method: "POST", body: JSON.stringify({...seen,
   duration: video.duration, width: video.videoWidth, height: video.videoHeight})});
 const address = new URLSearchParams(location.search).get("play");
@@ -43,7 +45,7 @@ const look = () => {
   const now = video.currentTime;
   analyser.getFloatTimeDomainData(samples);
   const is = samples.some(sample => Math.abs(sample) > 0.01);
-  if (is && !loud) seen.heard.push(now);
+  if (is && !loud) { seen.heard.push(now); seen.silent.push(last); }
   loud = is;
   context.drawImage(video, 0, 0, 16, 16);
   const frame = context.getImageData(0, 0, 16, 16).data.join();
@@ -79,7 +81,8 @@ if (address.endsWith(".m3u8")) {
 class Played:
     """What a browser saw and heard of a clip, in seconds of its own clock.
 
-    `heard`: when sound began, after each silence. `moves`: when the picture changed. `jumps`: how
+    `heard`: when sound was first heard, after each silence, whose last moment is in `silent`: it
+    began in between. `moves`: when the picture changed. `jumps`: how
     often its clock jumped by more than half a second. `errors`: fatal ones, of hls.js or the video.
     """
 
@@ -87,6 +90,7 @@ class Played:
     width: int
     height: int
     heard: list[float]
+    silent: list[float]
     moves: list[float]
     jumps: int
     errors: list[str]

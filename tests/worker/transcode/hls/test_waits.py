@@ -18,6 +18,7 @@ from worker.transcode.result import TranscodeResult
 from worker.transcode.transcoder import transcode
 
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "24")
+_CLOSELY = 0.5  # seconds between two looks, a third of the shortest wait that is told from none
 FAST = ("-movflags", "+faststart")
 
 
@@ -116,19 +117,30 @@ def test_in_a_browser(name: str, tmp_path: Path) -> None:
     (picture, sound, sound_from), duration, heard = BROWSED[name]
     source = clip_of(tmp_path / "source.mp4", picture, sound, sound_from=sound_from)
     result = laddered(source, tmp_path / "into")
-    _agrees(played(result.video.with_name("hls.m3u8")), duration, heard)
+    _agrees(_listened(result.video.with_name("hls.m3u8")), duration, heard)
 
 
 def test_the_video_in_a_browser(tmp_path: Path) -> None:
     """The video itself is shown at the same times, natively."""
     source = clip_of(tmp_path / "source.mp4", 4, 4, sound_from=1.5)
-    _agrees(played(laddered(source, tmp_path / "into").video), 5.5, 1.5)
+    _agrees(_listened(laddered(source, tmp_path / "into").video), 5.5, 1.5)
+
+
+def _listened(path: Path) -> Played:
+    """Play it, again if a loaded machine did not listen closely when the sound began."""
+    for _ in range(3):
+        seen = played(path)
+        if seen.heard and seen.heard[0] - seen.silent[0] < _CLOSELY:
+            break
+    return seen
 
 
 def _agrees(seen: Played, duration: float, heard: float) -> None:
     assert ([], 0) == (seen.errors, seen.jumps)
     assert duration == pytest.approx(seen.duration, abs=0.05)
-    assert [heard] == pytest.approx(seen.heard[:1], abs=0.15)
+    silent, loud = seen.silent[0], seen.heard[0]
+    assert loud - silent < _CLOSELY
+    assert silent - 0.15 < heard < loud + 0.15
 
 
 def test_the_player_is_the_one_that_is_named() -> None:
