@@ -31,9 +31,11 @@ test: $(READY) ## run all tests in parallel [TESTS=tests/worker/jobs]
 faults: $(READY) ## run jobs while every part fails at random [SEED= JOBS= MINUTES=]
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-bench: $(READY) ## compare the receiver and the media step with alternatives; writes bench.json
-	@$(BIN)/python -m tests.bench.receiver
-	@$(BIN)/python -m tests.bench.media
+soak: $(READY) ## run many small jobs with a SIGKILL every KILLS seconds [JOBS= KILLS= SEED=]
+	@$(BIN)/python -m tests.soak $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+bench: $(READY) ## compare receiver, media and pipeline with alternatives, and scale; writes bench.json
+	@missed=0; for bench in receiver media scale pipeline; do $(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $$missed
 
 check: $(READY) ## check lint, formatting, strict types and the import contract
 	@$(BIN)/ruff check .
@@ -52,4 +54,4 @@ diagram: $(READY) ## draw docs/job.svg from docs/job.dot (needs Graphviz)
 clean: ## remove generated files, including the virtual environment
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo local test faults bench check lock diagram clean
+.PHONY: help setup demo local test faults soak bench check lock diagram clean
