@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="falhook-capacity-") as scratch:
         here = Path(scratch)
-        fal_options = ("--render-seconds", "1", "--media-cache", str(_clips(here / "clips")))
+        fal_options = ("--render-seconds", "1", "--media-cache", str(large_clips(here / "clips")))
         environ = {**os.environ, "FALHOOK_PROFILE": options.profile}
         environ.pop("REDIS_URL", None)
         with (
@@ -65,7 +65,8 @@ def main() -> None:
         print(f"{name:<28}{figure}")  # noqa: T201
 
 
-def _clips(cache: Path) -> Path:
+def large_clips(cache: Path) -> Path:
+    """Fill the cache of a simulated fal with the clip of PROMPT, and return it."""
     asyncio.run(_LargeClips(cache).video(Clip(seconds=SECONDS, style=style_of(PROMPT))))
     return cache
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,13 @@ class Server:
         return sum(sum(process.cpu_times()[:2]) for process in (parent, *parent.children()))
 
 
+def processor_seconds(pids: Iterable[int]) -> float:
+    """Return the processor time of these processes and all their children, ended ones as well."""
+    parents = [psutil.Process(pid) for pid in pids]
+    children = [child for parent in parents for child in parent.children(recursive=True)]
+    return float(sum(sum(process.cpu_times()[:4]) for process in (*parents, *children)))
+
+
 @contextmanager
 def server(
     guard: ProcessGuard, command: list[str], environ: Mapping[str, str], log: Path
@@ -107,10 +114,15 @@ def served(
 
 @contextmanager
 def celery(
-    guard: ProcessGuard, command: str, environ: Mapping[str, str], log: Path
+    guard: ProcessGuard,
+    command: str,
+    environ: Mapping[str, str],
+    log: Path,
+    *,
+    app: str = "tests.bench.worker",
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the real Celery application, which also notes when each ingest began."""
-    argv = [sys.executable, "-m", "celery", "-A", "tests.bench.worker", *command.split()]
+    """Run a Celery application; the default is the real one, which also notes each ingest."""
+    argv = [sys.executable, "-m", "celery", "-A", app, *command.split()]
     with log.open("ab") as output:
         process = guard.spawn(argv, output=output, environ=environ)
     try:
