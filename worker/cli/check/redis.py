@@ -1,12 +1,15 @@
 """The probe of `falhook check` for Redis: that it takes writes, and that it keeps them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from redis import Redis
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis import Redis, RedisCluster
+from redis.cluster import ClusterNode
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.sentinel import SentinelConnectionPool
 
+from webhook.redis.clients import as_cluster
 from webhook.redis.errors import refusal
 from webhook.redis.probe import probe
 from webhook.settings.errors import shown
@@ -44,13 +47,37 @@ def redis(settings: Settings) -> str:
 
 
 def _durability(connection: Redis) -> str:
-    appends = _appends(connection)
+    servers = _servers(connection)
+    warnings = [f"{name}{each}" for name, server in servers for each in _unsafe(server)]
+    replicas, unreplicated = _replication(connection, dict(servers))
+    if warnings := [*warnings, *unreplicated]:
+        raise CheckWarning(f"REDIS_URL: {'. '.join(warnings)}")
+    appendfsync = _value(servers[0][1], "appendfsync")
+    return f"appendonly yes, appendfsync {appendfsync}{replicas}"
+
+
+def _servers(connection: Redis) -> Sequence[tuple[str, Redis]]:
+    """Return the server, or the primaries of a cluster, with the beginning of a sentence."""
+    cluster = as_cluster(connection)
+    if cluster is None:
+        return [("", connection)]
+    return [(f"{node.name}: ", cluster.get_redis_connection(node)) for node in _primaries(cluster)]
+
+
+def _primaries(cluster: RedisCluster) -> Sequence[ClusterNode]:
+    found: Sequence[ClusterNode] = cluster.get_primaries()  # type: ignore[no-untyped-call]
+    return sorted(found, key=lambda node: str(node.name))
+
+
+def _unsafe(server: Redis) -> Sequence[str]:
+    """Return what is unsafe or unknown. Raises CliError if a restart loses everything."""
+    appends = _appends(server)
     if appends is False:
         raise CliError(
             "REDIS_URL: appendonly is off, so a restart of Redis would lose paid callbacks; "
             "start Redis with the settings of infra/redis.conf"
         )
-    values = {name: _value(connection, name) for name in _NEEDED}
+    values = {name: _value(server, name) for name in _NEEDED}
     if appends is None:
         values["appendonly"] = None
     warnings = [
@@ -63,9 +90,35 @@ def _durability(connection: Redis) -> str:
             f"{', '.join(unknown)} cannot be read: this Redis does not report it; compare with "
             "infra/redis.conf"
         )
-    if warnings:
-        raise CheckWarning(f"REDIS_URL: {'. '.join(warnings)}")
-    return f"appendonly yes, appendfsync {values['appendfsync']}"
+    return warnings
+
+
+def _replication(connection: Redis, servers: Mapping[str, Redis]) -> tuple[str, Sequence[str]]:
+    """Return the number of replicas in words, and what is unsafe about them."""
+    try:
+        counts = {name: len(server.role()[2]) for name, server in servers.items()}
+    except NoPermissionError:
+        words = "its user may not call ROLE: jobs are posted without waiting for replicas; allow it"
+        return "", [words]
+    elected = isinstance(getattr(connection, "connection_pool", None), SentinelConnectionPool)
+    warnings = [
+        f"{name}no replica is connected: start one, since {cost}"
+        for name, count in counts.items()
+        if not count and (cost := _cost_without_replica(elected, len(servers)))
+    ]
+    if elected and _value(connection, "min-replicas-to-write") == "0":
+        warnings.append(
+            "min-replicas-to-write is 0, not 1: a primary that is cut off takes writes which are "
+            "lost later; see infra/redis-replicated.conf"
+        )
+    total = sum(counts.values())
+    return (f", {total} replica{'s' * (total != 1)} connected" if total else ""), warnings
+
+
+def _cost_without_replica(elected: bool, servers: int) -> str:
+    if elected:
+        return "no job is posted and no callback accepted without"
+    return "its slots are away if it fails" if servers > 1 else ""
 
 
 def _appends(connection: Redis) -> bool | None:
