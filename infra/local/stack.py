@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +69,14 @@ def stack(
     restarts: Callable[[str, bytes], None] | None = None,
     environ: Mapping[str, str] = os.environ,
     fal_options: tuple[str, ...] = (),
+    redis: Callable[..., AbstractContextManager[str]] = redis_for,
 ) -> Iterator[Stack]:
     """Run the stack in `directory` until the block ends; no process is left afterwards.
 
     `output` receives the lines of all processes, `restarts` (default: `output`) one for each
     restart.
+
+    `redis` provides the URL of a Redis, as `redis_for` does.
 
     If the simulated fal ends, all processes end. REDIS_URL, PORT and FALHOOK_* of `environ`
     override the generated settings. Raise DirectoryUnusable, RedisNotStarted, SimulationNotStarted,
@@ -81,7 +84,7 @@ def stack(
     """
     ensure_directory(directory)
     with (
-        redis_for(environ, directory / "redis", output) as redis_url,
+        redis(environ, directory / "redis", output) as redis_url,
         simulation(directory / "fal", output, *fal_options) as fal,
     ):
         overrides = {name: value for name, value in environ.items() if name.startswith("FALHOOK_")}

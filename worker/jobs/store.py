@@ -77,7 +77,8 @@ class JobStore:
     def add(self, job: Job, *, due: float, event: Event) -> bool:
         """Write the record of a new job; return False if its id has one, which stays unchanged.
 
-        The record of a rejected creation does not count: the new job replaces it.
+        The record of a rejected creation does not count: the new job replaces it. Raises
+        Unconfirmed, a RedisError, if a replica does not have the record: an election may undo it.
         """
         values = {
             "id": job.id,
@@ -104,7 +105,11 @@ class JobStore:
             self.earlier.move(job.id)
         new = Change(to=job.state, set=given, due=due, event=event)
         over = replace(new, set=values, guard=REFUSED)
-        return self._change(job.id, None, new) or self._change(job.id, [JobState.FAILED], over)
+        return self._add(job.id, None, new) or self._add(job.id, [JobState.FAILED], over)
+
+    def _add(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
+        keys, order = self._call(job_id, expected, change)
+        return bool(self._confirmed.eval(self._script, keys, [order])[0])
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
         """Change the record if it is in one of the `expected` states and every guard matches.

@@ -1,0 +1,232 @@
+"""`python -m tests.faults.failovers`: elect another primary again and again, under load.
+
+Three servers behind three sentinels, the real receiver and workers, and the simulated fal. Each
+strike kills or freezes the primary while jobs arrive. At the end fal's counts are compared with the
+records: no job is paid twice, and none whose render was paid for is lost.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+from rich.console import Console
+
+from infra.local.logfile import Logfile
+from infra.local.redis.external import mark
+from infra.local.stack import Stack, stack
+from tests.faults.clips import tiny_clips
+from tests.faults.replicated import DOWN_AFTER, Replicated, replicated
+from tests.faults.system import ENDPOINT
+from tests.faults.waiting import checking, pause, until
+from webhook.contract import Task
+from webhook.settings.settings import Connections
+from worker.broker.client import client, send
+from worker.jobs.job import FINAL, Job, JobState
+from worker.jobs.listing import count
+from worker.jobs.store import JobStore, connect
+
+FAL = ("--speed", "20", "--render-seconds", "10", "--concurrency", "400")
+# Seconds between two jobs.
+PACE = 0.4
+# Threads that create them: each may wait for a frozen primary.
+LANES = 6
+# Seconds until fal must have been sent another job after a strike.
+PROGRESS = 60.0
+DEADLINE = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a run showed: seconds without progress of each strike, and job ids by fault."""
+
+    killed: list[float] = field(default_factory=list)
+    frozen: list[float] = field(default_factory=list)
+    paid_twice: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    # Created, and undone by an election before anything was sent: it costs nothing but the order.
+    undone: list[str] = field(default_factory=list)
+    states: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pauses(self) -> list[float]:
+        """The seconds without progress of every strike, the longest last."""
+        return sorted([*self.killed, *self.frozen])
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """Jobs that arrive until the block ends."""
+
+    store: JobStore
+    wake: Callable[[str], None]
+    created: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def _run(self, lane: int) -> None:
+        for number in itertools.count():
+            if self._over.wait(PACE * LANES):
+                return
+            job_id = f"failover-{lane}-{number}"
+            job = Job(id=job_id, endpoint=ENDPOINT, arguments={"prompt": f"A fox, {job_id}"})
+            while not self._over.is_set():
+                try:
+                    due = self.store.clock() + 20
+                    self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+                except RedisError:
+                    self._over.wait(0.5)
+                else:
+                    self.created.append(job_id)
+                    self.wake(job_id)
+                    break
+
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """Create jobs in other threads during the block."""
+        threads = [
+            threading.Thread(target=self._run, args=(lane,), daemon=True) for lane in range(LANES)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+
+def run(directory: Path, *, kills: int, stops: int, say: Callable[[str], object]) -> Outcome:
+    """Strike this many times in `directory`, which keeps all logs; return what it showed."""
+    outcome = Outcome()
+    with ExitStack() as block:
+        redis = block.enter_context(replicated(directory))
+        records = JobStore(block.enter_context(connect(redis.url)))
+        mark(records.redis)
+        running = block.enter_context(_stack(directory, redis.url))
+        block.enter_context(checking(running.supervisor.require_running))
+        app = client(Connections.from_env({"REDIS_URL": redis.url}))
+        block.callback(app.close)
+        load = Load(store=records, wake=lambda job_id: send(app, Task.SUBMIT, job_id))
+        with load.arriving():
+            _until_posted(running, 0)
+            for number in range(kills + stops):
+                redis.await_whole()
+                # The stops are spread evenly among the kills.
+                freeze = (number + 1) * stops // (kills + stops) > number * stops // (kills + stops)
+                seconds = _strike(redis, running, freeze=freeze)
+                (outcome.frozen if freeze else outcome.killed).append(seconds)
+                say(f"{number + 1}: {'frozen' if freeze else 'killed'}, {seconds:.1f} s")
+        redis.await_whole()
+        _settle(records)
+        _judge(running, records, load.created, outcome)
+    return outcome
+
+
+def _strike(redis: Replicated, running: Stack, *, freeze: bool) -> float:
+    """Strike the primary; return the seconds from then to the next POST."""
+    began = time.monotonic()
+    strike = threading.Thread(
+        target=lambda: redis.freeze_primary(4 * DOWN_AFTER) if freeze else redis.kill_primary()
+    )
+    strike.start()
+    # What was marked before the strike has arrived by then.
+    pause(1.0)
+    _until_posted(running, _posts(running))
+    seconds = time.monotonic() - began
+    strike.join()
+    return seconds
+
+
+def _posts(running: Stack) -> int:
+    return int(str(running.fal.counts()["total"]["submit"]))
+
+
+def _until_posted(running: Stack, before: int) -> None:
+    until(lambda: _posts(running) > before, "fal is sent another job", PROGRESS)
+
+
+def _settle(records: JobStore) -> None:
+    """Wait until every job has ended, or nothing more can be expected."""
+    ends = time.monotonic() + 4 * DEADLINE
+    while time.monotonic() < ends:
+        if not sum(count(records.redis, set(JobState) - FINAL).values()):
+            return
+        pause(1.0)
+
+
+def _judge(running: Stack, records: JobStore, created: list[str], outcome: Outcome) -> None:
+    posted: Counter[str] = Counter()
+    counts = running.fal.counts()
+    for url, seen in counts["webhooks"].items():
+        posted[urlsplit(url).path.split("/")[3]] += int(str(seen.get("submit_posts", 0)))
+    outcome.counted["jobs"] = len(created)
+    for kind in ("submit_posts", "callbacks", "callback_accepted"):
+        outcome.counted[kind] = int(str(counts["total"][kind]))
+    for job_id in created:
+        job = records.get(job_id)
+        outcome.states[str(job.state if job else "no record")] += 1
+        if posted[job_id] > 1:
+            outcome.paid_twice.append(job_id)
+        if posted[job_id] and (job is None or job.state is not JobState.PUBLISHED):
+            outcome.lost.append(f"{job_id} ({job.state if job else 'no record'})")
+        if job is None and not posted[job_id]:
+            outcome.undone.append(job_id)
+
+
+@contextmanager
+def _stack(directory: Path, redis_url: str) -> Iterator[Stack]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environ = {
+        **kept,
+        "FALHOOK_CALLBACK_DEADLINE": str(DEADLINE),
+        "FALHOOK_LOG_FORMAT": "json",
+    }
+    options = ("--media-cache", str(tiny_clips(directory / "clips")), *FAL)
+    with (
+        Logfile(directory / "stack.log") as logfile,
+        stack(
+            directory,
+            logfile.write,
+            environ=environ,
+            fal_options=options,
+            redis=lambda *_: nullcontext(redis_url),
+        ) as running,
+    ):
+        yield running
+
+
+def main() -> int:
+    """Run, print the figures and return 0 if nothing was paid twice or lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.failovers", description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--directory", type=Path, help="for logs and data; a new one by default")
+    args = parser.parse_args()
+    say = Console(soft_wrap=True, highlight=False, markup=False).print
+    directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-failovers-"))
+    say(f"log of all processes: {directory / 'stack.log'}")
+    outcome = run(directory, kills=args.kills, stops=args.stops, say=say)
+    pauses = outcome.pauses
+    say(f"strikes: {len(outcome.killed)} SIGKILL, {len(outcome.frozen)} SIGSTOP")
+    say(f"seconds to the next POST: median {pauses[len(pauses) // 2]:.1f}, most {pauses[-1]:.1f}")
+    say(f"{dict(outcome.counted)}, {dict(outcome.states)}")
+    for name in ("paid_twice", "lost", "undone"):
+        found: list[str] = getattr(outcome, name)
+        say(f"{name}: {len(found)} {found[:20] or ''}")
+    return 1 if outcome.paid_twice or outcome.lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

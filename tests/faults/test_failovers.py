@@ -1,0 +1,16 @@
+"""A few failovers under load; `python -m tests.faults.failovers` runs many."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.failovers import run
+
+
+@pytest.mark.timeout(240)
+def test_failovers_cost_nothing(tmp_path: Path) -> None:
+    """A killed primary and a frozen one that resumes: no job is paid twice, none is lost."""
+    outcome = run(tmp_path, kills=1, stops=1, say=print)
+    assert ([], [], []) == (outcome.paid_twice, outcome.lost, outcome.undone)
+    assert (1, 1) == (len(outcome.killed), len(outcome.frozen))
+    assert outcome.killed[0] < 15
