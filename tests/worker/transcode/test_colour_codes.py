@@ -18,12 +18,16 @@ PQ, BT2020 = 16, 9
 
 
 def delivered(
-    name: str, codes: dict[str, int], directory: Path, profile: str = "original"
+    name: str,
+    codes: dict[str, int],
+    directory: Path,
+    profile: str = "original",
+    codec: str = "h264",
 ) -> tuple[Path, TranscodeResult]:
     """Deliver a clip whose stream states these codes of ITU-T H.273."""
     source = directory / "source.mp4"
     stated = ":".join(f"{key}={code}" for key, code in codes.items())
-    bitstream = ("-bsf:v", f"h264_metadata={stated}", "-f", "mp4")
+    bitstream = ("-bsf:v", f"{codec}_metadata={stated}", "-f", "mp4")
     ffmpeg("-i", str(clip(name)), "-c", "copy", *bitstream, str(source))
     program, wanted = Ffmpeg.find(None), Profile.parse(profile)
     return source, transcode(source, directory / "into", tags(), ffmpeg=program, profile=wanted)
@@ -45,6 +49,14 @@ def test_a_copy_keeps_codes_that_no_filter_knows(name: str, code: int, tmp_path:
     assert ["video.mp4", "poster.jpg", "video-360p.mp4", "poster.webp"] == [
         path.name for path in result.files
     ]
+
+
+@pytest.mark.parametrize("code", [3, 8, 14, 16, 255])
+def test_hevc_with_a_matrix_that_no_filter_knows(code: int, tmp_path: Path) -> None:
+    """It is encoded with every output: YCgCo, ICtCp and reserved matrices are unstated."""
+    codes = {"matrix_coefficients": code}
+    _, result = delivered("hd_hevc", codes, tmp_path, "web+360p+webp+preview", "hevc")
+    assert ({}, 5) == (dict(result.failed), len(result.files))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ from worker.formats.images import avif, jpeg, png, size_of, tag, webp
 FORMATS = {
     "jpg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg"),
     "progressive.png": ("-c:v", "png"),
+    "palette.png": ("-pix_fmt", "pal8", "-c:v", "png"),
+    "sixteen_bits.png": ("-pix_fmt", "rgba64be", "-c:v", "png"),
+    "grey.png": ("-pix_fmt", "gray16be", "-c:v", "png"),
+    "stated.png": ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084", "-c:v", "png"),
+    "animated.png": ("-frames:v", "5", "-plays", "0", "-c:v", "apng", "-f", "apng"),
+    "animated.gif": ("-frames:v", "5", "-c:v", "gif", "-f", "gif"),
     "lossy.webp": ("-c:v", "libwebp"),
     "lossless.webp": ("-pix_fmt", "bgra", "-c:v", "libwebp", "-lossless", "1"),
     "gif": ("-c:v", "gif"),
@@ -29,7 +35,8 @@ def picture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """An image of 322x182 pixels."""
     path = tmp_path_factory.mktemp("pictures") / f"picture.{request.param}"
     source = ("-f", "lavfi", "-i", "testsrc2=s=322x182:d=1", "-frames:v", "1")
-    container = ("-f", "avif") if path.suffix == ".avif" else ("-update", "1", "-f", "image2")
+    one = () if "-f" in FORMATS[request.param] else ("-update", "1", "-f", "image2")
+    container = ("-f", "avif") if path.suffix == ".avif" else one
     ffmpeg(*source, *FORMATS[request.param], *container, str(path))
     return path
 
