@@ -153,8 +153,8 @@ for _codec, _encode, _deep in (
     }.items():
         _light = f"format={_deep},{_HALVES.format(573).partition(',')[2]},{_PARTLY.format(*_codes)}"
         CLIPS[f"partly_pq_{_name}_{_codec}"] = (*_encode, "-vf", _light, "-an", "-t", "0.5")
-for _codec, _encode in {"h264": (*_X264, "high"), "vp9": _VP9}.items():
-    CLIPS[f"partly_470_{_codec}"] = (*_encode, "-vf", _BT470BG, "-an", "-t", "0.5")
+CLIPS["partly_470_h264"] = (*_X264, "high", "-vf", _BT470BG, "-an", "-t", "0.5")
+CLIPS["partly_470_vp9"] = (*_VP9, "-vf", _BT470BG, "-an", "-t", "0.5")
 CLIPS["partly_470_hevc_10"] = (
     *_HEVC,
     "-vf",
