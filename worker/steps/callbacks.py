@@ -9,11 +9,13 @@ from worker.fal.errors import read_error
 from worker.fal.lenient_json import parse_lenient
 from worker.fal.result import has_rendered, opened, publishable
 from worker.jobs.change import Outcome
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import AWAITING, Job, JobState
 from worker.types import Json
 
 # The reason on the record of a job whose callback did not bring what became of it.
 UNREAD = "callback_unread"
+# States in which a job takes what a callback says.
+TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
 # Reasons of jobs that failed because fal's result has nothing to publish.
 _EMPTY = frozenset({"no_video", "no_result"})
 
@@ -22,7 +24,8 @@ _EMPTY = frozenset({"no_video", "no_result"})
 class Report:
     """What a callback says: a result, a failure, or neither, and the fields for the record.
 
-    A failure that comes with files has them in `fields`, so that the record keeps them.
+    Files that come with a failure, or with a status that fal does not document, are in `fields`,
+    so that the record keeps them.
     Without a result and a failure only fal can say what became of the job: `reason` says why. It
     is payload_null if the job succeeded and its result was too large or odd for the callback, and
     UNREAD if the receiver could not take the body or it has another form than fal documents.
@@ -46,20 +49,20 @@ def read(callback: Callback) -> Report:
         "request_id": callback.request_id,
     }
     content = _content(callback.body)
+    payload = opened(content.get("payload"))
+    kept = has_rendered(payload)
     match content.get("status"):
         case "OK":
-            payload = opened(content.get("payload"))
             reason = "payload_null" if payload is None else ""
             return Report(fields=fields, payload=payload, reason=reason)
         case "ERROR":
             error = read_error(content.get("error"), content.get("payload"))
             sentence = error.sentence + error.advice
-            beside = opened(content.get("payload"))
-            if has_rendered(beside):
-                fields["payload"] = beside
+            if kept:
+                fields["payload"] = payload
                 sentence += "; files came with the error, and `falhook retry` publishes them"
             return Report(fields=fields, failure=Permanent(error.reason, sentence))
-    return Report(fields=fields, reason=UNREAD)
+    return Report(fields=fields | ({"payload": payload} if kept else {}), reason=UNREAD)
 
 
 def failed_at_fal(job: Job) -> bool:
@@ -92,7 +95,8 @@ def says_the_same(job: Job, report: Report) -> bool:
     """
     if report.has_result:
         dropped = job.state is JobState.PUBLISHED and job.payload is None
-        return dropped or (job.payload == report.payload and not failed_at_fal(job))
+        known = job.payload == report.payload
+        return dropped or (known and job.state not in TAKES and not failed_at_fal(job))
     if report.failure is not None:
         told = (job.step, job.reason, job.sentence)
         return told == ("render", report.failure.reason, report.failure.sentence)

@@ -8,10 +8,11 @@ from redis.exceptions import RedisError
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
 from worker.jobs.change import Change, Outcome
-from worker.jobs.job import AWAITING, Job, JobState
+from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions
 from worker.steps.callbacks import (
+    TAKES,
     UNREAD,
     Report,
     failed_at_fal,
@@ -25,7 +26,6 @@ from worker.steps.callbacks import (
 from worker.steps.inbox import InboxReader
 from worker.steps.lookup import LookUp
 
-TAKES = frozenset({*AWAITING, JobState.EXPIRED, JobState.QUEUED})
 # Ended without a result: one that comes later is stored for `falhook retry`.
 KEEPS = frozenset({JobState.FAILED, JobState.CANCELLED})
 

@@ -555,6 +555,31 @@ def test_an_unread_callback_is_looked_up(world: World, fal: ScriptedFal, body: b
     assert (S.PUBLISHED, "", 2) == (world.state(), world.job().reason, fal.count("GET"))
 
 
+@pytest.mark.parametrize("status", ["ok", "COMPLETED", None])
+def test_files_of_an_unread_callback_are_kept(
+    world: World, fal: ScriptedFal, status: str | None
+) -> None:
+    """If the look-up brings nothing until the deadline, `falhook retry` publishes them."""
+    world.add_submitted()
+    fal.answers = [answer(404, {"detail": "gone"})] * 2
+    world.deliver(callback(status=status))
+    world.follow_wakes()
+    world.clock.forward(DEADLINE + 1)
+    world.sweep.run()
+    world.follow_wakes()
+    assert (S.EXPIRED, VIDEO) == (world.state(), world.job().payload)
+    assert S.RENDERED is resume_state(world.job())
+
+
+def test_ok_after_an_unread_callback(world: World, fal: ScriptedFal) -> None:
+    """The same result in a callback that can be read settles the job."""
+    world.add_submitted()
+    fal.answers = [answer(404, {"detail": "gone"})]
+    world.deliver(callback(status="ok"))
+    world.deliver(callback())
+    assert S.RENDERED == world.state()
+
+
 def test_a_mark_proves_no_request_id(world: World, fal: ScriptedFal) -> None:
     """A callback whose body was not read, and not verified, brings no id of its own."""
     fal.answers = [httpx.ReadError("cut")]
