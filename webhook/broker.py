@@ -30,6 +30,7 @@ def broker_settings(
     plain, tls = parse_rabbitmq(url)
     return {
         "broker_url": plain,
-        "broker_transport_options": dict(rabbitmq),
+        # Without it a message that RabbitMQ could not store is lost in silence.
+        "broker_transport_options": {"confirm_publish": True, **rabbitmq},
         "broker_use_ssl": tls or False,
     }

@@ -183,5 +183,6 @@ def test_rabbitmq_is_verified_too() -> None:
     assert {"cert_reqs": 2, "server_hostname": "mq"} == strict["broker_use_ssl"]
     assert {"cert_reqs": 0} == lax["broker_use_ssl"]
     assert ("amqps://me@mq//", False) == (lax["broker_url"], plain["broker_use_ssl"])
+    assert {"confirm_publish": True} == plain["broker_transport_options"]
     with pytest.raises(ValueError, match="option heartbeat"):
         broker_settings("amqps://me@mq//?heartbeat=5", redis={}, rabbitmq={})
