@@ -146,7 +146,7 @@ def callback(
     attempt: int = 1,
     request_id: str = request(),
     payload: Json = VIDEO,
-    status: str = "OK",
+    status: str | None = "OK",
     error: str | None = None,
     received_at: float = 1_700_000_000.0,
 ) -> Callback:
