@@ -1,9 +1,9 @@
 """The progress of a job as its events report it, and the table of it that a terminal shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -105,11 +105,29 @@ class Timeline:
         return ACTIVITY.get(self.state, self.reason) + (f", {left:.0f} s left" if self.ends else "")
 
 
-def live_table(timelines: Sequence[Timeline], now: float, *, width: int) -> Table:
+def live_table(timelines: Sequence[Timeline], now: float, *, width: int) -> RenderableType:
     """Return a row a job: endpoint, bar, state, seconds since its creation, and its activity.
 
-    A terminal with fewer columns than these need gets fewer of them; ids and states are never cut.
+    A terminal with fewer columns than these need gets fewer of them; ids and states are never cut,
+    and why jobs wait is said below.
     """
+    table = _rows(timelines, now, width)
+    if width >= WIDE_TABLE_WIDTH:
+        return table
+    return Group(table, *map(Text, _waits(timelines)))
+
+
+def _waits(timelines: Sequence[Timeline]) -> Iterable[str]:
+    """Return a line for each reason for which jobs wait, with the first of these jobs."""
+    waiting: dict[str, list[str]] = {}
+    for timeline in timelines:
+        if timeline.waits:
+            waiting.setdefault(timeline.waits, []).append(timeline.job_id)
+    for reason, (first, *others) in waiting.items():
+        yield printable(f"{first}{f' and {len(others)} more' if others else ''} {reason}")
+
+
+def _rows(timelines: Sequence[Timeline], now: float, width: int) -> Table:
     table = Table.grid(padding=(0, 1))
     for timeline in timelines:
         table.add_row(*_cells(timeline, now, width))

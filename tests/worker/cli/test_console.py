@@ -125,3 +125,16 @@ def test_a_state_in_the_live_table_is_whole(width: int) -> None:
     console.print(live_table([timeline], START, width=width))
     assert isinstance(console.file, io.StringIO)
     assert "DOWNLOADED" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 110])
+def test_a_terminal_of_any_width_says_why_jobs_wait(width: int) -> None:
+    """Below the rows of a narrow one, each reason is said once."""
+    waits = "waits: no worker serves falhook.submit"
+    jobs = [Timeline(job_id=f"job{number}", waits=waits) for number in (1, 2, 3)]
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live_table(jobs, START, width=width))
+    assert isinstance(console.file, io.StringIO)
+    text = " ".join(console.file.getvalue().split())
+    below = f"job1 and 2 more {waits}"
+    assert (width < 110, True) == (below in text, waits in text)
