@@ -48,4 +48,8 @@ def _count(text: str, *, last: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped; `make setup` installs the rest.\n")
+        sys.exit(130)
