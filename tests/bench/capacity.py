@@ -62,7 +62,7 @@ def main() -> None:
         ):
             figures = _measured(running, options.jobs)
     for name, figure in {"profile": options.profile, **figures}.items():
-        print(f"{name:<28}{figure}")  # noqa: T201
+        print(f"{name:<31}{figure}")  # noqa: T201
 
 
 def large_clips(cache: Path) -> Path:

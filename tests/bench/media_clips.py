@@ -18,7 +18,7 @@ def conforming(path: Path, seconds: int, *, keyframes: int = SELDOM) -> Path:
     picture = f"testsrc2=s=1920x1080:r=30:d={seconds},noise=alls=12:allf=t"
     clip = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=f=440:d={seconds}")
     codecs = (*CODECS, "-g", str(keyframes), "-profile:v", "high", "-c:a", "aac")
-    ffmpeg(*clip, *codecs, "-movflags", "+faststart", str(path))
+    ffmpeg(*clip, *codecs, "-movflags", "+faststart", str(path), timeout=600)
     return path
 
 

@@ -230,11 +230,16 @@ def clip(name: str) -> Path:
     return path
 
 
-def ffmpeg(*arguments: str) -> str:
-    """Run ffmpeg without any limit; return its standard output."""
+def ffmpeg(*arguments: str, timeout: float = 60) -> str:
+    """Run ffmpeg without falhook's limits, for at most `timeout` s; return its standard output."""
     command = [ffmpeg_program(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
     result = subprocess.run(
-        command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=timeout,
     )
     return result.stdout
 
