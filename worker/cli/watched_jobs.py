@@ -121,7 +121,9 @@ def print_lines(watched: WatchedJobs, patience: float, *, as_json: bool) -> None
 def _line(event: Event) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(float(event["at"])))
     shown = {"id", "job", "at", "from", "to", "name", "step", "files"}
-    rest = "  ".join(f"{name}={value}" for name, value in event.items() if name not in shown)
+    rest = "  ".join(
+        f"{name}={value}" for name, value in event.items() if value and name not in shown
+    )
     step = event.get("step", "").removeprefix("falhook.")
     return (
         f"{at}  {event['job']}  {event['to']:<14}  {event['name']:<9} {step:<13}  {rest}".rstrip()
