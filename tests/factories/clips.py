@@ -103,6 +103,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     ),
     "hd_601_hevc": (*_X265_601, "-vf", _GREEN_UNSTATED.format("bt601"), "-an", "-t", "0.5"),
     "sd": (*_X264, "high", "-vf", _GREEN_UNSTATED.format("bt601") + ",scale=640:360", "-an"),
+    "hd_av1": (*_SVT, "-vf", _GREEN_UNSTATED.format("bt709"), "-an", "-t", "0.5"),
     "hd_vp9": (*_VP9, "-vf", _GREEN_UNSTATED.format("bt709"), "-an", "-t", "0.5"),
     "rgb": (*_RGB, "-vf", "scale=1280:720,geq=r=20:g=200:b=60,format=rgb24", "-an", "-t", "0.5"),
     "rgb_sd": (*_RGB, "-vf", "geq=r=20:g=200:b=60,format=rgb24", "-an", "-t", "0.5"),

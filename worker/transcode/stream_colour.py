@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from worker.errors import Permanent
 from worker.formats.mp4 import Colour, ProbeResult
 from worker.formats.mp4.colour import UNSPECIFIED
 from worker.transcode.ffmpeg import Ffmpeg, ResourceUsage
@@ -19,6 +20,7 @@ _FRAME = "frame.mkv"
 # One corner of one frame: FFV1 accepts every pixel format, RGB too.
 _CORNER = ["-map", "0:V:0", "-vf", "crop=16:16:0:0", "-frames:v", "1", "-c:v", "ffv1"]
 _SEGMENT, _TRACKS, _TRACK, _VIDEO, _COLOUR = 0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x55B0
+_RESERVED = 3  # a code of ITU-T H.273 for all that are reserved
 _MATRIX, _TRANSFER, _PRIMARIES = 0x55B1, 0x55BA, 0x55BB
 
 
@@ -32,6 +34,17 @@ def with_stream_colours(
     """
     if source.codec == "H.264":
         return source
+    try:
+        return _decoded(source, path, ffmpeg, usage)
+    except Permanent:
+        if source.codec != "AV1":
+            raise
+        # Perhaps for its matrix: `Ffmpeg.fitted` hides a reserved one.
+        reserved = replace(source, colour=replace(source.colour, matrix=_RESERVED))
+        return _decoded(reserved, path, ffmpeg, usage)
+
+
+def _decoded(source: ProbeResult, path: Path, ffmpeg: Ffmpeg, usage: ResourceUsage) -> ProbeResult:
     with tempfile.TemporaryDirectory(prefix="falhook-") as scratch:
         fitted = ffmpeg.fitted(source, outputs=1)
         outputs = [*_CORNER, "-f", "matroska", _FRAME]

@@ -59,6 +59,14 @@ def test_hevc_with_a_matrix_that_no_filter_knows(code: int, tmp_path: Path) -> N
     assert ({}, 5) == (dict(result.failed), len(result.files))
 
 
+@pytest.mark.parametrize("code", [3, 14, 255])
+def test_av1_with_a_reserved_matrix(code: int, tmp_path: Path) -> None:
+    """It is encoded with every output, although ffmpeg gives its frames to no filter."""
+    codes = {"matrix_coefficients": code}
+    _, result = delivered("hd_av1", codes, tmp_path, "web+360p+webp+preview", "av1")
+    assert ({}, 5) == (dict(result.failed), len(result.files))
+
+
 @pytest.mark.parametrize(
     "codes",
     [

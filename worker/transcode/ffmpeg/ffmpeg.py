@@ -16,6 +16,10 @@ from worker.transcode.ffmpeg.usage import ResourceUsage
 
 REQUIRED = ("libx264", "aac", "mjpeg")
 OPTIONAL = {"encoders": ("libwebp", "libsvtav1"), "filters": ("zscale", "tonemap", "bwdif")}
+# Codes of matrices for which ffmpeg has a name (ITU-T H.273). It gives no filter other frames, and
+# its AV1 decoder passes on the codes of the stream.
+_NAMED_MATRICES = frozenset({0, 1, 2, *range(4, 18)})
+_UNSTATED_MATRIX = ("-bsf:v", "av1_metadata=matrix_coefficients=2")
 MAX_ALLOC = 128 << 20  # bytes of one allocation; a 4K frame of 16 bits 4:4:4 is 50 MB
 
 
@@ -36,6 +40,7 @@ class Ffmpeg:
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     lacks: frozenset[str] = frozenset()
     isolation: Isolation = Isolation.NONE
+    input_options: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, configured: str | None, isolation: Isolation | None = None) -> Self:
@@ -66,7 +71,10 @@ class Ffmpeg:
         )
 
     def fitted(self, source: ProbeResult, outputs: int) -> Self:
-        """Return this program with limits that suffice for this many outputs of the clip."""
+        """Return this program with limits that suffice for this many outputs of the clip.
+
+        It reads a reserved matrix code of AV1 as an unspecified one.
+        """
         work = Work(
             frames=source.frames,
             pixels=source.width * source.height,
@@ -74,7 +82,9 @@ class Ffmpeg:
             size=source.size,
             threads=self.threads,
         )
-        return replace(self, limits=self.limits.fitted(work))
+        unnamed = source.codec == "AV1" and source.colour.matrix not in _NAMED_MATRICES
+        options = _UNSTATED_MATRIX if unnamed else ()
+        return replace(self, limits=self.limits.fitted(work), input_options=options)
 
     def run(
         self,
@@ -133,7 +143,7 @@ class Ffmpeg:
             "-threads",
             f"{self.threads}",
         ]
-        bounds += ["-probesize", "1M", "-analyzeduration", "2M", *_seek(seek)]
+        bounds += ["-probesize", "1M", "-analyzeduration", "2M", *_seek(seek), *self.input_options]
         return [str(self.path), *general, *guard, *bounds, "-f", "mov", "-i", name, *outputs]
 
 
