@@ -53,8 +53,11 @@ class Submit:
 
     def _post(self, job: Job) -> Outcome:
         options = Options.read(job.options)
-        probe = self.pause.check(job)
-        arguments = self.addressed(job.arguments)
+        try:
+            probe = self.pause.check(job)
+            arguments = self.addressed(job.arguments)
+        except RedisError as error:
+            raise _no_records(error) from error
         self._begin(job)
         url = callback_url(self.public_url, self.secret, job.id, job.attempt)
         try:
@@ -141,8 +144,7 @@ class Submit:
             deployment.note_secret(self.store.redis, self.secret, self.store.clock())
             begun = self.store.change_confirmed(job.id, [JobState.SUBMITTING], change)
         except RedisError as error:
-            sentence = f"Redis did not answer before the POST ({type(error).__name__})"
-            raise Transient("records_unavailable", sentence) from error
+            raise _no_records(error) from error
         if not begun:
             raise Transient("claim_lost", "the claim ended before the POST; nothing was sent")
 
@@ -157,3 +159,8 @@ class Submit:
 
 def _addresses(accepted: Accepted) -> dict[str, object]:
     return {"response_url": accepted.response_url, "cancel_url": accepted.cancel_url}
+
+
+def _no_records(error: RedisError) -> Transient:
+    sentence = f"Redis did not answer before the POST ({type(error).__name__})"
+    return Transient("records_unavailable", sentence)

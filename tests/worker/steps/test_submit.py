@@ -27,7 +27,7 @@ from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
 from worker.jobs.store import REPLICA_BEHIND, job_key
-from worker.steps.account_pause import FIRST_PAUSE
+from worker.steps.account_pause import FIRST_PAUSE, AccountPause
 
 S = JobState
 
@@ -299,6 +299,31 @@ def test_no_redis_before_the_post_means_no_post(world: World, fal: ScriptedFal) 
         world.state(),
         fal.count("POST"),
         world.history()[-1]["reason"],
+    )
+
+
+def test_a_redis_that_dies_before_the_mark_means_no_post(
+    world: World, fal: ScriptedFal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Away before the POST is noted, and still away then, it does not make the job unknown."""
+    world.add()
+    read = world.store.get
+
+    def away(_pause: AccountPause, _job: Job) -> bool:
+        world.store.get = still_away  # type: ignore[method-assign,assignment]
+        raise RedisConnectionError
+
+    def still_away(_job_id: str) -> Job:
+        world.store.get = read  # type: ignore[method-assign]
+        raise RedisConnectionError
+
+    monkeypatch.setattr(AccountPause, "check", away)
+    world.pipeline.run(Task.SUBMIT, "job1")
+    world.store.get = read  # type: ignore[method-assign]
+    assert (S.QUEUED, "records_unavailable", 0) == (
+        world.state(),
+        world.history()[-1]["reason"],
+        fal.count("POST"),
     )
 
 
