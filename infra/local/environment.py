@@ -9,6 +9,7 @@ from collections.abc import Container, MutableMapping
 
 KEPT_SETTINGS = frozenset(
     {
+        "WEB_CONCURRENCY",
         "FALHOOK_LOG_LEVEL",
         "FALHOOK_LOG_FORMAT",
         "FALHOOK_PROFILE",
@@ -59,4 +60,4 @@ def remove_deployment_settings(
 
 def is_deployment_setting(name: str) -> bool:
     """Return whether `name` is a setting of falhook, fal or Celery; REDIS_URL is not."""
-    return name == "PORT" or name.startswith(_PREFIXES)
+    return name in {"PORT", "WEB_CONCURRENCY"} or name.startswith(_PREFIXES)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from types import EllipsisType
 from typing import cast
 
 import httpx
@@ -145,12 +146,14 @@ def callback(
     *,
     attempt: int = 1,
     request_id: str = request(),
-    payload: Json = VIDEO,
+    payload: "Json | EllipsisType" = ...,
     status: str | None = "OK",
     error: str | None = None,
     received_at: float = 1_700_000_000.0,
 ) -> Callback:
-    """Return a verified callback, by default with a video."""
+    """Return a verified callback, by default with a video, or without one if it is an ERROR."""
+    if payload is ...:
+        payload = None if status == "ERROR" else VIDEO
     content = {"error": error, "payload": payload, "request_id": request_id, "status": status}
     return Callback(
         attempt=attempt,

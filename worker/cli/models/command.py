@@ -67,7 +67,7 @@ def _print_list(console: "Console", endpoints: Sequence[Endpoint]) -> None:
         name, _, price = _cells(model)
         room = console.width - len(name) - 3
         console.print(f"{name}  {shorten(price, room)}" if room > 0 else name, soft_wrap=True)
-    console.print("falhook models show ENDPOINT lists its inputs and its whole price.")
+    console.print("falhook models show ENDPOINT lists inputs and price")
 
 
 def _endpoint_table(endpoints: Sequence[Endpoint]) -> "Table":

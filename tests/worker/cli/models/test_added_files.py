@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.factories.openapi import DOCUMENT, ENDPOINT
@@ -37,6 +37,7 @@ def own(tmp_path: Path) -> Path:
     return directory
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(IDS, min_size=2, max_size=8, unique=True))
 def test_no_two_ids_share_a_file(ids: list[str]) -> None:
     """Two ids have two files, however many dashes they contain."""

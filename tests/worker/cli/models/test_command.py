@@ -77,9 +77,10 @@ def test_a_list_for_a_screen_keeps_ids_whole(run: Run) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 119])
 def test_a_narrow_screen_gets_a_line_for_each_endpoint(run: Run, columns: int) -> None:
-    """No line is wrapped by the terminal, and each begins with a whole id."""
+    """No line is wrapped by the terminal; each begins with a whole id, and a hint is the last."""
     output = run("models", COLUMNS=str(columns), FORCE_COLOR="1", NO_COLOR="1").stdout
-    lines = output.splitlines()
+    *lines, hint = output.splitlines()
+    assert hint.startswith("falhook models show ENDPOINT")
     assert [model.endpoint for model in CATALOGUE.search()] == [line.split()[0] for line in lines]
     longest = max(len(model.endpoint) for model in CATALOGUE.search())
     assert [] == [line for line in lines if len(line) > max(columns, longest)]
