@@ -95,16 +95,24 @@ def _csv(text: str) -> Rows:
     before, separator = _preamble(lines)
     reader = csv.reader(lines[before:], delimiter=separator, strict=True)
     try:
-        names = [name.strip() for name in next(reader, [])]
+        head = [name.strip() for name in next(reader, [])]
+        names = _without_end(head, 0)
         line = before + reader.line_num + 1
         if "" in names or len(set(names)) < len(names):
             raise UnreadableFile(f"line {line - 1}: every column needs its own name")
         for cells in reader:
             if any(map(str.strip, cells)):
-                yield line, lambda cells=cells: _cells(names, cells)  # type: ignore[misc]
+                yield line, lambda cells=cells: _cells(names, cells, len(head))  # type: ignore[misc]
             line = before + reader.line_num + 1
     except csv.Error as error:
         raise UnreadableFile(f"line {before + reader.line_num}: not CSV: {error}") from None
+
+
+def _without_end(cells: list[str], least: int) -> list[str]:
+    """Return the cells without the empty ones after the first `least`, as Excel writes them."""
+    while len(cells) > least and not cells[-1].strip():
+        cells = cells[:-1]
+    return cells
 
 
 def _preamble(lines: Sequence[str]) -> tuple[int, str]:
@@ -123,13 +131,14 @@ def _skip_blank(lines: Sequence[str], start: int) -> int:
     return next((n for n in range(start, len(lines)) if lines[n].strip("\r\n ,;\t")), len(lines))
 
 
-def _cells(names: list[str], cells: list[str]) -> Mapping[str, Any]:
+def _cells(names: list[str], written: list[str], width: int) -> Mapping[str, Any]:
+    cells = _without_end(written, len(names))
     if len(cells) > len(names):
         raise InvalidRow(f"has {len(cells)} cells for {len(names)} columns")
-    if len(cells) < len(names):
+    if len(written) < width:
         # The last row of a file that was cut off must not be paid for.
         raise InvalidRow(
-            f"has {len(cells)} of {len(names)} cells: it is cut off, or empty cells at its end "
+            f"has {len(written)} of {width} cells: it is cut off, or empty cells at its end "
             "are missing"
         )
     row: dict[str, Any] = {"arguments": {}, "metadata": {}, "options": {}}

@@ -48,6 +48,19 @@ def test_columns_are_separated_as_spreadsheets_do(read: Read, mark: str) -> None
     assert {"prompt": "one, two; three\tfour", "duration": "10"} == batch.drafts[2].job.arguments
 
 
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_empty_columns_at_the_end(read: Read, mark: str) -> None:
+    """Spreadsheets write columns that once had contents; they count for nothing."""
+    batch = read(f"prompt{mark}duration{mark}{mark} \na fox{mark}10{mark}{mark}\n", "jobs.csv")
+    assert {"prompt": "a fox", "duration": "10"} == batch.drafts[2].job.arguments
+
+
+def test_a_row_that_is_cut_short_before_empty_columns(read: Read) -> None:
+    """All columns count, also empty ones: the last input may be cut."""
+    [problem] = read("prompt,duration,,\na fox,1", "jobs.csv").refused.values()
+    assert "2 of 4 cells" in str(problem)
+
+
 def test_cells_as_spreadsheets_write_them(read: Read) -> None:
     """TRUE, decimal numbers and blanks are converted; prose is unchanged."""
     model = Catalogue.load().find("fal-ai/kling-video/v2.6/pro/text-to-video")
