@@ -33,7 +33,7 @@ BARS = Bars(
     },
 )
 FEW = 1_000
-ROUNDS = 5
+ROUNDS = 3
 JOBS = 80
 # Processes that move records, and the jobs of each.
 MOVERS, MOVED = 4, 40

@@ -18,6 +18,7 @@ DOCUMENTS = (
     "DECISIONS.md",
     "CHANGELOG.md",
     "infra/README.md",
+    "infra/SCALING.md",
     *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 )
 
