@@ -29,6 +29,8 @@ class Change:
     drop: tuple[str, ...] = ()
     # Fields of the event that the job's history does not keep.
     unkept: tuple[str, ...] = ()
+    # Names of earlier events that the job's history loses.
+    forget: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +44,4 @@ class Outcome:
     due: float | None = None
     drop: tuple[str, ...] = ()
     unkept: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()

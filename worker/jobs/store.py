@@ -159,6 +159,7 @@ class JobStore:
             "drop": list(change.drop) or None,
             "event": dict(change.event) if change.event else None,
             "unkept": list(change.unkept) or None,
+            "forget": list(change.forget) or None,
             "keep": EVENTS_KEPT,
             "remember": HISTORY_KEPT,
         }

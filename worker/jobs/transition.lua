@@ -6,7 +6,8 @@
 --       state stays), guard (field -> value that it must have), unleased_at (the lease must
 --       have ended by then), set, drop (fields to remove), bump (fields to add 1 to), due (absent:
 --       leave; "": no timer), event (fields of the event; absent: none), unkept (fields of the
---       event that the history does not keep), keep (events kept in the stream), remember (bytes
+--       event that the history does not keep), forget (names of earlier events that the history
+--       loses), keep (events kept in the stream), remember (bytes
 --       of history kept)
 -- Returns {1, new state} if it was changed, else {0, present state ("" without a record)}.
 --
@@ -68,7 +69,11 @@ if order.event then
     kept[field] = value
   end
   for _, field in ipairs(order.unkept or {}) do kept[field] = nil end
-  local history = record.history .. cjson.encode(kept) .. '\n'
+  local history = record.history
+  for _, name in ipairs(order.forget or {}) do
+    history = string.gsub(history, '[^\n]*"name":"' .. name .. '"[^\n]*\n', '')
+  end
+  history = history .. cjson.encode(kept) .. '\n'
   while #history > order.remember do history = string.gsub(history, '^[^\n]*\n', '') end
   values.history = history
 end

@@ -55,6 +55,7 @@ class Transitions:
             event={"name": "moved", "step": task, **outcome.event},
             drop=outcome.drop,
             unkept=outcome.unkept,
+            forget=outcome.forget,
         )
         moved = self._store.change(job.id, expected, change)
         if moved:

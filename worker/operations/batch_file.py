@@ -43,6 +43,12 @@ class Cell(str):
     __slots__ = ()
 
 
+class CommaCell(Cell):
+    """A cell of a file in which numbers may have a decimal comma: 0,5."""
+
+    __slots__ = ()
+
+
 def read(path: Path) -> Rows:
     """Return each row's line and a function that reads the row, which may raise InvalidRow.
 
@@ -93,6 +99,7 @@ def _csv(text: str) -> Rows:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     lines = io.StringIO(text, newline="").readlines()
     before, separator = _preamble(lines)
+    kind = CommaCell if separator == ";" else Cell
     reader = csv.reader(lines[before:], delimiter=separator, strict=True)
     try:
         head = [name.strip() for name in next(reader, [])]
@@ -102,7 +109,7 @@ def _csv(text: str) -> Rows:
             raise UnreadableFile(f"line {line - 1}: every column needs its own name")
         for cells in reader:
             if any(map(str.strip, cells)):
-                yield line, lambda cells=cells: _cells(names, cells, len(head))  # type: ignore[misc]
+                yield line, lambda cells=cells: _cells(names, cells, len(head), kind)  # type: ignore[misc]
             line = before + reader.line_num + 1
     except csv.Error as error:
         raise UnreadableFile(f"line {before + reader.line_num}: not CSV: {error}") from None
@@ -131,7 +138,7 @@ def _skip_blank(lines: Sequence[str], start: int) -> int:
     return next((n for n in range(start, len(lines)) if lines[n].strip("\r\n ,;\t")), len(lines))
 
 
-def _cells(names: list[str], written: list[str], width: int) -> Mapping[str, Any]:
+def _cells(names: list[str], written: list[str], width: int, kind: type[Cell]) -> Mapping[str, Any]:
     cells = _without_end(written, len(names))
     if len(cells) > len(names):
         raise InvalidRow(f"has {len(cells)} cells for {len(names)} columns")
@@ -151,7 +158,7 @@ def _cells(names: list[str], written: list[str], width: int) -> Mapping[str, Any
         elif name == "unchecked":
             row[name] = boolean(value)
         elif dot and table in {"metadata", "options"}:
-            row[table][key] = value if table == "metadata" else Cell(value)
+            row[table][key] = value if table == "metadata" else kind(value)
         else:
-            row["arguments"][name] = Cell(value)
+            row["arguments"][name] = kind(value)
     return row

@@ -1,5 +1,6 @@
 """Converts a row of a file of jobs into a request, with defaults from the command line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.options import Options, merged
 from worker.catalogue.validation.paths import path
-from worker.operations.batch_file import Cell, InvalidRow
+from worker.operations.batch_file import Cell, CommaCell, InvalidRow
 from worker.operations.request import JobRequest
 from worker.operations.validation import Validator
 from worker.text import UnusableJson, nearest
@@ -28,6 +29,7 @@ class _Row(BaseModel):
     unchecked: bool = False
 
 
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 _KNOWN = tuple(_Row.model_fields)
 _EXAMPLE = '{"arguments": {"prompt": "…"}}'
 _TYPES = {
@@ -60,7 +62,13 @@ def request_of(values: Mapping[str, Any], defaults: JobRequest, validator: Valid
 
 
 def _typed(model: Endpoint, name: str, value: object) -> object:
-    return model.typed(name, str(value)) if isinstance(value, Cell) else value
+    if not isinstance(value, Cell):
+        return value
+    if isinstance(value, CommaCell) and _DECIMAL_COMMA.fullmatch(value):
+        number = model.typed(name, value.replace(",", "."))
+        if isinstance(number, float):
+            return number
+    return model.typed(name, str(value))
 
 
 def _options(values: Mapping[str, object]) -> dict[str, object]:

@@ -59,6 +59,7 @@ class Publish:
             event=event,
             drop=IN_THE_MANIFEST,
             unkept=("files",),
+            forget=("progress",),
         )
 
     def _addresses(self, job: Job, files: Iterable[str]) -> str:

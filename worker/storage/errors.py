@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from obstore.exceptions import BaseError as StoreError
-from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
 from worker.errors import Failure, Permanent, Transient
 from worker.storage.location import Location
@@ -17,6 +17,7 @@ _DENIED = re.compile(
     rf"os error ({errno.EPERM}|{errno.EACCES}|{errno.ENOTDIR}|{errno.EROFS})\b"
     r"|status code: (400|401|403|404)|Received redirect|builder error"
 )
+_NOT_IMPLEMENTED = re.compile(r"status code: 501|NotImplemented")
 _TRANSIENT = re.compile(r"RequestTimeout|SlowDown|ExpiredToken")
 _owner: int | None = None
 
@@ -67,6 +68,11 @@ def _failure(location: Location, error: Exception) -> Failure:
     if _DENIED.search(message) and not _TRANSIENT.search(message):
         return location.unwritable(first_line(error))
     return Transient("storage_unavailable", f"{place} is not available: {first_line(error)}")
+
+
+def lacks_conditions(error: StoreError) -> bool:
+    """Return whether the store knows no conditional writes: it answers 501 to If-None-Match."""
+    return isinstance(error, NotSupportedError) or bool(_NOT_IMPLEMENTED.search(str(error)))
 
 
 def first_line(error: Exception) -> str:

@@ -16,7 +16,9 @@ REFUSED = 3
 
 
 def require_usable(storage: Storage, *, new: bool = False) -> str:
-    """Write, read and delete an object, in a separate process so that this one may still fork.
+    """Write, create, copy, read, list and delete objects, as every job does.
+
+    That happens in a separate process, so that this one may still fork.
 
     Return the id of the storage, "" if it has none; with `new` it gets one.
 
@@ -41,10 +43,15 @@ def probe(storage: Storage) -> None:
     """Do what `require_usable` does in this process, which may not fork from then on."""
     key, written = f".probe/{uuid.uuid4().hex}", uuid.uuid4().bytes
     try:
-        storage.put(key, written, content_type="application/octet-stream")
-        read = storage.read(key)
+        storage.put(f"{key}/a", written, content_type="application/octet-stream")
+        storage.copy(f"{key}/a", f"{key}/b")
+        storage.put(f"{key}/c", written, content_type="application/octet-stream", create=True)
+        read = storage.read(f"{key}/b")
+        found = sorted(storage.list(key))
         storage.delete(key)
     except Transient as failure:
         raise storage.place.unwritable(failure.sentence) from failure
     if read != written:
         raise storage.place.unwritable("the data read differs from the data written")
+    if found != [f"{key}/{name}" for name in "abc"]:
+        raise storage.place.unwritable(f"of three objects written, {len(found)} are listed")

@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import BaseError as StoreError
 from obstore.store import ObjectStore
 
 from worker.storage import local_directory
 from worker.storage.backends import open_store
-from worker.storage.errors import store_call
+from worker.storage.errors import lacks_conditions, store_call
 from worker.storage.location import Location
 from worker.types import Json
 
@@ -45,6 +46,8 @@ class Storage:
 
     place: Location
     store: ObjectStore
+    # Headers that the store turned out not to know, as some S3 stores do.
+    lacking: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @classmethod
     def open(cls, url: str) -> "Storage":
@@ -86,6 +89,8 @@ class Storage:
         process leaves nothing visible: on S3 a pending upload (give the bucket a lifecycle rule
         for these), in a directory a hidden file that a later `put` or `delete` removes.
         """
+        if create and self.lacking:
+            return self._put_absent(key, data, content_type)
         attributes = {"Content-Type": content_type} if self.root is None else None
         with store_call(self.place, key):
             try:
@@ -103,10 +108,23 @@ class Storage:
                 if create and self.size(key) is not None:
                     return False
                 raise
+            except StoreError as error:
+                if not (create and lacks_conditions(error)):
+                    raise
+                self.lacking.add("If-None-Match")
+                return self._put_absent(key, data, content_type)
         if self.root is not None:
             local_directory.sync(self.root / key)
             local_directory.remove_abandoned(self.root / key)
         return True
+
+    def _put_absent(
+        self, key: str, data: bytes | Path | Iterator[bytes], content_type: str
+    ) -> bool:
+        """Store `data` unless there is an object; of two writers at once the later one wins."""
+        if self.size(key) is not None:
+            return False
+        return self.put(key, data, content_type=content_type)
 
     def copy(self, source: str, target: str) -> None:
         """Copy the object `source` to `target`, within the store itself.

@@ -55,6 +55,12 @@ def test_empty_columns_at_the_end(read: Read, mark: str) -> None:
     assert {"prompt": "a fox", "duration": "10"} == batch.drafts[2].job.arguments
 
 
+def test_decimal_commas(read: Read) -> None:
+    """Where semicolons separate, 0,5 is half; a text with a comma stays a text."""
+    batch = read("prompt;cfg_scale\n1,5;0,5\n", "jobs.csv")
+    assert {"prompt": "1,5", "cfg_scale": 0.5} == batch.drafts[2].job.arguments
+
+
 def test_a_row_that_is_cut_short_before_empty_columns(read: Read) -> None:
     """All columns count, also empty ones: the last input may be cut."""
     [problem] = read("prompt,duration,,\na fox,1", "jobs.csv").refused.values()

@@ -11,6 +11,7 @@ import pytest
 from tests.factories.world import ScriptedFal, World, callback, world_on
 from webhook.contract import Task
 from worker.errors import Permanent
+from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import job_key
 from worker.steps.publish import IN_THE_MANIFEST, Publish
@@ -140,6 +141,8 @@ def test_through_the_pipeline_it_is_published_once(
 def test_a_published_record_is_small(world: World, job: Job, storage: Storage) -> None:
     """It has what finds and explains the job; result, sizes and hashes are in the manifest."""
     world.work[Task.PUBLISH] = Publish(storage=storage, store=world.store).work
+    progress = Change(event={"name": "progress", "fraction": "0.5", "step": Task.TRANSCODE_TAG})
+    world.store.change("job1", S, progress)
     before = world.store.redis.memory_usage(job_key("job1"), samples=0) or 0
     world.pipeline.run(Task.PUBLISH, "job1")
     record = world.store.redis.hgetall(job_key("job1"))
@@ -148,6 +151,7 @@ def test_a_published_record_is_small(world: World, job: Job, storage: Storage) -
     assert ("", job.request_id) == (world.job().lease_owner, world.job().request_id)
     assert (world.store.redis.memory_usage(job_key("job1"), samples=0) or 0) < before
     assert "files" not in world.history()[-1]
+    assert "progress" not in world.names()
 
 
 def test_the_manifest_has_the_rest_of_the_result(
