@@ -308,7 +308,7 @@ def test_killed_processes_lose_and_repeat_nothing(system: System) -> None:
     killed in between.
     """
     job_ids = [system.submit("render=2") for _ in range(4)]
-    for word in ("-Q submit", "-Q callbacks", "-Q media", "-Q publish", "webhook", "redis-server"):
+    for word in ("-Q submit", "-Q callbacks", "-Q media", "-Q publish", "webhook", "-server"):
         system.program(word).kill()
     until(system.ready)
     job_ids += [system.submit() for _ in range(2)]
