@@ -2,7 +2,7 @@
 
 `celery -A tests.bench.naive_pipeline worker` runs its tasks, `python -m tests.bench.naive_pipeline`
 its receiver, in FastAPI. It loses what a killed process held, submits again what was accepted, and
-publishes what is no clip; only its cost is compared.
+publishes files that are not clips; only its cost is compared.
 
 https://docs.fal.ai/documentation/model-apis/inference/webhooks
 https://docs.celeryq.dev/en/stable/getting-started/first-steps-with-celery.html

@@ -153,14 +153,14 @@ def _result(response: httpx.Response) -> Json:
             raise Permanent("result_unreadable", "fal's result is not JSON") from error
     sentence = f"fal answered {status}: {error_text(response)}"
     typed = typed_error(response)
-    told = Permanent(typed.reason, sentence + typed.advice) if typed else None
-    if told and told.reason not in _OF_EITHER and status in _UNCLEAR_STATUSES:
-        raise told
+    named = Permanent(typed.reason, sentence + typed.advice) if typed else None
+    if named and named.reason not in _OF_EITHER and status in _UNCLEAR_STATUSES:
+        raise named
     if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
         raise NoResult("no_result", f"fal has no result ({status}): {error_text(response)}")
     if response.is_client_error:
         raise Permanent(f"result_{status}", sentence)
-    raise ResultUnavailable(sentence, told)
+    raise ResultUnavailable(sentence, named)
 
 
 class _Shared(httpx.BaseTransport):

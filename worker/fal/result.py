@@ -22,6 +22,8 @@ _BY_KEY = {
     "audio": BY_EXTENSION["mp3"],
 }
 _LINK = re.compile(r"\s*(https?://\S|//[\w.-]+[:/]\S|data:[\w.+-]+/[\w.+-]+[;,])", re.IGNORECASE)
+# Where results have their files.
+_PLACES = re.compile(r"(video|image|audio)s?(\[\d+\])?")
 _CONTAINER = re.compile(r"\s*[\[{]")  # how JSON of an object or a list begins
 
 
@@ -179,9 +181,6 @@ def video_of(files: tuple[ResultFile, ...]) -> ResultFile | None:
         if file.path in {"video", "video_url"}:
             return file if file.media.extension in CLIPS | {OTHER.extension} else None
     return next((file for file in files if file.media.extension in CLIPS), None)
-
-
-_PLACES = re.compile(r"(video|image|audio)s?(\[\d+\])?")
 
 
 def has_rendered(payload: Json) -> bool:

@@ -18,7 +18,8 @@ def history(job: Job) -> Sequence[Event]:
     """Return the events of the job, the oldest first; a very long history has lost its first."""
     events = []
     state = ""
-    for line in job.history.splitlines():
+    # Not splitlines(): texts of fal may contain U+2028 and other ends of lines, which JSON keeps.
+    for line in job.history.removesuffix("\n").split("\n") if job.history else ():
         kept = json.loads(line)
         to = kept.pop("to", state)
         at = kept.pop("at")

@@ -101,8 +101,7 @@ class JobStore:
         }
         # An absent field has its default.
         given = {name: value for name, value in values.items() if value != DEFAULTS.get(name, ...)}
-        if self.earlier.exists():
-            self.earlier.move(job.id)
+        self.take_earlier(job.id)
         new = Change(to=job.state, set=given, due=due, event=event)
         over = replace(new, set=values, guard=REFUSED)
         return self._add(job.id, None, new) or self._add(job.id, [JobState.FAILED], over)
@@ -137,7 +136,7 @@ class JobStore:
     def _change(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
         keys, order = self._call(job_id, expected, change)
         done, state = cast(tuple[int, str], self._move(keys=keys, args=[order]))
-        if not done and not state and self._moved(job_id):
+        if not done and not state and self.take_earlier(job_id):
             return self._change(job_id, expected, change)
         return bool(done)
 
@@ -167,13 +166,14 @@ class JobStore:
         names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL)
         return [key_of(job_id, name) for name in names], json.dumps(arguments)
 
-    def _moved(self, job_id: str) -> bool:
+    def take_earlier(self, job_id: str) -> bool:
+        """Move what version 0.1 stored of the job; return whether there was a record."""
         return self.earlier.exists() and self.earlier.move(job_id)
 
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None if it has no record."""
         record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
-        if not record and self._moved(job_id):
+        if not record and self.take_earlier(job_id):
             record = cast(dict[str, str], self.redis.hgetall(job_key(job_id)))
         return Job.decode(record) if record else None
 

@@ -61,6 +61,7 @@ def _status(callback: Callback) -> str:
 
 def find_orphan(store: JobStore, job_id: str) -> Orphan | None:
     """Return the orphan with this id; None if it has a record or no callback."""
+    store.take_earlier(job_id)
     # Callbacks first: few jobs have any that were not ingested.
     callbacks = _callbacks(store.redis, job_id)
     if not callbacks:

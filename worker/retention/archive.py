@@ -13,7 +13,7 @@ from redis import Redis
 from webhook.shards import key_of
 from worker.jobs.history import history
 from worker.jobs.job import Job
-from worker.jobs.store import job_key
+from worker.jobs.store import JOBS, TIMERS, job_key
 from worker.storage import Storage
 from worker.storage.layout import published_key
 
@@ -66,5 +66,5 @@ class Archive:
 
 def index_keys(job: Job) -> tuple[str, ...]:
     """Return the keys that `forget.lua` needs: record, timers, index, and index of the state."""
-    names = (f"job:{job.id}", "timers", "jobs", f"jobs:{job.state}")
-    return tuple(key_of(job.id, name) for name in names)
+    names = (TIMERS, JOBS, f"{JOBS}:{job.state}")
+    return job_key(job.id), *(key_of(job.id, name) for name in names)

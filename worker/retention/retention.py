@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
 
@@ -30,20 +29,26 @@ _DAY = 86_400
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Archives ended jobs after their period, and deletes files of no job in Redis."""
+    """Archives ended jobs after their period, and deletes files of no job in Redis.
 
-    redis: Redis
-    archive: Archive
-    periods: RetentionPeriods
-    clock: Callable[[], float] = time.time
-    _forget: Any = field(init=False)
+    `clock` is Unix seconds.
+    """
 
-    def __post_init__(self) -> None:
-        """Register the script."""
-        text = resources.files("worker.retention").joinpath("forget.lua").read_text()
-        object.__setattr__(self, "_forget", self.redis.register_script(text))
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        archive: Archive,
+        periods: RetentionPeriods,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.archive = archive
+        self._redis = redis
+        self._periods = periods
+        self._clock = clock
+        script = resources.files("worker.retention").joinpath("forget.lua").read_text()
+        self._forget = redis.register_script(script)
 
     def run(self) -> int:
         """Archive jobs that ended long enough ago, the earliest first; return how many.
@@ -53,7 +58,7 @@ class Retention:
         ends = time.monotonic() + _RUN
         archived = 0
         try:
-            for job in read(self.redis, self._ended()):
+            for job in read(self._redis, self._ended()):
                 archived += self._move(job)
                 if time.monotonic() > ends:
                     break
@@ -67,10 +72,10 @@ class Retention:
 
     def _ended(self) -> Sequence[str]:
         """Return ids of jobs whose period is over: of each shard and state the earliest."""
-        now = self.clock()
-        with self.redis.pipeline(transaction=False) as calls:
+        now = self._clock()
+        with self._redis.pipeline(transaction=False) as calls:
             for state in FINAL:
-                until = now - self.periods.seconds[state]
+                until = now - self._periods.seconds[state]
                 for key in all_keys(f"{JOBS}:{state}"):
                     calls.zrangebyscore(key, 0, max(until, 0), start=0, num=-(-LIMIT // SHARDS))
             answers = cast(list[list[str]], calls.execute())
@@ -79,17 +84,17 @@ class Retention:
     def _move(self, job: Job) -> bool:
         if job.state not in FINAL:
             return False
-        lines = self.archive.put(job, now=self.clock())
+        lines = self.archive.put(job, now=self._clock())
         self.archive.storage().delete(work_prefix(job.id))
         return bool(self._forget(keys=index_keys(job), args=[job.id, job.state, lines]))
 
     def _empty(self) -> int:
         """Delete inputs and work files that no record in Redis can need."""
-        if self.periods.longest == FOR_EVER:
+        if self._periods.longest == FOR_EVER:
             return 0
-        if not self.redis.set(_EMPTIED, f"{self.clock():.0f}", nx=True, ex=_DAY):
+        if not self._redis.set(_EMPTIED, f"{self._clock():.0f}", nx=True, ex=_DAY):
             return 0
-        return sum(1 for _ in self._deleted(self.clock() - unneeded_after(self.periods)))
+        return sum(1 for _ in self._deleted(self._clock() - unneeded_after(self._periods)))
 
     def _deleted(self, before: float) -> Iterator[str]:
         storage = self.archive.storage()

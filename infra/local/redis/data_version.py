@@ -82,7 +82,7 @@ def _version_text(program: Path) -> str:
                 return done.stdout
             why = describe_exit(done.returncode)
     raise RedisNotStarted(
-        f"{program} --version {why}, {_TRIES} times. That is no fault of the program: try again "
+        f"{program} --version {why}, {_TRIES} times. The program is not to blame: try again "
         "when the machine has memory and time."
     )
 

@@ -15,6 +15,7 @@ from worker.cli.main import cli
 from worker.jobs.change import Change
 from worker.jobs.earlier_layout import EarlierLayout
 from worker.jobs.job import Job, JobState
+from worker.operations.orphans import find_orphan
 
 CREATED = 1_000.5
 S = JobState
@@ -93,6 +94,26 @@ def test_the_sweep_moves_everything(world: World) -> None:
     assert [] == list(leftovers(world))
     assert world.raw.exists(inbox_key("orphan"))
     assert "old1" in {job_id for wake in world.ingest_wakes for job_id in wake}
+
+
+def test_an_earlier_orphan_is_adopted(world: World) -> None:
+    """A creation with the id of its callback finds it before the sweep does: fal was paid."""
+    receive_earlier(world, "orphan")
+    orphan = find_orphan(world.store, "orphan")
+    assert orphan is not None
+    assert [callback()] == list(orphan.callbacks)
+
+
+def test_an_orphan_that_is_not_pending_is_moved(world: World) -> None:
+    """Callbacks that were set aside are in no set, and are moved all the same, if last."""
+    store_earlier(world)
+    receive_earlier(world, "orphan")
+    world.raw.zrem("falhook:inbox", "orphan")
+    moved = EarlierLayout(world.store.redis).move_all()
+    assert "old1" == next(moved)
+    assert EarlierLayout(world.store.redis).exists()
+    world.sweep.run()
+    assert ([], 1) == (list(leftovers(world)), world.raw.exists(inbox_key("orphan")))
 
 
 def test_a_move_may_be_interrupted(world: World) -> None:

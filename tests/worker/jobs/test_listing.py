@@ -13,22 +13,9 @@ from webhook.shards import SHARDS, shard_of
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.listing import Page, count, has_jobs, newest, page, read
-from worker.jobs.store import JobStore, connect
+from worker.jobs.store import JobStore
 
 JOBS = 150
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """A clock that does not move by itself."""
-    return ManualClock()
-
-
-@pytest.fixture
-def records(redis_url: str, clock: ManualClock) -> Iterator[JobStore]:
-    """Records on an empty Redis."""
-    with connect(redis_url) as redis:
-        yield JobStore(redis, clock=clock)
 
 
 def add(records: JobStore, number: int) -> str:

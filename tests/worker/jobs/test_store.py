@@ -1,7 +1,7 @@
 """The compare-and-set on a real Redis: all or nothing, with its event in the same step."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,19 +14,6 @@ from worker.jobs.job import FINAL, MOVES, Job, JobState, encode
 from worker.jobs.store import EVENTS, JobStore, connect, job_key
 
 S = JobState
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """A clock that does not move by itself."""
-    return ManualClock()
-
-
-@pytest.fixture
-def records(redis_url: str, clock: ManualClock) -> Iterator[JobStore]:
-    """Records on an empty Redis."""
-    with connect(redis_url) as redis:
-        yield JobStore(redis, clock=clock)
 
 
 def add(records: JobStore, job_id: str = "job1", **changes: object) -> bool:
@@ -149,7 +136,9 @@ def test_stream_and_history_have_the_same_events(records: JobStore) -> None:
     """The job's own history and the stream of its shard have the same events."""
     add(records)
     records.change("job1", [S.QUEUED], Change(to=S.FAILED, due=0, event={"name": "moved"}))
-    records.change("job1", [S.FAILED], Change(event={"name": "noted", "sentence": "“a/b”\n"}))
+    records.change(
+        "job1", [S.FAILED], Change(event={"name": "noted", "sentence": "“a/b”\n\u2028\x85\x1c"})
+    )
     entries = records.redis.xrange(key_of("job1", EVENTS)) or []
     assert [fields for _, fields in entries] == list(history_of(records, "job1"))
 

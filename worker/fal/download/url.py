@@ -37,8 +37,8 @@ def parse(url: str) -> httpx.URL:
         raise refused("the result's URL cannot be parsed") from error
     host = host_of(parsed)
     if parsed.scheme != "https" or not host:
-        told = url.partition("?")[0][:100]  # a query may hold a signature
-        raise refused(f"the result's URL is neither http nor https: {told}")
+        address = url.partition("?")[0][:100]  # a query may contain a signature
+        raise refused(f"the result's URL is neither http nor https: {address}")
     if parsed.userinfo or "@" in written.netloc:
         raise refused(f"the result's URL on {host[:100]} contains a user name")
     if has_parent_segment(written.path):
