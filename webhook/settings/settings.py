@@ -48,14 +48,9 @@ class Connections(Environment):
         return {**values, "FALHOOK_BROKER_URL": url}
 
 
-class Addresses(Connections):
-    """The settings of a process that mints callback addresses."""
+class Secrets(Connections):
+    """The settings of a process that needs our secrets."""
 
-    public_url: Annotated[str, AfterValidator(validators.origin)] = Field(
-        alias="FALHOOK_PUBLIC_URL",
-        description="The https origin at which fal reaches the receiver, such as "
-        "https://hooks.example.com.",
-    )
     secret: Annotated[SecretStr, AfterValidator(validators.strong)] = Field(
         alias="FALHOOK_SECRET",
         description="One or more secrets, comma-separated, that sign callback addresses; the first "
@@ -68,9 +63,14 @@ class Addresses(Connections):
         return separated(self.secret.get_secret_value())
 
 
-class ReceiverSettings(Addresses):
+class ReceiverSettings(Secrets):
     """The settings of the receiver."""
 
+    public_url: Annotated[str, AfterValidator(validators.origin)] = Field(
+        alias="FALHOOK_PUBLIC_URL",
+        description="The https origin at which fal reaches the receiver, such as "
+        "https://hooks.example.com.",
+    )
     fal_user_ids: Annotated[str, AfterValidator(validators.account_ids)] = Field(
         alias="FALHOOK_FAL_USER_IDS",
         description="Your fal account id, or several, comma-separated. fal signs for every "

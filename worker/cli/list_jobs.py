@@ -35,7 +35,7 @@ def list_jobs(
     """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
     from worker.cli.connections import open_store
     from worker.cli.job_table import job_lines, print_jobs
-    from worker.cli.job_text import reasons
+    from worker.jobs.explanation import reasons
 
     store = open_store()
     jobs = tuple(islice(select(store, state=state, reason=reason, since=since), limit))

@@ -23,11 +23,11 @@ def settings(form: str, as_json: bool) -> None:
 
 
 def _fields() -> Iterator[tuple[str, str, "FieldInfo"]]:
-    from worker.settings.settings import Settings
+    from worker.settings.every import every_setting
 
-    for field in Settings.model_fields.values():
+    for name, field in every_setting().items():
         default = "" if field.is_required() or field.default is None else str(field.default)
-        yield str(field.alias), default, field
+        yield name, default, field
 
 
 def data() -> list[dict[str, object]]:

@@ -23,11 +23,10 @@ from worker.cli.job_text import (
     age_text,
     cost_sentence,
     files_of,
-    reason_text,
     title_of,
-    waiting_for,
 )
 from worker.jobs.change import Event
+from worker.jobs.explanation import reason_text, waiting_for
 from worker.jobs.job import Job
 from worker.text import printable
 from worker.types import Json

@@ -11,11 +11,12 @@ from rich.live import Live
 
 from worker.cli.connections import find_job, no_job
 from worker.cli.console import print_json
-from worker.cli.job_text import awaited_queue, files_of, reason_text, waiting_for
+from worker.cli.job_text import files_of
 from worker.cli.presence import Presence
 from worker.cli.timeline import Timeline, live_table
 from worker.jobs.change import Event
 from worker.jobs.events import follow, read_followed
+from worker.jobs.explanation import awaited_queue, reason_text, waiting_for
 from worker.jobs.history import present
 from worker.jobs.job import FINAL, Job
 from worker.jobs.listing import read

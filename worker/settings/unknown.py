@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterable, Mapping
 
 from webhook.log import get_logger
-from worker.settings.settings import Settings
+from worker.settings.every import every_setting
 from worker.text import nearest
 
 PREFIX = "FALHOOK_"
 # Variables of falhook's own tests.
 _TEST_PREFIXES = ("FALHOOK_TEST_", "FALHOOK_FUZZ_")
+# Variables of the API's clients.
+_OF_CLIENTS = frozenset({"FALHOOK_API_URL", "FALHOOK_API_KEY"})
 
 log = get_logger()
 
@@ -19,9 +21,11 @@ def unknown_settings(names: Iterable[str]) -> Mapping[str, str]:
 
     The value is "" if no setting is similar.
     """
-    settings = Settings.names()
+    settings = every_setting().keys()
     candidates = sorted(
-        n for n in names if n.startswith(PREFIX) and not n.startswith(_TEST_PREFIXES)
+        n
+        for n in {*names} - _OF_CLIENTS
+        if n.startswith(PREFIX) and not n.startswith(_TEST_PREFIXES)
     )
     return {
         name: nearest(name, settings, cutoff=0.8) or ""

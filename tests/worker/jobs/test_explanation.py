@@ -3,7 +3,7 @@
 import pytest
 
 from webhook.contract import Queue
-from worker.cli.job_text import waiting_for
+from worker.jobs.explanation import waiting_for
 from worker.jobs.job import Job, JobState
 
 NOW = 1_700_000_000.0

@@ -1,0 +1,1 @@
+"""The HTTP API: create, follow and continue jobs from any language."""

@@ -1,0 +1,88 @@
+"""The request for a job, and the answer to a trial run."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.models.job import Estimate, Job
+from api.models.problem import Problem
+
+# A decimal in JSON is a number or a text.
+Dollars = Annotated[Decimal, Field(strict=False, ge=0, allow_inf_nan=False)]
+
+
+class JobCreation(BaseModel):
+    """A job to create."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    endpoint: str = Field(
+        description="An endpoint of the catalogue: GET /v1/models lists them.",
+        examples=["fal-ai/kling-video/v2.1/master/text-to-video"],
+    )
+    arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The endpoint's inputs: GET /v1/models/{endpoint} has their JSON Schema. A "
+        "file is an https address, a data URI, or the upload:// address of POST /v1/uploads.",
+        examples=[{"prompt": "A red fox in the snow", "duration": "5"}],
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Kept on the record and in the manifest.",
+        examples=[{"order": "4711"}],
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="fal's platform options, such as `priority`."
+    )
+    unchecked: bool = Field(
+        default=False, description="Accept any endpoint of fal, and do not validate inputs."
+    )
+    max_price: Dollars | None = Field(
+        default=None,
+        description="US dollars. A job whose estimate is higher, or unknown, is not created.",
+        examples=["1.50"],
+    )
+    dry_run: bool = Field(
+        default=False, description="Validate and price the job; store and send nothing."
+    )
+
+
+class Trial(BaseModel):
+    """What a job would be: the answer to `dry_run`."""
+
+    dry_run: bool
+    endpoint: str
+    arguments: dict[str, Any] = Field(description="As they would be sent to fal.")
+    estimate: Estimate | None
+    cost: str = Field(description="The cost in a sentence.")
+
+
+class BatchEntry(JobCreation):
+    """One job of a batch."""
+
+    key: str = Field(
+        min_length=1,
+        max_length=255,
+        description="Its Idempotency-Key: the same key is always the same job.",
+    )
+
+
+class BatchResult(BaseModel):
+    """What became of one entry of a batch, in the order of the request."""
+
+    key: str
+    status: int = Field(description="The status that the entry had alone: 201, 200, 422, 503, …")
+    replayed: bool = Field(description="Whether the job existed before.")
+    job: Job | None
+    trial: Trial | None
+    problem: Problem | None
+
+
+class BatchAnswer(BaseModel):
+    """What became of a batch."""
+
+    results: list[BatchResult]
+    created: int
+    replayed: int
+    failed: int

@@ -1,0 +1,1 @@
+"""The routes of the API: each file has the operations of one resource."""
