@@ -3,10 +3,9 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.models.job import Estimate, Job
-from api.models.problem import Problem
 
 # A decimal in JSON is a number or a text.
 Dollars = Annotated[Decimal, Field(strict=False, ge=0, allow_inf_nan=False)]
@@ -58,31 +57,5 @@ class Trial(BaseModel):
     cost: str = Field(description="The cost in a sentence.")
 
 
-class BatchEntry(JobCreation):
-    """One job of a batch."""
-
-    key: str = Field(
-        min_length=1,
-        max_length=255,
-        description="Its Idempotency-Key: the same key is always the same job.",
-    )
-
-
-class BatchResult(BaseModel):
-    """What became of one entry of a batch, in the order of the request."""
-
-    key: str
-    status: int = Field(description="The status that the entry had alone: 201, 200, 422, 503, …")
-    replayed: bool = Field(description="Whether the job existed before.")
-    job: Job | None
-    trial: Trial | None
-    problem: Problem | None
-
-
-class BatchAnswer(BaseModel):
-    """What became of a batch."""
-
-    results: list[BatchResult]
-    created: int
-    replayed: int
-    failed: int
+class JobOrTrial(RootModel[Job | Trial]):
+    """The job, or what it would be for `dry_run`."""

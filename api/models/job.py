@@ -6,8 +6,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.jobs import job as record
-from worker.jobs.job import FINAL, JobState
 from worker.jobs.explanation import reason_text, waiting_for
+from worker.jobs.job import FINAL, JobState
 from worker.storage.layout import MANIFEST
 
 JobId = Field(description="The id of the job.", examples=["jf4kq2m7x3n5r6t2v"])
@@ -60,7 +60,7 @@ class Job(BaseModel):
             arguments=dict(job.arguments),
             metadata=dict(job.metadata),
             options=dict(job.options),
-            estimate=Estimate.model_validate(job.estimate) if job.estimate else None,
+            estimate=estimate_of(job),
             created_at=job.created_at,
             updated_at=job.updated_at,
             attempt=job.attempt,
@@ -71,6 +71,11 @@ class Job(BaseModel):
             why=reason_text(job) or waiting_for(job, now=now),
             files=[f"/v1/jobs/{job.id}/files/{name}" for name in _names(job)],
         )
+
+
+def estimate_of(job: record.Job) -> Estimate | None:
+    """Return what the job should cost; None if that was not known when it was created."""
+    return Estimate.model_validate(job.estimate) if job.estimate else None
 
 
 def _names(job: record.Job) -> list[str]:

@@ -12,7 +12,7 @@ from worker.settings.unknown import messages, unknown_settings
 from worker.transcode.ffmpeg import Isolation
 
 COMPLETE = receiver_environment("redis://127.0.0.1:6379/0", "https://rest.fal.ai/jwks.json")
-REQUIRED = ("REDIS_URL", "FALHOOK_PUBLIC_URL", "FALHOOK_SECRET", "FALHOOK_FAL_USER_IDS")
+REQUIRED = ("REDIS_URL", "FALHOOK_SECRET", "FALHOOK_PUBLIC_URL", "FALHOOK_FAL_USER_IDS")
 
 
 def settings(**changes: str) -> ReceiverSettings:

@@ -1,0 +1,100 @@
+"""The objects of one API process, built once from its settings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+
+from redis import Redis
+
+from worker.api_keys.cached_keys import CachedKeys
+from worker.api_keys.store import ApiKeys
+
+from api.creation import Creation
+from api.dispatch import Dispatcher
+from api.events.fan_out import FanOut
+from api.events.follower import Follower
+from api.job_finder import JobFinder
+from api.operation import Operation
+from api.rate_limits import RateLimits
+from api.routes import batch, health, jobs, keys, stats
+from worker.broker.client import client, waker
+from worker.catalogue.catalogue import Catalogue
+from worker.fal.client import FalClient
+from worker.jobs.store import JobStore, connect
+from worker.operations.create import JobCreator
+from worker.operations.retry import Retry
+from worker.operations.staging import Staging
+from worker.operations.validation import Validator
+from worker.retention.archive import Archive
+from worker.settings.api import ApiSettings
+from worker.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the routes and the lifespan of the application use."""
+
+    dispatcher: Dispatcher
+    operations: Sequence[Operation]
+    changes: FanOut
+    redis: Redis
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the events of all jobs inside the block."""
+        loop = asyncio.get_running_loop()
+        publish = self.changes.publish
+        follower = Follower(self.redis, partial(loop.call_soon_threadsafe, publish))
+        follower.start()
+        try:
+            yield
+        finally:
+            self.changes.end()
+            await asyncio.to_thread(follower.stop)
+
+
+def compose(settings: ApiSettings) -> Tools:
+    """Return the objects of one process; connections are opened when they are first used."""
+    store = JobStore(connect(settings.redis_url))
+    catalogue = Catalogue.load(settings.catalogue)
+    celery = client(settings)
+
+    @cache
+    def storage() -> Storage:
+        return Storage.existing(settings.storage_url)
+
+    changes = FanOut(frame)
+    archive = Archive(redis=store.redis, storage=storage)
+    creator = JobCreator(
+        store=store,
+        validator=Validator(catalogue=catalogue, staging=Staging(storage=storage, directory=None)),
+        wake=waker(celery),
+        event_metadata=settings.event_metadata_names,
+        archived=archive.get,
+    )
+    creation = Creation(creator=creator)
+    api_keys = ApiKeys(store.redis, settings.secrets)
+    return Tools(
+        dispatcher=Dispatcher(keys=CachedKeys(api_keys), limits=RateLimits(store.redis)),
+        operations=(
+            *jobs.operations(
+                jobs.Jobs(
+                    store=store,
+                    creation=creation,
+                    finder=JobFinder(store=store, archived=archive.get),
+                    retry=Retry(store=store, catalogue=lambda: catalogue),
+                    fal=FalClient(settings.fal_key.get_secret_value()),
+                    changes=changes,
+                    require_key=settings.api_require_key,
+                )
+            ),
+            *batch.operations(batch.Batch(store=store, creation=creation)),
+            *stats.operations(stats.Stats(store=store)),
+            *keys.operations(keys.Keys(keys=api_keys)),
+            *health.operations(health.Health(redis=store.redis, celery=celery)),
+        ),
+        changes=changes,
+        redis=store.redis,
+    )

@@ -1,0 +1,86 @@
+"""Creates the jobs of requests: the same key is the same job, however often it is sent."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from redis.exceptions import RedisError
+
+from api.idempotency import fingerprint, job_id_of, mismatch
+from api.models.creation import JobCreation, Trial
+from api.models.job import estimate_of
+from api.problems import ProblemError, Retry
+from worker.catalogue.errors import InputProblem
+from worker.jobs.job import new_job_id
+from worker.operations.create import Created, FingerprintMismatch, JobCreator
+from worker.operations.request import DraftJob, JobRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """Creates the jobs of requests."""
+
+    creator: JobCreator
+
+    def create(self, given: JobCreation, *, tenant: str, key: str | None) -> Created | Trial:
+        """Return the stored job, or what it would be for `dry_run`.
+
+        Raises ProblemError, and what `JobCreator.add` raises.
+        """
+        draft = self._draft(given, tenant, key)
+        _require_price(draft, given.max_price)
+        if given.dry_run:
+            return _trial(draft)
+        job = replace(draft.job, fingerprint=fingerprint(draft.job))
+        try:
+            return self.creator.add(replace(draft, job=job))
+        except FingerprintMismatch as different:
+            raise mismatch(different.fields) from None
+        except RedisError as error:
+            raise _unknown(job.id, key) from error
+
+    def _draft(self, given: JobCreation, tenant: str, key: str | None) -> DraftJob:
+        request = JobRequest(
+            endpoint=given.endpoint,
+            arguments=given.arguments,
+            metadata=given.metadata,
+            job_id=new_job_id() if key is None else job_id_of(tenant, key),
+            options=given.options,
+            unchecked=given.unchecked,
+            tenant=tenant,
+        )
+        return self.creator.validator.validate(request)
+
+
+def _unknown(job_id: str, key: str | None) -> ProblemError:
+    detail = "Redis is unavailable or does not take writes now; the job may have been created"
+    if key is not None:
+        return ProblemError("unavailable", detail, code="redis_unavailable")
+    # The same request without a key would be a second job.
+    detail += f" as {job_id}: look at /v1/jobs/{job_id} first, and use an Idempotency-Key"
+    return ProblemError("unavailable", detail, code="redis_unavailable", retry=Retry.NEVER)
+
+
+def _require_price(draft: DraftJob, most: Decimal | None) -> None:
+    """Return if the job costs at most `most` US dollars. Raises ProblemError."""
+    if most is None:
+        return
+    estimate = draft.estimate
+    if estimate is None or estimate.at_least:
+        detail = f"max_price cannot be kept: {draft.model.cost_sentence(draft.job.arguments)}"
+        code = "price_unknown"
+    elif estimate.usd > most:
+        detail, code = f"it should cost {estimate.sentence}, and max_price is ${most}", ""
+    else:
+        return
+    problem = InputProblem(path="max_price", value=str(most), message=detail)
+    raise ProblemError("too_expensive", detail, code=code, problems=[problem])
+
+
+def _trial(draft: DraftJob) -> Trial:
+    return Trial(
+        dry_run=True,
+        endpoint=draft.job.endpoint,
+        arguments=dict(draft.job.arguments),
+        estimate=estimate_of(draft.job),
+        cost=draft.model.cost_sentence(draft.job.arguments),
+    )

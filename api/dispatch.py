@@ -1,0 +1,216 @@
+"""From a request to its answer: key, scope, limits, fields, then the operation, and its errors."""
+
+import json
+import re
+import secrets
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from worker.api_keys.api_key import ApiKey
+from worker.api_keys.cached_keys import CachedKeys
+from worker.api_keys.scopes import allows
+
+from api.operation import Call, Operation
+from api.problems import ProblemError, as_problem
+from api.rate_limits import Allowance, RateLimits, header_fields
+from api.request_body import parse_json, read_body, require_json
+from webhook.log import get_logger
+from worker.catalogue.errors import InputProblem, shown
+
+REQUEST_ID = "X-Request-Id"
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """Carries out operations; `keys` and `limits` decide who may."""
+
+    keys: CachedKeys
+    limits: RateLimits
+
+    def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+        """Return the handler of the operation's route."""
+
+        async def endpoint(request: Request) -> Response:
+            return await self._answer(request, operation)
+
+        return endpoint
+
+    async def _answer(self, request: Request, operation: Operation) -> Response:
+        began = time.monotonic()
+        call = Call(request=request, request_id=request_id_of(request))
+        headers: dict[str, str] = {}
+        try:
+            if operation.scope is not None:
+                key = await self._key(request, operation)
+                call = replace(call, key=key)
+                headers |= await self._limit(key, operation)
+            call = await _with_fields(call, operation)
+            response = await operation.handler(call)
+        except Exception as error:  # noqa: BLE001  # every error has an answer; a defect is logged
+            response = problem_response(as_problem(error) or _defect(error, call), call.request_id)
+        for name, value in {**headers, REQUEST_ID: call.request_id}.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+        _log(call, operation, response, time.monotonic() - began)
+        return response
+
+    async def _key(self, request: Request, operation: Operation) -> ApiKey:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        key = None
+        if scheme.lower() == "bearer":
+            key = await run_in_threadpool(self.keys.find, token.strip())
+        if key is None:
+            detail = (
+                "send a header Authorization: Bearer fhk_…; `falhook keys add` makes a key"
+                if not token
+                else "the API key is unknown, revoked, expired or mistyped"
+            )
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise ProblemError("unauthenticated", detail, headers=headers)
+        assert operation.scope is not None
+        if not allows(key.scopes, operation.scope):
+            detail = f"the key {key.name} lacks the scope {operation.scope}"
+            raise ProblemError("scope", detail)
+        return key
+
+    async def _limit(self, key: ApiKey, operation: Operation) -> Mapping[str, str]:
+        allowance = await run_in_threadpool(self.limits.check, key.id, operation.rate)
+        fields = header_fields(allowance)
+        if not allowance.allowed:
+            raise rate_limited(allowance, fields)
+        return fields
+
+
+def rate_limited(allowance: Allowance, fields: Mapping[str, str]) -> ProblemError:
+    """Return the problem of a key that has sent too many requests."""
+    policy = allowance.policy
+    detail = f"the key may send {policy.rate:g} requests a second of the kind {policy.name}"
+    after = allowance.retry_after
+    return ProblemError("rate_limited", detail, retry_after=after, headers=fields)
+
+
+async def _with_fields(call: Call, operation: Operation) -> Call:
+    if operation.query is not None:
+        given = _single_values(call.request)
+        call = replace(call, query=_validated(operation.query, given, strings=True))
+    if operation.body is None:
+        return call
+    body = await read_body(call.request, operation.body_bytes)
+    if not body and operation.body_optional:
+        return replace(call, body=operation.body())
+    require_json(call.request)
+    return replace(call, body=_validated(operation.body, parse_json(body)))
+
+
+def _single_values(request: Request) -> Mapping[str, str]:
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        problems = [
+            InputProblem(path=shown(n).strip('"'), value="", message="was sent twice")
+            for n in twice
+        ]
+        raise ProblemError("invalid_request", "a parameter may be sent once", problems=problems)
+    return dict(given)
+
+
+def _validated(model: type[BaseModel], value: object, *, strings: bool = False) -> BaseModel:
+    try:
+        return model.model_validate_strings(value) if strings else model.model_validate(value)
+    except ValidationError as invalid:
+        raise invalid_request(invalid) from None
+
+
+def invalid_request(invalid: ValidationError) -> ProblemError:
+    """Return the problem of fields that a model refuses; no value of them is repeated."""
+    problems = [
+        InputProblem(
+            path=".".join(map(_name, error["loc"])) or "body",
+            value="",
+            message=error["msg"].removeprefix("Value error, ").replace("Input should", "must", 1),
+        )
+        for error in invalid.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    sentence = "; ".join(map(str, problems[:10]))
+    return ProblemError("invalid_request", sentence, problems=problems)
+
+
+def _name(part: int | str) -> str:
+    # A name that the client invented may be anything, also a misplaced prompt.
+    return str(part) if isinstance(part, int) else shown(part).strip('"')
+
+
+def request_id_of(request: Request) -> str:
+    """Return the caller's id of the request if it has one that can be logged, else a new one."""
+    given = request.headers.get(REQUEST_ID, "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _defect(error: Exception, call: Call) -> ProblemError:
+    if isinstance(error, HTTPException):
+        return ProblemError("not_found", "there is nothing at this address")
+    # The message of an unexpected error may have parts of the request.
+    log.error(
+        "api.crashed", request=call.request_id, error=type(error).__name__, where=_where(error)
+    )
+    detail = "an unexpected error was logged under this request_id; please report it"
+    return ProblemError("internal", detail)
+
+
+def _where(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__)[-8:])
+
+
+def problem_response(problem: ProblemError, request_id: str) -> Response:
+    """Return the answer of RFC 9457."""
+    headers = dict(problem.headers)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(problem.retry_after + 0.5)))
+    return json_response(
+        problem.body(request_id),
+        status=problem.kind.status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def json_response(
+    content: BaseModel | Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Response:
+    """Return an answer of JSON."""
+    data = content.model_dump(mode="json") if isinstance(content, BaseModel) else content
+    # ASCII only: a text that is not UTF-8 was refused, but a stored one may not be.
+    return Response(json.dumps(data), status, dict(headers or {}), media_type)
+
+
+def _log(call: Call, operation: Operation, response: Response, seconds: float) -> None:
+    fields = {
+        "request": call.request_id,
+        "operation": operation.name,
+        "status": response.status_code,
+        "ms": round(seconds * 1000, 1),
+        "key": call.key.id if call.key else None,
+        "tenant": call.key.tenant if call.key else None,
+    }
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("api.answered", **fields)
+    elif operation.method == "GET":
+        log.debug("api.answered", **fields)
+    else:
+        log.info("api.answered", **fields)

@@ -1,0 +1,81 @@
+"""One route as data: the table from which both the router and the OpenAPI document are made."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from worker.api_keys.api_key import ApiKey
+from worker.api_keys.scopes import Scope
+
+# The largest body, if an operation does not say otherwise.
+BODY_BYTES = 64 * 1024
+
+
+class Rate(StrEnum):
+    """The limits that requests of a key count against."""
+
+    CREATE = "create"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that may be carried out: its key was checked, its fields are valid.
+
+    `query` and `body` are values of the operation's models; `key` is None for a public operation.
+    """
+
+    request: Request
+    request_id: str
+    key: ApiKey | None = None
+    query: Any = None
+    body: Any = None
+
+    @property
+    def tenant(self) -> str:
+        """The tenant for whom the request acts."""
+        assert self.key is not None, "a public operation acts for nobody"
+        return self.key.tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of an operation: its model, or the media type of what is no JSON."""
+
+    description: str
+    model: type[BaseModel] | None = None
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A method of a path; `problems` are the kinds with which it may fail beside those of all.
+
+    `scope` is what the key must have; None if it needs no key. `raw_bodies` are the media types of
+    a body that the handler reads itself, with its model if it has one. `headers` are those that the
+    operation reads, with their meaning.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Callable[[Call], Awaitable[Response]]
+    scope: Scope | None
+    answers: Mapping[int, Answer]
+    description: str = ""
+    tag: str = "jobs"
+    rate: Rate = Rate.READ
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    body_bytes: int = BODY_BYTES
+    raw_bodies: Mapping[str, type[BaseModel] | None] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,51 @@
+"""How many jobs are in which state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from worker.api_keys.scopes import Scope
+
+from api.dispatch import json_response
+from api.models.stats import Stats as StatsBody
+from api.operation import Answer, Call, Operation
+from worker.jobs.job import FINAL, JobState
+from worker.jobs.listing import count
+from worker.jobs.store import JobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """The handler of the numbers of jobs."""
+
+    store: JobStore
+
+    async def get_stats(self, call: Call) -> Response:
+        """Answer GET /v1/stats."""
+        counts = await run_in_threadpool(
+            count, self.store.redis, list(JobState), tenant=call.tenant
+        )
+        return json_response(
+            StatsBody(
+                jobs=dict(counts),
+                open=sum(number for state, number in counts.items() if state not in FINAL),
+                at=self.store.clock(),
+            )
+        )
+
+
+def operations(stats: Stats) -> Sequence[Operation]:
+    """Return the operation on numbers."""
+    return (
+        Operation(
+            method="GET",
+            path="/v1/stats",
+            name="getStats",
+            summary="Count the jobs of each state",
+            tag="stats",
+            handler=stats.get_stats,
+            scope=Scope.READ,
+            answers={200: Answer("The numbers of jobs.", StatsBody)},
+        ),
+    )
