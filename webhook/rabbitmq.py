@@ -1,16 +1,10 @@
 """The address of a RabbitMQ as broker: a URL, and TLS options that kombu does not read from it."""
 
-import ssl
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from webhook.redis.url_options import tls_options
 
 _RABBITMQ = ("amqp", "amqps")
-_VERIFY = {
-    "none": ssl.CERT_NONE,
-    "optional": ssl.CERT_OPTIONAL,
-    "required": ssl.CERT_REQUIRED,
-}
 # py-amqp's names of redis-py's options.
 _FILES = {"ssl_ca_certs": "ca_certs", "ssl_certfile": "certfile", "ssl_keyfile": "keyfile"}
 # py-amqp cannot be given these two.
@@ -43,8 +37,16 @@ def parse_rabbitmq(url: str) -> tuple[str, dict[str, object] | None]:
     plain = urlunsplit(parts._replace(query=""))
     if not secure:
         return plain, None
+    # Imported for TLS alone: every command that reads a broker's address imports this module.
+    import ssl  # noqa: PLC0415
+
+    verify = {
+        "none": ssl.CERT_NONE,
+        "optional": ssl.CERT_OPTIONAL,
+        "required": ssl.CERT_REQUIRED,
+    }
     tls: dict[str, object] = {
-        "cert_reqs": _VERIFY[str(options["ssl_cert_reqs"])],
+        "cert_reqs": verify[str(options["ssl_cert_reqs"])],
         "server_hostname": parts.hostname if options["ssl_check_hostname"] else None,
         **{_FILES[name]: value for name, value in options.items() if name in _FILES},
     }

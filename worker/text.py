@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 # Control characters steer terminals (ECMA-48), direction marks reorder what is read (UAX #9), and
 # lone surrogates cannot be encoded.
@@ -52,6 +51,9 @@ def shorten_lines(text: str) -> str:
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known name most like `name`; None if no name reaches the similarity `cutoff`."""
+    # Imported when a name is wrong: every command imports this module.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
 
 

@@ -40,6 +40,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         SETTINGS,
         "worker.formats",
         "worker.fal.download",
+        "worker.transcode.choices",
         "worker.transcode.loudness_target",
         "worker.transcode.poster",
         "worker.transcode.profiles",

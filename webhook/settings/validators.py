@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr
 
 from webhook.public_host import is_host, is_loopback, is_public
 from webhook.rabbitmq import parse_rabbitmq
@@ -13,7 +13,6 @@ from webhook.settings.environment import separated
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MINIMUM_SECRET_LENGTH = 16
-_WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 # What webhook/verification/signature.py accepts in fal's header, without what people put around it.
 _ACCOUNT_ID = re.compile(r"""(?:(?!["'`<>(){}\[\]\\])[!-~]){1,128}""")
 
@@ -58,8 +57,11 @@ def origin(value: str) -> str:
     origin = value.rstrip("/")
     if parts.path.strip("/") or set("?#@%\\") & set(value) or origin.endswith(":"):
         raise ValueError("must be only an origin, such as https://hooks.example.com")
+    # pydantic imports what it needs for URLs when asked for it; most commands read no URL.
+    from pydantic import AnyHttpUrl, TypeAdapter, ValidationError  # noqa: PLC0415
+
     try:
-        url = _WEB_ADDRESS.validate_python(origin)
+        url = TypeAdapter(AnyHttpUrl).validate_python(origin)
     except ValidationError:
         raise ValueError("must have a valid host") from None
     host = url.host or ""

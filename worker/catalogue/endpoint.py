@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import partial
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from worker.catalogue import billing
 from worker.catalogue.errors import (
@@ -17,17 +16,14 @@ from worker.catalogue.errors import (
     WithdrawnEndpoint,
     shown,
 )
-from worker.catalogue.examples import example
 from worker.catalogue.input_index import InputIndex
 from worker.catalogue.inputs import Input
 from worker.catalogue.outputs import certain_file
 from worker.catalogue.prices import Estimate, Price
-from worker.catalogue.validation.arguments import dumped, schema
-from worker.catalogue.validation.json_schema import RequestSchema
-from worker.catalogue.validation.messages import in_order, problem
 from worker.catalogue.validation.rules import Rule
-from worker.catalogue.validation.text_values import typed
-from worker.catalogue.validation.unknown_names import misplaced
+
+if TYPE_CHECKING:
+    from worker.catalogue.validation.json_schema import RequestSchema
 
 
 class Status(StrEnum):
@@ -68,7 +64,7 @@ class Endpoint:
     note: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
-    json_schema: RequestSchema | None = field(default=None, repr=False)
+    json_schema: "RequestSchema | None" = field(default=None, repr=False)
     unchecked: tuple[str, ...] = ()
     additional: bool = False
     names: InputIndex = field(default_factory=InputIndex, repr=False, compare=False)
@@ -86,6 +82,13 @@ class Endpoint:
         Encoding them as JSON in UTF-8 cannot fail. Raises WithdrawnEndpoint, UnknownSchema, or
         InvalidArguments with every problem, including `problems`, which the caller found.
         """
+        # Imported here: to list endpoints nothing is validated, and this is half of the catalogue.
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from worker.catalogue.validation.arguments import dumped, schema  # noqa: PLC0415
+        from worker.catalogue.validation.messages import in_order, problem  # noqa: PLC0415
+        from worker.catalogue.validation.unknown_names import misplaced  # noqa: PLC0415
+
         self._require_served()
         untyped: object = arguments
         if not isinstance(untyped, Mapping):
@@ -113,6 +116,8 @@ class Endpoint:
 
     def typed(self, name: str, text: str) -> object:
         """Return the value that the text from a person means for this input."""
+        from worker.catalogue.validation.text_values import typed  # noqa: PLC0415
+
         item = next((item for item in self.inputs if item.name == name), None)
         return typed(item, name, text)
 
@@ -121,6 +126,8 @@ class Endpoint:
 
         Raises WithdrawnEndpoint or UnknownSchema.
         """
+        from worker.catalogue.examples import example  # noqa: PLC0415
+
         self._require_served()
         return example(self.inputs, self.rules, self.examples)
 

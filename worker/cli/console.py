@@ -1,31 +1,19 @@
-"""Output of the command line: consoles, tables, JSON, and jobs as text."""
+"""Output of the command line: consoles, tables, JSON."""
 
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from worker.jobs.job import Job, JobState
 from worker.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-S = JobState
-
-COLOURS: Mapping[JobState, str] = {
-    S.PUBLISHED: "green",
-    S.FAILED: "red",
-    S.EXPIRED: "red",
-    S.CANCELLED: "yellow",
-    S.SUBMIT_UNKNOWN: "yellow",
-}
 
 # Columns that a terminal needs for a table, for one with a bar, and for one with whole endpoints
 # and phrases.
@@ -50,13 +38,6 @@ def plain_console() -> "Console":
 def is_terminal() -> bool:
     """Return whether standard output is a terminal, or FORCE_COLOR asks for the same text."""
     return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
-
-
-def state_text(state: JobState) -> "Text":
-    """Return the state in its colour."""
-    from rich.text import Text
-
-    return Text(state, style=COLOURS.get(state, "cyan"))
 
 
 def short_endpoint(endpoint: str) -> str:
@@ -111,9 +92,3 @@ def json_text(value: object) -> str:
     """Return the value as JSON on one line that no terminal reads as a command."""
     # JSON leaves DEL and the C1 control characters unescaped.
     return printable(json.dumps(value, ensure_ascii=False))
-
-
-def as_data(job: Job) -> Mapping[str, object]:
-    """Return the job's record for JSON output, without leases and the callback's fingerprint."""
-    hidden = {"lease_owner", "lease_until", "callback", "history"}
-    return {name: value for name, value in asdict(job).items() if name not in hidden}

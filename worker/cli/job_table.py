@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.console import aligned, clock_text, print_table, short_endpoint, state_text
+from worker.cli.console import aligned, clock_text, print_table, short_endpoint
+from worker.cli.job_data import state_text
 from worker.cli.job_text import age_text, cost_text, title_of
 from worker.jobs.job import Job
 from worker.text import printable, shorten

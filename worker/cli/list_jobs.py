@@ -5,8 +5,9 @@ from itertools import islice
 
 import click
 
-from worker.cli.console import as_data, is_terminal, print_json
+from worker.cli.console import is_terminal, print_json
 from worker.cli.errors import handle_errors
+from worker.cli.job_data import as_data
 from worker.cli.job_filters import SINCE, select
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option

@@ -39,6 +39,8 @@ def cli() -> None:
 def run() -> int:
     """Run the command line and return its exit code; 2 is an error that the caller can correct."""
     guard()
+    # Looking for plugins of pydantic would read the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = _run_command()
         if sys.stdout is not None:  # None if the descriptor is closed

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from worker.cli.completion.jobs import complete_jobs
-from worker.cli.console import (
-    as_data,
-    clock_text,
-    json_option,
-    plain_console,
-    print_json,
-    print_table,
-    state_text,
-)
+from worker.cli.console import clock_text, json_option, plain_console, print_json, print_table
 from worker.cli.errors import handle_errors
+from worker.cli.job_data import as_data, state_text
 from worker.cli.job_text import (
     age_text,
     cost_sentence,

@@ -8,14 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.console import (
-    BAR_WIDTH,
-    COLOURS,
-    TABLE_WIDTH,
-    WIDE_TABLE_WIDTH,
-    short_endpoint,
-    state_text,
-)
+from worker.cli.console import BAR_WIDTH, TABLE_WIDTH, WIDE_TABLE_WIDTH, short_endpoint
+from worker.cli.job_data import COLOURS, state_text
 from worker.jobs.change import Event
 from worker.jobs.job import FINAL, JobState
 from worker.text import printable

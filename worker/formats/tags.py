@@ -5,12 +5,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.metadata import version
 
 from worker.formats.aigc_label import AIGC
 from worker.formats.marks import EU_SENTENCE, Mark, Marks
 from worker.formats.mp4 import Stamp, udta
+from worker.formats.tag_choices import JobTag, PromptTag
 from worker.formats.xmp import LINK, packet
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : created by a trained model.
@@ -21,22 +21,6 @@ MAX_LONG_TEXT = 4 * MAX_TEXT  # of a prompt
 _BIDI_CONTROLS = frozenset(
     map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
-
-
-class PromptTag(StrEnum):
-    """How files carry the prompt. A hash can be recognised only by those who know the prompt."""
-
-    OFF = "off"
-    HASH = "hash"
-    TEXT = "text"
-
-
-class JobTag(StrEnum):
-    """What files say of their job. The hash is that of the job id."""
-
-    OFF = "off"
-    HASH = "hash"
-    IDS = "ids"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,16 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook.settings.environment import Environment
-from worker.formats.marks import Marks
-from worker.formats.tags import JobTag, PromptTag
+from worker.formats.tag_choices import JobTag, PromptTag
 from worker.settings import media_validators
-from worker.transcode.loudness_target import LOUDEST, OFF, QUIETEST
-from worker.transcode.poster import AUTOMATIC
-from worker.transcode.profiles import EXTRAS, MASTERS
+from worker.transcode.choices import (
+    AUTOMATIC_POSTER,
+    EXTRA_NAMES,
+    LOUDEST,
+    LOUDNESS_OFF,
+    MASTER_NAMES,
+    QUIETEST,
+)
 
 T = TypeVar("T")
 
@@ -22,18 +26,19 @@ class MediaSettings(Environment):
     profile: Annotated[str, AfterValidator(media_validators.profile)] = Field(
         default="original",
         alias="FALHOOK_PROFILE",
-        description=f"Outputs of each clip: {' or '.join(MASTERS)}, optionally followed by any of"
-        f" +{', +'.join(EXTRAS)}. A job can choose others in its metadata (falhook.profile).",
+        description=f"Outputs of each clip: {' or '.join(MASTER_NAMES)}, optionally followed by any"
+        f" of +{', +'.join(EXTRA_NAMES)}. A job can choose others in its metadata"
+        " (falhook.profile).",
     )
     poster_at: Annotated[str, AfterValidator(media_validators.poster_at)] = Field(
-        default=AUTOMATIC,
+        default=AUTOMATIC_POSTER,
         alias="FALHOOK_POSTER_AT",
         description="The moment that posters show: seconds such as 2.5, a share of the clip such as"
         " 50%, or auto: 1 s, or a later moment if the picture there is black, white or flat. A job"
         " can choose another in its metadata (falhook.poster_at).",
     )
     loudness: Annotated[str, AfterValidator(media_validators.loudness)] = Field(
-        default=OFF,
+        default=LOUDNESS_OFF,
         alias="FALHOOK_LOUDNESS",
         description="Integrated loudness that published sound is normalised to (EBU R 128), with a"
         f" true peak of at most -1 dBTP: LUFS from {QUIETEST:g} to {LOUDEST:g}, such as -14, or"
@@ -104,8 +109,7 @@ class MediaSettings(Environment):
     @field_validator("marks")
     @classmethod
     def _marks(cls, value: str, info: ValidationInfo) -> str:
-        Marks.parse(value, info.data.get("aigc_provider", ""))
-        return value
+        return media_validators.marks(value, info.data.get("aigc_provider", ""))
 
     @field_validator("c2pa_key", "c2pa_command", "c2pa_tsa")
     @classmethod

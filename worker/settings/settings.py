@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from webhook.settings.settings import ReceiverSettings
-from worker.retention.periods import RetentionPeriods
 from worker.settings import validators
 from worker.settings.creation import CreationSettings
 from worker.settings.fal import FalSettings
@@ -16,11 +15,6 @@ from worker.settings.media import MediaSettings
 REST_HOST = "rest.fal.ai"
 # Seconds for which fal keeps results, approximately: a later look-up finds nothing.
 RESULT_LIFETIME = 3600
-
-
-def _periods(value: str) -> str:
-    RetentionPeriods.parse(value)
-    return value
 
 
 class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
@@ -60,7 +54,7 @@ class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
         alias="FALHOOK_FFMPEG",
         description="Path of ffmpeg; defaults to the one in the imageio-ffmpeg wheel.",
     )
-    retention: Annotated[str, AfterValidator(_periods)] = Field(
+    retention: Annotated[str, AfterValidator(validators.retention)] = Field(
         default="30d",
         alias="FALHOOK_RETENTION",
         description="How long after its end a job's record stays in Redis before it moves to "

@@ -49,3 +49,11 @@ def download_hosts(value: str) -> str:
         message = str(error).replace("FALHOOK_DOWNLOAD_HOSTS: ", "cannot be used: ")
         raise ValueError(message) from None
     return value
+
+
+def retention(value: str) -> str:
+    """Return `value` if it lists the periods for which records are kept."""
+    from worker.retention.periods import RetentionPeriods  # noqa: PLC0415
+
+    RetentionPeriods.parse(value)
+    return value

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from worker.errors import Permanent
 from worker.formats.marks import Marks
-from worker.formats.tags import JobTag, PromptTag, Tags
+from worker.formats.tag_choices import JobTag, PromptTag
+from worker.formats.tags import Tags
 from worker.jobs.job import Job
 from worker.provenance import Signer
 from worker.transcode.loudness_target import (

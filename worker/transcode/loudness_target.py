@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from worker.transcode.choices import LOUDEST, LOUDNESS_OFF, QUIETEST
 from worker.types import Json
 
-QUIETEST, LOUDEST = -31.0, -5.0  # LUFS; services and broadcasters ask for -27 to -14
 # The metadata key with which a job requests another loudness than the setting's.
 LOUDNESS_KEY = "falhook.loudness"
-OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class LoudnessTarget:
     def parse(cls, text: str) -> Self:
         """Parse LUFS ("-14") or "off". Raises ValueError, which says so."""
         value = text.strip()
-        if value == OFF:
+        if value == LOUDNESS_OFF:
             return cls()
         try:
             number = float(value)
@@ -32,7 +31,7 @@ class LoudnessTarget:
             return cls(number)
         raise ValueError(
             f"{text[:60]!r} is not a loudness: use LUFS from {QUIETEST:g} to {LOUDEST:g}, such as"
-            f" -14, or {OFF}"
+            f" -14, or {LOUDNESS_OFF}"
         )
 
 

@@ -10,6 +10,7 @@ from statistics import fmean, pstdev
 from typing import Self
 
 from worker.formats.mp4 import ProbeResult
+from worker.transcode.choices import AUTOMATIC_POSTER
 from worker.types import Json
 
 _DARKEST, _LIGHTEST = 16, 235  # mean lightness of a picture, 0 to 255, that is not black or white
@@ -18,7 +19,6 @@ _LATER = (0.3, 0.5, 0.7, 0.9)  # shares of the clip that are tried after the fir
 _SHORTEST = 0.001  # seconds before the clip's end: its last frame
 # The metadata key with which a job requests another moment than the setting's.
 POSTER_KEY = "falhook.poster_at"
-AUTOMATIC = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class PosterTime:
     def parse(cls, text: str) -> Self:
         """Parse "auto", seconds ("2.5") or percent ("50%"). Raises ValueError, which says so."""
         value = text.strip()
-        if value == AUTOMATIC:
+        if value == AUTOMATIC_POSTER:
             return cls()
         try:
             number = float(value.removesuffix("%"))
@@ -47,7 +47,7 @@ class PosterTime:
             return cls(seconds=number)
         raise ValueError(
             f"{text[:60]!r} is not a moment: use seconds such as 2.5, a share such as 50%,"
-            f" or {AUTOMATIC}"
+            f" or {AUTOMATIC_POSTER}"
         )
 
     def of(self, source: ProbeResult) -> float | None:

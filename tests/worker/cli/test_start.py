@@ -30,6 +30,11 @@ READS: dict[tuple[str, ...], set[str]] = {
     ("completion", "bash"): set(),
     ("provenance", "--help"): set(),
 }
+# What `falhook settings` and `falhook models` describe, and do not read.
+LARGE = (
+    *("worker.jobs.job", "worker.formats.mp4", "worker.formats.tags", "worker.transcode.profiles"),
+    *("worker.retention.periods", "worker.catalogue.validation.arguments", "ssl"),
+)
 PROGRAM = """
 import sys
 sys.argv = ["falhook", *sys.argv[1:]]
@@ -41,11 +46,16 @@ print(" ".join(sys.modules), file=sys.stderr)
 
 def loaded(*arguments: str, **environ: str) -> set[str]:
     """Return the heavy packages that a command has imported when it ends."""
+    return {name.partition(".")[0] for name in modules(*arguments, **environ)} & set(HEAVY)
+
+
+def modules(*arguments: str, **environ: str) -> set[str]:
+    """Return the modules that a command has imported when it ends."""
     command = [sys.executable, "-c", PROGRAM, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
     )
-    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()} & set(HEAVY)
+    return set(done.stderr.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("flag", ["--version", "--help"])
@@ -65,6 +75,12 @@ def test_the_flags_of_a_command_import_nothing_heavy(name: str) -> None:
 def test_a_command_that_only_reads_imports_little(command: tuple[str, ...], redis_url: str) -> None:
     """Neither Celery nor a client of fal, and pydantic only where its models are shown."""
     assert READS[command] == loaded(*command, REDIS_URL=redis_url)
+
+
+@pytest.mark.parametrize("name", ["models", "settings"])
+def test_a_command_that_describes_reads_nothing_else(name: str) -> None:
+    """The tables of endpoints and settings need no parser of media and no validator of inputs."""
+    assert set() == modules(name) & set(LARGE)
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "job1")], ids=" ".join)

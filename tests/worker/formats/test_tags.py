@@ -16,7 +16,8 @@ from tests.factories.clips import clip, tags
 from worker.formats.aigc_label import AIGC
 from worker.formats.marks import Mark, Marks
 from worker.formats.mp4 import Stamp
-from worker.formats.tags import AI_ORIGIN, JobTag, PromptTag, Tags
+from worker.formats.tag_choices import JobTag, PromptTag
+from worker.formats.tags import AI_ORIGIN, Tags
 from worker.formats.xmp import NAMESPACES
 from worker.transcode.ffmpeg import Ffmpeg
 from worker.transcode.profiles import Profile

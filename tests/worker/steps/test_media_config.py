@@ -7,7 +7,7 @@ from webhook.settings.errors import SettingsError
 from worker.composition import media_config
 from worker.errors import Permanent
 from worker.formats.marks import Mark
-from worker.formats.tags import PromptTag
+from worker.formats.tag_choices import PromptTag
 from worker.jobs.job import Job
 from worker.settings.media import MediaSettings
 from worker.steps.media_config import MediaConfig

@@ -2,6 +2,7 @@
 
 import pytest
 
+from worker.transcode.choices import EXTRA_NAMES, MASTER_NAMES
 from worker.transcode.outputs import H264
 from worker.transcode.profiles import EXTRAS, MASTERS, PROFILE_KEY, Profile, requested_profile
 from worker.types import Json
@@ -57,3 +58,8 @@ def test_an_invalid_requested_profile(requested: str | int | list[Json]) -> None
     """Any other value of that key is refused."""
     with pytest.raises(ValueError, match=r"is not a profile|must be a string"):
         requested_profile({PROFILE_KEY: requested})
+
+
+def test_the_listed_names_are_those_of_the_profiles() -> None:
+    """The setting's description names every master and extra, in the order of the messages."""
+    assert (MASTER_NAMES, EXTRA_NAMES) == (tuple(MASTERS), tuple(EXTRAS))

@@ -1,7 +1,7 @@
 """Builds endpoints from the catalogue's tables: expands families and resolves names."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,10 +11,14 @@ from worker.catalogue.files.errors import did_you_mean, fault
 from worker.catalogue.files.forms import CatalogueFile, FamilyForm, FieldForm, ModelForm
 from worker.catalogue.inputs import Input, InputType, paths
 from worker.catalogue.prices import Price
-from worker.catalogue.validation.json_schema import RequestSchema
 from worker.catalogue.validation.rules import Rule
 
+if TYPE_CHECKING:
+    from worker.catalogue.validation.json_schema import RequestSchema
+
 T = TypeVar("T")
+# What an input has as its form states it.
+_SAME = frozenset(FieldForm.model_fields) - {"name", "type", "choices", "min_items", "rules"}
 
 
 def models(tables: CatalogueFile) -> Iterator[Endpoint]:
@@ -51,12 +55,17 @@ def _model(tables: CatalogueFile, endpoint: str, form: ModelForm) -> Endpoint:
         note=form.note,
         sources=tuple(_named(tables.sources, source, "sources") for source in sources),
         examples=examples,
-        json_schema=(
-            None if form.json_schema is None else RequestSchema(keywords=form.json_schema)
-        ),
+        json_schema=None if form.json_schema is None else _schema(form.json_schema),
         unchecked=form.unchecked,
         additional=form.additional,
     )
+
+
+def _schema(keywords: dict[str, Any]) -> "RequestSchema":
+    # The packaged catalogue has none.
+    from worker.catalogue.validation.json_schema import RequestSchema  # noqa: PLC0415
+
+    return RequestSchema(keywords=keywords)
 
 
 def _price(tables: CatalogueFile, name: str) -> Price | None:
@@ -93,6 +102,9 @@ def _fields(
         _require(name, names, f"inputs.{name}")
     for name, (field, _, required) in zip(names, entries, strict=True):
         changes: dict[str, Any] = family.inputs.get(name, {}) | form.inputs.get(name, {})
+        if not changes:
+            yield name, field.model_copy(update={"required": required})
+            continue
         merged = field.model_dump(exclude_unset=True) | changes | {"required": required}
         yield name, _overridden(name, merged)
 
@@ -116,9 +128,9 @@ def _input(tables: CatalogueFile, name: str, form: FieldForm, above: tuple[str, 
         within = (*above, form.type)
         nested = tuple(_input(tables, member, field, within) for member, field in members.items())
     choices = form.choices
-    bounds = form.model_dump(exclude={"name", "type", "choices", "min_items", "rules"})
+    same: dict[str, Any] = {member: getattr(form, member) for member in _SAME}
     return Input(
-        **bounds,
+        **same,
         name=name,
         kind=InputType(form.type) if scalar else InputType.OBJECT,
         choices=_named(tables.choices, choices, "choices") if isinstance(choices, str) else choices,

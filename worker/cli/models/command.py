@@ -10,7 +10,6 @@ import click
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import RequestRejected
-from worker.catalogue.examples import rows
 from worker.cli.completion.endpoints import complete_endpoint
 from worker.cli.console import is_terminal, json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
@@ -96,6 +95,8 @@ def _cells(model: Endpoint) -> tuple[str, str, str]:
 @handle_errors
 def show(endpoint: str, as_json: bool) -> None:
     """Show the inputs, outputs and price of ENDPOINT, with a command to try it."""
+    from worker.catalogue.examples import rows
+
     model = _catalogue().find(endpoint)
     try:
         example, rejection = model.example(), ""
@@ -125,6 +126,8 @@ def _print(model: Endpoint) -> None:
 def _input_table(model: Endpoint, *, wide: bool) -> "Table":
     """Return a row an input; a narrow table leaves out the type, which `allowed` implies."""
     from rich.table import Table
+
+    from worker.catalogue.examples import rows
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("input", no_wrap=True)

@@ -7,7 +7,8 @@ import click
 from redis.exceptions import RedisError
 
 from worker.cli.composition import build_creator, build_validator
-from worker.cli.console import as_data, print_json
+from worker.cli.console import print_json
+from worker.cli.job_data import as_data
 from worker.cli.redis_errors import redis_error
 from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.flag_values import pairs

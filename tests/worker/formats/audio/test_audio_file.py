@@ -19,7 +19,8 @@ from worker.formats.aigc_label import AIGC
 from worker.formats.audio import NotTaggable, has_credentials, ogg, tag
 from worker.formats.audio.rewrite import MAX_TAGS
 from worker.formats.marks import Mark, Marks
-from worker.formats.tags import AI_ORIGIN, PromptTag
+from worker.formats.tag_choices import PromptTag
+from worker.formats.tags import AI_ORIGIN
 
 MARKED = replace(
     tags(),
