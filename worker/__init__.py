@@ -16,6 +16,7 @@ pipeline.py       STEPS, the one table of steps; Pipeline.run takes a job throug
 catalogue/        what each fal endpoint accepts, returns and costs
 fal/              everything falhook sends to fal and reads from it
 provenance/       C2PA content credentials: signing files and reading signatures back
+api_keys/         who may use the HTTP API: keys, their scopes and their store in Redis
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
 storage_claim.py  which storage belongs to the jobs in Redis

@@ -17,6 +17,7 @@ from tests import ROOT
 from webhook import log as logs
 from webhook.contract import callback_url
 from webhook.log.buffered_stream import BufferedStream
+from worker.api_keys.token import Token
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 LOGGERS = {"log", "signal_log"}
@@ -91,6 +92,14 @@ def test_callback_tokens_are_scrubbed(secret: str) -> None:
     encoded = url.replace(":", "%3A").replace("/", "%2F")
     for text in (url, f"POST https://queue.fal.run/x?fal_webhook={encoded} 200"):
         assert token not in logs.scrub(text)
+
+
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "key {}, twice: {}", '{{"key": "{}"}}'])
+def test_our_api_keys_are_scrubbed(form: str) -> None:
+    """The token of an API key is removed from any text, a mistyped one too."""
+    token = Token.make().text
+    for text in (token, token[:-1], f"{token}x"):
+        assert text[4:] not in logs.scrub(form.format(text, text))
 
 
 def test_exceptions_are_scrubbed(stream: io.StringIO) -> None:

@@ -16,6 +16,8 @@ _SECRET_TEXT = (
     (re.compile(r"\b(Key\s+)[^\s\"':]+:[^\s\"']+"), r"\1[key]"),
     (re.compile(r"(\w+://[^/\s:@]*:)[^/\s@]+@"), r"\1[password]@"),
 )
+# Keys of our own API (worker/api_keys/token.py), mistyped ones too.
+_API_KEY = re.compile(r"fhk_[0-9A-Za-z]+")
 
 
 # Enough for the words of a server or of the operating system.
@@ -37,7 +39,7 @@ def words_of(error: BaseException) -> str:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace secret fields, callback tokens, fal keys and passwords in URLs; a processor."""
+    """Replace secret fields, callback tokens, keys and passwords in URLs; a processor."""
     for name, value in event.items():
         if name in SECRET_FIELDS:
             event[name] = "[redacted]"
@@ -47,8 +49,10 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def scrub(text: str) -> str:
-    """Return `text` without callback tokens, fal keys and passwords in URLs."""
-    # Every pattern needs one of these characters; most values are a word or an id.
+    """Return `text` without callback tokens, keys of fal and of our API, and passwords in URLs."""
+    if "fhk_" in text:
+        text = _API_KEY.sub("[key]", text)
+    # Every other pattern needs one of these characters; most values are a word or an id.
     if "/" not in text and ":" not in text and "%" not in text:
         return text
     for pattern, replacement in _SECRET_TEXT:
