@@ -12,9 +12,11 @@ from webhook.shards import SHARDS, all_keys
 from worker.jobs.job import JobState
 from worker.jobs.store import JOBS, tenant_index
 from worker.jobs.tenant import DEFAULT
+from worker.text import shorten
 
 # Ids that are read of each index beyond its share: the newest are not spread evenly.
 _SPARE = 10
+_LONGEST_SHOWN = 80
 # In place of an id: behind every job of the same time.
 NO_ID = ""
 
@@ -98,3 +100,8 @@ def decode(text: str) -> Place | None:
         return None
     known = math.isfinite(at) and colon and (job_id == NO_ID or JOB_ID.fullmatch(job_id))
     return (at, job_id) if known else None
+
+
+def unknown(cursor: str) -> ValueError:
+    """Return the error about a cursor that does not stand for a place."""
+    return ValueError(f"{shorten(cursor, _LONGEST_SHOWN)!r} is not a cursor that a list returned")

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from redis.client import Pipeline
 
 from tests.factories.world import ENDPOINT, ManualClock
-from worker.jobs import listing
+from worker.jobs import filtered_listing
 from worker.jobs.change import Change
+from worker.jobs.filtered_listing import FilteredPage, filtered_page
 from worker.jobs.job import Job, JobState
-from worker.jobs.listing import FilteredPage, filtered_page
+from worker.jobs.listing import read
 from worker.jobs.store import JobStore, job_key
 from worker.jobs.tenant import DEFAULT
 from worker.types import Json
@@ -94,8 +95,8 @@ def test_pages_have_every_matching_job_once(
         job_id = add(records, f"j{number}", tenant, endpoint=OTHER if other else ENDPOINT)
         placed.append((clock.now, job_id, tenant, other))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "EXAMINED", examined)
-        patch.setattr(listing, "_TOGETHER", 3)
+        patch.setattr(filtered_listing, "EXAMINED", examined)
+        patch.setattr(filtered_listing, "_TOGETHER", 3)
         for tenant in (DEFAULT, "acme"):
             own = [each for each in sorted(placed, reverse=True) if each[2] == tenant]
             every = pages(records, limit, tenant)
@@ -140,8 +141,8 @@ def test_a_page_looks_at_a_bounded_number_of_jobs(
     records: JobStore, clock: ManualClock, trips: list[Pipeline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it does not reach is on a later page; the cursor leads there even from an empty one."""
-    monkeypatch.setattr(listing, "EXAMINED", 100)
-    monkeypatch.setattr(listing, "_TOGETHER", 50)
+    monkeypatch.setattr(filtered_listing, "EXAMINED", 100)
+    monkeypatch.setattr(filtered_listing, "_TOGETHER", 50)
     for number in range(250):
         clock.forward(1)
         add(records, f"j{number}", endpoint=OTHER if number == 0 else ENDPOINT)
@@ -173,14 +174,13 @@ def test_a_job_that_moves_away_meanwhile_is_not_listed(
     """A page of a state has no job of another one, and a job that is gone is left out."""
     for job_id in ("a", "b", "c"):
         add(records, job_id)
-    read = listing.read
 
     def moved(redis: object, job_ids: Sequence[str]) -> Sequence[Job]:
         records.change("b", S, Change(to=S.CANCELLED, due=0, event={"name": "moved"}))
         records.redis.delete(job_key("c"))
         return read(records.redis, job_ids)
 
-    monkeypatch.setattr(listing, "read", moved)
+    monkeypatch.setattr(filtered_listing, "read", moved)
     assert ["a"] == ids(pages(records, 9, state=S.QUEUED))
 
 
