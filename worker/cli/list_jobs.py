@@ -8,7 +8,7 @@ import click
 from worker.cli.console import is_terminal, print_json
 from worker.cli.errors import handle_errors
 from worker.cli.job_data import as_data
-from worker.cli.job_filters import SINCE, select, tenant_option
+from worker.cli.job_filters import SINCE, select
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
 from worker.jobs.job import JobState
@@ -20,7 +20,6 @@ from worker.jobs.job import JobState
 )
 @click.option("--reason", help="Only jobs with this reason code or this beginning: fal_422, fal.")
 @click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
-@tenant_option("Only jobs of this tenant.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @pager_option
 @json_lines_option
@@ -30,7 +29,6 @@ def list_jobs(
     state: str | None,
     reason: str | None,
     since: float | None,
-    tenant: str | None,
     limit: int,
     no_pager: bool,
     as_json: bool,
@@ -41,8 +39,7 @@ def list_jobs(
     from worker.jobs.explanation import reasons
 
     store = open_store()
-    chosen = select(store, state=state, reason=reason, since=since, tenant=tenant)
-    jobs = tuple(islice(chosen, limit))
+    jobs = tuple(islice(select(store, state=state, reason=reason, since=since), limit))
     why = reasons(jobs, now=store.clock())
     if as_json:
         for job, text in zip(jobs, why, strict=True):
@@ -52,7 +49,7 @@ def list_jobs(
         print_paged(print_to, no_pager=no_pager)
     elif jobs:
         click.echo("\n".join(job_lines(jobs, why=why, now=store.clock())))
-    elif state or reason or since or tenant:
+    elif state or reason or since:
         click.echo("No job matches.", err=True)
     else:
         click.echo("No jobs yet. Create one: falhook submit --help", err=True)

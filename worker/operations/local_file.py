@@ -1,10 +1,15 @@
-"""Reads a local file or a data URI, and checks that an input accepts it."""
+"""Opens a local file or a data URI, and checks that an input accepts it."""
 
 import hashlib
+import io
 import math
+import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
@@ -13,6 +18,7 @@ from worker.formats.dimensions import dimensions
 from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guess_type, sniff
 from worker.text import printable
 
+READ_BYTES = 1024 * 1024
 _ARCHIVES = frozenset({"archive", "data", "zip"})
 _NOUNS = {"audio": "an audio file", "image": "an image", "video": "a video"}
 
@@ -21,14 +27,14 @@ class UnusableFile(Exception):
     """A file that cannot be an input; the message follows the path and value of the input."""
 
 
-def embedded(item: Input, value: str) -> bytes:
-    """Return the bytes of a data URI. Raises UnusableFile."""
+def embedded(item: Input, value: str) -> BinaryIO:
+    """Return the content of a data URI. Raises UnusableFile."""
     body = value.partition(",")[2]
     # Base64 has 4 characters for 3 bytes, percent-encoding at most 3 for one byte.
     if len(body) > 3 * item.max_bytes:
         raise UnusableFile(_too_large(item))
     try:
-        return data_uri.decode(value)
+        return io.BytesIO(data_uri.decode(value))
     except ValueError:
         raise UnusableFile("must be a data URI with valid base64") from None
 
@@ -47,41 +53,78 @@ def path_of(value: str) -> Path:
     return Path(value).expanduser() if value.startswith("~") else Path(value)
 
 
-def read(path: Path, item: Input) -> bytes:
-    """Return the bytes of a regular file, at most one over the limit. Raises UnusableFile."""
+@contextmanager
+def opened(path: Path, item: Input) -> Iterator[BinaryIO]:
+    """Open a regular file of at most the size that the input allows. Raises UnusableFile."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnusableFile("must be a regular file")
         if status.st_size > item.max_bytes:
             raise UnusableFile(_too_large(item))
-        with path.open("rb") as file:
-            return file.read(item.max_bytes + 1)
+        file = path.open("rb")
     except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise UnusableFile(
-            f"cannot be read: {reason or type(error).__name__} ({printable(str(path))})"
-        ) from None
+        raise _unreadable(error, path) from None
+    with file:
+        yield file
 
 
-def checked_name(item: Input, data: bytes) -> str:
-    """Return the name of these bytes if the input accepts them. Raises UnusableFile."""
-    if not data:
+def _unreadable(error: Exception, path: object) -> UnusableFile:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return UnusableFile(
+        f"cannot be read: {reason or type(error).__name__} ({printable(str(path))})"
+    )
+
+
+def checked_name(item: Input, file: BinaryIO) -> str:
+    """Return the name of the file's content if the input accepts it. Raises UnusableFile."""
+    require_accepted(item, file)
+    file.seek(0)
+    digest = hashlib.sha256()
+    for chunk in chunks(file):
+        digest.update(chunk)
+    return name_of(digest.hexdigest(), head_of(file))
+
+
+def require_accepted(item: Input, file: BinaryIO) -> None:
+    """Return if the input accepts the file; it is not read whole. Raises UnusableFile.
+
+    A picture is, if its dimensions are documented.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if not size:
         raise UnusableFile("is empty")
-    if len(data) > item.max_bytes:
+    if size > item.max_bytes:
         raise UnusableFile(_too_large(item))
-    head = data[:HEAD_BYTES]
+    head = head_of(file)
     if not _accepts(item, sniff(head)):
         families = " or ".join(_NOUNS[family] for family in sorted(item.families))
         extensions = ", ".join(item.formats) or formats(item.families)
         raise UnusableFile(f"must be {families} ({extensions}); it is {described(head)}")
-    _require_dimensions(item, data)
-    return name_of(data)
+    _require_dimensions(item, file)
 
 
-def _require_dimensions(item: Input, data: bytes) -> None:
+def head_of(file: BinaryIO) -> bytes:
+    """Return the first bytes of the file, by which its type is known. Raises UnusableFile."""
+    file.seek(0)
+    return next(chunks(file, HEAD_BYTES), b"")
+
+
+def chunks(file: BinaryIO, size: int = READ_BYTES) -> Iterator[bytes]:
+    """Yield the file's content from its position on, in parts of `size`. Raises UnusableFile."""
+    try:
+        while chunk := file.read(size):
+            yield chunk
+    except OSError as error:
+        raise _unreadable(error, getattr(file, "name", "")) from None
+
+
+def _require_dimensions(item: Input, file: BinaryIO) -> None:
     """Raise UnusableFile for sides or an aspect ratio that fal would refuse after the upload."""
-    size = dimensions(data) if item.dimensions else None
+    try:
+        size = dimensions(file) if item.dimensions else None
+    except OSError as error:
+        raise _unreadable(error, getattr(file, "name", "")) from None
     if size is None:
         return
     short, long = sorted(size)
@@ -108,9 +151,9 @@ def _states_medium(item: Input) -> bool:
     return bool(item.formats) or not (archive or item.families == frozenset(MAX_MEGABYTES))
 
 
-def name_of(data: bytes) -> str:
+def name_of(digest: str, head: bytes) -> str:
     """Return the name that follows from the content: {sha256}.{extension}."""
-    return f"{hashlib.sha256(data).hexdigest()}.{guess_type(data[:HEAD_BYTES]).extension}"
+    return f"{digest}.{guess_type(head).extension}"
 
 
 def _too_large(item: Input) -> str:

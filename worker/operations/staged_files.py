@@ -1,32 +1,55 @@
 """Arguments with upload:// references, and the local files that these stand for."""
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from worker.catalogue.errors import InputProblem, RequestRejected
-from worker.operations.local_file import UnusableFile, name_of
+from worker.operations.local_file import UnusableFile, chunks, head_of, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFile:
     """The file of the argument at `path`, whose text was `value`.
 
-    It is read again when it is stored, so that many staged jobs do not keep files in memory.
+    It is opened again when it is stored, so that many staged jobs keep no files open.
     """
 
     path: str
     value: str
-    read: Callable[[], bytes]
+    open: Callable[[], AbstractContextManager[BinaryIO]]
 
-    def bytes_of(self, name: str) -> bytes:
-        """Return the bytes if `name` is still theirs, or raise RequestRejected("input_changed")."""
+    def size(self) -> int:
+        """Return its bytes. Raises RequestRejected("input_changed") if it cannot be read."""
         try:
-            data = self.read()
+            with self.open() as file:
+                return file.seek(0, os.SEEK_END)
         except UnusableFile as unusable:
-            raise self._changed(f"{unusable}; it was usable a moment ago") from unusable
-        if name_of(data) != name:
+            raise self._unusable(unusable) from unusable
+
+    def content(self, name: str) -> Iterator[bytes]:
+        """Yield its bytes; `name` follows from them.
+
+        Else RequestRejected("input_changed") is raised, at the latest after all of them.
+        """
+        digest = hashlib.sha256()
+        try:
+            with self.open() as file:
+                head = head_of(file)
+                file.seek(0)
+                for chunk in chunks(file):
+                    digest.update(chunk)
+                    yield chunk
+        except UnusableFile as unusable:
+            raise self._unusable(unusable) from unusable
+        if name_of(digest.hexdigest(), head) != name:
             raise self._changed("changed while its job was created; submit the job again")
-        return data
+
+    def _unusable(self, unusable: UnusableFile) -> RequestRejected:
+        return self._changed(f"{unusable}; it was usable a moment ago")
 
     def _changed(self, message: str) -> RequestRejected:
         problem = InputProblem(path=self.path, value=self.value, message=message)

@@ -5,24 +5,28 @@ uploads/{sha256}.{extension}, and the input becomes upload://{sha256}.{extension
 too large, of a wrong type or unreadable are rejected before.
 """
 
+import io
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.paths import path as path_text
-from worker.formats.media_types import HEAD_BYTES, guess_type
+from worker.formats.media_types import BINARY, type_of_name
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
-from worker.operations.local_file import UnusableFile, checked_name, embedded, path_of, read
+from worker.operations.local_file import UnusableFile, checked_name, embedded, opened, path_of
 from worker.operations.staged_files import LocalFile, StagedFiles
-from worker.storage import Storage, StoredObject
+from worker.storage import CHUNK_BYTES, Storage, StoredObject
 from worker.storage.layout import REFRESHED_AFTER, storage_key
 from worker.text import printable
 
 Loc = tuple[str | int, ...]
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +63,25 @@ class Staging:
     def put(self, staged: StagedFiles) -> None:
         """Store every file. Raises RequestRejected("input_changed") for a changed file."""
         for name, file in staged.files.items():
-            storage, key = self.storage(), storage_key(name)
-            data = file.bytes_of(name)
-            found = storage.find(key)
-            if found is None or found.size != len(data) or self._is_old(found):
-                storage.put(key, data, content_type=guess_type(data[:HEAD_BYTES]).name)
+            self.keep(name, file)
+
+    def keep(self, name: str, file: LocalFile) -> bool:
+        """Store the file under uploads/`name`; return False if it was there already.
+
+        Of a large file only parts are in memory. An old one is written again. Raises
+        RequestRejected("input_changed") if `name` does not follow from its bytes; then nothing is
+        stored.
+        """
+        storage, key, size = self.storage(), storage_key(name), file.size()
+        found = storage.find(key)
+        is_there = found is not None and found.size == size
+        if found is None or not is_there or self._is_old(found):
+            # A small one in one request.
+            content = file.content(name)
+            data = content if size > CHUNK_BYTES else b"".join(content)
+            media = type_of_name(name) or BINARY
+            storage.put(key, data, content_type=media.name)
+        return not is_there
 
     def _is_old(self, found: StoredObject) -> bool:
         # Written again, it stays for as long as the job may need it: worker/retention/retention.py.
@@ -112,15 +130,16 @@ class Staging:
             return value
         text = "" if is_data else shown(value)
         try:
-            read_bytes = _embedded(item, value) if is_data else self._local(item, value)
-            name = checked_name(item, read_bytes())
+            open_file = _embedded(item, value) if is_data else self._local(item, value)
+            with open_file() as file:
+                name = checked_name(item, file)
         except UnusableFile as unusable:
             staged.problems.append(InputProblem(path=path, value=text, message=str(unusable)))
             return f"upload://{'0' * 64}.none"
-        staged.files[name] = LocalFile(path=path, value=text, read=read_bytes)
+        staged.files[name] = LocalFile(path=path, value=text, open=open_file)
         return f"upload://{name}"
 
-    def _local(self, item: Input, value: str) -> Callable[[], bytes]:
+    def _local(self, item: Input, value: str) -> Opener:
         if self.directory is None:
             raise UnusableFile("must be a URL: FALHOOK_INPUT_DIRECTORY is not set")
         try:
@@ -130,9 +149,9 @@ class Staging:
             raise UnusableFile(f"cannot be read: {printable(str(error).rstrip('.'))}") from None
         if not self.anywhere and not path.is_relative_to(self.directory.resolve()):
             raise UnusableFile(f"must be inside FALHOOK_INPUT_DIRECTORY={self.directory}")
-        return partial(read, path, item)
+        return partial(opened, path, item)
 
 
-def _embedded(item: Input, value: str) -> Callable[[], bytes]:
-    data = embedded(item, value)
-    return lambda: data
+def _embedded(item: Input, value: str) -> Opener:
+    content = embedded(item, value).read()
+    return lambda: io.BytesIO(content)

@@ -6,6 +6,6 @@ https://developmentseed.org/obstore/latest/authentication/
 """
 
 from worker.storage.health import require_usable
-from worker.storage.storage import Storage, StoredObject, file_record
+from worker.storage.storage import CHUNK_BYTES, Storage, StoredObject, file_record
 
-__all__ = ["Storage", "StoredObject", "file_record", "require_usable"]
+__all__ = ["CHUNK_BYTES", "Storage", "StoredObject", "file_record", "require_usable"]

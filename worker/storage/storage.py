@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.exceptions import BaseError as StoreError
-from obstore.store import ObjectStore
+from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
 
 from worker.storage import local_directory
 from worker.storage.backends import open_store
@@ -172,6 +173,41 @@ class Storage:
         with store_call(self.place, key), suppress(FileNotFoundError):
             return bytes(obstore.get(self.store, _checked(key)).bytes())
         return None
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the object's content in parts of about a MiB.
+
+        Raises Permanent("storage_missing") if there is no object.
+        """
+        with store_call(self.place, key, missing="storage_missing"):
+            yield from map(
+                bytes, obstore.get(self.store, _checked(key)).stream(min_chunk_size=READ_BYTES)
+            )
+
+    def local_path(self, key: str) -> Path | None:
+        """Return the path at which the object is a file, if there is one; None for a remote store.
+
+        A directory that is not mounted raises Transient("storage_unwritable").
+        """
+        path = _checked(key)
+        if self.root is None:
+            return None
+        self.place.require()
+        return self.root / path
+
+    def signed_url(self, key: str, *, seconds: float) -> str:
+        """Return a URL from which anyone can GET the object for `seconds`; it may be absent.
+
+        No request is made, unless the store's credentials are those of a role. A URL signed with
+        temporary credentials ends with them, if that is sooner. Only a remote store has such URLs:
+        any other raises ValueError.
+        """
+        if not isinstance(self.store, S3Store | GCSStore | AzureStore):
+            raise ValueError(  # noqa: TRY004  # no defect: which store it is, a setting says
+                f"{self.place.url} is not a remote store; it has no signed URLs"
+            )
+        with store_call(self.place, key):
+            return obstore.sign(self.store, "GET", _checked(key), timedelta(seconds=seconds))
 
     def find(self, key: str) -> StoredObject | None:
         """Return what is known of an object; None if there is none."""

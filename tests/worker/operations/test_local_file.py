@@ -1,5 +1,6 @@
 """Which local files and data URIs an input accepts."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,9 @@ def test_only_documented_formats_are_accepted(
     """Other formats of the same family are rejected before fal would bill for the error."""
     item = of(kling(path), name)
     for data in accepted:
-        assert checked_name(item, data).startswith(named(data).partition(".")[0])
+        assert checked_name(item, BytesIO(data)).startswith(named(data).partition(".")[0])
     with pytest.raises(UnusableFile) as caught:
-        checked_name(item, rejected)
+        checked_name(item, BytesIO(rejected))
     assert f"must be {words}" in str(caught.value)
 
 
@@ -129,11 +130,11 @@ def test_an_input_without_a_medium_accepts_any_file(name: str) -> None:
     """An archive of pictures is accepted, unless the input lists formats."""
     zipped = b"PK\x03\x04" + b"\x00" * 64
     item = Input(name=name, kind=InputType.URL)
-    assert named(zipped, "zip") == checked_name(item, zipped)
+    assert named(zipped, "zip") == checked_name(item, BytesIO(zipped))
     with pytest.raises(UnusableFile, match="it is a ZIP archive"):
-        checked_name(Input(name=name, kind=InputType.URL, formats=("png",)), zipped)
+        checked_name(Input(name=name, kind=InputType.URL, formats=("png",)), BytesIO(zipped))
     with pytest.raises(UnusableFile, match="is empty"):
-        checked_name(item, b"")
+        checked_name(item, BytesIO(b""))
 
 
 SIDE_AND_RATIO = "sides of at least 300 pixels and an aspect ratio of at most 2.5:1"
@@ -156,10 +157,10 @@ def test_pictures_are_checked_by_documented_dimensions(
     data = png(width=width, height=height)
     fits = min(width, height) >= 300 and max(width, height) <= 2.5 * min(width, height)
     if fits:
-        assert checked_name(item, data) == named(data)
+        assert checked_name(item, BytesIO(data)) == named(data)
         return
     with pytest.raises(UnusableFile) as caught:
-        checked_name(item, data)
+        checked_name(item, BytesIO(data))
     assert f"must have {SIDE_AND_RATIO}; it has {width}x{height} pixels" == str(caught.value)
 
 
@@ -167,15 +168,15 @@ def test_videos_are_checked_by_documented_dimensions(tmp_path: Path) -> None:
     """A video's sides are read from its headers."""
     item, path = of(kling("lipsync/audio-to-video"), "video_url"), tmp_path / "a.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=10:d=0.2", str(path))
-    assert checked_name(item, path.read_bytes())
+    assert checked_name(item, BytesIO(path.read_bytes()))
     with pytest.raises(UnusableFile, match=r"720 to 1,920 pixels; it has 320x180 pixels"):
-        checked_name(item, clip("high").read_bytes())
+        checked_name(item, BytesIO(clip("high").read_bytes()))
 
 
 def test_undocumented_dimensions_are_not_checked() -> None:
     """One pixel passes where fal states nothing, and so does a file whose size is unknown."""
-    assert checked_name(of(kling("v2.1/pro/image-to-video"), "image_url"), PNG)
-    assert checked_name(of(kling("v3/turbo/pro/image-to-video"), "image_url"), JPEG)
+    assert checked_name(of(kling("v2.1/pro/image-to-video"), "image_url"), BytesIO(PNG))
+    assert checked_name(of(kling("v3/turbo/pro/image-to-video"), "image_url"), BytesIO(JPEG))
 
 
 def test_dimensions_in_a_description_are_checked() -> None:

@@ -282,6 +282,26 @@ def test_a_missing_file_is_reported_with_its_whole_path(typed: Staging, home: Pa
     assert f"({home}/dog.png)" in problem(typed, image_url="dog.png")
 
 
+def test_a_large_file_is_stored_in_parts(typed: Staging, home: Path, storage: Storage) -> None:
+    """What is larger than one part of an upload arrives whole, under the name of its content."""
+    data = png(padding=6 * MEGABYTE)
+    (home / "cat.png").write_bytes(data)
+    typed.put(stage(typed, image_url="cat.png"))
+    assert data == storage.read(storage_key(named(data)))
+
+
+def test_a_large_file_that_changes_is_not_stored(
+    typed: Staging, home: Path, storage: Storage
+) -> None:
+    """Bytes that were not validated are not in storage, not even under another name."""
+    (home / "cat.png").write_bytes(png(padding=6 * MEGABYTE))
+    staged = stage(typed, image_url="cat.png")
+    (home / "cat.png").write_bytes(png(padding=6 * MEGABYTE + 1))
+    with pytest.raises(Permanent, match="changed while its job was created"):
+        typed.put(staged)
+    assert [] == list(storage.list("uploads"))
+
+
 @pytest.mark.parametrize("data", [png(padding=9), None])
 def test_a_file_that_changes_is_rejected(typed: Staging, home: Path, data: bytes | None) -> None:
     """Only validated bytes are stored; the rejection names the input and its file."""

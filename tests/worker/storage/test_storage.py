@@ -76,6 +76,7 @@ def test_put_get(storage: Storage, tmp_path: Path, kind: str, size: int) -> None
     assert size == storage.get("jobs/1/a b.mp4", tmp_path / "copy")
     assert data == (tmp_path / "copy").read_bytes()
     assert data == storage.read("jobs/1/a b.mp4")
+    assert data == b"".join(storage.chunks("jobs/1/a b.mp4"))
     assert size == storage.size("jobs/1/a b.mp4")
 
 
@@ -87,6 +88,8 @@ def test_absent(storage: Storage, tmp_path: Path) -> None:
         storage.get("jobs/none", tmp_path / "copy")
     with pytest.raises(Permanent, match="storage_missing"):
         storage.copy("jobs/none", "jobs/other")
+    with pytest.raises(Permanent, match="storage_missing"):
+        next(storage.chunks("jobs/none"))
     assert [] == [path.name for path in tmp_path.iterdir() if path.name.startswith("copy")]
 
 

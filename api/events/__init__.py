@@ -1,1 +1,0 @@
-"""Events of jobs over HTTP: live streams, pages, and cursors that are stored by name."""
