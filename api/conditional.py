@@ -25,5 +25,7 @@ def conditional(response: Response, request: Request) -> Response:
 
 def is_known(tag: str, headers: Mapping[str, str]) -> bool:
     """Return whether the request's If-None-Match names this ETag."""
-    known = {each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")}
+    known = {
+        each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")
+    }
     return "*" in known or tag in known

@@ -32,11 +32,7 @@ SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
 }
-_TYPES = {
-    **CONTENT_TYPES,
-    ".json": "application/json",
-    ".jsonl": "application/jsonl",
-}
+_TYPES = {**CONTENT_TYPES, ".json": "application/json", ".jsonl": "application/jsonl"}
 # They name other files relative to their own address, which must therefore be ours.
 _WITH_LINKS = frozenset({".m3u8", ".vtt"})
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -60,7 +56,7 @@ class Files:
         job = self.finder.find(call.request.path_params["id"], call.tenant)
         is_published = self.published.has(job, name)
         if not is_published and name != HISTORY:
-            raise _unknown(name)
+            raise _unknown()
         storage, key = self.storage(), published_key(job.id, name)
         headers = {**SAFE, **({"Content-Disposition": _attachment(name)} if query.download else {})}
         path = storage.local_path(key)
@@ -70,7 +66,7 @@ class Files:
             else _local(path, headers, call.request)
         )
         if response is None:
-            raise _missing(name) if is_published else _unknown(name)
+            raise _missing() if is_published else _unknown()
         return response
 
 
@@ -144,14 +140,14 @@ def _attachment(name: str) -> str:
     return f"attachment; filename*=utf-8''{quote(Path(name).name)}"
 
 
-def _unknown(name: str) -> ProblemError:
+def _unknown() -> ProblemError:
     return ProblemError(
         "not_found",
         "the job has published no such file; its `files` and its manifest list those there are",
     )
 
 
-def _missing(name: str) -> ProblemError:
+def _missing() -> ProblemError:
     return ProblemError("file_missing", "the job has published the file, but storage lacks it now")
 
 
