@@ -65,5 +65,7 @@ EVENTS: dict[str, str] = {
     "messages.moved": "Messages in queues of earlier versions were moved to falhook's own queues.",
     "channel.closed": "A broker connection was already dead when it was closed.",
     "scratch.removed": "The temporary directory of a killed worker was removed.",
+    "events.stalled": "Redis is away: clients of the API get no events until `events.resumed`.",
+    "events.resumed": "The API reads events again, without having lost any.",
     "work.kept": "Intermediate files of a published job could not be deleted.",
 }

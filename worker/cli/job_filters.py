@@ -1,16 +1,19 @@
-"""Filters of `falhook list` and `falhook retry`: state, reason and age."""
+"""Filters of `falhook list` and `falhook retry`: state, reason, age and tenant."""
 
 import re
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from worker.jobs.job import Job, JobState
+from worker.jobs.tenant import InvalidTenant, checked_tenant
 
 if TYPE_CHECKING:
     from worker.jobs.store import JobStore
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -33,12 +36,30 @@ class Since(click.ParamType[float]):
 SINCE = Since()
 
 
+class _Tenant(click.ParamType[str]):
+    name = "TENANT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        try:
+            return checked_tenant(value)
+        except InvalidTenant as invalid:
+            self.fail(str(invalid), param, ctx)
+
+
+def tenant_option(text: str, default: str | None = None) -> Callable[[F], F]:
+    """Return the option --tenant with this help, whose value is a valid name or the default."""
+    return click.option("--tenant", type=_Tenant(), default=default, help=text)
+
+
 def select(
     store: "JobStore",
     *,
     state: str | None = None,
     reason: str | None = None,
     since: float | None = None,
+    tenant: str | None = None,
 ) -> Iterator[Job]:
     """Return matching jobs, newest first; `since` is the earliest creation in Unix seconds.
 
@@ -46,6 +67,7 @@ def select(
     """
     from worker.jobs.listing import newest
 
-    jobs = newest(store.redis, state=JobState(state) if state else None, since=since or 0.0)
+    of_state = JobState(state) if state else None
+    jobs = newest(store.redis, state=of_state, since=since or 0.0, tenant=tenant)
     prefix = (reason or "").rstrip("*")
     return (job for job in jobs if reason is None or (job.reason and job.reason.startswith(prefix)))

@@ -7,6 +7,7 @@ from worker.cli.console import aligned, clock_text, print_table, short_endpoint
 from worker.cli.job_data import state_text
 from worker.cli.job_text import age_text, cost_text, title_of
 from worker.jobs.job import Job
+from worker.jobs.tenant import DEFAULT
 from worker.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _row(job: Job, why: str, now: float) -> _Row:
     return {
         "id": job.id,
         "state": job.state.value,
+        "tenant": "" if job.tenant == DEFAULT else job.tenant,
         "endpoint": job.endpoint,
         "created (UTC)": clock_text(job.created_at),
         "age": age_text(now - job.created_at),
@@ -57,7 +59,7 @@ def _row(job: Job, why: str, now: float) -> _Row:
 
 def _choices(rows: Sequence[_Row]) -> Iterator[tuple[Sequence[_Row], Sequence[str]]]:
     """Yield rows and their columns, from the most to the least."""
-    columns = ("id", "state", "age", "cost", "endpoint", "title", "why")
+    columns = ("id", "state", "tenant", "age", "cost", "endpoint", "title", "why")
     yield rows, columns
     short = [{**row, "endpoint": short_endpoint(str(row["endpoint"]))} for row in rows]
     yield short, columns
@@ -75,6 +77,6 @@ def _print_twice(console: "Console", job: Job, row: _Row) -> None:
     from rich.text import Text
 
     console.print(Text.assemble((job.id, "bold"), "  ", state_text(job.state)), soft_wrap=True)
-    names = ("endpoint", "age", "cost", "title", "why")
+    names = ("tenant", "endpoint", "age", "cost", "title", "why")
     facts = "  ".join(text for name in names if (text := str(row[name])))
     console.print(f"  {printable(facts)}", soft_wrap=True)

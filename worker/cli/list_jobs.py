@@ -8,7 +8,7 @@ import click
 from worker.cli.console import is_terminal, print_json
 from worker.cli.errors import handle_errors
 from worker.cli.job_data import as_data
-from worker.cli.job_filters import SINCE, select
+from worker.cli.job_filters import SINCE, select, tenant_option
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
 from worker.jobs.job import JobState
@@ -20,6 +20,7 @@ from worker.jobs.job import JobState
 )
 @click.option("--reason", help="Only jobs with this reason code or this beginning: fal_422, fal.")
 @click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
+@tenant_option("Only jobs of this tenant.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @pager_option
 @json_lines_option
@@ -29,6 +30,7 @@ def list_jobs(
     state: str | None,
     reason: str | None,
     since: float | None,
+    tenant: str | None,
     limit: int,
     no_pager: bool,
     as_json: bool,
@@ -39,7 +41,8 @@ def list_jobs(
     from worker.jobs.explanation import reasons
 
     store = open_store()
-    jobs = tuple(islice(select(store, state=state, reason=reason, since=since), limit))
+    chosen = select(store, state=state, reason=reason, since=since, tenant=tenant)
+    jobs = tuple(islice(chosen, limit))
     why = reasons(jobs, now=store.clock())
     if as_json:
         for job, text in zip(jobs, why, strict=True):
@@ -49,7 +52,7 @@ def list_jobs(
         print_paged(print_to, no_pager=no_pager)
     elif jobs:
         click.echo("\n".join(job_lines(jobs, why=why, now=store.clock())))
-    elif state or reason or since:
+    elif state or reason or since or tenant:
         click.echo("No job matches.", err=True)
     else:
         click.echo("No jobs yet. Create one: falhook submit --help", err=True)

@@ -21,6 +21,7 @@ from worker.cli.job_text import (
 from worker.jobs.change import Event
 from worker.jobs.explanation import reason_text, waiting_for
 from worker.jobs.job import Job
+from worker.jobs.tenant import DEFAULT
 from worker.text import printable
 from worker.types import Json
 
@@ -78,6 +79,7 @@ def _print_facts(
         "files": "\n".join(files).replace("\n", "\n" + " " * INDENT),
         "title": title_of(job),
         "due": _due(due),
+        "tenant": "" if job.tenant == DEFAULT else job.tenant,
         "endpoint": job.endpoint,
         "arguments": json.dumps(job.arguments, ensure_ascii=False),
         "metadata": json.dumps(job.metadata, ensure_ascii=False) if job.metadata else "",
@@ -113,7 +115,7 @@ def _without_cost(value: Mapping[str, Json]) -> str:
 
 def _print_history(console: "Console", events: Sequence[Event]) -> None:
     previous = 0.0
-    hidden = {"id", "job", "at", "from", "to", "name"}
+    hidden = {"id", "job", "at", "from", "to", "name", "tenant"}
     rows = []
     for event in events:
         at = float(event["at"])

@@ -30,7 +30,8 @@ SILENCE = 1.0
 # Entries of one stream that are read at a time.
 _READ = 100
 
-_Entry: TypeAlias = tuple[str, Event]
+# The id of an entry of a stream, and its event.
+Entry: TypeAlias = tuple[str, Event]
 
 
 def read_followed(store: JobStore, job_id: str) -> tuple[Job | None, str]:
@@ -41,7 +42,7 @@ def read_followed(store: JobStore, job_id: str) -> tuple[Job | None, str]:
     with store.redis.pipeline(transaction=True) as calls:
         calls.hgetall(job_key(job_id))
         calls.xrevrange(key_of(job_id, EVENTS), count=1)
-        record, entries = cast(tuple[dict[str, str], list[_Entry]], calls.execute())
+        record, entries = cast(tuple[dict[str, str], list[Entry]], calls.execute())
     job = Job.decode(record) if record else store.get(job_id)
     return job, entries[0][0] if entries else "0-0"
 
@@ -70,8 +71,8 @@ def follow(
     with Bells(redis, shards) as bells:
         while True:
             try:
-                rung = bells.wait(0.0 if streams.unread else silence - time.monotonic())
-                events = streams.read(rung | streams.unread or shards)
+                rung = bells.wait(streams.patience)
+                events = streams.read(rung)
             except (RedisConnectionError, RedisTimeoutError) as error:
                 if lost is None:
                     lost = time.monotonic()
@@ -89,8 +90,34 @@ def follow(
                 yield None
 
 
+def read_entries(
+    redis: Redis, after: Mapping[int, str], count: int = _READ
+) -> Mapping[int, Sequence[Entry]]:
+    """Return the first `count` entries of each shard after this id, in one round trip."""
+    with redis.pipeline(transaction=False) as calls:
+        for shard, entry in after.items():
+            calls.xrange(shard_key(shard, EVENTS), min=f"({entry}", count=count)
+        return dict(zip(after, cast(list[list[Entry]], calls.execute()), strict=True))
+
+
+def newest_entries(redis: Redis, shards: Iterable[int] = range(SHARDS)) -> dict[int, str]:
+    """Return the id of the newest entry of each shard's stream; "0-0" if it has none."""
+    with redis.pipeline(transaction=False) as calls:
+        for shard in shards:
+            calls.xrevrange(shard_key(shard, EVENTS), count=1)
+        answers = cast(list[list[Entry]], calls.execute())
+    newest = (entries[0][0] if entries else "0-0" for entries in answers)
+    return dict(zip(shards, newest, strict=True))
+
+
+def place(entry: str) -> tuple[int, int]:
+    """Return the id of an entry as the numbers by which Redis orders them: milliseconds, number."""
+    at, _, number = entry.partition("-")
+    return int(at), int(number)
+
+
 class _Streams:
-    """The streams of some shards, each read from where it was left; `unread` ones have more."""
+    """The streams of some shards, each read from where it was left."""
 
     def __init__(
         self,
@@ -103,25 +130,34 @@ class _Streams:
         self._job_ids = job_ids
         self._after = since if isinstance(since, Mapping) else {}
         self._last = _starts(redis, shards, since)
-        self.unread: set[int] = set()
+        self._shards = shards
+        self._unread: set[int] = set()
+        self._due = time.monotonic() + SILENCE
 
-    def read(self, shards: Iterable[int]) -> Sequence[Event]:
-        """Return the next events of these shards, by time."""
-        with self._redis.pipeline(transaction=False) as calls:
-            for shard in shards:
-                key = shard_key(shard, EVENTS)
-                calls.xrange(key, min=f"({self._last[shard]}", count=_READ)
-            answers = cast(list[list[_Entry]], calls.execute())
-        read = dict(zip(shards, answers, strict=True))
-        self.unread = {shard for shard, entries in read.items() if len(entries) == _READ}
+    @property
+    def patience(self) -> float:
+        """Seconds for which a bell may be awaited: none while there are unread entries."""
+        return 0.0 if self._unread else max(0.0, self._due - time.monotonic())
+
+    def read(self, rung: Iterable[int]) -> Sequence[Event]:
+        """Return the next events of the shards that rang, by time; every second those of all.
+
+        Also while other bells ring all the time: not every event rings one.
+        """
+        everything = time.monotonic() >= self._due
+        shards = self._shards if everything else {*rung, *self._unread}
+        read = read_entries(self._redis, {shard: self._last[shard] for shard in shards})
+        if everything:
+            self._due = time.monotonic() + SILENCE
+        self._unread = {shard for shard, entries in read.items() if len(entries) == _READ}
         self._last |= {shard: entries[-1][0] for shard, entries in read.items() if entries}
-        merged = sorted((entry for part in answers for entry in part), key=_by_time)
+        merged = sorted((entry for part in read.values() for entry in part), key=_by_time)
         return [event for entry, event in merged if self._follows(entry, event["id"])]
 
     def _follows(self, entry: str, job_id: str) -> bool:
         if self._job_ids and job_id not in self._job_ids:
             return False
-        return _place(entry) > _place(self._after.get(job_id, "0-0"))
+        return place(entry) > place(self._after.get(job_id, "0-0"))
 
 
 def _starts(redis: Redis, shards: Sequence[int], since: str | Mapping[str, str]) -> dict[int, str]:
@@ -130,22 +166,13 @@ def _starts(redis: Redis, shards: Sequence[int], since: str | Mapping[str, str])
         firsts: dict[int, str] = {}
         for job_id, entry in since.items():
             shard = shard_of(job_id)
-            firsts[shard] = min(firsts.get(shard, entry), entry, key=_place)
+            firsts[shard] = min(firsts.get(shard, entry), entry, key=place)
         return firsts
     if since != "$":
         return dict.fromkeys(shards, since)
-    with redis.pipeline(transaction=False) as calls:
-        for shard in shards:
-            calls.xrevrange(shard_key(shard, EVENTS), count=1)
-        answers = cast(list[list[_Entry]], calls.execute())
     # The id of the last entry: "$" would be another one after each lost connection.
-    newest = (entries[0][0] if entries else "0-0" for entries in answers)
-    return dict(zip(shards, newest, strict=True))
+    return newest_entries(redis, shards)
 
 
-def _by_time(entry: _Entry) -> tuple[int, ...]:
-    return _place(entry[0])
-
-
-def _place(entry: str) -> tuple[int, ...]:
-    return tuple(map(int, entry.split("-")))
+def _by_time(entry: Entry) -> tuple[int, int]:
+    return place(entry[0])

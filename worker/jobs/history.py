@@ -1,7 +1,7 @@
 """The history of a job: its events, which the record holds as lines of JSON.
 
-A line leaves out what follows from the others: the job's id, the state before, and the state after
-if it is the same.
+A line leaves out what follows from the others: the job's id and tenant, the state before, and the
+state after if it is the same.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from worker.jobs.change import Event
 from worker.jobs.job import Job
+from worker.jobs.tenant import DEFAULT
 
 # Events with which a job begins, or begins again; what came before them is past.
 _BEGINNINGS = frozenset({"created", "replayed"})
@@ -18,12 +19,15 @@ def history(job: Job) -> Sequence[Event]:
     """Return the events of the job, the oldest first; a very long history has lost its first."""
     events = []
     state = ""
+    tenant = {} if job.tenant == DEFAULT else {"tenant": job.tenant}
     # Not splitlines(): texts of fal may contain U+2028 and other ends of lines, which JSON keeps.
     for line in job.history.removesuffix("\n").split("\n") if job.history else ():
         kept = json.loads(line)
         to = kept.pop("to", state)
         at = kept.pop("at")
-        events.append({"id": job.id, "job": job.id, "at": at, "from": state, "to": to, **kept})
+        events.append(
+            {"id": job.id, "job": job.id, "at": at, "from": state, "to": to} | tenant | kept
+        )
         state = to
     return events
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Self
 
 from webhook.contract import Task
+from worker.jobs.tenant import DEFAULT, InvalidTenant
 from worker.types import Json
 
 
@@ -78,6 +79,9 @@ class Job:
     id: str
     endpoint: str
     arguments: Mapping[str, Json]
+    tenant: str = DEFAULT
+    # The request as its creator tells it from others, a JSON object: name of a part → its hash.
+    fingerprint: str = ""
     metadata: Mapping[str, Json] = field(default_factory=dict)
     # The part of the metadata that events carry.
     event_metadata: Mapping[str, Json] = field(default_factory=dict)
@@ -123,6 +127,14 @@ class Job:
     def refused(self) -> bool:
         """Whether its creation was rejected: it has no inputs and was never posted."""
         return self.state is JobState.FAILED and self.step == Task.CREATE
+
+    def replaceable_by(self, tenant: str) -> bool:
+        """Return whether a new job of this tenant may have its record: a rejected one of its own.
+
+        What was rejected for its tenant belongs to none, and can be corrected.
+        """
+        own = self.tenant == tenant or self.reason == InvalidTenant.reason
+        return self.refused and own
 
     @classmethod
     def decode(cls, record: Mapping[str, str]) -> Self:

@@ -8,13 +8,14 @@ from redis import Redis
 
 from webhook.shards import all_keys
 from worker.jobs import earlier_layout
+from worker.jobs.filter import Filter, read_fields
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JOBS, job_key
+from worker.jobs.places import decode, encode, indexes, places, unknown
+from worker.jobs.store import NAMED, job_key
+from worker.jobs.tenant import DEFAULT
 
 # Jobs of one page, where the caller does not say.
 PAGE = 100
-
-_Scored = tuple[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,27 +33,24 @@ def page(
     since: float = 0.0,
     cursor: str = "",
     limit: int = PAGE,
+    tenant: str | None = None,
 ) -> Page:
     """Return a page of all jobs by creation, or of those in `state` by when they entered it.
 
     `since` is the earliest such time in Unix seconds. A job that moves between two pages is listed
-    once at most, and the others keep their places. Raises ValueError for an unknown cursor.
+    once at most, and the others keep their places. With a `tenant` only its jobs are listed; a page
+    of the default tenant takes another round trip, and may be shorter than `limit` and still have
+    a cursor. Raises ValueError for an unknown cursor.
     """
-    names = _indexes(state)
-    last = _last(cursor)
-    with redis.pipeline(transaction=False) as calls:
-        for name in names:
-            # Jobs of one instant are ordered by id, so all of them are read.
-            if last is not None:
-                calls.zrangebyscore(name, last[1], last[1], withscores=True)
-            top = "+inf" if last is None else f"({last[1]!r}"
-            calls.zrevrangebyscore(name, top, since, start=0, num=limit, withscores=True)
-        answers = cast(list[list[_Scored]], calls.execute())
-    found = sorted({each for answer in answers for each in answer}, key=_order, reverse=True)
-    later = [each for each in found if last is None or _order(each) < _order(last)]
-    listed = later[:limit]
-    more = len(later) >= limit
-    return Page(ids=[job_id for job_id, _ in listed], cursor=_cursor(listed[-1]) if more else "")
+    before = decode(cursor) if cursor else None
+    if cursor and before is None:
+        raise unknown(cursor)
+    listed = places(redis, indexes(state, tenant), limit=limit, before=before, since=since)
+    ids = [job_id for _, job_id in listed]
+    if tenant == DEFAULT:
+        own = Filter(tenant=tenant)
+        ids = [job_id for job_id, fields in read_fields(redis, ids).items() if own.owns(fields)]
+    return Page(ids=ids, cursor=encode(listed[-1]) if len(listed) >= limit else "")
 
 
 def read(redis: Redis, job_ids: Sequence[str]) -> Sequence[Job]:
@@ -72,58 +70,49 @@ def _records(redis: Redis, keys: Iterable[str]) -> list[dict[str, str]]:
 
 
 def newest(
-    redis: Redis, *, state: JobState | None = None, since: float = 0.0, limit: int | None = None
+    redis: Redis,
+    *,
+    state: JobState | None = None,
+    since: float = 0.0,
+    limit: int | None = None,
+    tenant: str | None = None,
 ) -> Iterator[Job]:
     """Yield the jobs of `page`, page by page, at most `limit`."""
     cursor, left = "", limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        found = page(redis, state=state, since=since, cursor=cursor, limit=size)
+        found = page(redis, state=state, since=since, cursor=cursor, limit=size, tenant=tenant)
         yield from read(redis, found.ids)
         cursor = found.cursor
         if not cursor:
             return
-        left = None if left is None else left - size
+        left = None if left is None else left - len(found.ids)
 
 
 def has_jobs(redis: Redis) -> bool:
     """Return whether there is a job."""
     with redis.pipeline(transaction=False) as calls:
-        for name in _indexes(None):
+        for name in indexes(None):
             calls.exists(name)
         return any(calls.execute())
 
 
-def count(redis: Redis, states: Iterable[JobState]) -> Mapping[JobState, int]:
-    """Return how many jobs are in each of these states."""
+def count(
+    redis: Redis, states: Iterable[JobState], tenant: str | None = None
+) -> Mapping[JobState, int]:
+    """Return how many jobs are in each of these states: all of them, or those of the tenant."""
     wanted = list(states)
+    others = all_keys(NAMED) if tenant == DEFAULT else ()
     with redis.pipeline(transaction=False) as calls:
         for state in wanted:
-            for name in _indexes(state):
+            for name in indexes(state, tenant):
                 calls.zcard(name)
-        numbers = iter(cast(list[int], calls.execute()))
-    return {state: sum(next(numbers) for _ in _indexes(state)) for state in wanted}
-
-
-def _indexes(state: JobState | None) -> Sequence[str]:
-    """Return the keys of the sorted sets of these jobs, and the one before there were shards."""
-    name = f"{JOBS}:{state}" if state else JOBS
-    return [*all_keys(name), f"falhook:{name}"]
-
-
-def _order(job: _Scored) -> tuple[float, str]:
-    return job[1], job[0]
-
-
-def _cursor(job: _Scored) -> str:
-    return f"{job[1]!r}:{job[0]}"
-
-
-def _last(cursor: str) -> _Scored | None:
-    if not cursor:
-        return None
-    score, _, job_id = cursor.partition(":")
-    try:
-        return job_id, float(score)
-    except ValueError:
-        raise ValueError(f"{cursor!r} is not a cursor that a list returned") from None
+            for name in others:
+                calls.hget(name, state)
+        numbers = iter(int(each or 0) for each in cast(list[int | str | None], calls.execute()))
+    counts = {}
+    for state in wanted:
+        found = sum(next(numbers) for _ in indexes(state, tenant))
+        # A job may move between the two answers of its shard.
+        counts[state] = max(0, found - sum(next(numbers) for _ in others))
+    return counts

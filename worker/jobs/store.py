@@ -5,6 +5,9 @@ Redis keys, of the shard of the job (webhook/shards.py):
 falhook:{2a}:job:ID      hash: the fields of Job, among them the history
 falhook:{2a}:jobs        sorted set: job → created
 falhook:{2a}:jobs:STATE  sorted set: job → since when it is in that state
+falhook:{2a}:jobs:t:TENANT and falhook:{2a}:jobs:t:TENANT:STATE
+                         the same for the jobs of one tenant, except the default one
+falhook:{2a}:named       hash: state → jobs of all tenants except the default one
 falhook:{2a}:timers      sorted set: job → when it must have moved (no final job is in it)
 falhook:{2a}:events      stream: the events of all jobs of the shard, the last EVENTS_KEPT or so
 falhook:{2a}:bell        channel: a job of the shard has moved
@@ -12,7 +15,7 @@ falhook:{2a}:bell        channel: a job of the shard has moved
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from typing import cast
@@ -28,6 +31,7 @@ from worker.errors import Transient
 from worker.jobs.change import Change, Event
 from worker.jobs.earlier_layout import EarlierLayout
 from worker.jobs.job import DEFAULTS, MOVES, Job, JobState, encode
+from worker.jobs.tenant import DEFAULT, InvalidTenant
 
 # Events kept for each shard, more than 100,000 in all.
 EVENTS_KEPT = 1_600
@@ -35,6 +39,7 @@ EVENTS_KEPT = 1_600
 HISTORY_KEPT = 32_000
 # Names of the keys of a shard.
 JOBS = "jobs"
+NAMED = "named"
 TIMERS = "timers"
 EVENTS = "events"
 BELL = "bell"
@@ -60,6 +65,11 @@ def job_key(job_id: str) -> str:
     return key_of(job_id, f"job:{job_id}")
 
 
+def tenant_index(tenant: str) -> str:
+    """Return the name of the index of the jobs of a tenant, which is not the default one."""
+    return f"{JOBS}:t:{tenant}"
+
+
 class JobStore:
     """The job records of one Redis, which must decode responses; safe to share between threads.
 
@@ -77,12 +87,14 @@ class JobStore:
     def add(self, job: Job, *, due: float, event: Event) -> bool:
         """Write the record of a new job; return False if its id has one, which stays unchanged.
 
-        The record of a rejected creation does not count: the new job replaces it. Raises
-        Unconfirmed, a RedisError, if a replica does not have the record: an election may undo it.
+        A record for which `Job.replaceable_by` is true does not count: the new job replaces it.
+        Raises Unconfirmed, a RedisError, if a replica does not have the record: an election may
+        undo it.
         """
-        values = {
+        values: dict[str, object] = {
             "id": job.id,
             "endpoint": job.endpoint,
+            "fingerprint": job.fingerprint,
             "arguments": job.arguments,
             "metadata": job.metadata,
             "event_metadata": job.event_metadata,
@@ -99,12 +111,16 @@ class JobStore:
             "callback": "",
             "created_at": self.clock(),
         }
+        if job.tenant != DEFAULT:
+            values["tenant"] = job.tenant
         # An absent field has its default.
         given = {name: value for name, value in values.items() if value != DEFAULTS.get(name, ...)}
         self.take_earlier(job.id)
         new = Change(to=job.state, set=given, due=due, event=event)
-        over = replace(new, set=values, guard=REFUSED)
-        return self._add(job.id, None, new) or self._add(job.id, [JobState.FAILED], over)
+        over = [replace(new, set=values, guard=guard) for guard in _replaced_by(job.tenant)]
+        return self._add(job.id, None, new) or any(
+            self._add(job.id, [JobState.FAILED], each) for each in over
+        )
 
     def _add(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
         keys, order = self._call(job_id, expected, change)
@@ -163,7 +179,7 @@ class JobStore:
             "remember": HISTORY_KEPT,
         }
         arguments = {name: value for name, value in request.items() if value is not None}
-        names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL)
+        names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL, NAMED)
         return [key_of(job_id, name) for name in names], json.dumps(arguments)
 
     def take_earlier(self, job_id: str) -> bool:
@@ -201,6 +217,13 @@ class JobStore:
     def delay_timer(self, job_id: str, seconds: float) -> None:
         """Postpone the timer of a job whose record cannot be read, so that others are reached."""
         self.redis.zadd(key_of(job_id, TIMERS), {job_id: self.clock() + seconds}, xx=True)
+
+
+def _replaced_by(tenant: str) -> Iterator[Mapping[str, object]]:
+    """Yield the guards of the records that a new job of the tenant replaces."""
+    yield {**REFUSED, "tenant": "" if tenant == DEFAULT else tenant}
+    if tenant != DEFAULT:
+        yield {**REFUSED, "tenant": "", "reason": InvalidTenant.reason}
 
 
 def _allowed(state: JobState, to: JobState | None) -> bool:

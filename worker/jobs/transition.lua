@@ -2,6 +2,7 @@
 --
 -- KEYS  1 the job's hash   2 the event stream of its shard   3 timers (sorted set: job -> due)
 --       4 the prefix of the indexes, "falhook:{2a}:jobs"     5 the bell, a channel
+--       6 hash: state -> jobs of all tenants but the default one
 -- ARGV  1 JSON: id, at, expected (states; absent: the record must not exist yet), to (absent: the
 --       state stays), guard (field -> value that it must have), unleased_at (the lease must
 --       have ended by then), set, drop (fields to remove), bump (fields to add 1 to), due (absent:
@@ -13,7 +14,7 @@
 --
 -- One HMGET and one HSET serve a whole change: commands are what a busy Redis runs out of.
 local order = cjson.decode(ARGV[1])
-local names = {'state', 'lease_until', 'event_metadata', 'history'}
+local names = {'state', 'lease_until', 'event_metadata', 'history', 'tenant'}
 for field in pairs(order.guard or {}) do table.insert(names, field) end
 for _, field in ipairs(order.bump or {}) do table.insert(names, field) end
 local record = {}
@@ -50,6 +51,8 @@ if to ~= state then
   values.state = to
   values.updated_at = order.at
 end
+-- Empty for the default tenant, which has no indexes of its own.
+local tenant = values.tenant or record.tenant
 if order.due then values.due_at = order.due == '' and '0' or order.due end
 
 local line
@@ -62,6 +65,10 @@ if order.event then
     table.insert(line, 'metadata')
     table.insert(line, shared)
     kept.metadata = shared
+  end
+  if tenant ~= '' then
+    table.insert(line, 'tenant')
+    table.insert(line, tenant)
   end
   for field, value in pairs(order.event) do
     table.insert(line, field)
@@ -88,12 +95,26 @@ end
 if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 if order.drop then redis.call('HDEL', KEYS[1], unpack(order.drop)) end
 
-if to ~= state then
-  if state ~= '' then redis.call('ZREM', KEYS[4] .. ':' .. state, order.id) end
-  redis.call('ZADD', KEYS[4] .. ':' .. to, order.at, order.id)
+-- Puts the job where it belongs in an index and in those of its states; returns 1 for the index of a
+-- state that it left, and 1 for the one that it entered.
+local function place(index)
+  local left, entered = 0, 0
+  if to ~= state then
+    if state ~= '' then left = redis.call('ZREM', index .. ':' .. state, order.id) end
+    entered = redis.call('ZADD', index .. ':' .. to, order.at, order.id)
+  end
+  -- A job that replaces a rejected one counts from its own creation.
+  if values.created_at then redis.call('ZADD', index, order.at, order.id) end
+  return left, entered
 end
--- A job that replaces a rejected one counts from its own creation.
-if values.created_at then redis.call('ZADD', KEYS[4], order.at, order.id) end
+
+place(KEYS[4])
+if tenant ~= '' then
+  -- What is counted is what is in the indexes, also if something else has changed these.
+  local left, entered = place(KEYS[4] .. ':t:' .. tenant)
+  if left == 1 then redis.call('HINCRBY', KEYS[6], state, -1) end
+  if entered == 1 then redis.call('HINCRBY', KEYS[6], to, 1) end
+end
 if order.due == '' then
   redis.call('ZREM', KEYS[3], order.id)
 elseif order.due then

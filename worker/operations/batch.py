@@ -1,9 +1,9 @@
 """Many jobs from one file, JSON Lines or CSV, validated as a whole before the first is created.
 
-A row without an id gets one derived from the file's name, what fal will be asked, and how often
-the file has asked the same before. So a rerun of the file creates no job twice, also after other
-rows were corrected, moved or given other metadata. Two equal rows are two jobs, and another
-picture under the same name is another job.
+A row without an id gets one derived from the file's name, the tenant, what fal will be asked, and
+how often the file has asked the same before. So a rerun of the file creates no job twice, also
+after other rows were corrected, moved or given other metadata. Two equal rows are two jobs, and
+another picture under the same name is another job.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from worker.catalogue.errors import RequestRejected
 from worker.jobs.job import hashed_id
+from worker.jobs.tenant import DEFAULT
 from worker.operations import batch_file
 from worker.operations.batch_row import request_of
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
@@ -58,6 +59,7 @@ def _with_derived_id(draft: DraftJob, name: str, seen: Counter[str]) -> DraftJob
     job = draft.job
     # Systems that copy files spell accented letters of their names in one of two ways.
     name = unicodedata.normalize("NFC", name)
-    content = json.dumps([name, job.endpoint, canonical(job.arguments)], sort_keys=True)
+    tenant = [] if job.tenant == DEFAULT else [job.tenant]
+    content = json.dumps([name, job.endpoint, canonical(job.arguments), *tenant], sort_keys=True)
     seen[content] += 1
     return replace(draft, job=replace(job, id=hashed_id(f"{content}\n{seen[content]}")))

@@ -1,7 +1,8 @@
 """Reads the rows of a file of jobs, by line.
 
-jobs.jsonl   one object a line: arguments; optionally id, endpoint, metadata, options, unchecked
-jobs.csv     a column for each input; optionally id, endpoint, unchecked, metadata.NAME and
+jobs.jsonl   one object a line: arguments; optionally id, endpoint, tenant, metadata, options,
+             unchecked
+jobs.csv     a column for each input; optionally id, endpoint, tenant, unchecked, metadata.NAME and
              options.NAME; an empty cell leaves the input out; columns are separated by , ; or
              tabs, or as a first line sep=… says
 """
@@ -20,7 +21,7 @@ from worker.text import InvalidJson, parse_json, printable
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
-_OWN = frozenset({"id", "endpoint"})
+_OWN = frozenset({"id", "endpoint", "tenant"})
 
 
 class UnreadableFile(Exception):

@@ -24,6 +24,7 @@ class _Row(BaseModel):
     arguments: dict[str, Any]
     id: str | None = None
     endpoint: str | None = None
+    tenant: str | None = None
     metadata: dict[str, Any] = {}
     options: dict[str, Any] = {}
     unchecked: bool = False
@@ -58,6 +59,7 @@ def request_of(values: Mapping[str, Any], defaults: JobRequest, validator: Valid
         job_id=row.id,
         options=merged(defaults.options, _options(row.options)),
         unchecked=unchecked,
+        tenant=defaults.tenant if row.tenant is None else row.tenant,
     )
 
 

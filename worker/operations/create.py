@@ -46,11 +46,14 @@ class JobCreator:
     def existing(self, job: Job) -> Job | None:
         """Return the stored job with this id, or None; a rejected request does not count.
 
-        Raises InvalidJobId if the stored job has other contents.
+        Raises InvalidJobId if the stored job has other contents or another tenant.
         """
         stored = self.store.get(job.id) or self.archived(job.id)
-        if stored is None or stored.refused:
+        if stored is None or stored.replaceable_by(job.tenant):
             return None
+        if stored.tenant != job.tenant:
+            # Not a word of a job of another tenant.
+            raise InvalidJobId(f"job id {job.id} is taken; use another id, or leave it out")
         if _contents(stored) != _contents(job):
             raise InvalidJobId(
                 f"job id {job.id} belongs to another job of {stored.endpoint}; "

@@ -12,6 +12,7 @@ from worker.catalogue.endpoint import LONGEST_ENDPOINT
 from worker.catalogue.errors import RequestRejected
 from worker.errors import Failure
 from worker.jobs.job import Job, JobState, hashed_id
+from worker.jobs.tenant import DEFAULT, InvalidTenant, checked_tenant
 from worker.operations.create import JobCreator
 from worker.operations.request import InvalidJobId, JobRequest, checked_id
 from worker.operations.validation import checked_metadata
@@ -66,6 +67,7 @@ class Intake:
         metadata = _storable(request.metadata)
         job = Job(
             id=checked_id(request.job_id),
+            tenant=_named(request.tenant),
             endpoint=shorten(str(request.endpoint), LONGEST_ENDPOINT),
             arguments={},
             metadata=metadata,
@@ -86,6 +88,14 @@ class Intake:
 def _derived_id(message_id: str) -> str:
     # Celery's own ids are UUIDs; other clients use any text.
     return message_id if JOB_ID.fullmatch(message_id) else hashed_id(message_id)
+
+
+def _named(tenant: object) -> str:
+    """Return the tenant, or the default one for an unusable name: see `Job.replaceable_by`."""
+    try:
+        return checked_tenant(tenant)
+    except InvalidTenant:
+        return DEFAULT
 
 
 def _storable(metadata: object) -> Mapping[str, Json]:

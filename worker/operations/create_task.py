@@ -16,6 +16,7 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.errors import Failure
 from worker.jobs.step import backoff
+from worker.jobs.tenant import DEFAULT
 from worker.operations.create_message import Intake
 from worker.operations.request import JobRequest
 from worker.types import Json
@@ -57,6 +58,7 @@ class CreateTask:
             job_id: str | None = None,
             options: Mapping[str, object] | None = None,
             unchecked: bool = False,
+            tenant: str | None = None,
             *surplus: object,
             id: str | None = None,  # noqa: A002  # the name in messages
             **unknown: object,
@@ -77,7 +79,8 @@ class CreateTask:
                 job_id=job_id,
                 options=options or {},
                 unchecked=unchecked,
-                unknown=(*named, *(f"argument {at}" for at, _ in enumerate(surplus, start=7))),
+                tenant=DEFAULT if tenant is None else tenant,
+                unknown=(*named, *(f"argument {at}" for at, _ in enumerate(surplus, start=8))),
             )
             run(task, request)
 

@@ -14,6 +14,7 @@ from worker.catalogue.endpoint import Endpoint
 from worker.catalogue.errors import InputProblem, RequestRejected
 from worker.catalogue.prices import Estimate
 from worker.jobs.job import Job, new_job_id
+from worker.jobs.tenant import DEFAULT
 from worker.operations.staged_files import StagedFiles
 from worker.text import shorten
 from worker.types import Json
@@ -26,7 +27,7 @@ class JobRequest:
     """A request for a job, not validated yet.
 
     `unchecked` accepts any endpoint of fal and any inputs. `unknown` names fields of the message
-    that a request does not have.
+    that a request does not have. `fingerprint` is kept on the job, as `Job.fingerprint`.
     """
 
     endpoint: str
@@ -35,6 +36,8 @@ class JobRequest:
     job_id: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     unchecked: bool = False
+    tenant: str = DEFAULT
+    fingerprint: str = ""
     unknown: tuple[str, ...] = ()
 
 

@@ -20,6 +20,7 @@ from worker.catalogue.prices import Estimate
 from worker.catalogue.validation.sync_mode import sync_mode_problems
 from worker.catalogue.validation.values import as_json
 from worker.jobs.job import Job
+from worker.jobs.tenant import InvalidTenant, checked_tenant
 from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, JobRequest, checked_id
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
@@ -40,6 +41,8 @@ _REQUESTS = (
     (LOUDNESS_KEY, requested_loudness),
 )
 _LONGEST_NAME = 80
+# Fields of a request that a message does not have.
+_INTERNAL = frozenset({"fingerprint", "unknown"})
 _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
 
@@ -51,10 +54,12 @@ class Validator:
     staging: Staging
 
     def validate(self, request: JobRequest) -> DraftJob:
-        """Return a draft whose inputs, local files, options, metadata and id are valid.
+        """Return a draft whose inputs, local files, options, metadata, id and tenant are valid.
 
         Raises RequestRejected with everything that is wrong, or InvalidJobId if only the id is.
         """
+        # Before all else: a message that is rejected is recorded for its tenant.
+        tenant = _checked_tenant(request.tenant)
         _require_types(request)
         model = self.find(request.endpoint, unchecked=request.unchecked)
         rejections: list[RequestRejected | InvalidJobId] = []
@@ -68,6 +73,8 @@ class Validator:
             raise rejections[0] if len(rejections) == 1 else InvalidRequest(rejections)
         job = Job(
             id=job_id,
+            tenant=tenant,
+            fingerprint=request.fingerprint,
             endpoint=request.endpoint,
             arguments=inputs,  # type: ignore[arg-type]  # validated as JSON
             metadata=metadata,
@@ -108,7 +115,7 @@ class Validator:
 def _require_types(request: JobRequest) -> None:
     """Raise RequestRejected for a field of a wrong type; messages may have anything in them."""
     if request.unknown:
-        known = ", ".join(f.name for f in fields(JobRequest) if f.name != "unknown")
+        known = ", ".join(f.name for f in fields(JobRequest) if f.name not in _INTERNAL)
         unknown = ", ".join(shown(name) for name in request.unknown[:_MAX_FIELDS])
         beyond = len(request.unknown) - _MAX_FIELDS
         unknown += f" and {beyond:,} more" if beyond > 0 else ""
@@ -145,6 +152,14 @@ def _collect(
     except (RequestRejected, InvalidJobId) as rejection:
         rejections.append(rejection)
         return default
+
+
+def _checked_tenant(name: object) -> str:
+    """Return the name of a tenant. Raises RequestRejected for an unusable one."""
+    try:
+        return checked_tenant(name)
+    except InvalidTenant as invalid:
+        raise RequestRejected(invalid.reason, str(invalid)) from None
 
 
 def _json_only(request: JobRequest, staged: StagedFiles) -> dict[str, object]:

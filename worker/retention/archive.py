@@ -13,7 +13,8 @@ from redis import Redis
 from webhook.shards import key_of
 from worker.jobs.history import history
 from worker.jobs.job import Job
-from worker.jobs.store import JOBS, TIMERS, job_key
+from worker.jobs.store import JOBS, NAMED, TIMERS, job_key, tenant_index
+from worker.jobs.tenant import DEFAULT
 from worker.storage import Storage
 from worker.storage.layout import published_key
 
@@ -65,6 +66,12 @@ class Archive:
 
 
 def index_keys(job: Job) -> tuple[str, ...]:
-    """Return the keys that `forget.lua` needs: record, timers, index, and index of the state."""
-    names = (TIMERS, JOBS, f"{JOBS}:{job.state}")
+    """Return the keys that `forget.lua` needs: record, timers, index, and index of the state.
+
+    Those of its tenant follow, if it has one with indexes of its own.
+    """
+    names = [TIMERS, JOBS, f"{JOBS}:{job.state}"]
+    if job.tenant != DEFAULT:
+        of_tenant = tenant_index(job.tenant)
+        names += [of_tenant, f"{of_tenant}:{job.state}", NAMED]
     return job_key(job.id), *(key_of(job.id, name) for name in names)

@@ -59,6 +59,19 @@ READ_OFTEN = settings(
 )
 
 
+def test_a_row_belongs_to_its_tenant(read: Read) -> None:
+    """A row names it, in either form of file, or has the one of the command line.
+
+    The same row of two tenants is two jobs; without a tenant its id is what it always was.
+    """
+    jobs = read(lines(row(), row(tenant="acme"), row(tenant="default")), tenant="bolt").drafts
+    assert ["bolt", "acme", "default"] == [draft.job.tenant for draft in jobs.values()]
+    assert 3 == len({draft.job.id for draft in jobs.values()})
+    assert jobs[3].job.id == read(lines(row())).drafts[1].job.id
+    cells = read("endpoint,prompt,tenant\n" + f"{TEXT},a fox,acme\n", name="jobs.csv").drafts
+    assert ["acme"] == [draft.job.tenant for draft in cells.values()]
+
+
 def test_a_name_is_the_same_however_its_letters_are_composed(read: Read) -> None:
     """A file that was copied from another system gives the same ids."""
     composed, decomposed = (unicodedata.normalize(form, "müll.jsonl") for form in ("NFC", "NFD"))
@@ -205,7 +218,7 @@ TWICE = 'is JSON with "prompt" twice in one object; remove one'
         (
             '{"arguments": {"prompt": "a"}, "\\u001b]0;P\\u0007": 1}',
             r'"\u001b]0;P\u0007" 1: is not a field of a job; use arguments, id, endpoint, '
-            "metadata, options, unchecked; inputs go into arguments",
+            "tenant, metadata, options, unchecked; inputs go into arguments",
         ),
         ("{}", 'arguments: is missing; write {"arguments": {"prompt": "…"}}'),
         (
@@ -219,8 +232,8 @@ TWICE = 'is JSON with "prompt" twice in one object; remove one'
         ),
         (
             '{"arguments": {"prompt": "a"}, "zoom": 3}',
-            "zoom 3: is not a field of a job; use arguments, id, endpoint, metadata, options, "
-            "unchecked; inputs go into arguments",
+            "zoom 3: is not a field of a job; use arguments, id, endpoint, tenant, metadata, "
+            "options, unchecked; inputs go into arguments",
         ),
         (
             '{"arguments": [], "id": 7, "unchecked": "false"}',

@@ -14,6 +14,7 @@ from worker.catalogue.errors import InvalidArguments, RequestRejected, UnknownEn
 from worker.catalogue.option_errors import InvalidOptions
 from worker.jobs.store import JobStore
 from worker.operations.create import JobCreator
+from worker.operations.create_message import Intake
 from worker.operations.request import InvalidJobId, JobRequest
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
@@ -81,6 +82,29 @@ def test_the_same_id_is_the_same_job(creator: JobCreator, records: JobStore) -> 
     assert 1 == len(jobs_of(records))
 
 
+def test_the_id_of_another_tenant_is_taken(creator: JobCreator, records: JobStore) -> None:
+    """The error says nothing of the job that has it; the job of the same tenant is returned."""
+    acme = request(job_id="a1", tenant="acme")
+    created = creator.create(acme)
+    assert "acme" == created.tenant
+    for tenant in ("default", "bolt"):
+        with pytest.raises(InvalidJobId) as caught:
+            creator.create(replace(acme, tenant=tenant))
+        assert "job id a1 is taken; use another id, or leave it out" == str(caught.value)
+    assert created.created_at == creator.create(acme).created_at
+    assert 1 == len(jobs_of(records))
+
+
+def test_a_rejection_of_another_tenant_keeps_its_id(creator: JobCreator, records: JobStore) -> None:
+    """Only its own tenant can correct it."""
+    intake = Intake(creator=creator)
+    intake.receive(request(job_id="a1", tenant="acme", arguments={}), None)
+    assert ("acme", True) == ((job := jobs_of(records)[0]).tenant, job.refused)
+    with pytest.raises(InvalidJobId, match="a1 is taken"):
+        creator.create(request(job_id="a1"))
+    assert "acme" == creator.create(request(job_id="a1", tenant="acme")).tenant
+
+
 def test_the_same_job_may_be_spelt_otherwise(creator: JobCreator, records: JobStore) -> None:
     """Requests that differ in validation or in the notation of a number are the same job."""
     for duration, unchecked in [(10, False), ("10", True), (10.0, True)]:
@@ -137,6 +161,8 @@ def _deep() -> object:
         (request(metadata={"a": _deep()}), RequestRejected),
         (request("/".join(["a" * 100] * 3), unchecked=True), RequestRejected),
         (request(job_id=7), InvalidJobId),
+        (request(tenant="Acme"), RequestRejected),
+        (request(tenant=7), RequestRejected),
         (request("acme/x", unchecked=True, arguments={"a": _deep()}), InvalidArguments),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -126,6 +126,8 @@ def test_any_message_id_gives_a_valid_job_id(
         ({"metadata": {"falhook.profile": "nothing like it"}}, "bad_metadata"),
         ({"arguments": {"prompt": "a", "duration": 99}, "unchecked": "false"}, "bad_unchecked"),
         ({"unchecked": 1}, "bad_unchecked"),
+        ({"tenant": "Acme"}, "bad_tenant"),
+        ({"tenant": ["acme"], "endpoint": "acme/x", "unknown": ("a",)}, "bad_tenant"),
     ],
 )
 def test_a_rejected_message_is_a_failed_job(
@@ -315,6 +317,16 @@ def test_a_short_rejection_counts_the_other_problems(receive: Receive, records: 
 
 
 # --- the same id, corrected ---------------------------------------------------------------------
+
+
+def test_a_message_with_a_corrected_tenant_replaces_the_rejected_one(
+    receive: Receive, records: JobStore
+) -> None:
+    """A rejection for its tenant is recorded for the default one, and keeps the id for nobody."""
+    receive(tenant="Acme")
+    assert ("default", True) == (job(records).tenant, '"Acme"' in job(records).sentence)
+    receive(tenant="acme")
+    assert ("acme", JobState.QUEUED) == (job(records).tenant, job(records).state)
 
 
 def test_a_corrected_message_replaces_the_rejected_one(

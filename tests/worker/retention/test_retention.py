@@ -15,7 +15,9 @@ from worker.catalogue.catalogue import Catalogue
 from worker.cli.main import cli
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
+from worker.jobs.listing import count
 from worker.jobs.store import job_key
+from worker.jobs.tenant import DEFAULT
 from worker.operations.create import JobCreator
 from worker.operations.request import JobRequest
 from worker.operations.staging import Staging
@@ -51,9 +53,9 @@ def retention(world: World, storage: Storage) -> Retention:
     return Retention(redis=world.store.redis, archive=archive, periods=PERIODS, clock=world.clock)
 
 
-def end(world: World, job_id: str, state: JobState = S.PUBLISHED) -> Job:
+def end(world: World, job_id: str, state: JobState = S.PUBLISHED, **fields: object) -> Job:
     """Add a job that ends now."""
-    world.add(job_id)
+    world.add(job_id, **fields)
     for to in (S.SUBMITTING, S.SUBMITTED, S.RENDERED, S.DOWNLOADED, S.TAGGED):
         world.store.change(job_id, S, Change(to=to, event={"name": "moved"}))
     world.store.change(job_id, S, Change(to=state, due=0, event={"name": "moved"}))
@@ -86,6 +88,22 @@ def test_an_ended_job_moves_to_storage(
     assert None is storage.size(work_key("job1", "source.mp4"))
     lines = (storage.read(published_key("job1", FILE)) or b"").decode().splitlines()
     assert list(events) == [json.loads(line) for line in lines[1:]]
+
+
+def test_nothing_of_an_archived_job_of_a_tenant_is_left(world: World, retention: Retention) -> None:
+    """It leaves the tenant's indexes and counts; its record keeps tenant and fingerprint."""
+    end(world, "job1", tenant="acme", fingerprint='{"endpoint":"0123456789ab"}')
+    world.add("job2", tenant="acme")
+    world.clock.forward(DAY + 1)
+    assert 1 == retention.run()
+    archived = retention.archive.get("job1")
+    assert archived is not None
+    assert ("acme", '{"endpoint":"0123456789ab"}') == (archived.tenant, archived.fingerprint)
+    assert [] == keys_of(world, "job1")
+    assert {S.PUBLISHED: 0, S.QUEUED: 1} == count(
+        world.store.redis, [S.PUBLISHED, S.QUEUED], "acme"
+    )
+    assert {S.PUBLISHED: 0} == count(world.store.redis, [S.PUBLISHED], DEFAULT)
 
 
 def test_each_state_has_its_period(world: World, retention: Retention) -> None:

@@ -39,6 +39,7 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
         metadata=pairs(flags["metadata"], "--metadata"),
         options=options,
         unchecked=flags["unchecked"],
+        tenant=flags["tenant"],
     )
     if flags["dry_run"]:
         validator = build_validator(CreationSettings.from_env())

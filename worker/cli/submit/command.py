@@ -7,8 +7,10 @@ import click
 from worker.cli.completion.endpoints import complete_endpoint, complete_input
 from worker.cli.console import json_option
 from worker.cli.errors import CliError, handle_errors
+from worker.cli.job_filters import tenant_option
 from worker.cli.submit.option_flags import platform_options
 from worker.cli.submit.usage import SubmitCommand
+from worker.jobs.tenant import DEFAULT
 
 MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models show` names."
 
@@ -31,6 +33,7 @@ MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models 
     help="Kept on the record and in the manifest.",
 )
 @click.option("--id", "job_id", help="Your own job id; the same id is always the same job.")
+@tenant_option("The tenant that the job belongs to.", default=DEFAULT)
 @click.option(
     "--unchecked", is_flag=True, help="Accept any endpoint of fal and do not validate inputs."
 )
@@ -60,10 +63,10 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
 
     \b
     A line of a .jsonl file: {"arguments": {"prompt": "…"}}, optionally with id,
-    endpoint, metadata, options, unchecked. A .csv file has a column for each
-    input, optionally id, endpoint, unchecked, metadata.NAME, options.NAME.
-    Paths of local files are relative to the current directory, also in a file
-    of jobs.
+    endpoint, tenant, metadata, options, unchecked. A .csv file has a column for
+    each input, optionally id, endpoint, tenant, unchecked, metadata.NAME,
+    options.NAME. Paths of local files are relative to the current directory,
+    also in a file of jobs.
     """
     if source is not None:
         from worker.cli.submit.batch import submit_file

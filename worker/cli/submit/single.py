@@ -46,6 +46,7 @@ def _draft(validator: Validator, endpoint: str, flags: dict[str, Any]) -> DraftJ
         job_id=flags["job_id"],
         options=options_of(flags),
         unchecked=flags["unchecked"],
+        tenant=flags["tenant"],
     )
     return validator.validate(request)
 

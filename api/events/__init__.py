@@ -1,0 +1,1 @@
+"""Events of jobs over HTTP: live streams, pages, and cursors that are stored by name."""

@@ -1,0 +1,123 @@
+"""The follower: one thread of a process that reads new events and hands them on."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from api.events.entries import Entry, merged
+from api.events.positions import EventId
+from webhook.log import get_logger
+from webhook.shards import SHARDS
+from worker.jobs.bells import Bells
+from worker.jobs.events import SILENCE, newest_entries, place, read_entries
+
+# Seconds in which `stop` returns. A command that hangs is then left to its own timeout.
+STOP = 2.0
+# Seconds for which a bell is awaited at a time, and after which Redis is tried again.
+_TURN = 0.5
+# Entries of one stream that are read at a time.
+_COUNT = 500
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """New events by time. After a read of all streams it has its `frontier`, the newest event.
+
+    Whoever has all batches up to it misses no event that is older by the MARGIN of positions.
+    """
+
+    entries: Sequence[Entry]
+    frontier: EventId | None = None
+
+
+class Follower:
+    """Hands each event to `hand`, in its own thread, from the moment at which it started.
+
+    Bells say which streams have news; every second all are read. While a server of Redis is away,
+    nothing is handed on, also not from the others: an event that is handed on is at most about a
+    second newer than any that is still to come. Then the follower goes on where it was.
+    """
+
+    def __init__(self, redis: Redis, hand: Callable[[Batch], object]) -> None:
+        self._redis = redis
+        self._hand = hand
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._last: dict[int, str] = {}
+        self._unread: set[int] = set()
+        # When all streams must be read, and when they were, in monotonic seconds.
+        self._due = 0.0
+        self._complete = time.monotonic()
+        self._away = False
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, within STOP seconds; nothing is handed on afterwards."""
+        self._ending.set()
+        self._thread.join(STOP)
+
+    @property
+    def behind(self) -> float:
+        """Seconds since all streams were read; about one at most while Redis is there."""
+        return time.monotonic() - self._complete
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                with Bells(self._redis, range(SHARDS)) as bells:
+                    self._follow(bells)
+            except Exception as error:  # noqa: BLE001  # every stream of the process depends on it
+                self._stall(error)
+
+    def _follow(self, bells: Bells) -> None:
+        if not self._last:
+            self._last = newest_entries(self._redis)
+        while not self._ending.is_set():
+            left = 0.0 if self._unread else self._due - time.monotonic()
+            rung = bells.wait(max(0.0, min(_TURN, left)))
+            complete = time.monotonic() >= self._due
+            self._read(range(SHARDS) if complete else rung | self._unread, complete=complete)
+
+    def _read(self, shards: Sequence[int] | set[int], *, complete: bool) -> None:
+        if not shards:
+            return
+        began = time.monotonic()
+        read = read_entries(self._redis, {shard: self._last[shard] for shard in shards}, _COUNT)
+        self._last |= {shard: entries[-1][0] for shard, entries in read.items() if entries}
+        self._unread = {shard for shard, entries in read.items() if len(entries) == _COUNT}
+        frontier = None
+        if complete and not self._unread:
+            self._due = began + SILENCE
+            self._complete = began
+            frontier = _newest(self._last)
+            self._is_back()
+        if not self._ending.is_set() and (frontier or any(read.values())):
+            self._hand(Batch(entries=merged(read), frontier=frontier))
+
+    def _stall(self, error: Exception) -> None:
+        # Nothing is handed on until all streams can be read again.
+        self._due = 0.0
+        self._unread = set()
+        if not self._away:
+            unexpected = not isinstance(error, RedisError | OSError)
+            log.warning("events.stalled", error=type(error).__name__, exc_info=unexpected)
+        self._away = True
+        self._ending.wait(_TURN)
+
+    def _is_back(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("events.resumed")
+
+
+def _newest(last: Mapping[int, str]) -> EventId:
+    return max(EventId(*place(entry), shard) for shard, entry in last.items())

@@ -1,0 +1,136 @@
+"""The follower on a Redis that goes away."""
+
+import queue
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+from redis import Redis
+
+from api.events.follower import STOP, Batch, Follower
+from api.events.positions import EventId
+from infra.local.redis.server import RedisServer
+from tests.api.events.conftest import Happen, jobs_of
+from tests.faults.proxy import Proxy
+from tests.faults.waiting import until
+from worker.jobs.store import JobStore, connect
+
+
+class Follow:
+    """A running follower and what it handed on."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.follower = Follower(redis, self._keep)
+        self.frontier: EventId | None = None
+        self.batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+
+    def _keep(self, batch: Batch) -> None:
+        self.frontier = batch.frontier or self.frontier
+        self.batches.put(batch)
+
+    def names(self, count: int) -> list[str]:
+        """Return the names of the next events, at least `count`."""
+        found: list[str] = []
+        while len(found) < count:
+            batch = self.batches.get(timeout=30)
+            found += [entry.event["name"] for entry in batch.entries]
+        return found
+
+
+@contextmanager
+def following(redis: Redis) -> Iterator[Follow]:
+    """Run a follower; begin once it has read all streams."""
+    follow = Follow(redis)
+    follow.follower.start()
+    try:
+        until(lambda: follow.frontier is not None, "the follower began", 20)
+        yield follow
+    finally:
+        follow.follower.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that a test may kill."""
+    with RedisServer.start(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def records(server: RedisServer) -> Iterator[JobStore]:
+    """The records on it."""
+    with connect(server.url) as redis:
+        yield JobStore(redis)
+
+
+def test_each_event_is_handed_on_once(
+    server: RedisServer, records: JobStore, happen: Happen
+) -> None:
+    """From the start on, those before it not, and none is lost when Redis is killed."""
+    happen("before")
+    with (
+        structlog.testing.capture_logs() as logged,
+        connect(server.url) as redis,
+        following(redis) as follow,
+    ):
+        happen("first")
+        seen = follow.names(1)
+        server.kill()
+        until(lambda: bool(logged), "the loss is logged", 20)
+        server.restart()
+        happen("second", "third", job="job2")
+        seen += follow.names(3)
+        until(lambda: len(logged) > 1, "the return is logged", 20)
+    assert (
+        ["first", "created", "second", "third"],
+        ["events.stalled", "events.resumed"],
+    ) == (seen, [line["event"] for line in logged])
+
+
+def test_the_frontier_is_the_newest_event(
+    server: RedisServer, records: JobStore, happen: Happen
+) -> None:
+    """Once all streams are read, its id is that of the last event, wanted or not."""
+    with connect(server.url) as redis, following(redis) as follow:
+        happen("first", job="job2")
+        first = follow.batches.get(timeout=20)
+        while not first.entries:
+            first = follow.batches.get(timeout=20)
+        until(lambda: follow.frontier is not None and follow.frontier.ms > 0, "it moved", 20)
+        assert follow.frontier is not None
+        assert follow.frontier.shard == first.entries[-1].id.shard
+
+
+def test_an_event_without_a_bell_is_read_while_others_ring(
+    server: RedisServer, records: JobStore, happen: Happen
+) -> None:
+    """Streams are read every second, also if bells never pause."""
+    quiet, ringing = *jobs_of(1), *jobs_of(2)
+    happen(job=quiet)
+    with connect(server.url) as redis, following(redis) as follow:
+        happen("progress", job=quiet)
+        seen: list[str] = []
+
+        def read() -> bool:
+            records.redis.spublish("falhook:{02}:bell", "1")
+            happen("noise", job=ringing)
+            seen.extend(follow.names(1))
+            return "progress" in seen
+
+        until(read, "the quiet event arrived", 10)
+
+
+def test_stopping_takes_no_longer_while_redis_hangs(
+    server: RedisServer, records: JobStore, happen: Happen
+) -> None:
+    """A command without an answer does not hold the process up, and hands nothing on later."""
+    with Proxy(server.port) as proxy:
+        url = server.url.replace(str(server.port), str(proxy.port))
+        with connect(url) as redis, following(redis) as follow:
+            proxy.abandon()
+            began = time.monotonic()
+            follow.follower.stop()
+            assert time.monotonic() - began < STOP + 1
