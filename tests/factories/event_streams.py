@@ -115,13 +115,25 @@ class StreamClient:
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(30)
-        self.socket.connect(("127.0.0.1", port))
-        resume = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
-        self.socket.sendall(f"GET /events?{query} HTTP/1.1\r\nHost: x\r\n{resume}\r\n".encode())
-        self.response = http.client.HTTPResponse(self.socket)
-        self.response.begin()
         self.last_id = last_id
         self.comments = 0
+        try:
+            self.response = self._answer(port, query)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _answer(self, port: int, query: str) -> http.client.HTTPResponse:
+        self.socket.connect(("127.0.0.1", port))
+        resume = f"Last-Event-ID: {self.last_id}\r\n" if self.last_id else ""
+        self.socket.sendall(f"GET /events?{query} HTTP/1.1\r\nHost: x\r\n{resume}\r\n".encode())
+        response = http.client.HTTPResponse(self.socket)
+        try:
+            response.begin()
+        except BaseException:
+            response.close()
+            raise
+        return response
 
     def __enter__(self) -> "StreamClient":
         return self
@@ -134,7 +146,7 @@ class StreamClient:
         """Yield the name and data of each event, "message" by default, until the stream ends."""
         name, data = "message", ""
         for line in self.lines():
-            self._note(line)
+            self.note(line)
             field, _, value = line.partition(": ")
             if field == "event":
                 name = value
@@ -158,10 +170,11 @@ class StreamClient:
         known = self.comments
         lines = self.lines()
         while self.comments == known:
-            self._note(next(lines))
-        self._note(next(lines))
+            self.note(next(lines))
+        self.note(next(lines))
 
-    def _note(self, line: str) -> None:
+    def note(self, line: str) -> None:
+        """Remember the id in a line, or count it as a comment."""
         self.comments += line.startswith(":")
         self.last_id = line.removeprefix("id: ") if line.startswith("id: ") else self.last_id
 
