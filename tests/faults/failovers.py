@@ -8,12 +8,13 @@ records: no job is paid twice, and none whose render was paid for is lost.
 import argparse
 import itertools
 import os
+import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,9 @@ PACE = 0.4
 LANES = 6
 # Seconds until fal must have been sent another job after a strike.
 PROGRESS = 60.0
+# Seconds for which a primary is frozen, in turn: one resumes while its clients still wait for it,
+# the other when all of them must have left it.
+FROZEN = (8.0, 25.0)
 DEADLINE = 60.0
 
 
@@ -60,9 +64,9 @@ class Outcome:
     counted: Counter[str] = field(default_factory=Counter)
 
     @property
-    def pauses(self) -> list[float]:
-        """The seconds without progress of every strike, the longest last."""
-        return sorted([*self.killed, *self.frozen])
+    def longest(self) -> float:
+        """The most seconds without progress after a strike."""
+        return max([*self.killed, *self.frozen])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,11 +111,23 @@ class Load:
                 thread.join()
 
 
-def run(directory: Path, *, kills: int, stops: int, say: Callable[[str], object]) -> Outcome:
-    """Strike this many times in `directory`, which keeps all logs; return what it showed."""
+def run(
+    directory: Path,
+    *,
+    kills: int,
+    stops: int,
+    say: Callable[[str], object],
+    frozen: Sequence[float] = FROZEN,
+    down_after: float = DOWN_AFTER,
+) -> Outcome:
+    """Strike this many times in `directory`, which keeps all logs; return what it showed.
+
+    Sentinels elect after `down_after` seconds of silence.
+    """
     outcome = Outcome()
+    durations = itertools.cycle(frozen)
     with ExitStack() as block:
-        redis = block.enter_context(replicated(directory))
+        redis = block.enter_context(replicated(directory, down_after=down_after))
         records = JobStore(block.enter_context(connect(redis.url)))
         mark(records.redis)
         running = block.enter_context(_stack(directory, redis.url))
@@ -125,20 +141,22 @@ def run(directory: Path, *, kills: int, stops: int, say: Callable[[str], object]
                 redis.await_whole()
                 # The stops are spread evenly among the kills.
                 freeze = (number + 1) * stops // (kills + stops) > number * stops // (kills + stops)
-                seconds = _strike(redis, running, freeze=freeze)
+                duration = next(durations) if freeze else None
+                seconds = _strike(redis, running, duration)
                 (outcome.frozen if freeze else outcome.killed).append(seconds)
-                say(f"{number + 1}: {'frozen' if freeze else 'killed'}, {seconds:.1f} s")
+                how = f"frozen for {duration:g} s" if duration else "killed"
+                say(f"{number + 1}: {how}: {seconds:.1f} s")
         redis.await_whole()
         _settle(records)
         _judge(running, records, load.created, outcome)
     return outcome
 
 
-def _strike(redis: Replicated, running: Stack, *, freeze: bool) -> float:
-    """Strike the primary; return the seconds from then to the next POST."""
+def _strike(redis: Replicated, running: Stack, duration: float | None) -> float:
+    """Freeze the primary for a duration, or kill it; return the seconds until the next POST."""
     began = time.monotonic()
     strike = threading.Thread(
-        target=lambda: redis.freeze_primary(4 * DOWN_AFTER) if freeze else redis.kill_primary()
+        target=lambda: redis.freeze_primary(duration) if duration else redis.kill_primary()
     )
     strike.start()
     # What was marked before the strike has arrived by then.
@@ -212,15 +230,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.failovers", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--down-after", type=float, default=DOWN_AFTER, help="seconds")
     parser.add_argument("--directory", type=Path, help="for logs and data; a new one by default")
     args = parser.parse_args()
     say = Console(soft_wrap=True, highlight=False, markup=False).print
     directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-failovers-"))
     say(f"log of all processes: {directory / 'stack.log'}")
-    outcome = run(directory, kills=args.kills, stops=args.stops, say=say)
-    pauses = outcome.pauses
-    say(f"strikes: {len(outcome.killed)} SIGKILL, {len(outcome.frozen)} SIGSTOP")
-    say(f"seconds to the next POST: median {pauses[len(pauses) // 2]:.1f}, most {pauses[-1]:.1f}")
+    outcome = run(
+        directory, kills=args.kills, stops=args.stops, say=say, down_after=args.down_after
+    )
+    for name, pauses in (("SIGKILL", outcome.killed), ("SIGSTOP", outcome.frozen)):
+        if pauses:
+            figures = f"median {statistics.median(pauses):.1f}, most {max(pauses):.1f}"
+            say(f"{len(pauses)} {name}, seconds to the next POST: {figures}")
     say(f"{dict(outcome.counted)}, {dict(outcome.states)}")
     for name in ("paid_twice", "lost", "undone"):
         found: list[str] = getattr(outcome, name)

@@ -90,7 +90,7 @@ def _configuration() -> list[str]:
 
 
 @contextmanager
-def replicated(directory: Path) -> Iterator[Replicated]:
+def replicated(directory: Path, *, down_after: float = DOWN_AFTER) -> Iterator[Replicated]:
     """Run the servers with the shipped configuration until the block ends."""
     with ExitStack() as running:
         servers: list[RedisServer] = []
@@ -102,7 +102,7 @@ def replicated(directory: Path) -> Iterator[Replicated]:
                 configuration=[*_configuration(), *follows],
             )
             servers.append(running.enter_context(server))
-        with sentinels(directory, servers[0], down_after=DOWN_AFTER) as three:
+        with sentinels(directory, servers[0], down_after=down_after) as three:
             deployment = Replicated(servers=servers, sentinels=three)
             deployment.await_whole()
             yield deployment

@@ -72,6 +72,28 @@ class _AsyncReconnecting:
             raise lost from error
 
 
+class _Rediscovering:
+    """A connection that asks the sentinels even when a command finds it closed.
+
+    redis-py would connect to where the primary was. A command that it repeats after a timeout would
+    wait for a frozen primary again and again, while another one has long been elected.
+    """
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if self._sock is None:  # type: ignore[attr-defined]
+            self._connect_retry()  # type: ignore[attr-defined]
+        super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+
+class _AsyncRediscovering:
+    """The same for asyncio."""
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if not self.is_connected:  # type: ignore[attr-defined]
+            await self._connect_retry()  # type: ignore[attr-defined]
+        await super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+
 class TcpConnection(_Reconnecting, Connection):
     """A TCP connection."""
 
@@ -84,11 +106,11 @@ class SocketConnection(_Reconnecting, UnixDomainSocketConnection):
     """A connection to a unix socket."""
 
 
-class SentinelConnection(_Reconnecting, SentinelManagedConnection):
+class SentinelConnection(_Reconnecting, _Rediscovering, SentinelManagedConnection):
     """A TCP connection to the primary that the sentinels name."""
 
 
-class SentinelTlsConnection(_Reconnecting, SentinelManagedSSLConnection):
+class SentinelTlsConnection(_Reconnecting, _Rediscovering, SentinelManagedSSLConnection):
     """A TLS connection to the primary that the sentinels name."""
 
 
@@ -116,11 +138,15 @@ class AsyncSocketConnection(_AsyncReconnecting, aio_connection.UnixDomainSocketC
     """A connection to a unix socket for asyncio."""
 
 
-class AsyncSentinelConnection(_AsyncReconnecting, aio_sentinel.SentinelManagedConnection):
+class AsyncSentinelConnection(
+    _AsyncReconnecting, _AsyncRediscovering, aio_sentinel.SentinelManagedConnection
+):
     """A TCP connection to the primary that the sentinels name, for asyncio."""
 
 
-class AsyncSentinelTlsConnection(_AsyncReconnecting, aio_sentinel.SentinelManagedSSLConnection):
+class AsyncSentinelTlsConnection(
+    _AsyncReconnecting, _AsyncRediscovering, aio_sentinel.SentinelManagedSSLConnection
+):
     """A TLS connection to the primary that the sentinels name, for asyncio."""
 
 

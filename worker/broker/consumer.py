@@ -1,18 +1,31 @@
 """Celery's consumer, which no message can end."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu import Connection
 from kombu.message import Message
 
 from worker.broker.envelope import InvalidMessage
 from worker.broker.messages import readable
 from worker.broker.rejections import log_rejection
 
+# Seconds between two tries to reach the broker. kombu's pauses grow to 30 s, so that a worker could
+# sleep through the end of a failover.
+LONGEST_PAUSE = 3
+
 
 class Consumer(CeleryConsumer):
     """A consumer that rejects what is not a message for one of its tasks."""
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Return the connection once it is open, tried every few seconds."""
+        bounded = partial(conn.ensure_connection, interval_max=LONGEST_PAUSE)
+        conn.ensure_connection = bounded  # type: ignore[method-assign]  # Celery passes no pauses
+        connected: Connection = super().ensure_connected(conn)
+        return connected
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Message], None]:
         """Return the function that takes one message."""
