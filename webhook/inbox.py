@@ -17,7 +17,8 @@ from redis.asyncio import Redis
 
 from webhook.contract import INBOX, INGEST_GRACE, Callback
 from webhook.log import get_logger
-from webhook.redis.confirmation import Argument, AsyncConfirmedScripts
+from webhook.redis.confirmation import AsyncConfirmedScripts
+from webhook.redis.replicas import Argument
 from webhook.shards import shard_key, shard_of
 
 MAX_BATCH = 256

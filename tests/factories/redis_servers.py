@@ -93,12 +93,18 @@ def _await_others(sentinel: RedisServer, others: int) -> None:
 
 
 @contextmanager
-def cluster(directory: Path, *, node_timeout: float = 1.0) -> Iterator[list[RedisServer]]:
-    """Run a cluster of three primaries; begin once each of them reports it as complete."""
+def cluster(
+    directory: Path, *, node_timeout: float = 1.0, replicas: bool = False
+) -> Iterator[list[RedisServer]]:
+    """Run a cluster of three primaries; begin once each of them reports it as complete.
+
+    With `replicas` the last three of its six nodes each follow one of the first three.
+    """
     lines = (
         "cluster-enabled yes",
         f"cluster-node-timeout {node_timeout * 1000:.0f}",
         f"masterauth {PASSWORD}",
+        *_EAGER,
     )
     with ExitStack() as running:
         nodes = [
@@ -110,7 +116,7 @@ def cluster(directory: Path, *, node_timeout: float = 1.0) -> Iterator[list[Redi
                     configuration=lines,
                 )
             )
-            for number in range(_NODES)
+            for number in range(_NODES * (2 if replicas else 1))
         ]
         _join(nodes)
         yield nodes
@@ -122,19 +128,23 @@ def cluster_client(nodes: list[RedisServer]) -> RedisCluster:
 
 
 def _join(nodes: list[RedisServer]) -> None:
-    """Share the slots among the nodes and introduce them to each other."""
+    """Share the slots among the first nodes, introduce all, and let the others follow the first."""
     with ExitStack() as open_clients:
         clients = [open_clients.enter_context(Redis.from_url(node.url)) for node in nodes]
         for number, client in enumerate(clients):
-            first, after = (SLOTS * each // len(nodes) for each in (number, number + 1))
-            client.execute_command("CLUSTER ADDSLOTSRANGE", first, after - 1)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        for number, client in enumerate(clients[:_NODES]):
+            first, after = (SLOTS * each // _NODES for each in (number, number + 1))
+            client.execute_command("CLUSTER ADDSLOTSRANGE", first, after - 1)
         for node in nodes[1:]:
             clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port)
         for client, node in zip(clients, nodes, strict=True):
-            until(partial(_is_complete, client), f"{node.port} joined", _SECONDS)
+            until(partial(_is_complete, client, len(nodes)), f"{node.port} joined", _SECONDS)
+        for client, followed in zip(clients[_NODES:], clients, strict=False):
+            name: bytes = followed.execute_command("CLUSTER MYID")
+            client.execute_command("CLUSTER REPLICATE", name)
 
 
-def _is_complete(client: Redis) -> bool:
+def _is_complete(client: Redis, nodes: int) -> bool:
     info: dict[str, str] = client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
-    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", str(_NODES))
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", str(nodes))

@@ -1,8 +1,9 @@
 """`python -m tests.faults.failovers`: elect another primary again and again, under load.
 
-Three servers behind three sentinels, the real receiver and workers, and the simulated fal. Each
-strike kills or freezes the primary while jobs arrive. At the end fal's counts are compared with the
-records: no job is paid twice, and none whose render was paid for is lost.
+Three servers behind three sentinels, or a cluster of three primaries with a replica each; the real
+receiver and workers, and the simulated fal. Each strike kills or freezes a primary while jobs
+arrive. At the end fal's counts are compared with the records: no job is paid twice, and none whose
+render was paid for is lost.
 """
 
 import argparse
@@ -14,40 +15,42 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from redis.exceptions import RedisError
 from rich.console import Console
 
 from infra.local.logfile import Logfile
 from infra.local.redis.external import mark
+from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack, stack
+from tests.faults.arrivals import Arrivals
 from tests.faults.clips import tiny_clips
-from tests.faults.replicated import DOWN_AFTER, Replicated, replicated
-from tests.faults.system import ENDPOINT
+from tests.faults.clustered import clustered
+from tests.faults.replicated import DOWN_AFTER, replicated
+from tests.faults.striking import Deployment
 from tests.faults.waiting import checking, pause, until
 from webhook.contract import Task
 from webhook.settings.settings import Connections
 from worker.broker.client import client, send
-from worker.jobs.job import FINAL, Job, JobState
+from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
 from worker.jobs.store import JobStore, connect
 
 FAL = ("--speed", "20", "--render-seconds", "10", "--concurrency", "400")
-# Seconds between two jobs.
-PACE = 0.4
-# Threads that create them: each may wait for a frozen primary.
-LANES = 6
 # Seconds until fal must have been sent another job after a strike.
 PROGRESS = 60.0
 # Seconds for which a primary is frozen, in turn: one resumes while its clients still wait for it,
 # the other when all of them must have left it.
 FROZEN = (8.0, 25.0)
 DEADLINE = 60.0
+DEPLOYMENTS: Mapping[str, Callable[..., AbstractContextManager[Deployment]]] = {
+    "sentinels": replicated,
+    "cluster": clustered,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,74 +72,37 @@ class Outcome:
         return max([*self.killed, *self.frozen])
 
 
-@dataclass(slots=True, kw_only=True)
-class Load:
-    """Jobs that arrive until the block ends."""
-
-    store: JobStore
-    wake: Callable[[str], None]
-    created: list[str] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    def _run(self, lane: int) -> None:
-        for number in itertools.count():
-            if self._over.wait(PACE * LANES):
-                return
-            job_id = f"failover-{lane}-{number}"
-            job = Job(id=job_id, endpoint=ENDPOINT, arguments={"prompt": f"A fox, {job_id}"})
-            while not self._over.is_set():
-                try:
-                    due = self.store.clock() + 20
-                    self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
-                except RedisError:
-                    self._over.wait(0.5)
-                else:
-                    self.created.append(job_id)
-                    self.wake(job_id)
-                    break
-
-    @contextmanager
-    def arriving(self) -> Iterator[None]:
-        """Create jobs in other threads during the block."""
-        threads = [
-            threading.Thread(target=self._run, args=(lane,), daemon=True) for lane in range(LANES)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
-
-
 def run(
     directory: Path,
     *,
     kills: int,
     stops: int,
     say: Callable[[str], object],
+    kind: str = "sentinels",
     frozen: Sequence[float] = FROZEN,
     down_after: float = DOWN_AFTER,
 ) -> Outcome:
     """Strike this many times in `directory`, which keeps all logs; return what it showed.
 
-    Sentinels elect after `down_after` seconds of silence.
+    `kind` is a key of DEPLOYMENTS. Another primary is elected after `down_after` s of silence.
     """
     outcome = Outcome()
     durations = itertools.cycle(frozen)
     with ExitStack() as block:
-        redis = block.enter_context(replicated(directory, down_after=down_after))
+        redis = block.enter_context(DEPLOYMENTS[kind](directory, down_after=down_after))
+        settings = {"REDIS_URL": redis.url}
+        if kind == "cluster":
+            broker = block.enter_context(RedisServer.start(directory / "broker"))
+            settings["FALHOOK_BROKER_URL"] = broker.url
         records = JobStore(block.enter_context(connect(redis.url)))
         mark(records.redis)
-        running = block.enter_context(_stack(directory, redis.url))
+        running = block.enter_context(_stack(directory, settings))
         block.enter_context(checking(running.supervisor.require_running))
-        app = client(Connections.from_env({"REDIS_URL": redis.url}))
+        app = client(Connections.from_env(settings))
         block.callback(app.close)
-        load = Load(store=records, wake=lambda job_id: send(app, Task.SUBMIT, job_id))
+        load = Arrivals(store=records, wake=lambda job_id: send(app, Task.SUBMIT, job_id))
         with load.arriving():
-            _until_posted(running, 0)
+            until(lambda: bool(_posts(running)), "fal is sent a job", PROGRESS)
             for number in range(kills + stops):
                 redis.await_whole()
                 # The stops are spread evenly among the kills.
@@ -152,8 +118,8 @@ def run(
     return outcome
 
 
-def _strike(redis: Replicated, running: Stack, duration: float | None) -> float:
-    """Freeze the primary for a duration, or kill it; return the seconds until the next POST."""
+def _strike(redis: Deployment, running: Stack, duration: float | None) -> float:
+    """Freeze a primary for a duration, or kill it; return the seconds until its jobs move again."""
     began = time.monotonic()
     strike = threading.Thread(
         target=lambda: redis.freeze_primary(duration) if duration else redis.kill_primary()
@@ -161,18 +127,23 @@ def _strike(redis: Replicated, running: Stack, duration: float | None) -> float:
     strike.start()
     # What was marked before the strike has arrived by then.
     pause(1.0)
-    _until_posted(running, _posts(running))
+    before = set(_posts(running))
+    until(
+        lambda: any(redis.affects(job_id) for job_id in set(_posts(running)) - before),
+        "fal is sent another job",
+        PROGRESS,
+    )
     seconds = time.monotonic() - began
     strike.join()
     return seconds
 
 
-def _posts(running: Stack) -> int:
-    return int(str(running.fal.counts()["total"]["submit"]))
-
-
-def _until_posted(running: Stack, before: int) -> None:
-    until(lambda: _posts(running) > before, "fal is sent another job", PROGRESS)
+def _posts(running: Stack) -> Counter[str]:
+    """Return how often each job was sent to fal."""
+    posted: Counter[str] = Counter()
+    for url, seen in running.fal.counts()["webhooks"].items():
+        posted[urlsplit(url).path.split("/")[3]] += int(str(seen.get("submit_posts", 0)))
+    return +posted
 
 
 def _settle(records: JobStore) -> None:
@@ -185,10 +156,7 @@ def _settle(records: JobStore) -> None:
 
 
 def _judge(running: Stack, records: JobStore, created: list[str], outcome: Outcome) -> None:
-    posted: Counter[str] = Counter()
-    counts = running.fal.counts()
-    for url, seen in counts["webhooks"].items():
-        posted[urlsplit(url).path.split("/")[3]] += int(str(seen.get("submit_posts", 0)))
+    posted, counts = _posts(running), running.fal.counts()
     outcome.counted["jobs"] = len(created)
     for kind in ("submit_posts", "callbacks", "callback_accepted"):
         outcome.counted[kind] = int(str(counts["total"][kind]))
@@ -204,10 +172,11 @@ def _judge(running: Stack, records: JobStore, created: list[str], outcome: Outco
 
 
 @contextmanager
-def _stack(directory: Path, redis_url: str) -> Iterator[Stack]:
+def _stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environ = {
         **kept,
+        **settings,
         "FALHOOK_CALLBACK_DEADLINE": str(DEADLINE),
         "FALHOOK_LOG_FORMAT": "json",
     }
@@ -219,7 +188,7 @@ def _stack(directory: Path, redis_url: str) -> Iterator[Stack]:
             logfile.write,
             environ=environ,
             fal_options=options,
-            redis=lambda *_: nullcontext(redis_url),
+            redis=lambda *_: nullcontext(settings["REDIS_URL"]),
         ) as running,
     ):
         yield running
@@ -228,6 +197,7 @@ def _stack(directory: Path, redis_url: str) -> Iterator[Stack]:
 def main() -> int:
     """Run, print the figures and return 0 if nothing was paid twice or lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.failovers", description=__doc__)
+    parser.add_argument("--kind", choices=DEPLOYMENTS, default="sentinels")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--stops", type=int, default=20)
     parser.add_argument("--down-after", type=float, default=DOWN_AFTER, help="seconds")
@@ -237,7 +207,12 @@ def main() -> int:
     directory = args.directory or Path(tempfile.mkdtemp(prefix="falhook-failovers-"))
     say(f"log of all processes: {directory / 'stack.log'}")
     outcome = run(
-        directory, kills=args.kills, stops=args.stops, say=say, down_after=args.down_after
+        directory,
+        kind=args.kind,
+        kills=args.kills,
+        stops=args.stops,
+        say=say,
+        down_after=args.down_after,
     )
     for name, pauses in (("SIGKILL", outcome.killed), ("SIGSTOP", outcome.frozen)):
         if pauses:

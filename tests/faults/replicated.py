@@ -1,7 +1,5 @@
 """Three servers and three sentinels whose primary can be killed or frozen."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.factories.redis_servers import PASSWORD, PRIMARY_NAME, sentinels
 from tests.factories.redis_urls import sentinel_url
+from tests.faults.striking import frozen
 from tests.faults.waiting import pause, until
 
 # The replicas besides the primary: with one down there is still one to confirm.
@@ -35,6 +34,10 @@ class Replicated:
     def url(self) -> str:
         """The URL for REDIS_URL."""
         return sentinel_url(self.sentinels)
+
+    def affects(self, job_id: str) -> bool:  # as in a cluster
+        """Return True: all records are on one server."""
+        return True
 
     def primary(self) -> RedisServer:
         """Return the server that most sentinels name."""
@@ -74,12 +77,9 @@ class Replicated:
     def freeze_primary(self, seconds: float) -> None:
         """SIGSTOP the primary for these seconds, in which another is elected; then it resumes."""
         old = self.primary()
-        os.kill(old.pid, signal.SIGSTOP)
-        try:
+        with frozen(old):
             pause(seconds)
             until(lambda: self.primary() is not old, "another primary is named", _SECONDS)
-        finally:
-            os.kill(old.pid, signal.SIGCONT)
 
 
 def _configuration() -> list[str]:

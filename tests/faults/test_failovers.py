@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failovers import run
+from tests.faults.failovers import DEPLOYMENTS, run
 
 
-@pytest.mark.timeout(240)
-def test_failovers_cost_nothing(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", DEPLOYMENTS)
+def test_failovers_cost_nothing(tmp_path: Path, kind: str) -> None:
     """A primary is killed, another frozen: no job is paid twice, none is lost, and jobs go on.
 
     The frozen one resumes when its clients must long have left it.
     """
-    outcome = run(tmp_path, kills=1, stops=1, frozen=[25.0], say=print)
+    outcome = run(tmp_path, kind=kind, kills=1, stops=1, frozen=[25.0], say=print)
     assert ([], [], []) == (outcome.paid_twice, outcome.lost, outcome.undone)
     assert (1, 1) == (len(outcome.killed), len(outcome.frozen))
     assert outcome.longest < 15

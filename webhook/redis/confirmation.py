@@ -7,10 +7,9 @@ https://redis.io/docs/latest/commands/wait/
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import Any, TypeAlias
+from typing import Any
 
 from redis import Redis
 from redis import asyncio as aio
@@ -22,84 +21,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import SentinelConnectionPool
 
 from webhook.redis.clients import as_async_cluster, as_cluster
+from webhook.redis.cluster_view import is_alone, is_alone_async, is_primary, is_primary_async
+from webhook.redis.replicas import Argument, AskAgain, Servers, Unconfirmed
 
-# Milliseconds in which all replicas must have the write. They have it within one or two, unless
-# one of them hangs: then nothing is gained by waiting longer.
-WAIT = 500
-# Seconds for which a primary without replicas is suspected of having lost them to another one.
-SUSPECTED = 60.0
-# The first try may learn of a replica, or of the node that has the key now.
-_TRIES = 3
-
-Argument: TypeAlias = str | bytes | float
-
-
-class Unconfirmed(RedisError):
-    """Redis has made the write, but not every replica has confirmed it."""
-
-
-class _NewReplica(Unconfirmed):
-    """The answer counted more replicas than WAIT had asked for: ask again."""
-
-
-_AGAIN = (_NewReplica, AskError)
-
-
-class Replicas:
-    """The replicas of one server, as its last answer counted them; `least` are required always.
-
-    `clock` is monotonic seconds.
-    """
-
-    def __init__(self, least: int = 0, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._least = least
-        self._clock = clock
-        self._online = 0
-        self._suspected_until = float("-inf")
-
-    @property
-    def commands(self) -> Sequence[tuple[Argument, ...]]:
-        """The commands that follow a write on its connection; `confirm` takes their answers."""
-        return ("WAIT", self.wanted, WAIT), ("ROLE",)
-
-    @property
-    def wanted(self) -> int:
-        """How many replicas must confirm."""
-        suspected = 1 if self._clock() < self._suspected_until else 0
-        return max(self._least, self._online, suspected)
-
-    def confirm(self, acknowledged: object, role: object) -> None:
-        """Return if all replicas have the write; learn how many there are.
-
-        Raises Unconfirmed if they have it not, and what Redis answered in place of the number.
-        """
-        if isinstance(acknowledged, Exception):
-            raise acknowledged
-        asked = self.wanted
-        self._online = _online(role)
-        if self._online:
-            self._suspected_until = self._clock() + SUSPECTED
-        if int(str(acknowledged)) < self.wanted:
-            words = f"fewer than {self.wanted} replicas confirmed the write within {WAIT} ms"
-            raise (_NewReplica if self.wanted > asked else Unconfirmed)(words)
-
-
-def _online(role: object) -> int:
-    """Return how many replicas ROLE lists; 0 for a user that may not ask, and for a replica."""
-    if not isinstance(role, list) or role[0] not in {b"master", "master"}:
-        return 0
-    return len(role[2])
-
-
-class _Servers:
-    """The replicas of each server, by its name."""
-
-    def __init__(self, least: int) -> None:
-        self._least = least
-        self._known: dict[str, Replicas] = {}
-
-    def __getitem__(self, name: str) -> Replicas:
-        return self._known.setdefault(name, Replicas(self._least))
+# The first tries may learn of a replica, or of the node that has the key now.
+_TRIES = 4
+_AGAIN = (AskAgain, AskError)
+_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 
 
 class ConfirmedScripts:
@@ -108,7 +36,10 @@ class ConfirmedScripts:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         pool = getattr(redis, "connection_pool", None)
-        self._servers = _Servers(1 if isinstance(pool, SentinelConnectionPool) else 0)
+        self._servers = Servers(
+            least=1 if isinstance(pool, SentinelConnectionPool) else 0,
+            doubted=as_cluster(redis) is not None,
+        )
 
     def eval(self, script: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run the script, which may run more than once and must write each time; return its answer.
@@ -118,15 +49,41 @@ class ConfirmedScripts:
         for left in reversed(range(_TRIES)):
             try:
                 return self._once(script, keys, args)
-            except (_NewReplica, AskError) as error:
+            except _AGAIN:
                 if not left:
                     raise
-                if isinstance(error, AskError):
-                    self._learn_nodes()
         raise AssertionError("the last try returns or raises")
 
     def _once(self, script: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        name, server = self._server_of(keys[0])
+        if (cluster := as_cluster(self._redis)) is None:
+            return self._on("", self._redis, script, keys, args)
+        # A pipeline of the cluster would send WAIT to any node.
+        node = cluster.get_node_from_key(keys[0])  # type: ignore[no-untyped-call]
+        replicas = self._servers[node.name]
+        if replicas.only_suspected and is_alone(cluster, keys[0]):
+            replicas.trust()
+        try:
+            return self._on(node.name, cluster.get_redis_connection(node), script, keys, args)
+        except AskError:
+            cluster.nodes_manager.initialize()
+            raise
+        except _AWAY:
+            cluster.nodes_manager.initialize(last_failed_node_name=node.name)
+            raise
+        except Unconfirmed as unconfirmed:
+            if replicas.only_suspected and is_primary(cluster, node.name, keys[0]):
+                replicas.trust()
+                raise AskAgain(str(unconfirmed)) from unconfirmed
+            raise
+
+    def _on(
+        self,
+        name: str,
+        server: Redis,
+        script: str,
+        keys: Sequence[str],
+        args: Sequence[Argument],
+    ) -> Any:
         replicas = self._servers[name]
         pipe = server.pipeline(transaction=False)
         pipe.eval(script, len(keys), *keys, *args)
@@ -138,18 +95,6 @@ class ConfirmedScripts:
         replicas.confirm(acknowledged, role)
         return answer
 
-    def _server_of(self, key: str) -> tuple[str, Redis]:
-        """Return the name of the server that has the key, and its client."""
-        # In a cluster a pipeline would send WAIT to any node.
-        if (cluster := as_cluster(self._redis)) is None:
-            return "", self._redis
-        node = cluster.get_node_from_key(key)  # type: ignore[no-untyped-call]
-        return node.name, cluster.get_redis_connection(node)
-
-    def _learn_nodes(self) -> None:
-        if (cluster := as_cluster(self._redis)) is not None:
-            cluster.nodes_manager.initialize()
-
 
 class AsyncConfirmedScripts:
     """The same for asyncio, for many keys at a time."""
@@ -158,8 +103,11 @@ class AsyncConfirmedScripts:
         self._redis = redis
         pool = getattr(redis, "connection_pool", None)
         behind_sentinels = isinstance(pool, aio_sentinel.SentinelConnectionPool)
-        self._servers = _Servers(1 if behind_sentinels else 0)
-        self._nodes_moved = False
+        self._servers = Servers(
+            least=1 if behind_sentinels else 0, doubted=as_async_cluster(redis) is not None
+        )
+        # The node that failed last, or another reason to learn the nodes again.
+        self._relearn: str | None = None
 
     async def eval(
         self, script: str, calls: Mapping[str, Sequence[Argument]]
@@ -184,36 +132,59 @@ class AsyncConfirmedScripts:
         if (cluster := as_async_cluster(self._redis)) is None:
             return await self._on("", self._send, calls, [_together(script, calls)])
         await cluster.initialize()
-        if self._nodes_moved:
-            await cluster.nodes_manager.initialize()
-            self._nodes_moved = False
+        if self._relearn is not None:
+            await cluster.nodes_manager.initialize(last_failed_node_name=self._relearn)
+            self._relearn = None
         parts: dict[aio_cluster.ClusterNode, dict[str, Sequence[Argument]]] = {}
         for key, args in calls.items():
             node = cluster.get_node_from_key(key)
             assert node is not None, "each slot has a primary"
             parts.setdefault(node, {})[key] = args
         outcomes = await asyncio.gather(
-            *(self._on_node(node, script, part) for node, part in parts.items())
+            *(self._on_node(cluster, node, script, part) for node, part in parts.items())
         )
         return {key: error for outcome in outcomes for key, error in outcome.items()}
 
     async def _on_node(
-        self, node: aio_cluster.ClusterNode, script: str, calls: Mapping[str, Sequence[Argument]]
+        self,
+        cluster: aio_cluster.RedisCluster,
+        node: aio_cluster.ClusterNode,
+        script: str,
+        calls: Mapping[str, Sequence[Argument]],
     ) -> Mapping[str, Exception | None]:
         async def send(commands: Sequence[tuple[Argument, ...]]) -> Sequence[object]:
             sent = [aio_cluster.PipelineCommand(n, *each) for n, each in enumerate(commands)]
             await node.execute_pipeline(sent)
             return [each.result for each in sent]
 
+        replicas = self._servers[node.name]
         try:
+            if replicas.only_suspected and await is_alone_async(cluster, next(iter(calls))):
+                replicas.trust()
             scripts = [("EVAL", script, 1, key, *args) for key, args in calls.items()]
             outcome = await self._on(node.name, send, calls, scripts)
         except (RedisError, OSError) as error:
             outcome = dict.fromkeys(calls, error)
-        moved = (AskError, RedisConnectionError, RedisTimeoutError, OSError)
-        if any(isinstance(error, moved) for error in outcome.values()):
-            self._nodes_moved = True
-        return outcome
+        if any(isinstance(error, (AskError, *_AWAY)) for error in outcome.values()):
+            self._relearn = node.name
+        return await self._checked(cluster, node.name, outcome)
+
+    async def _checked(
+        self,
+        cluster: aio_cluster.RedisCluster,
+        name: str,
+        outcome: Mapping[str, Exception | None],
+    ) -> Mapping[str, Exception | None]:
+        """Return the outcome; what only a suspicion of this node refused is asked again."""
+        refused = [key for key, error in outcome.items() if isinstance(error, Unconfirmed)]
+        replicas = self._servers[name]
+        if not (refused and replicas.only_suspected):
+            return outcome
+        if not await is_primary_async(cluster, name, refused[0]):
+            return outcome
+        replicas.trust()
+        again = AskAgain("the server has no replica, and none was elected")
+        return {**outcome, **dict.fromkeys(refused, again)}
 
     async def _send(self, commands: Sequence[tuple[Argument, ...]]) -> Sequence[object]:
         pipe = self._redis.pipeline(transaction=False)

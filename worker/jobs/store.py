@@ -25,7 +25,8 @@ from redis import Redis
 from webhook.contract import Task
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import client
-from webhook.redis.confirmation import ConfirmedScripts, Unconfirmed
+from webhook.redis.confirmation import ConfirmedScripts
+from webhook.redis.replicas import Unconfirmed
 from webhook.shards import SHARDS, all_keys, key_of
 from worker.errors import Transient
 from worker.jobs.change import Change, Event

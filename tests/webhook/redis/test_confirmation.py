@@ -1,10 +1,8 @@
 """Writes that replicas confirm: on a real primary with a real replica, frozen and lost."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 from redis.asyncio.retry import Retry
@@ -13,11 +11,13 @@ from redis.backoff import ConstantBackoff
 from infra.local.redis.server import RedisServer
 from tests.factories.redis_servers import primary, replica
 from tests.factories.world import ManualClock, callback
+from tests.faults.striking import frozen
 from tests.faults.waiting import until
 from webhook.inbox import Inbox, InboxUnavailable
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import async_client
-from webhook.redis.confirmation import SUSPECTED, ConfirmedScripts, Replicas, Unconfirmed
+from webhook.redis.confirmation import ConfirmedScripts
+from webhook.redis.replicas import SUSPECTED, Replicas, Unconfirmed
 from worker.jobs.store import connect
 
 SET = "redis.call('SET', KEYS[1], ARGV[1]) return 'set'"
@@ -32,16 +32,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisSer
         replica(directory / "second", of=first) as second,
     ):
         yield first, second
-
-
-@contextmanager
-def frozen(server: RedisServer) -> Iterator[None]:
-    """Stop the server's process during the block."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_the_replica_has_what_was_confirmed(servers: tuple[RedisServer, RedisServer]) -> None:
