@@ -62,7 +62,7 @@ def sentinels(
         f"sentinel monitor {PRIMARY_NAME} 127.0.0.1 {of.port} {quorum}",
         f"sentinel auth-pass {PRIMARY_NAME} {PASSWORD}",
         f"sentinel down-after-milliseconds {PRIMARY_NAME} {down_after * 1000:.0f}",
-        f"sentinel failover-timeout {PRIMARY_NAME} 5000",
+        f"sentinel failover-timeout {PRIMARY_NAME} 3000",  # as in infra/sentinel.conf
         f"sentinel sentinel-pass {PASSWORD}",
     )
     with ExitStack() as running:

@@ -6,12 +6,14 @@ kombu and Celery answer by connecting again. A full Redis (OOM) is an exception:
 work, reads and removals too.
 """
 
+import time
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from redis.asyncio import connection as aio_connection
 from redis.asyncio import sentinel as aio_sentinel
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.exceptions import AskError, ClusterDownError, ResponseError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, RedisError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
@@ -24,6 +26,11 @@ TCP_OPTIONS = frozenset({"socket_connect_timeout", "socket_keepalive", "socket_k
 
 # What a client of a cluster answers by asking another node.
 _REDIRECTIONS = (AskError, TryAgainError, ClusterDownError)
+
+
+# Seconds between two questions of a pool whether its primary still is the primary.
+_ASK_EVERY = 2.0
+_REPLACED = "the sentinels name another primary"
 
 
 class RedisUnavailable(RedisConnectionError):
@@ -73,16 +80,28 @@ class _AsyncReconnecting:
 
 
 class _Rediscovering:
-    """A connection that asks the sentinels even when a command finds it closed.
+    """A connection that asks the sentinels when a command finds it closed, and now and then.
 
-    redis-py would connect to where the primary was. A command that it repeats after a timeout would
-    wait for a frozen primary again and again, while another one has long been elected.
+    redis-py would connect to where the primary was: a command that it repeats after a timeout would
+    wait for a frozen primary again and again, while another one has long been elected. And a
+    primary that resumes goes on as one for ten seconds, until a sentinel makes it a replica.
     """
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if self._sock is None:  # type: ignore[attr-defined]
             self._connect_retry()  # type: ignore[attr-defined]
+        elif self._is_replaced():
+            self.disconnect()  # type: ignore[attr-defined]
+            raise RedisUnavailable(_REPLACED)
         super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+    def _is_replaced(self) -> bool:
+        pool: Any = self.connection_pool  # type: ignore[attr-defined]
+        if _is_due(pool):
+            # Without sentinels, the connection that there is remains the best.
+            with suppress(RedisError, OSError):
+                pool.get_master_address()
+        return _names_another(pool, self)
 
 
 class _AsyncRediscovering:
@@ -91,7 +110,30 @@ class _AsyncRediscovering:
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if not self.is_connected:  # type: ignore[attr-defined]
             await self._connect_retry()  # type: ignore[attr-defined]
+        elif await self._is_replaced():
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            raise RedisUnavailable(_REPLACED)
         await super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+    async def _is_replaced(self) -> bool:
+        pool: Any = self.connection_pool  # type: ignore[attr-defined]
+        if _is_due(pool):
+            with suppress(RedisError, OSError):
+                await pool.get_master_address()
+        return _names_another(pool, self)
+
+
+def _is_due(pool: Any) -> bool:
+    """Return whether the sentinels are to be asked now, once for all connections of a pool."""
+    now = time.monotonic()
+    if now < getattr(pool, "asked_until", 0.0):
+        return False
+    pool.asked_until = now + _ASK_EVERY
+    return True
+
+
+def _names_another(pool: Any, connection: Any) -> bool:
+    return pool.master_address not in {None, (connection.host, connection.port)}
 
 
 class TcpConnection(_Reconnecting, Connection):

@@ -24,6 +24,8 @@ from webhook.redis.clients import async_client, client
 
 # The first try waits on the old connection for as long as a read may take.
 ONE_MORE = 1
+# Seconds; without a question to the sentinels it takes ten.
+LEFT_WITHIN = 5.0
 _SECONDS = 20.0
 
 
@@ -71,6 +73,21 @@ def test_a_repeated_command_reaches_the_elected_one(deployment: Deployment) -> N
         assert redis.set("before", 1)
         deployment.freeze()
         assert redis.set("after", 1)
+
+
+@pytest.mark.timeout(60)
+def test_a_primary_that_resumes_is_left(deployment: Deployment) -> None:
+    """It goes on as a primary until a sentinel makes it a replica, and lacks what came since."""
+    retry = Retry(NoBackoff(), ONE_MORE)
+    with (
+        client(deployment.address, retry=retry) as before,
+        client(deployment.address, retry=retry) as after,
+    ):
+        assert before.get("key") is None
+        deployment.freeze()
+        assert after.set("key", "value")
+        deployment.resume()
+        until(lambda: before.get("key") == b"value", "the elected one is read", LEFT_WITHIN)
 
 
 @pytest.mark.timeout(60)
