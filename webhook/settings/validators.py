@@ -89,6 +89,8 @@ def account_ids(value: str) -> str:
     if not separated(value):
         raise ValueError("must have at least one entry")
     for entry in separated(value):
+        if ";" in entry:
+            raise ValueError(f"has {entry!r}: separate several ids with commas")
         if not _ACCOUNT_ID.fullmatch(entry):
             raise ValueError(
                 f"has {entry!r}, which is not an account id: leave out quotes, blanks and brackets"

@@ -31,6 +31,11 @@ def _of_a_loaded_module(error: Exception) -> CliError | None:
 
         if isinstance(error, InvalidJobId):
             return _rejected(error, error.reason)
+    if "worker.jobs.job" in sys.modules:
+        from worker.jobs.job import UnreadableRecord
+
+        if isinstance(error, UnreadableRecord):
+            return CliError(f"{error}.", reason="unreadable_record")
     if "redis" in sys.modules:
         from redis.exceptions import RedisError
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import Job, JobState, UnreadableRecord
 from worker.jobs.tenant import InvalidTenant, checked_tenant
+from worker.text import printable
 
 if TYPE_CHECKING:
     from worker.jobs.store import JobStore
@@ -53,6 +54,11 @@ def tenant_option(text: str, default: str | None = None) -> Callable[[F], F]:
     return click.option("--tenant", type=_Tenant(), default=default, help=text)
 
 
+def print_unreadable(record: UnreadableRecord) -> None:
+    """Print on standard error that the record of a job cannot be read."""
+    click.echo(f"{printable(str(record))}.", err=True)
+
+
 def select(
     store: "JobStore",
     *,
@@ -60,14 +66,18 @@ def select(
     reason: str | None = None,
     since: float | None = None,
     tenant: str | None = None,
+    unreadable: Callable[[UnreadableRecord], None] = print_unreadable,
 ) -> Iterator[Job]:
     """Return matching jobs, newest first; `since` is the earliest creation in Unix seconds.
 
-    `reason` is a reason code, or the beginning of one.
+    `reason` is a reason code, or the beginning of one. `unreadable` gets the records that cannot
+    be read, which are left out.
     """
     from worker.jobs.listing import newest
 
     of_state = JobState(state) if state else None
-    jobs = newest(store.redis, state=of_state, since=since or 0.0, tenant=tenant)
+    jobs = newest(
+        store.redis, state=of_state, since=since or 0.0, tenant=tenant, unreadable=unreadable
+    )
     prefix = (reason or "").rstrip("*")
     return (job for job in jobs if reason is None or (job.reason and job.reason.startswith(prefix)))

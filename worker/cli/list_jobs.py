@@ -1,5 +1,6 @@
 """`falhook list`: the newest jobs, a line each."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
@@ -8,10 +9,10 @@ import click
 from worker.cli.console import is_terminal, print_json
 from worker.cli.errors import handle_errors
 from worker.cli.job_data import as_data
-from worker.cli.job_filters import SINCE, select, tenant_option
+from worker.cli.job_filters import SINCE, print_unreadable, select, tenant_option
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
-from worker.jobs.job import JobState
+from worker.jobs.job import Job, JobState, UnreadableRecord
 
 
 @click.command("list")
@@ -37,22 +38,36 @@ def list_jobs(
 ) -> None:
     """List the newest jobs; --state FAILED lists dead letters, --reason chooses among them."""
     from worker.cli.connections import open_store
+
+    store = open_store()
+    broken: list[UnreadableRecord] = []
+    chosen = select(
+        store, state=state, reason=reason, since=since, tenant=tenant, unreadable=broken.append
+    )
+    jobs = tuple(islice(chosen, limit))
+    if jobs:
+        _print(jobs, now=store.clock(), as_json=as_json, no_pager=no_pager)
+    elif not broken:
+        filtered = state or reason or since or tenant
+        empty = "No jobs yet. Create one: falhook submit --help"
+        click.echo("No job matches." if filtered else empty, err=True)
+    for record in broken:
+        if as_json:
+            error = {"reason": "unreadable_record", "sentence": f"{record}."}
+            print_json({"id": record.job_id, "error": error})
+        else:
+            print_unreadable(record)
+
+
+def _print(jobs: Sequence[Job], *, now: float, as_json: bool, no_pager: bool) -> None:
     from worker.cli.job_table import job_lines, print_jobs
     from worker.jobs.explanation import reasons
 
-    store = open_store()
-    chosen = select(store, state=state, reason=reason, since=since, tenant=tenant)
-    jobs = tuple(islice(chosen, limit))
-    why = reasons(jobs, now=store.clock())
+    why = reasons(jobs, now=now)
     if as_json:
         for job, text in zip(jobs, why, strict=True):
             print_json({**as_data(job), "why": text})
-    elif jobs and is_terminal():
-        print_to = partial(print_jobs, jobs=jobs, why=why, now=store.clock())
-        print_paged(print_to, no_pager=no_pager)
-    elif jobs:
-        click.echo("\n".join(job_lines(jobs, why=why, now=store.clock())))
-    elif state or reason or since or tenant:
-        click.echo("No job matches.", err=True)
+    elif is_terminal():
+        print_paged(partial(print_jobs, jobs=jobs, why=why, now=now), no_pager=no_pager)
     else:
-        click.echo("No jobs yet. Create one: falhook submit --help", err=True)
+        click.echo("\n".join(job_lines(jobs, why=why, now=now)))

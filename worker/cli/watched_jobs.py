@@ -11,6 +11,7 @@ from rich.live import Live
 
 from worker.cli.connections import find_job, no_job
 from worker.cli.console import print_json
+from worker.cli.job_filters import print_unreadable
 from worker.cli.job_text import files_of
 from worker.cli.presence import Presence
 from worker.cli.timeline import Timeline, live_table
@@ -89,7 +90,7 @@ class WatchedJobs:
     def note_waits(self) -> None:
         """Write on each timeline why its job waits instead of moving on."""
         open_ids = [job_id for job_id, line in self.timelines.items() if not line.final]
-        jobs = list(read(self.store.redis, open_ids))
+        jobs = read(self.store.redis, open_ids, unreadable=print_unreadable)
         now = self.store.clock()
         queues = frozenset(queue for job in jobs if (queue := awaited_queue(job, now=now)))
         unserved = self.presence.unserved(queues)

@@ -1,7 +1,7 @@
 -- Moves what the layout of version 0.1 has of one job into the job's shard, atomically.
 --
 -- ARGV  1 the job's id   2 the beginning of its shard's keys, "falhook:{2a}:"
--- Returns 1 if its record was moved; 0 if there is none, or another one in the shard already.
+-- Returns 1 if its record was moved, 0 if there is none, -1 if the shard has another one already.
 --
 -- That layout has no hash tags, so it never was in a Redis Cluster, and the script names its keys.
 local id, shard = ARGV[1], ARGV[2]
@@ -46,7 +46,7 @@ if redis.call('EXISTS', old) == 0 then
   for _, set in ipairs({'timers', 'jobs'}) do redis.call('ZREM', 'falhook:' .. set, id) end
   return 0
 end
-if redis.call('RENAMENX', old, new) == 0 then return 0 end
+if redis.call('RENAMENX', old, new) == 0 then return -1 end
 redis.call('HSET', new, 'history', lines_of(old .. ':events'))
 redis.call('DEL', old .. ':events')
 move_entry('jobs', id)

@@ -7,7 +7,7 @@ A job is moved when it is read or changed, by the sweep, or by `falhook migrate`
 is atomic, so that any of them may be interrupted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import cast
 
@@ -18,6 +18,8 @@ from webhook.shards import key_of
 JOBS = "falhook:jobs"
 INBOX = "falhook:inbox"
 EVENTS = "falhook:events"
+# What the script returns.
+_MOVED, _IN_BOTH = 1, -1
 # Jobs that are looked up at a time.
 _READ = 500
 
@@ -52,17 +54,26 @@ class EarlierLayout:
 
     def move(self, job_id: str) -> bool:
         """Move the job, its history and its callbacks; return whether it had a record to move."""
-        return bool(self._move(keys=[], args=[job_id, key_of(job_id, "")]))
+        return self._moved(job_id) == _MOVED
+
+    def _moved(self, job_id: str) -> int:
+        return cast(int, self._move(keys=[], args=[job_id, key_of(job_id, "")]))
+
+    def left(self, most: int) -> Sequence[str]:
+        """Return ids of jobs that `move_all` has not moved, the oldest first, at most `most`."""
+        return cast(list[str], self._redis.zrange(JOBS, 0, most - 1))
 
     def move_all(self) -> Iterator[str]:
-        """Move every job and every callback, and yield the ids, the oldest first."""
+        """Move every job and every callback, and yield the ids, the oldest first.
+
+        A job that has a record in both layouts is left, for a person to compare.
+        """
         for key in (JOBS, INBOX):
             kept = 0
             while job_ids := cast(list[str], self._redis.zrange(key, kept, kept + _READ - 1)):
                 for job_id in job_ids:
-                    self.move(job_id)
-                    yield job_id
-                # A job that has records in both layouts stays, for a person to compare.
+                    if self._moved(job_id) != _IN_BOTH:
+                        yield job_id
                 kept = sum(score is not None for score in self._redis.zmscore(key, job_ids)) + kept
         for key in self._redis.scan_iter(match=f"{INBOX}:*", count=_READ):
             job_id = str(key).removeprefix(f"{INBOX}:").partition(":")[0]

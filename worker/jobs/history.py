@@ -16,20 +16,31 @@ _BEGINNINGS = frozenset({"created", "replayed"})
 
 
 def history(job: Job) -> Sequence[Event]:
-    """Return the events of the job, the oldest first; a very long history has lost its first."""
+    """Return the events of the job, the oldest first; a very long history has lost its first.
+
+    A line that is no event is returned as one that is called `unreadable`.
+    """
     events = []
-    state = ""
+    state, at = "", "0"
     tenant = {} if job.tenant == DEFAULT else {"tenant": job.tenant}
     # Not splitlines(): texts of fal may contain U+2028 and other ends of lines, which JSON keeps.
     for line in job.history.removesuffix("\n").split("\n") if job.history else ():
-        kept = json.loads(line)
-        to = kept.pop("to", state)
-        at = kept.pop("at")
+        kept = _kept(line)
+        to, at = kept.pop("to", state), kept.pop("at", at)
         events.append(
             {"id": job.id, "job": job.id, "at": at, "from": state, "to": to} | tenant | kept
         )
         state = to
     return events
+
+
+def _kept(line: str) -> dict[str, str]:
+    try:
+        event: dict[str, str] = json.loads(line)
+        _ = float(event["at"]), event["name"]
+    except (ValueError, KeyError, TypeError):
+        return {"name": "unreadable"}
+    return event
 
 
 def last_event(job: Job) -> Event | None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Self
 
 from webhook.contract import Task
+from webhook.shards import key_of
 from worker.jobs.tenant import DEFAULT, InvalidTenant
 from worker.types import Json
 
@@ -70,6 +71,18 @@ def hashed_id(text: str) -> str:
     """Return the id that follows from the text, in the form of a new one."""
     digest = hashlib.sha256(text.encode(errors="backslashreplace")).digest()
     return b32encode(digest[:10]).decode().lower()
+
+
+class UnreadableRecord(Exception):
+    """A record in Redis that falhook did not write so; `str()` is a sentence with the cure."""
+
+    def __init__(self, job_id: str, fault: str) -> None:
+        self.job_id, self.fault = job_id, fault
+        key = key_of(job_id, f"job:{job_id}")
+        super().__init__(
+            f"The record of job {job_id} cannot be read: {fault}. Correct it (`redis-cli HGETALL "
+            f"{key}` shows it), or restore Redis from a backup"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +151,17 @@ class Job:
 
     @classmethod
     def decode(cls, record: Mapping[str, str]) -> Self:
-        """Return the job of a Redis hash that `encode` wrote."""
-        values = {f.name: _decoded(f.name, record[f.name]) for f in fields(cls) if f.name in record}
+        """Return the job of a Redis hash that `encode` wrote. Raises UnreadableRecord."""
+        if missing := [name for name in _REQUIRED if name not in record]:
+            raise UnreadableRecord(record.get("id", ""), f"it has no field {missing[0]}")
+        values = {}
+        for name in (f.name for f in fields(cls) if f.name in record):
+            try:
+                values[name] = _decoded(name, record[name])
+            except (ValueError, RecursionError):
+                # Neither the value nor the error's text: either may hold a prompt.
+                fault = f"its field {name} is not {_kind(name)}"
+                raise UnreadableRecord(record["id"], fault) from None
         return cls(**values)  # type: ignore[arg-type]
 
 
@@ -164,6 +186,15 @@ _JSON = frozenset(
 )
 _INTS = frozenset({"needs_file", "attempt", "posted", "tries", "waits", "wakes", "looked_up"})
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
+
+
+_REQUIRED = ("id", "endpoint", "arguments")
+
+
+def _kind(name: str) -> str:
+    if name in _JSON:
+        return "JSON"
+    return "a state" if name == "state" else "a number"
 
 
 def _decoded(name: str, value: str) -> object:

@@ -1,21 +1,24 @@
 """Lists of jobs over all shards: a page costs one round trip for ids and one for records."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
 
+from webhook.log import get_logger
 from webhook.shards import all_keys
 from worker.jobs import earlier_layout
 from worker.jobs.filter import Filter, read_fields
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import Job, JobState, UnreadableRecord
 from worker.jobs.places import decode, encode, indexes, places, unknown
 from worker.jobs.store import NAMED, job_key
 from worker.jobs.tenant import DEFAULT
 
 # Jobs of one page, where the caller does not say.
 PAGE = 100
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,37 @@ def page(
     return Page(ids=ids, cursor=encode(listed[-1]) if len(listed) >= limit else "")
 
 
-def read(redis: Redis, job_ids: Sequence[str]) -> Sequence[Job]:
-    """Return those of the jobs that have a record, in this order, in one round trip."""
+# Is told of records that cannot be read.
+Unreadable = Callable[[UnreadableRecord], None]
+
+
+def log_unreadable(record: UnreadableRecord) -> None:
+    """Log that the record of a job cannot be read."""
+    log.error("record.unreadable", job=record.job_id, sentence=str(record))
+
+
+def read(
+    redis: Redis, job_ids: Sequence[str], *, unreadable: Unreadable = log_unreadable
+) -> Sequence[Job]:
+    """Return those of the jobs that have a record, in this order, in one round trip.
+
+    One whose record cannot be read is left out and passed to `unreadable`.
+    """
     records = _records(redis, map(job_key, job_ids))
     if not all(records):
         earlier = _records(redis, map(earlier_layout.job_key, job_ids))
         records = [record or old for record, old in zip(records, earlier, strict=True)]
-    return [Job.decode(record) for record in records if record]
+    found = zip(job_ids, records, strict=True)
+    jobs = (_decoded(job_id, record, unreadable) for job_id, record in found if record)
+    return [job for job in jobs if job]
+
+
+def _decoded(job_id: str, record: Mapping[str, str], unreadable: Unreadable) -> Job | None:
+    try:
+        return Job.decode(record)
+    except UnreadableRecord as bad:
+        unreadable(UnreadableRecord(job_id, bad.fault))
+        return None
 
 
 def _records(redis: Redis, keys: Iterable[str]) -> list[dict[str, str]]:
@@ -76,13 +103,14 @@ def newest(
     since: float = 0.0,
     limit: int | None = None,
     tenant: str | None = None,
+    unreadable: Unreadable = log_unreadable,
 ) -> Iterator[Job]:
-    """Yield the jobs of `page`, page by page, at most `limit`."""
+    """Yield the jobs of `page`, page by page, at most `limit`; `unreadable` as in `read`."""
     cursor, left = "", limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         found = page(redis, state=state, since=since, cursor=cursor, limit=size, tenant=tenant)
-        yield from read(redis, found.ids)
+        yield from read(redis, found.ids, unreadable=unreadable)
         cursor = found.cursor
         if not cursor:
             return

@@ -33,6 +33,10 @@ MAX_WAKES = 150
 # Seconds until the wake of a look-up, which may be lost, is repeated.
 LOOK_UP_WAKE = 60.0
 
+# Jobs in two layouts that the log names, and the key while they need not be named again.
+LEFT_NAMED = 10
+LEFT_NOTED = "falhook:left_noted"
+
 log = get_logger()
 
 
@@ -53,9 +57,8 @@ class Sweep:
 
     def run(self) -> None:
         """Wake every overdue job once, or end it."""
-        earlier = self.store.earlier
-        if earlier.exists() and (moved := sum(1 for _ in islice(earlier.move_all(), LIMIT))):
-            log.info("layout.moved", jobs=moved)
+        if self.store.earlier.exists():
+            self._move_earlier()
         pending = self.inbox.overdue(LIMIT)
         for start in range(0, len(pending), CHUNK):
             self.wake_ingest(pending[start : start + CHUNK])
@@ -66,6 +69,17 @@ class Sweep:
         deployment.note_sweep(self.store.redis, self.store.clock())
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
+
+    def _move_earlier(self) -> None:
+        earlier = self.store.earlier
+        if moved := sum(1 for _ in islice(earlier.move_all(), LIMIT)):
+            log.info("layout.moved", jobs=moved)
+        elif (left := earlier.left(LEFT_NAMED)) and self._begin_of_day():
+            log.warning("layout.left", jobs=earlier.count(), first=list(left))
+
+    def _begin_of_day(self) -> bool:
+        """Return whether this is the first call of all processes within a day."""
+        return bool(self.store.redis.set(LEFT_NOTED, "1", nx=True, ex=86_400))
 
     def _missing_wakes(self, queue: Queue) -> int:
         states = [

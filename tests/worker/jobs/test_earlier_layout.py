@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from tests.factories.listed import count_of, history_of, jobs_of
 from tests.factories.world import ENDPOINT, World, callback
@@ -152,3 +153,19 @@ def test_a_job_in_both_layouts_is_left(world: World, redis_url: str) -> None:
     assert (1, True) == (run.exit_code, "1 jobs have a record in both layouts" in run.stderr)
     assert (S.QUEUED, True) == (world.state("old1"), bool(world.raw.exists("falhook:job:old1")))
     assert world.raw.exists(key_of("old1", "job:old1"))
+
+
+def test_the_sweep_names_a_job_in_both_layouts_once(
+    world: World,
+) -> None:
+    """The log says once a day what a person must do, and nothing of moves that did not happen."""
+    world.add("old1")
+    store_earlier(world)
+    world.store.earlier = EarlierLayout(world.store.redis)  # as in a worker that starts now
+    with capture_logs() as lines:
+        for _ in range(3):
+            world.sweep.run()
+    said = [line for line in lines if line["event"].startswith("layout.")]
+    assert [("layout.left", 1, ["old1"])] == [
+        (line["event"], line["jobs"], line["first"]) for line in said
+    ]

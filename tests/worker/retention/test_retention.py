@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from tests.factories.listed import history_of, jobs_of
 from tests.factories.world import ENDPOINT, ScriptedFal, World, callback, world_on
@@ -224,3 +225,21 @@ def test_nothing_is_looked_up_before_the_first_archived_job(world: World) -> Non
     assert None is Archive(redis=world.store.redis, storage=unopened).get("job1")
     assert not world.raw.exists(BEGUN)
     assert not world.raw.exists(job_key("job1"))
+
+
+def test_a_record_that_cannot_be_read_does_not_stop_the_others(
+    world: World, retention: Retention
+) -> None:
+    """It stays in Redis and is named in the log with the cure; the job after it is archived."""
+    end(world, "broken")
+    world.clock.forward(1)
+    end(world, "later")
+    world.store.redis.hset(job_key("broken"), "attempt", "many")
+    world.clock.forward(DAY + 1)
+    with capture_logs() as lines:
+        assert 1 == retention.run()
+    assert [("record.unreadable", "broken", "error")] == [
+        (line["event"], line["job"], line["log_level"]) for line in lines if "job" in line
+    ]
+    assert world.store.redis.exists(job_key("broken"))
+    assert retention.archive.get("later") is not None

@@ -82,6 +82,7 @@ def test_all_problems_are_reported_together() -> None:
             ("FALHOOK_FAL_USER_IDS", value, "is not an account id")
             for value in ('"u"', "'u'", "a b", "u, <id>", "x" * 129)
         ),
+        ("FALHOOK_FAL_USER_IDS", "u;v", "has 'u;v': separate several ids with commas"),
         ("FALHOOK_SECRET", "short", "16 characters"),
         ("FALHOOK_SECRET", f"{SECRET},short", "16 characters"),
         ("FALHOOK_SECRET", ",", "16 characters"),

@@ -44,7 +44,8 @@ def _items(usable: Usable, incomplete: str) -> Iterator[CompletionItem]:
     redis = connect(Connections.from_env().redis_url)
     ids = [each for each in page(redis, limit=MAX_SEARCHED).ids if each.startswith(incomplete)]
     left = MAX_OFFERED
-    for job in read(redis, ids[:MAX_READ]):
+    # Tab has no place for records that cannot be read.
+    for job in read(redis, ids[:MAX_READ], unreadable=lambda _record: None):
         if not left:
             return
         fits = {
