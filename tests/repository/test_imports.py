@@ -29,7 +29,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.storage": FOUNDATION,
     "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS),
     "worker.jobs": (*FOUNDATION, CONTRACT, REDIS, SHARDS),
-    "worker.api_keys": (REDIS,),
+    "worker.api_keys": (REDIS, "worker.jobs.tenant"),
     "worker.retention": (*FOUNDATION, SHARDS, "worker.jobs", "worker.storage"),
     "worker.pipeline": (*FOUNDATION, CONTRACT, "worker.jobs"),
     "worker.fal": (*FOUNDATION, "worker.formats"),

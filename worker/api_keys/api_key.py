@@ -1,6 +1,6 @@
 """What is known of a key: all but its secret."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,13 +35,18 @@ class ApiKey:
             return "revoked"
         return "valid" if self.expires_at is None or now < self.expires_at else "expired"
 
+    @property
+    def scope_names(self) -> list[str]:
+        """The names of its scopes, in the order in which Scope lists them."""
+        return [scope.value for scope in Scope if scope in self.scopes]
+
     def data(self) -> dict[str, object]:
-        """Return the key for JSON, with its scopes in the order of Scope."""
+        """Return the key for JSON."""
         return {
             "id": self.id,
             "name": self.name,
             "tenant": self.tenant,
-            "scopes": ordered(self.scopes),
+            "scopes": self.scope_names,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
             "last_used_at": self.last_used_at,
@@ -50,7 +55,7 @@ class ApiKey:
 
     def encode(self) -> dict[str, str]:
         """Return the fields of its record in Redis, without those that are None."""
-        fields = {**self.data(), "scopes": " ".join(ordered(self.scopes))}
+        fields = {**self.data(), "scopes": " ".join(self.scope_names)}
         return {name: str(value) for name, value in fields.items() if value is not None}
 
     @classmethod
@@ -67,11 +72,6 @@ class ApiKey:
             last_used_at=_time(record, "last_used_at"),
             revoked_at=_time(record, "revoked_at"),
         )
-
-
-def ordered(scopes: Collection[Scope]) -> list[str]:
-    """Return the names of the scopes in the order in which Scope lists them."""
-    return [scope.value for scope in Scope if scope in scopes]
 
 
 def checked_name(name: str) -> str:

@@ -22,6 +22,7 @@ from webhook.redis.confirmation import ConfirmedScripts
 from worker.api_keys.api_key import ApiKey, InvalidKey, checked_name
 from worker.api_keys.scopes import Scope
 from worker.api_keys.token import Token
+from worker.jobs.tenant import checked_tenant
 
 # Seconds for which a key that was revoked or has expired is still listed.
 KEPT = 30 * 86_400.0
@@ -46,7 +47,7 @@ class ApiKeys:
     ) -> None:
         self._redis = redis
         self._secrets = secrets
-        self._clock = clock
+        self.clock = clock
         self._make = make
         self._confirmed = ConfirmedScripts(redis)
 
@@ -60,10 +61,10 @@ class ApiKeys:
     ) -> tuple[ApiKey, Token]:
         """Return a new key and its token, which nothing can show again.
 
-        Several keys may have one name. Raises InvalidKey; Unconfirmed, a RedisError, if a replica
-        does not have the key.
+        Several keys may have one name. Raises InvalidKey and InvalidTenant; Unconfirmed, a
+        RedisError, if a replica does not have the key.
         """
-        now = self._clock()
+        now = self.clock()
         if not scopes:
             raise InvalidKey(f"A key needs a scope: {', '.join(Scope)}.")
         if expires_at is not None and expires_at <= now:
@@ -71,7 +72,7 @@ class ApiKeys:
         key = ApiKey(
             id="",
             name=checked_name(name),
-            tenant=tenant,
+            tenant=checked_tenant(tenant),
             scopes=frozenset(scopes),
             created_at=now,
             expires_at=expires_at,
@@ -107,7 +108,7 @@ class ApiKeys:
 
         Raises Unconfirmed, a RedisError, if a replica may not know it yet: repeat it then.
         """
-        now = self._clock()
+        now = self.clock()
         script = _script("revoke.lua")
         keys, args = [_key(key_id)], [repr(now), f"{KEPT:.0f}"]
         return bool(self._confirmed.eval(script, keys, args))
@@ -128,7 +129,7 @@ class ApiKeys:
         if not any(equal):
             return None
         key = ApiKey.decode(record)
-        if key.state(self._clock()) != "valid":
+        if key.state(self.clock()) != "valid":
             return None
         if not equal[0]:
             self._set(key, "digest", digests[0])
@@ -136,7 +137,7 @@ class ApiKeys:
 
     def note_use(self, key: ApiKey) -> None:
         """Record that the key was used in this minute, unless its record says so already."""
-        minute = self._clock() // _MINUTE * _MINUTE
+        minute = self.clock() // _MINUTE * _MINUTE
         if key.last_used_at is None or key.last_used_at < minute:
             self._set(key, "last_used_at", repr(minute))
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "cancel": Lazy("worker.cli.cancel", "cancel", "Cancel jobs that are not rendered yet."),
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
     "completion": Lazy("worker.cli.completion.command", "completion", "Install Tab completion."),
+    "keys": Lazy("worker.cli.keys.group", "keys", "Make, list and revoke keys of the HTTP API."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
     "migrate": Lazy("worker.cli.migrate", "migrate", "Move the records of version 0.1."),
     "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),

@@ -16,6 +16,7 @@ from worker.api_keys.scopes import USUAL, Scope
 from worker.api_keys.store import KEPT
 from worker.api_keys.token import Token
 from worker.jobs.store import connect
+from worker.jobs.tenant import InvalidTenant
 
 NEW, OLD = "a-new-secret-of-ours", SECRET
 
@@ -217,6 +218,12 @@ def test_names_are_short_and_printable(redis: Redis, name: str) -> None:
     """A name appears in tables and logs."""
     with pytest.raises(InvalidKey, match="1 to 60 printable"):
         added(store(redis), name)
+
+
+def test_a_key_has_a_tenant(redis: Redis) -> None:
+    """A name that no job could have is refused."""
+    with pytest.raises(InvalidTenant, match="lower-case"):
+        added(store(redis), tenant="Acme Inc")
 
 
 def test_a_key_needs_a_scope_and_a_future(redis: Redis, clock: ManualClock) -> None:

@@ -4,8 +4,6 @@ import random
 from zlib import crc32
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from worker.api_keys.token import ALPHABET, Token
 
@@ -27,18 +25,17 @@ def test_each_is_new() -> None:
     assert 100 == len({Token.make().text for _ in range(100)})
 
 
-@given(st.randoms(use_true_random=False))
-def test_a_token_is_recognised(source: random.Random) -> None:
+def test_a_token_is_recognised() -> None:
     """What was made can be parsed."""
-    token = Token.make(source.choice)
-    assert token == Token.parse(token.text)
+    tokens = [Token.make(random.Random(seed).choice) for seed in range(100)]
+    assert tokens == [Token.parse(token.text) for token in tokens]
 
 
-@given(at=st.integers(0, len(TOKEN.text) - 1), letter=st.sampled_from(ALPHABET))
-def test_a_typing_error_is_found(at: int, letter: str) -> None:
+@pytest.mark.parametrize("at", range(len(TOKEN.text)))
+def test_a_typing_error_is_found(at: int) -> None:
     """Any other letter in any place has a wrong checksum or another form."""
-    text = TOKEN.text[:at] + letter + TOKEN.text[at + 1 :]
-    assert (text == TOKEN.text) == (Token.parse(text) is not None)
+    typed = [TOKEN.text[:at] + letter + TOKEN.text[at + 1 :] for letter in ALPHABET + "_"]
+    assert {TOKEN.text} == {text for text in typed if Token.parse(text)}
 
 
 @pytest.mark.parametrize(

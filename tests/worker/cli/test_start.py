@@ -22,6 +22,7 @@ READS: dict[tuple[str, ...], set[str]] = {
     ("list", "--state", "FAILED", "--json"): {"redis"},
     ("show", "unknown"): {"redis", "obstore", "pydantic"},  # it may be archived
     ("watch", "unknown"): {"redis", "rich"},
+    ("keys", "list"): {"redis"},
     ("models",): {"pydantic"},
     ("models", "kling", "--json"): {"pydantic"},
     ("models", "show", ENDPOINT): {"pydantic", "rich"},
@@ -83,7 +84,7 @@ def test_a_command_that_describes_reads_nothing_else(name: str) -> None:
     assert set() == modules(name) & set(LARGE)
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "job1")], ids=" ".join)
+@pytest.mark.parametrize("command", [("list",), ("show", "job1"), ("keys", "list")], ids=" ".join)
 def test_a_missing_setting_is_said_at_once(command: tuple[str, ...]) -> None:
     """Whoever forgot REDIS_URL does not wait for what the command would import."""
     assert set() == loaded(*command)

@@ -1,0 +1,1 @@
+"""falhook keys: make, list and revoke keys of the HTTP API."""
