@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_init
-from celery.worker import WorkController
 from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
 from webhook.contract import Task
-from worker.broker.client import VISIBILITY_TIMEOUT, client
+from worker.broker.client import client
 from worker.broker.earlier_queues import mover
 from worker.broker.heartbeats import announce_queues, announce_secret
 from worker.broker.process_events import log_process_events
@@ -59,10 +58,9 @@ def create_app(settings: Settings) -> Celery:
     )
     storage = open_storage(settings.storage_url, settings.redis_url)
 
-    def prepare(sender: WorkController, **_: object) -> None:
+    def prepare(**_: object) -> None:
         exit_on_error(
             lambda: prepare_worker(
-                sender,
                 redis_url=settings.redis_url,
                 public_url=settings.public_url,
                 queue_host=FAL_QUEUE_RUN_HOST,
@@ -74,7 +72,7 @@ def create_app(settings: Settings) -> Celery:
     celeryd_after_setup.connect(announce_queues, weak=False)
     announce_secret(fingerprint(settings.secrets[0]))
     celeryd_after_setup.connect(_ignore_deprecation, weak=False)
-    move = mover(app, settings.broker_url, visibility_timeout=VISIBILITY_TIMEOUT)
+    move = mover(app, settings.broker_url)
     _register(app, compose(settings, app, storage), move)
     return app
 

@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 from webhook.log import get_logger, refuse
 from webhook.public_host import is_loopback
 from webhook.settings.errors import SettingsError
-from worker.broker import time_limits
 from worker.errors import ConfigurationError, Failure
 from worker.jobs.deployment import SIMULATED
 from worker.jobs.store import connect
@@ -22,7 +21,7 @@ from worker.storage_claim import claim_storage
 from worker.transcode.ffmpeg import Ffmpeg, Isolation
 
 if TYPE_CHECKING:
-    from celery.worker import WorkController
+    pass
 
 T = TypeVar("T")
 _REAL_FAL = ("fal.run", "falrun.com")
@@ -56,7 +55,6 @@ def exit_on_error(build: Callable[[], T]) -> T:
 
 
 def prepare_worker(
-    worker: "WorkController",
     *,
     redis_url: str,
     public_url: str,
@@ -65,15 +63,14 @@ def prepare_worker(
 ) -> None:
     """Remove what killed workers left behind, and check what every step relies on.
 
-    Raises NoTemporaryDirectory, UnreachableReceiver, Permanent("storage_unwritable"), OtherStorage,
-    SimulatedJobsFound or UnsafeTimeLimits.
+    Raises NoTemporaryDirectory, UnreachableReceiver, Permanent("storage_unwritable"), OtherStorage
+    or SimulatedJobsFound.
     """
     scratch.sweep()
     refuse_loopback(public_url, queue_host)
     with connect(redis_url) as redis:
         refuse_simulated_jobs(redis, queue_host)
         claim_storage(redis, storage)
-    _check_time_limits(worker)
 
 
 def refuse_loopback(public_url: str, queue_host: str) -> None:
@@ -111,20 +108,6 @@ def refuse_simulated_jobs(redis: Redis, queue_host: str) -> None:
 
 def _is_real(queue_host: str) -> bool:
     return queue_host.partition(":")[0].endswith(_REAL_FAL)
-
-
-def _check_time_limits(worker: "WorkController") -> None:
-    # The worker knows the limits of its command line, the application those of its tasks.
-    conf, tasks = worker.app.conf, worker.app.tasks.values()
-    limits = {
-        "--time-limit": getattr(worker, "time_limit", None),
-        "--soft-time-limit": getattr(worker, "soft_time_limit", None),
-        "task_time_limit": conf.task_time_limit,
-        "task_soft_time_limit": conf.task_soft_time_limit,
-        **{f"time_limit of {task.name}": task.time_limit for task in tasks},
-        **{f"soft_time_limit of {task.name}": task.soft_time_limit for task in tasks},
-    }
-    time_limits.check(conf.broker_transport_options, limits)
 
 
 def load_signer(settings: MediaSettings) -> Signer | None:

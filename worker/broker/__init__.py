@@ -1,1 +1,1 @@
-"""Celery: the client, the Redis transport, heartbeats, time limits."""
+"""Celery: the client, the Redis transport, heartbeats."""

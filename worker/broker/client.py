@@ -11,13 +11,13 @@ from worker.broker import redis_transport
 
 log = get_logger()
 
-# Seconds; longer than any step may take. A message that is delivered again while its task still
-# runs would find the job leased, and occupy a worker for nothing. Checked when a worker starts:
-# worker/broker/time_limits.py.
-VISIBILITY_TIMEOUT = 3 * 3600
-
 TRANSPORT: dict[str, object] = {
-    "visibility_timeout": VISIBILITY_TIMEOUT,
+    # Seconds after which a message comes again that its worker no longer renews, because it was
+    # killed (redis_transport.py). Workers renew every `interval` s and look for such messages every
+    # `throttle` times; one whose Redis is away for longer may find its message taken by another.
+    "visibility_timeout": 120,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 3,
     # Without these two a worker never notices a connection whose peer is frozen or gone. With them
     # its BRPOP, which Redis answers every second, is given up after 4 to 7 s.
     "socket_timeout": 3,

@@ -28,6 +28,8 @@ log = get_logger()
 
 # Messages that are looked at in each queue at a time.
 LIMIT = 1_000
+# Seconds after which workers of version 0.1 took a noted message for lost.
+VISIBILITY_TIMEOUT = 3 * 3600
 # kombu's Redis keys until version 0.1, and the separator before a priority (Channel.sep).
 _UNACKED, _UNACKED_INDEX = "unacked", "unacked_index"
 _SEPARATOR = "\x06\x16"
@@ -48,7 +50,9 @@ return 0
 """
 
 
-def mover(app: Celery, broker_url: str, *, visibility_timeout: float) -> Callable[[], int]:
+def mover(
+    app: Celery, broker_url: str, *, visibility_timeout: float = VISIBILITY_TIMEOUT
+) -> Callable[[], int]:
     """Return a function that moves falhook's messages and returns how many.
 
     It raises the errors of the broker's client.

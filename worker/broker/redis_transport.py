@@ -14,6 +14,7 @@ had exited, and some ran but took no more messages.
    with such a message only in its memory.
 4. Noting a taken message and its acknowledgement take four commands of the eight that a message
    costs. Messages that only wake are not noted: after a kill the sweep wakes their steps anyway.
+   Notes of the others are renewed, so that those of a killed worker come back within minutes.
 5. An entry of a queue that is not a message ends the worker: the error looks like one of the
    program. Here it is rejected (worker/broker/envelope.py).
 
@@ -23,6 +24,7 @@ webhook/redis/transport.py has what the receiver needs too.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty
+from time import time
 from typing import Any, cast
 
 from kombu.message import Message
@@ -90,11 +92,26 @@ class QoS(KombuQoS):
             virtual.QoS.append(self, message, delivery_tag)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
-        """Restore the messages of dead workers; if Redis is full or away, at a later time."""
+        """Renew the notes of this worker, then restore the messages of dead workers.
+
+        If Redis is full or away, at a later time. Called every `unacked_restore_interval` seconds.
+        """
         try:
+            self._renew()
             super().restore_visible(start, num, interval)
         except ERRORS as error:
             log.warning("messages.unrestored", error=error)
+
+    def _renew(self) -> None:
+        # However long a message is held, for its countdown too, it is not delivered again: a
+        # worker's death shows within the visibility timeout, which may be short.
+        held = [tag for tag, message in list(self._in_memory().items()) if not only_wakes(message)]
+        if not held:
+            return
+        channel: Any = self.channel
+        with channel.conn_or_acquire() as redis:
+            # Only those that are there: an acknowledged one must not come back.
+            redis.zadd(channel.unacked_index_key, dict.fromkeys(held, time()), xx=True)
 
     def restore_by_tag(self, tag: str, client: object = None, leftmost: bool = False) -> None:
         """Restore one message; an entry that is not a message is removed instead."""

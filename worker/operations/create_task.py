@@ -22,7 +22,7 @@ from worker.operations.request import JobRequest
 from worker.types import Json
 
 # Tries of a message while the broker accepts no retry. After these the message is left
-# unacknowledged, so that a worker can end; on Redis it returns after the visibility timeout.
+# unacknowledged, so that a worker can end; on Redis it returns within minutes.
 MESSAGE_TRIES = 20
 LONGEST_PAUSE = 30.0
 # More do not make a wait longer.

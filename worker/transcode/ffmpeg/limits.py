@@ -28,7 +28,7 @@ exec "$@"
 _CPU, _CPU_PER_OUTPUT = 0.15, 0.02
 # A machine that shares its processors, or is slower than the one measured, takes longer.
 _WALL = 2.0  # seconds for each second of processor time
-# Within broker.time_limits.LONGEST_STEP; the longest clips in 4K take 2500 s of processor time.
+# The longest clips in 4K take 2500 s of processor time.
 MOST_SECONDS = 7200
 # Measured address space: 0.4 GB, 94 bytes for a pixel of a 4K frame, 50 more for each thread beyond
 # the first, 0.1 GB for each output.
