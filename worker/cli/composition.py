@@ -28,7 +28,7 @@ def build_validator(settings: CreationSettings) -> Validator:
 
     return Validator(
         catalogue=Catalogue.load(settings.catalogue),
-        staging=Staging(storage=storage, directory=Path.cwd(), anywhere=True),
+        staging=Staging(storage=storage, directory=Path.cwd(), anywhere=True, check_uploads=True),
     )
 
 

@@ -36,8 +36,8 @@ class Filter:
         """Return whether a job with these fields is listed."""
         return (
             self.owns(fields)
-            and self.endpoint in {None, fields["endpoint"]}
-            and self.state in {None, fields["state"]}
+            and self.endpoint in {None, fields.get("endpoint")}
+            and self.state in {None, fields.get("state")}
             and self._accepts_metadata(fields)
         )
 
@@ -46,7 +46,10 @@ class Filter:
         return fields.get("tenant", DEFAULT) == self.tenant
 
     def _accepts_metadata(self, fields: Fields) -> bool:
-        metadata = json.loads(fields.get("metadata", "{}")) if self.metadata else {}
+        try:
+            metadata = json.loads(fields.get("metadata", "{}")) if self.metadata else {}
+        except ValueError:
+            return False  # a record that cannot be read
         return all(
             name in metadata and _text(metadata[name]) == value
             for name, value in self.metadata.items()

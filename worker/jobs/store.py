@@ -15,14 +15,14 @@ falhook:{2a}:bell        channel: a job of the shard has moved
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import cast
 
 from redis import Redis
 
-from webhook.contract import Task
+from webhook.contract import inbox_key
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import client
 from webhook.redis.confirmation import ConfirmedScripts
@@ -30,14 +30,16 @@ from webhook.redis.replicas import Unconfirmed
 from webhook.shards import SHARDS, all_keys, key_of
 from worker.errors import Transient
 from worker.jobs.change import Change, Event
+from worker.jobs.creation import creations
 from worker.jobs.earlier_layout import EarlierLayout
-from worker.jobs.job import DEFAULTS, MOVES, Job, JobState, encode
-from worker.jobs.tenant import DEFAULT, InvalidTenant
+from worker.jobs.job import MOVES, Job, JobState, encode
 
 # Events kept for each shard, more than 100,000 in all.
 EVENTS_KEPT = 1_600
 # Bytes of the history of one job; beyond them its first events are forgotten.
 HISTORY_KEPT = 32_000
+# When the first record was moved to storage, in Unix seconds: worker/retention/archive.py.
+ARCHIVING = "falhook:archived"
 # Names of the keys of a shard.
 JOBS = "jobs"
 NAMED = "named"
@@ -46,8 +48,11 @@ EVENTS = "events"
 BELL = "bell"
 # The reason of jobs that wait until the replicas of Redis confirm what precedes a POST.
 REPLICA_BEHIND = "replica_behind"
-# Fields of the record of a rejected creation, which was never claimed.
-REFUSED = {"step": Task.CREATE, "attempt": 0, "posted": 0}
+# Writes what the record has: only a write is confirmed.
+_REWRITE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'id', ARGV[1]) end
+return 1
+"""
 
 
 def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
@@ -64,6 +69,17 @@ def connect(redis_url: str, *, decode_responses: bool = True) -> Redis:
 def job_key(job_id: str) -> str:
     """Return the key of the job's hash."""
     return key_of(job_id, f"job:{job_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What Redis has under the id of a job that may be new."""
+
+    job: Job | None
+    # Whether records have been moved to storage, so that it may have the job.
+    archiving: bool
+    # Whether there are callbacks that are not ingested, perhaps of a job without a record.
+    callbacks: bool
 
 
 def tenant_index(tenant: str) -> str:
@@ -85,47 +101,48 @@ class JobStore:
         self._move = redis.register_script(self._script)
         self._confirmed = ConfirmedScripts(redis)
 
+    def look_up(self, job_id: str) -> Known:
+        """Return what there is of a job that may be new, in one round trip."""
+        self.take_earlier(job_id)
+        with self.redis.pipeline(transaction=False) as calls:
+            # The record first: whoever removes it has noted before that there are archived ones.
+            calls.hgetall(job_key(job_id))
+            calls.exists(ARCHIVING)
+            calls.exists(inbox_key(job_id))
+            record, archiving, callbacks = calls.execute()
+        return Known(
+            job=Job.decode(record) if record else None,
+            archiving=bool(archiving),
+            callbacks=bool(callbacks),
+        )
+
     def add(self, job: Job, *, due: float, event: Event) -> bool:
-        """Write the record of a new job; return False if its id has one, which stays unchanged.
+        """Write the record of a new job as `added`; return whether it did."""
+        return self.added(job, due=due, event=event) is not None
+
+    def added(self, job: Job, *, due: float, event: Event) -> Job | None:
+        """Write the record of a new job; return it, or None if its id has one that stays unchanged.
 
         A record for which `Job.replaceable_by` is true does not count: the new job replaces it.
         Raises Unconfirmed, a RedisError, if a replica does not have the record: an election may
         undo it.
         """
-        values: dict[str, object] = {
-            "id": job.id,
-            "endpoint": job.endpoint,
-            "fingerprint": job.fingerprint,
-            "arguments": job.arguments,
-            "metadata": job.metadata,
-            "event_metadata": job.event_metadata,
-            "options": job.options,
-            "estimate": job.estimate,
-            "needs_file": job.needs_file,
-            "step": job.step,
-            "reason": job.reason,
-            "sentence": job.sentence,
-            "attempt": job.attempt,
-            "posted": job.posted,
-            "submitted_at": job.submitted_at,
-            "looked_up": 0,
-            "callback": "",
-            "created_at": self.clock(),
-        }
-        if job.tenant != DEFAULT:
-            values["tenant"] = job.tenant
-        # An absent field has its default.
-        given = {name: value for name, value in values.items() if value != DEFAULTS.get(name, ...)}
         self.take_earlier(job.id)
-        new = Change(to=job.state, set=given, due=due, event=event)
-        over = [replace(new, set=values, guard=guard) for guard in _replaced_by(job.tenant)]
-        return self._add(job.id, None, new) or any(
-            self._add(job.id, [JobState.FAILED], each) for each in over
-        )
+        changes = creations(job, due=due, event=event, now=self.clock())
+        made = (self._add(job.id, expected, change) for expected, change in changes)
+        return next(filter(None, made), None)
 
-    def _add(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
+    def _add(self, job_id: str, expected: Sequence[str] | None, change: Change) -> Job | None:
         keys, order = self._call(job_id, expected, change)
-        return bool(self._confirmed.eval(self._script, keys, [order])[0])
+        done, _, *record = self._confirmed.eval(self._script, keys, [order])
+        return Job.decode(dict(zip(*[iter(record[0])] * 2, strict=True))) if done else None
+
+    def confirm(self, job_id: str) -> None:
+        """Return if every replica has the record, or there is none. Raises Unconfirmed, else.
+
+        A creation whose answer was Unconfirmed has left a record that an election may undo.
+        """
+        self._confirmed.eval(_REWRITE, [job_key(job_id)], [job_id])
 
     def change(self, job_id: str, expected: Iterable[JobState], change: Change) -> bool:
         """Change the record if it is in one of the `expected` states and every guard matches.
@@ -218,13 +235,6 @@ class JobStore:
     def delay_timer(self, job_id: str, seconds: float) -> None:
         """Postpone the timer of a job whose record cannot be read, so that others are reached."""
         self.redis.zadd(key_of(job_id, TIMERS), {job_id: self.clock() + seconds}, xx=True)
-
-
-def _replaced_by(tenant: str) -> Iterator[Mapping[str, object]]:
-    """Yield the guards of the records that a new job of the tenant replaces."""
-    yield {**REFUSED, "tenant": "" if tenant == DEFAULT else tenant}
-    if tenant != DEFAULT:
-        yield {**REFUSED, "tenant": "", "reason": InvalidTenant.reason}
 
 
 def _allowed(state: JobState, to: JobState | None) -> bool:

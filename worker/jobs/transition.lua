@@ -10,7 +10,8 @@
 --       event that the history does not keep), forget (names of earlier events that the history
 --       loses), keep (events kept in the stream), remember (bytes
 --       of history kept)
--- Returns {1, new state} if it was changed, else {0, present state ("" without a record)}.
+-- Returns {1, new state} if it was changed, for a new job also its record, else {0, present state
+-- ("" without a record)}.
 --
 -- One HMGET and one HSET serve a whole change: commands are what a busy Redis runs out of.
 local order = cjson.decode(ARGV[1])
@@ -127,4 +128,5 @@ if line then
     redis.call('PUBLISH', KEYS[5], '1')
   end
 end
+if values.created_at then return {1, to, redis.call('HGETALL', KEYS[1])} end
 return {1, to}

@@ -1,19 +1,40 @@
 """Creates jobs: validate, store, then wake the submit step."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore
+from worker.jobs.store import JobStore, Known
 from worker.jobs.transitions import LOST_WAKE_AFTER
 from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
+from worker.text import shorten
 from worker.types import Json
 
 log = get_logger()
+
+# States whose record may be new: each other one is preceded by a write that was confirmed.
+_UNCONFIRMED = frozenset({JobState.QUEUED, JobState.SUBMIT_UNKNOWN})
+_FIELDS_NAMED = 10
+_LONGEST_NAME = 80
+
+
+class FingerprintMismatch(InvalidJobId):
+    """An id whose job was created by a different request; `fields` are the parts that differ."""
+
+    def __init__(self, job_id: str, fields: Sequence[str]) -> None:
+        beyond = len(fields) - _FIELDS_NAMED
+        names = ", ".join(shorten(name, _LONGEST_NAME) for name in fields[:_FIELDS_NAMED])
+        names += f" and {beyond:,} more" if beyond > 0 else ""
+        super().__init__(
+            f"job id {job_id} belongs to a job that differs in {names}; use another id, or the "
+            "original values"
+        )
+        self.fields = tuple(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +67,9 @@ class JobCreator:
     def existing(self, job: Job) -> Job | None:
         """Return the stored job with this id, or None; a rejected request does not count.
 
-        Raises InvalidJobId if the stored job has other contents or another tenant.
+        Raises InvalidJobId if the stored job has another tenant or other contents.
         """
-        stored = self.store.get(job.id) or self.archived(job.id)
-        if stored is None or stored.replaceable_by(job.tenant):
-            return None
-        if stored.tenant != job.tenant:
-            # Not a word of a job of another tenant.
-            raise InvalidJobId(f"job id {job.id} is taken; use another id, or leave it out")
-        if _contents(stored) != _contents(job):
-            raise InvalidJobId(
-                f"job id {job.id} belongs to another job of {stored.endpoint}; "
-                "use another id, or leave it out"
-            )
-        return stored
+        return _same(job, self.store.get(job.id)) or _same(job, self.archived(job.id))
 
     def for_events(self, metadata: Mapping[str, Json]) -> Mapping[str, Json]:
         """Return the part of a job's metadata that its events carry."""
@@ -70,33 +80,72 @@ class JobCreator:
     def add(self, draft: DraftJob) -> Created:
         """Put the job's local files into storage, store the job, then wake it.
 
-        A callback that came for this id before, to no record, is adopted: nothing is posted.
+        A callback that came for this id before, to no record, is adopted: nothing is posted. With
+        the id of a stored job, that job is returned and its step woken if it waits to be sent.
 
-        Raises InvalidJobId for an id of a job with other contents, RequestRejected for files that
-        have changed, and the storage's Failure if they cannot be stored now.
+        Raises InvalidJobId for an id of a job with other contents or of another tenant,
+        FingerprintMismatch if the fingerprints tell which, RequestRejected for files that have
+        changed, the storage's Failure if they cannot be stored now, and what `JobStore.added`
+        raises.
         """
         job = replace(draft.job, event_metadata=self.for_events(draft.job.metadata))
-        self.validator.staging.put(draft.staged)
-        new = self._store_or_adopt(job)
+        known = self.store.look_up(job.id)
+        stored = _same(job, known.job)
+        if stored is None and known.archiving:
+            stored = _same(job, self.archived(job.id))
+        new = stored is None
+        if stored is None:
+            self.validator.staging.put(draft.staged)
+            made = self._store_or_adopt(job, known)
+            new = made is not None
+            # Another process may have been faster.
+            stored = made or self.existing(job) or job
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
-        stored = self.existing(job) or job
+        elif stored.state in _UNCONFIRMED:
+            self.store.confirm(job.id)
         if stored.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
         return Created(job=stored, new=new)
 
-    def _store_or_adopt(self, job: Job) -> bool:
+    def _store_or_adopt(self, job: Job, known: Known) -> Job | None:
         """Store a new job; with the id of an orphan it takes the result that is there.
 
-        Return False for the id of a stored or an archived job.
+        Return None if its id has a record meanwhile.
         """
-        if (old := self.archived(job.id)) and not old.refused:
-            return False
-        if orphan := find_orphan(self.store, job.id):
+        orphan = find_orphan(self.store, job.id) if known.callbacks else None
+        if orphan:
             log.warning("callback.adopted", job=job.id, request_id=orphan.newest.request_id)
-            return adopt(self.store, job, orphan)
+            return self.store.get(job.id) if adopt(self.store, job, orphan) else None
         due = self.store.clock() + LOST_WAKE_AFTER
-        return self.store.add(job, due=due, event={"name": "created", "step": Task.CREATE})
+        return self.store.added(job, due=due, event={"name": "created", "step": Task.CREATE})
+
+
+def _same(job: Job, stored: Job | None) -> Job | None:
+    """Return the stored job if it is this one, None if a new one may take its id.
+
+    Raises InvalidJobId for a different job.
+    """
+    if stored is None or stored.replaceable_by(job.tenant):
+        return None
+    if stored.tenant != job.tenant:
+        # Not a word of a job of another tenant.
+        raise InvalidJobId(f"job id {job.id} is taken; use another id, or leave it out")
+    if stored.fingerprint and job.fingerprint:
+        if fields := _differences(stored.fingerprint, job.fingerprint):
+            raise FingerprintMismatch(job.id, fields)
+    elif _contents(stored) != _contents(job):
+        raise InvalidJobId(
+            f"job id {job.id} belongs to another job of {stored.endpoint}; "
+            "use another id, or leave it out"
+        )
+    return stored
+
+
+def _differences(one: str, other: str) -> Sequence[str]:
+    """Return the names that two fingerprints do not have in common."""
+    parts, others = json.loads(one), json.loads(other)
+    return sorted(name for name in {*parts, *others} if parts.get(name) != others.get(name))
 
 
 def _contents(job: Job) -> tuple[str, object]:

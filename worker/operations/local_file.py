@@ -32,7 +32,7 @@ def embedded(item: Input, value: str) -> BinaryIO:
     body = value.partition(",")[2]
     # Base64 has 4 characters for 3 bytes, percent-encoding at most 3 for one byte.
     if len(body) > 3 * item.max_bytes:
-        raise UnusableFile(_too_large(item))
+        raise UnusableFile(too_large(item))
     try:
         return io.BytesIO(data_uri.decode(value))
     except ValueError:
@@ -61,7 +61,7 @@ def opened(path: Path, item: Input) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(status.st_mode):
             raise UnusableFile("must be a regular file")
         if status.st_size > item.max_bytes:
-            raise UnusableFile(_too_large(item))
+            raise UnusableFile(too_large(item))
         file = path.open("rb")
     except (OSError, RuntimeError) as error:
         raise _unreadable(error, path) from None
@@ -95,7 +95,7 @@ def require_accepted(item: Input, file: BinaryIO) -> None:
     if not size:
         raise UnusableFile("is empty")
     if size > item.max_bytes:
-        raise UnusableFile(_too_large(item))
+        raise UnusableFile(too_large(item))
     head = head_of(file)
     if not _accepts(item, sniff(head)):
         families = " or ".join(_NOUNS[family] for family in sorted(item.families))
@@ -156,5 +156,6 @@ def name_of(digest: str, head: bytes) -> str:
     return f"{digest}.{guess_type(head).extension}"
 
 
-def _too_large(item: Input) -> str:
+def too_large(item: Input) -> str:
+    """Return the message about a file that has more bytes than the input accepts."""
     return f"must have at most {item.max_bytes:,} bytes"

@@ -6,9 +6,10 @@ too large, of a wrong type or unreadable are rejected before.
 """
 
 import io
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,17 @@ from typing import BinaryIO
 from worker.catalogue.errors import InputProblem, shown
 from worker.catalogue.inputs import Input, InputType
 from worker.catalogue.validation.paths import path as path_text
+from worker.catalogue.validation.values import STAGED
 from worker.formats.media_types import BINARY, type_of_name
 from worker.operations.file_references import UNKNOWN, file_input, is_embedded, is_local
-from worker.operations.local_file import UnusableFile, checked_name, embedded, opened, path_of
+from worker.operations.local_file import (
+    UnusableFile,
+    checked_name,
+    embedded,
+    opened,
+    path_of,
+    too_large,
+)
 from worker.operations.staged_files import LocalFile, StagedFiles
 from worker.storage import CHUNK_BYTES, Storage, StoredObject
 from worker.storage.layout import REFRESHED_AFTER, storage_key
@@ -40,6 +49,10 @@ class Staging:
     directory: Path | None
     # Whether files outside `directory` and bare paths are allowed, as for the command line.
     anywhere: bool = False
+    # How callers pass files who have none on this machine: completes "must be a URL: …".
+    advice: str = ""
+    # Whether an upload:// reference must be to a stored file.
+    check_uploads: bool = False
     clock: Callable[[], float] = time.time
 
     def stage(
@@ -48,7 +61,8 @@ class Staging:
         """Return the arguments with upload:// references in place of files; `put` stores these.
 
         `inputs` is None without a schema. An unusable file is listed among the problems and also
-        replaced, so that the catalogue does not report it a second time.
+        replaced, so that the catalogue does not report it a second time. Raises the storage's
+        Failure with `check_uploads`.
         """
         staged = StagedFiles(arguments={})
         members = None if inputs is None else {item.name: item for item in inputs}
@@ -125,8 +139,11 @@ class Staging:
         return value
 
     def _text(self, staged: StagedFiles, item: Input, value: str, path: str) -> str:
+        if self.check_uploads and (match := STAGED.fullmatch(value)):
+            self._check_upload(staged, item, match[1], path)
+            return value
         is_data = is_embedded(item, value)
-        if not is_data and not is_local(item, value, typed=self.anywhere):
+        if not is_data and not is_local(item, value, typed=self.anywhere or bool(self.advice)):
             return value
         text = "" if is_data else shown(value)
         try:
@@ -139,9 +156,30 @@ class Staging:
         staged.files[name] = LocalFile(path=path, value=text, open=open_file)
         return f"upload://{name}"
 
+    def _check_upload(self, staged: StagedFiles, item: Input, name: str, path: str) -> None:
+        """Add a problem for a file that is not stored or too large; an old one is stored again."""
+        found, value = self.storage().find(storage_key(name)), f"upload://{name}"
+        message = ""
+        if found is None:
+            message = f"is not in the storage: {self.advice or 'pass the file itself'}"
+        elif found.size > item.max_bytes:
+            message = too_large(item)
+        elif self._is_old(found):
+            staged.files[name] = LocalFile(path=path, value=value, open=partial(self._stored, name))
+        if message:
+            staged.problems.append(InputProblem(path=path, value=shown(value), message=message))
+
+    @contextmanager
+    def _stored(self, name: str) -> Iterator[BinaryIO]:
+        with tempfile.TemporaryFile() as file:
+            for chunk in self.storage().chunks(storage_key(name)):
+                file.write(chunk)
+            yield file
+
     def _local(self, item: Input, value: str) -> Opener:
         if self.directory is None:
-            raise UnusableFile("must be a URL: FALHOOK_INPUT_DIRECTORY is not set")
+            advice = self.advice or "FALHOOK_INPUT_DIRECTORY is not set"
+            raise UnusableFile(f"must be a URL: {advice}")
         try:
             path = (self.directory / path_of(value)).resolve()
         except (OSError, RuntimeError) as error:

@@ -48,7 +48,10 @@ _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """Validates requests; it calls neither Redis nor fal and writes nothing."""
+    """Validates requests; it calls neither Redis nor fal, and writes nothing.
+
+    It reads the storage if `staging` checks uploads.
+    """
 
     catalogue: Catalogue
     staging: Staging
@@ -56,7 +59,8 @@ class Validator:
     def validate(self, request: JobRequest) -> DraftJob:
         """Return a draft whose inputs, local files, options, metadata, id and tenant are valid.
 
-        Raises RequestRejected with everything that is wrong, or InvalidJobId if only the id is.
+        Raises RequestRejected with everything that is wrong, or InvalidJobId if only the id is,
+        and what `Staging.stage` raises.
         """
         # Before all else: a message that is rejected is recorded for its tenant.
         tenant = _checked_tenant(request.tenant)

@@ -13,14 +13,12 @@ from redis import Redis
 from webhook.shards import key_of
 from worker.jobs.history import history
 from worker.jobs.job import Job
-from worker.jobs.store import JOBS, NAMED, TIMERS, job_key, tenant_index
+from worker.jobs.store import ARCHIVING, JOBS, NAMED, TIMERS, job_key, tenant_index
 from worker.jobs.tenant import DEFAULT
 from worker.storage import Storage
 from worker.storage.layout import published_key
 
 FILE = "history.jsonl"
-# When the first record was moved, in Unix seconds; until then no id is looked up in storage.
-BEGUN = "falhook:archived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ class Archive:
         text = [json.dumps({"record": record, "archived_at": now})]
         text += [json.dumps(event) for event in history(kept)]
         content = ("\n".join(text) + "\n").encode()
-        self.redis.set(BEGUN, f"{now:.3f}", nx=True)
+        self.redis.set(ARCHIVING, f"{now:.3f}", nx=True)
         key = published_key(job.id, FILE)
         self.storage().put(key, content, content_type="application/jsonl")
         return lines
@@ -51,7 +49,8 @@ class Archive:
 
         Raises Transient if the storage is unavailable.
         """
-        if not self.redis.exists(BEGUN):
+        # Until the first record is moved, no id is looked up in storage.
+        if not self.redis.exists(ARCHIVING):
             return None
         content = self.storage().read(published_key(job_id, FILE))
         if content is None:

@@ -6,6 +6,7 @@ One contract, with real servers: whatever REDIS_URL names, the pipeline does the
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -24,11 +25,17 @@ from webhook.redis.probe import probe as probe_writes
 from webhook.shards import all_keys, shard_of
 from worker.jobs.change import Change
 from worker.jobs.events import follow, read_followed
+from worker.jobs.filtered_listing import filtered_page
 from worker.jobs.job import Job, JobState
 from worker.jobs.listing import count, newest
 from worker.jobs.store import JobStore, connect
+from worker.jobs.tenant import DEFAULT
 from worker.operations.orphans import adopt, orphans
+from worker.retention.archive import Archive
+from worker.retention.periods import RetentionPeriods
+from worker.retention.retention import Retention
 from worker.steps.inbox import InboxReader
+from worker.storage import Storage
 
 KINDS = ("server", "cluster", "sentinels")
 # As many jobs as reach every node of a cluster.
@@ -73,6 +80,33 @@ def test_add_and_change(store: JobStore) -> None:
     states = (JobState.QUEUED, JobState.SUBMITTING)
     assert {JobState.QUEUED: 38, JobState.SUBMITTING: 2} == count(store.redis, states)
     assert 40 == len(list(newest(store.redis)))
+
+
+def test_tenants(store: JobStore, tmp_path: Path) -> None:
+    """Jobs of a tenant are listed, counted, looked up and archived, whichever node they are on."""
+    for job_id in MANY:
+        job = Job(id=job_id, endpoint=ENDPOINT, arguments={}, tenant="acme")
+        assert store.added(job, due=0, event={"name": "created"}) == store.look_up(job_id).job
+    add(store, "other")
+    ended = Change(to=JobState.FAILED, due=0, event={"name": "moved"})
+    assert all(store.change(job_id, [JobState.QUEUED], ended) for job_id in MANY)
+    assert {JobState.FAILED: 40} == count(store.redis, [JobState.FAILED], "acme")
+    assert {JobState.QUEUED: 1} == count(store.redis, [JobState.QUEUED], DEFAULT)
+    assert {JobState.FAILED: 0} == count(store.redis, [JobState.FAILED], DEFAULT)
+    assert 30 == len(filtered_page(store.redis, tenant="acme", limit=30).jobs)
+    (own,) = filtered_page(store.redis, tenant=DEFAULT).jobs
+    assert "other" == own.id
+    storage = Storage.open(str(tmp_path))
+    retention = Retention(
+        redis=store.redis,
+        archive=Archive(redis=store.redis, storage=lambda: storage),
+        periods=RetentionPeriods.parse("1m"),
+        clock=lambda: store.clock() + 90,
+    )
+    assert 40 == retention.run()
+    assert {JobState.FAILED: 0} == count(store.redis, [JobState.FAILED], "acme")
+    assert [] == list(filtered_page(store.redis, tenant="acme").jobs)
+    assert store.look_up(MANY[0]).archiving
 
 
 def test_due(store: JobStore) -> None:

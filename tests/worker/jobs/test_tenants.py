@@ -147,7 +147,7 @@ def test_what_an_earlier_version_moved_does_not_upset_the_counts(records: JobSto
 
 
 def test_the_default_tenant_costs_no_command(records: JobStore) -> None:
-    """A job of it takes the commands that it took before there were tenants."""
+    """A job of it takes the commands of a record without a tenant, and leaves no key of one."""
     add(records, "warm")
     records.redis.config_resetstat()
     add(records, "d1")
@@ -159,6 +159,8 @@ def test_the_default_tenant_costs_no_command(records: JobStore) -> None:
         "cmdstat_role": 1,
         "cmdstat_hmget": 2,
         "cmdstat_hset": 2,
+        # The new record, for whoever created it.
+        "cmdstat_hgetall": 1,
         # Into the index of all and that of QUEUED, then of SUBMITTING, and a timer.
         "cmdstat_zadd": 4,
         # From the timers, and from QUEUED.

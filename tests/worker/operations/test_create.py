@@ -1,10 +1,12 @@
 """A job is validated, stored with its options and cost, then woken; once for each id."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.client import Pipeline
 
 from tests.factories.input_files import PNG, named
 from tests.factories.listed import jobs_of
@@ -13,7 +15,7 @@ from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, RequestRejected, UnknownEndpoint
 from worker.catalogue.option_errors import InvalidOptions
 from worker.jobs.store import JobStore
-from worker.operations.create import JobCreator
+from worker.operations.create import FingerprintMismatch, JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.request import InvalidJobId, JobRequest
 from worker.operations.staging import Staging
@@ -103,6 +105,55 @@ def test_a_rejection_of_another_tenant_keeps_its_id(creator: JobCreator, records
     with pytest.raises(InvalidJobId, match="a1 is taken"):
         creator.create(request(job_id="a1"))
     assert "acme" == creator.create(request(job_id="a1", tenant="acme")).tenant
+
+
+def printed(**parts: str) -> str:
+    """Return a fingerprint."""
+    return json.dumps(parts)
+
+
+def test_fingerprints_decide_which_request_is_the_same(creator: JobCreator) -> None:
+    """With one on both sides the parts that differ are named; else the contents are compared."""
+    first = request(job_id="a1", fingerprint=printed(endpoint="0", prompt="1", metadata="2"))
+    creator.create(first)
+    again = replace(first, arguments={"prompt": "a fox"})
+    assert "a1" == creator.create(again).id
+    other = printed(endpoint="0", prompt="9", options="3", metadata="2")
+    with pytest.raises(FingerprintMismatch, match="differs in options, prompt;") as caught:
+        creator.create(replace(first, fingerprint=other))
+    assert ("options", "prompt") == caught.value.fields
+    assert "a1" == creator.create(replace(first, fingerprint="")).id
+    with pytest.raises(InvalidJobId, match="a1 belongs to another job of"):
+        creator.create(replace(again, fingerprint=""))
+
+
+def test_a_new_job_is_returned_as_it_is_stored(creator: JobCreator, records: JobStore) -> None:
+    """Its answer has every field of the record, its history too."""
+    draft = creator.validator.validate(request(job_id="a1", tenant="acme"))
+    created = creator.add(draft)
+    assert (True, records.get("a1")) == (created.new, created.job)
+    assert (False, records.get("a1")) == ((again := creator.add(draft)).new, again.job)
+
+
+def test_a_creation_costs_two_round_trips(
+    creator: JobCreator, records: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One to look for what is there, one to write the record; of a stored job one and one."""
+    draft = creator.validator.validate(request(job_id="a1"))
+    creator.add(creator.validator.validate(request(job_id="warm")))
+    trips: list[list[str]] = []
+    execute = Pipeline.execute
+
+    def counted(calls: Pipeline, raise_on_error: bool = True) -> list[object]:
+        trips.append([command[0][0] for command in calls.command_stack])
+        return execute(calls, raise_on_error)
+
+    monkeypatch.setattr(Pipeline, "execute", counted)
+    monkeypatch.setattr(records.redis, "execute_command", None)
+    looked_up, written = ["HGETALL", "EXISTS", "EXISTS"], ["EVAL", "WAIT", "ROLE"]
+    creator.add(draft)
+    creator.add(draft)
+    assert [looked_up, written] * 2 == trips
 
 
 def test_the_same_job_may_be_spelt_otherwise(creator: JobCreator, records: JobStore) -> None:

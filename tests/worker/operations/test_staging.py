@@ -2,6 +2,9 @@
 
 import base64
 import os
+import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from worker.errors import Permanent
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
 from worker.storage import Storage
-from worker.storage.layout import storage_key
+from worker.storage.layout import REFRESHED_AFTER, storage_key
 
 MODEL = kling("v2.1/master/image-to-video")
 A2V = kling("lipsync/audio-to-video")
@@ -310,3 +313,67 @@ def test_a_file_that_changes_is_rejected(typed: Staging, home: Path, data: bytes
     with pytest.raises(Permanent, match=r'image_url "cat\.png"') as caught:
         typed.put(staged)
     assert "input_changed" == caught.value.reason
+
+
+ADVICE = "upload it with POST /v1/uploads and pass its upload:// address"
+
+
+@pytest.fixture
+def remote(storage: Storage) -> Staging:
+    """The staging of callers who have no files on this machine."""
+    return Staging(storage=lambda: storage, directory=None, advice=ADVICE, check_uploads=True)
+
+
+@pytest.mark.parametrize("value", ["file:cat.png", "file:///etc/passwd", "cat.png", "/a/cat.png"])
+def test_callers_elsewhere_are_told_how_to_pass_a_file(remote: Staging, value: str) -> None:
+    """A path is refused, whether there is such a file or not, and no setting is named."""
+    shown = f'"{value}"'
+    assert f"image_url {shown}: must be a URL: {ADVICE}" == problem(remote, image_url=value)
+
+
+@pytest.mark.parametrize("value", ["https://example.com/cat.png", "data:image/png;base64,"])
+def test_callers_elsewhere_may_pass_what_anyone_may(remote: Staging, value: str) -> None:
+    """Web addresses and data URIs are treated as ever."""
+    value += base64.b64encode(PNG).decode() if value.startswith("data:") else ""
+    assert [] == stage(remote, image_url=value).problems
+
+
+def test_an_upload_has_to_be_stored(remote: Staging, typed: Staging, storage: Storage) -> None:
+    """A reference to nothing is refused before the job exists, with the cure of either caller."""
+    missing = f'image_url "{REF[:40]}…": is not in the storage: '
+    assert missing + ADVICE == problem(remote, image_url=REF)
+    assert missing + "pass the file itself" == problem(
+        replace(typed, check_uploads=True), image_url=REF
+    )
+    assert [] == stage(typed, image_url=REF).problems
+    storage.put(storage_key(named(PNG)), PNG, content_type="image/png")
+    staged = stage(remote, prompt=REF, image_url=REF)
+    assert ([], {}, {"prompt": REF, "image_url": REF}) == (
+        staged.problems,
+        staged.files,
+        staged.arguments,
+    )
+
+
+def test_an_upload_that_is_too_large_for_its_input_is_refused(
+    remote: Staging, storage: Storage
+) -> None:
+    """The limit is the input's."""
+    large = png(padding=MEGABYTE)
+    storage.put(storage_key(named(large)), large, content_type="image/png")
+    item = Input(name="image_url", kind=InputType.URL, max_megabytes=1)
+    (only,) = remote.stage((item,), {"image_url": f"upload://{named(large)}"}).problems
+    assert f"must have at most {item.max_bytes:,} bytes" == only.message
+
+
+def test_an_old_upload_is_stored_again(remote: Staging, storage: Storage) -> None:
+    """It is as old as the last job that refers to it, so it stays while that may need it."""
+    storage.put(storage_key(named(PNG)), PNG, content_type="image/png")
+    assert storage.root is not None
+    os.utime(storage.root / storage_key(named(PNG)), (1.0, 1.0))
+    for age, expected in ((REFRESHED_AFTER - 1, 1.0), (REFRESHED_AFTER + 1, time.time())):
+        aged = replace(remote, clock=partial(float, 1.0 + age))
+        aged.put(stage(aged, image_url=REF))
+        found = storage.find(storage_key(named(PNG)))
+        assert found is not None
+        assert pytest.approx(expected, abs=60.0) == found.modified

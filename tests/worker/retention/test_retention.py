@@ -17,13 +17,14 @@ from worker.cli.main import cli
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.listing import count
-from worker.jobs.store import job_key
+from worker.jobs.store import ARCHIVING, job_key
 from worker.jobs.tenant import DEFAULT
-from worker.operations.create import JobCreator
-from worker.operations.request import JobRequest
+from worker.operations.create import FingerprintMismatch, JobCreator
+from worker.operations.create_message import Intake
+from worker.operations.request import InvalidJobId, JobRequest
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
-from worker.retention.archive import BEGUN, FILE, Archive
+from worker.retention.archive import FILE, Archive
 from worker.retention.periods import RetentionPeriods
 from worker.retention.retention import Retention, unneeded_after
 from worker.storage import Storage
@@ -173,6 +174,35 @@ def test_an_archived_id_is_not_created_again(world: World, retention: Retention)
     assert (S.PUBLISHED, [], None) == (created.state, world.wakes, world.store.get("job1"))
 
 
+def test_a_key_of_an_archived_job_works_for_ever(world: World, retention: Retention) -> None:
+    """Its tenant and its fingerprint decide as they did; a rejection since then changes nothing."""
+    end(world, "job1", tenant="acme", fingerprint='{"prompt":"1"}')
+    world.clock.forward(DAY + 1)
+    retention.run()
+    staging = Staging(storage=retention.archive.storage, directory=None)
+    creator = JobCreator(
+        store=world.store,
+        validator=Validator(catalogue=Catalogue.load(), staging=staging),
+        wake=lambda task, job_id: world.wakes.append((task, job_id)),
+        archived=retention.archive.get,
+    )
+    same = JobRequest(
+        job_id="job1",
+        endpoint=ENDPOINT,
+        arguments={"prompt": "A fox"},
+        tenant="acme",
+        fingerprint='{"prompt":"1"}',
+    )
+    Intake(creator=creator).receive(replace(same, arguments={}), None)
+    assert world.job().refused
+    assert S.PUBLISHED is creator.create(same).state
+    with pytest.raises(FingerprintMismatch, match="differs in prompt"):
+        creator.create(replace(same, fingerprint='{"prompt":"2"}'))
+    world.store.redis.delete(job_key("job1"))
+    with pytest.raises(InvalidJobId, match="job1 is taken"):
+        creator.create(replace(same, tenant="default"))
+
+
 def test_a_late_callback_does_not_bring_it_back(world: World, retention: Retention) -> None:
     """A callback of an archived job is set aside like one of an unknown job."""
     end(world, "job1")
@@ -223,7 +253,7 @@ def test_nothing_is_looked_up_before_the_first_archived_job(world: World) -> Non
         raise AssertionError
 
     assert None is Archive(redis=world.store.redis, storage=unopened).get("job1")
-    assert not world.raw.exists(BEGUN)
+    assert not world.raw.exists(ARCHIVING)
     assert not world.raw.exists(job_key("job1"))
 
 
