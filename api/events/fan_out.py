@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -16,6 +16,12 @@ _T = TypeVar("_T")
 
 # Events that wait for one client.
 QUEUE = 256
+# Events that are queued before clients get a turn, and those that wait for that at most.
+_BIT, _MOST_PENDING = QUEUE // 4, 20_000
+# Seconds for which all wait for a client whose queue is half full, and after which they look again.
+_PATIENCE, _TURN = 0.25, 0.01
+# Events that are taken at a time: more would fill the buffer of a connection.
+_TAKEN = 32
 
 
 class Ending(StrEnum):
@@ -71,15 +77,20 @@ class Subscription:
         self._queue = deque(each for each in self._queue if not seen.has(each.id))
 
     async def take(self, seconds: float) -> Sequence[Message]:
-        """Return what is queued, waiting up to these seconds for a first event or the end."""
+        """Return what is queued first, waiting up to these seconds for an event or the end."""
         await self._await(1, seconds)
-        taken = list(self._queue)
-        self._queue.clear()
-        return taken
+        return [self._queue.popleft() for _ in range(min(_TAKEN, len(self._queue)))]
 
     async def gather(self, seconds: float) -> None:
-        """Wait so long that events can be sent together; less if the queue fills up, or ends."""
-        await self._await(self._most // 2, seconds)
+        """Wait so long that events can be sent together; not if some are left, or many come."""
+        # What was sent is on its way before more is.
+        await asyncio.sleep(0)
+        await self._await(min(_TAKEN, self._most // 2), seconds)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the queue is more than half full, and more events may end it."""
+        return self.ending is None and len(self._queue) > self._most // 2
 
     async def _await(self, wanted: int, seconds: float) -> None:
         if self.ending is not None or len(self._queue) >= wanted:
@@ -113,6 +124,9 @@ class FanOut:
         # The newest event after a complete read; None until the follower has seen Redis.
         self.frontier: EventId | None = None
         self.ended = False
+        self._pending: deque[Entry | EventId] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._patient_until = 0.0
 
     @contextmanager
     def subscribed(self, selection: Selection, *, most: int = QUEUE) -> Iterator[Subscription]:
@@ -141,23 +155,53 @@ class FanOut:
             _discard(self._watches, job_id, watch)
 
     def publish(self, batch: Batch) -> None:
-        """Queue the events for all who want them."""
-        for entry in batch.entries:
-            self._publish(entry)
+        """Queue the events for all who want them: many of them bit by bit, as clients take them."""
+        self._pending += batch.entries
         if batch.frontier is not None:
-            self.frontier = batch.frontier
+            self._pending.append(batch.frontier)
+        if len(self._pending) > _MOST_PENDING:
+            self._pending.clear()
+            self.frontier = batch.frontier or self.frontier
+            self._end(Ending.RESET)
+        if self._timer is None:
+            self._pump()
+
+    def _pump(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        crowded = len(self._pending) > _BIT and any(each.crowded for each in self._all())
+        if crowded and loop.time() < self._patient_until:
+            self._timer = loop.call_later(_TURN, self._pump)
+            return
+        for _ in range(min(_BIT, len(self._pending))):
+            item = self._pending.popleft()
+            if isinstance(item, EventId):
+                self.frontier = item
+            else:
+                self._publish(item)
+        # A client that takes nothing does not hold the others up for longer.
+        self._patient_until = loop.time() + _PATIENCE
+        if self._pending:
+            self._timer = loop.call_later(0.0, self._pump)
 
     def end(self) -> None:
         """End all subscriptions, those to come too, and all waits."""
         self.ended = True
-        for subscription in {*_all(self._by_tenant.values()), *_all(self._by_job.values())}:
-            subscription.end(Ending.BYE)
-        for watch in _all(self._watches.values()):
-            watch.wake()
+        self._end(Ending.BYE)
+
+    def _end(self, ending: Ending) -> None:
+        for subscription in self._all():
+            subscription.end(ending)
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake()
+
+    def _all(self) -> Set[Subscription]:
+        return set().union(*self._by_tenant.values(), *self._by_job.values())
 
     def __len__(self) -> int:
         """Return how many subscriptions there are."""
-        return len({*_all(self._by_tenant.values()), *_all(self._by_job.values())})
+        return len(self._all())
 
     def _publish(self, entry: Entry) -> None:
         job_id = entry.event["id"]
@@ -194,10 +238,6 @@ class Watch:
             return False
         self._news.clear()
         return not self._fan_out.ended
-
-
-def _all(sets: Iterable[Iterable[_T]]) -> Iterator[_T]:
-    return (each for some in sets for each in some)
 
 
 def _discard(sets: defaultdict[str, set[_T]], key: str, member: _T) -> None:

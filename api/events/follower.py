@@ -9,18 +9,22 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from api.events.entries import Entry, merged
-from api.events.positions import EventId
+from api.events.positions import MARGIN, EventId
 from webhook.log import get_logger
 from webhook.shards import SHARDS
 from worker.jobs.bells import Bells
-from worker.jobs.events import SILENCE, newest_entries, place, read_entries
+from worker.jobs.events import newest_entries, place, read_entries
 
 # Seconds in which `stop` returns. A command that hangs is then left to its own timeout.
 STOP = 2.0
 # Seconds for which a bell is awaited at a time, and after which Redis is tried again.
 _TURN = 0.5
+# Seconds between two reads of all streams: not every event rings a bell.
+_EVERY = 0.5
 # Entries of one stream that are read at a time.
 _COUNT = 500
+# Events that are remembered as handed on.
+_REMEMBERED = 10_000
 
 log = get_logger()
 
@@ -39,9 +43,10 @@ class Batch:
 class Follower:
     """Hands each event to `hand`, in its own thread, from the moment at which it started.
 
-    Bells say which streams have news; every second all are read. While a server of Redis is away,
+    Bells say which streams have news; twice a second all are read. While a server of Redis is away,
     nothing is handed on, also not from the others: an event that is handed on is at most about a
-    second newer than any that is still to come. Then the follower goes on where it was.
+    second newer than any that is still to come. Then the follower goes on where it was; or a little
+    before, since a server that was elected may count from less, and passes over what it has had.
     """
 
     def __init__(self, redis: Redis, hand: Callable[[Batch], object]) -> None:
@@ -49,7 +54,10 @@ class Follower:
         self._hand = hand
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        # The ids of entries after which the streams are read: at the start, and next.
+        self._first: Mapping[int, str] = {}
         self._last: dict[int, str] = {}
+        self._handed: dict[EventId, None] = {}
         self._unread: set[int] = set()
         # When all streams must be read, and when they were, in monotonic seconds.
         self._due = 0.0
@@ -79,8 +87,13 @@ class Follower:
                 self._stall(error)
 
     def _follow(self, bells: Bells) -> None:
-        if not self._last:
-            self._last = newest_entries(self._redis)
+        if not self._first:
+            self._first = newest_entries(self._redis)
+            self._last = dict(self._first)
+        elif self._away:
+            self._last = {
+                n: max(_rewound(self._last[n]), self._first[n], key=place) for n in self._last
+            }
         while not self._ending.is_set():
             left = 0.0 if self._unread else self._due - time.monotonic()
             rung = bells.wait(max(0.0, min(_TURN, left)))
@@ -96,12 +109,21 @@ class Follower:
         self._unread = {shard for shard, entries in read.items() if len(entries) == _COUNT}
         frontier = None
         if complete and not self._unread:
-            self._due = began + SILENCE
+            self._due = began + _EVERY
             self._complete = began
             frontier = _newest(self._last)
             self._is_back()
-        if not self._ending.is_set() and (frontier or any(read.values())):
-            self._hand(Batch(entries=merged(read), frontier=frontier))
+        entries = self._new(merged(read))
+        if not self._ending.is_set() and (frontier or entries):
+            self._hand(Batch(entries=entries, frontier=frontier))
+
+    def _new(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Return the entries without those that were handed on before."""
+        new = [entry for entry in entries if entry.id not in self._handed]
+        self._handed |= dict.fromkeys(entry.id for entry in new)
+        while len(self._handed) > _REMEMBERED:
+            del self._handed[next(iter(self._handed))]
+        return new
 
     def _stall(self, error: Exception) -> None:
         # Nothing is handed on until all streams can be read again.
@@ -117,6 +139,10 @@ class Follower:
         if self._away:
             self._away = False
             log.info("events.resumed")
+
+
+def _rewound(entry: str) -> str:
+    return f"{max(0, place(entry)[0] - MARGIN)}-0"
 
 
 def _newest(last: Mapping[int, str]) -> EventId:

@@ -1,7 +1,7 @@
 """Events on their way from the follower to clients."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from api.events.entries import Entry
 from api.events.fan_out import QUEUE, Ending, FanOut, Subscription
@@ -54,18 +54,64 @@ def test_clients_get_what_they_want() -> None:
     assert ["1 2 ", "1 ", "4 "] == asyncio.run(run())
 
 
+async def drained(subscription: Subscription) -> str:
+    """Return all that is queued, bit by bit."""
+    return "".join([part async for part in aiter_taken(subscription)])
+
+
+async def aiter_taken(subscription: Subscription) -> AsyncIterator[str]:
+    """Yield what is queued until nothing is."""
+    while part := await taken(subscription):
+        yield part
+
+
 def test_a_client_that_is_too_slow_gets_all_that_was_queued_and_is_reset() -> None:
     """The queue is bounded, and what comes after it is not sent, also if there is room again."""
 
-    async def run() -> tuple[int, Ending | None, str]:
+    async def run() -> tuple[str, str]:
         to = fan_out()
         with to.subscribed(OURS) as slow:
-            publish(to, *map(entry, range(QUEUE + 10)))
-            queued = await slow.take(0.0)
-            publish(to, entry(1_000))
-            return len(queued), slow.ending, await taken(slow)
+            publish(to, *map(entry, range(1_000)))
+            while slow.ending is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            queued = await drained(slow)
+            publish(to, entry(2_000))
+            assert Ending.RESET == slow.ending
+            return queued, await drained(slow)
 
-    assert (QUEUE, Ending.RESET, "") == asyncio.run(run())
+    expected = "".join(f"{number} " for number in range(QUEUE))
+    assert (expected, "") == asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_many_events_at_once_reset_no_client_that_reads() -> None:
+    """They are queued bit by bit, also if another client takes nothing."""
+
+    async def run() -> str:
+        to = fan_out()
+        with to.subscribed(OURS) as reads, to.subscribed(OURS) as stuck:
+            publish(to, *map(entry, range(2_000)))
+            found = ""
+            while not found.endswith("1999 "):
+                found += "".join(each.frame.decode() for each in await reads.take(20.0))
+                assert reads.ending is None
+            assert Ending.RESET == stuck.ending
+            return found
+
+    expected = "".join(f"{number} " for number in range(2_000))
+    assert expected == asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_more_events_than_can_wait_reset_all_clients() -> None:
+    """They go on where they are, from what Redis keeps; waits for jobs look at the record."""
+
+    async def run() -> tuple[Ending | None, bool, EventId | None]:
+        to = fan_out()
+        with to.subscribed(OURS) as client, to.watched("job2") as watch:
+            frontier = entry(30_000).id
+            to.publish(Batch(entries=[*map(entry, range(30_000))], frontier=frontier))
+            return client.ending, await watch.wait(0.0), to.frontier
+
+    assert (Ending.RESET, True, entry(30_000).id) == asyncio.run(run())
 
 
 def test_what_the_backlog_had_is_not_sent_again() -> None:
@@ -83,7 +129,7 @@ def test_what_the_backlog_had_is_not_sent_again() -> None:
 
 
 def test_a_client_wakes_up_for_an_event_and_gathers_until_its_queue_is_half_full() -> None:
-    """Neither waits for its time to pass."""
+    """Or many events wait: neither waits for its time to pass."""
 
     async def run() -> list[str]:
         to = fan_out()
