@@ -1,14 +1,14 @@
 """One route as data: the table from which both the router and the OpenAPI document are made."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+
 from worker.api_keys.api_key import ApiKey
 from worker.api_keys.scopes import Scope
 
@@ -43,14 +43,18 @@ class Call:
         return self.key.tenant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of an operation: its model, or the media type of what is no JSON."""
+    """One answer of an operation: its model, or the media type of what is no JSON.
+
+    `also` are media types in which the client may ask for it instead.
+    """
 
     description: str
     model: type[BaseModel] | None = None
     media_type: str = "application/json"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,6 @@ class Operation:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     body_bytes: int = BODY_BYTES
-    raw_bodies: Mapping[str, type[BaseModel] | None] = MappingProxyType({})
-    headers: Mapping[str, str] = MappingProxyType({})
+    raw_bodies: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
-from worker.api_keys.scopes import Scope
 
 from api.conditional import REVALIDATED, is_known
 from api.job_finder import JobFinder
@@ -20,6 +19,7 @@ from api.models.file_query import FileQuery
 from api.operation import Answer, Call, Operation
 from api.problems import ProblemError
 from api.published_names import PublishedNames
+from worker.api_keys.scopes import Scope
 from worker.formats.media_types import BINARY, CONTENT_TYPES, type_of_name
 from worker.retention.archive import FILE as HISTORY
 from worker.storage import Storage
