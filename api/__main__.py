@@ -1,12 +1,12 @@
 """`python -m api`: the API on uvicorn."""
 
-import math
 import sys
 
-import uvicorn
-
 from api.app import create_app
-from webhook.log import capture_output, refuse
+from api.composition import compose
+from api.events.connections import watch_peers
+from api.events.server import StreamServer
+from webhook.log import capture_output, configure, refuse
 from webhook.server.config import configuration
 from webhook.server.http_protocol import HttpLimits
 from webhook.server.sockets import BindError, listen
@@ -23,17 +23,22 @@ def main() -> int:
     except (SettingsError, BindError) as error:
         refuse(str(error).splitlines())
         return 2
-    server = uvicorn.Server(configuration(create_app(settings), limits(settings)))
+    configure(level=settings.log_level, form=settings.log_format)
+    watch_peers(listeners)
+    tools = compose(settings)
+    bounds = limits(settings)
+    server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)
     server.run(sockets=listeners)
     return 0 if server.started else 3
 
 
 def limits(settings: ApiSettings) -> HttpLimits:
-    """Return the limits of requests: an upload takes its time, and a stream never ends."""
+    """Return the limits of requests: an upload takes its time."""
     return HttpLimits(
         request_bytes=2 * settings.api_upload_max_bytes,
         body_seconds=600.0,
-        answer_seconds=math.inf,
+        # The longest wait for a job (models/job_query.py), and a storage that answers slowly.
+        answer_seconds=150.0,
     )
 
 

@@ -10,28 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.composition import Tools, compose
+from api.composition import Tools
 from api.dispatch import REQUEST_ID, problem_response, request_id_of
 from api.problems import ProblemError
-from webhook.log import configure, get_logger
-from worker.settings.api import ApiSettings
+from webhook.log import get_logger
 
 log = get_logger()
 
 
-def create_app(settings: ApiSettings | None = None) -> Starlette:
-    """Return the API; `settings` default to the environment.
-
-    Raises SettingsError if a setting is missing or wrong.
-    """
-    settings = settings or ApiSettings.from_env()
-    configure(level=settings.log_level, form=settings.log_format)
-    tools = compose(settings)
+def create_app(tools: Tools) -> Starlette:
+    """Return the API."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with tools.running():
-            log.info("api.started", port=settings.api_port)
+            log.info("api.started")
             yield
         log.info("api.stopped")
 

@@ -4,21 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from redis import Redis
-
-from worker.api_keys.cached_keys import CachedKeys
-from worker.api_keys.store import ApiKeys
 
 from api.creation import Creation
 from api.dispatch import Dispatcher
 from api.events.fan_out import FanOut
 from api.events.follower import Follower
+from api.events.frames import job_event
+from api.events.sse import EventStreams
+from api.events.stored_cursors import StoredCursors
 from api.job_finder import JobFinder
 from api.operation import Operation
 from api.rate_limits import RateLimits
-from api.routes import batch, health, jobs, keys, stats
+from api.routes import batch, events, health, jobs, keys, stats
+from worker.api_keys.cached_keys import CachedKeys
+from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.client import FalClient
@@ -46,7 +48,7 @@ class Tools:
         """Follow the events of all jobs inside the block."""
         loop = asyncio.get_running_loop()
         publish = self.changes.publish
-        follower = Follower(self.redis, partial(loop.call_soon_threadsafe, publish))
+        follower = Follower(self.redis, lambda batch: loop.call_soon_threadsafe(publish, batch))
         follower.start()
         try:
             yield
@@ -65,7 +67,7 @@ def compose(settings: ApiSettings) -> Tools:
     def storage() -> Storage:
         return Storage.existing(settings.storage_url)
 
-    changes = FanOut(frame)
+    changes = FanOut(job_event)
     archive = Archive(redis=store.redis, storage=storage)
     creator = JobCreator(
         store=store,
@@ -75,22 +77,32 @@ def compose(settings: ApiSettings) -> Tools:
         archived=archive.get,
     )
     creation = Creation(creator=creator)
+    finder = JobFinder(store=store, archived=archive.get)
+    limits = RateLimits(store.redis, create=settings.api_create_rate, read=settings.api_read_rate)
     api_keys = ApiKeys(store.redis, settings.secrets)
     return Tools(
-        dispatcher=Dispatcher(keys=CachedKeys(api_keys), limits=RateLimits(store.redis)),
+        dispatcher=Dispatcher(keys=CachedKeys(api_keys), limits=limits),
         operations=(
             *jobs.operations(
                 jobs.Jobs(
                     store=store,
                     creation=creation,
-                    finder=JobFinder(store=store, archived=archive.get),
+                    finder=finder,
                     retry=Retry(store=store, catalogue=lambda: catalogue),
                     fal=FalClient(settings.fal_key.get_secret_value()),
                     changes=changes,
                     require_key=settings.api_require_key,
                 )
             ),
-            *batch.operations(batch.Batch(store=store, creation=creation)),
+            *batch.operations(batch.Batch(store=store, creation=creation, limits=limits)),
+            *events.operations(
+                events.Events(
+                    redis=store.redis,
+                    streams=EventStreams(changes, store.redis, jobs_url="/v1/jobs"),
+                    cursors=StoredCursors(store.redis),
+                    finder=finder,
+                )
+            ),
             *stats.operations(stats.Stats(store=store)),
             *keys.operations(keys.Keys(keys=api_keys)),
             *health.operations(health.Health(redis=store.redis, celery=celery)),

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from base64 import b32encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from api.problems import ProblemError
 from worker.jobs.job import Job
@@ -51,9 +51,9 @@ def fingerprint(job: Job) -> str:
     Both jobs are validated: the same request always gives the same text.
     """
     parts: dict[str, object] = {"endpoint": job.endpoint}
-    for group in ("arguments", "metadata", "options"):
-        members: Mapping[str, object] = getattr(job, group)
-        parts |= {f"{group}.{name}": canonical(value) for name, value in members.items()}
+    parts |= {f"arguments.{name}": canonical(value) for name, value in job.arguments.items()}
+    parts |= {f"metadata.{name}": value for name, value in job.metadata.items()}
+    parts |= {f"options.{name}": value for name, value in job.options.items()}
     return json.dumps({name: _digest(job.id, value) for name, value in sorted(parts.items())})
 
 

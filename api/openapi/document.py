@@ -162,6 +162,8 @@ def _response(answer: Answer, schemas: _Schemas) -> Schema:
         response["content"] = {answer.media_type: {"schema": schema}}
     elif answer.media_type:
         response["content"] = {answer.media_type: {}}
+    for media_type in answer.also:
+        response["content"][media_type] = {}
     if answer.headers:
         response["headers"] = {
             name: {"description": meaning, "schema": {"type": "string"}}

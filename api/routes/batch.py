@@ -7,10 +7,9 @@ from http import HTTPStatus
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from worker.api_keys.scopes import Scope
 
 from api.creation import Creation
-from api.dispatch import invalid_request, json_response
+from api.dispatch import invalid_request, json_response, rate_limited
 from api.idempotency import require_key
 from api.models.batch import BatchAnswer, BatchCreation, BatchEntry, BatchResult
 from api.models.creation import Trial
@@ -18,7 +17,9 @@ from api.models.job import Job
 from api.models.problem import Problem
 from api.operation import Answer, Call, Operation, Rate
 from api.problems import ProblemError, as_problem
+from api.rate_limits import RateLimits, header_fields
 from api.request_body import media_type, parse_json, read_body
+from worker.api_keys.scopes import Scope
 from worker.jobs.store import JobStore
 
 MOST_JOBS = 500
@@ -32,10 +33,12 @@ class Batch:
 
     store: JobStore
     creation: Creation
+    limits: RateLimits
 
     async def create_jobs(self, call: Call) -> Response:
         """Answer POST /v1/jobs:batch: each entry succeeds or fails alone."""
         rows = _rows(media_type(call.request), await read_body(call.request, BODY_BYTES))
+        await run_in_threadpool(self._count, call, len(rows))
         results = await run_in_threadpool(lambda: list(self._results(rows, call)))
         return json_response(
             BatchAnswer(
@@ -45,6 +48,14 @@ class Batch:
                 failed=sum(result.problem is not None for result in results),
             )
         )
+
+    def _count(self, call: Call, rows: int) -> None:
+        """Count the jobs of a batch as single ones; the request itself was counted as one."""
+        assert call.key is not None
+        if rows > 1:
+            allowance = self.limits.check(call.key.id, Rate.CREATE, cost=rows - 1)
+            if not allowance.allowed:
+                raise rate_limited(allowance, header_fields(allowance))
 
     def _results(self, rows: Sequence[object], call: Call) -> Iterator[BatchResult]:
         away: ProblemError | None = None

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from worker.api_keys.scopes import Scope
-from worker.jobs.filtered_listing import filtered_page
 
 from api.creation import Creation
 from api.dispatch import json_response
@@ -21,9 +19,11 @@ from api.models.job import Job, JobPage, estimate_of
 from api.models.job_query import JobQuery, JobsQuery
 from api.operation import Answer, Call, Operation, Rate
 from api.problems import ProblemError
+from worker.api_keys.scopes import Scope
 from worker.catalogue.errors import InputProblem
 from worker.fal.client import FalClient
 from worker.jobs import job as records
+from worker.jobs.filtered_listing import filtered_page
 from worker.jobs.job import FINAL
 from worker.jobs.store import JobStore
 from worker.operations.cancel import NotCancellable, cancel

@@ -12,7 +12,7 @@ import pytest
 
 from tests import ROOT
 
-OURS = ("webhook", "worker", "infra", "tests")
+OURS = ("webhook", "worker", "api", "infra", "tests")
 
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
 REDIS, SHARDS, PUBLIC_HOST = "webhook.redis", "webhook.shards", "webhook.public_host"
@@ -141,6 +141,24 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.provenance",
         "worker.transcode.ffmpeg",
         "worker.retention.archive",
+    ),
+    "api": (
+        *FOUNDATION,
+        CONTRACT,
+        SETTINGS,
+        REDIS,
+        SHARDS,
+        "webhook.server",
+        "worker.api_keys",
+        "worker.broker.client",
+        "worker.catalogue",
+        "worker.fal.client",
+        "worker.formats",
+        "worker.jobs",
+        "worker.operations",
+        "worker.retention.archive",
+        "worker.settings.api",
+        "worker.storage",
     ),
     "infra": (),
     "tests": OURS,

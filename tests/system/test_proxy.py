@@ -19,7 +19,8 @@ from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.bench.programs import environment, free_port
 from tests.factories.callbacks import SECRET, host, signed
-from tests.factories.receivers import RunningReceiver, receiver
+from tests.factories.receivers import receiver
+from tests.factories.running_server import RunningServer
 from tests.factories.simulated_fal import FalOverHttp, fal_running
 from webhook.contract import INBOX, callback_url
 from webhook.shards import all_keys
@@ -35,7 +36,7 @@ class Behind:
     """Two receivers, the address of the proxy in front of them, and their simulated fal."""
 
     url: str
-    receivers: tuple[RunningReceiver, RunningReceiver]
+    receivers: tuple[RunningServer, RunningServer]
     fal: FalOverHttp
 
     def submit(self, job_id: str) -> None:

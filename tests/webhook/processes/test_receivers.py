@@ -14,7 +14,8 @@ from redis import Redis
 from tests.bench.programs import environment
 from tests.factories.callbacks import Host, host, signed
 from tests.factories.processes import await_end
-from tests.factories.receivers import RunningReceiver, receiver
+from tests.factories.receivers import receiver
+from tests.factories.running_server import RunningServer
 from tests.faults.waiting import until
 from webhook.contract import INBOX
 from webhook.processes.metrics_directory import PREFIX
@@ -35,7 +36,7 @@ def environ(redis_url: str, key_host: Host, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def two(environ: dict[str, str]) -> Iterator[RunningReceiver]:
+def two(environ: dict[str, str]) -> Iterator[RunningServer]:
     """A receiver of two processes."""
     with receiver(environ, WEB_CONCURRENCY="2") as running:
         yield running
@@ -55,12 +56,12 @@ def directories(tmp_path: Path) -> list[Path]:
     return list(tmp_path.glob(f"{PREFIX}*"))
 
 
-def connected(running: RunningReceiver) -> socket.socket:
+def connected(running: RunningServer) -> socket.socket:
     """Return a new connection."""
     return socket.create_connection(("127.0.0.1", running.port), timeout=30)
 
 
-def test_metrics_of_any_process_are_those_of_all(two: RunningReceiver, redis_url: str) -> None:
+def test_metrics_of_any_process_are_those_of_all(two: RunningServer, redis_url: str) -> None:
     """Each answer adds up what both have counted and use; alerts have their zeros."""
     with two.client() as client:
         codes = [signed(f"job-{number}").post(client).status_code for number in range(40)]
@@ -84,7 +85,7 @@ def test_one_process_has_no_children(environ: dict[str, str], tmp_path: Path) ->
         assert ([], []) == (running.children(), directories(tmp_path))
 
 
-def test_a_killed_process_is_replaced(two: RunningReceiver) -> None:
+def test_a_killed_process_is_replaced(two: RunningServer) -> None:
     """Another one starts, and what the dead one has counted is not lost."""
     with two.client() as client:
         for number in range(20):
@@ -98,7 +99,7 @@ def test_a_killed_process_is_replaced(two: RunningReceiver) -> None:
         assert 21.0 == samples(client)["falhook_callbacks_totalaccepted"]
 
 
-def test_connections_that_wait_outlive_a_process(two: RunningReceiver) -> None:
+def test_connections_that_wait_outlive_a_process(two: RunningServer) -> None:
     """A caller that no process has accepted yet is answered by a later one."""
     children = two.children()
     for child in children:
@@ -112,7 +113,7 @@ def test_connections_that_wait_outlive_a_process(two: RunningReceiver) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_parent_drains_all(
-    two: RunningReceiver, tmp_path: Path, number: signal.Signals
+    two: RunningServer, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Callbacks in progress are answered, then all end; no file is left, and the code is 0."""
     children = two.children()
