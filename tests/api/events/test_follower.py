@@ -1,59 +1,22 @@
 """The follower on a Redis that goes away."""
 
-import queue
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import structlog
-from redis import Redis
 
-from api.events.follower import STOP, Batch, Follower
-from api.events.positions import EventId
+from api.events.follower import STOP
 from infra.local.redis.server import RedisServer
 from tests.api.events.conftest import Happen, jobs_of
+from tests.api.events.following import following
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
 from webhook.shards import key_of, shard_of
 from worker.jobs.events import newest_entries, place
 from worker.jobs.store import EVENTS, JobStore, connect
-
-
-class Follow:
-    """A running follower and what it handed on."""
-
-    def __init__(self, redis: Redis) -> None:
-        self.follower = Follower(redis, self._keep)
-        self.frontier: EventId | None = None
-        self.batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-
-    def _keep(self, batch: Batch) -> None:
-        self.frontier = batch.frontier or self.frontier
-        if batch.entries:
-            self.batches.put(batch)
-
-    def names(self, count: int) -> list[str]:
-        """Return the names of the next events, at least `count`."""
-        found: list[str] = []
-        while len(found) < count:
-            batch = self.batches.get(timeout=30)
-            found += [entry.event["name"] for entry in batch.entries]
-        return found
-
-
-@contextmanager
-def following(redis: Redis) -> Iterator[Follow]:
-    """Run a follower; begin once it has read all streams."""
-    follow = Follow(redis)
-    follow.follower.start()
-    try:
-        until(lambda: follow.frontier is not None, "the follower began", 20)
-        yield follow
-    finally:
-        follow.follower.stop()
 
 
 @pytest.fixture
