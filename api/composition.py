@@ -33,6 +33,9 @@ from worker.retention.archive import Archive
 from worker.settings.api import ApiSettings
 from worker.storage import Storage
 
+# How a caller passes a file.
+_UPLOADS = "upload it with POST /v1/uploads and pass its upload:// address"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -71,7 +74,10 @@ def compose(settings: ApiSettings) -> Tools:
     archive = Archive(redis=store.redis, storage=storage)
     creator = JobCreator(
         store=store,
-        validator=Validator(catalogue=catalogue, staging=Staging(storage=storage, directory=None)),
+        validator=Validator(
+            catalogue=catalogue,
+            staging=Staging(storage=storage, directory=None, advice=_UPLOADS, check_uploads=True),
+        ),
         wake=waker(celery),
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
