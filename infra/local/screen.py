@@ -30,6 +30,8 @@ class Screen:
         self._stream = stream
         self._published = published
         self._lock = threading.Lock()
+        # Why each job waits, as the screen says.
+        self._waits: dict[str, str] = {}
 
     def say(self, text: str) -> None:
         """Write one line. Raise OSError if the stream is closed."""
@@ -38,14 +40,22 @@ class Screen:
             self._stream.flush()
 
     def show(self, event: Mapping[str, str]) -> None:
-        """Write the line of an event that moved its job; other events have none."""
+        """Write the line of an event that moved its job, or made it wait for another reason."""
         state, job = event.get("to", ""), event.get("job", "")
         if state == event.get("from"):
+            self._show_wait(job, state, event)
             return
+        self._waits.pop(job, None)
         why = event.get("sentence") or event.get("reason", "")
         if state == "PUBLISHED":
             why = (self._published / job).as_uri()
         self.say(f"{job}  {state:<14}  {why}".rstrip())
+
+    def _show_wait(self, job: str, state: str, event: Mapping[str, str]) -> None:
+        reason = event.get("reason", "") if event.get("name") == "retried" else ""
+        if reason and self._waits.get(job) != reason:
+            self._waits[job] = reason
+            self.say(f"{job}  {state:<14}  waits: {reason}")
 
 
 @contextmanager

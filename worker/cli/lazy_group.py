@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from worker.text import nearest
+
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
@@ -42,6 +44,19 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         return self.lazy[cmd_name].load()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; the error for another has the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = nearest(args[0], self.list_commands(ctx))
+            if near is None:
+                raise
+            message = f"{error.message.rstrip('.')}: did you mean {near}?"
+            raise click.UsageError(message, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; Ctrl-C, also while it is imported, ends the line of a terminal only."""

@@ -27,6 +27,7 @@ def redis_error(error: RedisError, doubt: str = "") -> CliError:
         case RedisTimeoutError():
             reason = "redis_timeout"
             sentence = f"Redis at REDIS_URL did not answer in time: {details}."
+            doubt = doubt or "It hangs or is overloaded: try again, or look at it with redis-cli."
         case _:
             reason = "redis_refused"
             sentence = f"Redis at REDIS_URL refused the command: {details}."

@@ -17,6 +17,8 @@ _ANSWERS = {
     "and its callback is then kept for `falhook retry`",
     "ALREADY_COMPLETED": "fal had rendered it already and bills it; its callback is kept for "
     "`falhook retry`",
+    "cancel_unanswered": "fal did not answer, so it may render and bill the job; its callback is "
+    "then kept for `falhook retry`",
     "NOT_ASKED": "fal could not be asked, since its answer to the submit was lost; a callback is "
     "kept for `falhook retry`",
 }

@@ -82,7 +82,7 @@ class Retry:
         if to is None:
             raise NotRetryable(
                 f"{job.id} has nothing stored to continue from ({job.state}: {job.reason}); "
-                "`falhook retry --resubmit` sends it to fal again, which may cost again"
+                f"`falhook retry {job.id} --resubmit` sends it to fal again, which may cost again"
             )
         if to is JobState.QUEUED:
             self._require_served(job)

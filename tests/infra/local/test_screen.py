@@ -25,3 +25,16 @@ def test_a_line_for_each_move(event: dict[str, str], line: str) -> None:
     out = io.StringIO()
     Screen(out, Path("/a/b c")).show({"job": "job-1", **event})
     assert line == out.getvalue().partition("  ")[2].rstrip("\n")
+
+
+def test_why_a_job_waits_is_said_once() -> None:
+    """Each further try is silent until the reason changes, or the job has moved and waits again."""
+    out = io.StringIO()
+    screen = Screen(out, Path("/a"))
+    wait = {"job": "j", "from": "RENDERED", "to": "RENDERED", "name": "retried"}
+    move = {"job": "j", "from": "RENDERED", "to": "DOWNLOADED", "name": "moved"}
+    full, slow = {"reason": "storage_full"}, {"reason": "download_slow"}
+    for event in (wait | full, wait | full, wait | slow, move, wait | slow):
+        screen.show(event)
+    waits = ["waits: storage_full", "waits: download_slow", "", "waits: download_slow"]
+    assert waits == [line[len("00:00:00  j  ") + 16 :] for line in out.getvalue().splitlines()]

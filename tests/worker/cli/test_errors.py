@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests import ROOT
 from tests.factories.listed import jobs_of
 from webhook.settings.settings import Connections
+from worker.cli.redis_errors import redis_error
 from worker.jobs.store import JobStore
 from worker.settings.every import every_setting
 from worker.storage import Storage
@@ -104,6 +106,14 @@ def test_unreachable_redis(command: list[str]) -> None:
         "REDIS_URL" in done.stderr,
         "hunter2" in done.stderr,
         "Traceback" in done.stderr,
+    )
+
+
+def test_a_redis_that_hangs() -> None:
+    """Where nothing can have been changed, the sentence says what to look at."""
+    unanswered = redis_error(RedisTimeoutError("Timeout reading from socket"))
+    assert "did not answer in time: Timeout reading from socket. It hangs or is overloaded" in (
+        unanswered.message
     )
 
 

@@ -5,6 +5,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from tests import ROOT
 from worker.cli.lazy_group import LazyGroup
@@ -101,3 +102,12 @@ def test_help_has_a_line_for_each_command() -> None:
     """The list in the help comes from the table, without an import."""
     text = cli.get_help(click.Context(cli))
     assert [] == [entry.short_help for entry in COMMANDS.values() if entry.short_help not in text]
+
+
+def test_a_misspelt_command_is_met_with_the_nearest() -> None:
+    """Nothing is suggested for a word that is like no command."""
+    said = [CliRunner().invoke(cli, [word]).stderr.splitlines()[-1] for word in ("lst", "zzz")]
+    assert [
+        "Error: No such command 'lst': did you mean list?",
+        "Error: No such command 'zzz'.",
+    ] == said

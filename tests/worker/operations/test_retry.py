@@ -94,7 +94,7 @@ def test_a_failed_render_is_not_posted_by_itself(
     else:
         world.add_submitted()
         world.deliver(callback(status="ERROR", error="boom"))
-    with pytest.raises(NotRetryable, match="--resubmit"):
+    with pytest.raises(NotRetryable, match="`falhook retry job1 --resubmit`"):
         Retry(store=world.store).retry(world.job())
     assert S.FAILED is world.state()
 
