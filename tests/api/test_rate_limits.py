@@ -134,6 +134,23 @@ def test_a_check_is_one_command(redis: Redis) -> None:
     assert expected == {name: n for name, n in counted.items() if "config" not in name}
 
 
+def test_a_check_waits_for_no_disk(redis: Redis) -> None:
+    """Redis syncs its file before it answers a write; it does not write that a request came."""
+    limited = limits(redis)
+    before = redis.info("persistence")["aof_current_size"]
+    assert [True] * 5 == [create(limited).allowed for _ in range(5)]
+    assert before == redis.info("persistence")["aof_current_size"] > 0
+
+
+def test_a_redis_without_writes_limits_nobody(redis: Redis) -> None:
+    """Who reads jobs is not refused because a request cannot be counted."""
+    redis.config_set("min-replicas-to-write", 1)
+    try:
+        assert {True} == {create(limits(redis)).allowed for _ in range(6)}
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+
+
 def test_nothing_is_kept_of_a_full_bucket(redis: Redis) -> None:
     """Redis forgets a limit when all of its requests have come back."""
     create(limits(redis), 2)
