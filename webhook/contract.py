@@ -153,21 +153,18 @@ def celery_app(
     """
     # Commands that only read names from here would wait for Celery's imports.
     from celery import Celery  # noqa: PLC0415
-    from kombu import Exchange  # noqa: PLC0415
-    from kombu import Queue as Declaration  # noqa: PLC0415
 
     from webhook.broker import broker_settings  # noqa: PLC0415
     from webhook.celery_variables import ignore_celery_variables  # noqa: PLC0415
+    from webhook.queues import declared_queue  # noqa: PLC0415
 
     ignore_celery_variables()
     app = Celery("falhook")
     options = {**_REDIS_KEYS, **redis}
+    # `celery worker -Q submit` of earlier versions is an alias.
+    declared = {queue: declared_queue(broker_url, queue, alias=EARLIER[queue]) for queue in Queue}
     app.conf.update(
-        task_queues=[
-            # `celery worker -Q submit` of earlier versions is an alias.
-            Declaration(queue, Exchange(queue), routing_key=queue, alias=EARLIER[queue])
-            for queue in Queue
-        ],
+        task_queues=list(declared.values()),
         task_default_queue=Queue.SUBMIT,
         task_routes={task: {"queue": queue} for task, queue in ROUTES.items()},
         task_ignore_result=True,
@@ -181,4 +178,7 @@ def celery_app(
         broker_connection_retry_on_startup=True,
         **broker_settings(broker_url, redis=options, rabbitmq=rabbitmq, scheme=scheme),
     )
+    for queue, declaration in declared.items():
+        if declaration.name != queue:
+            app.amqp.queues.aliases[queue] = declaration  # type: ignore[attr-defined]
     return app

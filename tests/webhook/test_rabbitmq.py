@@ -4,6 +4,7 @@ import json
 import queue
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -46,7 +47,8 @@ def test_a_wake_is_the_same_message_as_on_redis(rabbitmq: str) -> None:
     wakes(["job-1", "job-2"])
     assert sent.get(timeout=10)
     with app.connection_for_read() as connection:
-        message = connection.SimpleQueue(Queue.CALLBACKS).get(timeout=10)
+        declared: Any = app.amqp.queues[Queue.CALLBACKS]
+        message = connection.SimpleQueue(declared).get(timeout=10)
         message.ack()
     wakes.stop()
     assert Task.INGEST == message.headers["task"]

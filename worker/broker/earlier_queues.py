@@ -10,11 +10,13 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, cast
 
 from celery import Celery
 from kombu import Producer
 from kombu import Queue as Declaration
+from kombu.transport.native_delayed_delivery import MAX_LEVEL, calculate_routing_key, level_name
 from kombu.transport.redis import PRIORITY_STEPS
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -155,12 +157,15 @@ def _move_by_amqp(app: Celery) -> int:
     moved = 0
     with app.connection_for_write() as connection:
         for queue, earlier in EARLIER.items():
-            # One channel each: the refusal of a queue that does not exist closes it.
-            channel: Any = connection.channel()
-            with suppress(*connection.channel_errors), channel:
-                channel.queue_declare(queue=earlier, passive=True)
-                while moved < LIMIT and _move_one(channel, earlier, app.amqp.queues[queue]):
-                    moved += 1
+            own = app.amqp.queues[queue]
+            # The one that senders name is a classic queue on RabbitMQ, unlike our own.
+            for name in (earlier, *([queue] if queue != own.name else [])):
+                # One channel each: the refusal of a queue that does not exist closes it.
+                channel: Any = connection.channel()
+                with suppress(*connection.channel_errors), channel:
+                    channel.queue_declare(queue=name, passive=True)
+                    while moved < LIMIT and _move_one(channel, name, own):
+                        moved += 1
     return moved
 
 
@@ -171,10 +176,12 @@ def _move_one(channel: Any, earlier: str, queue: Declaration) -> bool:
     if message.headers.get("task") not in set(Task):
         message.requeue()
         return False
+    seconds = _seconds_left(message.headers.get("eta")) if queue.queue_arguments else 0
+    exchange, routing_key = _destination(queue, seconds)
     Producer(channel).publish(
         message.body,
-        exchange="",
-        routing_key=queue.name,
+        exchange=exchange,
+        routing_key=routing_key,
         declare=[queue],
         content_type=message.content_type,
         content_encoding=message.content_encoding,
@@ -182,3 +189,20 @@ def _move_one(channel: Any, earlier: str, queue: Declaration) -> bool:
     )
     message.ack()
     return True
+
+
+def _destination(queue: Declaration, seconds: int) -> tuple[str, str]:
+    """Return the exchange and the routing key of a message that is due in these seconds.
+
+    The consumer of a quorum queue gets no other messages for those that it keeps until then.
+    """
+    if seconds < 1:
+        return "", queue.name
+    return level_name(MAX_LEVEL), calculate_routing_key(seconds, queue.routing_key)
+
+
+def _seconds_left(eta: object) -> int:
+    try:
+        return int(datetime.fromisoformat(str(eta)).timestamp() - time.time())
+    except ValueError:
+        return 0

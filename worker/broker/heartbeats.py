@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from celery import Celery
 from celery.utils.time import utcoffset
@@ -25,9 +25,11 @@ LISTEN = 2.5
 def announce_queues(instance: WorkController, **_: object) -> None:
     """Add this worker's queues to its heartbeats; a handler of celeryd_after_setup."""
     # Celery sends all of SOFTWARE_INFO with each heartbeat. `falhook check` of an earlier version
-    # looks for the earlier names, which are aliases.
-    queues = instance.app.amqp.queues.consume_from.values()
-    names = [name for queue in queues for name in (queue.name, queue.alias) if name]
+    # looks for the earlier names, which are aliases; so are falhook's own names on RabbitMQ.
+    queues: Any = instance.app.amqp.queues
+    taken = list(queues.consume_from.values())
+    names = [queue.name for queue in taken]
+    names += [alias for alias, queue in queues.aliases.items() if queue in taken]
     SOFTWARE_INFO[FIELD] = ",".join(names)
 
 

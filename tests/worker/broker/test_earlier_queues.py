@@ -54,7 +54,7 @@ def test_rabbitmq(tmp_path: Path) -> None:
         ours = client(Connections.from_env({"REDIS_URL": REDIS, "FALHOOK_BROKER_URL": url}))
         move = mover(ours, url, visibility_timeout=1)
         assert [2, 0] == [move(), move()]
-        assert ["m0", "m1"] == waiting(ours, queue)
+        assert ["m0", "m1"] == waiting(ours, ours.amqp.queues[queue].name)
         assert ["m2", "m3"] == waiting(old, earlier)
         old.close()
         ours.close()
