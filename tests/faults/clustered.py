@@ -1,7 +1,7 @@
 """A cluster of three primaries with a replica each, one of whose primaries can be struck."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ class Clustered:
     """A running cluster, reached through `url`."""
 
     nodes: list[RedisServer]
+    broker: RedisServer
     _turns: Iterator[int] = field(default_factory=itertools.count)
     _struck: list[range] = field(default_factory=list)
 
@@ -35,6 +36,11 @@ class Clustered:
     def url(self) -> str:
         """The URL for REDIS_URL."""
         return cluster_url(self.nodes)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings that lead to it, and to a broker of its own."""
+        return {"REDIS_URL": self.url, "FALHOOK_BROKER_URL": self.broker.url}
 
     def affects(self, job_id: str) -> bool:
         """Return whether the last strike was at the node that had this job."""
@@ -104,7 +110,10 @@ def _role(node: RedisServer) -> list[Any]:
 @contextmanager
 def clustered(directory: Path, *, down_after: float = NODE_TIMEOUT) -> Iterator[Clustered]:
     """Run the cluster until the block ends."""
-    with cluster(directory, node_timeout=down_after, replicas=True) as nodes:
-        deployment = Clustered(nodes=nodes)
+    with (
+        RedisServer.start(directory / "broker") as broker,
+        cluster(directory, node_timeout=down_after, replicas=True) as nodes,
+    ):
+        deployment = Clustered(nodes=nodes, broker=broker)
         deployment.await_whole()
         yield deployment

@@ -2,8 +2,8 @@
 
 Three servers behind three sentinels, or a cluster of three primaries with a replica each; the real
 receiver and workers, and the simulated fal. Each strike kills or freezes a primary while jobs
-arrive. At the end fal's counts are compared with the records: no job is paid twice, and none whose
-render was paid for is lost.
+arrive. Or one Redis beside a RabbitMQ, which is killed. At the end fal's counts are compared with
+the records: no job is paid twice, and none whose render was paid for is lost.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from rich.console import Console
 
 from infra.local.logfile import Logfile
 from infra.local.redis.external import mark
-from infra.local.redis.server import RedisServer
 from infra.local.stack import Stack, stack
 from tests.faults.arrivals import Arrivals
 from tests.faults.clips import tiny_clips
 from tests.faults.clustered import clustered
+from tests.faults.other_broker import with_rabbitmq
 from tests.faults.replicated import DOWN_AFTER, replicated
 from tests.faults.striking import Deployment
 from tests.faults.waiting import checking, pause, until
@@ -50,6 +50,7 @@ DEADLINE = 60.0
 DEPLOYMENTS: Mapping[str, Callable[..., AbstractContextManager[Deployment]]] = {
     "sentinels": replicated,
     "cluster": clustered,
+    "rabbitmq": with_rabbitmq,
 }
 
 
@@ -90,15 +91,11 @@ def run(
     durations = itertools.cycle(frozen)
     with ExitStack() as block:
         redis = block.enter_context(DEPLOYMENTS[kind](directory, down_after=down_after))
-        settings = {"REDIS_URL": redis.url}
-        if kind == "cluster":
-            broker = block.enter_context(RedisServer.start(directory / "broker"))
-            settings["FALHOOK_BROKER_URL"] = broker.url
-        records = JobStore(block.enter_context(connect(redis.url)))
+        records = JobStore(block.enter_context(connect(redis.settings["REDIS_URL"])))
         mark(records.redis)
-        running = block.enter_context(_stack(directory, settings))
+        running = block.enter_context(_stack(directory, redis.settings))
         block.enter_context(checking(running.supervisor.require_running))
-        app = client(Connections.from_env(settings))
+        app = client(Connections.from_env(redis.settings))
         block.callback(app.close)
         load = Arrivals(store=records, wake=lambda job_id: send(app, Task.SUBMIT, job_id))
         with load.arriving():

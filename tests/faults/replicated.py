@@ -1,6 +1,6 @@
 """Three servers and three sentinels whose primary can be killed or frozen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,11 @@ class Replicated:
     def url(self) -> str:
         """The URL for REDIS_URL."""
         return sentinel_url(self.sentinels)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings that lead to them."""
+        return {"REDIS_URL": self.url}
 
     def affects(self, job_id: str) -> bool:  # as in a cluster
         """Return True: all records are on one server."""

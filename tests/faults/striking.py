@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -13,8 +13,8 @@ class Deployment(Protocol):
     """Servers of which another takes over from one that is killed or frozen."""
 
     @property
-    def url(self) -> str:
-        """The URL for REDIS_URL."""
+    def settings(self) -> Mapping[str, str]:
+        """REDIS_URL, and FALHOOK_BROKER_URL if the broker is another."""
 
     def affects(self, job_id: str) -> bool:
         """Return whether the last strike was at the server of this job."""

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failovers import DEPLOYMENTS, run
+from tests.factories.rabbitmq import MISSING, PROGRAM
+from tests.faults.failovers import run
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", DEPLOYMENTS)
+@pytest.mark.parametrize("kind", ["sentinels", "cluster"])
 def test_failovers_cost_nothing(tmp_path: Path, kind: str) -> None:
     """A primary is killed, another frozen: no job is paid twice, none is lost, and jobs go on.
 
@@ -18,3 +19,12 @@ def test_failovers_cost_nothing(tmp_path: Path, kind: str) -> None:
     assert ([], [], []) == (outcome.paid_twice, outcome.lost, outcome.undone)
     assert (1, 1) == (len(outcome.killed), len(outcome.frozen))
     assert outcome.longest < 15
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not PROGRAM.exists(), reason=MISSING)
+def test_rabbitmq_is_killed(tmp_path: Path) -> None:
+    """A job is neither paid twice nor lost, and workers and receiver find it again."""
+    outcome = run(tmp_path, kind="rabbitmq", kills=2, stops=0, say=print)
+    assert ([], [], []) == (outcome.paid_twice, outcome.lost, outcome.undone)
+    assert 2 == len(outcome.killed)
