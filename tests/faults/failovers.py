@@ -39,6 +39,7 @@ from worker.broker.client import client, send
 from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
 from worker.jobs.store import JobStore, connect
+from worker.steps.sweep import MAX_WAKE_INTERVAL
 
 FAL = ("--speed", "20", "--render-seconds", "10", "--concurrency", "400")
 # Seconds until fal must have been sent another job after a strike.
@@ -145,7 +146,7 @@ def _posts(running: Stack) -> Counter[str]:
 
 def _settle(records: JobStore) -> None:
     """Wait until every job has ended, or nothing more can be expected."""
-    ends = time.monotonic() + 4 * DEADLINE
+    ends = time.monotonic() + MAX_WAKE_INTERVAL + DEADLINE
     while time.monotonic() < ends:
         if not sum(count(records.redis, set(JobState) - FINAL).values()):
             return
