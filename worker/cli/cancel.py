@@ -21,18 +21,21 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     fal may still render and bill a running job; its callback is then kept, and `falhook retry`
     publishes it. Exit code 1 if a job was not cancelled.
     """
-    from webhook import log as logs
     from worker.cli.connections import find_job, open_store
+
+    store = open_store()
+    jobs = [find_job(store, job_id) for job_id in job_ids]
+    # Only now: they import what sends to fal.
+    from webhook import log as logs
     from worker.fal.client import FalClient
     from worker.operations.cancel import NotCancellable
     from worker.operations.cancel import cancel as cancel_job
     from worker.settings.fal import FalSettings
 
     logs.configure(level="WARNING")
-    store = open_store()
     fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
     not_cancelled = 0
-    for job in [find_job(store, job_id) for job_id in job_ids]:
+    for job in jobs:
         try:
             sentence, done = cancel_job(job, store=store, fal=fal), True
         except NotCancellable as error:

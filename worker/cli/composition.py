@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 
 from webhook import log as logs
-from worker.broker.client import client, waker
 from worker.catalogue.catalogue import Catalogue
 from worker.cli.errors import CliError
 from worker.jobs.store import JobStore, connect
@@ -34,6 +33,9 @@ def build_validator(settings: CreationSettings) -> Validator:
 
 def build_creator(settings: CreationWithRedis) -> JobCreator:
     """Return a creator of jobs. Raises RedisError if Redis cannot be reached."""
+    # A dry run sends nothing, and Celery takes as long to import as all the rest.
+    from worker.broker.client import client, waker
+
     logs.configure(level="WARNING", form=settings.log_format)
     store = JobStore(connect(settings.redis_url))
     store.redis.ping()

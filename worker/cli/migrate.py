@@ -18,9 +18,8 @@ def migrate(as_json: bool) -> None:
     workers and receivers of version 0.1 first. The command may be interrupted and run again.
     """
     from worker.cli.connections import open_store
-    from worker.jobs.earlier_layout import EarlierLayout
 
-    earlier: EarlierLayout = open_store().earlier
+    earlier = open_store().earlier
     moved = 0
     with click.progressbar(
         earlier.move_all(), length=earlier.count(), label="Moving", file=sys.stderr

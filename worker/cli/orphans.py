@@ -26,14 +26,16 @@ def orphans(*, job_ids: tuple[str, ...], endpoint: str | None, as_json: bool) ->
     of being sent to fal; with --endpoint that works without its inputs. Exit code 1 if a job was
     not brought back.
     """
-    from worker.catalogue.endpoint import ENDPOINT
     from worker.cli.connections import open_store
-    from worker.operations.orphans import orphans as all_orphans
 
     store = open_store()
     if not job_ids:
+        from worker.operations.orphans import orphans as all_orphans
+
         _list(sorted(all_orphans(store), key=lambda each: each.newest.received_at), as_json)
         return
+    from worker.catalogue.endpoint import ENDPOINT
+
     if endpoint is None or ENDPOINT.fullmatch(endpoint) is None:
         raise CliError("Name the endpoint of these jobs: --endpoint owner/app/…")
     missing = [job_id for job_id in job_ids if not _adopt(store, job_id, endpoint, as_json)]

@@ -49,7 +49,6 @@ def retry(
     inputs.
     """
     from worker.cli.connections import find_job, open_store
-    from worker.operations.retry import Retry
 
     if bool(job_ids) == bool(state):
         raise CliError("Pass either job ids, or one of --failed and --expired.")
@@ -57,6 +56,8 @@ def retry(
     jobs = [find_job(store, job_id) for job_id in dict.fromkeys(job_ids)] or _without_rejected(
         list(select(store, state=state, reason=reason, since=since))
     )
+    from worker.operations.retry import Retry
+
     operation = Retry(store=store, catalogue=cache(_catalogue))
     paid = [job for job in jobs if operation.posts(job, resubmit=resubmit)]
     if paid and not yes:

@@ -6,7 +6,6 @@ from typing import cast
 
 from redis import Redis
 
-from webhook.log import get_logger
 from webhook.shards import all_keys
 from worker.jobs import earlier_layout
 from worker.jobs.filter import Filter, read_fields
@@ -17,8 +16,6 @@ from worker.jobs.tenant import DEFAULT
 
 # Jobs of one page, where the caller does not say.
 PAGE = 100
-
-log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +59,10 @@ Unreadable = Callable[[UnreadableRecord], None]
 
 def log_unreadable(record: UnreadableRecord) -> None:
     """Log that the record of a job cannot be read."""
-    log.error("record.unreadable", job=record.job_id, sentence=str(record))
+    # Imported when there is one: every command that reads jobs imports this module.
+    from webhook.log import get_logger  # noqa: PLC0415
+
+    get_logger().error("record.unreadable", job=record.job_id, sentence=str(record))
 
 
 def read(

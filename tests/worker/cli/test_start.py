@@ -31,6 +31,9 @@ READS: dict[tuple[str, ...], set[str]] = {
     ("settings", "--as", "env"): {"pydantic"},
     ("completion", "bash"): set(),
     ("provenance", "--help"): set(),
+    ("cancel", "unknown"): {"redis"},
+    ("retry", "unknown"): {"redis"},
+    ("migrate",): {"redis"},
 }
 # What `falhook settings` and `falhook models` describe, and do not read.
 LARGE = (
@@ -73,6 +76,18 @@ def test_the_flags_of_a_command_import_nothing_heavy(name: str) -> None:
     assert set() == loaded(name, "--help")
 
 
+@pytest.mark.parametrize("name", ["add", "refresh"])
+def test_the_flags_of_models_import_nothing_heavy(name: str) -> None:
+    """Those of its commands that read files and ask fal are imported when they run."""
+    assert set() == loaded("models", name, "--help")
+
+
+def test_a_dry_run_imports_no_celery(redis_url: str) -> None:
+    """It sends no message."""
+    arguments = ("submit", ENDPOINT, "--prompt", "A fox", "--dry-run")
+    assert set() == loaded(*arguments, REDIS_URL=redis_url) & {"celery", "kombu"}
+
+
 @pytest.mark.parametrize("command", READS, ids=" ".join)
 def test_a_command_that_only_reads_imports_little(command: tuple[str, ...], redis_url: str) -> None:
     """Neither Celery nor a client of fal, and pydantic only where its models are shown."""
@@ -85,7 +100,14 @@ def test_a_command_that_describes_reads_nothing_else(name: str) -> None:
     assert set() == modules(name) & set(LARGE)
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "job1"), ("keys", "list")], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("list",), ("show", "job1"), ("cancel", "job1"), ("retry", "job1"), ("orphans",)),
+        *(("migrate",), ("watch", "job1"), ("keys", "list")),
+    ],
+    ids=" ".join,
+)
 def test_a_missing_setting_is_said_at_once(command: tuple[str, ...]) -> None:
     """Whoever forgot REDIS_URL does not wait for what the command would import."""
     assert set() == loaded(*command)

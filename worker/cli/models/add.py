@@ -14,8 +14,8 @@ from worker.catalogue.examples import Row, rows
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
-from worker.cli.console import json_option, print_json
-from worker.cli.errors import CliError, handle_errors
+from worker.cli.console import print_json
+from worker.cli.errors import CliError
 from worker.cli.models.added_files import claim_file
 from worker.cli.models.endpoint_text import summary
 from worker.cli.submit.flag_values import file_text
@@ -25,21 +25,8 @@ MAX_BYTES = 4 * 1024 * 1024
 TIMEOUT = 20.0
 
 
-@click.command()
-@click.argument("endpoint")
-@click.option(
-    "--from",
-    "source",
-    metavar="FILE|URL",
-    help="Its OpenAPI description; default: the one of fal.ai.",
-)
-@json_option
-@handle_errors
-def add(endpoint: str, source: str | None, as_json: bool) -> None:
-    """Add fal's description of ENDPOINT to your own catalogue, the directory FALHOOK_CATALOGUE.
-
-    Running workers read it when they restart.
-    """
+def add_endpoint(endpoint: str, source: str | None, *, as_json: bool) -> None:
+    """Write the description of the endpoint; print its file, and what of it is not validated."""
     directory = CatalogueSettings.from_env().catalogue
     if directory is None:
         raise CliError(

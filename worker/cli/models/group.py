@@ -5,9 +5,9 @@ import click
 from worker.cli.lazy_group import Lazy, LazyGroup
 
 COMMANDS = {
-    "add": Lazy("worker.cli.models.add", "add", "Add any endpoint of fal to your own catalogue."),
+    "add": Lazy("worker.cli.models.flags", "add", "Add any endpoint of fal to your own catalogue."),
     "list": Lazy("worker.cli.models.command", "list_models", "List endpoints with their prices."),
-    "refresh": Lazy("worker.cli.models.refresh", "refresh", "Read fal's prices for your account."),
+    "refresh": Lazy("worker.cli.models.flags", "refresh", "Read fal's prices for your account."),
     "show": Lazy("worker.cli.models.command", "show", "Show the inputs and price of an endpoint."),
 }
 

@@ -12,8 +12,8 @@ from worker.catalogue.catalogue import Catalogue, tables_with
 from worker.catalogue.endpoint import Status
 from worker.catalogue.files.forms import CatalogueFile
 from worker.catalogue.unit_prices import FILE_NAME, UnitPrice, Use
-from worker.cli.console import json_option, print_json
-from worker.cli.errors import CliError, handle_errors
+from worker.cli.console import print_json
+from worker.cli.errors import CliError
 from worker.fal.prices import ListedPrice, PriceApi, PricesRefused, PricesUnavailable
 from worker.settings.fal import PriceSettings
 
@@ -24,15 +24,8 @@ _HEADINGS = {
 }
 
 
-@click.command()
-@json_option
-@handle_errors
-def refresh(as_json: bool) -> None:
-    """Read fal's prices for your account into the directory FALHOOK_CATALOGUE.
-
-    Estimates then use them, with their day and source. Running workers read them when they
-    restart. If fal does not answer, the prices stay as they are.
-    """
+def refresh_prices(*, as_json: bool) -> None:
+    """Write fal's prices into the user's own catalogue; print how the estimates use them."""
     settings = PriceSettings.from_env()
     directory = settings.catalogue
     if directory is None:

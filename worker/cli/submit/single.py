@@ -14,7 +14,6 @@ from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of
 from worker.cli.submit.request_text import already_exists, cost, print_request
-from worker.cli.watch import watch_jobs
 from worker.operations.create import Created, JobCreator
 from worker.operations.request import DraftJob, JobRequest
 from worker.operations.validation import Validator
@@ -32,6 +31,8 @@ def submit_job(endpoint: str, flags: dict[str, Any]) -> None:
     created = _add(creator, draft)
     _print(created, draft, as_json=flags["as_json"])
     if flags["follow"]:
+        from worker.cli.watch import watch_jobs
+
         sys.exit(watch_jobs(creator.store, [created.job.id], as_json=flags["as_json"]))
     if not flags["as_json"]:
         click.echo(f"Follow it: falhook watch {created.job.id}", err=True)
