@@ -21,6 +21,8 @@ _RESERVED = {
     "input": "pass the inputs themselves, without `input` around them",
     "arguments": "pass the inputs themselves, without `arguments` around them",
 }
+# Names for the address of a callback, which falhook itself sends.
+CALLBACK_NAMES = frozenset(name for name, hint in _RESERVED.items() if hint == _CALLBACK)
 
 
 def unknown(
@@ -58,7 +60,7 @@ def misplaced(names: Iterable[str], inputs: tuple[Input, ...]) -> Iterator[Input
     """Yield a problem for each undeclared callback URL, which fal would ignore."""
     known = {item.name for item in inputs}
     for name in names:
-        if _RESERVED.get(name) == _CALLBACK and name not in known:
+        if name in CALLBACK_NAMES and name not in known:
             yield InputProblem(path=name, value="", message=_UNKNOWN, hint=_CALLBACK)
 
 

@@ -14,10 +14,10 @@ from worker.catalogue.examples import Row, rows
 from worker.catalogue.openapi import description
 from worker.catalogue.openapi.inheritance import inherit
 from worker.catalogue.openapi.keywords import Form
+from worker.catalogue.summary import summary
 from worker.cli.console import print_json
 from worker.cli.errors import CliError
 from worker.cli.models.added_files import claim_file
-from worker.cli.models.endpoint_text import summary
 from worker.cli.submit.flag_values import file_text
 from worker.settings.catalogue import CatalogueSettings
 

@@ -10,10 +10,11 @@ import click
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import RequestRejected
+from worker.catalogue.summary import summary
 from worker.cli.completion.endpoints import complete_endpoint
 from worker.cli.console import is_terminal, json_option, plain_console, print_json
 from worker.cli.errors import CliError, handle_errors
-from worker.cli.models.endpoint_text import command, facts, summary
+from worker.cli.models.endpoint_text import command, facts
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
 from worker.settings.catalogue import CatalogueSettings
