@@ -17,8 +17,9 @@ from api.events.sse import EventStreams
 from api.events.stored_cursors import StoredCursors
 from api.job_finder import JobFinder
 from api.operation import Operation
+from api.published_names import PublishedNames
 from api.rate_limits import RateLimits
-from api.routes import batch, events, health, jobs, keys, stats
+from api.routes import batch, events, files, health, jobs, keys, stats, uploads
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
@@ -72,12 +73,15 @@ def compose(settings: ApiSettings) -> Tools:
 
     changes = FanOut(job_event)
     archive = Archive(redis=store.redis, storage=storage)
+    staging = Staging(
+        storage=storage,
+        directory=None,
+        advice=_UPLOADS,
+        check_uploads=True,
+    )
     creator = JobCreator(
         store=store,
-        validator=Validator(
-            catalogue=catalogue,
-            staging=Staging(storage=storage, directory=None, advice=_UPLOADS, check_uploads=True),
-        ),
+        validator=Validator(catalogue=catalogue, staging=staging),
         wake=waker(celery),
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
@@ -101,6 +105,18 @@ def compose(settings: ApiSettings) -> Tools:
                 )
             ),
             *batch.operations(batch.Batch(store=store, creation=creation, limits=limits)),
+            *files.operations(
+                files.Files(
+                    finder=finder, published=PublishedNames(storage=storage), storage=storage
+                )
+            ),
+            *uploads.operations(
+                uploads.Uploads(
+                    catalogue=catalogue,
+                    staging=staging,
+                    max_bytes=settings.api_upload_max_bytes,
+                )
+            ),
             *events.operations(
                 events.Events(
                     redis=store.redis,
