@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from infra.local.api_key import KeyNotMade
 from infra.local.demo import demo
 from infra.local.env_file import env_file
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
@@ -23,6 +24,7 @@ from infra.local.supervisor.restart_policy import ProcessRefused
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
     DirectoryUnusable,
+    KeyNotMade,
     RedisNotStarted,
     SimulationEnded,
     SimulationNotStarted,
@@ -66,6 +68,8 @@ def _banner(running: Stack, log: Path) -> str:
         f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
         f'--prompt "A red fox in the snow" --watch\n\n'
         f"Receiver:        {running.settings['FALHOOK_PUBLIC_URL']}\n"
+        f"API:             {running.settings['FALHOOK_API_URL']} with the key $FALHOOK_API_KEY\n"
+        f"API documents:   {running.settings['FALHOOK_API_URL']}/docs\n"
         f"Simulated fal:   curl -k {running.fal.url}/ lists the failures that it can produce\n"
         f"Published files: {running.directory / 'storage' / 'published'}\n"
         f"Log:             tail -f {log}\n\n"

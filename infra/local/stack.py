@@ -8,11 +8,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.api_key import admin_key
 from infra.local.fal_process import FalProcess, simulation
 from infra.local.ports import ports_to_try
 from infra.local.redis.supervised import redis_for
@@ -43,15 +44,16 @@ A shell that sources the stack's settings may hold those of a deployment.
 
 
 class StackNotReady(RuntimeError):
-    """The stack did not start: no free port, or no ready receiver in time."""
+    """The stack did not start: no free port, or a receiver or an API that was not ready in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """A running stack.
 
-    `environ` is the environment of its processes; `settings` is the part that belongs to falhook.
-    Added to any environment, `settings` leads a process to this stack only.
+    `environ` is the environment of its processes; `settings` is the part that belongs to falhook,
+    with the address of the API and a key for it. Added to any environment, `settings` leads a
+    process to this stack only.
     """
 
     directory: Path
@@ -80,7 +82,7 @@ def stack(
 
     If the simulated fal ends, all processes end. REDIS_URL, PORT and FALHOOK_* of `environ`
     override the generated settings. Raise DirectoryUnusable, RedisNotStarted, SimulationNotStarted,
-    SimulationEnded, ProcessRefused or StackNotReady.
+    SimulationEnded, ProcessRefused, StackNotReady or KeyNotMade.
     """
     ensure_directory(directory)
     with (
@@ -89,6 +91,7 @@ def stack(
     ):
         overrides = {name: value for name, value in environ.items() if name.startswith("FALHOOK_")}
         settings = {**_settings(environ, directory, redis_url), **fal.environment, **overrides}
+        api_url = f"http://127.0.0.1:{settings['FALHOOK_API_PORT']}"
         process_environ = {**environ, **settings, "PATH": _path(environ)}
         supervisor = Supervisor(
             processes=load_procfile(ROOT / "Procfile"),
@@ -100,11 +103,16 @@ def stack(
         supervisor.start()
         threading.Thread(target=_end_with_fal, args=(fal, supervisor), daemon=True).start()
         try:
-            _await_receiver(settings["FALHOOK_PUBLIC_URL"], supervisor, directory)
+            with admin_key(process_environ, ROOT) as key:
+                _await_ready(
+                    settings["FALHOOK_PUBLIC_URL"], ("web", "submit"), supervisor, directory
+                )
+                _await_ready(api_url, ("api",), supervisor, directory)
+                access = {"FALHOOK_API_URL": api_url, "FALHOOK_API_KEY": key()}
             yield Stack(
                 directory=directory,
                 environ=process_environ,
-                settings=settings,
+                settings={**settings, **access},
                 fal=fal,
                 supervisor=supervisor,
             )
@@ -118,29 +126,33 @@ def _end_with_fal(fal: FalProcess, supervisor: Supervisor) -> None:
 
 
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:
-    port = environ.get("PORT") or str(_free_port())
+    port = environ.get("PORT") or _free_port("PORT")
     return {
         **UNSET_SETTINGS,
         "REDIS_URL": redis_url,
         "PORT": port,
         "FALHOOK_HOST": "127.0.0.1",
         "FALHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "FALHOOK_API_HOST": "127.0.0.1",
+        "FALHOOK_API_PORT": _free_port("FALHOOK_API_PORT", taken={port}),
         "FALHOOK_SECRET": secrets.token_hex(32),
         "FALHOOK_STORAGE_URL": (directory / "storage").resolve().as_uri(),
     }
 
 
-def _free_port() -> int:
+def _free_port(setting: str, taken: Container[str] = ()) -> str:
     for port in ports_to_try(_PORTS_TRIED):
+        if str(port) in taken:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            return str(port)
     raise StackNotReady(
-        f"No free port on 127.0.0.1 ({_PORTS_TRIED} tried). Set PORT to a free one."
+        f"No free port on 127.0.0.1 ({_PORTS_TRIED} tried). Set {setting} to a free one."
     )
 
 
@@ -149,10 +161,11 @@ def _path(environ: Mapping[str, str]) -> str:
     return os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", "")))
 
 
-def _await_receiver(url: str, supervisor: Supervisor, directory: Path) -> None:
+def _await_ready(url: str, names: tuple[str, ...], supervisor: Supervisor, directory: Path) -> None:
+    """Return when these processes run and the server at `url` is ready."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        for name in ("web", "submit"):
+        for name in names:
             supervisor.wait_running(name)
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=2):
@@ -160,6 +173,6 @@ def _await_receiver(url: str, supervisor: Supervisor, directory: Path) -> None:
         except (OSError, urllib.error.URLError):
             time.sleep(0.1)
     raise StackNotReady(
-        f"The receiver at {url} was not ready after {START_SECONDS:.0f} s. "
+        f"The process {names[0]} at {url} was not ready after {START_SECONDS:.0f} s. "
         f"See the logs in {directory}."
     )

@@ -1,5 +1,6 @@
 """`make local` and `make demo` in a shell that holds the settings of a real deployment."""
 
+import itertools
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 import redis
@@ -40,6 +42,9 @@ REAL = (
     "FALHOOK_META_URL",
     "FALHOOK_FAL_API_HOST",
     "FALHOOK_HOST",
+    "FALHOOK_API_HOST",
+    "FALHOOK_API_URL",
+    "FALHOOK_API_KEY",
     "FALHOOK_STORAGE_URL",
     "FALHOOK_DOWNLOAD_HOSTS",
     "CELERY_BROKER_URL",
@@ -116,7 +121,16 @@ def test_nothing_of_a_deployment_reaches_a_process(
     """No process has the fal key, an address, a secret or the storage of the shell."""
     with running(verb, tmp_path, real_shell(redis_url)) as process:
         seen = environments(process)
-    names = ("submit", "callbacks", "media", "publish", "beat", "webhook", "infra.local.fal")
+    names = (
+        "submit",
+        "callbacks",
+        "media",
+        "publish",
+        "beat",
+        "webhook",
+        "-m api",
+        "infra.local.fal",
+    )
     assert [] == [name for name in names if not any(name in line for line in seen)]
     leaks = [
         (line, name)
@@ -152,6 +166,7 @@ def test_the_shells_profile_is_kept_and_the_env_file_leads_to_this_stack(
         settings.meta_url,
     )
     assert [] == [name for name, value in sourced.items() if SECRET in value]
+    assert f"http://127.0.0.1:{sourced['FALHOOK_API_PORT']}" == sourced["FALHOOK_API_URL"]
     assert not (tmp_path / "env").exists()
 
 
@@ -188,6 +203,24 @@ def test_the_screen_shows_addresses_and_jobs_and_the_file_has_the_logs(
     assert [] == [line for line in lines if "{" in line]
     log = (tmp_path / "stack.log").read_text()
     assert "web" in {line.split()[0] for line in log.splitlines()}
+
+
+def test_the_api_of_the_stack_accepts_its_key(tmp_path: Path, redis_url: str) -> None:
+    """The screen has the addresses of the API and its documents, the env file a key for it."""
+    shell = {**os.environ, "REDIS_URL": redis_url}
+    with running("up", tmp_path, shell) as process:
+        words = shlex.split((tmp_path / "env").read_text())
+        sourced = dict(word.split("=", 1) for word in words if word != "export")
+        url, key = sourced["FALHOOK_API_URL"], sourced["FALHOOK_API_KEY"]
+        answer = httpx.get(f"{url}/v1/keys", headers={"Authorization": f"Bearer {key}"})
+        assert process.stdout is not None
+        screen = list(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
+    assert ([key[4:12]], ["admin"]) == (
+        [each["id"] for each in answer.json()["keys"]],
+        answer.json()["keys"][0]["scopes"],
+    )
+    addresses = [line.split(":", 1)[1].split()[0] for line in screen if line.startswith("API")]
+    assert [url, f"{url}/docs"] == addresses
 
 
 def test_a_second_signal_does_not_interrupt_the_shutdown(tmp_path: Path) -> None:
