@@ -47,7 +47,9 @@ class Call:
 class Answer:
     """One answer of an operation: its model, or the media type of what is no JSON.
 
-    `also` are media types in which the client may ask for it instead.
+    `also` are media types in which the client may ask for it instead. `links` are operations that
+    the answer leads to, each with the parameters that it has for them.
+    https://spec.openapis.org/oas/v3.1.1.html#link-object
     """
 
     description: str
@@ -55,6 +57,7 @@ class Answer:
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,4 +169,9 @@ def _response(answer: Answer, schemas: _Schemas) -> Schema:
             name: {"description": meaning, "schema": {"type": "string"}}
             for name, meaning in answer.headers.items()
         }
+    if answer.links:
+        response["links"] = {
+            name: {"operationId": name, "parameters": dict(parameters)}
+            for name, parameters in answer.links.items()
+        }
     return response

@@ -170,9 +170,14 @@ def operations(jobs: Jobs) -> Sequence[Operation]:
     """Return the operations on jobs."""
     etag = {"ETag": "Names this answer: send it as If-None-Match."}
     job = Answer("The job.", Job, headers=etag)
+    job_id = {"id": "$response.body#/id"}
+    links = dict.fromkeys(("getJob", "cancelJob", "retryJob", "listJobEvents"), job_id)
     created = {
         201: Answer(
-            "The job was created.", Job, headers={**etag, "Location": "The job's address."}
+            "The job was created.",
+            Job,
+            headers={**etag, "Location": "The job's address."},
+            links=links,
         ),
         200: Answer(
             "The job of this key as it is now, or the answer to `dry_run`.",
