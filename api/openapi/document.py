@@ -18,6 +18,8 @@ Schema = dict[str, Any]
 _TEMPLATE = "#/components/schemas/{model}"
 # Problems of every operation that needs a key, and of every one that has a body or parameters.
 _OF_KEYS = ("unauthenticated", "scope", "rate_limited", "unavailable", "internal")
+# Keywords of a parameter's schema that its description repeats, or that are about null.
+_LEFT_OUT = frozenset({"title", "description", "anyOf"})
 _OF_BODIES = ("bad_request", "bad_json", "too_large", "unsupported_media_type", "invalid_request")
 _DESCRIPTION = """Create, follow and continue generative video jobs on fal.
 
@@ -66,7 +68,16 @@ class _Schemas:
     def __init__(self, operations: Sequence[Operation]) -> None:
         models = dict.fromkeys(chain.from_iterable(map(_models, operations)))
         self._references, document = models_json_schema(list(models), ref_template=_TEMPLATE)
-        self.components: Schema = document["$defs"]
+        self._all: Schema = document["$defs"]
+        # Those of parameters are written out where they are.
+        queries = {each.query for each in operations if each.query}
+        names = {self.of(query, "validation")["$ref"].rpartition("/")[2] for query in queries}
+        self.components = {name: one for name, one in self._all.items() if name not in names}
+
+    def properties(self, model: type[BaseModel]) -> tuple[Schema, Sequence[str]]:
+        """Return the members of the model's schema, and the names of those that are required."""
+        name = self.of(model, "validation")["$ref"].rpartition("/")[2]
+        return self._all[name].get("properties", {}), self._all[name].get("required", ())
 
     def of(self, model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
         """Return a reference to the schema of the model."""
@@ -103,15 +114,9 @@ def _parameters(operation: Operation, schemas: _Schemas) -> Iterator[Schema]:
     for name in re.findall(r"{(\w+)(?::path)?}", operation.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     if operation.query is not None:
-        reference = schemas.of(operation.query, "validation")["$ref"]
-        form = schemas.components[reference.rpartition("/")[2]]
-        for name, schema in form.get("properties", {}).items():
-            required = name in form.get("required", ())
-            rest = {
-                key: value for key, value in schema.items() if key not in {"title", "description"}
-            }
-            description = {"description": schema["description"]} if "description" in schema else {}
-            yield {"name": name, "in": "query", "required": required, "schema": rest, **description}
+        properties, required = schemas.properties(operation.query)
+        for name, schema in properties.items():
+            yield _query_parameter(name, schema, required=name in required)
     for name, meaning in operation.headers.items():
         schema = {"type": "string"}
         yield {
@@ -121,6 +126,21 @@ def _parameters(operation: Operation, schemas: _Schemas) -> Iterator[Schema]:
             "schema": schema,
             "description": meaning,
         }
+
+
+def _query_parameter(name: str, schema: Schema, *, required: bool) -> Schema:
+    parameter: Schema = {"name": name, "in": "query", "required": required}
+    # An absent parameter is null; none can be sent as null.
+    single = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    schema = {**schema, **single[0]} if len(single) == 1 else schema
+    parameter["schema"] = {key: each for key, each in schema.items() if key not in _LEFT_OUT}
+    if schema.get("type") == "array":
+        parameter |= {"style": "form", "explode": False}  # comma-separated
+    if parameter["schema"].get("default", "") is None:
+        del parameter["schema"]["default"]
+    if "description" in schema:
+        parameter["description"] = schema["description"]
+    return parameter
 
 
 def _bodies(operation: Operation, schemas: _Schemas) -> Iterator[tuple[str, Schema]]:
