@@ -25,6 +25,9 @@ def main() -> int:
         return 2
     configure(level=settings.log_level, form=settings.log_format)
     watch_peers(listeners)
+    # A thread that computes holds the interpreter for this long, 5 ms by default: each change
+    # between the loop and a request's thread would wait for it.
+    sys.setswitchinterval(0.0005)
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.composition import Tools
 from api.dispatch import REQUEST_ID, problem_response, request_id_of
@@ -18,23 +18,35 @@ from webhook.log import get_logger
 log = get_logger()
 
 
-def create_app(tools: Tools) -> Starlette:
+def create_app(tools: Tools) -> ASGIApp:
     """Return the API."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         async with tools.running():
             log.info("api.started")
             yield
         log.info("api.stopped")
 
-    app = Starlette(
-        routes=_routes(tools),
-        lifespan=lifespan,
-        exception_handlers={HTTPException: _unrouted},
-    )
-    app.router.redirect_slashes = False
-    return app
+    return _Application(Router(_routes(tools), redirect_slashes=False, lifespan=lifespan))
+
+
+class _Application:
+    """The router, whose own errors are problems.
+
+    Starlette's application would add two layers, which catch what `Dispatcher` answers anyway.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The router raises its errors if it belongs to an application.
+        scope["app"] = self
+        try:
+            await self._router(scope, receive, send)
+        except HTTPException as error:
+            await _unrouted(Request(scope), error)(scope, receive, send)
 
 
 def _routes(tools: Tools) -> Sequence[Route]:
@@ -44,8 +56,7 @@ def _routes(tools: Tools) -> Sequence[Route]:
     ]
 
 
-async def _unrouted(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _unrouted(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not a method of this resource"
         problem = ProblemError("method_not_allowed", detail, headers=dict(error.headers or {}))

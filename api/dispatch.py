@@ -1,29 +1,32 @@
 """From a request to its answer: key, scope, limits, fields, then the operation, and its errors."""
 
+import asyncio
+import inspect
 import json
 import re
 import secrets
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from worker.api_keys.api_key import ApiKey
-from worker.api_keys.cached_keys import CachedKeys
-from worker.api_keys.scopes import allows
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.operation import Call, Operation
 from api.problems import ProblemError, as_problem
 from api.rate_limits import Allowance, RateLimits, header_fields
 from api.request_body import parse_json, read_body, require_json
 from webhook.log import get_logger
+from worker.api_keys.api_key import ApiKey
+from worker.api_keys.cached_keys import CachedKeys
+from worker.api_keys.scopes import allows
 from worker.catalogue.errors import InputProblem, shown
 
 REQUEST_ID = "X-Request-Id"
@@ -31,33 +34,36 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = get_logger()
 
+_Work: TypeAlias = Callable[[Call, Operation, dict[str, str]], Awaitable[Response]]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+# Requests that block at the same time; each waits for Redis most of its time.
+_THREADS = 32
+
+
 class Dispatcher:
     """Carries out operations; `keys` and `limits` decide who may."""
 
-    keys: CachedKeys
-    limits: RateLimits
+    def __init__(self, *, keys: CachedKeys, limits: RateLimits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="request")
 
-    def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of the operation's route."""
+    def endpoint(self, operation: Operation) -> ASGIApp:
+        """Return the application of the operation's route."""
+        waits = inspect.iscoroutinefunction(operation.handler)
+        return _Endpoint(self, operation, self._awaited if waits else self._in_thread)
 
-        async def endpoint(request: Request) -> Response:
-            return await self._answer(request, operation)
-
-        return endpoint
-
-    async def _answer(self, request: Request, operation: Operation) -> Response:
+    async def answer(self, request: Request, operation: Operation, work: _Work) -> Response:
+        """Return the answer to a request, whatever goes wrong."""
         began = time.monotonic()
         call = Call(request=request, request_id=request_id_of(request))
         headers: dict[str, str] = {}
         try:
             if operation.scope is not None:
-                key = await self._key(request, operation)
-                call = replace(call, key=key)
-                headers |= await self._limit(key, operation)
+                call = replace(call, key=await self._key(request, operation))
             call = await _with_fields(call, operation)
-            response = await operation.handler(call)
+            response = await work(call, operation, headers)
         except Exception as error:  # noqa: BLE001  # every error has an answer; a defect is logged
             response = problem_response(as_problem(error) or _defect(error, call), call.request_id)
         for name, value in {**headers, REQUEST_ID: call.request_id}.items():
@@ -66,31 +72,72 @@ class Dispatcher:
         _log(call, operation, response, time.monotonic() - began)
         return response
 
+    async def _in_thread(
+        self, call: Call, operation: Operation, headers: dict[str, str]
+    ) -> Response:
+        """Count the request and carry it out, in one thread: each change of threads costs time."""
+
+        def run() -> Response:
+            self._limit(call, operation, headers)
+            response: Response = operation.handler(call)  # type: ignore[assignment]
+            return response
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def _awaited(self, call: Call, operation: Operation, headers: dict[str, str]) -> Response:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._limit, call, operation, headers)
+        response: Response = await operation.handler(call)  # type: ignore[misc]
+        return response
+
     async def _key(self, request: Request, operation: Operation) -> ApiKey:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        token = given.strip()
         key = None
         if scheme.lower() == "bearer":
-            key = await run_in_threadpool(self.keys.find, token.strip())
+            known, key = self._keys.known(token)
+            if not known:
+                loop = asyncio.get_running_loop()
+                key = await loop.run_in_executor(self._threads, self._keys.find, token)
         if key is None:
-            detail = (
-                "send a header Authorization: Bearer fhk_…; `falhook keys add` makes a key"
-                if not token
-                else "the API key is unknown, revoked, expired or mistyped"
-            )
-            headers = {"WWW-Authenticate": "Bearer"}
-            raise ProblemError("unauthenticated", detail, headers=headers)
+            raise _unauthenticated(token)
         assert operation.scope is not None
         if not allows(key.scopes, operation.scope):
             detail = f"the key {key.name} lacks the scope {operation.scope}"
             raise ProblemError("scope", detail)
         return key
 
-    async def _limit(self, key: ApiKey, operation: Operation) -> Mapping[str, str]:
-        allowance = await run_in_threadpool(self.limits.check, key.id, operation.rate)
-        fields = header_fields(allowance)
+    def _limit(self, call: Call, operation: Operation, headers: dict[str, str]) -> None:
+        """Count the request; add what is left to the headers of the answer. Raises ProblemError."""
+        if call.key is None:
+            return
+        allowance = self._limits.check(call.key.id, operation.rate)
+        headers.update(header_fields(allowance))
         if not allowance.allowed:
-            raise rate_limited(allowance, fields)
-        return fields
+            raise rate_limited(allowance, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """The application of a route: Starlette would wrap a function into two more."""
+
+    dispatcher: Dispatcher
+    operation: Operation
+    work: _Work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self.dispatcher.answer(request, self.operation, self.work)
+        await response(scope, receive, send)
+
+
+def _unauthenticated(token: str) -> ProblemError:
+    detail = (
+        "the API key is unknown, revoked, expired or mistyped"
+        if token
+        else "send a header Authorization: Bearer fhk_…; `falhook keys add` makes a key"
+    )
+    return ProblemError("unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def rate_limited(allowance: Allowance, fields: Mapping[str, str]) -> ProblemError:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -43,6 +43,10 @@ class Call:
         return self.key.tenant
 
 
+# A function that is not a coroutine runs in a thread, and may block.
+Handler: TypeAlias = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of an operation: its model, or the media type of what is no JSON.
@@ -73,7 +77,7 @@ class Operation:
     path: str
     name: str
     summary: str
-    handler: Callable[[Call], Awaitable[Response]]
+    handler: Handler
     scope: Scope | None
     answers: Mapping[int, Answer]
     description: str = ""

@@ -44,12 +44,12 @@ class Jobs:
     changes: FanOut
     require_key: bool
 
-    async def create_job(self, call: Call) -> Response:
+    def create_job(self, call: Call) -> Response:
         """Answer POST /v1/jobs."""
         given: JobCreation = call.body
         required = self.require_key and not given.dry_run
         key = key_of(call.request.headers.get(HEADER), required=required)
-        made = await run_in_threadpool(self.creation.create, given, tenant=call.tenant, key=key)
+        made = self.creation.create(given, tenant=call.tenant, key=key)
         if isinstance(made, Trial):
             return json_response(made)
         headers = {"Location": f"/v1/jobs/{made.job.id}"}
@@ -57,11 +57,8 @@ class Jobs:
             headers[REPLAYED] = "true"
         return self._response(made.job, status=201 if made.new else 200, headers=headers)
 
-    async def list_jobs(self, call: Call) -> Response:
+    def list_jobs(self, call: Call) -> Response:
         """Answer GET /v1/jobs."""
-        return json_response(await run_in_threadpool(self._page, call))
-
-    def _page(self, call: Call) -> JobPage:
         query: JobsQuery = call.query
         try:
             found = filtered_page(
@@ -77,7 +74,8 @@ class Jobs:
             detail = "the cursor is not one that a list returned; begin without one"
             raise ProblemError("bad_cursor", detail) from None
         now = self.store.clock()
-        return JobPage(jobs=[Job.of(job, now=now) for job in found.jobs], cursor=found.cursor)
+        jobs = [Job.of(job, now=now) for job in found.jobs]
+        return json_response(JobPage(jobs=jobs, cursor=found.cursor))
 
     async def get_job(self, call: Call) -> Response:
         """Answer GET /v1/jobs/{id}: at once, or when the job has ended or changed."""
@@ -87,7 +85,7 @@ class Jobs:
         ends = loop.time() + query.wait
         with self.changes.watched(_id(call)) as watch:
             while True:
-                job = await self._job(call)
+                job = await run_in_threadpool(self._job, call)
                 response = self._response(job)
                 news = not _matches(known, response) if known else job.state in FINAL
                 left = ends - loop.time()
@@ -98,21 +96,19 @@ class Jobs:
             return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
         return response
 
-    async def cancel_job(self, call: Call) -> Response:
+    def cancel_job(self, call: Call) -> Response:
         """Answer POST /v1/jobs/{id}:cancel."""
-        job = await self._job(call)
         try:
-            sentence = await run_in_threadpool(cancel, job, store=self.store, fal=self.fal)
+            sentence = cancel(self._job(call), store=self.store, fal=self.fal)
         except NotCancellable as error:
             raise ProblemError("wrong_state", str(error)) from None
-        return json_response(Cancelled(job=await self._read(call), sentence=sentence))
+        job = Job.of(self._job(call), now=self.store.clock())
+        return json_response(Cancelled(job=job, sentence=sentence))
 
-    async def retry_job(self, call: Call) -> Response:
+    def retry_job(self, call: Call) -> Response:
         """Answer POST /v1/jobs/{id}:retry."""
-        job = await self._job(call)
-        return json_response(await run_in_threadpool(self._retry, job, call.body, call))
-
-    def _retry(self, job: records.Job, wish: Continuation, call: Call) -> Continued:
+        wish: Continuation = call.body
+        job = self._job(call)
         pays = self.retry.posts(job, resubmit=wish.resubmit)
         if pays and not (wish.allow_pay or wish.dry_run):
             raise _would_pay(job)
@@ -121,19 +117,17 @@ class Jobs:
                 (self.retry.resubmit if wish.resubmit else self.retry.retry)(job)
             except NotRetryable as error:
                 raise ProblemError("wrong_state", str(error)) from None
-            job = self.finder.find(job.id, call.tenant)
-        return Continued(
+            job = self._job(call)
+        continued = Continued(
             job=Job.of(job, now=self.store.clock()),
             dry_run=wish.dry_run,
             will_pay=pays,
             estimate=estimate_of(job) if pays else None,
         )
+        return json_response(continued)
 
-    async def _job(self, call: Call) -> records.Job:
-        return await run_in_threadpool(self.finder.find, _id(call), call.tenant)
-
-    async def _read(self, call: Call) -> Job:
-        return Job.of(await self._job(call), now=self.store.clock())
+    def _job(self, call: Call) -> records.Job:
+        return self.finder.find(_id(call), call.tenant)
 
     def _response(
         self, job: records.Job, *, status: int = 200, headers: Mapping[str, str] | None = None

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from worker.api_keys.api_key import InvalidKey
-from worker.api_keys.scopes import Scope
-from worker.api_keys.store import ApiKeys
-from worker.jobs.tenant import InvalidTenant, checked_tenant
 
 from api.dispatch import json_response
 from api.models.key import Key, KeyCreation, KeyList, NewKey
 from api.operation import Answer, Call, Operation, Rate
 from api.problems import ProblemError
+from worker.api_keys.api_key import InvalidKey
+from worker.api_keys.scopes import Scope
+from worker.api_keys.store import ApiKeys
+from worker.jobs.tenant import InvalidTenant, checked_tenant
 
 
 class KeysQuery(BaseModel):
@@ -31,13 +30,12 @@ class Keys:
 
     keys: ApiKeys
 
-    async def create_key(self, call: Call) -> Response:
+    def create_key(self, call: Call) -> Response:
         """Answer POST /v1/keys."""
         given: KeyCreation = call.body
         try:
             tenant = checked_tenant(given.tenant or call.tenant)
-            key, token = await run_in_threadpool(
-                self.keys.add,
+            key, token = self.keys.add(
                 given.name,
                 tenant=tenant,
                 scopes=given.scopes,
@@ -48,16 +46,16 @@ class Keys:
         made = NewKey(key=Key.model_validate(key.data()), token=token.text)
         return json_response(made, status=201)
 
-    async def list_keys(self, call: Call) -> Response:
+    def list_keys(self, call: Call) -> Response:
         """Answer GET /v1/keys."""
         query: KeysQuery = call.query
-        found = await run_in_threadpool(self.keys.list, query.tenant)
+        found = self.keys.list(query.tenant)
         return json_response(KeyList(keys=[Key.model_validate(key.data()) for key in found]))
 
-    async def revoke_key(self, call: Call) -> Response:
+    def revoke_key(self, call: Call) -> Response:
         """Answer DELETE /v1/keys/{id}."""
         key_id = call.request.path_params["id"]
-        if not await run_in_threadpool(self.keys.revoke, key_id):
+        if not self.keys.revoke(key_id):
             raise ProblemError("not_found", "there is no such key; GET /v1/keys lists them")
         return Response(status_code=204)
 

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from worker.api_keys.scopes import Scope
 
 from api.dispatch import json_response
 from api.models.stats import Stats as StatsBody
 from api.operation import Answer, Call, Operation
+from worker.api_keys.scopes import Scope
 from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
 from worker.jobs.store import JobStore
@@ -21,11 +20,9 @@ class Stats:
 
     store: JobStore
 
-    async def get_stats(self, call: Call) -> Response:
+    def get_stats(self, call: Call) -> Response:
         """Answer GET /v1/stats."""
-        counts = await run_in_threadpool(
-            count, self.store.redis, list(JobState), tenant=call.tenant
-        )
+        counts = count(self.store.redis, list(JobState), tenant=call.tenant)
         return json_response(
             StatsBody(
                 jobs=dict(counts),

@@ -82,14 +82,14 @@ def test_any_request_has_a_documented_answer(exposed: RunningApi, tmp_path: Path
 
 
 # schemathesis knows no NDJSON.
-_LINES = '''
+_LINES = """
 import json
 import schemathesis
 
 @schemathesis.serializer("application/x-ndjson")
 def lines(context, value):
     return json.dumps(value).encode() + b"\\n"
-'''
+"""
 
 
 def test_a_generated_client_works(

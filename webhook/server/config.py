@@ -3,7 +3,7 @@
 import resource
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from webhook.server.http_protocol import HttpLimits, bounded_by
 from webhook.server.sockets import BACKLOG
@@ -13,7 +13,7 @@ _RESERVED_FILES = 64
 _MAX_FILES = 65_536
 
 
-def configuration(app: Starlette, limits: HttpLimits | None = None) -> uvicorn.Config:
+def configuration(app: ASGIApp, limits: HttpLimits | None = None) -> uvicorn.Config:
     """Return uvicorn's configuration for `app`: no access log, no trust in proxy headers.
 
     The sockets are passed to the server's `run`.

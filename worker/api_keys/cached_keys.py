@@ -37,11 +37,17 @@ class CachedKeys:
         # By a hash of the token, the least recently used first: until when it counts, and the key.
         self._found: OrderedDict[bytes, tuple[float, ApiKey | None]] = OrderedDict()
 
+    def known(self, text: str) -> tuple[bool, ApiKey | None]:
+        """Return whether an answer still counts, and that answer; it never waits for Redis."""
+        with self._lock:
+            until, key = self._found.get(_name(text), (0.0, None))
+        return (True, key) if self._clock() < until else (False, None)
+
     def find(self, text: str) -> ApiKey | None:
         """Return the valid key with this token, and note its use; None for any other."""
         if Token.parse(text) is None:
             return None
-        name = hashlib.sha256(text.encode()).digest()
+        name = _name(text)
         # Taken before Redis is asked, so that the answer is never older than it seems.
         now = self._clock()
         with self._lock:
@@ -58,3 +64,7 @@ class CachedKeys:
         if key is not None:
             self._keys.note_use(key)
         return key
+
+
+def _name(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
