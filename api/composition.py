@@ -19,7 +19,7 @@ from api.job_finder import JobFinder
 from api.operation import Operation
 from api.published_names import PublishedNames
 from api.rate_limits import RateLimits
-from api.routes import batch, events, files, health, jobs, keys, stats, uploads
+from api.routes import batch, events, files, health, jobs, keys, models, stats, uploads
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
@@ -125,6 +125,7 @@ def compose(settings: ApiSettings) -> Tools:
                     finder=finder,
                 )
             ),
+            *models.operations(models.Models(catalogue=catalogue)),
             *stats.operations(stats.Stats(store=store)),
             *keys.operations(keys.Keys(keys=api_keys)),
             *health.operations(health.Health(redis=store.redis, celery=celery)),

@@ -85,8 +85,9 @@ class Dispatcher:
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     async def _awaited(self, call: Call, operation: Operation, headers: dict[str, str]) -> Response:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._limit, call, operation, headers)
+        if call.key is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, self._limit, call, operation, headers)
         response: Response = await operation.handler(call)  # type: ignore[misc]
         return response
 

@@ -1,6 +1,7 @@
 """API keys."""
 
 from pydantic import BaseModel, ConfigDict, Field
+
 from worker.api_keys.scopes import USUAL, Scope
 
 
