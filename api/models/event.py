@@ -58,6 +58,12 @@ class JobEvent(BaseModel):
             name: event[name] for name in _TEXTS if event.get(name, "") != ""
         }
         fields |= {name: _json(event, name, kind) for name, kind in _JSON.items()}
+        fields["manifest"] = (
+            _address(event["id"], event["manifest"]) if "manifest" in event else None
+        )
+        files = fields["files"]
+        if isinstance(files, list):
+            fields["files"] = [_address(event["id"], str(file)) for file in files]
         return cls.model_validate({**fields, "event": event_id or None, "state": event["to"]})
 
     def as_json(self) -> str:
@@ -68,7 +74,7 @@ class JobEvent(BaseModel):
 # The fields that are passed on; any other one of the stream stays inside.
 _TEXTS = (
     *("id", "at", "name", "from", "to", "tenant", "step", "reason", "sentence", "attempt"),
-    *("request_id", "fraction", "left", "wait", "method", "manifest"),
+    *("request_id", "fraction", "left", "wait", "method"),
 )
 _JSON: Mapping[str, type] = {"metadata": dict, "files": list}
 
@@ -79,3 +85,11 @@ def _json(event: Event, name: str, kind: type) -> object:
         return None
     found = json.loads(event[name])
     return found if isinstance(found, kind) else None
+
+
+def _address(job_id: str, stored: str) -> str:
+    """Return the address of a file here, from the one in the storage, which is nobody's business.
+
+    Events name no files in folders.
+    """
+    return f"/v1/jobs/{job_id}/files/{stored.rpartition('/')[2]}"

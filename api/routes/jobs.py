@@ -99,7 +99,7 @@ class Jobs:
     def cancel_job(self, call: Call) -> Response:
         """Answer POST /v1/jobs/{id}:cancel."""
         try:
-            sentence = cancel(self._job(call), store=self.store, fal=self.fal)
+            sentence = cancel(self._job(call), store=self.store, fal=self.fal, by="the API")
         except NotCancellable as error:
             raise ProblemError("wrong_state", str(error)) from None
         job = Job.of(self._job(call), now=self.store.clock())

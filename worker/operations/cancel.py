@@ -28,8 +28,10 @@ class NotCancellable(Exception):
     """A job that cannot be cancelled and continues; the message says why."""
 
 
-def cancel(job: Job, *, store: JobStore, fal: FalClient) -> str:
+def cancel(job: Job, *, store: JobStore, fal: FalClient, by: str = "`falhook cancel`") -> str:
     """Set the job to CANCELLED, ask fal at most once to stop, and return a sentence about both.
+
+    `by` names who asked, for the record.
 
     Raises NotCancellable.
     """
@@ -38,7 +40,7 @@ def cancel(job: Job, *, store: JobStore, fal: FalClient) -> str:
     if job.state not in OPEN:
         raise NotCancellable(f"{job.id} is {job.state}, so fal is not working on it")
     # The record comes first: only the process that changes it may ask fal.
-    facts = {"step": "cancel", "reason": "cancelled", "sentence": "cancelled by `falhook cancel`"}
+    facts = {"step": "cancel", "reason": "cancelled", "sentence": f"cancelled by {by}"}
     change = Change(
         to=JobState.CANCELLED,
         set=facts,

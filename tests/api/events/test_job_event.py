@@ -18,7 +18,7 @@ def shown(**fields: str) -> dict[str, object]:
 
 
 def test_texts_become_what_they_mean() -> None:
-    """Numbers are numbers, files a list, metadata an object; what is absent is left out."""
+    """Numbers are numbers, files addresses of the API, metadata an object; the rest is left out."""
     assert {
         "id": "job1",
         "event": "1-0@2a",
@@ -29,9 +29,14 @@ def test_texts_become_what_they_mean() -> None:
         "state": "PUBLISHED",
         "attempt": 2,
         "metadata": {"title": "Fox"},
-        "files": ["s3://bucket/video.mp4"],
+        "files": ["/v1/jobs/job1/files/video.mp4"],
+        "manifest": "/v1/jobs/job1/files/manifest.json",
     } == shown(
-        attempt="2", metadata='{"title": "Fox"}', files='["s3://bucket/video.mp4"]', reason=""
+        attempt="2",
+        metadata='{"title": "Fox"}',
+        files='["s3://bucket/published/job1/video.mp4"]',
+        manifest="s3://bucket/published/job1/manifest.json",
+        reason="",
     )
 
 

@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,7 +99,10 @@ def noting_the_end(operation: Operation, ended: threading.Semaphore) -> Operatio
 
     async def handler(call: Call) -> Response:
         try:
-            return await operation.handler(call)
+            answering = operation.handler(call)
+            assert isinstance(answering, Awaitable)
+            response: Response = await answering
+            return response
         finally:
             ended.release()
 
