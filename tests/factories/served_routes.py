@@ -66,6 +66,7 @@ def served(
             for operation in operations
         ]
     )
+    app.router.redirect_slashes = False
     listeners = listen("127.0.0.1", 0)
     server = uvicorn.Server(configuration(app, limits or HttpLimits()))
     thread = threading.Thread(target=server.run, args=(listeners,))
