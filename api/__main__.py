@@ -1,6 +1,8 @@
 """`python -m api`: the API on uvicorn."""
 
+import gc
 import sys
+from contextlib import suppress
 
 from api.app import create_app
 from api.composition import compose
@@ -9,9 +11,11 @@ from api.events.server import StreamServer
 from webhook.log import capture_output, configure, refuse
 from webhook.server.config import configuration
 from webhook.server.http_protocol import HttpLimits
-from webhook.server.sockets import BindError, listen
+from webhook.server.sockets import BindError, Names, listen
 from webhook.settings.errors import SettingsError
+from worker.errors import Failure
 from worker.settings.api import ApiSettings
+from worker.storage import Storage
 
 
 def main() -> int:
@@ -19,8 +23,10 @@ def main() -> int:
     capture_output()
     try:
         settings = ApiSettings.from_env()
-        listeners = listen(settings.api_host, settings.api_port)
-    except (SettingsError, BindError) as error:
+        _require_storage(settings)
+        names = Names("FALHOOK_API_HOST", "FALHOOK_API_PORT")
+        listeners = listen(settings.api_host, settings.api_port, names)
+    except (SettingsError, BindError, ValueError) as error:
         refuse(str(error).splitlines())
         return 2
     configure(level=settings.log_level, form=settings.log_format)
@@ -31,8 +37,17 @@ def main() -> int:
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)
+    # Objects of imports and startup are never freed: scanning them would stop all requests.
+    gc.collect()
+    gc.freeze()
     server.run(sockets=listeners)
     return 0 if server.started else 3
+
+
+def _require_storage(settings: ApiSettings) -> None:
+    """Return if FALHOOK_STORAGE_URL can name a storage, be it there or not. Raises ValueError."""
+    with suppress(Failure):  # a worker creates its directory, and requests wait for that
+        Storage.existing(settings.storage_url)
 
 
 def limits(settings: ApiSettings) -> HttpLimits:

@@ -1,11 +1,12 @@
 """The objects of one API process, built once from its settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 
+from celery import Celery
 from redis import Redis
 
 from api.creation import Creation
@@ -16,10 +17,11 @@ from api.events.frames import job_event
 from api.events.sse import EventStreams
 from api.events.stored_cursors import StoredCursors
 from api.job_finder import JobFinder
+from api.openapi.document import openapi
 from api.operation import Operation
 from api.published_names import PublishedNames
 from api.rate_limits import RateLimits
-from api.routes import batch, events, files, health, jobs, keys, models, stats, uploads
+from api.routes import batch, docs, events, files, health, jobs, keys, models, stats, uploads
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
@@ -61,8 +63,36 @@ class Tools:
             await asyncio.to_thread(follower.stop)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What several routes share."""
+
+    store: JobStore
+    catalogue: Catalogue
+    storage: Callable[[], Storage]
+    staging: Staging
+    creation: Creation
+    finder: JobFinder
+    limits: RateLimits
+    keys: ApiKeys
+    celery: Celery
+    changes: FanOut
+
+
 def compose(settings: ApiSettings) -> Tools:
     """Return the objects of one process; connections are opened when they are first used."""
+    parts = _parts(settings)
+    described: list[Operation] = [*_of_jobs(settings, parts), *_of_others(parts)]
+    described += docs.operations(docs.Docs(document=lambda: openapi(described)))
+    return Tools(
+        dispatcher=Dispatcher(keys=CachedKeys(parts.keys), limits=parts.limits),
+        operations=described,
+        changes=parts.changes,
+        redis=parts.store.redis,
+    )
+
+
+def _parts(settings: ApiSettings) -> _Parts:
     store = JobStore(connect(settings.redis_url))
     catalogue = Catalogue.load(settings.catalogue)
     celery = client(settings)
@@ -71,14 +101,8 @@ def compose(settings: ApiSettings) -> Tools:
     def storage() -> Storage:
         return Storage.existing(settings.storage_url)
 
-    changes = FanOut(job_event)
     archive = Archive(redis=store.redis, storage=storage)
-    staging = Staging(
-        storage=storage,
-        directory=None,
-        advice=_UPLOADS,
-        check_uploads=True,
-    )
+    staging = Staging(storage=storage, directory=None, advice=_UPLOADS, check_uploads=True)
     creator = JobCreator(
         store=store,
         validator=Validator(catalogue=catalogue, staging=staging),
@@ -86,50 +110,63 @@ def compose(settings: ApiSettings) -> Tools:
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
     )
-    creation = Creation(creator=creator)
-    finder = JobFinder(store=store, archived=archive.get)
-    limits = RateLimits(store.redis, create=settings.api_create_rate, read=settings.api_read_rate)
-    api_keys = ApiKeys(store.redis, settings.secrets)
-    return Tools(
-        dispatcher=Dispatcher(keys=CachedKeys(api_keys), limits=limits),
-        operations=(
-            *jobs.operations(
-                jobs.Jobs(
-                    store=store,
-                    creation=creation,
-                    finder=finder,
-                    retry=Retry(store=store, catalogue=lambda: catalogue),
-                    fal=FalClient(settings.fal_key.get_secret_value()),
-                    changes=changes,
-                    require_key=settings.api_require_key,
-                )
-            ),
-            *batch.operations(batch.Batch(store=store, creation=creation, limits=limits)),
-            *files.operations(
-                files.Files(
-                    finder=finder, published=PublishedNames(storage=storage), storage=storage
-                )
-            ),
-            *uploads.operations(
-                uploads.Uploads(
-                    catalogue=catalogue,
-                    staging=staging,
-                    max_bytes=settings.api_upload_max_bytes,
-                )
-            ),
-            *events.operations(
-                events.Events(
-                    redis=store.redis,
-                    streams=EventStreams(changes, store.redis, jobs_url="/v1/jobs"),
-                    cursors=StoredCursors(store.redis),
-                    finder=finder,
-                )
-            ),
-            *models.operations(models.Models(catalogue=catalogue)),
-            *stats.operations(stats.Stats(store=store)),
-            *keys.operations(keys.Keys(keys=api_keys)),
-            *health.operations(health.Health(redis=store.redis, celery=celery)),
+    return _Parts(
+        store=store,
+        catalogue=catalogue,
+        storage=storage,
+        staging=staging,
+        creation=Creation(creator=creator),
+        finder=JobFinder(store=store, archived=archive.get),
+        limits=RateLimits(
+            store.redis, create=settings.api_create_rate, read=settings.api_read_rate
         ),
-        changes=changes,
-        redis=store.redis,
+        keys=ApiKeys(store.redis, settings.secrets),
+        celery=celery,
+        changes=FanOut(job_event),
     )
+
+
+def _of_jobs(settings: ApiSettings, parts: _Parts) -> Iterator[Operation]:
+    """Yield the operations that create, read and continue jobs, and those of their inputs."""
+    yield from jobs.operations(
+        jobs.Jobs(
+            store=parts.store,
+            creation=parts.creation,
+            finder=parts.finder,
+            retry=Retry(store=parts.store, catalogue=lambda: parts.catalogue),
+            fal=FalClient(settings.fal_key.get_secret_value()),
+            changes=parts.changes,
+            require_key=settings.api_require_key,
+        )
+    )
+    yield from batch.operations(
+        batch.Batch(store=parts.store, creation=parts.creation, limits=parts.limits)
+    )
+    yield from uploads.operations(
+        uploads.Uploads(
+            catalogue=parts.catalogue,
+            staging=parts.staging,
+            max_bytes=settings.api_upload_max_bytes,
+        )
+    )
+
+
+def _of_others(parts: _Parts) -> Iterator[Operation]:
+    """Yield the operations on what jobs have made, and on everything else."""
+    published = PublishedNames(storage=parts.storage)
+    yield from files.operations(
+        files.Files(finder=parts.finder, published=published, storage=parts.storage)
+    )
+    redis = parts.store.redis
+    yield from events.operations(
+        events.Events(
+            redis=redis,
+            streams=EventStreams(parts.changes, redis, jobs_url="/v1/jobs"),
+            cursors=StoredCursors(redis),
+            finder=parts.finder,
+        )
+    )
+    yield from models.operations(models.Models(catalogue=parts.catalogue))
+    yield from stats.operations(stats.Stats(store=parts.store))
+    yield from keys.operations(keys.Keys(keys=parts.keys))
+    yield from health.operations(health.Health(redis=redis, celery=parts.celery))
