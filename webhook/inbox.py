@@ -1,7 +1,6 @@
 """The inbox: verified callbacks stored in Redis, in batches, before fal gets its 200.
 
-Callbacks that arrive during a write, or within 4 ms of its start, share the next one; a lone
-callback is written immediately.
+Callbacks that arrive during a write share the next one; a lone callback is written immediately.
 Each is answered once Redis has stored it (in the append-only file, with `appendfsync always`) and
 its replicas have it too.
 Those of one shard are stored by one script, and the batch then gets one wake. Losing that wake is
@@ -22,9 +21,6 @@ from webhook.redis.replicas import Argument
 from webhook.shards import shard_key, shard_of
 
 MAX_BATCH = 256
-# Seconds from the start of a write to that of the next. A write costs as much processor time as
-# verifying five callbacks, so under load those of this time share one; a lone one does not wait.
-GATHER = 0.004
 # The callback that reaches this size is the last of its batch.
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PENDING = 10_000
@@ -98,9 +94,7 @@ class Inbox:
             if not self._waiting:
                 self._arrived.clear()
             self._observe(len(batch))
-            next_at = asyncio.get_running_loop().time() + GATHER
             await self._commit(batch)
-            await asyncio.sleep(max(0.0, next_at - asyncio.get_running_loop().time()))
 
     def _next_batch(self) -> Sequence[_Entry]:
         batch: list[_Entry] = []

@@ -23,6 +23,7 @@ from redis.sentinel import SentinelConnectionPool
 from webhook.redis.clients import as_async_cluster, as_cluster
 from webhook.redis.cluster_view import is_alone, is_alone_async, is_primary, is_primary_async
 from webhook.redis.replicas import Argument, AskAgain, Servers, Unconfirmed
+from webhook.redis.standing_connection import StandingConnection
 
 # The first tries may learn of a replica, or of the node that has the key now.
 _TRIES = 4
@@ -106,6 +107,7 @@ class AsyncConfirmedScripts:
         self._servers = Servers(
             least=1 if behind_sentinels else 0, doubted=as_async_cluster(redis) is not None
         )
+        self._connection = StandingConnection(pool) if pool is not None else None
         # The node that failed last, or another reason to learn the nodes again.
         self._relearn: str | None = None
 
@@ -130,7 +132,8 @@ class AsyncConfirmedScripts:
         self, script: str, calls: Mapping[str, Sequence[Argument]]
     ) -> Mapping[str, Exception | None]:
         if (cluster := as_async_cluster(self._redis)) is None:
-            return await self._on("", self._send, calls, [_together(script, calls)])
+            assert self._connection is not None, "only a cluster has no pool"
+            return await self._on("", self._connection.ask, calls, [_together(script, calls)])
         await cluster.initialize()
         if self._relearn is not None:
             await cluster.nodes_manager.initialize(last_failed_node_name=self._relearn)
@@ -185,13 +188,6 @@ class AsyncConfirmedScripts:
         replicas.trust()
         again = AskAgain("the server has no replica, and none was elected")
         return {**outcome, **dict.fromkeys(refused, again)}
-
-    async def _send(self, commands: Sequence[tuple[Argument, ...]]) -> Sequence[object]:
-        pipe = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        answers: Sequence[object] = await pipe.execute(raise_on_error=False)
-        return answers
 
     async def _on(
         self,

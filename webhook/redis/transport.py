@@ -8,6 +8,7 @@ that kombu and Celery connect again; kombu's own list lacks most of them.
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis import Redis
 from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection
 from redis.exceptions import ResponseError
 from redis.sentinel import SentinelConnectionPool
@@ -29,6 +30,16 @@ class Channel(redis.Channel):
 
     address: RedisAddress
     from_transport_options = (*redis.Channel.from_transport_options, "address")
+    _sender: Redis | None = None
+
+    def _create_client(self, asynchronous: bool = False) -> Redis:
+        """Return a client. kombu creates one for each message: a third of the time of a send."""
+        if not asynchronous and self._sender and self._sender.connection_pool is self.pool:
+            return self._sender
+        created: Redis = super()._create_client(asynchronous)  # type: ignore[misc]  # no hints
+        if not asynchronous:
+            self._sender = created
+        return created
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Return the arguments of the connection pool: overrides kombu's reading of the URL."""

@@ -1,5 +1,6 @@
 """TLS of records and messages: verified by both libraries, unless the URL says otherwise."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
@@ -17,7 +19,8 @@ from tests.factories.tls_proxy import tls_in_front_of
 from webhook.contract import celery_app
 from webhook.publisher import publishing_app
 from webhook.redis.address import RedisAddress
-from webhook.redis.clients import client
+from webhook.redis.clients import async_client, client
+from webhook.redis.standing_connection import StandingConnection
 from worker.broker import redis_transport
 
 
@@ -41,6 +44,22 @@ def reach_records(url: str) -> None:
         redis.ping()
 
 
+def reach_inbox(url: str) -> None:
+    """Connect as the receiver does to store callbacks."""
+
+    async def ask() -> None:
+        retry = AsyncRetry(NoBackoff(), 0)
+        redis = async_client(RedisAddress.parse(url), retry=retry)
+        try:
+            connection = StandingConnection(redis.connection_pool)
+            for _ in range(2):
+                assert [b"PONG"] == await connection.ask([("PING",)])
+        finally:
+            await redis.aclose()
+
+    asyncio.run(ask())
+
+
 def reach_broker_as_worker(url: str) -> None:
     """Connect as workers do."""
     app = celery_app(url, redis={"socket_timeout": 5}, scheme=redis_transport.SCHEME)
@@ -55,7 +74,7 @@ def reach_broker_as_receiver(url: str) -> None:
 
 
 EVERYONE = pytest.mark.parametrize(
-    "reach", [reach_records, reach_broker_as_worker, reach_broker_as_receiver]
+    "reach", [reach_records, reach_inbox, reach_broker_as_worker, reach_broker_as_receiver]
 )
 
 
