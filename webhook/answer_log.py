@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from webhook.log import direct_stream, get_logger
+from webhook.log import get_logger, write_finished
 
 # Refusals of one outcome that are logged within WINDOW seconds; the first line of the next window
 # counts those that were not.
@@ -34,11 +34,8 @@ class AnswerLog:
     def write(self, outcome: str, job_id: str | None) -> None:
         """Log one answer; `job_id` is None if the address was not ours."""
         if outcome == "accepted":
-            stream = direct_stream()
-            if stream is None:
+            if not write_finished(_ACCEPTED % (job_id, datetime.now(UTC).isoformat()[:-6])):
                 log.info("callback.received", outcome=outcome, job=job_id)
-            else:
-                stream.write(_ACCEPTED % (job_id, datetime.now(UTC).isoformat()[:-6]))
             return
         window = self._windows.setdefault(outcome, _Window())
         unlogged = window.enter(self._clock())

@@ -20,9 +20,10 @@ MAX_WAITING = 1_000
 MAX_IDS = 250
 # Sending takes CPU time from answering callbacks, so messages carry many ids under load: after each
 # one, ids are collected for this many times as long as sending it took. Measured at 400 callbacks
-# per second: half the CPU time of a receiver that sends one message per callback.
+# per second: half the CPU time of a receiver that sends one message per callback. A message costs
+# as much as storing several callbacks, hence the shortest pause.
 PAUSE_FACTOR = 10.0
-LONGEST_PAUSE = 0.1
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.04, 0.1
 PAUSE_AFTER_FAILURE = 1.0
 
 # Measured: with kombu's defaults a publish to a Redis that hangs blocks for more than 25 s.
@@ -89,8 +90,8 @@ class WakePublisher:
             start = self._clock()
             sent = all(self._send(batch) for batch in batches)
             took = self._clock() - start
-            pause = min(PAUSE_FACTOR * took, LONGEST_PAUSE) if sent else PAUSE_AFTER_FAILURE
-            self._stopped.wait(pause)
+            pause = min(max(PAUSE_FACTOR * took, SHORTEST_PAUSE), LONGEST_PAUSE)
+            self._stopped.wait(pause if sent else PAUSE_AFTER_FAILURE)
         self._celery.close()
 
     def _gather(self, first: Sequence[str]) -> Sequence[str]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests import ROOT
 from webhook import log as logs
 from webhook.contract import callback_url
-from webhook.log.buffered_stream import BufferedStream
+from webhook.log.buffered_stream import DELAY, BufferedStream
 from worker.api_keys.token import Token
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -135,3 +135,30 @@ def test_lines_of_several_processes_do_not_mix() -> None:
         pieces = list(iter(lambda: pipe.read(65536), b""))
     assert "".join(lines).encode() == b"".join(pieces)
     assert all(piece.endswith(b"\n") and len(piece) <= select.PIPE_BUF for piece in pieces)
+
+
+def test_frequent_lines_wait_for_others_but_are_not_overtaken() -> None:
+    """They are written after DELAY, or before an ordinary line; at once where no loop runs."""
+    out = io.StringIO()
+    stream = BufferedStream(out)
+
+    async def write() -> list[str]:
+        loop = asyncio.get_running_loop()
+        seen = []
+        for ordinary in ("", "ordinary\n"):
+            stream.write_later("frequent\n")
+            if ordinary:
+                stream.write(ordinary)
+            await asyncio.sleep(0)
+            seen.append(out.getvalue())
+        stream.write_later("last\n")
+        written = loop.create_future()
+        loop.call_later(DELAY, written.set_result, None)  # after that of the stream
+        await written
+        seen.append(out.getvalue())
+        return seen
+
+    lines = "frequent\nfrequent\nordinary\n"
+    assert ["", lines, f"{lines}last\n"] == asyncio.run(write())
+    stream.write_later("no loop\n")
+    assert out.getvalue().endswith("no loop\n")

@@ -1,17 +1,22 @@
-"""A log stream that writes once for each turn of the event loop, not once for each line."""
+"""A log stream that writes once for many lines: once a turn of the event loop, or less often."""
 
 import asyncio
 import select
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+# Seconds that a line which is written hundreds of times a second waits for others.
+DELAY = 0.05
+
 
 class BufferedStream:
-    """A stream for `log.configure`. A crash may lose the lines of the last turn."""
+    """A stream for `log.configure`. A crash may lose the lines that wait."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._pending: list[str] = []
+        self._flush: asyncio.Handle | None = None
+        self._is_soon = False
 
     def isatty(self) -> bool:
         """Return whether the underlying stream is a terminal."""
@@ -19,19 +24,34 @@ class BufferedStream:
 
     def write(self, text: str) -> int:
         """Buffer `text` until the event loop's next turn; write it now if none runs here."""
-        first = not self._pending
         self._pending.append(text)
-        if first:
-            try:
-                asyncio.get_running_loop().call_soon(self._write_pending)
-            except RuntimeError:
-                self._write_pending()
+        if not self._is_soon:
+            self._schedule(soon=True)
         return len(text)
+
+    def write_later(self, text: str) -> None:
+        """Buffer `text` for at most DELAY seconds; write it now if no event loop runs here."""
+        self._pending.append(text)
+        if self._flush is None:
+            self._schedule(soon=False)
 
     def flush(self) -> None:
         """Do nothing: the loggers flush after every line, which would defeat the buffer."""
 
+    def _schedule(self, *, soon: bool) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write_pending()
+            return
+        if self._flush is not None:
+            self._flush.cancel()
+        write = self._write_pending
+        self._flush = loop.call_soon(write) if soon else loop.call_later(DELAY, write)
+        self._is_soon = soon
+
     def _write_pending(self) -> None:
+        self._flush, self._is_soon = None, False
         pending, self._pending = self._pending, []
         for piece in _pieces(pending):
             self._stream.write(piece)
@@ -49,4 +69,5 @@ def _pieces(lines: Iterable[str]) -> Iterator[str]:
             yield piece
             piece = ""
         piece += line
-    yield piece
+    if piece:
+        yield piece

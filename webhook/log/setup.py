@@ -107,13 +107,18 @@ def standard_error() -> TextIO:
     return stream.stream if isinstance(stream, CapturedStream) else stream
 
 
-def direct_stream() -> TextIO | BufferedStream | None:
-    """Return the stream for finished JSON lines at INFO; None if lines must go through a logger.
+def write_finished(line: str) -> bool:
+    """Write a finished JSON line at INFO, perhaps a little later; return False if none is wanted.
 
-    For a line that is written hundreds of times a second: the processors of the logger cost more
-    than everything else about it.
+    It then has to go through a logger. For a line that is written hundreds of times a second: the
+    processors of the logger cost more than everything else about it.
     """
-    return _Direct.stream
+    stream = _Direct.stream
+    if isinstance(stream, BufferedStream):
+        stream.write_later(line)
+    elif stream is not None:
+        stream.write(line)
+    return stream is not None
 
 
 def get_logger() -> FilteringBoundLogger:

@@ -22,6 +22,13 @@ class CoalescedWrites(asyncio.Transport):
             self._loop.call_soon(self._send)
         self._pending.append(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Send a complete response, which needs not wait for the end of this turn."""
+        if self._pending:
+            self._pending.append(data)
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+
     def _send(self) -> None:
         if self._pending and not self._transport.is_closing():
             self._transport.write(b"".join(self._pending))

@@ -4,9 +4,12 @@ uvicorn takes each response in two messages, and checks and joins its headers: a
 of a callback.
 """
 
+from typing import cast
+
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from webhook.responses import WholeResponse
+from webhook.server.coalesced_writes import CoalescedWrites
 
 
 async def respond(cycle: RequestResponseCycle, response: WholeResponse) -> None:
@@ -17,7 +20,7 @@ async def respond(cycle: RequestResponseCycle, response: WholeResponse) -> None:
         return
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    cycle.transport.write(_bytes(cycle, response))
+    cast(CoalescedWrites, cycle.transport).write_whole(_bytes(cycle, response))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

@@ -54,6 +54,20 @@ def test_the_writes_of_a_turn_are_sent_as_one() -> None:
     assert [b"head body", b"head body"] == written(two, two)
 
 
+def test_a_whole_response_is_sent_at_once_but_in_order() -> None:
+    """It waits only for what was written before it."""
+
+    def alone(coalesced: CoalescedWrites, transport: Recording) -> None:
+        coalesced.write_whole(b"whole")
+        assert [b"whole"] == transport.writes
+
+    def behind(coalesced: CoalescedWrites, _transport: Recording) -> None:
+        coalesced.write(b"first ")
+        coalesced.write_whole(b"then")
+
+    assert [b"whole", b"first then"] == written(alone, behind)
+
+
 def test_buffered_data_is_sent_before_the_close() -> None:
     """The last response on a connection is complete."""
 
@@ -75,4 +89,8 @@ def test_nothing_is_written_to_a_closed_connection() -> None:
         two(coalesced, transport)
         coalesced.abort()
 
-    assert ([], []) == (written(gone), written(cut))
+    def late(coalesced: CoalescedWrites, transport: Recording) -> None:
+        transport.closed = True
+        coalesced.write_whole(b"whole")
+
+    assert ([], [], []) == (written(gone), written(cut), written(late))
