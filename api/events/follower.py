@@ -19,6 +19,8 @@ from worker.jobs.events import newest_entries, place, read_entries
 STOP = 2.0
 # Seconds for which a bell is awaited at a time, and after which Redis is tried again.
 _TURN = 0.5
+# Seconds for which bells are gathered after one rang.
+_GATHER = 0.02
 # Seconds between two reads of all streams: not every event rings a bell.
 _EVERY = 0.5
 # Entries of one stream that are read at a time.
@@ -97,6 +99,10 @@ class Follower:
         while not self._ending.is_set():
             left = 0.0 if self._unread else self._due - time.monotonic()
             rung = bells.wait(max(0.0, min(_TURN, left)))
+            if rung:
+                # Bells that ring together are one read.
+                self._ending.wait(_GATHER)
+                rung |= bells.wait(0.0)
             complete = time.monotonic() >= self._due
             self._read(range(SHARDS) if complete else rung | self._unread, complete=complete)
 
