@@ -20,17 +20,21 @@ from webhook.log.buffered_stream import DELAY, BufferedStream
 from worker.api_keys.token import Token
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
-LOGGERS = {"log", "signal_log"}
+LOGGERS = {"log", "signal_log", "get_logger"}
 
 
 def logged() -> set[str]:
-    """Return every event name in the sources of webhook and worker."""
+    """Return every event name in the sources of webhook, worker and api."""
     names = set()
-    for path in [*(ROOT / "webhook").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]:
+    folders = [ROOT / name for name in ("webhook", "worker", "api")]
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(attr=method, value=ast.Name(id=name)),
+                    func=ast.Attribute(
+                        attr=method,
+                        value=ast.Name(id=name) | ast.Call(func=ast.Name(id=name)),
+                    ),
                     args=args,
                 ) if method in METHODS and name in LOGGERS:
                     assert args, f"{path}:{node.lineno} logs no event"
