@@ -16,10 +16,10 @@ from redis import Redis
 from infra.local.redis.server import RedisServer
 from webhook.contract import Queue, Task
 from webhook.publisher import (
-    LONGEST_PAUSE,
     MAX_IDS,
     MAX_WAITING,
-    SHORTEST_PAUSE,
+    PAUSE,
+    PAUSE_AFTER_FAILURE,
     WakePublisher,
     publishing_app,
 )
@@ -147,15 +147,19 @@ class _Waits(threading.Event):
         return self.is_set()
 
 
-def test_the_pause_follows_the_time_of_a_send(redis_url: str) -> None:
-    """Job ids are collected for ten times as long, but for at least 40 ms and at most 100 ms."""
-    clock = iter([0.0, 0.001, 0.5, 0.505, 1.0, 1.5, 2.0, 2.0])
-    wakes = WakePublisher(publishing_app(redis_url), clock=lambda: next(clock))
-    wakes._stopped = waits = _Waits()
-    wakes.start()
-    pauses = []
-    for number in range(3):
-        wakes([f"job-{number}"])
-        pauses.append(waits.seconds.get(timeout=10))
-    wakes.stop()
-    assert [SHORTEST_PAUSE, pytest.approx(0.05), LONGEST_PAUSE] == pauses
+def test_ids_are_collected_after_each_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For PAUSE seconds after one that was sent, and for longer after one that failed."""
+    with RedisServer.start(tmp_path) as server:
+        wakes = WakePublisher(publishing_app(server.url))
+        waits = _Waits()
+        monkeypatch.setattr(wakes, "_stopped", waits)
+        wakes.start()
+        wakes(["sent"])
+        pauses = [waits.seconds.get(timeout=10)]
+        server.kill()
+        wakes(["lost"])
+        pauses.append(waits.seconds.get(timeout=20))
+        wakes.stop()
+    assert [PAUSE, PAUSE_AFTER_FAILURE] == pauses
