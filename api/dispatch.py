@@ -243,8 +243,9 @@ def json_response(
 ) -> Response:
     """Return an answer of JSON."""
     data = content.model_dump(mode="json") if isinstance(content, BaseModel) else content
-    # ASCII only: a text that is not UTF-8 was refused, but a stored one may not be.
-    return Response(json.dumps(data), status, dict(headers or {}), media_type)
+    # A stored text may be no UTF-8; written with a backslash its code units are JSON.
+    body = json.dumps(data, ensure_ascii=False).encode(errors="backslashreplace")
+    return Response(body, status, dict(headers or {}), media_type)
 
 
 def _log(call: Call, operation: Operation, response: Response, seconds: float) -> None:

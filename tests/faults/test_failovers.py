@@ -9,7 +9,7 @@ from tests.faults.failovers import run
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["sentinels", "cluster"])
+@pytest.mark.parametrize("kind", ["sentinels", pytest.param("cluster", marks=pytest.mark.faults)])
 def test_failovers_cost_nothing(tmp_path: Path, kind: str) -> None:
     """A primary is killed, another frozen: no job is paid twice, none is lost, and jobs go on.
 
@@ -18,9 +18,11 @@ def test_failovers_cost_nothing(tmp_path: Path, kind: str) -> None:
     outcome = run(tmp_path, kind=kind, kills=1, stops=1, frozen=[25.0], say=print)
     assert ([], [], []) == (outcome.paid_twice, outcome.lost, outcome.undone)
     assert (1, 1) == (len(outcome.killed), len(outcome.frozen))
-    assert outcome.longest < 15
+    # Not by waiting for it. `python -m tests.faults.failovers` measures how long it takes.
+    assert outcome.longest < 25
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not PROGRAM.exists(), reason=MISSING)
 def test_rabbitmq_is_killed(tmp_path: Path) -> None:
