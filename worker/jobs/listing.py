@@ -7,7 +7,6 @@ from typing import cast
 
 from redis import Redis
 
-from webhook.log import get_logger
 from webhook.redis.clients import as_cluster
 from webhook.shards import SHARDS, all_keys, shard_key
 from worker.jobs import earlier_layout
@@ -63,6 +62,7 @@ Unreadable = Callable[[UnreadableRecord], None]
 def log_unreadable(record: UnreadableRecord) -> None:
     """Log that the record of a job cannot be read."""
     # Imported when there is one: every command that reads jobs imports this module.
+    from webhook.log import get_logger  # noqa: PLC0415
 
     get_logger().error("record.unreadable", job=record.job_id, sentence=str(record))
 

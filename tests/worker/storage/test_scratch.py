@@ -77,10 +77,12 @@ def test_a_killed_sweep_is_completed(tmp_path: Path) -> None:
 
 
 def test_a_starting_worker_removes_them(redis_url: str, tmp_path: Path) -> None:
-    """A worker removes them first: this one then stops, because its time limit is unsafe."""
+    """A worker removes them first: this one then stops, because fal cannot reach its receiver."""
     left = tmp_path / f"{PREFIX}job-1-x"
     left.mkdir()
-    worker = started(redis_url, tmp_path, "--time-limit", "20000", TMPDIR=str(tmp_path))
+    unreachable = "https://127.0.0.1"
+    environ = {"TMPDIR": str(tmp_path), "FALHOOK_PUBLIC_URL": unreachable}
+    worker = started(redis_url, tmp_path, **environ)
     assert (2, False) == (worker.returncode, left.exists())
 
 

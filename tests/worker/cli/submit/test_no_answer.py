@@ -19,16 +19,16 @@ from worker.storage import Storage
 
 
 def unanswered(patched: pytest.MonkeyPatch, *, numbers: Iterable[int] = (1,)) -> None:
-    """Let Redis store a job but not answer, at these calls of `JobStore.add`."""
-    add, calls = JobStore.add, itertools.count(1)
+    """Let Redis store a job but not answer, at these calls of `JobStore.added`."""
+    added, calls = JobStore.added, itertools.count(1)
 
-    def silent(records: JobStore, job: Job, **named: Any) -> bool:
-        new = add(records, job, **named)
+    def silent(records: JobStore, job: Job, **named: Any) -> Job | None:
+        stored = added(records, job, **named)
         if next(calls) in numbers:
             raise RedisTimeoutError("Timeout reading from socket")
-        return new
+        return stored
 
-    patched.setattr(JobStore, "add", silent)
+    patched.setattr(JobStore, "added", silent)
 
 
 @pytest.mark.parametrize("own", [(), ("--id", "x1")])
