@@ -9,13 +9,15 @@ from api.composition import compose
 from api.events.connections import watch_peers
 from api.events.server import StreamServer
 from webhook.log import capture_output, configure, refuse
-from webhook.server.config import configuration
+from webhook.server.config import configuration, max_connections
 from webhook.server.http_protocol import HttpLimits
 from webhook.server.sockets import BindError, Names, listen
 from webhook.settings.errors import SettingsError
 from worker.errors import Failure
 from worker.settings.api import ApiSettings
 from worker.storage import Storage
+
+_CONNECTIONS = 16_384
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
     watch_peers(listeners)
     # A thread that computes holds the interpreter for this long, 5 ms by default: each change
     # between the loop and a request's thread would wait for it.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.005)
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)
@@ -53,6 +55,8 @@ def _require_storage(settings: ApiSettings) -> None:
 def limits(settings: ApiSettings) -> HttpLimits:
     """Return the limits of requests: an upload takes its time."""
     return HttpLimits(
+        # Streams stay open, and silent connections for ten seconds.
+        connections=max_connections(_CONNECTIONS),
         request_bytes=2 * settings.api_upload_max_bytes,
         body_seconds=600.0,
         # The longest wait for a job (models/job_query.py), and a storage that answers slowly.

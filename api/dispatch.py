@@ -38,7 +38,7 @@ _Work: TypeAlias = Callable[[Call, Operation, dict[str, str]], Awaitable[Respons
 
 
 # Requests that block at the same time; each waits for Redis most of its time.
-_THREADS = 32
+_THREADS = 3
 
 
 class Dispatcher:

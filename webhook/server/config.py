@@ -20,7 +20,7 @@ def configuration(app: ASGIApp, limits: HttpLimits | None = None) -> uvicorn.Con
     """
     return uvicorn.Config(
         app,
-        http=bounded_by(limits or HttpLimits(connections=_max_connections())),
+        http=bounded_by(limits or HttpLimits(connections=max_connections(HttpLimits().connections))),
         ws="none",
         workers=1,  # uvicorn would read WEB_CONCURRENCY by itself
         access_log=False,
@@ -33,13 +33,12 @@ def configuration(app: ASGIApp, limits: HttpLimits | None = None) -> uvicorn.Con
     )
 
 
-def _max_connections() -> int:
-    """Raise the limit of open files, then return how many connections fit into it."""
+def max_connections(most: int) -> int:
+    """Raise the limit of open files; return how many connections fit into it, at most `most`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = hard == resource.RLIM_INFINITY
     wanted = _MAX_FILES if unlimited else min(hard, _MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    default = HttpLimits().connections
-    return default if soft == resource.RLIM_INFINITY else min(default, soft - _RESERVED_FILES)
+    return most if soft == resource.RLIM_INFINITY else min(most, soft - _RESERVED_FILES)
