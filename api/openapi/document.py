@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api.models.problem import Problem
+from api.openapi.examples import as_markdown
 from api.operation import Answer, Operation
 from api.problems import KINDS
 
@@ -27,6 +28,10 @@ Every error is `application/problem+json` (RFC 9457) with a `code`, and with `re
 what to do next: `same_key`, `new_key`, `after` or `never`.
 
 Send an `Idempotency-Key` with every job: the same key is always the same job, and fal is paid once.
+
+## Examples
+
+Each creates a job and waits for its end; `FALHOOK_API_URL` and `FALHOOK_API_KEY` are yours.
 """
 
 
@@ -42,7 +47,7 @@ def openapi(operations: Sequence[Operation]) -> Mapping[str, Any]:
         "info": {
             "title": "falhook",
             "version": version("falhook"),
-            "description": _DESCRIPTION,
+            "description": _DESCRIPTION + as_markdown(),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

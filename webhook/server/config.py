@@ -20,7 +20,9 @@ def configuration(app: ASGIApp, limits: HttpLimits | None = None) -> uvicorn.Con
     """
     return uvicorn.Config(
         app,
-        http=bounded_by(limits or HttpLimits(connections=max_connections(HttpLimits().connections))),
+        http=bounded_by(
+            limits or HttpLimits(connections=max_connections(HttpLimits().connections))
+        ),
         ws="none",
         workers=1,  # uvicorn would read WEB_CONCURRENCY by itself
         access_log=False,
