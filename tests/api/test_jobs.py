@@ -125,13 +125,25 @@ def test_another_tenants_job_is_not_there(running: RunningApi, client: httpx.Cli
     answers = [
         other.get(f"/v1/jobs/{job_id}"),
         other.get(f"/v1/jobs/{job_id}/events"),
+        other.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream"}),
+        other.get(f"/v1/jobs/{job_id}/files/manifest.json"),
+        other.get(f"/v1/jobs/{job_id}?wait=5"),
         other.post(f"/v1/jobs/{job_id}:cancel"),
         other.post(f"/v1/jobs/{job_id}:retry", json={}),
     ]
     assert [404] * len(answers) == [answer.status_code for answer in answers]
     assert [] == other.get("/v1/jobs").json()["jobs"]
+    assert [] == other.get("/v1/events").json()["events"]
+    assert [] == other.get("/v1/events/cursors").json()["cursors"]
     assert 0 == sum(other.get("/v1/stats").json()["jobs"].values())
     assert "QUEUED" == client.get(f"/v1/jobs/{job_id}").json()["state"]
+
+
+def test_a_key_of_another_tenant_is_another_job(running: RunningApi, client: httpx.Client) -> None:
+    """The same Idempotency-Key of two tenants is two jobs, and neither hears of the other."""
+    mine, theirs = created(client, "shared"), created(running.client("rival"), "shared")
+    assert (201, 201) == (mine.status_code, theirs.status_code)
+    assert mine.json()["id"] != theirs.json()["id"]
 
 
 def test_a_list_is_paged_and_filtered(running: RunningApi) -> None:
