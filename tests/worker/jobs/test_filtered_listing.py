@@ -201,3 +201,11 @@ def test_jobs_with_chosen_ids_of_one_shard_are_listed(
         clock.forward(1)
         add(records, job_id)
     assert crowded[::-1][:100] == ids(pages(records, 100))[:100]
+
+
+def test_a_damaged_record_does_not_stop_a_page(records: JobStore) -> None:
+    """A job whose metadata cannot be read matches none, and the others are listed."""
+    add(records, "damaged", title="Fox")
+    add(records, "whole", title="Fox")
+    records.redis.hset(job_key("damaged"), "metadata", "{")
+    assert ["whole"] == ids(pages(records, 10, metadata={"title": "Fox"}))
