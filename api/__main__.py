@@ -35,7 +35,7 @@ def main() -> int:
     watch_peers(listeners)
     # A thread that computes holds the interpreter for this long, 5 ms by default: each change
     # between the loop and a request's thread would wait for it.
-    sys.setswitchinterval(0.005)
+    sys.setswitchinterval(0.0005)
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)

@@ -15,12 +15,17 @@ REVALIDATED = "private, no-cache"
 
 def conditional(response: Response, request: Request) -> Response:
     """Return the answer with an ETag of its body, or 304 if the client has it."""
-    tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    tag = etag(response)
     headers = {"ETag": tag, "Cache-Control": REVALIDATED}
     if is_known(tag, request.headers):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response
+
+
+def etag(response: Response) -> str:
+    """Return a name of the answer's body, for its header ETag."""
+    return f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
 
 
 def is_known(tag: str, headers: Mapping[str, str]) -> bool:

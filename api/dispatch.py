@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,7 +37,7 @@ _Work: TypeAlias = Callable[[Call, Operation, dict[str, str]], Awaitable[Respons
 
 
 # Requests that block at the same time; each waits for Redis most of its time.
-_THREADS = 3
+_THREADS = 32
 
 
 class Dispatcher:
@@ -207,8 +206,6 @@ def request_id_of(request: Request) -> str:
 
 
 def _defect(error: Exception, call: Call) -> ProblemError:
-    if isinstance(error, HTTPException):
-        return ProblemError("not_found", "there is nothing at this address")
     # The message of an unexpected error may have parts of the request.
     log.error(
         "api.crashed", request=call.request_id, error=type(error).__name__, where=_where(error)
@@ -243,7 +240,7 @@ def json_response(
 ) -> Response:
     """Return an answer of JSON."""
     data = content.model_dump(mode="json") if isinstance(content, BaseModel) else content
-    # A stored text may be no UTF-8; written with a backslash its code units are JSON.
+    # A stored text may contain a lone surrogate, which JSON writes as an escape.
     body = json.dumps(data, ensure_ascii=False).encode(errors="backslashreplace")
     return Response(body, status, dict(headers or {}), media_type)
 

@@ -24,4 +24,4 @@ class JobFinder:
                 job = read(job_id)
                 if job is not None and job.tenant == tenant:
                     return job
-        raise ProblemError("not_found", "there is no such job; GET /v1/jobs lists those there are")
+        raise ProblemError("not_found", "the job does not exist; GET /v1/jobs lists yours")

@@ -49,7 +49,7 @@ Handler: TypeAlias = Callable[[Call], Response] | Callable[[Call], Awaitable[Res
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of an operation: its model, or the media type of what is no JSON.
+    """One answer of an operation: its model, or its media type if it is not JSON.
 
     `also` are media types in which the client may ask for it instead. `links` are operations that
     the answer leads to, each with the parameters that it has for them.

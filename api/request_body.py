@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.problems import ProblemError
 
-# Deeper ones are no input of any endpoint, and readers recurse.
+# Inputs of endpoints nest less deeply, and readers recurse.
 _DEEPEST = 64
 
 
@@ -73,7 +73,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_constant(text: str) -> None:
-    raise _NotStrict(f"{text} is no JSON number")
+    raise _NotStrict(f"{text} is not a JSON number")
 
 
 def _finite(text: str) -> float:

@@ -127,7 +127,9 @@ class Events:
         except ValueError:
             found = False
         if not found:
-            raise ProblemError("not_found", "there is no such cursor")
+            raise ProblemError(
+                "not_found", "the cursor does not exist; GET /v1/events/cursors lists yours"
+            )
         return Response(status_code=204)
 
 

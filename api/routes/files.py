@@ -27,7 +27,7 @@ from worker.storage.layout import published_key
 
 # Seconds for which a signed address works.
 SIGNED_FOR = 900.0
-# What a model returned is no page of ours: nothing in it runs, and it loads nothing.
+# A model's file is data: a browser must not run it as a page of ours, nor load more for it.
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -143,7 +143,7 @@ def _attachment(name: str) -> str:
 def _unknown() -> ProblemError:
     return ProblemError(
         "not_found",
-        "the job has published no such file; its `files` and its manifest list those there are",
+        "the job has not published this file; its `files` and its manifest list those there are",
     )
 
 

@@ -1,13 +1,13 @@
 """Operations on the jobs of a tenant: create, list, read, cancel and continue them."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.conditional import etag, is_known
 from api.creation import Creation
 from api.dispatch import json_response
 from api.events.fan_out import FanOut
@@ -80,19 +80,20 @@ class Jobs:
     async def get_job(self, call: Call) -> Response:
         """Answer GET /v1/jobs/{id}: at once, or when the job has ended or changed."""
         query: JobQuery = call.query
-        known = call.request.headers.get("if-none-match", "")
+        headers = call.request.headers
         loop = asyncio.get_running_loop()
         ends = loop.time() + query.wait
         with self.changes.watched(_id(call)) as watch:
             while True:
                 job = await run_in_threadpool(self._job, call)
                 response = self._response(job)
-                news = not _matches(known, response) if known else job.state in FINAL
+                known = is_known(response.headers["ETag"], headers)
+                news = not known if "if-none-match" in headers else job.state in FINAL
                 left = ends - loop.time()
                 if news or left <= 0 or self.changes.ended:
                     break
                 await watch.wait(left)
-        if known and _matches(known, response):
+        if known:
             return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
         return response
 
@@ -135,19 +136,13 @@ class Jobs:
         response = json_response(
             Job.of(job, now=self.store.clock()), status=status, headers=headers
         )
-        response.headers["ETag"] = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:20]}"'
+        response.headers["ETag"] = etag(response)
         return response
 
 
 def _id(call: Call) -> str:
     job_id: str = call.request.path_params["id"]
     return job_id
-
-
-def _matches(known: str, response: Response) -> bool:
-    """Return whether If-None-Match names this answer. RFC 9110, section 13.1.2."""
-    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
-    return "*" in tags or response.headers["ETag"] in tags
 
 
 def _would_pay(job: records.Job) -> ProblemError:
@@ -162,15 +157,15 @@ _UNKNOWN_JOB = ("not_found",)
 
 def operations(jobs: Jobs) -> Sequence[Operation]:
     """Return the operations on jobs."""
-    etag = {"ETag": "Names this answer: send it as If-None-Match."}
-    job = Answer("The job.", Job, headers=etag)
+    named = {"ETag": "Names this answer: send it as If-None-Match."}
+    job = Answer("The job.", Job, headers=named)
     job_id = {"id": "$response.body#/id"}
     links = dict.fromkeys(("getJob", "cancelJob", "retryJob", "listJobEvents"), job_id)
     created = {
         201: Answer(
             "The job was created.",
             Job,
-            headers={**etag, "Location": "The job's address."},
+            headers={**named, "Location": "The job's address."},
             links=links,
         ),
         200: Answer(

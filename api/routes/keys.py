@@ -56,7 +56,7 @@ class Keys:
         """Answer DELETE /v1/keys/{id}."""
         key_id = call.request.path_params["id"]
         if not self.keys.revoke(key_id):
-            raise ProblemError("not_found", "there is no such key; GET /v1/keys lists them")
+            raise ProblemError("not_found", "the key does not exist; GET /v1/keys lists all")
         return Response(status_code=204)
 
 

@@ -65,7 +65,7 @@ def _unknown(unknown: UnknownEndpoint) -> ProblemError:
     problem = InputProblem(
         path="id", value=shown(unknown.endpoint), message="is not in the catalogue", hint=hint
     )
-    detail = f"{problem}; GET /v1/models?search=… lists those there are"
+    detail = f"{problem}; GET /v1/models?search=… lists the others"
     return ProblemError("not_found", detail, code=unknown.reason, problems=[problem])
 
 

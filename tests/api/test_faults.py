@@ -91,6 +91,22 @@ def test_redis_that_is_away_is_said(tmp_path: Path) -> None:
         assert 2 == jobs_in(server.url)
 
 
+def test_a_hanging_redis_does_not_stop_other_requests(tmp_path: Path) -> None:
+    """While ten requests wait for a frozen Redis, what needs none is answered at once."""
+    with ExitStack() as running:
+        server = running.enter_context(RedisServer.start(tmp_path / "redis"))
+        started = running.enter_context(api(api_environment(server.url, tmp_path)))
+        client = started.client()
+        assert 201 == created(client, "before").status_code
+        pool = running.enter_context(ThreadPoolExecutor(10))
+        os.kill(server.pid, signal.SIGSTOP)
+        waiting = [pool.submit(created, client, f"hung-{number}") for number in range(10)]
+        assert 200 == httpx.get(f"{started.url}/openapi.json", timeout=3).status_code
+        # All wait at the same time, and none for another.
+        assert [503] * 10 == [each.result(20).status_code for each in waiting]
+        os.kill(server.pid, signal.SIGCONT)
+
+
 def test_an_election_loses_no_created_job(tmp_path: Path) -> None:
     """What was answered with 201 or 200 is there after the primary was killed; no key is two."""
     acknowledged: set[str] = set()

@@ -55,7 +55,7 @@ def page(
     return Page(ids=ids, cursor=encode(listed[-1]) if len(listed) >= limit else "")
 
 
-# Is told of records that cannot be read.
+# Receives each record that cannot be read.
 Unreadable = Callable[[UnreadableRecord], None]
 
 
