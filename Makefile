@@ -25,8 +25,10 @@ demo: $(READY) ## run three jobs end to end with a simulated fal and an embedded
 local: $(READY) ## run the whole stack with a simulated fal until Ctrl-C
 	@exec $(BIN)/python -m infra.local up
 
-test: $(READY) ## run all tests in parallel [TESTS=tests/worker/jobs]
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+test: $(READY) ## run all tests in parallel, then failed ones alone [TESTS=tests/worker/jobs]
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS) || { \
+	  test $$? -eq 1 && echo "Running the failed tests again, one at a time …" \
+	  && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 5; }
 
 faults: $(READY) ## run jobs while every part fails at random [SEED= JOBS= MINUTES=]
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -25,7 +25,15 @@ class Consumer(CeleryConsumer):
         bounded = partial(conn.ensure_connection, interval_max=LONGEST_PAUSE)
         conn.ensure_connection = bounded  # type: ignore[method-assign]  # Celery passes no pauses
         connected: Connection = super().ensure_connected(conn)
+        self._declare_all_queues(connected)
         return connected
+
+    def _declare_all_queues(self, connection: Connection) -> None:
+        # Celery binds the queues of the other workers too to RabbitMQ's delayed delivery, and gives
+        # it up if one of their exchanges is missing: their workers may start after this one.
+        if connection.transport.driver_type == "amqp":
+            for queue in self.app.amqp.queues.values():
+                queue(connection.default_channel).declare()
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Message], None]:
         """Return the function that takes one message."""

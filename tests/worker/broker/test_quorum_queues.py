@@ -54,7 +54,7 @@ def send(app: Celery, countdown: float | None = None) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_creations_of_any_client_arrive(rabbitmq: str) -> None:
+def test_creations_of_any_client_arrive(rabbitmq: str, capfd: pytest.CaptureFixture[str]) -> None:
     """They wait in a classic queue until the sweep moves them; a delay and retries hold up none."""
     app = client(Connections.from_env({"REDIS_URL": REDIS, "FALHOOK_BROKER_URL": rabbitmq}))
     receipts = Receipts()
@@ -65,7 +65,12 @@ def test_creations_of_any_client_arrive(rabbitmq: str) -> None:
         Celery("another", broker=rabbitmq) as plain,
         app,
         start_worker(
-            app, pool="threads", concurrency=1, perform_ping_check=False, queues=[Queue.SUBMIT]
+            app,
+            pool="threads",
+            concurrency=1,
+            perform_ping_check=False,
+            queues=[Queue.SUBMIT],
+            shutdown_timeout=PATIENCE,
         ),
     ):
         send(plain, countdown=3600)
@@ -75,3 +80,4 @@ def test_creations_of_any_client_arrive(rabbitmq: str) -> None:
         send(app)
         assert receipts.received.acquire(timeout=PATIENCE)
     assert 6 == receipts.tries
+    assert "Failed to bind" not in capfd.readouterr().err

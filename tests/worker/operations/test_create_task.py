@@ -77,7 +77,11 @@ class Office:
     def working(self) -> Iterator[None]:
         """Run a worker until the block ends."""
         with start_worker(
-            self.app, pool="threads", perform_ping_check=False, queues=[Queue.SUBMIT]
+            self.app,
+            pool="threads",
+            perform_ping_check=False,
+            queues=[Queue.SUBMIT],
+            shutdown_timeout=PATIENCE,
         ):
             yield
 

@@ -247,7 +247,7 @@ def test_retries_of_a_large_result_end_after_six_minutes(
 ) -> None:
     """A result of 10 KB expires early: a receiver that is down for longer loses its callback."""
     directory = tmp_path_factory.getbasetemp() / "large"
-    with fal_running(directory, speed=2000) as hasty:
+    with fal_running(directory, speed=100) as hasty:
         box = hasty.receiver.mailbox(answers=[503] * 40)
         request_id = hasty.submit("result-large", box=box)
         hasty.wait("callback_abandoned", request_id)
