@@ -14,6 +14,7 @@ from celery import Celery
 
 from webhook.contract import Task, celery_app
 from webhook.log import get_logger
+from webhook.task_sender import TaskSender
 
 MAX_WAITING = 1_000
 MAX_IDS = 250
@@ -55,6 +56,7 @@ class WakePublisher:
         count: Callable[[bool], None] = lambda _sent: None,
     ) -> None:
         self._celery = celery
+        self._sender = TaskSender(celery, retry_policy=_RETRY)
         self._count = count
         self._waiting: queue.Queue[Sequence[str]] = queue.Queue(MAX_WAITING)
         self._stopped = threading.Event()
@@ -95,15 +97,8 @@ class WakePublisher:
 
     def _send(self, job_ids: Sequence[str]) -> bool:
         try:
-            self._celery.send_task(
-                Task.INGEST,
-                args=[job_ids],
-                # Only for logs; the repr of all ids would cost as much as the message itself.
-                argsrepr=f"({len(job_ids)} jobs,)",
-                kwargsrepr="{}",
-                retry=True,
-                retry_policy=_RETRY,
-            )
+            # The repr of all ids would cost as much as the message itself.
+            self._sender(Task.INGEST, job_ids, argsrepr=f"({len(job_ids)} jobs,)")
         except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
             log.warning("wake.failed", error=error, jobs=len(job_ids))
             self._count(False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from celery import Celery
 
 from webhook.contract import Task
-from worker.broker.client import send, waker
+from worker.broker.client import waker
 from worker.broker.queue_length import queue_lengths
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.cdn import Cdn
@@ -88,7 +88,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             store=store,
             transitions=transitions,
             inbox=inbox,
-            wake_ingest=lambda job_ids: send(app, Task.INGEST, list(job_ids)),
+            wake_ingest=lambda job_ids: wake(Task.INGEST, list(job_ids)),
             deadline=deadline,
             queue_length=queue_lengths(app),
         ),

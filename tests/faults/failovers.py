@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ from tests.faults.striking import Deployment
 from tests.faults.waiting import checking, pause, until
 from webhook.contract import Task
 from webhook.settings.settings import Connections
-from worker.broker.client import client, send
+from worker.broker.client import client, waker
 from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
 from worker.jobs.store import JobStore, connect
@@ -98,7 +99,7 @@ def run(
         block.enter_context(checking(running.supervisor.require_running))
         app = client(Connections.from_env(redis.settings))
         block.callback(app.close)
-        load = Arrivals(store=records, wake=lambda job_id: send(app, Task.SUBMIT, job_id))
+        load = Arrivals(store=records, wake=partial(waker(app), Task.SUBMIT))
         with load.arriving():
             until(lambda: bool(_posts(running)), "fal is sent a job", PROGRESS)
             for number in range(kills + stops):

@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.system import StormSystem
 from tests.faults.waiting import checking
 from webhook.settings.settings import Connections
-from worker.broker.client import client, send
+from worker.broker.client import client, waker
 from worker.jobs.store import JobStore, connect
 
 
@@ -56,7 +56,7 @@ def system(
             stack=running,
             records=JobStore(client_redis),
             raw=raw,
-            wake=lambda task, argument: send(app, task, argument),
+            wake=waker(app),
             directory=directory,
         )
 

@@ -16,6 +16,7 @@ OURS = ("webhook", "worker", "api", "infra", "tests")
 
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
 REDIS, SHARDS, PUBLIC_HOST = "webhook.redis", "webhook.shards", "webhook.public_host"
+TASK_SENDER = "webhook.task_sender"
 FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", LOG)
 
 # What files below a folder may import of ours, besides that folder; the longest match counts.
@@ -27,7 +28,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.types": (),
     "worker.formats": (),
     "worker.storage": FOUNDATION,
-    "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS),
+    "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS, TASK_SENDER),
     "worker.jobs": (*FOUNDATION, CONTRACT, REDIS, SHARDS),
     "worker.api_keys": (REDIS, "worker.jobs.tenant"),
     "worker.retention": (*FOUNDATION, SHARDS, "worker.jobs", "worker.storage"),

@@ -14,10 +14,12 @@ from tests.bench.jobs import Ledger
 from tests.bench.load import LoadPlan
 from tests.bench.programs import WORKER, celery, environment
 from tests.factories.callbacks import Host, host, receiver_settings, serving, signed
+from tests.factories.messages import without_ids
 from tests.factories.rabbitmq import MISSING, PROGRAM, rabbitmq_server
 from webhook.app import create_app
 from webhook.contract import Queue, Task
 from webhook.publisher import WakePublisher, publishing_app
+from webhook.task_sender import TaskSender
 
 COUNT = 20
 
@@ -53,6 +55,25 @@ def test_a_wake_is_the_same_message_as_on_redis(rabbitmq: str) -> None:
     wakes.stop()
     assert Task.INGEST == message.headers["task"]
     assert [["job-1", "job-2"]] == message.payload[0]
+
+
+def test_a_prepared_message_is_the_one_that_celery_would_send(rabbitmq: str) -> None:
+    """Exchange, routing key, headers, properties and body are the same but for the ids."""
+    app = publishing_app(rabbitmq)
+    app.send_task(Task.SUBMIT, args=["job-1"])
+    TaskSender(app)(Task.SUBMIT, "job-1")
+    with app.connection_for_read() as connection:
+        declared: Any = app.amqp.queues[Queue.SUBMIT]
+        queue = connection.SimpleQueue(declared)
+        celerys, ours = (queue.get(timeout=10) for _ in range(2))
+        celerys.ack()
+        ours.ack()
+    app.close()
+    assert celerys.payload == ours.payload
+    assert without_ids(celerys.headers) == without_ids(ours.headers)
+    assert without_ids(celerys.properties) == without_ids(ours.properties)
+    for name in ("exchange", "routing_key"):
+        assert celerys.delivery_info[name] == ours.delivery_info[name]
 
 
 def post(client: httpx.Client, plan: LoadPlan) -> None:

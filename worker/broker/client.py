@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from webhook.contract import ROUTES, Task, celery_app
+from webhook.contract import Task, celery_app
 from webhook.log import get_logger
 from webhook.settings.settings import Connections
+from webhook.task_sender import TaskSender
 from worker.broker import redis_transport
 
 log = get_logger()
@@ -42,14 +43,17 @@ def client(connections: Connections) -> Celery:
     return app
 
 
-def waker(app: Celery) -> Callable[[Task, str], None]:
-    """Return a function that sends the message of a task for one job, as `send` does."""
-    return lambda task, job_id: send(app, task, job_id)
+def waker(app: Celery) -> Callable[[Task, object], None]:
+    """Return a function that sends the message of a task; any thread may call it.
 
+    A failure is logged and left to the sweep.
+    """
+    send = TaskSender(app)
 
-def send(app: Celery, task: Task, argument: object) -> None:
-    """Send the message of a task; a failure is logged and left to the sweep."""
-    try:
-        app.send_task(task, args=[argument], queue=ROUTES[task])
-    except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
-        log.warning("wake.failed", step=task, error=error)
+    def wake(task: Task, argument: object) -> None:
+        try:
+            send(task, argument)
+        except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
+            log.warning("wake.failed", step=task, error=error)
+
+    return wake

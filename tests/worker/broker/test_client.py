@@ -8,7 +8,7 @@ from kombu import Connection
 
 from webhook.contract import ROUTES, Task
 from webhook.settings.settings import Connections
-from worker.broker.client import client, send, waker
+from worker.broker.client import client, waker
 
 
 def connections(url: str) -> Connections:
@@ -39,6 +39,6 @@ def test_an_unavailable_broker_costs_seconds_and_no_exception(silent: bool) -> N
             server.close()
         app = client(connections(f"redis://127.0.0.1:{port}/0"))
         began = time.monotonic()
-        send(app, Task.SUBMIT, "job1")
+        waker(app)(Task.SUBMIT, "job1")
         assert time.monotonic() - began < 25
         app.close()

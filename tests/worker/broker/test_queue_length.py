@@ -2,17 +2,17 @@
 
 from webhook.contract import Queue, Task
 from webhook.settings.settings import Connections
-from worker.broker.client import client, send
+from worker.broker.client import client, waker
 from worker.broker.queue_length import queue_lengths
 
 
 def test_waiting_messages_are_counted(redis_url: str) -> None:
     """An empty queue has none; each message counts in its own queue."""
     app = client(Connections.from_env({"REDIS_URL": redis_url}))
-    length = queue_lengths(app)
+    length, wake = queue_lengths(app), waker(app)
     assert 0 == length(Queue.SUBMIT)
     for number in range(3):
-        send(app, Task.SUBMIT, f"job-{number}")
+        wake(Task.SUBMIT, f"job-{number}")
     assert (3, 0) == (length(Queue.SUBMIT), length(Queue.MEDIA))
 
 
