@@ -61,8 +61,9 @@ class Uploads:
         most = min(self.max_bytes, max(item.max_bytes for item in inputs.values()))
         incoming = IncomingFile(call.request, most=most, seconds=self.part_seconds)
         with self._place():
-            upload, is_new = await run_in_threadpool(self._take, incoming, inputs)
-        return json_response(upload, status=201 if is_new else 200)
+            upload = await run_in_threadpool(self._take, incoming, inputs)
+        # Always: another answer for known bytes would tell what other tenants have uploaded.
+        return json_response(upload, status=201)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -74,22 +75,21 @@ class Uploads:
         finally:
             self._places.release()
 
-    def _take(self, incoming: IncomingFile, inputs: Mapping[str, Input]) -> tuple[Upload, bool]:
-        """Receive and store the file; return it, and whether it is new."""
+    def _take(self, incoming: IncomingFile, inputs: Mapping[str, Input]) -> Upload:
+        """Receive and store the file."""
         with scratch("upload") as directory:
             path = directory / "body"
             digest = incoming.write(path)
             item, name = _accepted(path, inputs, digest)
             file = LocalFile(path="body", value="", open=partial(opened, path, item))
-            is_new = self.staging.keep(name, file)
+            self.staging.keep(name, file)
             media = type_of_name(name) or BINARY
-            upload = Upload(
+            return Upload(
                 url=f"upload://{name}",
                 bytes=path.stat().st_size,
                 sha256=digest,
                 media_type=media.name,
             )
-        return upload, is_new
 
 
 def _accepted(path: Path, inputs: Mapping[str, Input], digest: str) -> tuple[Input, str]:
@@ -122,10 +122,7 @@ def operations(uploads: Uploads) -> Sequence[Operation]:
             rate=Rate.CREATE,
             query=UploadQuery,
             raw_bodies={"application/octet-stream": None},
-            answers={
-                201: Answer("The file is stored.", Upload),
-                200: Answer("The file was stored before.", Upload),
-            },
+            answers={201: Answer("The file is stored.", Upload)},
             problems=(
                 *("bad_request", "too_slow", "too_large", "unsupported_media_type"),
                 *("unusable_file", "rejected", "too_many_uploads"),

@@ -1,7 +1,6 @@
 """The whole stack on one machine: Redis, the simulated fal and the Procfile's processes."""
 
 import os
-import secrets
 import socket
 import sys
 import threading
@@ -18,6 +17,7 @@ from infra.local.fal_process import FalProcess, simulation
 from infra.local.ports import ports_to_try
 from infra.local.redis.supervised import redis_for
 from infra.local.run_directory import ensure_directory
+from infra.local.secret import kept_secret
 from infra.local.supervisor.procfile import load_procfile
 from infra.local.supervisor.supervisor import Supervisor
 
@@ -135,7 +135,7 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
         "FALHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "FALHOOK_API_HOST": "127.0.0.1",
         "FALHOOK_API_PORT": _free_port("FALHOOK_API_PORT", taken={port}),
-        "FALHOOK_SECRET": secrets.token_hex(32),
+        "FALHOOK_SECRET": kept_secret(directory),
         "FALHOOK_STORAGE_URL": (directory / "storage").resolve().as_uri(),
     }
 

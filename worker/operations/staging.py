@@ -79,8 +79,8 @@ class Staging:
         for name, file in staged.files.items():
             self.keep(name, file)
 
-    def keep(self, name: str, file: LocalFile) -> bool:
-        """Store the file under uploads/`name`; return False if it was there already.
+    def keep(self, name: str, file: LocalFile) -> None:
+        """Store the file under uploads/`name`, unless it is there.
 
         Of a large file only parts are in memory. An old one is written again. Raises
         RequestRejected("input_changed") if `name` does not follow from its bytes; then nothing is
@@ -95,7 +95,6 @@ class Staging:
             data = content if size > CHUNK_BYTES else b"".join(content)
             media = type_of_name(name) or BINARY
             storage.put(key, data, content_type=media.name)
-        return not is_there
 
     def _is_old(self, found: StoredObject) -> bool:
         # Written again, it stays for as long as the job may need it: worker/retention/retention.py.

@@ -94,7 +94,7 @@ def _remove_unlocked(path: Path) -> None:
 def _full(error: OSError) -> Transient:
     sentence = (
         f"no space left in {tempfile.gettempdir()} (TMPDIR): {error.strerror}; a media worker"
-        " needs four times its largest file there for each concurrent job: free some space, or"
-        " set TMPDIR to a larger disk"
+        " needs four times its largest file there for each concurrent job, the API its largest"
+        " upload for each of eight at once: free some space, or set TMPDIR to a larger disk"
     )
     return Transient("disk_full", sentence)
