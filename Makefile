@@ -50,10 +50,13 @@ lock: ## regenerate requirements.lock and requirements-runtime.lock (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --generate-hashes --extra provenance --python-version 3.11 --no-header --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 
+derived: $(READY) ## write the lists of settings and endpoints that follow from their declarations
+	@$(BIN)/python -m infra.derived
+
 diagram: $(READY) ## draw docs/job.svg from docs/job.dot (needs Graphviz)
 	@$(BIN)/python -m infra.diagram
 
 clean: ## remove generated files, including the virtual environment
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo local test faults soak bench check lock diagram clean
+.PHONY: help setup demo local test faults soak bench check lock derived diagram clean

@@ -162,6 +162,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.storage",
     ),
     "infra": (),
+    "infra.derived": ("worker.catalogue", "worker.cli.settings", "worker.settings.listed"),
     "tests": OURS,
 }
 # The system test drives the product from outside alone.

@@ -5,20 +5,22 @@ everything is checked here first: https://fal.ai/docs/errors.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from worker.catalogue.endpoint import Endpoint, Status
 from worker.catalogue.errors import UnknownEndpoint
-from worker.catalogue.files import build, reader
-from worker.catalogue.files.forms import CatalogueFile
+from worker.catalogue.files import packed
 from worker.catalogue.input_index import InputIndex
 
-_PACKAGED = Path(__file__).parent / "data"
+if TYPE_CHECKING:
+    from worker.catalogue.files.forms import CatalogueFile
+
+_DATA = Path(__file__).parent / "data"
 _SUGGESTIONS = 2
 # Long enough not to be in every id, and safe to paste into a shell unquoted.
 _SEARCHABLE = re.compile(r"[A-Za-z0-9][\w./-]{2,99}", re.ASCII)
@@ -42,7 +44,7 @@ class Catalogue:
 
         The packaged one is read once per process. Raises BrokenCatalogue with file and key.
         """
-        return _packaged() if extra is None else cls(build.models(tables_with(extra)))
+        return _packaged() if extra is None else cls(declared(extra))
 
     def find(self, endpoint: str) -> Endpoint:
         """Return the endpoint with this id. Raises UnknownEndpoint with the most similar ids."""
@@ -66,6 +68,9 @@ class Catalogue:
         return ids if len(ids) <= _SUGGESTIONS else []
 
     def _nearest(self, requested: str) -> list[str]:
+        # Imported when an id is wrong.
+        from difflib import get_close_matches  # noqa: PLC0415
+
         return get_close_matches(_id(requested), self._models, n=_SUGGESTIONS, cutoff=0.7)
 
 
@@ -84,9 +89,22 @@ def _matches(model: Endpoint, words: list[str]) -> bool:
 
 @cache
 def _packaged() -> Catalogue:
-    return Catalogue(build.models(reader.read([_PACKAGED])))
+    return Catalogue(packed.read())
 
 
-def tables_with(extra: Path) -> CatalogueFile:
+def declared(extra: Path | None = None) -> Iterator[Endpoint]:
+    """Yield the endpoints of the packaged tables, overlaid with those of `extra`, validated.
+
+    Raises BrokenCatalogue.
+    """
+    from worker.catalogue.files import build  # noqa: PLC0415
+
+    return build.models(tables_with(extra))
+
+
+def tables_with(extra: Path | None) -> "CatalogueFile":
     """Return the packaged tables, overlaid with those of a directory. Raises BrokenCatalogue."""
-    return reader.read([_PACKAGED, extra])
+    # Imported here: pydantic validates them, and takes longer than all else that lists endpoints.
+    from worker.catalogue.files import reader  # noqa: PLC0415
+
+    return reader.read([_DATA] if extra is None else [_DATA, extra])

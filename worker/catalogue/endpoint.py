@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -44,6 +45,7 @@ class Endpoint:
     the pages from which its row was read, and `note` says what to know about it. `video_price`
     replaces `price` for arguments with a video. `typical_seconds` is fal's published render time.
     From `withdrawn_at` on it is refused; fal advises against it since `deprecated_at`.
+    `ready_example` is what `example` returns, if that is known in advance.
     `json_schema` is fal's own description of the inputs, if it was added from one. `unchecked`
     lists the keywords of its schema about all inputs together that are not validated. With
     `additional` it accepts undeclared inputs. `names` indexes the inputs of the whole catalogue.
@@ -64,6 +66,7 @@ class Endpoint:
     note: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
+    ready_example: Mapping[str, object] | None = field(default=None, hash=False, repr=False)
     json_schema: "RequestSchema | None" = field(default=None, repr=False)
     unchecked: tuple[str, ...] = ()
     additional: bool = False
@@ -129,6 +132,8 @@ class Endpoint:
         from worker.catalogue.examples import example  # noqa: PLC0415
 
         self._require_served()
+        if self.ready_example is not None:
+            return deepcopy(dict(self.ready_example))
         return example(self.inputs, self.rules, self.examples)
 
     def output_seconds(self, arguments: Mapping[str, object]) -> int | None:

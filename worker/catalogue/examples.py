@@ -5,10 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import cycle, islice
 from typing import TypedDict
 
-from pydantic import ValidationError
-
 from worker.catalogue.inputs import Input, InputType
-from worker.catalogue.validation.arguments import schema
 from worker.catalogue.validation.rules import ExactlyOne, Rule
 
 _SAMPLES: Mapping[InputType, object] = {
@@ -50,6 +47,11 @@ def _sample(item: Input) -> object:
 
 
 def _fits(item: Input, value: object) -> bool:
+    # Imported here: the rows of a table need neither, and the packaged examples are ready.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from worker.catalogue.validation.arguments import schema  # noqa: PLC0415
+
     try:
         schema((item,)).model_validate({item.name: value})
     except ValidationError:

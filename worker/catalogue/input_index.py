@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from difflib import SequenceMatcher
 from itertools import takewhile
 
 from worker.catalogue.inputs import Input, paths
@@ -25,6 +24,9 @@ class InputIndex:
 
 def _similarity(endpoint: str, other: str) -> tuple[int, int, float]:
     """Return a sort key: shared leading steps, then shared trailing steps, then similarity."""
+    # Imported when a name is wrong.
+    from difflib import SequenceMatcher  # noqa: PLC0415
+
     steps, others = endpoint.split("/"), other.split("/")
     ratio = SequenceMatcher(a=endpoint, b=other, autojunk=False).ratio()
     return _shared_prefix(steps, others), _shared_prefix(steps[::-1], others[::-1]), ratio

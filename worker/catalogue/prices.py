@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import ConfigDict
+# What pydantic reads of Price (files/forms.py); to import it takes longer than to list all.
+_CONFIG: Mapping[str, object] = {"extra": "forbid"}
 
 
 class Basis(StrEnum):
@@ -64,7 +65,7 @@ class Price:
     the seconds of the output.
     """
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = _CONFIG
 
     per_second: Decimal
     first: Decimal | None = None

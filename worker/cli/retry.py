@@ -110,9 +110,9 @@ def _question(paid: Sequence[Job], total: int) -> str:
 
 def _catalogue() -> "Catalogue":
     from worker.catalogue.catalogue import Catalogue
-    from worker.settings.catalogue import CatalogueSettings
+    from worker.settings.catalogue_directory import read_catalogue_directory
 
-    return Catalogue.load(CatalogueSettings.from_env().catalogue)
+    return Catalogue.load(read_catalogue_directory())
 
 
 def _retry(operation: "Retry", job: Job, *, resubmit: bool, as_json: bool) -> bool:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from webhook.settings.settings import ReceiverSettings
 from worker.settings import validators
+from worker.settings.catalogue_directory import existing_directory
 from worker.settings.creation import CreationSettings
 from worker.settings.fal import FalSettings
 from worker.settings.media import MediaSettings
@@ -25,7 +26,7 @@ class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
         alias="FAL_REST_HOST",
         description="The host that issues fal's upload tokens.",
     )
-    input_directory: Annotated[Path | None, AfterValidator(validators.existing_directory)] = Field(
+    input_directory: Annotated[Path | None, AfterValidator(existing_directory)] = Field(
         default=None,
         alias="FALHOOK_INPUT_DIRECTORY",
         description="Directory that must contain the file: inputs of falhook.create messages; "

@@ -21,13 +21,6 @@ def existing_file(value: str) -> str:
     return value
 
 
-def existing_directory(value: Path | None) -> Path | None:
-    """Return `value` if it is a directory, or None."""
-    if value is not None and not value.is_dir():
-        raise ValueError("is not an existing directory: create it, or remove the setting")
-    return value
-
-
 def host(value: str) -> str:
     """Return `value` if it is a host, optionally with a port."""
     match = re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[^/]*))?", value)

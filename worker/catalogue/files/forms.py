@@ -9,23 +9,44 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
     PrivateAttr,
+    Tag,
 )
 from pydantic_core import PydanticCustomError
 
 from worker.catalogue.endpoint import Status
 from worker.catalogue.prices import Price
 from worker.catalogue.unit_prices import UnitPrice
-from worker.catalogue.validation.rules import Rule
+from worker.catalogue.validation.rules import KINDS, AtMost, ExactlyOne, Needs, SomeOf
 from worker.formats.media_types import BY_EXTENSION
 
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _key(rule: object) -> str | None:
+    """Return the key by which the kind of the rule is recognized."""
+    keys = rule if isinstance(rule, Mapping) else getattr(rule, "__dataclass_fields__", ())
+    return next((key for key in KINDS if key in keys), None)
+
+
+_RuleForm = Annotated[
+    Annotated[ExactlyOne, Tag("exactly_one")]
+    | Annotated[Needs, Tag("needs")]
+    | Annotated[AtMost, Tag("at_most")]
+    | Annotated[SomeOf, Tag("some_of")],
+    Discriminator(
+        _key,
+        custom_error_type="no_rule",
+        custom_error_message=f"must have one of the keys {', '.join(KINDS)}",
+    ),
+]
 
 
 class FieldForm(_Form):
@@ -52,7 +73,7 @@ class FieldForm(_Form):
     formats: tuple[Literal[*BY_EXTENSION], ...] = ()  # type: ignore[valid-type]
     description: str = ""
     example: Any = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[_RuleForm, ...] = ()
     unchecked: tuple[str, ...] = ()
     additional: bool = False
 
@@ -63,7 +84,7 @@ class FamilyForm(_Form):
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     inputs: dict[str, dict[str, Any]] = {}
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[_RuleForm, ...] = ()
     outputs: dict[str, str] | None = None
     example: dict[str, Any] = {}
 

@@ -5,24 +5,25 @@ element. Null counts as not passed here; that an input must not be null is a pro
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
 
 from worker.catalogue.errors import InputProblem, shown
 
-_KEYS = ("exactly_one", "needs", "at_most", "some_of")
 _EACH = "[]."
+# What pydantic reads of these classes (files/forms.py); to import it takes longer than to list all.
+_AT_LEAST_ONE: Mapping[str, object] = {"min_length": 1}
+_NOT_NEGATIVE: Mapping[str, object] = {"ge": 0}
+_CONFIG: Mapping[str, object] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactlyOne:
     """Exactly one of these inputs is passed."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = _CONFIG
 
-    exactly_one: Annotated[tuple[str, ...], Field(min_length=1)]
+    exactly_one: tuple[str, ...] = field(metadata=_AT_LEAST_ONE)
 
     @property
     def sentence(self) -> str:
@@ -54,7 +55,7 @@ class ExactlyOne:
 class Needs:
     """`input` is accepted only if the input `needs` has the value `equal`."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = _CONFIG
 
     input: str
     needs: str
@@ -82,10 +83,10 @@ class Needs:
 class AtMost:
     """The inputs `of` have at most this many values in total; with `when`, only if it is passed."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = _CONFIG
 
-    at_most: Annotated[int, Field(ge=0)]
-    of: Annotated[tuple[str, ...], Field(min_length=1)]
+    at_most: int = field(metadata=_NOT_NEGATIVE)
+    of: tuple[str, ...] = field(metadata=_AT_LEAST_ONE)
     when: str = ""
 
     @property
@@ -116,10 +117,10 @@ class AtMost:
 class SomeOf:
     """Each object in the list `each` has at least one of these members."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = _CONFIG
 
     each: str
-    some_of: Annotated[tuple[str, ...], Field(min_length=1)]
+    some_of: tuple[str, ...] = field(metadata=_AT_LEAST_ONE)
 
     @property
     def sentence(self) -> str:
@@ -144,23 +145,14 @@ class SomeOf:
                 yield InputProblem(path=path, value="", message=f"{self._members} is required")
 
 
-def _key(rule: object) -> str | None:
-    """Return the key by which the kind of the rule is recognized."""
-    keys = rule if isinstance(rule, Mapping) else getattr(rule, "__dataclass_fields__", ())
-    return next((key for key in _KEYS if key in keys), None)
-
-
-Rule = Annotated[
-    Annotated[ExactlyOne, Tag("exactly_one")]
-    | Annotated[Needs, Tag("needs")]
-    | Annotated[AtMost, Tag("at_most")]
-    | Annotated[SomeOf, Tag("some_of")],
-    Discriminator(
-        _key,
-        custom_error_type="no_rule",
-        custom_error_message=f"must have one of the keys {', '.join(_KEYS)}",
-    ),
-]
+Rule: TypeAlias = ExactlyOne | Needs | AtMost | SomeOf
+KINDS: Mapping[str, type[Rule]] = {
+    "exactly_one": ExactlyOne,
+    "needs": Needs,
+    "at_most": AtMost,
+    "some_of": SomeOf,
+}
+"""The kinds of rules by the key that only they have."""
 
 
 def values(arguments: Mapping[str, object], path: str) -> list[object]:

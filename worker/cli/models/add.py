@@ -19,7 +19,7 @@ from worker.cli.console import print_json
 from worker.cli.errors import CliError
 from worker.cli.models.added_files import claim_file
 from worker.cli.submit.flag_values import file_text
-from worker.settings.catalogue import CatalogueSettings
+from worker.settings.catalogue_directory import read_catalogue_directory
 
 MAX_BYTES = 4 * 1024 * 1024
 TIMEOUT = 20.0
@@ -27,7 +27,7 @@ TIMEOUT = 20.0
 
 def add_endpoint(endpoint: str, source: str | None, *, as_json: bool) -> None:
     """Write the description of the endpoint; print its file, and what of it is not validated."""
-    directory = CatalogueSettings.from_env().catalogue
+    directory = read_catalogue_directory()
     if directory is None:
         raise CliError(
             "FALHOOK_CATALOGUE is not set; set it to a directory for your own endpoints."

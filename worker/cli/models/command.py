@@ -17,7 +17,7 @@ from worker.cli.errors import CliError, handle_errors
 from worker.cli.models.endpoint_text import command, facts
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
-from worker.settings.catalogue import CatalogueSettings
+from worker.settings.catalogue_directory import read_catalogue_directory
 from worker.text import shorten
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _TABLE_WIDTH = 120
 
 
 def _catalogue() -> Catalogue:
-    return Catalogue.load(CatalogueSettings.from_env().catalogue)
+    return Catalogue.load(read_catalogue_directory())
 
 
 @click.command("list")
