@@ -1,5 +1,6 @@
 """The commands of the Makefile."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,11 @@ def test_make_test_runs_failed_tests_again(project: Path, test: str, passes: boo
     """A test that fails once passes alone; one that fails both times fails the command."""
     (project / "test_it.py").write_text(test)
     done = subprocess.run(
-        ["make", "test"], cwd=project, capture_output=True, text=True, check=False, timeout=120
+        ["make", "test"],
+        cwd=project,
+        env={**os.environ, "PYTEST_XDIST_AUTO_NUM_WORKERS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (passes, True) == (not done.returncode, "Running the failed tests again" in done.stdout)
