@@ -1,0 +1,154 @@
+"""The images: built here, and run as they would be run, without rights and against a real Redis."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.local.redis.server import RedisServer
+from tests import ROOT
+from tests.bench.programs import free_port
+from tests.faults.waiting import until
+from tests.infra.container.building import Builder, environ
+from worker.cli.settings import env_example
+
+LOCKS = {
+    "receiver": ROOT / "infra" / "container" / "receiver.lock",
+    "api": ROOT / "infra" / "container" / "api.lock",
+    "worker": ROOT / "requirements-runtime.lock",
+}
+WRITABLE = {"/tmp", "/var/tmp", "/run/lock", "/storage"}
+FIND = (
+    "find / -xdev -writable -not -type l "
+    "-not -path '/proc/*' -not -path '/sys/*' -not -path '/dev/*' 2>/dev/null || true"
+)
+TOOLS = ("gcc", "cc", "make", "ffmpeg", "celery", "falhook")
+
+# Minutes, with a network: part of `make faults`, and not of `make test`.
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(
+        not (shutil.which("buildah") and shutil.which("mmdebstrap") and os.geteuid() == 0),
+        reason="needs buildah and mmdebstrap, as root",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    """A builder with an empty store."""
+    return Builder(directory=tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def containers(builder: Builder) -> Mapping[str, str]:
+    """A container of each image, by its target."""
+    base = builder.base()
+    return {target: builder.container(builder.build(target, base)) for target in LOCKS}
+
+
+@pytest.mark.parametrize("target", LOCKS)
+def test_it_is_nobody_who_can_write_nowhere(
+    builder: Builder, containers: Mapping[str, str], target: str
+) -> None:
+    """It runs as 10001, which can write to temporary directories and the storage alone."""
+    assert "10001" == builder.inside(containers[target], "id", "-u").strip()
+    assert set() == set(builder.inside(containers[target], "sh", "-c", FIND).split()) - WRITABLE
+
+
+@pytest.mark.parametrize("target", LOCKS)
+def test_it_has_no_tools(builder: Builder, containers: Mapping[str, str], target: str) -> None:
+    """There is no compiler; only the worker has Celery's program and the command line."""
+    look = f"for each in {' '.join(TOOLS)}; do command -v $each || true; done"
+    paths = builder.inside(containers[target], "sh", "-c", look).split()
+    found = {Path(path).name for path in paths}
+    assert ({"celery", "falhook"} if target == "worker" else set()) == found
+
+
+@pytest.mark.parametrize("target", LOCKS)
+def test_its_bill_has_what_is_installed(
+    builder: Builder, containers: Mapping[str, str], target: str
+) -> None:
+    """The bill of materials names each package of the lock for this platform, and Debian's."""
+    text = builder.inside(containers[target], "cat", "/opt/falhook/sbom.cdx.json")
+    components = json.loads(text)["components"]
+    python = {each["name"] for each in components if each["purl"].startswith("pkg:pypi/")}
+    locked = set(re.findall(r"^([\w.-]+)==[^;\n]*$", LOCKS[target].read_text(), re.MULTILINE))
+    assert locked | {"falhook"} <= python
+    assert any(each["purl"].startswith("pkg:deb/debian/python3") for each in components)
+
+
+def test_the_receiver_answers(
+    builder: Builder, containers: Mapping[str, str], tmp_path: Path
+) -> None:
+    """It starts, says that it is alive, and reaches Redis."""
+    with RedisServer.start(tmp_path / "redis") as redis:
+        port = free_port()
+        with _serving(builder, containers["receiver"], redis.url, port, "webhook"):
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            assert "ok" == ready.json()["redis"]
+
+
+def test_the_api_answers(builder: Builder, containers: Mapping[str, str], tmp_path: Path) -> None:
+    """It starts and is ready."""
+    with RedisServer.start(tmp_path / "redis") as redis:
+        port = free_port()
+        with _serving(builder, containers["api"], redis.url, port, "api"):
+            assert 200 == httpx.get(f"http://127.0.0.1:{port}/readyz").status_code
+
+
+def test_the_worker_has_the_pipeline(
+    builder: Builder, containers: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The command line, Celery's application and ffmpeg work in it."""
+    inside = containers["worker"]
+    assert env_example() == builder.inside(inside, "falhook", "settings", "--as", "env")
+    with RedisServer.start(tmp_path / "redis") as redis:
+        settings = [f"{name}={value}" for name, value in _settings(redis.url, 0).items()]
+        program = "import worker.celery, imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_version())"
+        assert builder.inside(inside, "env", *settings, "python", "-c", program).strip()
+
+
+def _settings(redis_url: str, port: int) -> dict[str, str]:
+    return {
+        "REDIS_URL": redis_url,
+        "FALHOOK_SECRET": "0123456789abcdef" * 4,
+        "FALHOOK_PUBLIC_URL": "https://hooks.example.com",
+        "FALHOOK_FAL_USER_IDS": "user-1",
+        "FALHOOK_STORAGE_URL": "/storage",
+        "FAL_KEY": "key:secret",
+        "PORT": str(port),
+        "FALHOOK_API_PORT": str(port),
+    }
+
+
+@contextmanager
+def _serving(
+    builder: Builder, container: str, redis_url: str, port: int, package: str
+) -> Iterator[None]:
+    """Run `python -m PACKAGE` in a container during the block, which begins once it is alive."""
+    settings = [f"{name}={value}" for name, value in _settings(redis_url, port).items()]
+    command = builder.command("run", container, "--", "env", *settings, "python", "-m", package)
+    process = subprocess.Popen(command, env=environ(), start_new_session=True)
+    try:
+        until(lambda: _alive(port), f"{package} answers", 120)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def _alive(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
