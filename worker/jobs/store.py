@@ -11,11 +11,13 @@ falhook:{2a}:named       hash: state → jobs of all tenants except the default 
 falhook:{2a}:timers      sorted set: job → when it must have moved (no final job is in it)
 falhook:{2a}:events      stream: the events of all jobs of the shard, the last EVENTS_KEPT or so
 falhook:{2a}:bell        channel: a job of the shard has moved
+falhook:{2a}:failed …    groups of failures: worker/jobs/failures.py
+falhook:{2a}:day:DAY     what happened on a day: worker/jobs/days.py
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import cast
@@ -31,7 +33,9 @@ from webhook.shards import SHARDS, all_keys, key_of
 from worker.errors import Transient
 from worker.jobs.change import Change, Event
 from worker.jobs.creation import creations
+from worker.jobs.days import COUNTED, day_of, hour_of
 from worker.jobs.earlier_layout import EarlierLayout
+from worker.jobs.failures import GROUPED, message_of
 from worker.jobs.job import MOVES, Job, JobState, encode
 
 # Events kept for each shard, more than 100,000 in all.
@@ -195,6 +199,7 @@ class JobStore:
             "forget": list(change.forget) or None,
             "keep": EVENTS_KEPT,
             "remember": HISTORY_KEPT,
+            **_counts(change, now),
         }
         arguments = {name: value for name, value in request.items() if value is not None}
         names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL, NAMED)
@@ -235,6 +240,18 @@ class JobStore:
     def delay_timer(self, job_id: str, seconds: float) -> None:
         """Postpone the timer of a job whose record cannot be read, so that others are reached."""
         self.redis.zadd(key_of(job_id, TIMERS), {job_id: self.clock() + seconds}, xx=True)
+
+
+def _counts(change: Change, now: float) -> Mapping[str, object]:
+    """Return what the script needs to count the change."""
+    if change.to not in COUNTED:
+        return {}
+    counts: dict[str, object] = {"day": day_of(now), "hour": str(hour_of(now))}
+    fields = change.set or {}
+    if change.to in GROUPED:
+        message = message_of(str(fields.get("sentence", "")))
+        counts["failure"] = {"reason": str(fields.get("reason", "")), "message": message}
+    return counts
 
 
 def _allowed(state: JobState, to: JobState | None) -> bool:

@@ -9,7 +9,8 @@
 --       leave; "": no timer), event (fields of the event; absent: none), unkept (fields of the
 --       event that the history does not keep), forget (names of earlier events that the history
 --       loses), keep (events kept in the stream), remember (bytes
---       of history kept)
+--       of history kept), day and hour (of the change, if its state is counted by days.py),
+--       failure (reason and message of the group of failures.py)
 -- Returns {1, new state} if it was changed, for a new job also its record, else {0, present state
 -- ("" without a record)}.
 --
@@ -18,6 +19,12 @@ local order = cjson.decode(ARGV[1])
 local names = {'state', 'lease_until', 'event_metadata', 'history', 'tenant'}
 for field in pairs(order.guard or {}) do table.insert(names, field) end
 for _, field in ipairs(order.bump or {}) do table.insert(names, field) end
+if order.to then table.insert(names, 'failure') end
+if order.day then
+  for _, field in ipairs({'endpoint', 'estimate', 'attempt', 'posted', 'charged'}) do
+    table.insert(names, field)
+  end
+end
 local record = {}
 for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
   record[names[index]] = value or ''
@@ -55,6 +62,53 @@ end
 -- Empty for the default tenant, which has no indexes of its own.
 local tenant = values.tenant or record.tenant
 if order.due then values.due_at = order.due == '' and '0' or order.due end
+
+-- Counts of days and of groups of failures: days.py and failures.py say what they are.
+local base = string.match(KEYS[1], '^[^}]*}:')
+local counted = tenant ~= '' and tenant or 'default'
+local endpoint = values.endpoint or record.endpoint or ''
+
+local function micros()
+  local known, estimate = pcall(cjson.decode, values.estimate or record.estimate or '')
+  local usd = known and type(estimate) == 'table' and tonumber(estimate.usd) or 0
+  return math.floor(usd * 1000000 + 0.5)
+end
+
+local left_group = to ~= state and record.failure or ''
+local group, charge
+if order.day and to ~= state then
+  local attempt = record.attempt ~= '' and record.attempt or '0'
+  if to == 'RENDERED' and record.charged ~= attempt then
+    charge = micros()
+    values.charged = attempt
+  end
+  if order.failure then
+    group = {
+      tenant = counted,
+      endpoint = endpoint,
+      reason = order.failure.reason,
+      message = order.failure.message,
+    }
+    local paid = record.charged ~= '' or (to == 'EXPIRED' and plain(record.posted) ~= '')
+    group.usd = paid and micros() or 0
+    local function id()
+      local parts = {counted, group.endpoint, group.reason, group.message}
+      return string.sub(redis.sha1hex(cjson.encode(parts)), 1, 12)
+    end
+    group.id = id()
+    -- Texts of others are not without end: beyond this, reasons are counted without them.
+    if redis.call('HLEN', base .. 'failed') >= 1000
+      and redis.call('HEXISTS', base .. 'failed', group.id) == 0 then
+      group.endpoint, group.message = '', ''
+      group.id = id()
+    end
+    values.failure = group.id .. ' ' .. string.format('%d', group.usd)
+  end
+end
+if left_group ~= '' and not group then
+  order.drop = order.drop or {}
+  table.insert(order.drop, 'failure')
+end
 
 local line
 if order.event then
@@ -110,6 +164,46 @@ local function place(index)
 end
 
 place(KEYS[4])
+
+if left_group ~= '' then
+  local id, usd = string.match(left_group, '^(%x+) (%d+)$')
+  if id and redis.call('ZREM', base .. 'failed:' .. id, order.id) == 1 then
+    local part = redis.call('HGET', base .. 'failed', id)
+    part = part and cjson.decode(part)
+    if part and part.n > 1 then
+      part.n, part.usd = part.n - 1, math.max(0, part.usd - tonumber(usd))
+      redis.call('HSET', base .. 'failed', id, cjson.encode(part))
+    else
+      redis.call('HDEL', base .. 'failed', id)
+    end
+  end
+end
+if group and redis.call('ZADD', base .. 'failed:' .. group.id, order.at, order.id) == 1 then
+  local known = redis.call('HGET', base .. 'failed', group.id)
+  local part = known and cjson.decode(known) or {n = 0, usd = 0, first = order.at}
+  redis.call('HSET', base .. 'failed', group.id, cjson.encode({
+    tenant = group.tenant,
+    endpoint = group.endpoint,
+    reason = group.reason,
+    message = group.message,
+    n = part.n + 1,
+    usd = part.usd + group.usd,
+    first = part.first,
+    last = order.at,
+    job = order.id,
+  }))
+end
+if order.day and to ~= state then
+  local day = base .. 'day:' .. order.day
+  if charge then
+    redis.call('HINCRBY', day, 'n|' .. counted .. '|' .. endpoint, 1)
+    redis.call('HINCRBY', day, 'usd|' .. counted .. '|' .. endpoint, charge)
+  end
+  if to ~= 'RENDERED' then
+    redis.call('HINCRBY', day, 'end|' .. counted .. '|' .. to .. '|' .. order.hour, 1)
+  end
+  redis.call('EXPIRE', day, 400 * 86400)
+end
 if tenant ~= '' then
   -- What is counted is what is in the indexes, also if something else has changed these.
   local left, entered = place(KEYS[4] .. ':t:' .. tenant)
