@@ -4,6 +4,9 @@ fal's cancel is a request: a running job may still be rendered, called back and 
 (https://fal.ai/docs/inference-api/queue/cancel). A callback that comes anyway is kept.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from worker.errors import Transient
 from worker.fal.client import FalClient
 from worker.jobs.change import Change
@@ -28,10 +31,17 @@ class NotCancellable(Exception):
     """A job that cannot be cancelled and continues; the message says why."""
 
 
-def cancel(job: Job, *, store: JobStore, fal: FalClient, by: str = "`falhook cancel`") -> str:
+def cancel(
+    job: Job,
+    *,
+    store: JobStore,
+    fal: FalClient,
+    by: str = "`falhook cancel`",
+    about: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Set the job to CANCELLED, ask fal at most once to stop, and return a sentence about both.
 
-    `by` names who asked, for the record.
+    `by` names who asked, for the record; `about` are more fields of the event.
 
     Raises NotCancellable.
     """
@@ -46,7 +56,7 @@ def cancel(job: Job, *, store: JobStore, fal: FalClient, by: str = "`falhook can
         set=facts,
         guard={"attempt": job.attempt},
         due=0,
-        event={"name": "moved", **facts},
+        event={"name": "moved", **facts, **about},
     )
     if not store.change(job.id, [job.state], change):
         raise NotCancellable(f"{job.id} is no longer {job.state}; look at it and try again")

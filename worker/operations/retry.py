@@ -7,6 +7,7 @@ callers ask first: see `Retry.posts`. None is sent for an endpoint that fal has 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import UnknownEndpoint, WithdrawnEndpoint
@@ -30,6 +31,10 @@ FRESH: Mapping[str, object] = {
     "source": {},
     "outputs": {},
 }
+
+
+# Fields of an event that say who acted and why; an operation without a person has none.
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class NotRetryable(Exception):
@@ -72,10 +77,10 @@ class Retry:
         sends = to is JobState.QUEUED or (resubmit and to in {None, JobState.SUBMITTED})
         return sends and self._withdrawn(job) is None
 
-    def retry(self, job: Job) -> JobState:
+    def retry(self, job: Job, *, about: Mapping[str, str] = NOBODY) -> JobState:
         """Let the job continue and return its new state, QUEUED if fal never had it.
 
-        Raises NotRetryable.
+        `about` says who acts and why, as fields of the event. Raises NotRetryable.
         """
         _require_ended(job)
         to = resume_state(job)
@@ -86,9 +91,9 @@ class Retry:
             )
         if to is JobState.QUEUED:
             self._require_served(job)
-        return self._move(job, to, {"looked_up": 0})
+        return self._move(job, to, {"looked_up": 0}, about)
 
-    def resubmit(self, job: Job) -> JobState:
+    def resubmit(self, job: Job, *, about: Mapping[str, str] = NOBODY) -> JobState:
         """Set the job to QUEUED for a new attempt, which may cost again, and return that state.
 
         Raises NotRetryable for a job that has not ended, was rejected at creation, whose result is
@@ -101,7 +106,7 @@ class Retry:
                 "remove --resubmit"
             )
         self._require_served(job)
-        return self._move(job, JobState.QUEUED, FRESH)
+        return self._move(job, JobState.QUEUED, FRESH, about)
 
     def _require_served(self, job: Job) -> None:
         if withdrawn := self._withdrawn(job):
@@ -116,13 +121,20 @@ class Retry:
             return withdrawn
         return None
 
-    def _move(self, job: Job, to: JobState, fields: Mapping[str, object]) -> JobState:
+    def _move(
+        self, job: Job, to: JobState, fields: Mapping[str, object], about: Mapping[str, str]
+    ) -> JobState:
         change = Change(
             to=to,
             set={**RESET, "step": "", "reason": "", "sentence": "", **fields},
             guard={"attempt": job.attempt},
             due=self.store.clock(),
-            event={"name": "replayed", "reason": job.reason, "attempt": str(job.attempt)},
+            event={
+                "name": "replayed",
+                "reason": job.reason,
+                "attempt": str(job.attempt),
+                **about,
+            },
         )
         if not self.store.change(job.id, [job.state], change):
             raise NotRetryable(f"{job.id} is no longer {job.state}: another command was faster")
