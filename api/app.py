@@ -50,10 +50,11 @@ class _Application:
 
 
 def _routes(tools: Tools) -> Sequence[Route]:
-    return [
+    described = [
         Route(operation.path, tools.dispatcher.endpoint(operation), methods=[operation.method])
         for operation in tools.operations
     ]
+    return [*described, *tools.pages]
 
 
 def _unrouted(request: Request, error: HTTPException) -> Response:

@@ -8,11 +8,15 @@ from functools import cache
 
 from celery import Celery
 from redis import Redis
+from starlette.routing import Route
 
+from api.console.composition import ConsoleParts, console_routes
+from api.console.pages.live import changed
+from api.console.redrive_runner import RedriveRunner
 from api.creation import Creation
 from api.dispatch import Dispatcher
 from api.events.fan_out import FanOut
-from api.events.follower import Follower
+from api.events.follower import Batch, Follower
 from api.events.frames import job_event
 from api.events.sse import EventStreams
 from api.events.stored_cursors import StoredCursors
@@ -29,6 +33,7 @@ from worker.catalogue.catalogue import Catalogue
 from worker.fal.client import FalClient
 from worker.jobs.store import JobStore, connect
 from worker.operations.create import JobCreator
+from worker.operations.redrive import Redrives
 from worker.operations.retry import Retry
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
@@ -46,21 +51,35 @@ class Tools:
 
     dispatcher: Dispatcher
     operations: Sequence[Operation]
+    # The pages of the console.
+    pages: Sequence[Route]
+    # Events as clients of the API get them, and as the console does.
     changes: FanOut
+    shown: FanOut
     redis: Redis
+    redrives: Redrives
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the events of all jobs inside the block."""
         loop = asyncio.get_running_loop()
-        publish = self.changes.publish
-        follower = Follower(self.redis, lambda batch: loop.call_soon_threadsafe(publish, batch))
+        follower = Follower(
+            self.redis, lambda batch: loop.call_soon_threadsafe(self._publish, batch)
+        )
+        runner = RedriveRunner(self.redrives)
         follower.start()
+        runner.start()
         try:
             yield
         finally:
             self.changes.end()
+            self.shown.end()
             await asyncio.to_thread(follower.stop)
+            await asyncio.to_thread(runner.stop)
+
+    def _publish(self, batch: Batch) -> None:
+        self.changes.publish(batch)
+        self.shown.publish(batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +89,18 @@ class _Parts:
     store: JobStore
     catalogue: Catalogue
     storage: Callable[[], Storage]
-    staging: Staging
     creation: Creation
     finder: JobFinder
+    retry: Retry
+    fal: FalClient
+    files: files.Files
+    uploads: uploads.Uploads
+    redrives: Redrives
     limits: RateLimits
     keys: ApiKeys
     celery: Celery
     changes: FanOut
+    shown: FanOut
 
 
 def compose(settings: ApiSettings) -> Tools:
@@ -87,7 +111,10 @@ def compose(settings: ApiSettings) -> Tools:
     return Tools(
         dispatcher=Dispatcher(keys=CachedKeys(parts.keys), limits=parts.limits),
         operations=described,
+        pages=console_routes(_of_console(parts)),
         changes=parts.changes,
+        shown=parts.shown,
+        redrives=parts.redrives,
         redis=parts.store.redis,
     )
 
@@ -110,19 +137,48 @@ def _parts(settings: ApiSettings) -> _Parts:
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
     )
+    finder = JobFinder(store=store, archived=archive.get)
+    published = PublishedNames(storage=storage)
+    retry = Retry(store=store, catalogue=lambda: catalogue)
     return _Parts(
         store=store,
         catalogue=catalogue,
         storage=storage,
-        staging=staging,
         creation=Creation(creator=creator),
-        finder=JobFinder(store=store, archived=archive.get),
+        finder=finder,
+        retry=retry,
+        redrives=Redrives(store.redis, retry),
+        uploads=uploads.Uploads(
+            catalogue=catalogue, staging=staging, max_bytes=settings.api_upload_max_bytes
+        ),
+        fal=FalClient(settings.fal_key.get_secret_value()),
+        files=files.Files(finder=finder, published=published, storage=storage),
         limits=RateLimits(
             store.redis, create=settings.api_create_rate, read=settings.api_read_rate
         ),
         keys=ApiKeys(store.redis, settings.secrets),
         celery=celery,
         changes=FanOut(job_event),
+        shown=FanOut(changed),
+    )
+
+
+def _of_console(parts: _Parts) -> ConsoleParts:
+    return ConsoleParts(
+        store=parts.store,
+        catalogue=parts.catalogue,
+        storage=parts.storage,
+        finder=parts.finder,
+        retry=parts.retry,
+        fal=parts.fal,
+        files=parts.files,
+        limits=parts.limits,
+        keys=parts.keys,
+        changes=parts.shown,
+        creation=parts.creation,
+        uploads=parts.uploads,
+        redrives=parts.redrives,
+        celery=parts.celery,
     )
 
 
@@ -133,8 +189,8 @@ def _of_jobs(settings: ApiSettings, parts: _Parts) -> Iterator[Operation]:
             store=parts.store,
             creation=parts.creation,
             finder=parts.finder,
-            retry=Retry(store=parts.store, catalogue=lambda: parts.catalogue),
-            fal=FalClient(settings.fal_key.get_secret_value()),
+            retry=parts.retry,
+            fal=parts.fal,
             changes=parts.changes,
             require_key=settings.api_require_key,
         )
@@ -142,21 +198,12 @@ def _of_jobs(settings: ApiSettings, parts: _Parts) -> Iterator[Operation]:
     yield from batch.operations(
         batch.Batch(store=parts.store, creation=parts.creation, limits=parts.limits)
     )
-    yield from uploads.operations(
-        uploads.Uploads(
-            catalogue=parts.catalogue,
-            staging=parts.staging,
-            max_bytes=settings.api_upload_max_bytes,
-        )
-    )
+    yield from uploads.operations(parts.uploads)
 
 
 def _of_others(parts: _Parts) -> Iterator[Operation]:
     """Yield the operations on what jobs have made, and on everything else."""
-    published = PublishedNames(storage=parts.storage)
-    yield from files.operations(
-        files.Files(finder=parts.finder, published=published, storage=parts.storage)
-    )
+    yield from files.operations(parts.files)
     redis = parts.store.redis
     yield from events.operations(
         events.Events(

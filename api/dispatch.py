@@ -64,7 +64,9 @@ class Dispatcher:
             call = await _with_fields(call, operation)
             response = await work(call, operation, headers)
         except Exception as error:  # noqa: BLE001  # every error has an answer; a defect is logged
-            response = problem_response(as_problem(error) or _defect(error, call), call.request_id)
+            response = problem_response(
+                as_problem(error) or unexpected(error, call.request_id), call.request_id
+            )
         for name, value in {**headers, REQUEST_ID: call.request_id}.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
@@ -205,11 +207,10 @@ def request_id_of(request: Request) -> str:
     return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _defect(error: Exception, call: Call) -> ProblemError:
+def unexpected(error: Exception, request_id: str) -> ProblemError:
+    """Log an error that is a defect, and return its problem."""
     # The message of an unexpected error may have parts of the request.
-    log.error(
-        "api.crashed", request=call.request_id, error=type(error).__name__, where=_where(error)
-    )
+    log.error("api.crashed", request=request_id, error=type(error).__name__, where=_where(error))
     detail = "an unexpected error was logged under this request_id; please report it"
     return ProblemError("internal", detail)
 

@@ -117,7 +117,7 @@ class FanOut:
     """
 
     def __init__(self, render: Callable[[Entry], bytes]) -> None:
-        self._render = render
+        self.render = render
         self._by_tenant: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._by_job: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
@@ -211,7 +211,7 @@ class FanOut:
         for sets, key in ((self._by_tenant, entry.tenant), (self._by_job, job_id)):
             for subscription in sets.get(key, ()):
                 if subscription.selection.has(entry):
-                    message = message or Message(entry.id, self._render(entry))
+                    message = message or Message(entry.id, self.render(entry))
                     subscription.offer(message)
 
 

@@ -186,7 +186,7 @@ class EventStream(Response):
             page = await streams.in_thread(read)
             after, more = page.after, page.more
             for entry in page.entries:
-                await writer.write(frames.job_event(entry), entry.id)
+                await writer.write(streams.fan_out.render(entry), entry.id)
             if page.last is not None and page.last != writer.last:
                 await writer.write(frames.ping(page.last), page.last)
         return after

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -39,6 +40,13 @@ MOST = 8
 _AFTER = 5.0
 
 
+class Incoming(Protocol):
+    """A file that is being received."""
+
+    def write(self, path: Path) -> str:
+        """Write the file; return its sha256, hexadecimal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
     """The handler of uploads of at most `max_bytes`, whose parts may take `part_seconds`."""
@@ -61,7 +69,7 @@ class Uploads:
         most = min(self.max_bytes, max(item.max_bytes for item in inputs.values()))
         incoming = IncomingFile(call.request, most=most, seconds=self.part_seconds)
         with self._place():
-            upload = await run_in_threadpool(self._take, incoming, inputs)
+            upload = await run_in_threadpool(self.take, incoming, inputs)
         # Always: another answer for known bytes would tell what other tenants have uploaded.
         return json_response(upload, status=201)
 
@@ -75,8 +83,8 @@ class Uploads:
         finally:
             self._places.release()
 
-    def _take(self, incoming: IncomingFile, inputs: Mapping[str, Input]) -> Upload:
-        """Receive and store the file."""
+    def take(self, incoming: Incoming, inputs: Mapping[str, Input]) -> Upload:
+        """Receive and store the file. Raises ProblemError."""
         with scratch("upload") as directory:
             path = directory / "body"
             digest = incoming.write(path)

@@ -29,6 +29,7 @@ class RunningApi:
     keys: ApiKeys
     # Closes the clients with the API.
     opened: ExitStack
+    redis_url: str
 
     @property
     def url(self) -> str:
@@ -66,7 +67,9 @@ def api(environ: Mapping[str, str], **changes: str) -> Iterator[RunningApi]:
         server.wait_for("api.started")
         with connect(environ["REDIS_URL"]) as redis, ExitStack() as opened:
             keys = ApiKeys(redis, (environ["FALHOOK_SECRET"],))
-            yield RunningApi(server=server, keys=keys, opened=opened)
+            yield RunningApi(
+                server=server, keys=keys, opened=opened, redis_url=environ["REDIS_URL"]
+            )
     finally:
         process.terminate()
         process.wait(40)

@@ -152,6 +152,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "webhook.server",
         "worker.api_keys",
         "worker.broker.client",
+        "worker.broker.heartbeats",
+        "worker.broker.queue_length",
         "worker.catalogue",
         "worker.fal.client",
         "worker.formats",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Self
 
 from celery import Celery
@@ -18,6 +19,7 @@ from kombu import Consumer
 
 FIELD = "queues"
 FINGERPRINT = "secret"
+VERSION = "falhook"
 # Seconds; a little more than the interval of a worker's heartbeats.
 LISTEN = 2.5
 
@@ -31,6 +33,7 @@ def announce_queues(instance: WorkController, **_: object) -> None:
     names = [queue.name for queue in taken]
     names += [alias for alias, queue in queues.aliases.items() if queue in taken]
     SOFTWARE_INFO[FIELD] = ",".join(names)
+    SOFTWARE_INFO[VERSION] = version("falhook")
 
 
 def announce_secret(fingerprint: str) -> None:
@@ -40,13 +43,17 @@ def announce_secret(fingerprint: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSeen:
-    """A worker process by its last heartbeat; its clock is `ahead` of ours by so many seconds."""
+    """A worker process by its last heartbeat; its clock is `ahead` of ours by so many seconds.
+
+    `version` is that of falhook; "" for a worker that does not say.
+    """
 
     name: str
     pid: int
     queues: frozenset[str]
     secret: str
     ahead: float
+    version: str = ""
 
     @classmethod
     def read(cls, event: Mapping[str, object]) -> Self:
@@ -60,6 +67,7 @@ class WorkerSeen:
             queues=frozenset(str(event.get(FIELD, "")).split(",")),
             secret=str(event.get(FINGERPRINT, "")),
             ahead=sent - time.time(),
+            version=str(event.get(VERSION, "")),
         )
 
 
