@@ -62,8 +62,12 @@ def test_an_image_is_uploaded_with_the_form(creator: Visitor) -> None:
     file = {"f.image_url": ("robin.png", png(width=400, height=400), "image/png")}
     priced = creator.http.post("/console/new", data=hidden, files=file, headers=OURS)
     assert (200, True) == (priced.status_code, "upload://" in priced.text), priced.text
-    upload = priced.text.split('name="a.image_url" value="')[1].split('"')[0]
-    fields = {"a.prompt": "The robin lifts off", "a.image_url": upload, "step": "create"}
+    upload = priced.text.split('value="upload://')[1].split('"')[0]
+    fields = {
+        "a.prompt": "The robin lifts off",
+        "a.image_url": f"upload://{upload}",
+        "step": "create",
+    }
     assert 303 == send(creator, IMAGE, priced.text, **fields).status_code
     file = {"f.image_url": ("robin.png", b"no image", "image/png")}
     wrong = creator.http.post("/console/new", data=hidden, files=file, headers=OURS)
