@@ -1,0 +1,66 @@
+"""The commands that documents show: each block says whether it is run, and then it works.
+
+A block of shell commands (```console, each command after `$ `) follows a line `<!-- run -->` or
+`<!-- not run: WHY -->`, which readers of the page do not see.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import stack
+from tests import ROOT
+from tests.repository.test_documents import DOCUMENTS
+
+_BLOCK = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    (document, mark, text)
+    for document in DOCUMENTS
+    for mark, text in _BLOCK.findall((ROOT / document).read_text())
+]
+RUN = [(document, text) for document, mark, text in BLOCKS if mark == "run"]
+WITH_CLI = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
+
+
+def test_each_block_says_whether_it_is_run() -> None:
+    """Each has a mark; one that is not run says why."""
+    marked = re.compile(r"run|not run: .+")
+    assert [] == [text for _, mark, text in BLOCKS if not marked.fullmatch(mark)]
+    assert len(RUN) >= 4
+
+
+@pytest.fixture(scope="module")
+def settings(
+    tmp_path_factory: pytest.TempPathFactory, media_cache: Path
+) -> Iterator[Mapping[str, str]]:
+    """The environment that `make local` writes for other shells."""
+    directory = tmp_path_factory.mktemp("stack")
+    environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    fal = ("--render-seconds", "0.5", "--media-cache", str(media_cache))
+    with stack(directory, lambda _name, _line: None, environ=environ, fal_options=fal) as running:
+        yield running.settings
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("document", "text"), RUN)
+def test_its_commands_work(
+    settings: Mapping[str, str], tmp_path: Path, document: str, text: str
+) -> None:
+    """Every command of a block ends with exit code 0, in the order of the page."""
+    commands = re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+    assert commands, f"{document} has a block without a command"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        cwd=tmp_path,
+        env={**os.environ, **settings, **WITH_CLI},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
