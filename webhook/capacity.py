@@ -25,6 +25,10 @@ class Capacity:
             raise Overloaded
         self.requests += 1
 
+    def has_room(self, size: int) -> bool:
+        """Return whether a callback with a body of `size` bytes may be counted in and reserved."""
+        return self.requests < self.max_requests and self.body_bytes + size <= self.max_bytes
+
     def leave(self) -> None:
         """Count a callback out."""
         self.requests -= 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-TOKEN = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}")
+TOKEN = re.compile(r"([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
 # Name of a key of a shard.
 INBOX = "inbox"
 # Seconds for which the sweep leaves a new callback to the wake that the receiver sent.
@@ -80,9 +80,16 @@ _REDIS_KEYS: dict[str, object] = {
 
 def mint_token(secret: str, job_id: str, attempt: int) -> str:
     """Return the path token of one attempt: its number and an HMAC-SHA-256 with our secret."""
-    message = f"falhook callback\n{job_id}\n{attempt}".encode()
+    return f"{attempt}.{_mac(secret, _signed_message(job_id, str(attempt))).decode()}"
+
+
+def _signed_message(job_id: str, attempt: str) -> bytes:
+    return f"falhook callback\n{job_id}\n{attempt}".encode()
+
+
+def _mac(secret: str, message: bytes) -> bytes:
     digest = hmac.digest(secret.encode(), message, hashlib.sha256)
-    return f"{attempt}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+    return urlsafe_b64encode(digest).rstrip(b"=")
 
 
 def callback_url(public_url: str, secret: str, job_id: str, attempt: int) -> str:
@@ -98,10 +105,9 @@ def attempt_of(secrets: Iterable[str], job_id: str, token: str) -> int | None:
     match = TOKEN.fullmatch(token)
     if match is None or JOB_ID.fullmatch(job_id) is None:
         return None
-    attempt = int(match[1])
-    minted = [mint_token(secret, job_id, attempt) for secret in secrets]
-    equal = [hmac.compare_digest(candidate, token) for candidate in minted]
-    return attempt if any(equal) else None
+    message, mac = _signed_message(job_id, match[1]), match[2].encode()
+    equal = [hmac.compare_digest(_mac(secret, message), mac) for secret in secrets]
+    return int(match[1]) if True in equal else None
 
 
 def inbox_key(job_id: str) -> str:

@@ -10,6 +10,7 @@ harmless: the sweep finds pending callbacks.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -54,7 +55,7 @@ class InboxUnavailable(Exception):
 class _Entry(NamedTuple):
     job_id: str
     callback: Callback
-    written: asyncio.Future[None]
+    settle: Callable[[InboxUnavailable | None], None]
 
 
 class Inbox:
@@ -79,12 +80,21 @@ class Inbox:
 
     async def put(self, job_id: str, callback: Callback) -> None:
         """Store the callback in Redis. Raises InboxUnavailable if it may not be stored."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.submit(job_id, callback, partial(_set, written))
+        await written
+
+    def submit(
+        self, job_id: str, callback: Callback, settle: Callable[[InboxUnavailable | None], None]
+    ) -> None:
+        """Have the callback stored; `settle` is called once it is, or with why it may not be.
+
+        Raises InboxUnavailable if too many are waiting; `settle` is then not called.
+        """
         if len(self._waiting) >= self._max_pending:
             raise InboxUnavailable("overloaded")
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Entry(job_id, callback, written))
+        self._waiting.append(_Entry(job_id, callback, settle))
         self._arrived.set()
-        await written
 
     async def run(self) -> None:
         """Write waiting callbacks, batch after batch, until cancelled."""
@@ -122,7 +132,7 @@ class Inbox:
             self._refuse(shards.pop(shard), refusal)
         stored = [entry for entries in shards.values() for entry in entries]
         for entry in stored:
-            _settle(entry.written, None)
+            _settle(entry, None)
         self._wake([entry.job_id for entry in stored])
 
     async def _store(self, shards: Mapping[int, Sequence[_Entry]]) -> Mapping[int, Exception]:
@@ -136,7 +146,7 @@ class Inbox:
     def _refuse(self, entries: Sequence[_Entry], error: Exception) -> None:
         log.warning("inbox.unavailable", error=error, callbacks=len(entries))
         for entry in entries:
-            _settle(entry.written, InboxUnavailable("inbox_unavailable"))
+            _settle(entry, InboxUnavailable("inbox_unavailable"))
 
 
 def _arguments(entries: Sequence[_Entry]) -> Sequence[Argument]:
@@ -149,7 +159,15 @@ def _arguments(entries: Sequence[_Entry]) -> Sequence[Argument]:
     return arguments
 
 
-def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
+def _settle(entry: _Entry, error: InboxUnavailable | None) -> None:
+    try:
+        entry.settle(error)
+    except Exception as broken:  # noqa: BLE001  # the others of its batch must be answered
+        context = {"message": "a callback could not be answered", "exception": broken}
+        asyncio.get_running_loop().call_exception_handler(context)
+
+
+def _set(future: asyncio.Future[None], error: InboxUnavailable | None) -> None:
     # A cancelled request: its client hung up, or the server is shutting down.
     if future.done():
         return

@@ -72,6 +72,11 @@ def _response(outcome: str, status: int) -> _Response:
 _RESPONSES = {outcome: _response(outcome, status) for outcome, status in STATUS.items()}
 
 
+def whole_response(outcome: str) -> WholeResponse:
+    """Return the response for `outcome`, a key of STATUS, in bytes."""
+    return _RESPONSES[outcome].whole
+
+
 async def send_response(scope: Scope, send: Send, outcome: str) -> None:
     """Send the response for `outcome`, a key of STATUS."""
     response = _RESPONSES[outcome]

@@ -201,7 +201,7 @@ def serving(
 ) -> Iterator[httpx.Client]:
     """Serve `app` with falhook's own server on loopback; yield a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = configuration(app, limits)
+    config = configuration(app, limits, direct=getattr(app, "take", None))
     for name, value in options.items():
         setattr(config, name, value)
     server = uvicorn.Server(config)

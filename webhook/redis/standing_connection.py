@@ -6,10 +6,11 @@ connecting, errors, retries, a connection that was idle.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import hiredis
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.sentinel import SentinelManagedConnection
@@ -141,59 +142,53 @@ async def _answer(connection: AbstractConnection) -> object:
 
 def packed(commands: Sequence[Sequence[Argument]]) -> bytes:
     """Return the bytes of the commands (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
-    parts: list[bytes] = []
-    for command in commands:
-        parts.append(b"*%d\r\n" % len(command))
-        for argument in command:
-            if isinstance(argument, str):
-                value = argument.encode()
-            else:
-                value = argument if isinstance(argument, bytes) else repr(argument).encode()
-            parts.append(b"$%d\r\n%b\r\n" % (len(value), value))
+    return b"".join(map(_packed, commands))
+
+
+def _packed(command: Sequence[Argument]) -> bytes:
+    parts = [b"*%d\r\n" % len(command)]
+    for argument in command:
+        if type(argument) is bytes:
+            value = argument
+        elif isinstance(argument, str):
+            value = argument.encode()
+        else:
+            value = argument if isinstance(argument, bytes) else repr(argument).encode()
+        parts += (b"$%d\r\n" % len(value), value, b"\r\n")
     return b"".join(parts)
-
-
-class _Incomplete(Exception):
-    """The data ends before the answer does."""
 
 
 def plain_answers(data: bytes, count: int) -> Sequence[object] | None:
     """Return `count` answers that are numbers, texts, nulls or arrays; None if some are missing.
 
-    Raises ValueError if one is of another kind, such as an error, or cannot be told from that.
+    Raises ValueError if one is of another kind, such as an error.
     """
-    lines = iter(data.split(b"\r\n"))
-    try:
-        answers = [_plain(lines) for _ in range(count)]
-    except _Incomplete:
-        return None
-    rest = list(lines)
-    if not rest:
-        return None
-    if rest != [b""]:
+    reader = hiredis.Reader(
+        protocolError=ValueError, replyError=_not_plain, notEnoughData=_Incomplete
+    )
+    reader.feed(data)
+    answers = []
+    for _ in range(count):
+        answer = reader.gets()
+        if answer is _Incomplete:
+            return None
+        if type(answer) not in _PLAIN:
+            raise ValueError("not a plain answer")
+        answers.append(answer)
+    if reader.has_data():
         raise ValueError("more answers than commands")
     return answers
 
 
-def _plain(lines: Iterator[bytes]) -> object:
-    line = next(lines, b"")
-    match line[:1]:
-        case b":":
-            return int(line[1:])
-        case b"*":
-            return [_plain(lines) for _ in range(int(line[1:]))]
-        case b"$" if line != b"$-1":
-            text = next(lines, b"")
-            if len(text) != int(line[1:]):
-                raise ValueError("a text of several lines, or not all of it")
-            return text
-        case b"_" | b"$":
-            return None
-        case b"+":
-            return line[1:]
-        case b"":
-            raise _Incomplete
-    raise ValueError("not a plain answer")
+class _Incomplete:
+    """What stands for an answer that is not complete."""
+
+
+_PLAIN = frozenset({int, bytes, type(None), list})
+
+
+def _not_plain(words: str) -> Exception:
+    raise ValueError(f"an error ({words})")
 
 
 def _now() -> float:

@@ -5,6 +5,7 @@ import resource
 import uvicorn
 from starlette.types import ASGIApp
 
+from webhook.server.direct_protocol import Direct, direct_to
 from webhook.server.http_protocol import HttpLimits, bounded_by
 from webhook.server.sockets import BACKLOG
 
@@ -13,16 +14,17 @@ _RESERVED_FILES = 64
 _MAX_FILES = 65_536
 
 
-def configuration(app: ASGIApp, limits: HttpLimits | None = None) -> uvicorn.Config:
+def configuration(
+    app: ASGIApp, limits: HttpLimits | None = None, *, direct: Direct | None = None
+) -> uvicorn.Config:
     """Return uvicorn's configuration for `app`: no access log, no trust in proxy headers.
 
-    The sockets are passed to the server's `run`.
+    `direct` is offered each request before `app`. The sockets are passed to the server's `run`.
     """
+    limits = limits or HttpLimits(connections=max_connections(HttpLimits().connections))
     return uvicorn.Config(
         app,
-        http=bounded_by(
-            limits or HttpLimits(connections=max_connections(HttpLimits().connections))
-        ),
+        http=bounded_by(limits) if direct is None else direct_to(direct, limits),
         ws="none",
         workers=1,  # uvicorn would read WEB_CONCURRENCY by itself
         access_log=False,

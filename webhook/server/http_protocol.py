@@ -110,8 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        if len(self.url) > self.limits.head_bytes:
-            raise _HeadTooLarge
+        self._check_url()
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offered = True
             return
@@ -121,6 +120,10 @@ class BoundedProtocol(HttpToolsProtocol):
         scope["extensions"] = {WHOLE_RESPONSE: partial(respond, self.cycle)}
         if len(self.pipeline) > self.limits.pipelined:
             self.transport.abort()
+
+    def _check_url(self) -> None:
+        if len(self.url) > self.limits.head_bytes:
+            raise _HeadTooLarge
 
     def on_message_complete(self) -> None:
         if self._offered:

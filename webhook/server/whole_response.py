@@ -4,8 +4,10 @@ uvicorn takes each response in two messages, and checks and joins its headers: a
 of a callback.
 """
 
+from collections.abc import Iterable
 from typing import cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from webhook.responses import WholeResponse
@@ -18,21 +20,27 @@ async def respond(cycle: RequestResponseCycle, response: WholeResponse) -> None:
         await cycle.flow.drain()
     if cycle.disconnected:
         return
+    # It refers to the cycle, which would stay, with the body, until garbage is collected.
+    cast(Scope, cycle.scope).pop("extensions", None)
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    cast(CoalescedWrites, cycle.transport).write_whole(_bytes(cycle, response))
+    data = wire(response, cycle.default_headers, keep_alive=cycle.keep_alive)
+    cast(CoalescedWrites, cycle.transport).write_whole(data)
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
 
 
-def _bytes(cycle: RequestResponseCycle, response: WholeResponse) -> bytes:
+def wire(
+    response: WholeResponse, default_headers: Iterable[tuple[bytes, bytes]], *, keep_alive: bool
+) -> bytes:
+    """Return the bytes of a response with these headers, which all responses of the server have."""
     parts = [response.status_line]
-    for name, value in cycle.default_headers:
+    for name, value in default_headers:
         parts += (name, b": ", value, b"\r\n")
     parts.append(response.headers)
-    if not cycle.keep_alive:
+    if not keep_alive:
         parts.append(b"connection: close\r\n")
     parts += (b"\r\n", response.body)
     return b"".join(parts)

@@ -87,6 +87,11 @@ class KeySet:
         """Seconds since the known keys were fetched; infinite before the first fetch."""
         return self._clock() - self._fetched_at
 
+    @property
+    def fresh(self) -> tuple[VerifyKey, ...]:
+        """The keys if they need no refresh, else none."""
+        return self._keys if self.age <= MAX_AGE else ()
+
     async def run(self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         """Refresh the keys every hour until cancelled; after a failure, in a minute."""
         while True:

@@ -38,6 +38,14 @@ class Rejected(Exception):
         self.reason = reason
 
 
+class ForeignAccount(Rejected):
+    """The callback is of `account`, which is not one of ours."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__("foreign_account")
+        self.account = account
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedClaim:
     """The values of the four headers, well-formed but not yet verified."""
@@ -53,13 +61,15 @@ def read_claim(headers: Iterable[tuple[bytes, bytes]]) -> SignedClaim:
 
     Raises Rejected("bad_headers") unless each of the four occurs exactly once and is well-formed.
     """
-    pairs = [(name, value) for name, value in headers if name in _HEADERS]
-    claimed = dict(pairs)
-    if not len(pairs) == len(claimed) == len(_HEADERS):
+    claimed: dict[bytes, bytes] = {}
+    for name, value in headers:
+        form = _HEADERS.get(name)
+        if form is not None:
+            if name in claimed or form.fullmatch(value) is None:
+                raise Rejected("bad_headers")
+            claimed[name] = value
+    if len(claimed) != len(_HEADERS):
         raise Rejected("bad_headers")
-    for name, value in pairs:
-        if _HEADERS[name].fullmatch(value) is None:
-            raise Rejected("bad_headers")
     return SignedClaim(
         request_id=claimed[_REQUEST_ID].decode(),
         user_id=claimed[_USER_ID].decode(),
@@ -75,11 +85,11 @@ def check_time(claim: SignedClaim, now: float) -> None:
 
 
 def check_account(claim: SignedClaim, user_ids: Iterable[str]) -> None:
-    """Raise Rejected("foreign_account") unless the claim names one of `user_ids`."""
+    """Raise ForeignAccount unless the claim names one of `user_ids`."""
     claimed = claim.user_id.encode()
     equal = [hmac.compare_digest(user_id.encode(), claimed) for user_id in user_ids]
     if not any(equal):
-        raise Rejected("foreign_account")
+        raise ForeignAccount(claim.user_id)
 
 
 def verify(claim: SignedClaim, body: bytes, keys: Sequence[VerifyKey]) -> None:
