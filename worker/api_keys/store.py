@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib import resources
+from pathlib import Path
 from typing import cast
 
 from redis import Redis
@@ -163,4 +163,4 @@ def _digest(secret: str, token: Token) -> str:
 
 
 def _script(name: str) -> str:
-    return resources.files("worker.api_keys").joinpath(name).read_text()
+    return Path(__file__).with_name(name).read_text()

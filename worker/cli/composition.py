@@ -2,17 +2,17 @@
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from webhook import log as logs
 from worker.catalogue.catalogue import Catalogue
 from worker.cli.errors import CliError
-from worker.jobs.store import JobStore, connect
-from worker.operations.create import JobCreator
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
-from worker.retention.archive import Archive
 from worker.settings.creation import CreationSettings, CreationWithRedis
 from worker.storage import Storage
+
+if TYPE_CHECKING:
+    from worker.operations.create import JobCreator
 
 
 def build_validator(settings: CreationSettings) -> Validator:
@@ -31,10 +31,14 @@ def build_validator(settings: CreationSettings) -> Validator:
     )
 
 
-def build_creator(settings: CreationWithRedis) -> JobCreator:
+def build_creator(settings: CreationWithRedis) -> "JobCreator":
     """Return a creator of jobs. Raises RedisError if Redis cannot be reached."""
-    # A dry run sends nothing, and Celery takes as long to import as all the rest.
+    # A dry run sends nothing; Celery, Redis and the log take longer to import than all the rest.
+    from webhook import log as logs
     from worker.broker.client import client, waker
+    from worker.jobs.store import JobStore, connect
+    from worker.operations.create import JobCreator
+    from worker.retention.archive import Archive
 
     logs.configure(level="WARNING", form=settings.log_format)
     store = JobStore(connect(settings.redis_url))

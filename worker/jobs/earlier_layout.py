@@ -8,7 +8,7 @@ is atomic, so that any of them may be interrupted.
 """
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import cast
 
 from redis import Redis
@@ -34,7 +34,7 @@ class EarlierLayout:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        script = resources.files("worker.jobs").joinpath("earlier_layout.lua").read_text()
+        script = Path(__file__).with_name("earlier_layout.lua").read_text()
         self._move = redis.register_script(script)
         self._gone = False
 

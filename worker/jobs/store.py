@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import cast
 
 from redis import Redis
@@ -44,6 +44,8 @@ EVENTS_KEPT = 1_600
 HISTORY_KEPT = 32_000
 # When the first record was moved to storage, in Unix seconds: worker/retention/archive.py.
 ARCHIVING = "falhook:archived"
+# A wake that was lost is found by the sweep after this many seconds.
+LOST_WAKE_AFTER = 20.0
 # Names of the keys of a shard.
 JOBS = "jobs"
 NAMED = "named"
@@ -101,7 +103,7 @@ class JobStore:
         self.redis = redis
         self.clock = clock
         self.earlier = EarlierLayout(redis)
-        self._script = resources.files("worker.jobs").joinpath("transition.lua").read_text()
+        self._script = Path(__file__).with_name("transition.lua").read_text()
         self._move = redis.register_script(self._script)
         self._confirmed = ConfirmedScripts(redis)
 

@@ -7,10 +7,7 @@ from webhook.log import get_logger
 from worker.errors import Failure
 from worker.jobs.change import RESET, Change, Outcome
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore
-
-# A wake that was lost is found by the sweep after this many seconds.
-LOST_WAKE_AFTER = 20.0
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore
 
 # Ends that cost somebody a clip.
 BAD_ENDS = frozenset({JobState.FAILED, JobState.EXPIRED})

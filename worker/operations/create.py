@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from webhook.contract import Task
 from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore, Known
-from worker.jobs.transitions import LOST_WAKE_AFTER
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore, Known
 from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator

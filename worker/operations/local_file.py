@@ -14,7 +14,6 @@ from urllib.parse import unquote
 
 from worker.catalogue.inputs import MAX_MEGABYTES, Input
 from worker.formats import data_uri
-from worker.formats.dimensions import dimensions
 from worker.formats.media_types import HEAD_BYTES, MediaType, described, formats, guess_type, sniff
 from worker.text import printable
 
@@ -121,8 +120,13 @@ def chunks(file: BinaryIO, size: int = READ_BYTES) -> Iterator[bytes]:
 
 def _require_dimensions(item: Input, file: BinaryIO) -> None:
     """Raise UnusableFile for sides or an aspect ratio that fal would refuse after the upload."""
+    if not item.dimensions:
+        return
+    # Imported here: most jobs have no file whose dimensions count.
+    from worker.formats.dimensions import dimensions  # noqa: PLC0415
+
     try:
-        size = dimensions(file) if item.dimensions else None
+        size = dimensions(file)
     except OSError as error:
         raise _unreadable(error, getattr(file, "name", "")) from None
     if size is None:

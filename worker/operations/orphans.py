@@ -16,8 +16,7 @@ from webhook.shards import key_of
 from worker.fal.lenient_json import parse_lenient
 from worker.jobs.change import Event
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import JobStore
-from worker.jobs.transitions import LOST_WAKE_AFTER
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore
 from worker.types import Json
 
 # Keys that one SCAN looks at.

@@ -17,8 +17,8 @@ from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import AWAITING, FINAL, Job, JobState
 from worker.jobs.listing import count
-from worker.jobs.store import JobStore
-from worker.jobs.transitions import LOST_WAKE_AFTER, Transitions
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore
+from worker.jobs.transitions import Transitions
 from worker.steps.inbox import InboxReader
 
 # Seconds between sweeps, and how many jobs each looks at.

@@ -29,7 +29,7 @@ runpy.run_path(script, run_name="__main__")
 MOMENTS = ("worker", "worker.__main__", "worker.cli.main", "click", "worker.cli.models.command")
 
 
-@pytest.mark.parametrize("moment", [*MOMENTS, "pydantic", "exit"])
+@pytest.mark.parametrize("moment", [*MOMENTS, "worker.catalogue.catalogue", "exit"])
 def test_an_interrupt_at_any_moment(moment: str) -> None:
     """The exit code is that of an interrupt, and there is no traceback."""
     argv = [sys.executable, "-c", PROGRAM, moment, str(SCRIPT)]

@@ -82,10 +82,11 @@ def test_the_flags_of_models_import_nothing_heavy(name: str) -> None:
     assert set() == loaded("models", name, "--help")
 
 
-def test_a_dry_run_imports_no_celery(redis_url: str) -> None:
-    """It sends no message."""
+def test_a_dry_run_imports_no_connections(redis_url: str) -> None:
+    """It sends no message, asks no Redis and logs nothing."""
     arguments = ("submit", ENDPOINT, "--prompt", "A fox", "--dry-run")
-    assert set() == loaded(*arguments, REDIS_URL=redis_url) & {"celery", "kombu"}
+    imported = loaded(*arguments, REDIS_URL=redis_url)
+    assert set() == imported & {"celery", "kombu", "redis", "structlog", "rich", "httpx"}
 
 
 @pytest.mark.parametrize("command", READS, ids=" ".join)

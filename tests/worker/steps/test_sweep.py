@@ -10,8 +10,7 @@ from webhook.contract import INBOX, Queue, Task
 from webhook.shards import key_of
 from worker.jobs.job import JobState
 from worker.jobs.leases import LEASE
-from worker.jobs.store import TIMERS, job_key
-from worker.jobs.transitions import LOST_WAKE_AFTER
+from worker.jobs.store import LOST_WAKE_AFTER, TIMERS, job_key
 from worker.steps.sweep import CHUNK, INTERVAL, LIMIT, MAX_WAKES
 
 S = JobState

@@ -1,23 +1,23 @@
 """`falhook submit ENDPOINT`: create one job and, if asked to, follow it."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from redis.exceptions import RedisError
 
 from worker.cli.composition import build_creator, build_validator
 from worker.cli.console import print_json
 from worker.cli.job_data import as_data
-from worker.cli.redis_errors import redis_error
 from worker.cli.submit.arguments import arguments_of
 from worker.cli.submit.flag_values import pairs
 from worker.cli.submit.option_flags import options_of
 from worker.cli.submit.request_text import already_exists, cost, print_request
-from worker.operations.create import Created, JobCreator
 from worker.operations.request import DraftJob, JobRequest
 from worker.operations.validation import Validator
 from worker.settings.creation import CreationSettings, CreationWithRedis
+
+if TYPE_CHECKING:
+    from worker.operations.create import Created, JobCreator
 
 
 def submit_job(endpoint: str, flags: dict[str, Any]) -> None:
@@ -52,7 +52,12 @@ def _draft(validator: Validator, endpoint: str, flags: dict[str, Any]) -> DraftJ
     return validator.validate(request)
 
 
-def _add(creator: JobCreator, draft: DraftJob) -> Created:
+def _add(creator: "JobCreator", draft: DraftJob) -> "Created":
+    # Imported here: a dry run asks no Redis.
+    from redis.exceptions import RedisError
+
+    from worker.cli.redis_errors import redis_error
+
     try:
         return creator.add(draft)
     except RedisError as error:
@@ -65,7 +70,7 @@ def _add(creator: JobCreator, draft: DraftJob) -> Created:
         ) from None
 
 
-def _print(created: Created, draft: DraftJob, *, as_json: bool) -> None:
+def _print(created: "Created", draft: DraftJob, *, as_json: bool) -> None:
     job = created.job
     if as_json:
         print_json({**as_data(job), "new": created.new})
