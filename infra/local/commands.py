@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from infra.local.api_key import KeyNotMade
+from infra.local.console_link import console_link
 from infra.local.demo import demo
 from infra.local.env_file import env_file
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
@@ -70,6 +71,8 @@ def _banner(running: Stack, log: Path) -> str:
         f"Receiver:        {running.settings['FALHOOK_PUBLIC_URL']}\n"
         f"API:             {running.settings['FALHOOK_API_URL']} with the key $FALHOOK_API_KEY\n"
         f"API documents:   {running.settings['FALHOOK_API_URL']}/docs\n"
+        f"Console:         {console_link(running.settings)}\n"
+        f"                 signs in once; after that, with $FALHOOK_API_KEY\n"
         f"Simulated fal:   curl -k {running.fal.url}/ lists the failures that it can produce\n"
         f"Published files: {running.directory / 'storage' / 'published'}\n"
         f"Log:             tail -f {log}\n\n"

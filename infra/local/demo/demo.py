@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from infra.local.console_link import console_link
 from infra.local.demo.jobs import JOBS, DemoJob
 from infra.local.demo.report import FinishedJob, report
 from infra.local.logfile import Logfile
@@ -35,6 +36,8 @@ def main(runs: Path = ROOT / "var" / "demo") -> int:
     console.print("Starting Redis, the simulated fal and the processes of the Procfile …")
     with logfile, stack(directory, logfile.write, fal_options=FAL_OPTIONS) as running:
         _print_start(console, time.monotonic() - began)
+        link = console_link(running.settings)
+        console.print(f"Watch them in the console until the demo ends: {link}\n", soft_wrap=True)
         ids = [_submit(running, demo_job) for demo_job in JOBS]
         subprocess.run(_falhook("watch", *ids), env=dict(running.environ), check=False)
         faults = report(console, _finished(running, ids), ROOT)
@@ -42,7 +45,17 @@ def main(runs: Path = ROOT / "var" / "demo") -> int:
     for fault in faults:
         console.print(f"[red]Not as expected:[/] {escape(fault)}")
     console.print(f"Done in {time.monotonic() - began:.1f} s.")
+    console.print(_again(directory), soft_wrap=True, markup=False)
     return 1 if faults else 0
+
+
+def _again(directory: Path) -> str:
+    """Return how to look at the jobs of a demo that has ended."""
+    command = f".venv/bin/python -m infra.local up --directory {directory.relative_to(ROOT)}"
+    return (
+        f"To play the clips in the console, and to render the failed one again:\n    {command}\n"
+        "It prints a link that signs in to the console."
+    )
 
 
 def _print_start(console: Console, seconds: float) -> None:

@@ -206,7 +206,7 @@ def test_the_screen_shows_addresses_and_jobs_and_the_file_has_the_logs(
 
 
 def test_the_api_of_the_stack_accepts_its_key(tmp_path: Path, redis_url: str) -> None:
-    """The screen has the addresses of the API and its documents, the env file a key for it."""
+    """The screen has its addresses and a link that signs in once, the env file a key for it."""
     shell = {**os.environ, "REDIS_URL": redis_url}
     with running("up", tmp_path, shell) as process:
         words = shlex.split((tmp_path / "env").read_text())
@@ -215,6 +215,9 @@ def test_the_api_of_the_stack_accepts_its_key(tmp_path: Path, redis_url: str) ->
         answer = httpx.get(f"{url}/v1/keys", headers={"Authorization": f"Bearer {key}"})
         assert process.stdout is not None
         screen = list(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
+        [link] = [line.split()[1] for line in screen if line.startswith("Console:")]
+        console = [httpx.get(link).status_code for _ in range(2)]
+    assert [303, 401] == console
     assert ([key[4:12]], ["admin"]) == (
         [each["id"] for each in answer.json()["keys"]],
         answer.json()["keys"][0]["scopes"],
