@@ -1,6 +1,8 @@
 """The console in a real browser, on the whole stack with a simulated fal."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psutil
@@ -8,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests import ROOT
 from tests.api.console.stacks import Console, console, submitted, until
 from tests.factories.chromium import PATIENCE, chromium
 from tests.factories.failed_jobs import add_failed
@@ -239,3 +242,20 @@ def test_two_operators_at_one_job(place: Console) -> None:
     expect(pages[1].locator(".notice")).to_contain_text("othing was done")
     for context in contexts:
         context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pictures_of_the_readme(place: Console, tmp_path: Path, scheme: str) -> None:
+    """Both schemes in small files; with FALHOOK_PICTURES=1 they replace those in docs/."""
+    folder = ROOT / "docs" if os.environ.get("FALHOOK_PICTURES") == "1" else tmp_path
+    job_id = place.create("A red fox crosses fresh snow at dawn")
+    context = place.person(color_scheme=scheme, viewport={"width": 1200, "height": 800})
+    page = context.new_page()
+    page.goto(f"/console/jobs/{job_id}")
+    expect(page.locator(".state.good")).to_be_visible()
+    assert plays(page)
+    page.locator("video").evaluate("video => video.pause()")
+    picture = folder / f"console-{scheme}.jpg"
+    page.screenshot(path=picture, type="jpeg", quality=82)
+    context.close()
+    assert 10_000 < picture.stat().st_size <= 150_000
