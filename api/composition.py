@@ -25,7 +25,7 @@ from api.openapi.document import openapi
 from api.operation import Operation
 from api.published_names import PublishedNames
 from api.rate_limits import RateLimits
-from api.routes import batch, docs, events, files, health, jobs, keys, models, stats, uploads
+from api.routes import batch, docs, events, files, health, jobs, keys, models, scale, stats, uploads
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
@@ -215,5 +215,6 @@ def _of_others(parts: _Parts) -> Iterator[Operation]:
     )
     yield from models.operations(models.Models(catalogue=parts.catalogue))
     yield from stats.operations(stats.Stats(store=parts.store))
+    yield from scale.operations(scale.Scale(store=parts.store))
     yield from keys.operations(keys.Keys(keys=parts.keys))
     yield from health.operations(health.Health(redis=redis, celery=parts.celery))

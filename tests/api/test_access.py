@@ -20,6 +20,7 @@ ROUTES = [
     ("GET", "/v1/events", Scope.EVENTS),
     ("GET", "/v1/jobs/x/events", Scope.EVENTS),
     ("GET", "/v1/stats", Scope.READ),
+    ("GET", "/v1/scale", Scope.SCALE),
     ("GET", "/v1/keys", Scope.ADMIN),
     ("POST", "/v1/keys", Scope.ADMIN),
     ("DELETE", "/v1/keys/x", Scope.ADMIN),

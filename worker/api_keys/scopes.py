@@ -15,12 +15,14 @@ class Scope(StrEnum):
     """Cancel jobs, and retry them."""
     EVENTS = "events"
     """Follow the events of jobs."""
+    SCALE = "scale"
+    """Count the work of each pool of workers, of every tenant: for an autoscaler."""
     ADMIN = "admin"
-    """All of these for its own tenant, and the keys of every tenant."""
+    """All of these, the first four for its own tenant, and the keys of every tenant."""
 
 
 # The scopes of a key for which none are chosen.
-USUAL = frozenset(Scope) - {Scope.ADMIN}
+USUAL = frozenset(Scope) - {Scope.ADMIN, Scope.SCALE}
 
 
 def allows(granted: Collection[Scope], needed: Scope) -> bool:
