@@ -28,10 +28,11 @@ from api.rate_limits import RateLimits
 from api.routes import batch, docs, events, files, health, jobs, keys, models, scale, stats, uploads
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
-from worker.broker.client import client, waker
+from worker.broker.client import client
+from worker.broker.wake_thread import WakeThread
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.client import FalClient
-from worker.jobs.store import JobStore, connect
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore, connect
 from worker.operations.create import JobCreator
 from worker.operations.redrive import Redrives
 from worker.operations.retry import Retry
@@ -58,10 +59,11 @@ class Tools:
     shown: FanOut
     redis: Redis
     redrives: Redrives
+    wakes: WakeThread
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow the events of all jobs inside the block."""
+        """Follow the events of all jobs, and wake those that are created, inside the block."""
         loop = asyncio.get_running_loop()
         follower = Follower(
             self.redis, lambda batch: loop.call_soon_threadsafe(self._publish, batch)
@@ -69,6 +71,7 @@ class Tools:
         runner = RedriveRunner(self.redrives)
         follower.start()
         runner.start()
+        self.wakes.start()
         try:
             yield
         finally:
@@ -76,6 +79,7 @@ class Tools:
             self.shown.end()
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(runner.stop)
+            await asyncio.to_thread(self.wakes.stop)
 
     def _publish(self, batch: Batch) -> None:
         self.changes.publish(batch)
@@ -99,6 +103,7 @@ class _Parts:
     limits: RateLimits
     keys: ApiKeys
     celery: Celery
+    wakes: WakeThread
     changes: FanOut
     shown: FanOut
 
@@ -116,6 +121,7 @@ def compose(settings: ApiSettings) -> Tools:
         shown=parts.shown,
         redrives=parts.redrives,
         redis=parts.store.redis,
+        wakes=parts.wakes,
     )
 
 
@@ -123,6 +129,7 @@ def _parts(settings: ApiSettings) -> _Parts:
     store = JobStore(connect(settings.redis_url))
     catalogue = Catalogue.load(settings.catalogue)
     celery = client(settings)
+    wakes = WakeThread(celery, lost_after=LOST_WAKE_AFTER)
 
     @cache
     def storage() -> Storage:
@@ -133,7 +140,7 @@ def _parts(settings: ApiSettings) -> _Parts:
     creator = JobCreator(
         store=store,
         validator=Validator(catalogue=catalogue, staging=staging),
-        wake=waker(celery),
+        wake=wakes,
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
     )
@@ -158,6 +165,7 @@ def _parts(settings: ApiSettings) -> _Parts:
         ),
         keys=ApiKeys(store.redis, settings.secrets),
         celery=celery,
+        wakes=wakes,
         changes=FanOut(job_event),
         shown=FanOut(changed),
     )

@@ -5,7 +5,7 @@ declaration and declares it. All of that is the same for each message of a task,
 from what Celery itself would publish. Only ids and argument are another message's own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -39,14 +39,28 @@ class TaskSender:
 
         `argsrepr` is what logs show of the argument, by default all of it.
         """
+        with self._celery.producer_or_acquire() as producer:
+            self._publish(producer, task, argument, argsrepr)
+
+    def together(self, task: Task, arguments: Iterable[object]) -> None:
+        """Send a message of the task for each argument, on Redis in one round trip.
+
+        Raises what kombu raises; some of them may have been sent then.
+        """
+        with self._celery.producer_or_acquire() as producer, producer.batch():
+            for argument in arguments:
+                self._publish(producer, task, argument, None)
+
+    def _publish(
+        self, producer: Producer, task: Task, argument: object, argsrepr: str | None
+    ) -> None:
         shown = f"[{argument!r}]" if argsrepr is None else argsrepr
         if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
             # Somebody, such as a tracing library, adds to the messages of this process.
-            self._send_as_celery(task, argument, shown)
+            self._send_as_celery(task, argument, shown, producer=producer)
             return
         prepared = self._prepared.get(task) or self._prepare(task)
-        with self._celery.producer_or_acquire() as producer:
-            prepared.publish(producer, argument, shown)
+        prepared.publish(producer, argument, shown)
 
     def _prepare(self, task: Task) -> "_Prepared":
         recorder = _Recorder()

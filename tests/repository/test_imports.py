@@ -154,6 +154,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.broker.client",
         "worker.broker.heartbeats",
         "worker.broker.queue_length",
+        "worker.broker.wake_thread",
         "worker.catalogue",
         "worker.fal.client",
         "worker.formats",

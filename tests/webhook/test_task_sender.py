@@ -46,6 +46,26 @@ def test_redis_gets_what_celery_itself_would_write(redis_url: str, task: Task) -
     app.close()
 
 
+def test_messages_that_are_sent_together_are_those_that_are_sent_alone(redis_url: str) -> None:
+    """They are in the queue in their order, and nothing of them differs but the ids."""
+    app = publishing_app(redis_url)
+    send = TaskSender(app)
+    jobs = ["job-1", "job-2", "job-3"]
+    for job in jobs:
+        send(Task.SUBMIT, job)
+    alone = entries(redis_url, ROUTES[Task.SUBMIT])
+    with Redis.from_url(redis_url) as redis:
+        redis.config_resetstat()
+        send.together(Task.SUBMIT, jobs)
+        events = int(redis.info("stats")["total_reads_processed"])
+    together = entries(redis_url, ROUTES[Task.SUBMIT])
+    assert json.dumps([*map(without_ids, alone)]) == json.dumps([*map(without_ids, together)])
+    assert 3 == len({entry["headers"]["id"] for entry in together})
+    # CONFIG and INFO are read too: one write of the sender was the three messages.
+    assert events <= len(jobs)
+    app.close()
+
+
 def test_each_message_has_an_id_of_its_own(redis_url: str) -> None:
     """Also if many threads send at once."""
     app = publishing_app(redis_url)
