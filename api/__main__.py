@@ -39,9 +39,11 @@ def main() -> int:
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)
-    # Objects of imports and startup are never freed: scanning them would stop all requests.
+    # Objects of imports and startup are never freed: scanning them would stop all requests. Those
+    # of a request are freed when it ends, without a scan.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     server.run(sockets=listeners)
     return 0 if server.started else 3
 

@@ -28,19 +28,32 @@ def create_app(tools: Tools) -> ASGIApp:
             yield
         log.info("api.stopped")
 
-    return _Application(Router(_routes(tools), redirect_slashes=False, lifespan=lifespan))
+    operations = _routes(tools)
+    routes = [*operations, *tools.pages]
+    return _Application(Router(routes, redirect_slashes=False, lifespan=lifespan), operations)
 
 
 class _Application:
     """The router, whose own errors are problems.
 
-    Starlette's application would add two layers, which catch what `Dispatcher` answers anyway.
+    Starlette's application would add two layers, which catch what `Dispatcher` answers anyway. It
+    tries one route after the other, so that operations without parameters are found here.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, operations: Sequence[Route]) -> None:
         self._router = router
+        self._fixed = {
+            (method, route.path): route.app
+            for route in operations
+            if not route.param_convertors
+            for method in route.methods or ()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fixed = self._fixed.get((scope.get("method", ""), scope.get("path", "")))
+        if fixed is not None:
+            await fixed(scope, receive, send)
+            return
         # The router raises its errors if it belongs to an application.
         scope["app"] = self
         try:
@@ -50,11 +63,10 @@ class _Application:
 
 
 def _routes(tools: Tools) -> Sequence[Route]:
-    described = [
+    return [
         Route(operation.path, tools.dispatcher.endpoint(operation), methods=[operation.method])
         for operation in tools.operations
     ]
-    return [*described, *tools.pages]
 
 
 def _unrouted(request: Request, error: HTTPException) -> Response:

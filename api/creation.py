@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from redis.exceptions import RedisError
 
-from api.idempotency import fingerprint, job_id_of, mismatch
+from api.idempotency import digest_of, fingerprint, is_repeated, job_id_of, mismatch
 from api.models.creation import JobCreation, Trial
 from api.models.job import estimate_of
+from api.operation import Count
 from api.problems import ProblemError, Retry
 from worker.catalogue.errors import InputProblem
 from worker.jobs.job import new_job_id
@@ -21,29 +22,39 @@ class Creation:
 
     creator: JobCreator
 
-    def create(self, given: JobCreation, *, tenant: str, key: str | None) -> Created | Trial:
-        """Return the stored job, or what it would be for `dry_run`.
+    def create(
+        self, given: JobCreation, *, tenant: str, key: str | None, count: Count | None = None
+    ) -> Created | Trial:
+        """Return the stored job, or what it would be for `dry_run`; `count` the request before.
 
+        A request that was carried out is not validated again: what it may say can have changed.
         Raises ProblemError, and what `JobCreator.add` raises.
         """
-        draft = self._draft(given, tenant, key)
-        _require_price(draft, given.max_price)
-        if given.dry_run:
-            return _trial(draft)
-        job = replace(draft.job, fingerprint=fingerprint(draft.job))
+        job_id = new_job_id() if key is None else job_id_of(tenant, key)
+        known = self.creator.store.look_up(job_id, along=count.command if count else ())
+        if count is not None:
+            count.settle(known.answer)
+        sent = digest_of(given, job_id)
         try:
-            return self.creator.add(replace(draft, job=job))
+            if known.job is not None and is_repeated(known.job, sent):
+                return self.creator.repeat(known.job)
+            draft = self._draft(given, tenant, job_id)
+            _require_price(draft, given.max_price)
+            if given.dry_run:
+                return _trial(draft)
+            job = replace(draft.job, fingerprint=fingerprint(draft.job, sent))
+            return self.creator.add(replace(draft, job=job), known)
         except FingerprintMismatch as different:
             raise mismatch(different.fields) from None
         except RedisError as error:
-            raise _unknown(job.id, key) from error
+            raise _unknown(job_id, key) from error
 
-    def _draft(self, given: JobCreation, tenant: str, key: str | None) -> DraftJob:
+    def _draft(self, given: JobCreation, tenant: str, job_id: str) -> DraftJob:
         request = JobRequest(
             endpoint=given.endpoint,
             arguments=given.arguments,
             metadata=given.metadata,
-            job_id=new_job_id() if key is None else job_id_of(tenant, key),
+            job_id=job_id,
             options=given.options,
             unchecked=given.unchecked,
             tenant=tenant,

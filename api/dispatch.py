@@ -1,6 +1,5 @@
 """From a request to its answer: key, scope, limits, fields, then the operation, and its errors."""
 
-import asyncio
 import inspect
 import json
 import re
@@ -8,9 +7,8 @@ import secrets
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from http import HTTPStatus
+from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
@@ -18,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.operation import Call, Operation
+from api.operation import Call, Count, Operation
 from api.problems import ProblemError, as_problem
 from api.rate_limits import Allowance, RateLimits, header_fields
 from api.request_body import parse_json, read_body, require_json
+from api.request_log import log_answer
+from api.request_threads import RequestThreads
 from webhook.log import get_logger
 from worker.api_keys.api_key import ApiKey
 from worker.api_keys.cached_keys import CachedKeys
@@ -30,8 +30,12 @@ from worker.catalogue.errors import InputProblem, shown
 
 REQUEST_ID = "X-Request-Id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Ids of requests that brought none: those of this process have its random beginning.
+_new_ids = map(f"{secrets.token_hex(5)}{{:06x}}".format, count())
 
 log = get_logger()
+# json.dumps makes an encoder for each text.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _Work: TypeAlias = Callable[[Call, Operation, dict[str, str]], Awaitable[Response]]
 
@@ -46,7 +50,7 @@ class Dispatcher:
     def __init__(self, *, keys: CachedKeys, limits: RateLimits) -> None:
         self._keys = keys
         self._limits = limits
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="request")
+        self._threads = RequestThreads(_THREADS)
 
     def endpoint(self, operation: Operation) -> ASGIApp:
         """Return the application of the operation's route."""
@@ -60,8 +64,8 @@ class Dispatcher:
         headers: dict[str, str] = {}
         try:
             if operation.scope is not None:
-                call = replace(call, key=await self._key(request, operation))
-            call = await _with_fields(call, operation)
+                call.key = await self._key(request, operation)
+            await _read_fields(call, operation)
             response = await work(call, operation, headers)
         except Exception as error:  # noqa: BLE001  # every error has an answer; a defect is logged
             response = problem_response(
@@ -70,7 +74,7 @@ class Dispatcher:
         for name, value in {**headers, REQUEST_ID: call.request_id}.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
-        _log(call, operation, response, time.monotonic() - began)
+        log_answer(call, operation, response, time.monotonic() - began)
         return response
 
     async def _in_thread(
@@ -79,16 +83,15 @@ class Dispatcher:
         """Count the request and carry it out, in one thread: each change of threads costs time."""
 
         def run() -> Response:
-            self._limit(call, operation, headers)
+            self._count(call, operation, headers)
             response: Response = operation.handler(call)  # type: ignore[assignment]
             return response
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await self._threads.run(run)
 
     async def _awaited(self, call: Call, operation: Operation, headers: dict[str, str]) -> Response:
         if call.key is not None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._limit, call, operation, headers)
+            await self._threads.run(lambda: self._count(call, operation, headers))
         response: Response = await operation.handler(call)  # type: ignore[misc]
         return response
 
@@ -99,8 +102,7 @@ class Dispatcher:
         if scheme.lower() == "bearer":
             known, key = self._keys.known(token)
             if not known:
-                loop = asyncio.get_running_loop()
-                key = await loop.run_in_executor(self._threads, self._keys.find, token)
+                key = await self._threads.run(lambda: self._keys.find(token))
         if key is None:
             raise _unauthenticated(token)
         assert operation.scope is not None
@@ -109,14 +111,20 @@ class Dispatcher:
             raise ProblemError("scope", detail)
         return key
 
-    def _limit(self, call: Call, operation: Operation, headers: dict[str, str]) -> None:
+    def _count(self, call: Call, operation: Operation, headers: dict[str, str]) -> None:
         """Count the request; add what is left to the headers of the answer. Raises ProblemError."""
         if call.key is None:
             return
-        allowance = self._limits.check(call.key.id, operation.rate)
-        headers.update(header_fields(allowance))
-        if not allowance.allowed:
-            raise rate_limited(allowance, headers)
+
+        def settle(answer: object) -> None:
+            allowance = self._limits.allowance(operation.rate, answer)
+            headers.update(header_fields(allowance))
+            if not allowance.allowed:
+                raise rate_limited(allowance, headers)
+
+        call.count = Count(self._limits.command(call.key.id, operation.rate), settle)
+        if not operation.counts:
+            settle(self._limits.ask(call.count.command))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +158,19 @@ def rate_limited(allowance: Allowance, fields: Mapping[str, str]) -> ProblemErro
     return ProblemError("rate_limited", detail, retry_after=after, headers=fields)
 
 
-async def _with_fields(call: Call, operation: Operation) -> Call:
+async def _read_fields(call: Call, operation: Operation) -> None:
+    """Read the query and the body of the call. Raises ProblemError."""
     if operation.query is not None:
         given = _single_values(call.request)
-        call = replace(call, query=_validated(operation.query, given, strings=True))
+        call.query = _validated(operation.query, given, strings=True)
     if operation.body is None:
-        return call
+        return
     body = await read_body(call.request, operation.body_bytes)
     if not body and operation.body_optional:
-        return replace(call, body=operation.body())
-    require_json(call.request)
-    return replace(call, body=_validated(operation.body, parse_json(body)))
+        call.body = operation.body()
+    else:
+        require_json(call.request)
+        call.body = _validated(operation.body, parse_json(body))
 
 
 def _single_values(request: Request) -> Mapping[str, str]:
@@ -204,7 +214,7 @@ def _name(part: int | str) -> str:
 def request_id_of(request: Request) -> str:
     """Return the caller's id of the request if it has one that can be logged, else a new one."""
     given = request.headers.get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if _GIVEN_ID.fullmatch(given) else next(_new_ids)
 
 
 def unexpected(error: Exception, request_id: str) -> ProblemError:
@@ -242,22 +252,5 @@ def json_response(
     """Return an answer of JSON."""
     data = content.model_dump(mode="json") if isinstance(content, BaseModel) else content
     # A stored text may contain a lone surrogate, which JSON writes as an escape.
-    body = json.dumps(data, ensure_ascii=False).encode(errors="backslashreplace")
+    body = _as_json(data).encode(errors="backslashreplace")
     return Response(body, status, dict(headers or {}), media_type)
-
-
-def _log(call: Call, operation: Operation, response: Response, seconds: float) -> None:
-    fields = {
-        "request": call.request_id,
-        "operation": operation.name,
-        "status": response.status_code,
-        "ms": round(seconds * 1000, 1),
-        "key": call.key.id if call.key else None,
-        "tenant": call.key.tenant if call.key else None,
-    }
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("api.answered", **fields)
-    elif operation.method == "GET":
-        log.debug("api.answered", **fields)
-    else:
-        log.info("api.answered", **fields)

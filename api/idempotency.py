@@ -10,12 +10,16 @@ import re
 from base64 import b32encode
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from api.problems import ProblemError
 from worker.jobs.job import Job
-from worker.operations.request import canonical
+from worker.operations.request import AS_SENT, canonical
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+# json.dumps makes an encoder for each text.
+_sorted = json.JSONEncoder(sort_keys=True).encode
 _PRINTABLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -45,20 +49,33 @@ def job_id_of(tenant: str, key: str) -> str:
     return "j" + b32encode(digest).decode().lower()[:25]
 
 
-def fingerprint(job: Job) -> str:
+def fingerprint(job: Job, sent: str = "") -> str:
     """Return a text that tells two requests apart, by field, and has no value of either.
 
-    Both jobs are validated: the same request always gives the same text.
+    Both jobs are validated: equal requests always give the same text, but for `sent`, the digest of
+    this one as it was sent.
     """
     parts: dict[str, object] = {"endpoint": job.endpoint}
     parts |= {f"arguments.{name}": canonical(value) for name, value in job.arguments.items()}
     parts |= {f"metadata.{name}": value for name, value in job.metadata.items()}
     parts |= {f"options.{name}": value for name, value in job.options.items()}
-    return json.dumps({name: _digest(job.id, value) for name, value in sorted(parts.items())})
+    digests = {name: _digest(job.id, value) for name, value in sorted(parts.items())}
+    return json.dumps({AS_SENT: sent, **digests})
+
+
+def digest_of(request: BaseModel, job_id: str) -> str:
+    """Return a digest of a request for this job, before it is validated: values and their order."""
+    text = repr((job_id, vars(request)))
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:32]
+
+
+def is_repeated(job: Job, sent: str) -> bool:
+    """Return whether the job was created by a request with this digest."""
+    return bool(job.fingerprint) and json.loads(job.fingerprint).get(AS_SENT) == sent
 
 
 def _digest(job_id: str, value: object) -> str:
-    text = json.dumps([job_id, value], sort_keys=True)
+    text = _sorted([job_id, value])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

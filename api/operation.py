@@ -1,6 +1,6 @@
 """One route as data: the table from which both the router and the OpenAPI document are made."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from webhook.redis.replicas import Argument
 from worker.api_keys.api_key import ApiKey
 from worker.api_keys.scopes import Scope
 
@@ -23,11 +24,20 @@ class Rate(StrEnum):
     READ = "read"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How a request counts: `settle` takes Redis's answer to `command`, or raises ProblemError."""
+
+    command: Sequence[Argument]
+    settle: Callable[[object], None]
+
+
+@dataclass(slots=True, kw_only=True)
 class Call:
     """A request that may be carried out: its key was checked, its fields are valid.
 
     `query` and `body` are values of the operation's models; `key` is None for a public operation.
+    `count` is set for an operation that counts its requests itself.
     """
 
     request: Request
@@ -35,6 +45,7 @@ class Call:
     key: ApiKey | None = None
     query: Any = None
     body: Any = None
+    count: Count | None = None
 
     @property
     def tenant(self) -> str:
@@ -70,7 +81,8 @@ class Operation:
 
     `scope` is what the key must have; None if it needs no key. `raw_bodies` are the media types of
     a body that the handler reads itself, with its model if it has one. `headers` are those that the
-    operation reads, with their meaning.
+    operation reads, with their meaning. One that `counts` has a handler that counts its requests,
+    in the round trip in which it reads and before it changes anything.
     """
 
     method: str
@@ -83,6 +95,7 @@ class Operation:
     description: str = ""
     tag: str = "jobs"
     rate: Rate = Rate.READ
+    counts: bool = False
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     body_optional: bool = False

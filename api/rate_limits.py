@@ -5,7 +5,7 @@ https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-11
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import cast
@@ -13,6 +13,7 @@ from typing import cast
 from redis import Redis
 
 from api.operation import Rate
+from webhook.redis.replicas import Argument
 
 _MICROSECONDS = 1_000_000
 # Seconds after which an empty bucket is full again.
@@ -55,8 +56,8 @@ class RateLimits:
         self.policies = {
             name: Policy.of(name, rate) for name, rate in [(Rate.CREATE, create), (Rate.READ, read)]
         }
-        script = resources.files("api").joinpath("rate_limit.lua").read_text()
-        self._count = redis.register_script(script)
+        self._redis = redis
+        self._script = resources.files("api").joinpath("rate_limit.lua").read_text()
 
     def check(self, key_id: str, name: Rate, cost: int = 1) -> Allowance:
         """Count a request of a key, or `cost` of them, and return whether it is allowed.
@@ -64,14 +65,23 @@ class RateLimits:
         A request that costs more than a whole burst is allowed when nothing else was counted for a
         while; those after it wait until it is made up for.
         """
+        return self.allowance(name, self.ask(self.command(key_id, name, cost)))
+
+    def ask(self, command: Sequence[Argument]) -> object:
+        """Return the answer to a `command`."""
+        return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def command(self, key_id: str, name: Rate, cost: int = 1) -> Sequence[Argument]:
+        """Return the command of Redis that counts as `check` does; `allowance` reads its answer."""
         policy = self.policies[name]
         key = f"falhook:{{keys}}:limit:{key_id}:{name}"
-        args = [_MICROSECONDS / policy.rate, policy.burst, cost]
-        allowed, remaining, reset, wait = cast(
-            tuple[int, int, int, int], self._count(keys=[key], args=args)
-        )
+        return "EVAL", self._script, 1, key, _MICROSECONDS / policy.rate, policy.burst, cost
+
+    def allowance(self, name: Rate, answer: object) -> Allowance:
+        """Return what became of a request, from the answer to its `command`."""
+        allowed, remaining, reset, wait = cast(tuple[int, int, int, int], answer)
         return Allowance(
-            policy=policy,
+            policy=self.policies[name],
             allowed=bool(allowed),
             remaining=remaining,
             reset_seconds=reset / _MICROSECONDS,

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from api.problems import ProblemError
 
@@ -18,14 +18,15 @@ async def read_body(request: Request, most: int) -> bytes:
     if length.isdigit() and int(length[:15]) > most:
         raise _too_large(most)
     body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise _too_large(most)
-    except ClientDisconnect:
-        raise ProblemError("bad_request", "the connection ended within the body") from None
-    return bytes(body)
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemError("bad_request", "the connection ended within the body")
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        if not message.get("more_body"):
+            return bytes(body)
 
 
 def _too_large(most: int) -> ProblemError:

@@ -20,7 +20,7 @@ STOP = 2.0
 # Seconds for which a bell is awaited at a time, and after which Redis is tried again.
 _TURN = 0.5
 # Seconds for which bells are gathered after one rang.
-_GATHER = 0.02
+_GATHER = 0.05
 # Seconds between two reads of all streams: not every event rings a bell.
 _EVERY = 0.5
 # Entries of one stream that are read at a time.

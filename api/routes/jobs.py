@@ -49,7 +49,7 @@ class Jobs:
         given: JobCreation = call.body
         required = self.require_key and not given.dry_run
         key = key_of(call.request.headers.get(HEADER), required=required)
-        made = self.creation.create(given, tenant=call.tenant, key=key)
+        made = self.creation.create(given, tenant=call.tenant, key=key, count=call.count)
         if isinstance(made, Trial):
             return json_response(made)
         headers = {"Location": f"/v1/jobs/{made.job.id}"}
@@ -185,6 +185,7 @@ def operations(jobs: Jobs) -> Sequence[Operation]:
             handler=jobs.create_job,
             scope=Scope.CREATE,
             rate=Rate.CREATE,
+            counts=True,
             headers={HEADER: "Any text of yours, such as the order's number."},
             body=JobCreation,
             answers=created,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.idempotency import fingerprint, job_id_of, key_of
+from api.idempotency import digest_of, fingerprint, is_repeated, job_id_of, key_of
+from api.models.creation import JobCreation
 from api.problems import ProblemError
 from webhook.contract import JOB_ID
 from worker.jobs.job import Job
@@ -59,9 +60,35 @@ def job(**changes: object) -> Job:
 
 def test_a_fingerprint_has_no_value() -> None:
     """It names the fields, and nothing of what is in them."""
-    text = fingerprint(job(metadata={"order": "4711"}))
-    assert {"endpoint", "arguments.prompt", "metadata.order"} == set(json.loads(text))
+    text = fingerprint(job(metadata={"order": "4711"}), sent(arguments={"prompt": "a secret"}))
+    assert {"", "endpoint", "arguments.prompt", "metadata.order"} == set(json.loads(text))
     assert not [word for word in ("secret", "4711", "owner") if word in text]
+
+
+def sent(job_id: str = "j1", **changes: object) -> str:
+    """The digest of a request before its validation."""
+    return digest_of(JobCreation.model_validate({"endpoint": "owner/app", **changes}), job_id)
+
+
+def test_a_request_is_repeated_if_nothing_of_it_differs() -> None:
+    """Neither a value, nor its type, nor the job may differ; a job without a digest is no help."""
+    first = sent(arguments={"duration": 5}, max_price="2")
+    stored = job(fingerprint=fingerprint(job(), first))
+    assert is_repeated(stored, sent(max_price="2", arguments={"duration": 5}))
+    others = [
+        sent(arguments={"duration": 5}),
+        sent(arguments={"duration": 5.0}, max_price="2"),
+        sent(arguments={"duration": 5}, max_price="2", dry_run=True),
+        sent("j2", arguments={"duration": 5}, max_price="2"),
+    ]
+    assert [] == [other for other in others if is_repeated(stored, other)]
+    assert not is_repeated(job(), "")
+    assert not is_repeated(job(fingerprint='{"endpoint": "0123456789ab"}'), first)
+
+
+def test_any_text_has_a_digest() -> None:
+    """Also a lone surrogate, which JSON may contain and UTF-8 may not."""
+    assert 32 == len(sent(arguments={"prompt": "\ud800"}))
 
 
 def test_equal_requests_have_equal_fingerprints() -> None:

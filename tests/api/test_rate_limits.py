@@ -130,7 +130,7 @@ def test_a_check_is_one_command(redis: Redis) -> None:
         create(limited)
     counted = {name: entry["calls"] for name, entry in redis.info("commandstats").items()}
     # The script itself calls the others; SET only if the request is allowed.
-    expected = {"cmdstat_evalsha": 10, "cmdstat_time": 10, "cmdstat_get": 10, "cmdstat_set": 4}
+    expected = {"cmdstat_eval": 10, "cmdstat_time": 10, "cmdstat_get": 10, "cmdstat_set": 4}
     assert expected == {name: n for name, n in counted.items() if "config" not in name}
 
 

@@ -24,6 +24,7 @@ from redis.sentinel import SentinelConnectionPool
 from webhook.redis.clients import as_async_cluster, as_cluster
 from webhook.redis.cluster_view import is_alone, is_alone_async, is_primary, is_primary_async
 from webhook.redis.replicas import Argument, AskAgain, Servers, Unconfirmed
+from webhook.redis.round_trip import ask
 from webhook.redis.standing_connection import StandingConnection
 
 # The first tries may learn of a replica, or of the node that has the key now.
@@ -87,11 +88,8 @@ class ConfirmedScripts:
         args: Sequence[Argument],
     ) -> Any:
         replicas = self._servers[name]
-        pipe = server.pipeline(transaction=False)
-        pipe.eval(script, len(keys), *keys, *args)
-        for command in replicas.commands:
-            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
-        answer, acknowledged, role = pipe.execute(raise_on_error=False)
+        run = ("EVAL", script, len(keys), *keys, *args)
+        answer, acknowledged, role = ask(server, [run, *replicas.commands])
         if isinstance(answer, Exception):
             raise answer
         replicas.confirm(acknowledged, role)

@@ -28,7 +28,8 @@ from webhook.contract import inbox_key
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import client
 from webhook.redis.confirmation import ConfirmedScripts
-from webhook.redis.replicas import Unconfirmed
+from webhook.redis.replicas import Argument, Unconfirmed
+from webhook.redis.round_trip import as_record, ask
 from webhook.shards import SHARDS, all_keys, key_of
 from worker.errors import Transient
 from worker.jobs.change import Change, Event
@@ -54,8 +55,9 @@ EVENTS = "events"
 BELL = "bell"
 # The reason of jobs that wait until the replicas of Redis confirm what precedes a POST.
 REPLICA_BEHIND = "replica_behind"
-# Writes what the record has: only a write is confirmed.
+# Writes what the record and the disk have, for the replicas: only a write is confirmed.
 _REWRITE = """
+redis.set_repl(redis.REPL_REPLICA)
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'id', ARGV[1]) end
 return 1
 """
@@ -86,6 +88,8 @@ class Known:
     archiving: bool
     # Whether there are callbacks that are not ingested, perhaps of a job without a record.
     callbacks: bool
+    # The answer to the command that was sent along.
+    answer: object = None
 
 
 def tenant_index(tenant: str) -> str:
@@ -107,19 +111,23 @@ class JobStore:
         self._move = redis.register_script(self._script)
         self._confirmed = ConfirmedScripts(redis)
 
-    def look_up(self, job_id: str) -> Known:
-        """Return what there is of a job that may be new, in one round trip."""
+    def look_up(self, job_id: str, *, along: Sequence[Argument] = ()) -> Known:
+        """Return what there is of a job that may be new, in one round trip.
+
+        The command `along`, of any keys, runs before all else.
+        """
         self.take_earlier(job_id)
-        with self.redis.pipeline(transaction=False) as calls:
-            # The record first: whoever removes it has noted before that there are archived ones.
-            calls.hgetall(job_key(job_id))
-            calls.exists(ARCHIVING)
-            calls.exists(inbox_key(job_id))
-            record, archiving, callbacks = calls.execute()
+        # The record first: whoever removes it has noted before that there are archived ones.
+        reads = [("HGETALL", job_key(job_id)), ("EXISTS", ARCHIVING), ("EXISTS", inbox_key(job_id))]
+        answers = ask(self.redis, [along, *reads] if along else reads)
+        if error := next((each for each in answers if isinstance(each, Exception)), None):
+            raise error
+        *others, record, archiving, callbacks = answers
         return Known(
-            job=Job.decode(record) if record else None,
+            job=Job.decode(as_record(record)) if record else None,
             archiving=bool(archiving),
             callbacks=bool(callbacks),
+            answer=next(iter(others), None),
         )
 
     def add(self, job: Job, *, due: float, event: Event) -> bool:

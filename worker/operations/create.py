@@ -9,7 +9,7 @@ from webhook.log import get_logger
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import LOST_WAKE_AFTER, JobStore, Known
 from worker.operations.orphans import adopt, find_orphan
-from worker.operations.request import DraftJob, InvalidJobId, JobRequest, canonical
+from worker.operations.request import AS_SENT, DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
 from worker.text import shorten
 from worker.types import Json
@@ -76,11 +76,12 @@ class JobCreator:
             return metadata
         return {name: metadata[name] for name in self.event_metadata if name in metadata}
 
-    def add(self, draft: DraftJob) -> Created:
+    def add(self, draft: DraftJob, known: Known | None = None) -> Created:
         """Put the job's local files into storage, store the job, then wake it.
 
         A callback that came for this id before, to no record, is adopted: nothing is posted. With
-        the id of a stored job, that job is returned and its step woken if it waits to be sent.
+        the id of a stored job, that job is returned as by `repeat`. `known` is what there was of
+        the id a moment ago; without it, Redis is asked.
 
         Raises InvalidJobId for an id of a job with other contents or of another tenant,
         FingerprintMismatch if the fingerprints tell which, RequestRejected for files that have
@@ -88,24 +89,33 @@ class JobCreator:
         raises.
         """
         job = replace(draft.job, event_metadata=self.for_events(draft.job.metadata))
-        known = self.store.look_up(job.id)
+        known = known or self.store.look_up(job.id)
         stored = _same(job, known.job)
         if stored is None and known.archiving:
             stored = _same(job, self.archived(job.id))
-        new = stored is None
-        if stored is None:
-            self.validator.staging.put(draft.staged)
-            made = self._store_or_adopt(job, known)
-            new = made is not None
-            # Another process may have been faster.
-            stored = made or self.existing(job) or job
-        if new:
-            log.info("job.created", job=job.id, endpoint=job.endpoint)
-        elif stored.state in _UNCONFIRMED:
-            self.store.confirm(job.id)
-        if stored.state is JobState.QUEUED:
+        if stored is not None:
+            return self.repeat(stored)
+        self.validator.staging.put(draft.staged)
+        made = self._store_or_adopt(job, known)
+        if made is None:  # another process was faster
+            return self.repeat(self.existing(job) or job)
+        log.info("job.created", job=job.id, endpoint=job.endpoint)
+        self._wake(made)
+        return Created(job=made, new=True)
+
+    def repeat(self, stored: Job) -> Created:
+        """Return the job of a request that was made before; wake its step if it waits to be sent.
+
+        Raises Unconfirmed, a RedisError, if a replica does not have its record.
+        """
+        if stored.state in _UNCONFIRMED:
+            self.store.confirm(stored.id)
+        self._wake(stored)
+        return Created(job=stored, new=False)
+
+    def _wake(self, job: Job) -> None:
+        if job.state is JobState.QUEUED:
             self.wake(Task.SUBMIT, job.id)
-        return Created(job=stored, new=new)
 
     def _store_or_adopt(self, job: Job, known: Known) -> Job | None:
         """Store a new job; with the id of an orphan it takes the result that is there.
@@ -144,7 +154,8 @@ def _same(job: Job, stored: Job | None) -> Job | None:
 def _differences(one: str, other: str) -> Sequence[str]:
     """Return the names that two fingerprints do not have in common."""
     parts, others = json.loads(one), json.loads(other)
-    return sorted(name for name in {*parts, *others} if parts.get(name) != others.get(name))
+    names = {*parts, *others} - {AS_SENT}
+    return sorted(name for name in names if parts.get(name) != others.get(name))
 
 
 def _contents(job: Job) -> tuple[str, object]:

@@ -19,6 +19,9 @@ from worker.operations.staged_files import StagedFiles
 from worker.text import shorten
 from worker.types import Json
 
+# The part of a fingerprint that stands for the whole request as it was sent: two that differ in
+# it may be equal once they are validated.
+AS_SENT = ""
 _LONGEST_ID_SHOWN = 80
 
 

@@ -1,7 +1,7 @@
 """Validates a request before anything is stored or sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
@@ -43,6 +43,7 @@ _REQUESTS = (
 _LONGEST_NAME = 80
 # Fields of a request that a message does not have.
 _INTERNAL = frozenset({"fingerprint", "unknown"})
+_ESTIMATE = tuple(f.name for f in fields(Estimate))
 _JSON_HINT = "remove NaN, Infinity and text that is not UTF-8"
 
 
@@ -179,7 +180,10 @@ def _json_only(request: JobRequest, staged: StagedFiles) -> dict[str, object]:
 
 
 def _recorded(estimate: Estimate | None) -> dict[str, Json]:
-    return {} if estimate is None else {**asdict(estimate), "usd": str(estimate.usd)}
+    if estimate is None:
+        return {}
+    # dataclasses.asdict copies deeply: a fifth of the time of a validation.
+    return {name: getattr(estimate, name) for name in _ESTIMATE} | {"usd": str(estimate.usd)}
 
 
 def checked_metadata(metadata: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -1,16 +1,18 @@
 """A job is validated, stored with its options and cost, then woken; once for each id."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.client import Pipeline
 
 from tests.factories.input_files import PNG, named
 from tests.factories.listed import jobs_of
 from webhook.contract import Task
+from webhook.redis import round_trip
+from webhook.redis.replicas import Argument
 from worker.catalogue.catalogue import Catalogue
 from worker.catalogue.errors import InvalidArguments, RequestRejected, UnknownEndpoint
 from worker.catalogue.option_errors import InvalidOptions
@@ -142,13 +144,13 @@ def test_a_creation_costs_two_round_trips(
     draft = creator.validator.validate(request(job_id="a1"))
     creator.add(creator.validator.validate(request(job_id="warm")))
     trips: list[list[str]] = []
-    execute = Pipeline.execute
+    sent = round_trip._round_trip
 
-    def counted(calls: Pipeline, raise_on_error: bool = True) -> list[object]:
-        trips.append([command[0][0] for command in calls.command_stack])
-        return execute(calls, raise_on_error)
+    def counted(connection: object, commands: Sequence[Sequence[Argument]]) -> list[object]:
+        trips.append([str(command[0]) for command in commands])
+        return sent(connection, commands)
 
-    monkeypatch.setattr(Pipeline, "execute", counted)
+    monkeypatch.setattr(round_trip, "_round_trip", counted)
     monkeypatch.setattr(records.redis, "execute_command", None)
     looked_up, written = ["HGETALL", "EXISTS", "EXISTS"], ["EVAL", "WAIT", "ROLE"]
     creator.add(draft)
