@@ -1,6 +1,7 @@
 """Objects under keys: put, get, copy, list and delete them."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -157,16 +158,22 @@ class Storage:
         """
         part = into.with_name(f"{into.name}.part")
         with store_call(self.place, key, missing="storage_missing"):
-            result = obstore.get(self.store, _checked(key))
             try:
-                with part.open("wb") as file:
-                    for chunk in result.stream(min_chunk_size=READ_BYTES):
-                        file.write(chunk)
-                    size = file.tell()
+                self._copy_out(_checked(key), part)
+                size = part.stat().st_size
                 part.replace(into)
             finally:
                 part.unlink(missing_ok=True)
         return size
+
+    def _copy_out(self, key: str, into: Path) -> None:
+        if self.root is not None and (path := self.root / key).is_file():
+            shutil.copyfile(path, into)  # in the kernel, for a fifth of the processor time
+            return
+        result = obstore.get(self.store, key)
+        with into.open("wb") as file:
+            for chunk in result.stream(min_chunk_size=READ_BYTES):
+                file.write(chunk)
 
     def read(self, key: str) -> bytes | None:
         """Return the object's content in memory; None if there is no object."""
