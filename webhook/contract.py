@@ -36,6 +36,7 @@ class Queue(StrEnum):
     CALLBACKS = "falhook.callbacks"
     MEDIA = "falhook.media"
     PUBLISH = "falhook.publish"
+    NOTIFY = "falhook.notify"
 
 
 # The names until version 0.1, which senders of falhook.create may still use; the workers move our
@@ -54,6 +55,7 @@ class Task(StrEnum):
     PUBLISH = "falhook.publish"
     SWEEP = "falhook.sweep"
     RETAIN = "falhook.retain"
+    NOTIFY = "falhook.notify"
 
 
 ROUTES: dict[Task, Queue] = {
@@ -65,6 +67,7 @@ ROUTES: dict[Task, Queue] = {
     Task.DOWNLOAD: Queue.PUBLISH,
     Task.TRANSCODE_TAG: Queue.MEDIA,
     Task.PUBLISH: Queue.PUBLISH,
+    Task.NOTIFY: Queue.NOTIFY,
 }
 
 # Names at the broker beside those of the queues: of Celery's events, and of its remote control.

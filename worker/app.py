@@ -99,12 +99,17 @@ def _register(
         components.sweep.run()
         move_from_earlier_queues()
 
+    def notify(_: object = None) -> None:
+        """Put owed events into the lanes of their receivers, and serve the lanes."""
+        components.notifier.run()
+
     def retain() -> None:
         """Archive the records of jobs that ended long ago."""
         components.retention.run()
 
     components.create.register(app)
     app.task(name=Task.RETAIN)(retain)
+    app.task(name=Task.NOTIFY)(notify)
     app.task(name=Task.INGEST)(ingest)
     app.task(name=Task.SWEEP)(sweep)
     for step in STEPS:

@@ -16,6 +16,11 @@ from worker.formats.marks import Marks
 from worker.jobs.leases import Leases
 from worker.jobs.store import JobStore, connect
 from worker.jobs.transitions import Transitions
+from worker.notifications.composition import Notifications
+from worker.notifications.notifier import Notifier
+from worker.notifications.outbox import Bell
+from worker.notifications.routes import KnownRoutes
+from worker.notifications.target import TargetRules
 from worker.operations.create import JobCreator
 from worker.operations.create_message import Intake
 from worker.operations.create_task import CreateTask
@@ -54,22 +59,32 @@ class Components:
     sweep: Sweep
     create: CreateTask
     retention: Retention
+    notifier: Notifier
 
 
 def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
     """Return the components of one process; connections are opened when they are first used."""
-    store = JobStore(connect(settings.redis_url))
+    redis = connect(settings.redis_url)
+    wake = waker(app)
+    store = JobStore(redis, owed=Bell(redis, wake))
     inbox = InboxReader(connect(settings.redis_url, decode_responses=False))
     fal = FalClient(settings.fal_key.get_secret_value())
-    wake = waker(app)
     transitions = Transitions(store, NEXT_TASK, wake)
     deadline = settings.callback_deadline
     validator = Validator(
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=lambda: storage, directory=settings.input_directory),
+        targets=TargetRules.of(settings),
     )
     work, rescues = _steps(settings, store, fal, storage)
     archive = Archive(redis=store.redis, storage=lambda: storage)
+    notifications = Notifications(
+        redis=redis,
+        settings=settings,
+        store=store,
+        archived=archive.get,
+        storage=lambda: storage,
+    )
     return Components(
         pipeline=Pipeline(
             store=store,
@@ -91,6 +106,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             wake_ingest=lambda job_ids: wake(Task.INGEST, list(job_ids)),
             deadline=deadline,
             queue_length=queue_lengths(app),
+            notify_overdue=notifications.overdue(wake).run,
         ),
         create=CreateTask(
             intake=Intake(
@@ -100,6 +116,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
                     wake=wake,
                     event_metadata=settings.event_metadata_names,
                     archived=archive.get,
+                    routes=KnownRoutes(redis).now,
                 ),
             ),
         ),
@@ -108,6 +125,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             archive=archive,
             periods=RetentionPeriods.parse(settings.retention),
         ),
+        notifier=notifications.notifier(),
     )
 
 

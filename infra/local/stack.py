@@ -135,6 +135,8 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
         "FALHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "FALHOOK_API_HOST": "127.0.0.1",
         "FALHOOK_API_PORT": _free_port("FALHOOK_API_PORT", taken={port}),
+        # A receiver of webhooks is on this machine too.
+        "FALHOOK_NOTIFY_LOOPBACK": "1",
         "FALHOOK_SECRET": kept_secret(directory),
         "FALHOOK_STORAGE_URL": (directory / "storage").resolve().as_uri(),
     }

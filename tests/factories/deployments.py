@@ -15,6 +15,7 @@ from webhook.server.http_protocol import HttpLimits
 from worker.cli.settings import env_example
 from worker.fal.client import TIMEOUT
 from worker.fal.download import DownloadLimits
+from worker.notifications.sender import BUDGET
 from worker.steps.uploads import UPLOAD_TIMEOUT
 from worker.transcode.ffmpeg.limits import MOST_SECONDS
 
@@ -42,6 +43,7 @@ def longest_steps() -> Mapping[str, float]:
         "callbacks": answer,
         "media": MOST_SECONDS,
         "publish": DownloadLimits(max_bytes=1).deadline,
+        "notify": BUDGET,
         "beat": 1.0,
     }
 

@@ -78,5 +78,13 @@ EVENTS: dict[str, str] = {
     "api.crashed": "A request hit a bug; `where` is the place. It was answered with 500.",
     "events.stalled": "Redis is away: clients of the API get no events until `events.resumed`.",
     "events.resumed": "The API reads events again, without having lost any.",
+    "notification.delivered": "A receiver accepted a message.",
+    "notification.retried": "A message was not accepted; it is sent again, see `error`.",
+    "notification.dead": "A message is not sent again by itself; `falhook deliveries` can.",
+    "notification.waits": "Redis is away: the notifier goes on once the sweep wakes it again.",
+    "notification.unnoted": "Redis is away: what came of an attempt is unknown; it is repeated.",
+    "notification.crashed": "An attempt hit a bug; it is repeated once its lease ends.",
+    "notification.jobs_marked": "Jobs in progress are told to a receiver that was added.",
+    "endpoint.disabled": "A receiver answered 410, or failed for five days: it is told no more.",
     "work.kept": "Intermediate files of a published job could not be deleted.",
 }

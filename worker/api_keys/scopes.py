@@ -15,14 +15,16 @@ class Scope(StrEnum):
     """Cancel jobs, and retry them."""
     EVENTS = "events"
     """Follow the events of jobs."""
+    ENDPOINTS = "endpoints"
+    """Add endpoints, which are told of the tenant's jobs, and read what they were told."""
     SCALE = "scale"
     """Count the work of each pool of workers, of every tenant: for an autoscaler."""
     ADMIN = "admin"
-    """All of these, the first four for its own tenant, and the keys of every tenant."""
+    """All of these, all but `scale` for its own tenant, and the keys of every tenant."""
 
 
 # The scopes of a key for which none are chosen.
-USUAL = frozenset(Scope) - {Scope.ADMIN, Scope.SCALE}
+USUAL = frozenset(Scope) - {Scope.ENDPOINTS, Scope.SCALE, Scope.ADMIN}
 
 
 def allows(granted: Collection[Scope], needed: Scope) -> bool:

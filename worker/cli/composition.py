@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from worker.catalogue.catalogue import Catalogue
 from worker.cli.errors import CliError
+from worker.notifications.target import TargetRules
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.settings.creation import CreationSettings, CreationWithRedis
@@ -28,6 +29,7 @@ def build_validator(settings: CreationSettings) -> Validator:
     return Validator(
         catalogue=Catalogue.load(settings.catalogue),
         staging=Staging(storage=storage, directory=Path.cwd(), anywhere=True, check_uploads=True),
+        targets=TargetRules.of(settings),
     )
 
 
@@ -37,17 +39,22 @@ def build_creator(settings: CreationWithRedis) -> "JobCreator":
     from webhook import log as logs
     from worker.broker.client import client, waker
     from worker.jobs.store import JobStore, connect
+    from worker.notifications.outbox import Bell
+    from worker.notifications.routes import KnownRoutes
     from worker.operations.create import JobCreator
     from worker.retention.archive import Archive
 
     logs.configure(level="WARNING", form=settings.log_format)
-    store = JobStore(connect(settings.redis_url))
+    redis = connect(settings.redis_url)
+    wake = waker(client(settings))
+    store = JobStore(redis, owed=Bell(redis, wake))
     store.redis.ping()
     validator = build_validator(settings)
     return JobCreator(
         store=store,
         validator=validator,
-        wake=waker(client(settings)),
+        wake=wake,
         event_metadata=settings.event_metadata_names,
         archived=Archive(redis=store.redis, storage=validator.staging.storage).get,
+        routes=KnownRoutes(redis).now,
     )

@@ -16,6 +16,12 @@ COMMANDS = {
     "cancel": Lazy("worker.cli.cancel", "cancel", "Cancel jobs that are not rendered yet."),
     "check": Lazy("worker.cli.check.flags", "check", "Check what jobs need, and name the cures."),
     "completion": Lazy("worker.cli.completion.command", "completion", "Install Tab completion."),
+    "deliveries": Lazy(
+        "worker.cli.deliveries.group", "deliveries", "What receivers of webhooks were told."
+    ),
+    "endpoints": Lazy(
+        "worker.cli.endpoints.group", "endpoints", "Receivers of webhooks: add, list, test them."
+    ),
     "keys": Lazy("worker.cli.keys.group", "keys", "Make, list and revoke keys of the HTTP API."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
     "migrate": Lazy("worker.cli.migrate", "migrate", "Move the records of version 0.1."),

@@ -38,6 +38,8 @@ def _values(job: Job, now: float) -> Mapping[str, object]:
         "event_metadata": job.event_metadata,
         "options": job.options,
         "estimate": job.estimate,
+        "notify": job.notify,
+        "owes": job.owes,
         "needs_file": job.needs_file,
         "step": job.step,
         "reason": job.reason,

@@ -101,6 +101,11 @@ class Job:
     # fal's platform options (catalogue/options.py), and what the job should cost.
     options: Mapping[str, Json] = field(default_factory=dict)
     estimate: Mapping[str, Json] = field(default_factory=dict)
+    # The address that is told of this job, the states of which its receivers are told, and the
+    # number of events that they were owed so far (worker/notifications).
+    notify: str = ""
+    owes: str = ""
+    told: int = 0
     # 1: a result without a file is a failure; 0: any result is a success.
     needs_file: int = 1
     state: JobState = JobState.QUEUED
@@ -184,7 +189,9 @@ _JSON = frozenset(
         "estimate",
     }
 )
-_INTS = frozenset({"needs_file", "attempt", "posted", "tries", "waits", "wakes", "looked_up"})
+_INTS = frozenset(
+    {"needs_file", "attempt", "posted", "tries", "waits", "wakes", "looked_up", "told"}
+)
 _FLOATS = frozenset({"created_at", "updated_at", "due_at", "lease_until", "submitted_at"})
 
 

@@ -13,6 +13,7 @@ falhook:{2a}:events      stream: the events of all jobs of the shard, the last E
 falhook:{2a}:bell        channel: a job of the shard has moved
 falhook:{2a}:failed …    groups of failures: worker/jobs/failures.py
 falhook:{2a}:day:DAY     what happened on a day: worker/jobs/days.py
+falhook:{2a}:owed        sorted set: event that receivers are owed → when it happened
 """
 
 import json
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 
@@ -53,6 +54,7 @@ NAMED = "named"
 TIMERS = "timers"
 EVENTS = "events"
 BELL = "bell"
+OWED = "owed"
 # The reason of jobs that wait until the replicas of Redis confirm what precedes a POST.
 REPLICA_BEHIND = "replica_behind"
 # Writes what the record and the disk have, for the replicas: only a write is confirmed.
@@ -100,12 +102,20 @@ def tenant_index(tenant: str) -> str:
 class JobStore:
     """The job records of one Redis, which must decode responses; safe to share between threads.
 
-    `clock` is Unix seconds.
+    `clock` is Unix seconds. `owed` is called with the id of a job whose receivers are owed an
+    event.
     """
 
-    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        clock: Callable[[], float] = time.time,
+        owed: Callable[[str], object] = lambda _job_id: None,
+    ) -> None:
         self.redis = redis
         self.clock = clock
+        self._owed = owed
         self.earlier = EarlierLayout(redis)
         self._script = Path(__file__).with_name("transition.lua").read_text()
         self._move = redis.register_script(self._script)
@@ -148,7 +158,10 @@ class JobStore:
 
     def _add(self, job_id: str, expected: Sequence[str] | None, change: Change) -> Job | None:
         keys, order = self._call(job_id, expected, change)
-        done, _, *record = self._confirmed.eval(self._script, keys, [order])
+        done, _, *rest = self._confirmed.eval(self._script, keys, [order])
+        owed, *record = rest or (0,)
+        if owed:
+            self._owed(job_id)
         return Job.decode(dict(zip(*[iter(record[0])] * 2, strict=True))) if done else None
 
     def confirm(self, job_id: str) -> None:
@@ -176,16 +189,21 @@ class JobStore:
         allowed = [state.value for state in expected if _allowed(state, change.to)]
         keys, order = self._call(job_id, allowed, change)
         try:
-            return bool(self._confirmed.eval(self._script, keys, [order])[0])
+            done, _, *owed = self._confirmed.eval(self._script, keys, [order])
         except Unconfirmed as error:
             sentence = f"Redis: {error}. The job waits for a replica, which would know of its POST"
             raise Transient(REPLICA_BEHIND, sentence) from error
+        if any(owed):
+            self._owed(job_id)
+        return bool(done)
 
     def _change(self, job_id: str, expected: Sequence[str] | None, change: Change) -> bool:
         keys, order = self._call(job_id, expected, change)
-        done, state = cast(tuple[int, str], self._move(keys=keys, args=[order]))
+        done, state, *owed = cast("list[Any]", self._move(keys=keys, args=[order]))
         if not done and not state and self.take_earlier(job_id):
             return self._change(job_id, expected, change)
+        if any(owed):
+            self._owed(job_id)
         return bool(done)
 
     def _call(
@@ -212,7 +230,7 @@ class JobStore:
             **_counts(change, now),
         }
         arguments = {name: value for name, value in request.items() if value is not None}
-        names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL, NAMED)
+        names = (f"job:{job_id}", EVENTS, TIMERS, JOBS, BELL, NAMED, OWED)
         return [key_of(job_id, name) for name in names], json.dumps(arguments)
 
     def take_earlier(self, job_id: str) -> bool:

@@ -3,6 +3,7 @@
 -- KEYS  1 the job's hash   2 the event stream of its shard   3 timers (sorted set: job -> due)
 --       4 the prefix of the indexes, "falhook:{2a}:jobs"     5 the bell, a channel
 --       6 hash: state -> jobs of all tenants but the default one
+--       7 the events that receivers are owed (sorted set: event -> when)
 -- ARGV  1 JSON: id, at, expected (states; absent: the record must not exist yet), to (absent: the
 --       state stays), guard (field -> value that it must have), unleased_at (the lease must
 --       have ended by then), set, drop (fields to remove), bump (fields to add 1 to), due (absent:
@@ -11,12 +12,12 @@
 --       loses), keep (events kept in the stream), remember (bytes
 --       of history kept), day and hour (of the change, if its state is counted by days.py),
 --       failure (reason and message of the group of failures.py)
--- Returns {1, new state} if it was changed, for a new job also its record, else {0, present state
--- ("" without a record)}.
+-- Returns {1, new state, whether an event is owed} if it was changed, for a new job also its record,
+-- else {0, present state ("" without a record)}.
 --
 -- One HMGET and one HSET serve a whole change: commands are what a busy Redis runs out of.
 local order = cjson.decode(ARGV[1])
-local names = {'state', 'lease_until', 'event_metadata', 'history', 'tenant'}
+local names = {'state', 'lease_until', 'event_metadata', 'history', 'tenant', 'owes', 'told'}
 for field in pairs(order.guard or {}) do table.insert(names, field) end
 for _, field in ipairs(order.bump or {}) do table.insert(names, field) end
 if order.to then table.insert(names, 'failure') end
@@ -110,6 +111,14 @@ if left_group ~= '' and not group then
   table.insert(order.drop, 'failure')
 end
 
+-- What receivers are told of is owed with the change itself: worker/notifications/owed_event.py.
+local owed
+if to ~= state and string.find(' ' .. (values.owes or record.owes) .. ' ', ' ' .. to .. ' ', 1, true) then
+  values.told = string.format('%d', (tonumber(record.told) or 0) + 1)
+  owed = order.id .. ' ' .. values.told .. ' ' .. (state == '' and '-' or state) .. ' ' .. to .. ' '
+    .. order.at
+end
+
 local line
 if order.event then
   local kept = {at = order.at, to = to ~= state and to or nil}
@@ -149,6 +158,7 @@ for field, value in pairs(values) do
 end
 if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 if order.drop then redis.call('HDEL', KEYS[1], unpack(order.drop)) end
+if owed then redis.call('ZADD', KEYS[7], order.at, owed) end
 
 -- Puts the job where it belongs in an index and in those of its states; returns 1 for the index of a
 -- state that it left, and 1 for the one that it entered.
@@ -222,5 +232,5 @@ if line then
     redis.call('PUBLISH', KEYS[5], '1')
   end
 end
-if values.created_at then return {1, to, redis.call('HGETALL', KEYS[1])} end
-return {1, to}
+if values.created_at then return {1, to, owed and 1 or 0, redis.call('HGETALL', KEYS[1])} end
+return {1, to, owed and 1 or 0}

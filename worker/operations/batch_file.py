@@ -1,10 +1,10 @@
 """Reads the rows of a file of jobs, by line.
 
-jobs.jsonl   one object a line: arguments; optionally id, endpoint, tenant, metadata, options,
-             unchecked
-jobs.csv     a column for each input; optionally id, endpoint, tenant, unchecked, metadata.NAME and
-             options.NAME; an empty cell leaves the input out; columns are separated by , ; or
-             tabs, or as a first line sep=… says
+jobs.jsonl   one object a line: arguments; optionally id, endpoint, tenant, notify, metadata,
+             options, unchecked
+jobs.csv     a column for each input; optionally id, endpoint, tenant, notify, unchecked,
+             metadata.NAME and options.NAME; an empty cell leaves the input out; columns are
+             separated by , ; or tabs, or as a first line sep=… says
 """
 
 import csv
@@ -21,7 +21,7 @@ from worker.text import InvalidJson, parse_json, printable
 
 Rows = Iterator[tuple[int, Callable[[], Mapping[str, Any]]]]
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
-_OWN = frozenset({"id", "endpoint", "tenant"})
+_OWN = frozenset({"id", "endpoint", "tenant", "notify"})
 
 
 class UnreadableFile(Exception):

@@ -28,6 +28,7 @@ class _Row(BaseModel):
     metadata: dict[str, Any] = {}
     options: dict[str, Any] = {}
     unchecked: bool = False
+    notify: str | None = None
 
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
@@ -60,6 +61,7 @@ def request_of(values: Mapping[str, Any], defaults: JobRequest, validator: Valid
         options=merged(defaults.options, _options(row.options)),
         unchecked=unchecked,
         tenant=defaults.tenant if row.tenant is None else row.tenant,
+        notify=defaults.notify if row.notify is None else row.notify,
     )
 
 

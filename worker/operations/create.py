@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from webhook.contract import Task
 from webhook.log import get_logger
+from worker.catalogue.errors import RequestRejected
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import LOST_WAKE_AFTER, JobStore, Known
+from worker.notifications.routes import Routes
 from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import AS_SENT, DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
@@ -55,6 +57,8 @@ class JobCreator:
     event_metadata: tuple[str, ...] = ()
     # Returns the archived job with an id, or None.
     archived: Callable[[str], Job | None] = lambda _job_id: None
+    # Returns who is told of jobs, as of a moment ago.
+    routes: Callable[[], Routes] = lambda: Routes({})
 
     def create(self, request: JobRequest) -> Job:
         """Store the job as QUEUED and wake its submit step; the same id is the same job.
@@ -76,6 +80,20 @@ class JobCreator:
             return metadata
         return {name: metadata[name] for name in self.event_metadata if name in metadata}
 
+    def for_receivers(self, job: Job) -> Job:
+        """Return the job with the states of which its receivers are told.
+
+        Raises RequestRejected for an address of its own for which no keys of the tenant sign.
+        """
+        routes = self.routes()
+        if job.notify and routes.for_jobs(job.tenant) is None:
+            raise RequestRejected(
+                "notify_unsigned",
+                f"notify: tenant {job.tenant} has no keys to sign with; make them with "
+                f"`falhook endpoints add --for-jobs --tenant {job.tenant}`",
+            )
+        return replace(job, owes=routes.owed(job))
+
     def add(self, draft: DraftJob, known: Known | None = None) -> Created:
         """Put the job's local files into storage, store the job, then wake it.
 
@@ -85,10 +103,11 @@ class JobCreator:
 
         Raises InvalidJobId for an id of a job with other contents or of another tenant,
         FingerprintMismatch if the fingerprints tell which, RequestRejected for files that have
-        changed, the storage's Failure if they cannot be stored now, and what `JobStore.added`
-        raises.
+        changed and for what `for_receivers` refuses, the storage's Failure if they cannot be stored
+        now, and what `JobStore.added` raises.
         """
-        job = replace(draft.job, event_metadata=self.for_events(draft.job.metadata))
+        event_metadata = self.for_events(draft.job.metadata)
+        job = self.for_receivers(replace(draft.job, event_metadata=event_metadata))
         known = known or self.store.look_up(job.id)
         stored = _same(job, known.job)
         if stored is None and known.archiving:

@@ -77,6 +77,7 @@ class Intake:
             reason=rejection.reason,
             sentence=shorten_lines(str(rejection)),
         )
+        job = replace(job, owes=self.creator.routes().owed(job))
         log.warning("job.refused", job=job.id, reason=job.reason)
         stored = self.creator.store.get(job.id)
         if stored and stored.refused and stored.sentence == job.sentence:

@@ -61,6 +61,7 @@ class CreateTask:
             tenant: str | None = None,
             *surplus: object,
             id: str | None = None,  # noqa: A002  # the name in messages
+            notify: str | None = None,
             **unknown: object,
         ) -> None:
             """Create a job for any Celery client; the same id is the same job.
@@ -80,6 +81,7 @@ class CreateTask:
                 options=options or {},
                 unchecked=unchecked,
                 tenant=DEFAULT if tenant is None else tenant,
+                notify=notify,
                 unknown=(*named, *(f"argument {at}" for at, _ in enumerate(surplus, start=8))),
             )
             run(task, request)

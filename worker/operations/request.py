@@ -41,6 +41,8 @@ class JobRequest:
     unchecked: bool = False
     tenant: str = DEFAULT
     fingerprint: str = ""
+    # The address that is told of the job's end.
+    notify: str | None = None
     unknown: tuple[str, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """Validates a request before anything is stored or sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
@@ -21,6 +21,7 @@ from worker.catalogue.validation.sync_mode import sync_mode_problems
 from worker.catalogue.validation.values import as_json
 from worker.jobs.job import Job
 from worker.jobs.tenant import InvalidTenant, checked_tenant
+from worker.notifications.target import InvalidTarget, TargetRules
 from worker.operations.request import DraftJob, InvalidJobId, InvalidRequest, JobRequest, checked_id
 from worker.operations.staged_files import StagedFiles
 from worker.operations.staging import Staging
@@ -56,6 +57,8 @@ class Validator:
 
     catalogue: Catalogue
     staging: Staging
+    # To which addresses messages may be sent.
+    targets: TargetRules = field(default_factory=TargetRules)
 
     def validate(self, request: JobRequest) -> DraftJob:
         """Return a draft whose inputs, local files, options, metadata, id and tenant are valid.
@@ -74,6 +77,7 @@ class Validator:
         options = _collect(rejections, lambda: Options.read(request.options), Options())
         metadata = _collect(rejections, lambda: checked_metadata(request.metadata), no_metadata)
         job_id = _collect(rejections, lambda: checked_id(request.job_id), "")
+        notify = _collect(rejections, lambda: self._notify(request.notify), "")
         if rejections:
             raise rejections[0] if len(rejections) == 1 else InvalidRequest(rejections)
         job = Job(
@@ -86,6 +90,7 @@ class Validator:
             options=options.record(),
             estimate=_recorded(model.estimate(inputs)),
             needs_file=int(model.needs_file),
+            notify=notify,
         )
         return DraftJob(job=job, staged=staged, model=model)
 
@@ -99,6 +104,17 @@ class Validator:
         if request.unchecked:
             return staged, _json_only(request, staged)
         return staged, model.check(staged.arguments, problems=staged.problems)
+
+    def _notify(self, address: object) -> str:
+        """Return the address that is told of the job; "" for none. Raises RequestRejected."""
+        if address is None:
+            return ""
+        try:
+            self.targets.check(address if isinstance(address, str) else "")
+        except InvalidTarget as invalid:
+            # Not the address: it may hold a token.
+            raise RequestRejected("bad_notify", f"notify: {invalid}") from None
+        return str(address)
 
     def find(self, endpoint: str, *, unchecked: bool = False) -> Endpoint:
         """Return the endpoint; with `unchecked`, an empty one if the catalogue does not list it.

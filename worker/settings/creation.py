@@ -24,6 +24,17 @@ class CreationSettings(CatalogueSettings):
         "process carry, or * for all; by default none.",
     )
 
+    notify_http: bool = Field(
+        default=False,
+        alias="FALHOOK_NOTIFY_HTTP",
+        description="1 allows receivers of webhooks that are http on port 80, beside https on 443.",
+    )
+    notify_loopback: bool = Field(
+        default=False,
+        alias="FALHOOK_NOTIFY_LOOPBACK",
+        description="1 allows receivers of webhooks on this machine. Only the local stack sets it.",
+    )
+
     @property
     def event_metadata_names(self) -> tuple[str, ...]:
         """The names of the metadata that events carry; "*" stands for all."""

@@ -62,6 +62,12 @@ class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
         "storage as history.jsonl: 30d, 12h or off, and other periods for some states, such as "
         "30d,FAILED=90d. Inputs and work files are deleted after twice the longest period.",
     )
+    api_public_url: Annotated[str, AfterValidator(validators.optional_origin)] = Field(
+        default="",
+        alias="FALHOOK_API_PUBLIC_URL",
+        description="The https origin at which receivers of webhooks reach the API, for the links "
+        "in messages; if not set, links begin with /v1/.",
+    )
     callback_deadline: float = Field(
         default=2700.0,
         gt=0,

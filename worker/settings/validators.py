@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from webhook.settings.validators import origin
+
 
 def fal_key(value: SecretStr) -> SecretStr:
     """Return `value` if it has the form of fal's keys, <id>:<secret> (https://docs.fal.ai)."""
@@ -12,6 +14,11 @@ def fal_key(value: SecretStr) -> SecretStr:
     if not (key_id and colon and secret):
         raise ValueError("must have the form <id>:<secret>")
     return value
+
+
+def optional_origin(value: str) -> str:
+    """Return `value` if it is an origin such as https://api.example.com, or empty."""
+    return origin(value) if value else value
 
 
 def existing_file(value: str) -> str:

@@ -54,6 +54,8 @@ class Sweep:
     wake_ingest: Callable[[Sequence[str]], None]
     deadline: float
     queue_length: Callable[[Queue], int] = lambda _queue: 0
+    # Wakes the notifier for what a lost message has left behind.
+    notify_overdue: Callable[[], object] = lambda: None
 
     def run(self) -> None:
         """Wake every overdue job once, or end it."""
@@ -66,6 +68,7 @@ class Sweep:
         room = _Room(self._missing_wakes)
         for job_id in due:
             self._try(job_id, room)
+        self.notify_overdue()
         deployment.note_sweep(self.store.redis, self.store.clock())
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))

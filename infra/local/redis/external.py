@@ -19,7 +19,13 @@ STORAGE = "falhook:storage"
 """Key with the id of the storage that the jobs of this Redis have."""
 
 _SECONDS = 3
-_QUEUES = ("falhook.submit", "falhook.callbacks", "falhook.media", "falhook.publish")
+_QUEUES = (
+    "falhook.submit",
+    "falhook.callbacks",
+    "falhook.media",
+    "falhook.publish",
+    "falhook.notify",
+)
 # The sorted sets of jobs: one for each shard, and the one of version 0.1.
 _JOBS = (*(f"falhook:{{{shard:02x}}}:jobs" for shard in range(64)), "falhook:jobs")
 _SCANNED = 10_000

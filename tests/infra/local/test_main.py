@@ -126,6 +126,7 @@ def test_nothing_of_a_deployment_reaches_a_process(
         "callbacks",
         "media",
         "publish",
+        "notify",
         "beat",
         "webhook",
         "-m api",

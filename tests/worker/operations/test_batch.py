@@ -218,7 +218,7 @@ TWICE = 'is JSON with "prompt" twice in one object; remove one'
         (
             '{"arguments": {"prompt": "a"}, "\\u001b]0;P\\u0007": 1}',
             r'"\u001b]0;P\u0007" 1: is not a field of a job; use arguments, id, endpoint, '
-            "tenant, metadata, options, unchecked; inputs go into arguments",
+            "tenant, metadata, options, unchecked, notify; inputs go into arguments",
         ),
         ("{}", 'arguments: is missing; write {"arguments": {"prompt": "…"}}'),
         (
@@ -233,7 +233,7 @@ TWICE = 'is JSON with "prompt" twice in one object; remove one'
         (
             '{"arguments": {"prompt": "a"}, "zoom": 3}',
             "zoom 3: is not a field of a job; use arguments, id, endpoint, tenant, metadata, "
-            "options, unchecked; inputs go into arguments",
+            "options, unchecked, notify; inputs go into arguments",
         ),
         (
             '{"arguments": [], "id": 7, "unchecked": "false"}',

@@ -42,7 +42,7 @@ class Lifetime(click.ParamType[float]):
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What the key allows, once or more; by default all but admin and scale.",
+    help="What the key allows, once or more; by default all but endpoints, scale and admin.",
 )
 @click.option("--expires", type=Lifetime(), help="When it ends by itself: 30m, 12h, 90d.")
 @click.option("--replace", is_flag=True, help="Then revoke the tenant's other keys of this name.")

@@ -40,6 +40,7 @@ def submit_file(source: str, endpoint: str | None, flags: Mapping[str, Any]) -> 
         options=options,
         unchecked=flags["unchecked"],
         tenant=flags["tenant"],
+        notify=flags["notify"],
     )
     if flags["dry_run"]:
         validator = build_validator(CreationSettings.from_env())

@@ -34,6 +34,7 @@ MEDIA = "A local file or URL for the endpoint's {} input, which `falhook models 
 )
 @click.option("--id", "job_id", help="Your own job id; the same id is always the same job.")
 @tenant_option("The tenant that the job belongs to.", default=DEFAULT)
+@click.option("--notify", metavar="URL", help="Is told of the job's end by a signed webhook.")
 @click.option(
     "--unchecked", is_flag=True, help="Accept any endpoint of fal and do not validate inputs."
 )
@@ -63,8 +64,8 @@ def submit(endpoint: str | None, source: str | None, **flags: Any) -> None:
 
     \b
     A line of a .jsonl file: {"arguments": {"prompt": "…"}}, optionally with id,
-    endpoint, tenant, metadata, options, unchecked. A .csv file has a column for
-    each input, optionally id, endpoint, tenant, unchecked, metadata.NAME,
+    endpoint, tenant, notify, metadata, options, unchecked. A .csv file has a column for
+    each input, optionally id, endpoint, tenant, notify, unchecked, metadata.NAME,
     options.NAME. Paths of local files are relative to the current directory,
     also in a file of jobs.
     """

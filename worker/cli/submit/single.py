@@ -48,6 +48,7 @@ def _draft(validator: Validator, endpoint: str, flags: dict[str, Any]) -> DraftJ
         options=options_of(flags),
         unchecked=flags["unchecked"],
         tenant=flags["tenant"],
+        notify=flags["notify"],
     )
     return validator.validate(request)
 

@@ -1,0 +1,1 @@
+"""falhook deliveries: what receivers were told, and what they answered."""

@@ -1,0 +1,1 @@
+"""falhook endpoints: who is told of jobs by signed webhooks."""

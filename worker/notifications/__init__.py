@@ -1,0 +1,1 @@
+"""Signed webhooks out: who is told of a job's events, what they are owed, and its delivery."""
