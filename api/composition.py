@@ -25,14 +25,34 @@ from api.openapi.document import openapi
 from api.operation import Operation
 from api.published_names import PublishedNames
 from api.rate_limits import RateLimits
-from api.routes import batch, docs, events, files, health, jobs, keys, models, scale, stats, uploads
+from api.routes import (
+    batch,
+    deliveries,
+    docs,
+    endpoints,
+    events,
+    files,
+    health,
+    jobs,
+    keys,
+    models,
+    scale,
+    stats,
+    uploads,
+)
+from webhook.contract import Task
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
-from worker.broker.client import client
+from worker.broker.client import client, waker
 from worker.broker.wake_thread import WakeThread
 from worker.catalogue.catalogue import Catalogue
 from worker.fal.client import FalClient
 from worker.jobs.store import LOST_WAKE_AFTER, JobStore, connect
+from worker.notifications.endpoints import Endpoints
+from worker.notifications.history import Histories
+from worker.notifications.outbox import Bell
+from worker.notifications.routes import KnownRoutes
+from worker.notifications.target import TargetRules
 from worker.operations.create import JobCreator
 from worker.operations.redrive import Redrives
 from worker.operations.retry import Retry
@@ -106,6 +126,8 @@ class _Parts:
     wakes: WakeThread
     changes: FanOut
     shown: FanOut
+    endpoints: Endpoints
+    wake_notifier: Callable[[], object]
 
 
 def compose(settings: ApiSettings) -> Tools:
@@ -126,10 +148,13 @@ def compose(settings: ApiSettings) -> Tools:
 
 
 def _parts(settings: ApiSettings) -> _Parts:
-    store = JobStore(connect(settings.redis_url))
-    catalogue = Catalogue.load(settings.catalogue)
+    redis = connect(settings.redis_url)
     celery = client(settings)
     wakes = WakeThread(celery, lost_after=LOST_WAKE_AFTER)
+    # Not by the thread, which sends no message twice within seconds: each of these counts.
+    wake_notifier = waker(celery)
+    store = JobStore(redis, owed=Bell(redis, wake_notifier))
+    catalogue = Catalogue.load(settings.catalogue)
 
     @cache
     def storage() -> Storage:
@@ -139,10 +164,11 @@ def _parts(settings: ApiSettings) -> _Parts:
     staging = Staging(storage=storage, directory=None, advice=_UPLOADS, check_uploads=True)
     creator = JobCreator(
         store=store,
-        validator=Validator(catalogue=catalogue, staging=staging),
+        validator=Validator(catalogue=catalogue, staging=staging, targets=TargetRules.of(settings)),
         wake=wakes,
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
+        routes=KnownRoutes(redis).now,
     )
     finder = JobFinder(store=store, archived=archive.get)
     published = PublishedNames(storage=storage)
@@ -168,6 +194,8 @@ def _parts(settings: ApiSettings) -> _Parts:
         wakes=wakes,
         changes=FanOut(job_event),
         shown=FanOut(changed),
+        endpoints=Endpoints(redis, settings.secrets, rules=TargetRules.of(settings)),
+        wake_notifier=lambda: wake_notifier(Task.NOTIFY, ""),
     )
 
 
@@ -224,5 +252,15 @@ def _of_others(parts: _Parts) -> Iterator[Operation]:
     yield from models.operations(models.Models(catalogue=parts.catalogue))
     yield from stats.operations(stats.Stats(store=parts.store))
     yield from scale.operations(scale.Scale(store=parts.store))
+    histories = Histories(redis, parts.endpoints, clock=parts.store.clock)
+    wake = parts.wake_notifier
+    yield from endpoints.operations(
+        endpoints.Endpoints(store=parts.endpoints, histories=histories, wake=wake)
+    )
+    yield from deliveries.operations(
+        deliveries.Deliveries(
+            endpoints=parts.endpoints, histories=histories, finder=parts.finder, wake=wake
+        )
+    )
     yield from keys.operations(keys.Keys(keys=parts.keys))
     yield from health.operations(health.Health(redis=redis, celery=parts.celery))

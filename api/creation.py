@@ -58,6 +58,7 @@ class Creation:
             options=given.options,
             unchecked=given.unchecked,
             tenant=tenant,
+            notify=given.notify,
         )
         return self.creator.validator.validate(request)
 

@@ -59,6 +59,8 @@ def fingerprint(job: Job, sent: str = "") -> str:
     parts |= {f"arguments.{name}": canonical(value) for name, value in job.arguments.items()}
     parts |= {f"metadata.{name}": value for name, value in job.metadata.items()}
     parts |= {f"options.{name}": value for name, value in job.options.items()}
+    if job.notify:
+        parts["notify"] = job.notify
     digests = {name: _digest(job.id, value) for name, value in sorted(parts.items())}
     return json.dumps({AS_SENT: sent, **digests})
 

@@ -37,6 +37,13 @@ class JobCreation(BaseModel):
     unchecked: bool = Field(
         default=False, description="Accept any endpoint of fal, and do not validate inputs."
     )
+    notify: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="An https address that is told of the job's end by a signed webhook. It needs "
+        "keys: POST /v1/endpoints with `for_jobs`.",
+        examples=["https://hooks.example.com/order/4711"],
+    )
     max_price: Dollars | None = Field(
         default=None,
         description="US dollars. A job whose estimate is higher, or unknown, is not created.",

@@ -13,7 +13,8 @@ class KeyCreation(BaseModel):
     name: str = Field(description="Who uses it.", examples=["web-shop"], max_length=200)
     tenant: str | None = Field(default=None, description="By default the tenant of your own key.")
     scopes: list[Scope] = Field(
-        default_factory=lambda: sorted(USUAL), description="By default all but `admin`."
+        default_factory=lambda: sorted(USUAL),
+        description="By default all but `endpoints`, `scale` and `admin`.",
     )
     expires_at: float | None = Field(
         default=None, allow_inf_nan=False, description="Unix seconds; by default never."

@@ -24,6 +24,12 @@ ROUTES = [
     ("GET", "/v1/keys", Scope.ADMIN),
     ("POST", "/v1/keys", Scope.ADMIN),
     ("DELETE", "/v1/keys/x", Scope.ADMIN),
+    ("GET", "/v1/endpoints", Scope.ENDPOINTS),
+    ("POST", "/v1/endpoints", Scope.ENDPOINTS),
+    ("GET", "/v1/endpoints/x", Scope.ENDPOINTS),
+    ("DELETE", "/v1/endpoints/x", Scope.ENDPOINTS),
+    ("GET", "/v1/deliveries", Scope.ENDPOINTS),
+    ("POST", "/v1/deliveries/x:resend", Scope.ENDPOINTS),
 ]
 
 
