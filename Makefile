@@ -37,7 +37,7 @@ soak: $(READY) ## run many small jobs with a SIGKILL every KILLS seconds [JOBS= 
 	@$(BIN)/python -m tests.soak $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY) ## compare receiver, media and pipeline with alternatives, and scale; writes bench.json
-	@missed=0; for bench in receiver media scale pipeline api api_events console; do $(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $$missed
+	@missed=0; for bench in receiver media scale pipeline api api_events console notifications; do $(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $$missed
 
 check: $(READY) ## check lint, formatting, strict types and the import contract
 	@$(BIN)/ruff check .

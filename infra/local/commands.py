@@ -21,6 +21,7 @@ from infra.local.run_directory import DirectoryUnusable, ensure_directory
 from infra.local.screen import Screen, jobs_shown
 from infra.local.stack import ROOT, Stack, StackNotReady, stack
 from infra.local.supervisor.restart_policy import ProcessRefused
+from infra.local.webhook_receiver import webhook_receiver
 
 MEDIA_CACHE = ("--media-cache", str(ROOT / "var" / "media-cache"))
 FAILURES = (
@@ -50,8 +51,9 @@ def up(options: argparse.Namespace, fal_options: list[str]) -> int:
         ) as running,
         env_file(directory / "env", running.settings),
         jobs_shown(running.settings["REDIS_URL"], screen, running.supervisor.request_stop),
+        webhook_receiver(screen.say) as receiver,
     ):
-        sys.stdout.write(_banner(running, log.path))
+        sys.stdout.write(_banner(running, log.path, receiver))
         sys.stdout.flush()
         running.supervisor.wait()
     return 0
@@ -62,7 +64,7 @@ def _restarted(log: Logfile, screen: Screen, name: str, line: bytes) -> None:
     screen.say(line.decode(errors="replace").rstrip())
 
 
-def _banner(running: Stack, log: Path) -> str:
+def _banner(running: Stack, log: Path, receiver: str) -> str:
     return (
         f"\nThe stack is running. In another terminal, run:\n\n"
         f"    source {running.directory / 'env'}\n"
@@ -74,6 +76,7 @@ def _banner(running: Stack, log: Path) -> str:
         f"Console:         {console_link(running.settings)}\n"
         f"                 signs in once; after that, with $FALHOOK_API_KEY\n"
         f"Simulated fal:   curl -k {running.fal.url}/ lists the failures that it can produce\n"
+        f"Webhooks:        falhook endpoints add {receiver} tells a receiver that shows what came\n"
         f"Published files: {running.directory / 'storage' / 'published'}\n"
         f"Log:             tail -f {log}\n\n"
         f"Jobs appear below as they move. Press Ctrl-C to stop everything.\n\n"
