@@ -104,9 +104,6 @@ def _pages(parts: ConsoleParts, renderer: Renderer, gate: Gate) -> Iterator[Page
 def _of_all(parts: ConsoleParts, renderer: Renderer) -> Iterator[Page]:
     """Yield the pages about many jobs, and about the processes."""
     store, waiting = parts.store, queue_lengths(parts.celery)
-    yield from board.pages(
-        board.Board(store=store, redrives=parts.redrives, waiting=waiting, renderer=renderer)
-    )
     yield from failures.pages(
         failures.Failures(store=store, redrives=parts.redrives, renderer=renderer)
     )
@@ -114,4 +111,7 @@ def _of_all(parts: ConsoleParts, renderer: Renderer) -> Iterator[Page]:
     listener = workers.Listener(lambda: workers_seen(parts.celery))
     yield from workers.pages(
         workers.Workers(store=store, listener=listener, waiting=waiting, renderer=renderer)
+    )
+    yield from board.pages(
+        board.Board(store=store, redrives=parts.redrives, waiting=waiting, renderer=renderer)
     )

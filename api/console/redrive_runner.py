@@ -31,12 +31,16 @@ class RedriveRunner:
         self._thread.join(10.0)
 
     def _run(self) -> None:
+        away = False
         while not self._stopping.is_set():
             worked = False
             try:
                 worked = self._redrives.work()
+                away = False
             except RedisError as error:
-                log.warning("redrive.waits", error=type(error).__name__)
+                if not away:
+                    log.warning("redrive.waits", error=type(error).__name__)
+                away = True
             except Exception as error:  # noqa: BLE001  # one run must not end the others
                 # The text of an unexpected error may have parts of a record.
                 log.error("redrive.crashed", error=type(error).__name__)  # noqa: TRY400

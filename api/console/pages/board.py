@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.console.pages.job_list import Row
 from api.console.rendering import Renderer
 from api.console.visit import Page, Visit
+from api.problems import ProblemError
 from webhook.contract import Queue
 from worker.jobs.days import ends, spending
 from worker.jobs.deployment import swept_at
@@ -95,6 +97,15 @@ class Board:
             yield Attention(text=text, address=f"/console/failures/{group.id}", link="Look")
 
 
+def _elsewhere(visit: Visit) -> Response:
+    if not visit.request.path_params["rest"]:
+        return RedirectResponse("/console", HTTPStatus.SEE_OTHER)
+    raise ProblemError("not_found", "the console has no such page")
+
+
 def pages(board: Board) -> Sequence[Page]:
-    """Return the board."""
-    return (Page(method="GET", path="/console", name="board", handler=board.show),)
+    """Return the board, and behind all other pages the one of other addresses."""
+    return (
+        Page(method="GET", path="/console", name="board", handler=board.show),
+        Page(method="GET", path="/console/{rest:path}", name="elsewhere", handler=_elsewhere),
+    )

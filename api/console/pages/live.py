@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis import Redis
+from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -75,8 +77,9 @@ class _WhileSignedIn(Response):
                     await asyncio.wait({leaving}, timeout=_LOOK)
                     if leaving.done():
                         return leaving.result()
-                    if await self._gate.session_of(Request(scope)) is None:
-                        return {"type": "http.disconnect"}
+                    with suppress(RedisError):  # nobody knows: the stream has no news either
+                        if await self._gate.session_of(Request(scope)) is None:
+                            return {"type": "http.disconnect"}
             finally:
                 leaving.cancel()
 

@@ -109,6 +109,8 @@ def test_pages_that_are_not_there(somebody: Visitor) -> None:
     for path in ("failures/000000000000", "redrives/0123456789abcdef", "new?endpoint=fal-ai/x"):
         somebody.page(f"/console/{path}", 422 if "new" in path else 404)
     somebody.page("/console/static/0/secrets.txt", 404)
+    assert "no such page" in somebody.page("/console/elsewhere", 404)
+    assert "/console" == somebody.http.get("/console/").headers["location"]
 
 
 def test_static_files_are_kept_for_ever(somebody: Visitor) -> None:

@@ -75,6 +75,20 @@ def test_a_revoked_key_ends_its_sessions(running: RunningApi) -> None:
         assert time.monotonic() < until
 
 
+def test_a_revoked_key_ends_its_streams(running: RunningApi) -> None:
+    """An open stream of changes ends with the session, and does not begin again."""
+    somebody = visitor(running)
+    status, until = 503, time.monotonic() + 60
+    while status == 503 and time.monotonic() < until:  # the API has not read Redis yet
+        with somebody.http.stream("GET", "/console/live") as stream:
+            status = stream.status_code
+            if status == 200:
+                assert running.keys.revoke(somebody.token[4:12])
+            text = "".join(stream.iter_text())
+    assert (200, True) == (status, "retry:" in text)
+    assert 303 == somebody.http.get("/console/live").status_code
+
+
 def test_signing_out_ends_the_session(running: RunningApi) -> None:
     """The cookie is worth nothing afterwards, also to somebody who has copied it."""
     somebody = visitor(running)
