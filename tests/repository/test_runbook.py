@@ -5,6 +5,7 @@ import re
 
 from tests import ROOT
 from tests.repository.reason_codes import reason_codes
+from webhook.contract import Queue, celery_app
 from webhook.log import EVENTS
 from webhook.responses import STATUS
 from worker.jobs.job import JobState
@@ -39,6 +40,14 @@ def test_it_has_every_reason_code() -> None:
 def test_it_has_every_answer_of_the_receiver() -> None:
     """Each outcome of a callback has a row."""
     assert set(STATUS) == rows("Answers of the receiver", "###")
+
+
+def test_a_restore_deletes_the_messages_that_create_jobs() -> None:
+    """The keys are those in which Redis holds waiting messages and those that a worker has."""
+    options = celery_app("redis://127.0.0.1/0", redis={}).conf.broker_transport_options
+    held = {options[name] for name in ("unacked_key", "unacked_index_key")}
+    [command] = re.findall(r"`redis-cli DEL ([^`]+)`", RUNBOOK)
+    assert {Queue.SUBMIT, *held} == set(command.split())
 
 
 def test_reason_codes_are_found() -> None:
