@@ -37,6 +37,18 @@ class Since(click.ParamType[float]):
 SINCE = Since()
 
 
+class _State(click.Choice[str]):
+    """A state in any case; help and completion show it in capitals, as everything else does."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Return the state as it is shown and compared."""
+        del ctx
+        return str(choice).upper()
+
+
+STATE = _State([state.value for state in JobState], case_sensitive=False)
+
+
 class _Tenant(click.ParamType[str]):
     name = "TENANT"
 

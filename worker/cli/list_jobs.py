@@ -9,16 +9,14 @@ import click
 from worker.cli.console import is_terminal, print_json
 from worker.cli.errors import handle_errors
 from worker.cli.job_data import as_data
-from worker.cli.job_filters import SINCE, print_unreadable, select, tenant_option
+from worker.cli.job_filters import SINCE, STATE, print_unreadable, select, tenant_option
 from worker.cli.pager import pager_option, print_paged
 from worker.cli.stdout import json_lines_option
-from worker.jobs.job import Job, JobState, UnreadableRecord
+from worker.jobs.job import Job, UnreadableRecord
 
 
 @click.command("list")
-@click.option(
-    "--state", type=click.Choice([state.value for state in JobState], case_sensitive=False)
-)
+@click.option("--state", type=STATE)
 @click.option("--reason", help="Only jobs with this reason code or this beginning: fal_422, fal.")
 @click.option("--since", type=SINCE, help="Only jobs created within this time: 90s, 30m, 12h, 7d.")
 @tenant_option("Only jobs of this tenant.")

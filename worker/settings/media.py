@@ -65,7 +65,8 @@ class MediaSettings(Environment):
         alias="FALHOOK_TAG_JOB",
         description="The job in published files: ids (job id, request id, endpoint and falhook as"
         " the tool), hash (only the SHA-256 of the job id) or off (nothing). The manifest always"
-        " has the ids; content credentials always name falhook.",
+        " has the ids; content credentials, and the XMP namespace of the marks, always name"
+        " falhook.",
     )
 
     # Names of Isolation; with a union of types a wrong value would cause two error messages.

@@ -47,7 +47,8 @@ OFFERS = {
     f"falhook submit {TEXT} aspect_ratio=16:": ["9"],
     f"falhook submit {TEXT} aspect_ratio=1:1 asp": [],
     "falhook submit acme/unknown du": [],
-    "falhook list --state publ": ["published"],
+    "falhook list --state publ": ["PUBLISHED"],
+    "falhook list --state FA": ["FAILED"],
     "falhook submit 'unclosed": [],
 }
 
