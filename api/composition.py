@@ -50,7 +50,7 @@ from worker.fal.client import FalClient
 from worker.jobs.store import LOST_WAKE_AFTER, JobStore, connect
 from worker.notifications.endpoints import Endpoints
 from worker.notifications.history import Histories
-from worker.notifications.outbox import Bell
+from worker.notifications.outbox import LANES, Bell
 from worker.notifications.routes import KnownRoutes
 from worker.notifications.target import TargetRules
 from worker.operations.create import JobCreator
@@ -195,7 +195,7 @@ def _parts(settings: ApiSettings) -> _Parts:
         changes=FanOut(job_event),
         shown=FanOut(changed),
         endpoints=Endpoints(redis, settings.secrets, rules=TargetRules.of(settings)),
-        wake_notifier=lambda: wake_notifier(Task.NOTIFY, ""),
+        wake_notifier=lambda: wake_notifier(Task.NOTIFY, LANES),
     )
 
 

@@ -21,6 +21,8 @@ from worker.notifications.owed_event import OwedEvent
 RUNG = "falhook:{notify}:rung"
 # Seconds for which the sweep leaves an event to its message.
 GRACE = 3.0
+# The argument of the message: workers refuse one that cannot be a job's id.
+LANES = "lanes"
 # Events that are read of one shard at a time.
 READ = 200
 # Returns 1 if no message is on its way.
@@ -49,7 +51,7 @@ class Bell:
         """Ring for an event of a job that is owed; a failure is left to the sweep."""
         try:
             if self._ring(keys=[RUNG], args=[shard_of(job_id)]):
-                self._wake(Task.NOTIFY, "")
+                self._wake(Task.NOTIFY, LANES)
         except RedisError as error:
             log.warning("wake.failed", job=job_id, error=error)
 

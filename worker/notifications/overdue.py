@@ -8,7 +8,7 @@ from redis import Redis
 from webhook.contract import Task
 from worker.notifications.due_lanes import DueLanes
 from worker.notifications.new_receivers import NewReceivers
-from worker.notifications.outbox import GRACE, Outbox
+from worker.notifications.outbox import GRACE, LANES, Outbox
 from worker.notifications.routes import USED
 
 
@@ -34,5 +34,5 @@ class OverdueNotifications:
         self.outbox.ring(waiting)
         if not (waiting or self.due.any_due(self.clock()) or self.new.ready()):
             return False
-        self.wake(Task.NOTIFY, "")
+        self.wake(Task.NOTIFY, LANES)
         return True

@@ -15,6 +15,7 @@ from tests.factories.notifications import (
 )
 from tests.factories.receivers_of_webhooks import OK, Received, Reply, receiver
 from tests.factories.world import ManualClock
+from webhook.contract import JOB_ID
 from webhook.shards import all_keys, key_of, shard_of
 from worker.jobs.job import JobState
 from worker.jobs.store import OWED, job_key
@@ -22,6 +23,7 @@ from worker.notifications.endpoint import Kind, State
 from worker.notifications.event_types import JOB_TYPES
 from worker.notifications.history import DeliveryState
 from worker.notifications.lanes import LEASE
+from worker.notifications.outbox import LANES
 from worker.notifications.schedule import DAY, HOUR, WAITS
 
 S = JobState
@@ -100,6 +102,11 @@ def test_one_message_wakes_for_many_events(deployment: Told) -> None:
     for number in range(5):
         deployment.fail(f"job{number}")
     assert ["notify"] == deployment.wakes
+
+
+def test_a_worker_takes_the_message() -> None:
+    """The check of messages by a worker lets the one that wakes a notifier through."""
+    assert JOB_ID.fullmatch(LANES)
 
 
 def test_a_lost_message_is_found(deployment: Told, clock: ManualClock) -> None:
