@@ -10,6 +10,7 @@ import time
 from redis.exceptions import RedisError
 
 from tests.factories.notifications import LoopbackSettings, no_storage
+from webhook import log as logs
 from worker.jobs.store import JobStore, connect
 from worker.notifications.composition import Notifications
 
@@ -18,6 +19,7 @@ LEASE, GUARD, PAUSE = 4.0, 3.0, 0.02
 
 
 def main(url: str) -> None:
+    logs.configure(level="WARNING", form="json")
     redis = connect(url)
     notifications = Notifications(
         redis=redis,
