@@ -28,13 +28,17 @@ def log_answer(call: Call, operation: Operation, response: Response, seconds: fl
         now = datetime.now(UTC).isoformat()[:-6]
         if write_finished(_LINE % (call.request_id, operation.name, status, ms, *named, now)):
             return
-    write = log.warning if failed else log.debug if operation.method == "GET" else log.info
-    write(
-        "api.answered",
-        request=call.request_id,
-        operation=operation.name,
-        status=status,
-        ms=ms,
-        key=who[0],
-        tenant=who[1],
-    )
+    fields = {
+        "request": call.request_id,
+        "operation": operation.name,
+        "status": status,
+        "ms": ms,
+        "key": who[0],
+        "tenant": who[1],
+    }
+    if failed:
+        log.warning("api.answered", **fields)
+    elif operation.method == "GET":
+        log.debug("api.answered", **fields)
+    else:
+        log.info("api.answered", **fields)

@@ -122,18 +122,20 @@ class Gate:
 
     def _log(self, visit: Visit, page: Page, response: Response, seconds: float) -> None:
         key = visit.session.key if visit.session else None
-        level = log.info if page.method == "POST" else log.debug
+        fields = {
+            "request": visit.request_id,
+            "page": page.name,
+            "status": response.status_code,
+            "ms": round(seconds * 1000, 1),
+            "key": key.id if key else None,
+            "tenant": key.tenant if key else None,
+        }
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            level = log.warning
-        level(
-            "console.answered",
-            request=visit.request_id,
-            page=page.name,
-            status=response.status_code,
-            ms=round(seconds * 1000, 1),
-            key=key.id if key else None,
-            tenant=key.tenant if key else None,
-        )
+            log.warning("console.answered", **fields)
+        elif page.method == "POST":
+            log.info("console.answered", **fields)
+        else:
+            log.debug("console.answered", **fields)
 
 
 class _SignInFirst(Exception):
