@@ -79,8 +79,10 @@ class Told:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """The notifier of one process."""
-        return self.notifications.notifier()
+        """The notifier of one process; it waits for nothing, as a clock of a test stands still."""
+        notifier = self.notifications.notifier()
+        notifier.soon = 0.0
+        return notifier
 
     @cached_property
     def histories(self) -> Histories:

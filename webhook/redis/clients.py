@@ -66,9 +66,8 @@ def client(address: RedisAddress, **options: object) -> Redis:
     """
     if address.kind is RedisKind.CLUSTER:
         return _cluster(address, options)
-    return Redis(
-        connection_pool=pool(address, connection_class=connection_class(address), **options)
-    )
+    # Closing the client closes its connections too.
+    return Redis.from_pool(pool(address, connection_class=connection_class(address), **options))
 
 
 def async_client(address: RedisAddress, *, retry: AsyncRetry, **options: object) -> aio.Redis:

@@ -9,7 +9,6 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from redis import Redis
 from redis.connection import ConnectionPool
@@ -18,8 +17,9 @@ from redis.exceptions import RedisError, ResponseError
 from webhook.redis.clients import as_cluster
 from webhook.redis.replicas import Argument
 
-# Connections that were taken from a pool and wait for the next commands.
-_kept: WeakKeyDictionary[ConnectionPool, deque[Any]] = WeakKeyDictionary()
+# The attribute of a pool with the connections that were taken from it and wait for the next
+# commands. They refer to their pool, so that a dictionary of pools would keep both for ever.
+_KEPT = "kept_for_round_trips"
 
 
 def ask(redis: Redis, commands: Sequence[Sequence[Argument]]) -> list[Any]:
@@ -34,7 +34,7 @@ def ask(redis: Redis, commands: Sequence[Sequence[Argument]]) -> list[Any]:
                 calls.execute_command(*command)  # type: ignore[no-untyped-call]
             return calls.execute(raise_on_error=False)
     pool = redis.connection_pool
-    kept = _kept.setdefault(pool, deque())
+    kept: deque[Any] = vars(pool).setdefault(_KEPT, deque())
     connection = _taken(pool, kept)
     try:
         answers: list[Any] = connection.retry.call_with_retry(

@@ -66,7 +66,7 @@ class Endpoint:
     note: str = ""
     sources: tuple[str, ...] = ()
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
-    ready_example: Mapping[str, object] | None = field(default=None, hash=False, repr=False)
+    ready_example: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
     json_schema: "RequestSchema | None" = field(default=None, repr=False)
     unchecked: tuple[str, ...] = ()
     additional: bool = False

@@ -46,6 +46,8 @@ class Notifier:
     closing: Closing
     attempts: Attempts
     slots: int = SLOTS
+    # Seconds: what is due within them is waited for.
+    soon: float = _SOON
     _queue: FairQueue = field(default_factory=FairQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # Set by a message, and by the end of an attempt.
@@ -126,7 +128,7 @@ class Notifier:
 
     def _is_due_soon(self) -> bool:
         at = self.due.next_at()
-        return at is not None and at <= self.lanes.clock() + _SOON
+        return at is not None and at <= self.lanes.clock() + self.soon
 
     def _serve(self) -> None:
         """Start attempts of the lanes that are ready, fairly, while there are free slots."""
