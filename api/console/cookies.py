@@ -15,7 +15,7 @@ _SECURE, _PLAIN = "__Host-falhook", "falhook"
 
 
 def session_token(request: Request) -> str:
-    """Return the cookie's content; "" if there is none."""
+    """Return the cookie's content; "" without a cookie."""
     return request.cookies.get(_SECURE if is_secure(request) else _PLAIN, "")
 
 

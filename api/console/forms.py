@@ -30,7 +30,7 @@ class Form:
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
 
     def text(self, name: str) -> str:
-        """Return the text of a field without space around it; "" if there is none."""
+        """Return the text of a field without space around it; "" without the field."""
         return self.fields.get(name, "").strip()
 
 

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from webhook.log import get_logger
 from worker.operations.redrive import Redrives
 
-# Seconds between two looks for runs while there are none.
+# Seconds between two looks for runs while none is under way.
 _LOOK = 2.0
 
 log = get_logger()

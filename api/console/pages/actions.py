@@ -64,7 +64,7 @@ class JobActions:
 
 
 def note_of(visit: Visit) -> str:
-    """Return the reason that a person gave, in one line; "" if there is none."""
+    """Return the reason that a person gave, in one line; "" without one."""
     return " ".join(visit.form.text("note").split())[:LONGEST_NOTE]
 
 

@@ -23,7 +23,7 @@ from worker.jobs.store import JobStore
 from worker.operations.redrive import Redrives
 
 _ROWS = 6
-# Seconds: a sweep comes every 5 s; a job waits so long for a worker only if there is none.
+# Seconds: a sweep comes every 5 s; a job waits so long only without a worker.
 _SWEPT, _WAITED = 30.0, 300.0
 _OPEN = [state for state in JobState if state not in FINAL]
 

@@ -106,7 +106,7 @@ class Failures:
     def _run(self, visit: Visit) -> Run:
         run = self.redrives.get(visit.request.path_params["id"], visit.tenant)
         if run is None:
-            raise ProblemError("not_found", "there is no such run; they are kept for 30 days")
+            raise ProblemError("not_found", "no run has this id; runs are kept for 30 days")
         return run
 
 
