@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from redis import Redis
 
 from infra.local.fal_process import FalProcess, simulation
 from infra.local.redis.server import RedisServer
+from infra.local.stack import stack
 from tests import ROOT
 from tests.factories.cli import Run, furnished, runner
 from tests.factories.world import ScriptedFal, World, world_on
@@ -114,3 +115,15 @@ def module_fal(
     """The same, for a simulated fal that ends with the module."""
     with _simulations(tmp_path_factory.mktemp("fal"), media_cache) as start:
         yield start
+
+
+@pytest.fixture(scope="module")
+def stack_settings(
+    tmp_path_factory: pytest.TempPathFactory, media_cache: Path
+) -> Iterator[Mapping[str, str]]:
+    """The environment that `make local` writes for other shells."""
+    directory = tmp_path_factory.mktemp("stack")
+    environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    fal = ("--render-seconds", "0.5", "--media-cache", str(media_cache))
+    with stack(directory, lambda _name, _line: None, environ=environ, fal_options=fal) as running:
+        yield running.settings

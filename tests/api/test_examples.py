@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from api.openapi.examples import EXAMPLES, as_markdown
-from infra.local.stack import stack
 from tests import ROOT
 
 # The language of a block, the program that runs it, and the file that it is written to.
@@ -30,18 +29,6 @@ PRINTED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def settings(
-    tmp_path_factory: pytest.TempPathFactory, media_cache: Path
-) -> Iterator[Mapping[str, str]]:
-    """The environment that `make local` writes for other shells."""
-    directory = tmp_path_factory.mktemp("stack")
-    environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    fal = ("--render-seconds", "0.5", "--media-cache", str(media_cache))
-    with stack(directory, lambda _name, _line: None, environ=environ, fal_options=fal) as running:
-        yield running.settings
-
-
 def test_the_pages_and_the_document_show_the_same() -> None:
     """docs/api.md has each example that /docs shows: curl, Python, Node and Go."""
     printed = [code for _, code in PRINTED]
@@ -54,7 +41,7 @@ def test_the_pages_and_the_document_show_the_same() -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("language", "code"), PRINTED)
 def test_an_example_works(
-    settings: Mapping[str, str], tmp_path: Path, language: str, code: str
+    stack_settings: Mapping[str, str], tmp_path: Path, language: str, code: str
 ) -> None:
     """It ends without an error; those that wait for the job print that it is published."""
     program, name = RUNTIMES[language]
@@ -65,7 +52,7 @@ def test_an_example_works(
     done = subprocess.run(
         [program, *run],
         cwd=tmp_path,
-        env={**os.environ, **settings, "GOCACHE": str(tmp_path / "go"), "GO111MODULE": "off"},
+        env={**os.environ, **stack_settings, "GOCACHE": str(tmp_path / "go"), "GO111MODULE": "off"},
         capture_output=True,
         text=True,
         check=False,

@@ -22,11 +22,11 @@ import psutil
 from redis import Redis
 
 from tests.bench.api_load import Answers, Plan, Sent
+from tests.bench.console_jobs import add_published
 from tests.bench.figures import Bars, report
-from tests.bench.preload import TEMPLATE, preload, template
+from tests.bench.preload import preload, template
 from tests.bench.programs import redis_with
-from tests.factories.apis import ENDPOINT, RunningApi, api, api_environment, request
-from worker.jobs.job import Job, JobState
+from tests.factories.apis import RunningApi, api, api_environment, request
 from worker.jobs.store import JobStore, connect
 
 BARS = Bars(
@@ -95,7 +95,7 @@ def _lists(directory: Path, many: int) -> Mapping[str, float]:
     with _running(directory) as (running, url), Redis.from_url(url) as raw:
         token = running.token()
         with connect(url) as redis:
-            _published(JobStore(redis))
+            add_published(JobStore(redis))
         record = template(raw)
         pages = [Sent(method="GET", path="/v1/jobs")] * _PAGES
         loaded = 0
@@ -110,17 +110,6 @@ def _lists(directory: Path, many: int) -> Mapping[str, float]:
             figures |= _percentiles(f"api.list_{name}", apart)
     figures["api.list_p99_ratio"] = figures["api.list_many_p99_ms"] / figures["api.list_few_p99_ms"]
     return figures
-
-
-def _published(store: JobStore) -> None:
-    job = Job(
-        id=TEMPLATE,
-        endpoint=ENDPOINT,
-        arguments={"prompt": "A red fox in the snow", "duration": "5"},
-        state=JobState.PUBLISHED,
-        outputs={"files": ["video.mp4", "poster.jpg"]},
-    )
-    assert store.add(job, due=0, event={"name": "created"})
 
 
 def _create(key: str) -> Sent:

@@ -8,12 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from infra.local.stack import stack
 from tests import ROOT
 from tests.repository.test_documents import DOCUMENTS
 
@@ -34,22 +33,10 @@ def test_each_block_says_whether_it_is_run() -> None:
     assert len(RUN) >= 4
 
 
-@pytest.fixture(scope="module")
-def settings(
-    tmp_path_factory: pytest.TempPathFactory, media_cache: Path
-) -> Iterator[Mapping[str, str]]:
-    """The environment that `make local` writes for other shells."""
-    directory = tmp_path_factory.mktemp("stack")
-    environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    fal = ("--render-seconds", "0.5", "--media-cache", str(media_cache))
-    with stack(directory, lambda _name, _line: None, environ=environ, fal_options=fal) as running:
-        yield running.settings
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("document", "text"), RUN)
 def test_its_commands_work(
-    settings: Mapping[str, str], tmp_path: Path, document: str, text: str
+    stack_settings: Mapping[str, str], tmp_path: Path, document: str, text: str
 ) -> None:
     """Every command of a block ends with exit code 0, in the order of the page."""
     commands = re.findall(r"^\$ (.*)$", text, re.MULTILINE)
@@ -57,7 +44,7 @@ def test_its_commands_work(
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
         cwd=tmp_path,
-        env={**os.environ, **settings, **WITH_CLI},
+        env={**os.environ, **stack_settings, **WITH_CLI},
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,7 @@
 """The whole local stack with pages of its console in a real browser."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,14 +71,6 @@ def console(directory: Path, browser: Browser) -> Iterator[Console]:
     options = ("--render-seconds", "1", "--media-cache", str(ROOT / "var" / "media-cache"))
     with stack(directory, lambda *_: None, environ=environ, fal_options=options) as running:
         yield Console(stack=running, browser=browser)
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Return once the condition is true."""
-    ends = time.monotonic() + PATIENCE / 1000
-    while not condition():
-        assert time.monotonic() < ends, what
-        time.sleep(0.05)
 
 
 def submitted(page: Page, prompt: str) -> str:

@@ -11,13 +11,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests import ROOT
-from tests.api.console.stacks import Console, console, submitted, until
+from tests.api.console.stacks import Console, console, submitted
 from tests.factories.chromium import PATIENCE, chromium
 from tests.factories.failed_jobs import add_failed
+from tests.faults.waiting import until
 from worker.jobs.failures import failure_groups
 from worker.jobs.store import JobStore, connect
 
 pytestmark = pytest.mark.timeout(600)
+SECONDS = PATIENCE / 1000
 BROKEN = "A paper boat [[sim: error-platform]]"
 
 
@@ -44,7 +46,7 @@ def plays(page: Page) -> bool:
     """Start the clip of a page; return whether its time goes on."""
     video = page.locator("video")
     video.evaluate("video => { video.muted = true; return video.play(); }")
-    until(lambda: video.evaluate("video => video.currentTime") > 0.2, "the clip plays")
+    until(lambda: video.evaluate("video => video.currentTime") > 0.2, "the clip plays", SECONDS)
     return True
 
 
@@ -108,7 +110,7 @@ def test_a_restart_of_the_api_is_survived(place: Console, page: Page) -> None:
             return False
         return True
 
-    until(create, "the API is back")
+    until(create, "the API is back", SECONDS)
     expect(page.locator(f"tr[data-job='{job_id}'] .state.good")).to_be_visible()
     assert page.evaluate("window.stayed")
 

@@ -11,6 +11,7 @@ from tests.api.test_jobs import problem
 from tests.factories.apis import RunningApi, api, api_environment, request
 from tests.factories.notifications import LoopbackSettings, Told, told
 from tests.factories.receivers_of_webhooks import Receiver, Reply, receiver
+from tests.faults.waiting import until
 from worker.api_keys.scopes import USUAL, Scope
 from worker.jobs.job import JobState
 
@@ -110,9 +111,14 @@ def test_a_job_names_its_address(served: RunningApi, notifier: Told, target: Rec
     wish = request(notify=target.url)
     assert (422, "notify_unsigned", "never") == problem(client.post("/v1/jobs", json=wish))
     made = added(client, for_jobs=True)
-    time.sleep(1.1)  # what the API knows of endpoints is a second old
     headers = {"Idempotency-Key": "order-1"}
-    job = client.post("/v1/jobs", json=wish, headers=headers).json()["id"]
+
+    def create() -> httpx.Response:
+        return client.post("/v1/jobs", json=wish, headers=headers)
+
+    # What the API knows of endpoints is up to a second old.
+    until(lambda: create().is_success, "the API knows the keys", 30)
+    job = create().json()["id"]
     other = client.post("/v1/jobs", json=request(notify=f"{target.url}2"), headers=headers)
     assert (422, "idempotency_mismatch", "new_key") == problem(other)
     notifier.move(job, JobState.FAILED)
