@@ -48,6 +48,10 @@ new MutationObserver(changes => changes.forEach(change => change.addedNodes.forE
 _PAINT = """new Promise(done => new PerformanceObserver(list => list.getEntries().forEach(entry =>
   entry.name === "first-contentful-paint" && done(entry.startTime))
 ).observe({type: "paint", buffered: true}))"""
+# When the reader clicked last, in Unix milliseconds, kept for the next page.
+_CLICKED = """addEventListener("click", () => {
+  sessionStorage.clicked = performance.timeOrigin + performance.now();
+}, true);"""
 # What the browser has kept counts too, and the worker, whose requests a page does not see.
 _WEIGHT = """fetch(document.body.dataset.worker).then(answer => answer.blob()).then(worker =>
   [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
@@ -141,17 +145,22 @@ def _heap(page: Page) -> float:
 
 
 def _click(context: BrowserContext) -> float:
-    """Return the milliseconds from a click to the next page, while six tabs are open."""
+    """Return the milliseconds from a click to the next page's first paint, with six tabs open.
+
+    Each tab is in front when it is clicked: a browser draws those behind it once a second.
+    """
     tabs = [context.new_page() for _ in range(6)]
     for tab in tabs:
+        tab.add_init_script(_CLICKED)
         tab.goto("/console/jobs")
         tab.locator("#live", has_text="Live").wait_for()
     took = []
     for tab in tabs:
-        began = time.monotonic()
+        tab.bring_to_front()
         tab.get_by_role("link", name="Spend").click()
         tab.get_by_role("heading", name="Spend").wait_for()
-        took.append(1000 * (time.monotonic() - began))
+        painted = float(tab.evaluate(f"{_PAINT}.then(at => performance.timeOrigin + at)"))
+        took.append(painted - float(tab.evaluate("sessionStorage.clicked")))
     for tab in tabs:
         tab.close()
     return median(took)
