@@ -94,6 +94,8 @@ function merge(fetched) {
     else if (rows.dataset.first !== undefined && row.dataset.wanted !== undefined) fresh.push(row);
   }
   for (const row of fresh.reverse()) held.set(row.dataset.job, row);
+  // The list shows no more than these, however long somebody reads.
+  for (const id of [...held.keys()].slice(0, -ROWS)) held.delete(id);
   if (!resting()) return announce();
   requestAnimationFrame(insert);
 }
@@ -126,7 +128,7 @@ function insert() {
 function announce() {
   if (!pill) return;
   pill.hidden = !held.size;
-  pill.textContent = `${held.size} new`;
+  pill.textContent = `${held.size}${held.size < ROWS ? "" : " or more"} new`;
 }
 pill?.addEventListener("click", event => { event.preventDefault(); scrollTo(0, 0); insert(); });
 
@@ -162,7 +164,8 @@ function heard({id, all, state}) {
   else if (state === "lost") failed(0);
   else if (state === "refused") pulse();
   if (id) changed.add(id);
-  if (all) everything = true;
+  // A tab behind others may hear of changes for hours: many are one look at the whole page.
+  if (all || changed.size > ROWS * 10) { everything = true; changed.clear(); }
   schedule();
 }
 

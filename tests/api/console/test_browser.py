@@ -92,6 +92,23 @@ def test_rows_change_where_they_are(place: Console, page: Page) -> None:
     expect(page.locator("tbody tr").first).to_have_attribute("data-job", second)
 
 
+def test_rows_that_wait_for_a_reader_are_bounded(place: Console, page: Page) -> None:
+    """However many jobs come while somebody reads, the page keeps those that it can show."""
+    place.create("The first one")
+    page.goto("/console/jobs")
+    page.locator("tbody tr").first.hover()
+    page.evaluate(
+        """const fetched = document.implementation.createHTMLDocument();
+        for (let number = 0; number < 150; number++) {
+          const row = fetched.createElement("tr");
+          Object.assign(row.dataset, {job: `many-${number}`, wanted: ""});
+          fetched.body.append(row);
+        }
+        merge(fetched);"""
+    )
+    expect(page.locator("#news")).to_have_text("100 or more new")
+
+
 def test_a_restart_of_the_api_is_survived(place: Console, page: Page) -> None:
     """A page says that it is out of date, and catches up without a reload."""
     page.goto("/console/jobs")
