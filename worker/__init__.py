@@ -19,6 +19,7 @@ provenance/       C2PA content credentials: signing files and reading signatures
 api_keys/         who may use the HTTP API: keys, their scopes and their store in Redis
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
+liveness/         whether a worker or beat still works, and the probe that says so
 storage_claim.py  which storage belongs to the jobs in Redis
 storage/          object storage, its key layout, and scratch directories
 formats/          media files read, tagged and rewritten without a decoder

@@ -16,6 +16,10 @@ from worker.broker.heartbeats import announce_queues, announce_secret
 from worker.broker.process_events import log_process_events
 from worker.composition import Components, compose
 from worker.jobs.deployment import fingerprint
+from worker.jobs.store import connect
+from worker.liveness import celery_hooks
+from worker.liveness.beats import Beats
+from worker.liveness.longest import MOST
 from worker.pipeline import STEPS
 from worker.retention.retention import INTERVAL as RETENTION_INTERVAL
 from worker.settings.settings import Settings
@@ -73,7 +77,9 @@ def create_app(settings: Settings) -> Celery:
     announce_secret(fingerprint(settings.secrets[0]))
     celeryd_after_setup.connect(_ignore_deprecation, weak=False)
     move = mover(app, settings.broker_url)
-    _register(app, compose(settings, app, storage), move)
+    beats = Beats(settings.heartbeat_directory)
+    celery_hooks.connect(beats, app, most=MOST, ping=connect(settings.redis_url).ping)
+    _register(app, compose(settings, app, storage, beats.go_on), move)
     return app
 
 

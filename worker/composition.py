@@ -1,6 +1,6 @@
 """The components of one worker process, built once from its settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from celery import Celery
@@ -62,8 +62,16 @@ class Components:
     notifier: Notifier
 
 
-def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
-    """Return the components of one process; connections are opened when they are first used."""
+def compose(
+    settings: Settings,
+    app: Celery,
+    storage: Storage,
+    go_on: Callable[[], object] = lambda: None,
+) -> Components:
+    """Return the components of one process; connections are opened when they are first used.
+
+    `go_on` is called now and then by work that has no end.
+    """
     redis = connect(settings.redis_url)
     wake = waker(app)
     store = JobStore(redis, owed=Bell(redis, wake))
@@ -125,7 +133,7 @@ def compose(settings: Settings, app: Celery, storage: Storage) -> Components:
             archive=archive,
             periods=RetentionPeriods.parse(settings.retention),
         ),
-        notifier=notifications.notifier(),
+        notifier=notifications.notifier(go_on),
     )
 
 

@@ -34,6 +34,13 @@ def test_a_service_ends_its_step(name: str) -> None:
     assert longest_steps()[name] < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
 
+@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api"}))
+def test_a_service_without_a_port_has_a_probe(name: str) -> None:
+    """It asks a file in memory."""
+    assert "/run/falhook" in SERVICES[name]["tmpfs"]
+    assert ["CMD", "python", "-m", "worker.liveness"] == SERVICES[name]["healthcheck"]["test"]
+
+
 @pytest.mark.parametrize("name", commands())
 def test_its_variables_are_settings(name: str) -> None:
     """Each variable that it gets is a setting, and so is each that it is made from."""

@@ -29,6 +29,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.formats": (),
     "worker.storage": FOUNDATION,
     "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS, TASK_SENDER),
+    # Its probe starts every few seconds: it imports nothing else.
+    "worker.liveness": (LOG, CONTRACT, "worker.broker.consumer"),
+    "worker.liveness.__main__": ("worker.liveness.beat_file",),
+    "worker.liveness.beat_file": (),
     "worker.jobs": (*FOUNDATION, CONTRACT, REDIS, SHARDS),
     "worker.api_keys": (REDIS, "worker.jobs.tenant"),
     "worker.notifications": (
@@ -124,6 +128,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.startup",
         "worker.settings",
         "worker.jobs.deployment",
+        "worker.jobs.store",
+        "worker.liveness",
         "worker.storage",
         "worker.storage_claim",
         "worker.broker",

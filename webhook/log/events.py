@@ -35,6 +35,7 @@ EVENTS: dict[str, str] = {
     "worker.stopped": "A worker finished its tasks and stopped.",
     "beat.started": "beat sends the sweep every few seconds.",
     "beat.stopped": "beat stopped; lost messages are not found until it runs again.",
+    "heartbeat.unwritten": "The file of FALHOOK_HEARTBEAT_DIRECTORY could not be written.",
     "wake.failed": "A Celery message could not be sent; the sweep wakes its jobs later.",
     "queue.uncounted": "The messages in `queue` could not be counted; all due jobs are woken.",
     "job.created": "A job was created.",

@@ -17,16 +17,55 @@ from worker.broker.rejections import log_rejection
 LONGEST_PAUSE = 3
 
 
+def _unnoted(*, broker: bool) -> None:
+    """Note no turn of the loop."""
+
+
 class Consumer(CeleryConsumer):
-    """A consumer that rejects what is not a message for one of its tasks."""
+    """A consumer that rejects what is not a message for one of its tasks.
+
+    `turned` is called in its loop every `every` seconds, and while it waits for the broker.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        turned: Callable[..., None] = _unnoted,
+        every: float = 5.0,
+        **options: Any,
+    ) -> None:
+        self._turned = turned
+        self._every = every
+        super().__init__(*args, **options)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Begin with the loop of an open connection, which ends with it."""
+        super().register_with_event_loop(hub)
+        hub.call_repeatedly(self._every, partial(self._turned, broker=True))
+        self._turned(broker=True)
 
     def ensure_connected(self, conn: Connection) -> Connection:
         """Return the connection once it is open, tried every few seconds."""
-        bounded = partial(conn.ensure_connection, interval_max=LONGEST_PAUSE)
+        self._turned(broker=False)
+        bounded = partial(self._open, conn.ensure_connection)
         conn.ensure_connection = bounded  # type: ignore[method-assign]  # Celery passes no pauses
         connected: Connection = super().ensure_connected(conn)
         self._declare_all_queues(connected)
         return connected
+
+    def _open(
+        self,
+        ensure: Callable[..., Connection],
+        *args: Any,
+        callback: Callable[[], object] | None = None,
+        **options: Any,
+    ) -> Connection:
+        def wait() -> None:
+            self._turned(broker=False)
+            if callback is not None:
+                callback()
+
+        return ensure(*args, callback=wait, **{**options, "interval_max": LONGEST_PAUSE})
 
     def _declare_all_queues(self, connection: Connection) -> None:
         # Celery binds the queues of the other workers too to RabbitMQ's delayed delivery, and gives

@@ -61,8 +61,8 @@ class Notifications:
         clock = self.store.clock
         return Endpoints(self.redis, self.settings.secrets, rules=rules, clock=clock)
 
-    def notifier(self) -> Notifier:
-        """Return what serves the lanes."""
+    def notifier(self, go_on: Callable[[], object] = lambda: None) -> Notifier:
+        """Return what serves the lanes; it calls `go_on` in each of its rounds."""
         due = DueLanes(self.redis, guard=self.guard)
         fan_out = FanOut(
             redis=self.redis,
@@ -81,6 +81,7 @@ class Notifications:
                 redis=self.redis, lanes=self.lanes, endpoints=self.endpoints, fan_out=fan_out
             ),
             attempts=self.attempts(due),
+            go_on=go_on,
         )
 
     def attempts(self, due: DueLanes) -> Attempts:

@@ -7,7 +7,7 @@ may be killed anywhere, and another one goes on.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -48,6 +48,8 @@ class Notifier:
     slots: int = SLOTS
     # Seconds: what is due within them is waited for.
     soon: float = _SOON
+    # Called in each round of a run, which may have no end.
+    go_on: Callable[[], object] = lambda: None
     _queue: FairQueue = field(default_factory=FairQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # Set by a message, and by the end of an attempt.
@@ -90,6 +92,7 @@ class Notifier:
     def _work(self) -> None:
         looked = 0.0
         while True:
+            self.go_on()
             with self._lock:
                 woken, self._again = self._again, False
             self._wake.clear()

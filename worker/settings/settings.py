@@ -68,6 +68,12 @@ class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
         description="The https origin at which receivers of webhooks reach the API, for the links "
         "in messages; if not set, links begin with /v1/.",
     )
+    heartbeat_directory: Annotated[Path | None, AfterValidator(existing_directory)] = Field(
+        default=None,
+        alias="FALHOOK_HEARTBEAT_DIRECTORY",
+        description="Directory in memory in which each worker and beat notes that it works, for "
+        "python -m worker.liveness; the images set it.",
+    )
     callback_deadline: float = Field(
         default=2700.0,
         gt=0,

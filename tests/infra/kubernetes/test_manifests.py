@@ -46,7 +46,8 @@ def test_pods_cannot_write_or_gain_rights(overlay: str) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert expected == security
-        assert [{"name": "tmp", "mountPath": "/tmp"}] == container(overlay, name)["volumeMounts"]
+        mounted = [each["mountPath"] for each in container(overlay, name)["volumeMounts"]]
+        assert {"/tmp"} == set(mounted) - {"/run/falhook"}
 
 
 def test_pods_have_bounds(overlay: str) -> None:
@@ -73,6 +74,19 @@ def test_servers_have_probes(overlay: str) -> None:
         asked = ("startupProbe", "readinessProbe", "livenessProbe")
         paths = [found[each]["httpGet"]["path"] for each in asked]
         assert ["/readyz", "/healthz", "/healthz"] == paths
+
+
+def test_processes_without_a_port_have_probes(overlay: str) -> None:
+    """Each asks a file in memory; only readiness asks more, and none restarts it for that."""
+    probe = ["python", "-m", "worker.liveness"]
+    for name in commands().keys() - {"web", "api"}:
+        found = container(overlay, name)
+        asked = ("startupProbe", "livenessProbe", "readinessProbe")
+        commands_asked = [found[each]["exec"]["command"] for each in asked]
+        assert [probe, probe, [*probe, "--ready"]] == commands_asked, name
+        [volume] = [each for each in pod(overlay, name)["volumes"] if each["name"] == "beats"]
+        assert "Memory" == volume["emptyDir"]["medium"]
+        assert {"name": "beats", "mountPath": "/run/falhook"} in found["volumeMounts"]
 
 
 def test_variables_are_settings(overlay: str) -> None:

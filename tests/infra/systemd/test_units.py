@@ -10,6 +10,7 @@ import pytest
 
 from tests import ROOT
 from tests.factories.deployments import commands, longest_steps
+from worker.liveness.beat_file import MOST_SILENCE
 
 FOLDER = ROOT / "infra" / "systemd"
 PROGRAMS = "/opt/falhook/bin/"
@@ -43,6 +44,13 @@ def test_a_unit_runs_the_command(name: str) -> None:
 def test_a_unit_ends_its_step(name: str) -> None:
     """It is killed only after the longest that it may take for what it has begun."""
     assert longest_steps()[name] < int(value(name, "TimeoutStopSec"))
+
+
+@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api"}))
+def test_a_worker_is_watched(name: str) -> None:
+    """It is told to end once its beats have stayed away for longer than one may be late."""
+    assert MOST_SILENCE < int(value(name, "WatchdogSec"))
+    assert ("main", "SIGTERM") == (value(name, "NotifyAccess"), value(name, "WatchdogSignal"))
 
 
 @pytest.fixture
