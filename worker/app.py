@@ -5,7 +5,12 @@ from collections.abc import Callable, Sequence
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import celeryd_after_setup, setup_logging, worker_init
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    worker_init,
+    worker_shutting_down,
+)
 from fal_client.auth import FAL_QUEUE_RUN_HOST
 
 from webhook import log as logs
@@ -79,7 +84,10 @@ def create_app(settings: Settings) -> Celery:
     move = mover(app, settings.broker_url)
     beats = Beats(settings.heartbeat_directory)
     celery_hooks.connect(beats, app, most=MOST, ping=connect(settings.redis_url).ping)
-    _register(app, compose(settings, app, storage, beats.go_on), move)
+    components = compose(settings, app, storage, beats.go_on)
+    # A notifier with much to do would not end: Celery waits for its task.
+    worker_shutting_down.connect(lambda **_: components.notifier.stop(), weak=False)
+    _register(app, components, move)
     return app
 
 

@@ -1,5 +1,8 @@
 """A notifier as a process that can be killed: `python -m tests.factories.notifier_process URL`.
 
+With another argument, SECONDS, what a killed one had claimed is sent again after so long, and not
+after the time of a deployment.
+
 It does what a worker of the queue notify does for each message, and what beat and the sweep do, but
 many times a second, so that tests need not wait for them.
 """
@@ -13,12 +16,13 @@ from tests.factories.notifications import LoopbackSettings, no_storage
 from webhook import log as logs
 from worker.jobs.store import JobStore, connect
 from worker.notifications.composition import Notifications
+from worker.notifications.due_lanes import GUARD
+from worker.notifications.lanes import LEASE
 
-# Seconds: what a killed process had claimed is sent again after the lease.
-LEASE, GUARD, PAUSE = 4.0, 3.0, 0.02
+PAUSE = 0.02
 
 
-def main(url: str) -> None:
+def main(url: str, lease: float = LEASE) -> None:
     logs.configure(level="WARNING", form="json")
     redis = connect(url)
     notifications = Notifications(
@@ -27,8 +31,8 @@ def main(url: str) -> None:
         store=JobStore(redis),
         archived=lambda _job_id: None,
         storage=no_storage,
-        lease=LEASE,
-        guard=GUARD,
+        lease=lease,
+        guard=min(GUARD, lease * 0.75),
     )
     notifier = notifications.notifier()
     overdue = notifications.overdue(lambda _task, _argument: None)
@@ -44,4 +48,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(float, sys.argv[2:]))

@@ -27,6 +27,7 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
     jobs = [find_job(store, job_id) for job_id in job_ids]
     # Only now: they import what sends to fal.
     from webhook import log as logs
+    from worker.cli.deliveries.wakes import telling
     from worker.fal.client import FalClient
     from worker.operations.cancel import NotCancellable
     from worker.operations.cancel import cancel as cancel_job
@@ -34,6 +35,7 @@ def cancel(*, job_ids: tuple[str, ...], as_json: bool) -> None:
 
     logs.configure(level="WARNING")
     fal = FalClient(FalSettings.from_env().fal_key.get_secret_value())
+    store = telling(store)
     not_cancelled = 0
     for job in jobs:
         try:

@@ -56,9 +56,10 @@ def retry(
     jobs = [find_job(store, job_id) for job_id in dict.fromkeys(job_ids)] or _without_rejected(
         list(select(store, state=state, reason=reason, since=since))
     )
+    from worker.cli.deliveries.wakes import telling
     from worker.operations.retry import Retry
 
-    operation = Retry(store=store, catalogue=cache(_catalogue))
+    operation = Retry(store=telling(store), catalogue=cache(_catalogue))
     paid = [job for job in jobs if operation.posts(job, resubmit=resubmit)]
     if paid and not yes:
         _confirm(paid, len(jobs))

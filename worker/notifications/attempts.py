@@ -1,15 +1,17 @@
-"""One attempt to deliver an event, from its claim to what follows from the answer."""
+"""Attempts to deliver events: each in a thread of its own, and noted many at a time."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from redis.exceptions import RedisError
 
 from webhook.log import get_logger
 from worker.jobs.job import Job
 from worker.notifications.due_lanes import DueLanes
 from worker.notifications.endpoint import Endpoint, Kind
 from worker.notifications.known_endpoints import KnownEndpoints
-from worker.notifications.lanes import Claimed, Finished, Lanes, error_class
+from worker.notifications.lanes import Claimed, Finished, Lanes, Outcome, error_class
 from worker.notifications.message import Files, compose
 from worker.notifications.sender import Answer, Sender
 from worker.notifications.signature import message_id, signed_headers
@@ -20,35 +22,53 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """Makes attempts; `job` returns the job of an id, also an archived one."""
+    """Makes attempts; `archived` returns the job of an id that Redis has no more."""
 
     lanes: Lanes
     due: DueLanes
     endpoints: KnownEndpoints
     sender: Sender
-    job: Callable[[str], Job | None]
+    archived: Callable[[str], Job | None]
     files: Files
     links: str = ""
 
-    def make(self, claimed: Claimed) -> Finished:
-        """Send the event once, and note what came of it."""
-        began = self.lanes.clock()
-        endpoint = self.endpoints.get(claimed.endpoint)
-        answer = self._sent(claimed, endpoint)
-        standing = endpoint is not None and endpoint.kind is Kind.STANDING
-        finished = self.lanes.finish(claimed, answer, began=began, disables=standing)
-        if finished.due is not None and not finished.lost:
-            self.due.look_at(claimed.endpoint, finished.due)
-        if finished.disabled:
-            self.due.look_now([claimed.endpoint])
-        _log(claimed, answer, finished)
-        return finished
+    def make(self, claimed: Claimed, job: Job | None) -> Outcome | None:
+        """Send the event of this job once; return what came of it.
 
-    def _sent(self, claimed: Claimed, endpoint: Endpoint | None) -> Answer:
+        None if that is not known: then the lease ends, and the event is sent again.
+        """
+        began = self.lanes.clock()
+        try:
+            endpoint = self.endpoints.get(claimed.endpoint)
+            answer = self._sent(claimed, endpoint, job)
+        except RedisError as error:
+            log.warning("notification.unnoted", endpoint=claimed.endpoint, error=error)
+            return None
+        except Exception:
+            log.exception("notification.crashed", endpoint=claimed.endpoint)
+            return None
+        standing = endpoint is not None and endpoint.kind is Kind.STANDING
+        return Outcome(claimed=claimed, answer=answer, began=began, disables=standing)
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down what came of attempts, and what follows from that."""
+        finished = self.lanes.finish(outcomes)
+        lanes = [each.claimed.endpoint for each in outcomes]
+        self.due.look_at(
+            (lane, each.due)
+            for lane, each in zip(lanes, finished, strict=True)
+            if each.due is not None and not each.lost
+        )
+        self.due.look_now(lane for lane, each in zip(lanes, finished, strict=True) if each.disabled)
+        for outcome, each in zip(outcomes, finished, strict=True):
+            _log(outcome, each)
+
+    def _sent(self, claimed: Claimed, endpoint: Endpoint | None, job: Job | None) -> Answer:
         if endpoint is None:
             return Answer(error="removed")
         event = claimed.event
-        job = self.job(event.job) if event.job else None
+        if event.job and job is None:
+            job = self.archived(event.job)
         url = endpoint.url if endpoint.kind is Kind.STANDING else job.notify if job else ""
         if not url:
             return Answer(error="no_record")
@@ -68,7 +88,8 @@ class Attempts:
         return self.sender.post(url, body, headers)
 
 
-def _log(claimed: Claimed, answer: Answer, finished: Finished) -> None:
+def _log(outcome: Outcome, finished: Finished) -> None:
+    claimed, answer = outcome.claimed, outcome.answer
     fields = {
         "endpoint": claimed.endpoint,
         "job": claimed.event.job or None,

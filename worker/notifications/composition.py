@@ -16,6 +16,7 @@ from worker.notifications.due_lanes import GUARD, DueLanes
 from worker.notifications.endpoints import Endpoints
 from worker.notifications.fan_out import FanOut
 from worker.notifications.known_endpoints import KnownEndpoints
+from worker.notifications.known_jobs import KnownJobs
 from worker.notifications.lanes import LEASE, Lanes
 from worker.notifications.new_receivers import NewReceivers
 from worker.notifications.notifier import Notifier
@@ -81,6 +82,7 @@ class Notifications:
                 redis=self.redis, lanes=self.lanes, endpoints=self.endpoints, fan_out=fan_out
             ),
             attempts=self.attempts(due),
+            jobs=KnownJobs(self.redis),
             go_on=go_on,
         )
 
@@ -91,13 +93,10 @@ class Notifications:
             due=due,
             endpoints=KnownEndpoints(self.endpoints),
             sender=Sender(TargetRules.of(self.settings)),
-            job=self._job,
+            archived=self.archived,
             files=PublishedFiles(self.storage),
             links=self.settings.api_public_url,
         )
-
-    def _job(self, job_id: str) -> Job | None:
-        return self.store.get(job_id) or self.archived(job_id)
 
     def overdue(self, wake: Callable[[Task, object], object]) -> OverdueNotifications:
         """Return what finds what lost messages have left behind."""

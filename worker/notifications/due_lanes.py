@@ -51,9 +51,13 @@ class DueLanes:
         first = cast(list[tuple[str, float]], self._redis.zrange(DUE, 0, 0, withscores=True))
         return first[0][1] if first else None
 
-    def look_at(self, endpoint: str, at: float) -> None:
-        """Have the lane looked at then, or before."""
-        self._redis.zadd(DUE, {endpoint: at}, lt=True)
+    def look_at(self, times: Iterable[tuple[str, float]]) -> None:
+        """Have these lanes looked at then, or before."""
+        first: dict[str, float] = {}
+        for endpoint, at in times:
+            first[endpoint] = min(at, first.get(endpoint, at))
+        if first:
+            self._redis.zadd(DUE, first, lt=True)
 
     def guard(self, endpoints: Iterable[str], now: float) -> str:
         """Say before looking at these lanes that they are looked at; return what `settle` needs."""

@@ -11,13 +11,13 @@ falhook:{ep:ID}:log       sorted set: JOB:N of these → when the event happened
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import cast
+from typing import Any
 
 from redis import Redis
 
+from webhook.redis.replicas import Argument
 from worker.notifications.endpoint import PARALLEL, State, endpoint_key
 from worker.notifications.owed_event import OwedEvent
 from worker.notifications.schedule import (
@@ -30,6 +30,7 @@ from worker.notifications.schedule import (
     retry_after,
     wait_after,
 )
+from worker.notifications.scripts import Call, Script
 from worker.notifications.sender import Answer
 from worker.text import printable
 
@@ -82,83 +83,49 @@ class Lanes:
         self._redis = redis
         self.clock = clock
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
-        folder = resources.files("worker.notifications")
-        names = ("offer", "claim", "finish", "bury", "resend")
-        texts = {name: folder.joinpath(f"{name}.lua").read_text() for name in names}
-        self._scripts = {name: redis.register_script(text) for name, text in texts.items()}
+        self._offer, self._claim, self._finish, self._bury, self._resend = (
+            Script(redis, name) for name in ("offer", "claim", "finish", "bury", "resend")
+        )
 
     def offer(self, endpoint: str, events: Sequence[OwedEvent]) -> bool:
         """Put events into the lane, each once; return whether the endpoint is enabled."""
         keys = _keys(endpoint, "endpoint", "lane", "busy", "d:")
-        lines = [event.line for event in events]
-        return bool(self._scripts["offer"](keys=keys, args=[repr(self.clock()), *lines]))
+        [enabled] = self._offer([(keys, [repr(self.clock()), *(each.line for each in events)])])
+        return bool(enabled)
 
-    def claim(self, endpoint: str, most: int) -> Claims:
-        """Lease at most so many events that are due."""
+    def claim(self, most: Mapping[str, int]) -> Mapping[str, Claims]:
+        """Lease events that are due, at most so many of each endpoint."""
         now = self.clock()
         lease = now + self._lease
-        state, again, more, *rest = self._scripts["claim"](
-            keys=_keys(endpoint, "endpoint", "lane", "busy", "d:"),
-            args=[repr(now), most, repr(lease), PARALLEL, BREAKER, PROBE],
+        limits: list[Argument] = [repr(lease), PARALLEL, BREAKER, PROBE]
+        names = ("endpoint", "lane", "busy", "d:")
+        answers = self._claim(
+            [(_keys(each, *names), [repr(now), count, *limits]) for each, count in most.items()]
         )
-        claimed = [
-            Claimed(endpoint=endpoint, event=OwedEvent.parse(line), tries=int(tries), lease=lease)
-            for line, tries in zip(*[iter(rest)] * 2, strict=True)
-        ]
-        return Claims(
-            state=State(state),
-            again=float(again) if again else None,
-            more=more == 1,
-            full=more == _FULL,
-            claimed=claimed,
-        )
+        found = zip(most, answers, strict=True)
+        return {each: _claims(each, answer, lease) for each, answer in found}
 
-    def finish(
-        self, claimed: Claimed, answer: Answer, *, began: float, disables: bool = True
-    ) -> "Finished":
-        """Note what came of an attempt that began then; return what follows from it.
-
-        `disables`: a 410 is about the whole endpoint.
-        """
+    def finish(self, outcomes: Sequence["Outcome"]) -> Sequence["Finished"]:
+        """Note what came of attempts; return what follows from each."""
         now = self.clock()
-        followed = _follows(claimed, answer, now=now, rng=self._rng)
-        event = claimed.event
-        attempt = {
-            "at": round(began, 3),
-            "ms": round(answer.seconds * 1000),
-            "status": answer.status,
-            "error": error_class(answer),
-        }
-        order = {
-            "line": event.line,
-            "name": history_name(event),
-            "now": repr(now),
-            "lease": claimed.lease,
-            "state": followed.state,
-            "tries": str(claimed.tries + 1),
-            "attempt": json.dumps(attempt),
-            "answer": "" if followed.state == "delivered" else printable(answer.text, lines=True),
-            "keep": str(int(_KEPT[followed.state])),
-            "given_up_after": GIVEN_UP_AFTER,
-            **({"due": repr(followed.due)} if followed.due is not None else {}),
-            **({"hold": repr(followed.due)} if followed.hold else {}),
-            **({"disable": followed.disable} if followed.disable and disables else {}),
-        }
-        history = f"d:{history_name(event)}"
-        keys = _keys(claimed.endpoint, "endpoint", "lane", "busy", history, "log")
-        answered = self._scripts["finish"](keys=keys, args=[json.dumps(order), LISTED])
-        return Finished(
-            state=followed.state,
-            due=followed.due,
-            lost=answered == "lost",
-            disabled=answered == "disabled",
-        )
+        followed = [_follows(each, now=now, rng=self._rng) for each in outcomes]
+        calls = [_note(*each, now=now) for each in zip(outcomes, followed, strict=True)]
+        return [
+            Finished(
+                state=follows.state,
+                due=follows.due,
+                lost=noted == "lost",
+                disabled=noted == "disabled",
+            )
+            for follows, noted in zip(followed, self._finish(calls), strict=True)
+        ]
 
     def bury(self, endpoint: str) -> int:
         """End what waits for an endpoint that is not enabled; return how many are left."""
         keys = _keys(endpoint, "endpoint", "lane", "log", "d:")
-        args: list[str | int | float] = [repr(self.clock()), BURIED, int(DEAD_KEPT)]
-        return int(self._scripts["bury"](keys=keys, args=args))
+        args: list[Argument] = [repr(self.clock()), BURIED, int(DEAD_KEPT)]
+        [left] = self._bury([(keys, args)])
+        return int(left)
 
     def resend(self, endpoint: str, name: str, *, line: str = "") -> str:
         """Have a delivery sent again now; return `sent`, or why not.
@@ -166,13 +133,39 @@ class Lanes:
         `line` is its event, if it has no history yet.
         """
         keys = _keys(endpoint, "endpoint", "lane", "busy", f"d:{name}")
-        args: list[str | int | float] = [repr(self.clock()), int(_WAITING_KEPT), line]
-        return cast(str, self._scripts["resend"](keys=keys, args=args))
+        args: list[Argument] = [repr(self.clock()), int(_WAITING_KEPT), line]
+        [done] = self._resend([(keys, args)])
+        return str(done)
 
     def waiting(self, endpoint: str) -> int:
         """Return how many events wait or are under way."""
         lane, busy = _keys(endpoint, "lane", "busy")
         return self._redis.zcard(lane) + self._redis.zcard(busy)
+
+
+def _claims(endpoint: str, answer: Sequence[Any], lease: float) -> Claims:
+    state, again, more, *rest = answer
+    claimed = [
+        Claimed(endpoint=endpoint, event=OwedEvent.parse(line), tries=int(tries), lease=lease)
+        for line, tries in zip(*[iter(rest)] * 2, strict=True)
+    ]
+    return Claims(
+        state=State(state),
+        again=float(again) if again else None,
+        more=more == 1,
+        full=more == _FULL,
+        claimed=claimed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt that began then; `disables`: a 410 is about the whole endpoint."""
+
+    claimed: Claimed
+    answer: Answer
+    began: float
+    disables: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +189,39 @@ class _Follows:
 _KEPT = {"delivered": DELIVERED_KEPT, "dead": DEAD_KEPT, "waiting": _WAITING_KEPT}
 
 
-def _follows(claimed: Claimed, answer: Answer, *, now: float, rng: random.Random) -> _Follows:
+def _note(outcome: Outcome, follows: _Follows, *, now: float) -> Call:
+    """Return the call of finish.lua."""
+    claimed, answer = outcome.claimed, outcome.answer
+    event = claimed.event
+    attempt = {
+        "at": round(outcome.began, 3),
+        "ms": round(answer.seconds * 1000),
+        "status": answer.status,
+        "error": error_class(answer),
+    }
+    order = {
+        "line": event.line,
+        "name": history_name(event),
+        "now": repr(now),
+        "lease": claimed.lease,
+        "state": follows.state,
+        "tries": str(claimed.tries + 1),
+        "attempt": json.dumps(attempt),
+        "answer": "" if follows.state == "delivered" else printable(answer.text, lines=True),
+        "keep": str(int(_KEPT[follows.state])),
+        "given_up_after": GIVEN_UP_AFTER,
+        **({"due": repr(follows.due)} if follows.due is not None else {}),
+        **({"hold": repr(follows.due)} if follows.hold else {}),
+        **({"disable": follows.disable} if follows.disable and outcome.disables else {}),
+    }
+    history = f"d:{history_name(event)}"
+    keys = _keys(claimed.endpoint, "endpoint", "lane", "busy", history, "log")
+    return keys, [json.dumps(order), LISTED]
+
+
+def _follows(outcome: Outcome, *, now: float, rng: random.Random) -> _Follows:
     """Return what follows from an answer: 2xx is success, 410 the end, all else is repeated."""
+    claimed, answer = outcome.claimed, outcome.answer
     if _OK <= answer.status < _REDIRECT:
         return _Follows(state="delivered")
     disable = "gone" if answer.status == _GONE else ""

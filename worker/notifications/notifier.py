@@ -1,30 +1,34 @@
 """The notifier: puts owed events into lanes, and serves the lanes, while there is anything to do.
 
 A message only wakes it. What it has to do is in Redis, and so are the leases of what it does: it
-may be killed anywhere, and another one goes on.
+may be killed anywhere, and another one goes on. One thread talks to Redis, for many attempts in
+each round trip; the attempts have threads of their own.
 """
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
 from webhook.log import get_logger
+from worker.jobs.job import Job
+from worker.notifications.attempt_threads import AttemptThreads
 from worker.notifications.attempts import Attempts
 from worker.notifications.closing import Closing
 from worker.notifications.due_lanes import DueLanes
-from worker.notifications.endpoint import PARALLEL, State
+from worker.notifications.endpoint import State
 from worker.notifications.fair_queue import FairQueue
 from worker.notifications.fan_out import FanOut
-from worker.notifications.lanes import Claimed, Claims, Lanes
+from worker.notifications.known_jobs import KnownJobs
+from worker.notifications.lanes import Claimed, Claims, Lanes, Outcome
 from worker.notifications.new_receivers import NewReceivers
+from worker.notifications.slots import Slots
 
 # Attempts of one process at the same time. Each waits for its receiver most of its time.
-SLOTS = 64
+SLOTS = 256
 # Lanes that are looked at in one pass.
 _LANES = 200
 # Seconds between two looks at what is owed and due, and at least between two passes.
@@ -45,33 +49,40 @@ class Notifier:
     new: NewReceivers
     closing: Closing
     attempts: Attempts
+    jobs: KnownJobs
+    # Attempts at the same time.
     slots: int = SLOTS
     # Seconds: what is due within them is waited for.
     soon: float = _SOON
     # Called in each round of a run, which may have no end.
     go_on: Callable[[], object] = lambda: None
     _queue: FairQueue = field(default_factory=FairQueue)
+    _slots: Slots = field(init=False)
+    _threads: AttemptThreads = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # Set by a message, and by the end of an attempt.
     _wake: threading.Event = field(default_factory=threading.Event)
     _running: bool = False
     _again: bool = False
-    _under_way: int = 0
-    # The same by lane.
-    _lanes: Counter[str] = field(default_factory=Counter)
+    _stopping: bool = False
+    # Attempts that have ended and are not noted yet.
+    _ended: deque[tuple[Claimed, Outcome | None]] = field(default_factory=deque)
     # Lanes that may have something to do now, and those whose attempts have to end before.
     _ready: set[str] = field(default_factory=set)
     _full: set[str] = field(default_factory=set)
     # Shards of the outbox that are to be read.
     _shards: set[int] = field(default_factory=set)
-    _pool: ThreadPoolExecutor | None = None
+
+    def __post_init__(self) -> None:
+        self._slots = Slots(self.slots, self._queue.cost)
+        self._threads = AttemptThreads(self.slots)
 
     def run(self) -> None:
         """Work until nothing is owed or due; return at once if this process does so already."""
         with self._lock:
             self._again = True
             self._wake.set()
-            if self._running:
+            if self._running or self._stopping:
                 return
             self._running = True
         try:
@@ -83,10 +94,14 @@ class Notifier:
             with self._lock:
                 self._running = False
 
+    def stop(self) -> None:
+        """Begin nothing more: `run` returns once the attempts under way have ended."""
+        self._stopping = True
+        self._wake.set()
+
     def close(self) -> None:
         """Wait for the attempts under way, and close the connections."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._threads.close()
         self.attempts.sender.close()
 
     def _work(self) -> None:
@@ -96,10 +111,12 @@ class Notifier:
             with self._lock:
                 woken, self._again = self._again, False
             self._wake.clear()
-            if woken or time.monotonic() - looked >= _LOOK:
-                self._look(woken=woken)
-                looked = time.monotonic()
-            self._serve()
+            self._note()
+            if not self._stopping:
+                if woken or time.monotonic() - looked >= _LOOK:
+                    self._look(woken=woken)
+                    looked = time.monotonic()
+                self._serve()
             if self._is_over():
                 return
             self._wake.wait(_LOOK)
@@ -112,84 +129,91 @@ class Notifier:
             self._shards = self.fan_out.run(self._shards)
         if woken and self.new.ready() and (marked := self.new.mark()):
             log.info("notification.jobs_marked", jobs=marked)
-        due = self.due.due(self.lanes.clock(), _LANES)
-        with self._lock:
-            self._ready.update(due)
+        self._ready.update(self.due.due(self.lanes.clock(), _LANES))
 
     def _is_over(self) -> bool:
         """Return whether there is nothing to do; then the next message finds this one ended."""
-        if self._busy() or self._is_due_soon():
+        if self._slots.under_way:
+            return False
+        if not self._stopping and (self._ready or self._shards or self._is_due_soon()):
             return False
         with self._lock:
             # A message that came meanwhile found this one at work.
-            self._running = self._again
-            return not self._again
-
-    def _busy(self) -> bool:
-        with self._lock:
-            return bool(self._ready or self._under_way or self._shards or self._again)
+            self._running = self._again and not self._stopping
+            return not self._running
 
     def _is_due_soon(self) -> bool:
         at = self.due.next_at()
         return at is not None and at <= self.lanes.clock() + self.soon
 
+    def _note(self) -> None:
+        """Write down what came of the attempts that have ended since."""
+        ended = [self._ended.popleft() for _ in range(len(self._ended))]
+        try:
+            self.attempts.note([outcome for _, outcome in ended if outcome])
+        except RedisError:
+            # Later, if the leases do not end before.
+            self._ended.extendleft(reversed(ended))
+            raise
+        now = time.monotonic()
+        for claimed, _ in ended:
+            lane = claimed.endpoint
+            began = self._slots.give_back(lane, id(claimed))
+            self._queue.took(lane, (now - began) * 1000)
+            if lane in self._full:
+                self._ready.add(lane)
+
     def _serve(self) -> None:
         """Start attempts of the lanes that are ready, fairly, while there are free slots."""
-        with self._lock:
-            ready, self._ready = self._ready, set()
-            free = self.slots - self._under_way
-        guard = self.due.guard(ready, self.lanes.clock()) if ready and free > 0 else ""
-        while ready and free > 0:
-            lane = self._queue.next(ready)
-            claims = self.lanes.claim(lane, max(1, min(PARALLEL, free // len(ready))))
-            free -= len(claims.claimed)
-            self._start(claims.claimed)
+        shares = self._shares()
+        if not shares:
+            return
+        guard = self.due.guard(shares, self.lanes.clock())
+        found = self.lanes.claim(shares)
+        claimed = [each for claims in found.values() for each in claims.claimed]
+        self._start(claimed)
+        for lane, claims in found.items():
             self._queue.served(lane, len(claims.claimed))
             if not claims.more or claims.state is not State.ENABLED:
-                ready.discard(lane)
+                self._ready.discard(lane)
                 self._settle(lane, claims, guard)
-        with self._lock:
-            self._ready |= ready
+
+    def _shares(self) -> Mapping[str, int]:
+        """Return how many attempts the lanes get that are ready, and may have more."""
+        now = time.monotonic()
+        room = {lane: self._slots.room(lane) for lane in self._ready}
+        slow = {lane for lane in room if self._slots.is_slow(lane, now)}
+        free = self.slots - self._slots.under_way
+        few = min(free, self._slots.for_slow(now))
+        slowly = self._queue.shares({lane: room[lane] for lane in slow}, few)
+        # The share of a slow lane is its room beside the others.
+        return self._queue.shares(room | dict.fromkeys(slow, 0) | dict(slowly), free)
 
     def _settle(self, lane: str, claims: Claims, guard: str) -> None:
         """Say when the lane needs the next look."""
         again = claims.again
         if claims.state is not State.ENABLED and self.closing.run(lane, claims.state):
             again = self.lanes.clock()
-        with self._lock:
-            (self._full.add if claims.full else self._full.discard)(lane)
-            if claims.full and not self._lanes[lane]:
-                # They are another process's, or ended a moment ago.
-                again = self.lanes.clock() + _SOON
-            if again is None and not self._lanes[lane]:
-                self._queue.forget(lane)
+        held = self._slots.held(lane)
+        (self._full.add if claims.full else self._full.discard)(lane)
+        if claims.full and not held:
+            # They are another process's, or ended a moment ago.
+            again = self.lanes.clock() + _SOON
+        if again is None and not held:
+            self._queue.forget(lane)
         self.due.settle(lane, guard, again)
 
-    def _start(self, claimed: Iterable[Claimed]) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="notify")
+    def _start(self, claimed: list[Claimed]) -> None:
+        jobs = self.jobs.of(each.event for each in claimed)
+        now = time.monotonic()
         for each in claimed:
-            with self._lock:
-                self._under_way += 1
-                self._lanes[each.endpoint] += 1
-            self._pool.submit(self._attempt, each)
+            self._slots.take(each.endpoint, id(each), now)
+            self._threads.run(self._attempt(each, jobs))
 
-    def _attempt(self, claimed: Claimed) -> None:
-        lane = claimed.endpoint
-        began = time.monotonic()
-        try:
-            self.attempts.make(claimed)
-        except RedisError as error:
-            # The lease ends, and the event is sent again.
-            log.warning("notification.unnoted", endpoint=lane, error=error)
-        except Exception:
-            log.exception("notification.crashed", endpoint=lane)
-        with self._lock:
-            self._under_way -= 1
-            self._lanes[lane] -= 1
-            if not self._lanes[lane]:
-                del self._lanes[lane]
-            self._queue.took(lane, (time.monotonic() - began) * 1000)
-            if lane in self._full:
-                self._ready.add(lane)
-        self._wake.set()
+    def _attempt(self, claimed: Claimed, jobs: Mapping[str, Job]) -> Callable[[], None]:
+        def attempt() -> None:
+            outcome = self.attempts.make(claimed, jobs.get(claimed.event.job))
+            self._ended.append((claimed, outcome))
+            self._wake.set()
+
+        return attempt

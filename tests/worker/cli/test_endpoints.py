@@ -9,6 +9,7 @@ from tests.factories.cli import FOX, Run, submitted
 from tests.factories.notifications import Told, told
 from tests.factories.receivers_of_webhooks import Receiver, Reply, receiver
 from tests.factories.world import SECRET, ManualClock
+from webhook.contract import Queue
 from worker.jobs.job import JobState
 
 HERE = {"FALHOOK_SECRET": SECRET, "FALHOOK_NOTIFY_LOOPBACK": "1"}
@@ -166,3 +167,26 @@ def test_a_job_names_an_address(run: Run, target: Receiver, deployment: Told) ->
 def test_an_address_needs_no_more_than_before(run: Run) -> None:
     """Jobs without receivers are created as before."""
     assert "QUEUED" == submitted(run, *FOX)["state"]
+
+
+def test_commands_wake_the_notifier(run: Run, target: Receiver, deployment: Told) -> None:
+    """Cancelling a job, retrying one and sending again each leave a message for the notifier."""
+
+    def messages() -> int:
+        # A notifier takes the message, and what rang for it.
+        deployment.notifier.fan_out.run(deployment.notifier.fan_out.outbox.rung())
+        found = deployment.redis.llen(Queue.NOTIFY)
+        deployment.redis.delete(Queue.NOTIFY)
+        return int(str(found))
+
+    added(run, target.url, "--event", "job.*")
+    job = str(submitted(run, *FOX)["id"])
+    assert 1 == messages()
+    ready = {**HERE, "FAL_KEY": "id:secret"}
+    cancelled = run("cancel", job, **ready)
+    assert (0, 1) == (cancelled.exit_code, messages()), cancelled.stderr
+    retried = run("retry", job, "--yes", **ready)
+    assert (0, 1) == (retried.exit_code, messages()), retried.stderr
+    deployment.notifier.run()
+    resent = run("deliveries", "resend", str(lines(run, "deliveries")[0]["id"]), **HERE)
+    assert (0, 1) == (resent.exit_code, messages()), resent.stderr

@@ -24,6 +24,8 @@ from worker.notifications.signature import message_id
 
 S = JobState
 SEED = 20_261_130
+# Seconds after which what a killed notifier had claimed is sent again.
+LEASE = "4"
 
 
 class Notifiers:
@@ -35,7 +37,7 @@ class Notifiers:
         self._running = [self._started() for _ in range(2)]
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "tests.factories.notifier_process", self._url]
+        command = [sys.executable, "-m", "tests.factories.notifier_process", self._url, LEASE]
         process = self._guard.spawn(command, output=subprocess.PIPE, cwd=ROOT)
         threading.Thread(target=_drain, args=(process,), daemon=True).start()
         return process

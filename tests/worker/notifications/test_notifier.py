@@ -305,9 +305,8 @@ def test_a_dead_worker_loses_nothing(deployment: Told, clock: ManualClock) -> No
         deployment.fail("job1")
         lanes = deployment.notifications.lanes
         deployment.notifier.fan_out.run(range(64))
-        claimed = lanes.claim(endpoint.id, 10).claimed
-        assert 1 == len(claimed)
-        deployment.notifier.attempts._sent(claimed[0], deployment.endpoints.get(endpoint.id))
+        [claimed] = lanes.claim({endpoint.id: 10})[endpoint.id].claimed
+        assert deployment.notifier.attempts.make(claimed, deployment.store.get("job1"))
         deployment.notifier.run()
         assert 1 == len(target.received)
         clock.forward(LEASE + 1)

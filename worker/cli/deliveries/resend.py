@@ -30,9 +30,9 @@ def resend(
 ) -> None:
     """Send deliveries again: those with these IDs, or those of an endpoint since a time.
 
-    Messages keep their ids, by which receivers know what they have. The notifier sends them within
-    seconds.
+    Messages keep their ids, by which receivers know what they have.
     """
+    from worker.cli.deliveries.wakes import wake_notifier
     from worker.cli.endpoints.store import find_endpoint, open_endpoints
     from worker.notifications.history import Histories
 
@@ -51,6 +51,7 @@ def resend(
         if not endpoint.enabled:
             raise CliError(f"Endpoint {endpoint.id} is disabled: enable it first.")
         sent, _ = histories.resend_since(endpoint, since, delivered=delivered)
+    wake_notifier()
     if as_json:
         print_json({"resent": sent})
     else:
