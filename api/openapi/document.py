@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
@@ -13,6 +12,7 @@ from api.models.problem import Problem
 from api.openapi.examples import as_markdown
 from api.operation import Answer, Operation
 from api.problems import KINDS
+from worker.version import VERSION
 
 Schema = dict[str, Any]
 
@@ -46,7 +46,7 @@ def openapi(operations: Sequence[Operation]) -> Mapping[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "falhook",
-            "version": version("falhook"),
+            "version": VERSION,
             "description": _DESCRIPTION + as_markdown(),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

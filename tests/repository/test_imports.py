@@ -17,7 +17,8 @@ OURS = ("webhook", "worker", "api", "infra", "tests")
 CONTRACT, SETTINGS, LOG = "webhook.contract", "webhook.settings", "webhook.log"
 REDIS, SHARDS, PUBLIC_HOST = "webhook.redis", "webhook.shards", "webhook.public_host"
 TASK_SENDER = "webhook.task_sender"
-FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", LOG)
+VERSION = "worker.version"
+FOUNDATION = ("worker.errors", "worker.probe", "worker.text", "worker.types", VERSION, LOG)
 
 # What files below a folder may import of ours, besides that folder; the longest match counts.
 ARROWS: dict[str, tuple[str, ...]] = {
@@ -26,7 +27,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "worker.probe": (),
     "worker.text": (),
     "worker.types": (),
-    "worker.formats": (),
+    "worker.version": (),
+    "worker.formats": (VERSION,),
     "worker.storage": FOUNDATION,
     "worker.broker": (*FOUNDATION, CONTRACT, SETTINGS, REDIS, TASK_SENDER),
     # Its probe starts every few seconds: it imports nothing else.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Self
 
 from celery import Celery
@@ -16,6 +15,8 @@ from celery.utils.time import utcoffset
 from celery.worker import WorkController
 from celery.worker.state import SOFTWARE_INFO
 from kombu import Consumer
+
+from worker import version
 
 FIELD = "queues"
 FINGERPRINT = "secret"
@@ -33,7 +34,7 @@ def announce_queues(instance: WorkController, **_: object) -> None:
     names = [queue.name for queue in taken]
     names += [alias for alias, queue in queues.aliases.items() if queue in taken]
     SOFTWARE_INFO[FIELD] = ",".join(names)
-    SOFTWARE_INFO[VERSION] = version("falhook")
+    SOFTWARE_INFO[VERSION] = version.VERSION
 
 
 def announce_secret(fingerprint: str) -> None:

@@ -9,6 +9,7 @@ from worker.cli.errors import CliError
 from worker.cli.interrupts import INTERRUPTED
 from worker.cli.lazy_group import Lazy, LazyGroup
 from worker.cli.stdout import CLOSED, Unwritable, discard, guard
+from worker.version import VERSION
 
 # The variable in which the script of `falhook completion` names the shell.
 COMPLETE = "_FALHOOK_COMPLETE"
@@ -38,7 +39,7 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="falhook")
+@click.version_option(VERSION, prog_name="falhook")
 def cli() -> None:
     """Generative video on fal: submit once, never poll, never pay twice."""
 

@@ -5,13 +5,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from worker.formats.aigc_label import AIGC
 from worker.formats.marks import EU_SENTENCE, Mark, Marks
 from worker.formats.mp4 import Stamp, udta
 from worker.formats.tag_choices import JobTag, PromptTag
 from worker.formats.xmp import LINK, packet
+from worker.version import VERSION
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/ : created by a trained model.
 AI_ORIGIN = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -71,7 +71,7 @@ class Tags:
         yield "dc:title", pairs.get("title", "")
         yield "dc:description", pairs.get("comment", "")
         yield "xmp:CreateDate", pairs["date"]
-        yield "xmp:CreatorTool", f"falhook {version('falhook')}" if self.names_job else ""
+        yield "xmp:CreatorTool", f"falhook {VERSION}" if self.names_job else ""
         yield "Iptc4xmpExt:DigitalSourceType", AI_ORIGIN
         yield "Iptc4xmpExt:AISystemUsed", pairs.get("falhook.endpoint", "")
         yield "Iptc4xmpExt:AIPromptInformation", pairs.get("falhook.prompt", "")

@@ -8,7 +8,6 @@ ingredient that was opened.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from webhook.log import get_logger
@@ -17,6 +16,7 @@ from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.tags import AI_ORIGIN, Tags
 from worker.provenance.signer import Signer
 from worker.provenance.signing import PARENT, sign
+from worker.version import VERSION
 
 log = get_logger()
 _TAGGED, _TRANSCODED, _CONVERTED = "c2pa.edited.metadata", "c2pa.transcoded", "c2pa.converted"
@@ -133,7 +133,7 @@ def _when(time: datetime) -> str:
 def manifest(path: Path, title: str, *actions: Mapping[str, object]) -> Mapping[str, object]:
     """Return the manifest of a file with these actions, in the SDK's format."""
     return {
-        "claim_generator_info": [{"name": "falhook", "version": version("falhook")}],
+        "claim_generator_info": [{"name": "falhook", "version": VERSION}],
         "title": title,
         "format": CONTENT_TYPES[path.suffix],
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": list(actions)}}],

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from webhook.log import get_logger
 from worker.errors import Failure, Permanent
@@ -18,6 +17,7 @@ from worker.storage.layout import MANIFEST, published_key, work_key, work_prefix
 from worker.transcode.ffmpeg import ResourceUsage
 from worker.transcode.metering import Meter
 from worker.types import Json
+from worker.version import VERSION
 
 # What the record of a published job need not repeat, or has no use for.
 IN_THE_MANIFEST = (
@@ -84,7 +84,7 @@ class Publish:
         if rest := result_without_files(job):
             outputs = {"result": rest, **outputs}
         return {
-            "falhook": version("falhook"),
+            "falhook": VERSION,
             "id": job.id,
             # The older name of `id`.
             "job_id": job.id,

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from webhook.log import get_logger
 from worker.broker.heartbeats import LISTEN, WorkerSeen
 from worker.jobs.deployment import swept_at
 from worker.jobs.store import JobStore
+from worker.version import VERSION
 
 # Seconds for which what was heard counts as now.
 _FRESH = 5.0
@@ -78,7 +78,7 @@ class Workers:
             heard=heard,
             queues=self._queues(heard),
             swept=swept_at(self.store.redis),
-            version=version("falhook"),
+            version=VERSION,
         )
 
     def _queues(self, heard: Heard) -> Mapping[Queue, tuple[int, int]]:
