@@ -20,6 +20,7 @@ api_keys/         who may use the HTTP API: keys, their scopes and their store i
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
 liveness/         whether a worker or beat still works, and the probe that says so
+redis_age.py      whether Redis is as new as its storage saw it
 storage_claim.py  which storage belongs to the jobs in Redis
 storage/          object storage, its key layout, and scratch directories
 formats/          media files read, tagged and rewritten without a decoder
@@ -27,4 +28,5 @@ errors.py         why a step did not do its work, and why a process cannot start
 probe.py          short child processes whose exit says something about their subject
 text.py           text from others: shortened, escaped for terminals, parsed as strict JSON
 types.py          JSON values
+version.py        the version of falhook
 """

@@ -27,6 +27,7 @@ from worker.operations.create_task import CreateTask
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.pipeline import NEXT_TASK, Pipeline, Rescue, Work
+from worker.redis_age import RedisAge
 from worker.retention.archive import Archive
 from worker.retention.periods import RetentionPeriods
 from worker.retention.retention import Retention
@@ -115,6 +116,7 @@ def compose(
             deadline=deadline,
             queue_length=queue_lengths(app),
             notify_overdue=notifications.overdue(wake).run,
+            note_age=RedisAge(redis=redis, storage=storage, clock=store.clock).note,
         ),
         create=CreateTask(
             intake=Intake(

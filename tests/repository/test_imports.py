@@ -89,6 +89,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.transcode",
     ),
     "worker.storage_claim": (*FOUNDATION, "worker.jobs", "worker.storage"),
+    "worker.redis_age": (*FOUNDATION, "worker.storage"),
     "worker.startup": (
         *FOUNDATION,
         SETTINGS,
@@ -103,6 +104,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "worker.composition": (
         *FOUNDATION,
+        "worker.redis_age",
         CONTRACT,
         SETTINGS,
         "worker.pipeline",
@@ -157,6 +159,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.fal",
         "worker.storage",
         "worker.storage_claim",
+        "worker.redis_age",
         "worker.broker",
         "worker.provenance",
         "worker.transcode.ffmpeg",

@@ -20,6 +20,7 @@ EVENTS: dict[str, str] = {
     "retention.done": "Records of ended jobs moved to storage; unneeded files were deleted.",
     "retention.waits": "Ended jobs could not be archived now; the next run tries again.",
     "record.unreadable": "The record of a job in Redis cannot be read; others go on: alert.",
+    "redis.behind": "Redis is older than its storage saw it: a copy was restored: alert.",
     "layout.left": "Jobs have a record in both layouts; `falhook migrate` says what to do: alert.",
     "layout.moved": "The sweep moved records of an earlier version to where this one reads them.",
     "keys.refreshed": "fal's public keys were fetched.",

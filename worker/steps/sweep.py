@@ -56,6 +56,8 @@ class Sweep:
     queue_length: Callable[[Queue], int] = lambda _queue: 0
     # Wakes the notifier for what a lost message has left behind.
     notify_overdue: Callable[[], object] = lambda: None
+    # Notes in the storage how far Redis has come.
+    note_age: Callable[[], object] = lambda: None
 
     def run(self) -> None:
         """Wake every overdue job once, or end it."""
@@ -70,6 +72,7 @@ class Sweep:
             self._try(job_id, room)
         self.notify_overdue()
         deployment.note_sweep(self.store.redis, self.store.clock())
+        self.note_age()
         if pending or due:
             log.info("sweep.done", callbacks=len(pending), jobs=len(due))
 

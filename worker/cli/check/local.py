@@ -1,5 +1,6 @@
 """The probes of `falhook check`; each returns a sentence, or raises one with the correction."""
 
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from worker.cli.check.workers import workers
 from worker.jobs.deployment import known_storage
 from worker.jobs.store import connect
 from worker.provenance import try_signing
+from worker.redis_age import require_newest
 from worker.settings.settings import Settings
 from worker.settings.unknown import messages
 from worker.startup import find_ffmpeg, load_signer
@@ -34,6 +36,16 @@ def _storage(settings: Settings) -> str:
     with connect(settings.redis_url) as redis:
         require_same(storage, found, known_storage(redis))
     return storage.address("")
+
+
+def _records(settings: Settings) -> str:
+    """Check that Redis is not a copy that was restored."""
+    with connect(settings.redis_url) as redis:
+        seen = require_newest(redis, Storage.existing(settings.storage_url))
+    if seen is None:
+        return "the storage has not seen this Redis yet; a sweep notes it every minute"
+    ago = max(0.0, time.time() - seen.at)
+    return f"Redis is as new as the storage saw it {ago:.0f} s ago"
 
 
 def _ffmpeg(settings: Settings) -> str:
@@ -76,6 +88,7 @@ PROBES: dict[str, Callable[[Settings], str]] = {
     "beat": processes.beat,
     "clock": processes.clock,
     "storage": _storage,
+    "records": _records,
     "disk": disk,
     "ffmpeg": _ffmpeg,
     "provenance": _provenance,

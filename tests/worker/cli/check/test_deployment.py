@@ -16,6 +16,7 @@ from webhook.contract import Queue
 from worker.broker.heartbeats import WorkerSeen
 from worker.jobs import deployment
 from worker.jobs.store import JobStore
+from worker.redis_age import COUNT, RedisAge
 from worker.storage import Storage
 
 OLD, NEW = "an-old-secret-of-16", "a-new-secret-of-16"
@@ -37,6 +38,17 @@ def test_beat_that_is_dead(tried: Tried, records: JobStore) -> None:
     assert ("fails", True) == (status, "ran 100 s ago" in detail)
     deployment.note_sweep(records.redis, time.time())
     assert "ok" == tried("beat")[0]
+
+
+def test_a_redis_that_was_restored(tried: Tried, records: JobStore, tmp_path: Path) -> None:
+    """A copy of Redis is older than the storage saw it, which says what to do before any job."""
+    storage = Storage.open(str(tmp_path / "storage"))
+    assert ("ok", True) == (tried("records")[0], "not seen" in tried("records")[1])
+    RedisAge(redis=records.redis, storage=storage, clock=time.time).note()
+    assert ("ok", True) == (tried("records")[0], "as new as" in tried("records")[1])
+    records.redis.delete(COUNT)
+    status, detail = tried("records")
+    assert ("fails", True) == (status, "stop the submit workers" in detail)
 
 
 @pytest.mark.parametrize(("ahead", "status"), [(0.0, "ok"), (-5.0, "warns"), (60.0, "fails")])
