@@ -18,8 +18,8 @@ class ScaleQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pool: Pool = Field(
-        description="media or publish. There is none for submit: how many jobs run at once is for "
-        "fal to say, and more workers would only wait."
+        description="media or publish. The pool submit has no number: fal decides how many jobs "
+        "run at once, and more workers would only wait."
     )
 
 

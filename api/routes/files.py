@@ -71,7 +71,7 @@ class Files:
 
 
 def _local(path: Path, headers: Mapping[str, str], request: Request) -> Response | None:
-    """Return the file, or the part that was asked for; None if there is none."""
+    """Return the file, or the part that was requested; None if it does not exist."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):

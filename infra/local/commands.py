@@ -68,7 +68,7 @@ def _banner(running: Stack, log: Path, receiver: str) -> str:
     return (
         f"\nThe stack is running. In another terminal, run:\n\n"
         f"    source {running.directory / 'env'}\n"
-        f"    .venv/bin/falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
+        f"    falhook submit fal-ai/kling-video/v2.1/master/text-to-video "
         f'--prompt "A red fox in the snow" --watch\n\n'
         f"Receiver:        {running.settings['FALHOOK_PUBLIC_URL']}\n"
         f"API:             {running.settings['FALHOOK_API_URL']} with the key $FALHOOK_API_KEY\n"

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from infra.local.environment import SOURCED, is_deployment_setting
 def env_file(path: Path, settings: Mapping[str, str]) -> Iterator[None]:
     """Write `settings` to `path` while the block runs; only the owner can read the file.
 
+    A shell that sources it also finds `falhook`, after the programs that it found before.
     A stack started in such a shell recognises these settings: `remove_deployment_settings`. The
     file is removed afterwards, since its addresses no longer work. A file that another stack
     has written there in the meantime is kept.
@@ -22,6 +24,8 @@ def env_file(path: Path, settings: Mapping[str, str]) -> Iterator[None]:
     }
     exported = {**settings, **marks}
     text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exported.items())
+    # Last: such a shell may run other programs, whose python must stay the one that it was.
+    text += f'export PATH="$PATH":{shlex.quote(str(Path(sys.executable).parent))}\n'
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

@@ -173,7 +173,7 @@ class Channel(transport.Channel):
     _flush_brpop_reauth: Callable[[], None]
 
     def _brpop_read(self, **options: Any) -> bool:
-        """Deliver the message of a pending BRPOP. Raises Empty if there is none.
+        """Deliver the message of a pending BRPOP. Raises Empty if no BRPOP is pending.
 
         kombu's method, except that an entry which is not a message is rejected.
         """

@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
         return sorted({*super().list_commands(ctx), *self.lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command with this name, imported; None if there is none."""
+        """Return the command with this name, imported; None for an unknown name."""
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         return self.lazy[cmd_name].load()

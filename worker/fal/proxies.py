@@ -25,7 +25,7 @@ class Proxies:
 
     @property
     def url(self) -> str | None:
-        """The proxy of https requests; None if there is none."""
+        """The proxy of https requests; None without one."""
         return self.by_scheme.get("https") or self.by_scheme.get("all") or None
 
     def used_for(self, host: str) -> bool:

@@ -172,7 +172,7 @@ CLIPS = frozenset({"mp4", "mov"})
 
 
 def video_of(files: tuple[ResultFile, ...]) -> ResultFile | None:
-    """Return the rendered video among the files of a result; None if there is none.
+    """Return the rendered video among the files of a result; None if it has no video.
 
     A `video` that is declared as another type, such as WebM or GIF, is published unchanged, and so
     are all files next to it. https://fal.ai/docs : a File has `url` and may lack everything else.

@@ -179,7 +179,7 @@ class Redrives:
         log.info("redrive.started", run=run_id, group=group.id, jobs=group.jobs)
 
     def get(self, run_id: str, tenant: str) -> Run | None:
-        """Return the tenant's run; None if there is none."""
+        """Return the tenant's run; None if it has no run."""
         run = self._run(run_id)
         return run if run and run.tenant == tenant else None
 

@@ -217,7 +217,7 @@ class Storage:
             return obstore.sign(self.store, "GET", _checked(key), timedelta(seconds=seconds))
 
     def find(self, key: str) -> StoredObject | None:
-        """Return what is known of an object; None if there is none."""
+        """Return what is known of an object; None if it does not exist."""
         with store_call(self.place, key), suppress(FileNotFoundError):
             return _stored(obstore.head(self.store, _checked(key)))
         return None

@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ def test_a_shell_that_sources_the_file_gets_every_setting(tmp_path: Path) -> Non
             ["/bin/sh", "-c", command], check=True, capture_output=True, text=True
         )
     assert list(SETTINGS.values()) == shell.stdout.splitlines()
+
+
+def test_a_shell_that_sources_the_file_finds_falhook(tmp_path: Path) -> None:
+    """It is found after the shell's own programs, which stay what they were."""
+    path = tmp_path / "env"
+    with env_file(path, SETTINGS):
+        command = ["/bin/sh", "-c", f'. {path}; echo "$PATH"']
+        environ = {"PATH": "/usr/bin:/bin"}
+        shell = subprocess.run(command, check=True, capture_output=True, text=True, env=environ)
+    assert f"/usr/bin:/bin:{Path(sys.executable).parent}\n" == shell.stdout
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

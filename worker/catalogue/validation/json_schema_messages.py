@@ -115,7 +115,7 @@ def _parent(schema: Mapping[str, Any], steps: Sequence[str | int]) -> Mapping[st
 
 
 def _nearest_branch(error: "ValidationError") -> "list[ValidationError]":
-    """Return the errors of the only member of a union whose type fits; [] if there is none."""
+    """Return the errors of the only member of a union whose type fits; [] if no member fits."""
     branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
     fits = [branch for branch in branches if not any(_is_type(inner, error) for inner in branch)]
     return fits[0] if len(fits) == 1 and all(branches) else []

@@ -34,7 +34,7 @@ class Tag:
 
     @classmethod
     def read(cls, file: BinaryIO, start: int = 0) -> Self:
-        """Read the tag that begins at `start`; return one without frames if there is none.
+        """Read the tag that begins at `start`; return an empty one if the file has no tag.
 
         Raises NotTaggable if it is broken, huge, or of a version that is not supported.
         """

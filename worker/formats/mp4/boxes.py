@@ -59,7 +59,7 @@ class Box:
         return box
 
     def need(self, *path: str) -> "Box":
-        """Return the first box at this path. Raises `MediaError` if there is none."""
+        """Return the first box at this path. Raises `MediaError` if no box is there."""
         if (box := self.find(*path)) is None:
             raise invalid(f"the movie header has no '{'/'.join(path)}' box")
         return box

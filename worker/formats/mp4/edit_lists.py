@@ -26,7 +26,7 @@ class PresentedRange:
 
 
 def presented_range(trak: Box, clock: int, timescale: int, track: Samples) -> PresentedRange:
-    """Return what the edit list shows of these samples: all of them if there is none.
+    """Return what the edit list shows of these samples: all of them without an edit list.
 
     `clock`: ticks per second of the movie; `timescale`: those of the track. As in demuxers, a
     sample counts if its start is shown, and an edit's rate does not change times. Raises
