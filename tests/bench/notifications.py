@@ -10,17 +10,20 @@ notifications.isolation_ratio         the p99 of that for eight healthy receiver
                                       the best of rounds that take turns, since a busy machine can
                                       only add to either
 notifications.commands_per_delivery   of Redis, those within scripts among them
+notifications.celery_first_attempt_p99_s
+                                      the same by the worker of the Procfile, woken by messages
 notifications.bytes_per_delivery      in Redis, of what is owed and has not been tried
 """
 
+import shlex
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 
@@ -28,10 +31,15 @@ from redis import Redis
 
 from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import ProcessGuard
+from infra.local.supervisor.procfile import load_procfile
 from tests import ROOT
 from tests.bench.figures import Bars, report
 from tests.factories.notifications import Told, told
+from tests.factories.worker_process import worker_environment
+from tests.factories.world import SECRET
+from webhook.settings.settings import Connections
 from webhook.shards import all_keys
+from worker.broker.client import client, waker
 from worker.jobs.job import JobState
 from worker.jobs.store import OWED
 
@@ -39,6 +47,7 @@ BARS = Bars(
     least={"notifications.deliveries_per_second": 300},
     most={
         "notifications.first_attempt_p99_s": 1.0,
+        "notifications.celery_first_attempt_p99_s": 1.0,
         "notifications.isolation_ratio": 1.5,
         "notifications.bytes_per_delivery": 600,
     },
@@ -48,6 +57,10 @@ JOBS, RECEIVERS = 600, 4
 # The isolation run: healthy receivers, jobs, and jobs a second.
 HEALTHY, PACED, RATE, ROUNDS = 8, 120, 12.0, 3
 OWED_AT_REST = 5_000
+
+
+# Runs what tells receivers, on the Redis of a URL.
+Worker = Callable[[ProcessGuard, str], AbstractContextManager[None]]
 
 
 class Fleet:
@@ -84,17 +97,16 @@ class Fleet:
 @contextmanager
 def deployment(directory: Path) -> Iterator[tuple[Told, RedisServer]]:
     """Run a Redis and what creates jobs on it."""
-    with RedisServer.start(directory) as server, told(server.url, time.time) as created:
-        yield created, server
+    with RedisServer.start(directory) as server:
+        celery = client(Connections.from_env({"REDIS_URL": server.url}))
+        with told(server.url, time.time, wake=waker(celery)) as created:
+            yield created, server
 
 
 @contextmanager
-def notifier(guard: ProcessGuard, url: str) -> Iterator[None]:
-    """Run one notifier process."""
-    command = [sys.executable, "-m", "tests.factories.notifier_process", url]
-    process = guard.spawn(command, output=subprocess.PIPE, cwd=ROOT)
+def running(guard: ProcessGuard, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Kill the process at the end of the block; its output is read and forgotten."""
     assert process.stdout is not None
-    process.stdout.readline()
     threading.Thread(target=process.stdout.read, daemon=True).start()
     try:
         yield
@@ -102,6 +114,36 @@ def notifier(guard: ProcessGuard, url: str) -> Iterator[None]:
         process.kill()
         process.wait()
         guard.release(process)
+
+
+@contextmanager
+def notifier(guard: ProcessGuard, url: str) -> Iterator[None]:
+    """Run one notifier process that looks for work by itself."""
+    command = [sys.executable, "-m", "tests.factories.notifier_process", url]
+    process = guard.spawn(command, output=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    process.stdout.readline()
+    with running(guard, process):
+        yield
+
+
+@contextmanager
+def celery_worker(guard: ProcessGuard, url: str) -> Iterator[None]:
+    """Run the worker of the Procfile that tells receivers, which has nothing but messages."""
+    command = shlex.split(load_procfile(ROOT / "Procfile")["notify"])
+    with tempfile.TemporaryDirectory(prefix="falhook-notify-") as scratch:
+        environ = {
+            **worker_environment(url, Path(scratch)),
+            "FALHOOK_SECRET": SECRET,
+            "FALHOOK_NOTIFY_LOOPBACK": "1",
+        }
+        program = [sys.executable, "-m", *command]
+        process = guard.spawn(program, output=subprocess.PIPE, cwd=ROOT, environ=environ)
+        assert process.stdout is not None
+        while b"worker.started" not in process.stdout.readline():
+            assert process.poll() is None, "the worker does not start"
+        with running(guard, process):
+            yield
 
 
 def throughput(guard: ProcessGuard, directory: Path) -> tuple[float, float]:
@@ -131,7 +173,9 @@ def commands(redis: Redis) -> int:
     return found["total_commands_processed"]
 
 
-def delays(guard: ProcessGuard, directory: Path, bad: Sequence[str]) -> list[float]:
+def delays(
+    guard: ProcessGuard, directory: Path, bad: Sequence[str], worker: Worker = notifier
+) -> list[float]:
     """Return the delays from a job's end to each healthy receiver, beside the `bad` ones."""
     with deployment(directory) as (system, server):
         fleet = Fleet(guard, [*["healthy"] * HEALTHY, *bad])
@@ -139,7 +183,7 @@ def delays(guard: ProcessGuard, directory: Path, bad: Sequence[str]) -> list[flo
         for url in fleet.urls:
             system.add(url)
         ended: dict[str, float] = {}
-        with notifier(guard, server.url):
+        with worker(guard, server.url):
             for number in range(PACED):
                 job = f"job{number}"
                 system.create(job)
@@ -185,10 +229,13 @@ def main() -> int:
         here = Path(scratch)
         rate, commands_each = throughput(guard, here / "rate")
         alone, beside = isolation(guard, here / "isolation")
+        celery = delays(guard, here / "celery", [], celery_worker)
+        through_celery = quantiles(celery, n=100)[-1]
         figures = {
             "notifications.deliveries_per_second": rate,
             "notifications.commands_per_delivery": commands_each,
             "notifications.first_attempt_p99_s": alone,
+            "notifications.celery_first_attempt_p99_s": through_celery,
             "notifications.beside_p99_s": beside,
             "notifications.isolation_ratio": beside / alone,
             "notifications.bytes_per_delivery": bytes_per_delivery(here / "bytes"),

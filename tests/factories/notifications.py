@@ -9,6 +9,7 @@ from functools import cached_property
 from redis import Redis
 
 from tests.factories.world import ENDPOINT, SECRET
+from webhook.contract import Task
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore, connect
@@ -47,18 +48,20 @@ def no_storage() -> Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A deployment as far as it tells receivers; messages of the bell are counted."""
+    """A deployment as far as it tells receivers; messages of the bell are counted, or sent."""
 
     redis: Redis
     clock: Callable[[], float]
     settings: LoopbackSettings = field(default_factory=LoopbackSettings)
     storage: Callable[[], Storage] = no_storage
     wakes: list[str] = field(default_factory=list)
+    wake: Callable[[Task, object], object] | None = None
 
     @cached_property
     def store(self) -> JobStore:
         """The records."""
-        bell = Bell(self.redis, lambda _task, _argument: self.wakes.append("notify"))
+        count = lambda _task, _argument: self.wakes.append("notify")  # noqa: E731
+        bell = Bell(self.redis, self.wake or count)
         return JobStore(self.redis, clock=self.clock, owed=bell)
 
     @cached_property
@@ -138,11 +141,14 @@ class Told:
 
 @contextmanager
 def told(
-    redis_url: str, clock: Callable[[], float], settings: LoopbackSettings | None = None
+    redis_url: str,
+    clock: Callable[[], float],
+    settings: LoopbackSettings | None = None,
+    wake: Callable[[Task, object], object] | None = None,
 ) -> Iterator[Told]:
     """Open a deployment on that Redis until the block ends."""
     with connect(redis_url) as redis:
-        created = Told(redis=redis, clock=clock, settings=settings or LoopbackSettings())
+        created = Told(redis=redis, clock=clock, settings=settings or LoopbackSettings(), wake=wake)
         try:
             yield created
         finally:

@@ -79,9 +79,15 @@ class Receiver:
 
     def wait_for(self, count: int, seconds: float = 60.0) -> list[Received]:
         """Return what came, once so many requests have."""
+        return self.wait_until(lambda received: len(received) >= count, seconds)
+
+    def wait_until(
+        self, enough: Callable[[list[Received]], bool], seconds: float = 60.0
+    ) -> list[Received]:
+        """Return what came, once that is enough."""
         with self._news:
-            came = self._news.wait_for(lambda: len(self.received) >= count, seconds)
-            assert came, f"{len(self.received)} of {count} messages came"
+            came = self._news.wait_for(lambda: enough(self.received), seconds)
+            assert came, f"messages are missing; {len(self.received)} came"
             return list(self.received)
 
 

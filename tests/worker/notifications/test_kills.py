@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from infra.local.redis.server import RedisServer
 from infra.local.supervisor.process_guard import ProcessGuard
 from tests import ROOT
 from tests.factories.notifications import Told, told
-from tests.factories.receivers_of_webhooks import OK, Received, Reply, receiver
+from tests.factories.receivers_of_webhooks import OK, Received, Receiver, Reply, receiver
 from tests.faults.waiting import until
 from worker.jobs.job import JobState
 from worker.notifications.history import DeliveryState
@@ -147,10 +148,21 @@ def survived(directory: Path, *, kills: int, seed: int) -> None:
         for target, ids in zip(receivers, expected, strict=True):
             assert ids == {each.id for each in target.received}
         until(lambda: _ended(deployment, len(owed) * 3), "every delivery has ended", 60)
+        _print_figures(deployment, receivers, owed=len(owed) * 3, kills=kills)
         first = [each.content["data"] for each in _once(receivers[2].received)]
         for job_id in jobs:
             numbers = [data["n"] for data in first if data["id"] == job_id]
             assert sorted(numbers) == numbers, "an ordered endpoint got events out of order"
+
+
+def _print_figures(deployment: Told, receivers: list[Receiver], *, owed: int, kills: int) -> None:
+    """Print what `pytest -s` shows, and a failure too."""
+    found = deployment.histories.list("default", limit=1_000_000)
+    states = Counter(each.state.value for each in found)
+    came = [each.id for target in receivers for each in target.received]
+    sys.stdout.write(
+        f"kills {kills} owed {owed} {dict(states)} ids {len(set(came))} requests {len(came)}\n"
+    )
 
 
 def _ended(deployment: Told, count: int) -> bool:

@@ -11,6 +11,7 @@ from nacl.signing import VerifyKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests import ROOT
+from tests.factories.node_reference import needs_node, verified_in_node
 from worker.notifications.signature import message_id, signed_headers
 from worker.notifications.signing_keys import KeySeal, SigningKeys, UnreadableKeys
 
@@ -59,6 +60,18 @@ def test_node_verifies_it() -> None:
             ["node", str(VERIFY), *arguments], input=body, capture_output=True, check=True
         )
         assert expected == done.stdout.decode().strip()
+
+
+@needs_node
+def test_the_reference_library_in_node_verifies_it() -> None:
+    """It accepts the headers of both pairs of keys, and neither a changed body nor an old time."""
+    new, old = SigningKeys.make(), SigningKeys.make()
+    headers = signed_headers("msg_1", BODY, [new, old], now=time.time())
+    for known in (new, old):
+        assert {"title": "Füchse"} == verified_in_node(known.secret, headers, BODY)["data"]  # type: ignore[index]
+    assert verified_in_node(new.secret, headers, BODY + b" ") is None
+    stale = signed_headers("msg_1", BODY, [new], now=time.time() - 600)
+    assert verified_in_node(new.secret, stale, BODY) is None
 
 
 def test_the_id_follows_from_what_is_told() -> None:
