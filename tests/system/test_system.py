@@ -23,9 +23,6 @@ import psutil
 import pytest
 from celery import Celery
 
-from tests.factories.node_reference import NODE, verified_in_node
-from tests.factories.receivers_of_webhooks import Received, receiver
-
 # The system is driven from outside only: this path is its own.
 ROOT = Path(__file__).parents[2]
 KLING = "fal-ai/kling-video"
@@ -330,32 +327,3 @@ def test_nothing_is_left_behind(tmp_path: Path, how: signal.Signals) -> None:
         running.process.wait(30)
         _, alive = psutil.wait_procs(children, timeout=15)
     assert [] == [child.cmdline() for child in alive]
-
-
-def test_receivers_are_told(system: System) -> None:
-    """A worker tells a standing endpoint and a job's own address; both verify what came."""
-    with receiver() as standing, receiver() as own:
-        [made] = system.falhook("endpoints", "add", standing.url, "--event", "job.*")
-        [keys] = system.falhook("endpoints", "add", "--for-jobs")
-        document = json.dumps({"prompt": "A fox"})
-        [job] = system.falhook("submit", TEXT, "--arguments", document, "--notify", own.url)
-        [ended] = system.ended(str(job["id"]))
-        assert "PUBLISHED" == ended["state"]
-        [told] = own.wait_for(1)
-        content = told.verified(str(keys["secret"]))
-        assert ("job.published", job["id"]) == (content["type"], content["data"]["id"])
-        assert FILES == sorted(each["name"] for each in content["data"]["files"])
-
-        def numbers(received: Sequence[Received]) -> set[int]:
-            told_of = [each.verified(str(made["secret"]))["data"] for each in received]
-            return {data["n"] for data in told_of if data["id"] == job["id"]}
-
-        every = set(range(1, content["data"]["n"] + 1))
-        try:
-            assert len(every) >= 6
-            standing.wait_until(lambda received: numbers(received) == every)
-            if NODE:
-                assert content == verified_in_node(str(keys["secret"]), told.headers, told.body)
-        finally:
-            for each in (made, keys):
-                system.falhook("endpoints", "remove", str(each["id"]))

@@ -19,7 +19,7 @@ from webhook.contract import JOB_ID
 from webhook.shards import all_keys, key_of, shard_of
 from worker.jobs.job import JobState
 from worker.jobs.store import OWED, job_key
-from worker.notifications.endpoint import Kind, State
+from worker.notifications.endpoint import Kind, State, endpoint_key
 from worker.notifications.event_types import JOB_TYPES
 from worker.notifications.history import DeliveryState
 from worker.notifications.lanes import LEASE
@@ -428,6 +428,27 @@ def test_keys_that_cannot_be_opened_are_told(redis_url: str, clock: ManualClock)
             [delivery] = after.deliveries().values()
     assert [(0, "unreadable_keys")] == attempts_of(delivery)
     assert [] == target.received
+
+
+def test_the_dead_are_kept_for_thirty_days(deployment: Told) -> None:
+    """The history of a dead delivery stays for 30 days, that of a delivered one for seven."""
+    with receiver(lambda _request: Reply(410)) as gone, receiver() as healthy:
+        endpoints = [deployment.add(each.url)[0] for each in (gone, healthy)]
+        deployment.fail("job1")
+        deployment.notifier.run()
+    kept = [deployment.redis.ttl(endpoint_key(each.id, "d:job1:1")) for each in endpoints]
+    assert [30, 7] == [round(int(str(seconds)) / DAY) for seconds in kept]
+
+
+def test_what_is_owed_takes_little_memory(deployment: Told) -> None:
+    """An event that waits in a lane takes at most 600 bytes of Redis."""
+    endpoint, _ = deployment.add("http://localhost:1/")
+    for number in range(300):
+        deployment.fail(f"order-{number:012d}")
+    deployment.notifier.fan_out.run(range(64))
+    size = deployment.redis.memory_usage(endpoint_key(endpoint.id, "lane"), samples=0)
+    assert 300 == deployment.notifications.lanes.waiting(endpoint.id)
+    assert int(str(size)) / 300 <= 600
 
 
 def test_a_message_is_bounded(deployment: Told) -> None:
