@@ -41,6 +41,7 @@ class System:
         exports = shlex.split((directory / "env").read_text(), comments=False)
         assignments = (word.partition("=") for word in exports if word != "export")
         self.environ = {**os.environ, **{name: value for name, _, value in assignments}}
+        self.environ["PATH"] = self.environ["PATH"].replace("$PATH", os.environ["PATH"])
 
     def falhook(self, *arguments: str, code: int = 0) -> list[dict[str, object]]:
         """Run a command that must exit with `code`; return its JSON lines."""

@@ -180,6 +180,7 @@ def test_a_shell_that_sourced_the_env_file_starts_a_stack_of_its_own(
     with running("up", tmp_path, shell):
         words = shlex.split((tmp_path / "env").read_text())
     sourced = dict(word.split("=", 1) for word in words if word != "export")
+    sourced["PATH"] = sourced["PATH"].replace("$PATH", shell["PATH"])
     with running(verb, tmp_path, {**shell, **sourced}) as process:
         seen = environments(process)
     receiver = next(environ for line, environ in seen.items() if "webhook" in line)
