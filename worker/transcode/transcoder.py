@@ -5,7 +5,9 @@ touches a file after it is signed. A stream that conforms is never encoded again
 the source's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from worker.formats.tags import Tags
 from worker.provenance import Signer
 from worker.transcode.conformance import encoding_reasons
 from worker.transcode.failed_extras import FailedExtras
-from worker.transcode.ffmpeg import Advance, Ffmpeg
+from worker.transcode.ffmpeg import Advance, Ffmpeg, ResourceUsage
 from worker.transcode.finishing import Finished, copy_tagged, derived_stamp, finish, rungs
 from worker.transcode.hls import build_ladder
-from worker.transcode.loudness import measured
+from worker.transcode.loudness import Sound, measured
 from worker.transcode.loudness_target import NO_TARGET, LoudnessTarget
 from worker.transcode.metering import Meter
 from worker.transcode.normalisation import Normalisation, normalise
@@ -78,7 +80,11 @@ def transcode(
         usage.bytes_out = _bytes(workspace.scratch)
     plan = plan_outputs(source, profile, copied=copied, poster=poster.of(source))
     plan = replace(plan, gain=normal.gain, social_gain=normal.social)
-    with meter.measure("ffmpeg", bytes_in=source.size) as usage:
+    master = workspace.scratch / VIDEO
+    with (
+        _sound(master, ffmpeg, ready=copied) as sound_of_master,
+        meter.measure("ffmpeg", bytes_in=source.size) as usage,
+    ):
         failed = run_plan(
             plan, profile, movie, workspace.scratch, ffmpeg, usage=usage, progress=progress
         )
@@ -86,8 +92,7 @@ def transcode(
     picture = seen(workspace.scratch / WATCH.file, source, failed.pop(WATCH.file, None))
     with meter.measure("verify") as usage:
         failed |= verify_plan(plan.without(failed), profile, workspace.scratch)
-        master = workspace.scratch / VIDEO
-        sound = measured(probe(master), master, ffmpeg, usage)
+        sound = sound_of_master(usage)
     finished = _finish(plan.without(failed), profile, stamp, workspace, ffmpeg, meter=meter)
     with meter.measure("verify tags"):
         _require_tags(finished.files, tags.pairs(source_tags))
@@ -115,6 +120,33 @@ def transcode(
         source_credentials=signed.source_credentials,
         usage=meter.parts,
     )
+
+
+@contextmanager
+def _sound(
+    master: Path, ffmpeg: Ffmpeg, *, ready: bool
+) -> Iterator[Callable[[ResourceUsage], Sound]]:
+    """Yield what measures the sound of the video `master`, and adds what that takes to a usage.
+
+    A video that is `ready` is measured from now on: the block has another program to wait for.
+    """
+
+    def measure(usage: ResourceUsage) -> Sound:
+        return measured(probe(master), master, ffmpeg, usage)
+
+    if not ready:
+        yield measure
+        return
+    own = ResourceUsage()
+    with ThreadPoolExecutor(1, "sound") as beside:
+        begun = beside.submit(measure, own)
+
+        def result(usage: ResourceUsage) -> Sound:
+            sound = begun.result()
+            usage.add_child(own)
+            return sound
+
+        yield result
 
 
 def _finish(
