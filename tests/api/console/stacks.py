@@ -51,10 +51,10 @@ class Console:
         assert 201 == made.status_code, made.text
         return self.url + made.text.strip()
 
-    def create(self, prompt: str, endpoint: str = TEXT) -> str:
-        """Create a job as a program does; return its id."""
+    def create(self, prompt: str, endpoint: str = TEXT, **metadata: str) -> str:
+        """Create a job with these metadata as a program does; return its id."""
         key = self.stack.settings["FALHOOK_API_KEY"]
-        body = {"endpoint": endpoint, "arguments": {"prompt": prompt}}
+        body = {"endpoint": endpoint, "arguments": {"prompt": prompt}, "metadata": metadata}
         headers = {"Authorization": f"Bearer {key}"}
         answer = httpx.post(f"{self.url}/v1/jobs", json=body, headers=headers, timeout=60)
         assert 201 == answer.status_code, answer.text

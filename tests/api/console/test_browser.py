@@ -17,6 +17,7 @@ from tests.factories.failed_jobs import add_failed
 from tests.faults.waiting import until
 from worker.jobs.failures import failure_groups
 from worker.jobs.store import JobStore, connect
+from worker.transcode.profiles import PROFILE_KEY
 
 pytestmark = pytest.mark.timeout(600)
 SECONDS = PATIENCE / 1000
@@ -59,6 +60,19 @@ def test_a_job_from_the_form_to_the_clip(place: Console, page: Page) -> None:
     assert page.evaluate("window.stayed")
     expect(page.locator("[data-part=files]")).to_contain_text("video.mp4")
     expect(page.locator("[data-storyboard]")).to_be_visible()
+
+
+def test_a_clip_plays_from_its_ladder(place: Console, page: Page) -> None:
+    """The page plays the HLS playlist where the browser can, and the file where it cannot."""
+    job_id = place.create("A river in the fog", **{PROFILE_KEY: "web+360p+hls"})
+    page.goto(f"/console/jobs/{job_id}")
+    page.get_by_role("link", name="Play as HLS").click()
+    page.wait_for_url("**?play=hls")
+    video = page.locator("video")
+    able = video.evaluate("video => video.canPlayType('application/vnd.apple.mpegurl')")
+    assert plays(page)
+    source = str(video.evaluate("video => video.currentSrc"))
+    assert source.endswith(".m3u8" if able else ".mp4"), (able, source)
 
 
 def test_a_failed_job_is_rendered_again(place: Console, page: Page) -> None:
