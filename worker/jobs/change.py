@@ -31,6 +31,8 @@ class Change:
     unkept: tuple[str, ...] = ()
     # Names of earlier events that the job's history loses.
     forget: tuple[str, ...] = ()
+    # What is counted with the change besides the move itself: worker/jobs/counts.py.
+    count: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +47,4 @@ class Outcome:
     drop: tuple[str, ...] = ()
     unkept: tuple[str, ...] = ()
     forget: tuple[str, ...] = ()
+    count: Mapping[str, int] | None = None

@@ -11,10 +11,13 @@ from worker.jobs.places import indexes
 from worker.jobs.tenant import DEFAULT
 
 
-def oldest(redis: Redis, states: Iterable[JobState], tenant: str) -> Mapping[JobState, float]:
+def oldest(
+    redis: Redis, states: Iterable[JobState], tenant: str | None
+) -> Mapping[JobState, float]:
     """Return for each of these states in which the tenant has a job since when, in Unix seconds.
 
-    The default tenant's is not found while the first jobs of all shards are other tenants'.
+    None is every tenant. The default tenant's is not found while the first jobs of all shards are
+    other tenants'.
     """
     wanted = list(states)
     with redis.pipeline(transaction=False) as calls:

@@ -14,6 +14,7 @@ falhook:{2a}:bell        channel: a job of the shard has moved
 falhook:{2a}:failed …    groups of failures: worker/jobs/failures.py
 falhook:{2a}:day:DAY     what happened on a day: worker/jobs/days.py
 falhook:{2a}:owed        sorted set: event that receivers are owed → when it happened
+falhook:{2a}:m           hash: what jobs did since the beginning: worker/jobs/counts.py
 """
 
 import json
@@ -117,7 +118,7 @@ class JobStore:
         self.clock = clock
         self._owed = owed
         self.earlier = EarlierLayout(redis)
-        self._script = Path(__file__).with_name("transition.lua").read_text()
+        self._script = _compact(Path(__file__).with_name("transition.lua").read_text())
         self._move = redis.register_script(self._script)
         self._confirmed = ConfirmedScripts(redis)
 
@@ -225,6 +226,7 @@ class JobStore:
             "event": dict(change.event) if change.event else None,
             "unkept": list(change.unkept) or None,
             "forget": list(change.forget) or None,
+            "count": dict(change.count) if change.count else None,
             "keep": EVENTS_KEPT,
             "remember": HISTORY_KEPT,
             **_counts(change, now),
@@ -268,6 +270,12 @@ class JobStore:
     def delay_timer(self, job_id: str, seconds: float) -> None:
         """Postpone the timer of a job whose record cannot be read, so that others are reached."""
         self.redis.zadd(key_of(job_id, TIMERS), {job_id: self.clock() + seconds}, xx=True)
+
+
+def _compact(script: str) -> str:
+    """Return the script without comments: some calls send it whole, and Redis hashes it."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
 
 
 def _counts(change: Change, now: float) -> Mapping[str, object]:

@@ -11,7 +11,7 @@
 --       event that the history does not keep), forget (names of earlier events that the history
 --       loses), keep (events kept in the stream), remember (bytes
 --       of history kept), day and hour (of the change, if its state is counted by days.py),
---       failure (reason and message of the group of failures.py)
+--       failure (reason and message of the group of failures.py), count (what counts.py adds)
 -- Returns {1, new state, whether an event is owed} if it was changed, for a new job also its record,
 -- else {0, present state ("" without a record)}.
 --
@@ -20,7 +20,10 @@ local order = cjson.decode(ARGV[1])
 local names = {'state', 'lease_until', 'event_metadata', 'history', 'tenant', 'owes', 'told'}
 for field in pairs(order.guard or {}) do table.insert(names, field) end
 for _, field in ipairs(order.bump or {}) do table.insert(names, field) end
-if order.to then table.insert(names, 'failure') end
+if order.to then
+  table.insert(names, 'failure')
+  table.insert(names, 'updated_at')
+end
 if order.day then
   for _, field in ipairs({'endpoint', 'estimate', 'attempt', 'posted', 'charged'}) do
     table.insert(names, field)
@@ -31,24 +34,40 @@ for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
   record[names[index]] = value or ''
 end
 local state = record.state
+local base = string.match(KEYS[1], '^[^}]*}:')
+
+-- What is counted of all jobs of the shard: counts.py says what the fields are. A count that fails
+-- fails no move. Names are not without end: beyond this, new ones are counted as another.
+local function add(field, by, another)
+  if redis.pcall('HINCRBY', base .. 'm', field, by) == by and another
+    and redis.call('HLEN', base .. 'm') > 480 then
+    redis.call('HDEL', base .. 'm', field)
+    redis.call('HINCRBY', base .. 'm', another, by)
+  end
+end
+
+local function refused()
+  add('refused|' .. (state == '' and 'NONE' or state), 1)
+  return {0, state}
+end
 
 if order.expected then
   local fits = false
   for _, expected in ipairs(order.expected) do
     if expected == state then fits = true end
   end
-  if not fits then return {0, state} end
+  if not fits then return refused() end
 elseif state ~= '' then
-  return {0, state}
+  return refused()
 end
 
 -- An absent field is 0, or empty.
 local function plain(value) return value == '0' and '' or value end
 for field, value in pairs(order.guard or {}) do
-  if plain(record[field]) ~= plain(value) then return {0, state} end
+  if plain(record[field]) ~= plain(value) then return refused() end
 end
 if order.unleased_at and (tonumber(record.lease_until) or 0) > tonumber(order.unleased_at) then
-  return {0, state}
+  return refused()
 end
 
 local to = order.to or state
@@ -65,7 +84,6 @@ local tenant = values.tenant or record.tenant
 if order.due then values.due_at = order.due == '' and '0' or order.due end
 
 -- Counts of days and of groups of failures: days.py and failures.py say what they are.
-local base = string.match(KEYS[1], '^[^}]*}:')
 local counted = tenant ~= '' and tenant or 'default'
 local endpoint = values.endpoint or record.endpoint or ''
 
@@ -214,6 +232,30 @@ if order.day and to ~= state then
   end
   redis.call('EXPIRE', day, 400 * 86400)
 end
+if to ~= state then
+  local move = 'mv|' .. (state == '' and 'NEW' or state) .. '|' .. to
+  local since = tonumber(record.updated_at)
+  if since then
+    local s = math.max(0, tonumber(order.at) - since)
+    local le = s <= 0.05 and 1 or s <= 0.1 and 2 or s <= 0.25 and 3 or s <= 0.5 and 4 or s <= 1 and 5
+      or s <= 2.5 and 6 or s <= 5 and 7 or s <= 10 and 8 or s <= 30 and 9 or s <= 60 and 10
+      or s <= 120 and 11 or s <= 300 and 12 or s <= 600 and 13 or s <= 1200 and 14 or s <= 1800 and 15
+      or s <= 3600 and 16 or s <= 7200 and 17 or s <= 14400 and 18 or 19
+    add(move .. '|' .. le, 1000000000000 + math.floor(s * 100 + 0.5))
+  else
+    add(move .. '|0', 1000000000000)
+  end
+  if order.day then
+    -- The endpoint of a creation that was rejected can be any text.
+    local name = #endpoint <= 100 and string.match(endpoint, '^[%w._/-]+$') or 'other'
+    if charge and charge > 0 then add('usd|' .. name .. '|estimate', charge, 'usd|other|estimate') end
+    if to ~= 'RENDERED' then
+      local reason = order.event and order.event.reason or ''
+      add('end|' .. name .. '|' .. to .. '|' .. reason, 1, 'end|other|' .. to .. '|other')
+    end
+  end
+end
+for field, by in pairs(order.count or {}) do add(field, by) end
 if tenant ~= '' then
   -- What is counted is what is in the indexes, also if something else has changed these.
   local left, entered = place(KEYS[4] .. ':t:' .. tenant)

@@ -53,6 +53,7 @@ class Transitions:
             drop=outcome.drop,
             unkept=outcome.unkept,
             forget=outcome.forget,
+            count=outcome.count,
         )
         moved = self._store.change(job.id, expected, change)
         if moved:

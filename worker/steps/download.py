@@ -10,6 +10,7 @@ from worker.fal.download import Downloader
 from worker.fal.result import CLIPS, ResultFile, video_of
 from worker.formats.media_types import BY_EXTENSION
 from worker.jobs.change import Outcome
+from worker.jobs.counts import bytes_in
 from worker.jobs.job import Job, JobState
 from worker.steps.passthrough import Passthrough
 from worker.steps.progress import Progress
@@ -70,7 +71,12 @@ class Download:
             **extras,
         }
         event = {"bytes": str(downloaded.size), "resumed": str(downloaded.resumed)}
-        return Outcome(to=JobState.DOWNLOADED, set={"source": source}, event=event)
+        return Outcome(
+            to=JobState.DOWNLOADED,
+            set={"source": source},
+            event=event,
+            count=bytes_in(downloaded.size),
+        )
 
     def _promoted(self, job: Job, files: tuple[ResultFile, ...], outcome: Outcome) -> Outcome:
         """Return the outcome with a file as the job's video that only its bytes show to be one."""

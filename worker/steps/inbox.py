@@ -9,6 +9,7 @@ from redis import Redis
 from webhook.contract import INBOX, Callback, inbox_key
 from webhook.log import get_logger
 from webhook.shards import SHARDS, all_keys, key_of
+from worker.jobs.counts import counts_key
 
 # Seconds until the wake of a callback that is still pending is repeated.
 WAKE_AGAIN = 20.0
@@ -33,11 +34,20 @@ local entry = redis.call('HGET', KEYS[1], ARGV[2])
 if entry then
   redis.call('HSET', KEYS[4], ARGV[2], entry)
   redis.call('EXPIRE', KEYS[4], ARGV[4])
+  redis.call('HINCRBY', KEYS[5], 'cb|set_aside', 1)
 end
 redis.call('HDEL', KEYS[1], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
 if redis.call('HLEN', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end
 return crashes
+"""
+
+# Takes all entries of a job off the pending ones, unless another worker has.
+_SET_ASIDE = """
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[3], 'cb|orphaned', ARGV[3])
+end
 """
 
 log = get_logger()
@@ -61,6 +71,7 @@ class InboxReader:
         self._clock = clock
         self._remove = redis.register_script(_REMOVE)
         self._crashed = redis.register_script(_CRASHED)
+        self._set_aside = redis.register_script(_SET_ASIDE)
 
     def callbacks(self, job_id: str) -> Sequence[Callback]:
         """Return the job's pending callbacks, the oldest first.
@@ -88,16 +99,15 @@ class InboxReader:
         """
         pending = key_of(job_id, INBOX)
         keys = [inbox_key(job_id), pending, crashes_key(job_id), aside_key(job_id)]
+        keys.append(counts_key(job_id))
         crashes = self._crashed(keys=keys, args=[job_id, entry, MAX_CRASHES, ORPHAN_KEPT])
         if int(cast(int, crashes)) >= MAX_CRASHES:
             log.error("callback.set_aside", job=job_id, kept=aside_key(job_id))
 
-    def set_aside(self, job_id: str) -> None:
+    def set_aside(self, job_id: str, callbacks: int) -> None:
         """Keep the callbacks of a job without a record for ORPHAN_KEPT, no longer pending."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.expire(inbox_key(job_id), ORPHAN_KEPT)
-        pipe.zrem(key_of(job_id, INBOX), job_id)
-        pipe.execute()
+        keys = [inbox_key(job_id), key_of(job_id, INBOX), counts_key(job_id)]
+        self._set_aside(keys=keys, args=[job_id, ORPHAN_KEPT, callbacks])
 
     def overdue(self, limit: int) -> Sequence[str]:
         """Return ids of jobs whose callbacks are overdue; each is due again in WAKE_AGAIN.

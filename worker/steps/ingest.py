@@ -1,13 +1,15 @@
 """The ingest task: applies verified callbacks, and missed deadlines, to their jobs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis.exceptions import RedisError
 
 from webhook.contract import Callback, Task
 from webhook.log import get_logger
 from worker.jobs.change import Change, Outcome
+from worker.jobs.counts import Ingested
+from worker.jobs.counts import callback as counted
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions
@@ -67,7 +69,7 @@ class Ingest:
             return
         if self.store.get(job_id) is None:
             log.error("callback.orphaned", job=job_id, callbacks=len(callbacks))
-            self.inbox.set_aside(job_id)
+            self.inbox.set_aside(job_id, len(callbacks))
             return
         for callback in callbacks:
             self._take(job_id, callback)
@@ -90,7 +92,7 @@ class Ingest:
             before, job = job, self.store.get(job_id)
             if job is not None and _version(job) == _version(before):
                 log.warning("callback.conflict", job=job.id, state=job.state)
-                self._note(job, "conflict", callback)
+                self._note(job, Ingested.CONFLICT, callback)
                 return
 
     def _settled(self, job: Job, callback: Callback, report: Report) -> bool:
@@ -98,7 +100,7 @@ class Ingest:
         same = same_request(job, callback)
         if job.callback == callback.fingerprint or (same and says_the_same(job, report)):
             log.info("callback.duplicate", job=job.id, state=job.state)
-            self._note(job, "duplicate", callback)
+            self._note(job, Ingested.DUPLICATE, callback)
             # The wake that followed the first one may have been lost.
             self.transitions.wake_next(job.id)
             return True
@@ -112,24 +114,27 @@ class Ingest:
         return succeeded and failed_at_fal(job) and self._accept(job, report)
 
     def _accept(self, job: Job, report: Report) -> bool:
+        how = Ingested.LATE if job.state is JobState.EXPIRED else Ingested.ACCEPTED
         if report.failure is not None:
-            return self._move(job, unrendered(report.failure, report.fields))
+            return self._move(job, unrendered(report.failure, report.fields), how)
         if report.has_result:
-            return self._move(job, rendered(job, report.payload, report.fields))
+            return self._move(job, rendered(job, report.payload, report.fields), how)
         if report.reason == UNREAD:
             log.warning("callback.unread", job=job.id, state=job.state)
         outcome = unfetched(report)
         if job.state is not JobState.SUBMITTED:
-            return self._move(job, outcome)
+            return self._move(job, outcome, Ingested.UNFETCHED)
         change = Change(
             set=outcome.set,
             guard={"attempt": job.attempt, "callback": job.callback},
             due=self.store.clock(),
             event={"name": report.reason, "step": Task.INGEST, **outcome.event},
+            count=counted(Ingested.UNFETCHED),
         )
         return self.store.change(job.id, [JobState.SUBMITTED], change)
 
-    def _move(self, job: Job, outcome: Outcome) -> bool:
+    def _move(self, job: Job, outcome: Outcome, how: Ingested) -> bool:
+        outcome = replace(outcome, count=counted(how))
         if not failed_at_fal(job):
             return self.transitions.move(Task.INGEST, job, outcome, expected=TAKES)
         guard = {"attempt": job.attempt, "callback": job.callback}
@@ -150,15 +155,16 @@ class Ingest:
                 "request_id": callback.request_id,
                 "reason": report.failure.reason if report.failure else report.reason or "rendered",
             },
+            count=counted(Ingested.KEPT),
         )
         stored = self.store.change(job.id, KEEPS, change)
         if stored:
             log.warning("callback.kept", job=job.id, state=job.state)
         return stored
 
-    def _note(self, job: Job, name: str, callback: Callback) -> None:
-        event = {"name": name, "attempt": str(callback.attempt), "request_id": callback.request_id}
-        self.store.change(job.id, JobState, Change(event=event))
+    def _note(self, job: Job, how: Ingested, callback: Callback) -> None:
+        event = {"name": how, "attempt": str(callback.attempt), "request_id": callback.request_id}
+        self.store.change(job.id, JobState, Change(event=event, count=counted(how)))
 
 
 def _version(job: Job) -> tuple[object, ...]:

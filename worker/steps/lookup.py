@@ -4,6 +4,7 @@ Never a GET of the status, and never in a loop. Only a GET without an answer is 
 times; a worker killed during it counts as such a try.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webhook.contract import Task
@@ -12,6 +13,7 @@ from worker.errors import Permanent
 from worker.fal.client import FalClient, NoResult, ResultUnavailable
 from worker.fal.result import opened
 from worker.jobs.change import Change, Outcome
+from worker.jobs.counts import Ingested, callback
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.jobs.transitions import Transitions
@@ -21,6 +23,8 @@ AWAITING_RESULT = frozenset({JobState.SUBMITTED, JobState.SUBMIT_UNKNOWN})
 # GETs that may get no answer, and seconds until the next one; longer than one GET may take.
 MAX_LOOK_UPS = 5
 LOOK_UP_TIME = 120.0
+# The reason of a look-up after the deadline.
+NO_CALLBACK = "no_callback"
 
 log = get_logger()
 
@@ -48,11 +52,11 @@ class LookUp:
         elif self.store.clock() >= job.submitted_at + self.deadline:
             if not job.looked_up:
                 log.warning("callback.lost", job=job.id, state=job.state)
-            self._look_up(job, "no_callback", "no callback came before the deadline")
+            self._look_up(job, NO_CALLBACK, "no callback came before the deadline")
 
     def _look_up(self, job: Job, reason: str, sentence: str) -> None:
         if not job.request_id:
-            self._expire(job, reason, f"{sentence}, and {_unknown(job)}")
+            self._expire(job, reason, f"{sentence}, and {_unknown(job)}", _lost(job, reason))
         elif job.looked_up >= MAX_LOOK_UPS:
             self._expire(job, reason, f"{sentence}, and fal did not answer requests for the result")
         elif self._claim(job, reason):
@@ -67,6 +71,7 @@ class LookUp:
             unleased_at=now,
             due=now + LOOK_UP_TIME,
             event={"name": "looked_up", "step": Task.INGEST, "reason": reason},
+            count=_lost(job, reason),
         )
         return self.store.change(job.id, [job.state], change)
 
@@ -95,12 +100,20 @@ class LookUp:
         change = Change(set={"lease_until": 0}, guard={"attempt": job.attempt}, due=due)
         return self.store.change(job.id, [job.state], change)
 
-    def _expire(self, job: Job, reason: str, sentence: str) -> None:
+    def _expire(
+        self, job: Job, reason: str, sentence: str, count: Mapping[str, int] | None = None
+    ) -> None:
         event = {"step": "render", "reason": reason, "sentence": sentence}
-        self._move(job, Outcome(to=JobState.EXPIRED, set=event, event=event))
+        self._move(job, Outcome(to=JobState.EXPIRED, set=event, event=event, count=count))
 
     def _move(self, job: Job, outcome: Outcome) -> None:
         self.transitions.move(Task.INGEST, job, outcome, expected=AWAITING_RESULT)
+
+
+def _lost(job: Job, reason: str) -> Mapping[str, int] | None:
+    """Return the count of a lost callback, once for each attempt."""
+    first = reason == NO_CALLBACK and not job.looked_up
+    return callback(Ingested.LOST) if first else None
 
 
 def _unknown(job: Job) -> str:

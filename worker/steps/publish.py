@@ -9,6 +9,7 @@ from webhook.log import get_logger
 from worker.errors import Failure, Permanent
 from worker.formats.tags import AI_ORIGIN
 from worker.jobs.change import Outcome
+from worker.jobs.counts import bytes_out
 from worker.jobs.job import Job, JobState
 from worker.jobs.store import JobStore
 from worker.steps.passthrough import result_without_files
@@ -60,6 +61,7 @@ class Publish:
             drop=IN_THE_MANIFEST,
             unkept=("files",),
             forget=("progress",),
+            count=bytes_out(sum(map(_bytes, files.values()))),
         )
 
     def _addresses(self, job: Job, files: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from worker.formats.errors import MediaError, UnsupportedMedia
 from worker.formats.media_types import CONTENT_TYPES
 from worker.formats.mp4 import faults
 from worker.jobs.change import Outcome
+from worker.jobs.counts import ffmpeg_seconds
 from worker.jobs.job import Job, JobState
 from worker.jobs.step import is_last_wait
 from worker.provenance import UNSIGNED
@@ -85,7 +86,8 @@ class TranscodeTag:
             reason = made.refusal.reason
             log.warning("job.rescued", job=job.id, step=Task.TRANSCODE_TAG, reason=reason)
         event = {"method": made.method, "reasons": ", ".join(made.reasons)}
-        return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event)
+        counted = ffmpeg_seconds(meter.parts["ffmpeg"].wall)
+        return Outcome(to=JobState.TAGGED, set={"outputs": outputs}, event=event, count=counted)
 
     def rescue(self, job: Job, failure: Failure) -> Outcome | None:
         """Return the outcome that publishes what fal made, with the reason why `work` failed.

@@ -164,7 +164,7 @@ def test_inbox(store: JobStore, url: str) -> None:
         reader = InboxReader(raw)
         assert [callback()] == reader.callbacks(MANY[3])
         assert set(MANY) == set(reader.overdue(10_000))
-        reader.set_aside(MANY[0])
+        reader.set_aside(MANY[0], 1)
         for job_id in MANY[1:]:
             reader.remove(job_id, callback())
         assert 0 == sum(cast(int, raw.zcard(key)) for key in all_keys(INBOX))

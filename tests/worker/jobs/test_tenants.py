@@ -165,6 +165,8 @@ def test_the_default_tenant_costs_no_command(records: JobStore) -> None:
         "cmdstat_zadd": 4,
         # From the timers, and from QUEUED.
         "cmdstat_zrem": 2,
+        # Each move is counted.
+        "cmdstat_hincrby": 2,
         "cmdstat_xadd": 2,
         "cmdstat_spublish": 2,
     } == commands(records)
