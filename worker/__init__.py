@@ -17,6 +17,7 @@ catalogue/        what each fal endpoint accepts, returns and costs
 fal/              everything falhook sends to fal and reads from it
 provenance/       C2PA content credentials: signing files and reading signatures back
 api_keys/         who may use the HTTP API: keys, their scopes and their store in Redis
+metrics/          metrics for Prometheus: their manifest, their fold, their page
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
 liveness/         whether a worker or beat still works, and the probe that says so

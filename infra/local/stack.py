@@ -127,6 +127,7 @@ def _end_with_fal(fal: FalProcess, supervisor: Supervisor) -> None:
 
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:
     port = environ.get("PORT") or _free_port("PORT")
+    api_port = _free_port("FALHOOK_API_PORT", taken={port})
     return {
         **UNSET_SETTINGS,
         "REDIS_URL": redis_url,
@@ -134,7 +135,8 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
         "FALHOOK_HOST": "127.0.0.1",
         "FALHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "FALHOOK_API_HOST": "127.0.0.1",
-        "FALHOOK_API_PORT": _free_port("FALHOOK_API_PORT", taken={port}),
+        "FALHOOK_API_PORT": api_port,
+        "FALHOOK_METRICS_PORT": _free_port("FALHOOK_METRICS_PORT", taken={port, api_port}),
         # A receiver of webhooks is on this machine too.
         "FALHOOK_NOTIFY_LOOPBACK": "1",
         "FALHOOK_SECRET": kept_secret(directory),

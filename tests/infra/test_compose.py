@@ -34,7 +34,7 @@ def test_a_service_ends_its_step(name: str) -> None:
     assert longest_steps()[name] < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
 
-@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api"}))
+@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api", "metrics"}))
 def test_a_service_without_a_port_has_a_probe(name: str) -> None:
     """It asks a file in memory."""
     assert "/run/falhook" in SERVICES[name]["tmpfs"]

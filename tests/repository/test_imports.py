@@ -45,6 +45,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.jobs",
         "worker.storage",
     ),
+    "worker.metrics": (
+        *FOUNDATION,
+        CONTRACT,
+        REDIS,
+        SHARDS,
+        "webhook.server",
+        "worker.jobs",
+    ),
     "worker.retention": (*FOUNDATION, SHARDS, "worker.jobs", "worker.storage"),
     "worker.pipeline": (*FOUNDATION, CONTRACT, "worker.jobs"),
     "worker.fal": (*FOUNDATION, "worker.formats"),
@@ -149,6 +157,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
         REDIS,
         PUBLIC_HOST,
         "webhook.celery_variables",
+        "webhook.server.sockets",
+        "worker.metrics",
         "worker.startup",
         "worker.settings",
         "worker.operations",
@@ -188,7 +198,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "worker.storage",
     ),
     "infra": (),
-    "infra.derived": ("worker.catalogue", "worker.cli.settings", "worker.settings.listed"),
+    "infra.derived": (
+        "worker.catalogue",
+        "worker.cli.settings",
+        "worker.metrics.table",
+        "worker.settings.listed",
+    ),
     "tests": OURS,
 }
 # The system test drives the product from outside alone.

@@ -38,6 +38,8 @@ EVENTS: dict[str, str] = {
     "beat.stopped": "beat stopped; lost messages are not found until it runs again.",
     "heartbeat.unwritten": "The file of FALHOOK_HEARTBEAT_DIRECTORY could not be written.",
     "wake.failed": "A Celery message could not be sent; the sweep wakes its jobs later.",
+    "metrics.unreadable": "The exporter cannot read Redis; it shows falhook_up 0 and no figures.",
+    "metrics.crashed": "The exporter cannot read a figure; it shows falhook_up 0 and no figures.",
     "queue.uncounted": "The messages in `queue` could not be counted; all due jobs are woken.",
     "job.created": "A job was created.",
     "job.refused": "A falhook.create message was refused; `reason` is the reason code.",

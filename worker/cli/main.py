@@ -25,6 +25,7 @@ COMMANDS = {
     ),
     "keys": Lazy("worker.cli.keys.group", "keys", "Make, list and revoke keys of the HTTP API."),
     "list": Lazy("worker.cli.list_jobs", "list_jobs", "List the newest jobs."),
+    "metrics": Lazy("worker.cli.metrics", "metrics", "Serve metrics for Prometheus."),
     "migrate": Lazy("worker.cli.migrate", "migrate", "Move the records of version 0.1."),
     "models": Lazy("worker.cli.models.group", "models", "List, show and add endpoints."),
     "orphans": Lazy("worker.cli.orphans", "orphans", "Results of fal without a job record."),

@@ -79,7 +79,7 @@ def test_servers_have_probes(overlay: str) -> None:
 def test_processes_without_a_port_have_probes(overlay: str) -> None:
     """Each asks a file in memory; only readiness asks more, and none restarts it for that."""
     probe = ["python", "-m", "worker.liveness"]
-    for name in commands().keys() - {"web", "api"}:
+    for name in commands().keys() - {"web", "api", "metrics"}:
         found = container(overlay, name)
         asked = ("startupProbe", "livenessProbe", "readinessProbe")
         commands_asked = [found[each]["exec"]["command"] for each in asked]
@@ -129,7 +129,7 @@ def test_nothing_else_may_be_reached(overlay: str) -> None:
     assert {"Ingress", "Egress"} == set(policies["nothing"]["policyTypes"])
     assert not {"ingress", "egress"} & policies["nothing"].keys()
     open_to = {name for name, spec in policies.items() if spec.get("ingress")}
-    assert {"web", "api"} == open_to - {"redis-server", "scale"}
+    assert {"web", "api", "metrics"} == open_to - {"redis-server", "scale"}
     redis = policies["redis"]["egress"]
     assert 6379 in [port["port"] for rule in redis for port in rule["ports"]]
 

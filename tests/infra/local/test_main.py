@@ -127,6 +127,7 @@ def test_nothing_of_a_deployment_reaches_a_process(
         "media",
         "publish",
         "notify",
+        "worker metrics",
         "beat",
         "webhook",
         "-m api",

@@ -1,0 +1,105 @@
+"""The exporter: folds all shards every few seconds, and serves what it found.
+
+Any number of exporters show the same. Figures that are old are never shown: without Redis there is
+falhook_up 0, and nothing else of the system.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
+
+from webhook.log import get_logger
+from worker.metrics.families import families
+from worker.metrics.fold import fold
+from worker.metrics.manifest import Family
+
+# Seconds between two folds, and those after which figures are too old to be shown.
+EVERY = 5.0
+FRESH = 15.0
+
+log = get_logger()
+
+
+class _Page(NamedTuple):
+    """Metrics as text, and when they were read: Unix seconds, and seconds of a monotonic clock."""
+
+    text: bytes
+    at: float
+    read: float
+
+
+class Exporter:
+    """The metrics of one Redis; `run` reads them until `stop`. `monotonic` is seconds."""
+
+    def __init__(self, redis: Redis, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._redis = redis
+        self._monotonic = monotonic
+        self._page: _Page | None = None
+        self._at: float | None = None
+        self._stopped = threading.Event()
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+
+    def run(self) -> None:
+        """Fold every EVERY seconds until `stop`; a failure leaves no figures."""
+        while not self._stopped.is_set():
+            self.fold()
+            self._stopped.wait(EVERY)
+
+    def stop(self) -> None:
+        """Have `run` return."""
+        self._stopped.set()
+
+    def fold(self) -> bool:
+        """Read all figures; return whether they could be read."""
+        began = self._monotonic()
+        try:
+            figures = fold(self._redis)
+            text = generate_latest(_registry(lambda: families(figures)))
+        except RedisError as error:
+            log.warning("metrics.unreadable", error=error)
+            self._page = None
+        except Exception:  # what one version cannot read must not end the process
+            log.exception("metrics.crashed")
+            self._page = None
+        else:
+            self._page, self._at = _Page(text, figures.at, began), figures.at
+        return self._page is not None
+
+    def text(self) -> bytes:
+        """Return the text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+        page = self._page
+        up = page is not None and self._monotonic() - page.read <= FRESH
+        own = generate_latest(_registry(lambda: self._own(up)))
+        shown = page.text if page is not None and up else b""
+        return own + generate_latest(self._process) + shown
+
+    def _own(self, up: bool) -> Iterator[Metric]:
+        state = Family("falhook_up")
+        state.add(up)
+        yield state.metric
+        if self._at is not None:
+            read = Family("falhook_fold_timestamp_seconds")
+            read.add(self._at)
+            yield read.metric
+
+
+class _Collected(Collector):
+    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterator[Metric]:
+        return self._collect()
+
+
+def _registry(collect: Callable[[], Iterator[Metric]]) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected(collect))
+    return registry
