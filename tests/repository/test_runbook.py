@@ -59,7 +59,14 @@ def test_reason_codes_are_found() -> None:
 
 def test_alerts_are_events() -> None:
     """Each alert is a declared event."""
-    assert set() == rows("Alerts") - EVENTS.keys()
+    assert set() == rows("Alerts") - EVENTS.keys() - rows("Alerts of Prometheus", "###")
+
+
+def test_it_has_every_alert_of_prometheus() -> None:
+    """Each rule has a row with its cure, and each row a rule."""
+    rules = (ROOT / "infra" / "monitoring" / "rules.yml").read_text()
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert alerts == rows("Alerts of Prometheus", "###")
 
 
 def test_every_error_is_an_alert() -> None:
