@@ -46,7 +46,7 @@ def test_a_unit_ends_its_step(name: str) -> None:
     assert longest_steps()[name] < int(value(name, "TimeoutStopSec"))
 
 
-@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api"}))
+@pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api", "metrics"}))
 def test_a_worker_is_watched(name: str) -> None:
     """It is told to end once its beats have stayed away for longer than one may be late."""
     assert MOST_SILENCE < int(value(name, "WatchdogSec"))
