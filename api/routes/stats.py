@@ -9,9 +9,8 @@ from api.dispatch import json_response
 from api.models.stats import Stats as StatsBody
 from api.operation import Answer, Call, Operation
 from worker.api_keys.scopes import Scope
-from worker.jobs.job import FINAL, JobState
-from worker.jobs.listing import count
 from worker.jobs.store import JobStore
+from worker.operations.job_stats import job_stats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +21,7 @@ class Stats:
 
     def get_stats(self, call: Call) -> Response:
         """Answer GET /v1/stats."""
-        counts = count(self.store.redis, list(JobState), tenant=call.tenant)
-        return json_response(
-            StatsBody(
-                jobs=dict(counts),
-                open=sum(number for state, number in counts.items() if state not in FINAL),
-                at=self.store.clock(),
-            )
-        )
+        return json_response(StatsBody.model_validate(job_stats(self.store, call.tenant).as_data()))
 
 
 def operations(stats: Stats) -> Sequence[Operation]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "settings": Lazy("worker.cli.settings", "settings", "List every setting."),
     "show": Lazy("worker.cli.show", "show", "Show a job: its state, files and history."),
     "sim": Lazy("worker.cli.sim", "sim", "Run a simulated fal, for any application."),
+    "stats": Lazy("worker.cli.stats.command", "stats", "The state of the system, also live."),
     "submit": Lazy("worker.cli.submit.command", "submit", "Create a job, or those of a file."),
     "watch": Lazy("worker.cli.watch", "watch", "Follow jobs until all have ended."),
 }

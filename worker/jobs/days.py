@@ -63,16 +63,29 @@ def spending(redis: Redis, *, until: float, days: int) -> Sequence[Spending]:
     return found
 
 
-def ends(redis: Redis, *, until: float, tenant: str) -> Mapping[JobState, Sequence[int]]:
-    """Return how many jobs ended in each of 24 hours, the last of which is that of `until`."""
+def ends(redis: Redis, *, until: float, tenant: str | None) -> Mapping[JobState, Sequence[int]]:
+    """Return how many jobs ended in each of 24 hours, the last of which is that of `until`.
+
+    Those of the tenant, or of all.
+    """
     now = datetime.fromtimestamp(until, UTC)
     hours = [now - timedelta(hours=back) for back in reversed(range(24))]
     days = sorted({hour.date() for hour in hours})
     counts = dict(zip(days, _counts(redis, days), strict=True))
     return {
-        state: [counts[hour.date()][f"end|{tenant}|{state}|{hour.hour}"] for hour in hours]
+        state: [_ended(counts[hour.date()], tenant, f"{state}|{hour.hour}") for hour in hours]
         for state in FINAL
     }
+
+
+def _ended(counts: Counter[str], tenant: str | None, what: str) -> int:
+    if tenant is not None:
+        return counts[f"end|{tenant}|{what}"]
+    return sum(
+        number
+        for name, number in counts.items()
+        if name.startswith("end|") and name.endswith(f"|{what}")
+    )
 
 
 def _counts(redis: Redis, days: Sequence[date]) -> Iterator[Counter[str]]:

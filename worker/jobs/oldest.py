@@ -1,4 +1,4 @@
-"""Since when the job that has waited longest is in its state."""
+"""The job that has waited longest in a state."""
 
 from collections.abc import Iterable, Mapping
 from typing import cast
@@ -7,17 +7,24 @@ from redis import Redis
 
 from worker.jobs.filter import Filter, read_fields
 from worker.jobs.job import JobState
-from worker.jobs.places import indexes
+from worker.jobs.places import Place, indexes
 from worker.jobs.tenant import DEFAULT
 
 
 def oldest(
     redis: Redis, states: Iterable[JobState], tenant: str | None
 ) -> Mapping[JobState, float]:
-    """Return for each of these states in which the tenant has a job since when, in Unix seconds.
+    """Return for each of these states in which there is a job since when, in Unix seconds."""
+    return {state: at for state, (at, _) in oldest_jobs(redis, states, tenant).items()}
 
-    None is every tenant. The default tenant's is not found while the first jobs of all shards are
-    other tenants'.
+
+def oldest_jobs(
+    redis: Redis, states: Iterable[JobState], tenant: str | None
+) -> Mapping[JobState, Place]:
+    """Return for each of these states the job of the tenant, or of all, that is longest in it.
+
+    A state without one is missing. The default tenant's is not found while the first jobs of all
+    shards are other tenants'.
     """
     wanted = list(states)
     with redis.pipeline(transaction=False) as calls:
@@ -35,4 +42,8 @@ def oldest(
             state: {each: at for each, at in found.items() if own.owns(fields.get(each, {}))}
             for state, found in first.items()
         }
-    return {state: min(found.values()) for state, found in first.items() if found}
+    return {
+        state: min((at, job_id) for job_id, at in found.items())
+        for state, found in first.items()
+        if found
+    }

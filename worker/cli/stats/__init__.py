@@ -1,0 +1,1 @@
+"""falhook stats: the state of the whole system, once or live."""
