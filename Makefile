@@ -48,7 +48,7 @@ check: $(READY) ## check lint, formatting, strict types and the import contract
 lock: ## regenerate the requirement locks, of the images too (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: install it from https://docs.astral.sh/uv/" >&2; exit 2; }
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header pyproject.toml -o requirements.lock
-	@uv pip compile --quiet --universal --generate-hashes --extra provenance --python-version 3.11 --no-header --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+	@uv pip compile --quiet --universal --generate-hashes --extra otel --extra provenance --python-version 3.11 --no-header --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 	@cd infra/container && for image in receiver api; do uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --constraint ../../requirements-runtime.lock $$image.in -o $$image.lock || exit; done
 	@cd infra/container && uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --constraint ../../requirements.lock build.in -o build.lock
 

@@ -169,6 +169,7 @@ def _parts(settings: ApiSettings) -> _Parts:
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
         routes=KnownRoutes(redis).now,
+        traces=bool(settings.traces_url),
     )
     finder = JobFinder(store=store, archived=archive.get)
     published = PublishedNames(storage=storage)

@@ -23,7 +23,13 @@ class Creation:
     creator: JobCreator
 
     def create(
-        self, given: JobCreation, *, tenant: str, key: str | None, count: Count | None = None
+        self,
+        given: JobCreation,
+        *,
+        tenant: str,
+        key: str | None,
+        count: Count | None = None,
+        traceparent: str | None = None,
     ) -> Created | Trial:
         """Return the stored job, or what it would be for `dry_run`; `count` the request before.
 
@@ -38,7 +44,7 @@ class Creation:
         try:
             if known.job is not None and is_repeated(known.job, sent):
                 return self.creator.repeat(known.job)
-            draft = self._draft(given, tenant, job_id)
+            draft = self._draft(given, tenant, job_id, traceparent)
             _require_price(draft, given.max_price)
             if given.dry_run:
                 return _trial(draft)
@@ -49,7 +55,9 @@ class Creation:
         except RedisError as error:
             raise _unknown(job_id, key) from error
 
-    def _draft(self, given: JobCreation, tenant: str, job_id: str) -> DraftJob:
+    def _draft(
+        self, given: JobCreation, tenant: str, job_id: str, traceparent: str | None
+    ) -> DraftJob:
         request = JobRequest(
             endpoint=given.endpoint,
             arguments=given.arguments,
@@ -59,6 +67,7 @@ class Creation:
             unchecked=given.unchecked,
             tenant=tenant,
             notify=given.notify,
+            traceparent=traceparent,
         )
         return self.creator.validator.validate(request)
 

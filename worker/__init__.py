@@ -20,6 +20,7 @@ api_keys/         who may use the HTTP API: keys, their scopes and their store i
 metrics/          metrics for Prometheus: their manifest, their fold, their page
 jobs/             the job: its states, its record in Redis, the compare-and-set that changes it
 broker/           Celery's side: the client, the Redis transport, heartbeats, time limits
+traces/           one trace a job over OTLP, made from its history, if a setting asks
 liveness/         whether a worker or beat still works, and the probe that says so
 redis_age.py      whether Redis is as new as its storage saw it
 storage_claim.py  which storage belongs to the jobs in Redis

@@ -46,6 +46,7 @@ from worker.steps.sweep import Sweep
 from worker.steps.transcode_tag import TranscodeTag
 from worker.steps.uploads import InputUploads
 from worker.storage import Storage
+from worker.traces.tracer import open_tracer
 from worker.transcode.loudness_target import LoudnessTarget
 from worker.transcode.poster import PosterTime
 from worker.transcode.profiles import Profile
@@ -78,7 +79,9 @@ def compose(
     store = JobStore(redis, owed=Bell(redis, wake))
     inbox = InboxReader(connect(settings.redis_url, decode_responses=False))
     fal = FalClient(settings.fal_key.get_secret_value())
-    transitions = Transitions(store, NEXT_TASK, wake)
+    tracer = open_tracer(settings.traces_url, store.get)
+    ended = tracer.ended if tracer else _untraced
+    transitions = Transitions(store, NEXT_TASK, wake, ended)
     deadline = settings.callback_deadline
     validator = Validator(
         catalogue=Catalogue.load(settings.catalogue),
@@ -93,6 +96,7 @@ def compose(
         store=store,
         archived=archive.get,
         storage=lambda: storage,
+        told=tracer.told if tracer else _untraced,
     )
     return Components(
         pipeline=Pipeline(
@@ -127,6 +131,7 @@ def compose(
                     event_metadata=settings.event_metadata_names,
                     archived=archive.get,
                     routes=KnownRoutes(redis).now,
+                    traces=bool(settings.traces_url),
                 ),
             ),
         ),
@@ -137,6 +142,10 @@ def compose(
         ),
         notifier=notifications.notifier(go_on),
     )
+
+
+def _untraced(*_: object) -> None:
+    """Send no trace."""
 
 
 def _steps(

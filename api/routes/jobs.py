@@ -49,7 +49,13 @@ class Jobs:
         given: JobCreation = call.body
         required = self.require_key and not given.dry_run
         key = key_of(call.request.headers.get(HEADER), required=required)
-        made = self.creation.create(given, tenant=call.tenant, key=key, count=call.count)
+        made = self.creation.create(
+            given,
+            tenant=call.tenant,
+            key=key,
+            count=call.count,
+            traceparent=call.request.headers.get("traceparent"),
+        )
         if isinstance(made, Trial):
             return json_response(made)
         headers = {"Location": f"/v1/jobs/{made.job.id}"}
@@ -186,7 +192,10 @@ def operations(jobs: Jobs) -> Sequence[Operation]:
             scope=Scope.CREATE,
             rate=Rate.CREATE,
             counts=True,
-            headers={HEADER: "Any text of yours, such as the order's number."},
+            headers={
+                HEADER: "Any text of yours, such as the order's number.",
+                "traceparent": "Your trace, which the job joins: W3C Trace Context.",
+            },
             body=JobCreation,
             answers=created,
             problems=(

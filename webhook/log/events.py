@@ -36,6 +36,7 @@ EVENTS: dict[str, str] = {
     "worker.stopped": "A worker finished its tasks and stopped.",
     "beat.started": "beat sends the sweep every few seconds.",
     "beat.stopped": "beat stopped; lost messages are not found until it runs again.",
+    "traces.dropped": "The collector did not take the traces of ended jobs; nothing else waits.",
     "heartbeat.unwritten": "The file of FALHOOK_HEARTBEAT_DIRECTORY could not be written.",
     "wake.failed": "A Celery message could not be sent; the sweep wakes its jobs later.",
     "metrics.unreadable": "The exporter cannot read Redis; it shows falhook_up 0 and no figures.",

@@ -57,4 +57,5 @@ def build_creator(settings: CreationWithRedis) -> "JobCreator":
         event_metadata=settings.event_metadata_names,
         archived=Archive(redis=store.redis, storage=validator.staging.storage).get,
         routes=KnownRoutes(redis).now,
+        traces=bool(settings.traces_url),
     )

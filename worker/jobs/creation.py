@@ -40,6 +40,7 @@ def _values(job: Job, now: float) -> Mapping[str, object]:
         "estimate": job.estimate,
         "notify": job.notify,
         "owes": job.owes,
+        "traceparent": job.traceparent,
         "needs_file": job.needs_file,
         "step": job.step,
         "reason": job.reason,

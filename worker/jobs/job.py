@@ -106,6 +106,8 @@ class Job:
     notify: str = ""
     owes: str = ""
     told: int = 0
+    # Where the job belongs in a trace (worker/traces); empty if nobody traces it.
+    traceparent: str = ""
     # 1: a result without a file is a failure; 0: any result is a success.
     needs_file: int = 1
     state: JobState = JobState.QUEUED

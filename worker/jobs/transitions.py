@@ -18,7 +18,8 @@ log = get_logger()
 class Transitions:
     """Moves jobs from state to state.
 
-    `next_task` maps each state to the task that it calls for; `wake` sends a task's message.
+    `next_task` maps each state to the task that it calls for; `wake` sends a task's message;
+    `ended` hears of each move of a job, with its new state.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class Transitions:
         store: JobStore,
         next_task: Mapping[JobState, Task],
         wake: Callable[[Task, str], None],
+        ended: Callable[[Job, JobState], object] = lambda _job, _state: None,
     ) -> None:
         self._store = store
         self._next = next_task
         self._wake = wake
+        self._ended = ended
 
     def move(
         self,
@@ -63,6 +66,7 @@ class Transitions:
                 log.warning("job.moved", **fields)
             else:
                 log.info("job.moved", **fields)
+            self._ended(job, outcome.to)
             self._wake_for(outcome.to, job.id)
         else:
             self.wake_next(job.id)

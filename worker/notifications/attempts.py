@@ -31,6 +31,8 @@ class Attempts:
     archived: Callable[[str], Job | None]
     files: Files
     links: str = ""
+    # Hears of each attempt about a job: with its number from 1, when it began, and the answer.
+    told: Callable[[Job, str, int, float, Answer], object] = lambda *_: None
 
     def make(self, claimed: Claimed, job: Job | None) -> Outcome | None:
         """Send the event of this job once; return what came of it.
@@ -78,7 +80,11 @@ class Attempts:
             return Answer(error="unreadable_keys")
         about = self.endpoints.read(event.endpoint) if event.endpoint else None
         body = compose(event, job, endpoint, files=self.files, links=self.links, about=about)
-        return self._post(claimed, url, body, keys)
+        began = time.time()
+        answer = self._post(claimed, url, body, keys)
+        if job is not None:
+            self.told(job, event.state, claimed.tries + 1, began, answer)
+        return answer
 
     def _post(self, claimed: Claimed, url: str, body: bytes, keys: Sequence[SigningKeys]) -> Answer:
         event = claimed.event

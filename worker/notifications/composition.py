@@ -23,7 +23,7 @@ from worker.notifications.notifier import Notifier
 from worker.notifications.outbox import Outbox
 from worker.notifications.overdue import OverdueNotifications
 from worker.notifications.published_files import PublishedFiles
-from worker.notifications.sender import Sender
+from worker.notifications.sender import Answer, Sender
 from worker.notifications.target import TargetRules, TargetSettings
 from worker.storage import Storage
 
@@ -48,6 +48,8 @@ class Notifications:
     storage: Callable[[], Storage]
     # Seconds: see Lanes and DueLanes.
     lease: float = LEASE
+    # See Attempts.
+    told: Callable[[Job, str, int, float, Answer], object] = lambda *_: None
     guard: float = GUARD
 
     @cached_property
@@ -96,6 +98,7 @@ class Notifications:
             archived=self.archived,
             files=PublishedFiles(self.storage),
             links=self.settings.api_public_url,
+            told=self.told,
         )
 
     def overdue(self, wake: Callable[[Task, object], object]) -> OverdueNotifications:

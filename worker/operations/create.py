@@ -14,6 +14,7 @@ from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import AS_SENT, DraftJob, InvalidJobId, JobRequest, canonical
 from worker.operations.validation import Validator
 from worker.text import shorten
+from worker.traces import context as traces
 from worker.types import Json
 
 log = get_logger()
@@ -59,6 +60,8 @@ class JobCreator:
     archived: Callable[[str], Job | None] = lambda _job_id: None
     # Returns who is told of jobs, as of a moment ago.
     routes: Callable[[], Routes] = lambda: Routes({})
+    # Whether a job begins a trace that its caller has not begun.
+    traces: bool = False
 
     def create(self, request: JobRequest) -> Job:
         """Store the job as QUEUED and wake its submit step; the same id is the same job.
@@ -107,7 +110,9 @@ class JobCreator:
         now, and what `JobStore.added` raises.
         """
         event_metadata = self.for_events(draft.job.metadata)
-        job = self.for_receivers(replace(draft.job, event_metadata=event_metadata))
+        trace = traces.stored(draft.job.traceparent, draft.job.id, begins=self.traces)
+        job = replace(draft.job, event_metadata=event_metadata, traceparent=trace)
+        job = self.for_receivers(job)
         known = known or self.store.look_up(job.id)
         stored = _same(job, known.job)
         if stored is None and known.archiving:

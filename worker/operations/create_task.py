@@ -62,6 +62,7 @@ class CreateTask:
             *surplus: object,
             id: str | None = None,  # noqa: A002  # the name in messages
             notify: str | None = None,
+            traceparent: str | None = None,
             **unknown: object,
         ) -> None:
             """Create a job for any Celery client; the same id is the same job.
@@ -82,6 +83,7 @@ class CreateTask:
                 unchecked=unchecked,
                 tenant=DEFAULT if tenant is None else tenant,
                 notify=notify,
+                traceparent=traceparent or task.request.get("traceparent"),
                 unknown=(*named, *(f"argument {at}" for at, _ in enumerate(surplus, start=8))),
             )
             run(task, request)

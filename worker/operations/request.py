@@ -43,6 +43,8 @@ class JobRequest:
     fingerprint: str = ""
     # The address that is told of the job's end.
     notify: str | None = None
+    # The caller's trace, if it has one: worker/traces/context.py.
+    traceparent: str | None = None
     unknown: tuple[str, ...] = ()
 
 

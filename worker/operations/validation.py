@@ -91,6 +91,7 @@ class Validator:
             estimate=_recorded(model.estimate(inputs)),
             needs_file=int(model.needs_file),
             notify=notify,
+            traceparent=request.traceparent or "",
         )
         return DraftJob(job=job, staged=staged, model=model)
 

@@ -24,6 +24,13 @@ class CreationSettings(CatalogueSettings):
         "process carry, or * for all; by default none.",
     )
 
+    traces_url: str = Field(
+        default="",
+        alias="FALHOOK_TRACES_URL",
+        description="Address of a collector of traces (OTLP over HTTP), such as "
+        "http://collector:4318/v1/traces; workers need the extra otel. Jobs created while it is "
+        "set are traced; if not set, nothing is sent.",
+    )
     notify_http: bool = Field(
         default=False,
         alias="FALHOOK_NOTIFY_HTTP",
