@@ -29,7 +29,7 @@ BARS = Bars(
     most={
         "scale.list_p99_full_over_empty": 1.3,
         "scale.bytes_per_job": 4_096,
-        "scale.commands_per_job": 130,
+        "scale.commands_per_job": 120,
     },
 )
 FEW = 1_000
