@@ -16,7 +16,8 @@ falhook:{2a}:m  hash, about 100 fields, whose values only grow:
     ffmpeg                      seconds that ffmpeg worked, in thousandths
 
 A move is counted by one command, since commands are what a busy Redis runs out of: its value is
-1,000,000,000,000 for each move, plus the time in FROM in hundredths of a second.
+1,000,000,000,000 for each move, plus the time in FROM in hundredths of a second, at most 150,000 s.
+After a thousand, they go on to two fields: |n has the moves, and |s the hundredths.
 """
 
 from collections.abc import Mapping

@@ -39,10 +39,22 @@ local base = string.match(KEYS[1], '^[^}]*}:')
 -- What is counted of all jobs of the shard: counts.py says what the fields are. A count that fails
 -- fails no move. Names are not without end: beyond this, new ones are counted as another.
 local function add(field, by, another)
-  if redis.pcall('HINCRBY', base .. 'm', field, by) == by and another
-    and redis.call('HLEN', base .. 'm') > 480 then
+  local value = redis.pcall('HINCRBY', base .. 'm', field, by)
+  if value == by and another and redis.call('HLEN', base .. 'm') > 480 then
     redis.call('HDEL', base .. 'm', field)
     redis.call('HINCRBY', base .. 'm', another, by)
+  end
+  return value
+end
+
+-- Counts a move and the seconds before it in one number. The two halves are counted apart once it
+-- is so large that they would meet, or that Lua's numbers lose digits.
+local function moved(field, seconds)
+  local value = add(field, 1000000000000 + math.floor(math.min(seconds, 150000) * 100 + 0.5))
+  if type(value) == 'number' and value > 1000000000000000 then
+    redis.call('HINCRBY', base .. 'm', field .. '|n', math.floor(value / 1000000000000))
+    redis.call('HINCRBY', base .. 'm', field .. '|s', value % 1000000000000)
+    redis.call('HDEL', base .. 'm', field)
   end
 end
 
@@ -241,9 +253,9 @@ if to ~= state then
       or s <= 2.5 and 6 or s <= 5 and 7 or s <= 10 and 8 or s <= 30 and 9 or s <= 60 and 10
       or s <= 120 and 11 or s <= 300 and 12 or s <= 600 and 13 or s <= 1200 and 14 or s <= 1800 and 15
       or s <= 3600 and 16 or s <= 7200 and 17 or s <= 14400 and 18 or 19
-    add(move .. '|' .. le, 1000000000000 + math.floor(s * 100 + 0.5))
+    moved(move .. '|' .. le, s)
   else
-    add(move .. '|0', 1000000000000)
+    moved(move .. '|0', 0)
   end
   if order.day then
     -- The endpoint of a creation that was rejected can be any text.

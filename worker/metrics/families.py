@@ -1,6 +1,6 @@
 """The figures of all shards as metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import Metric
@@ -57,8 +57,8 @@ def _moves(counts: Mapping[str, int]) -> Iterator[Metric]:
     times = {str(state): _Times() for state in JobState if state not in FINAL}
     for name, value in counts.items():
         match name.split("|"):
-            case ["mv", before, after, place]:
-                number, hundredths = divmod(value, MOVED)
+            case ["mv", before, after, place, *half]:
+                number, hundredths = _halves(value, half)
                 numbers[before, after] = numbers.get((before, after), 0) + number
                 if int(place) and before in times:
                     times[before].places[int(place) - 1] += number
@@ -69,6 +69,13 @@ def _moves(counts: Mapping[str, int]) -> Iterator[Metric]:
     for state, time in times.items():
         spent.add_times(time.places, time.hundredths / 100, state=state)
     yield from (moved.metric, spent.metric)
+
+
+def _halves(value: int, half: Sequence[str]) -> tuple[int, int]:
+    """Return the moves and the hundredths of a second of a field, which may be one half alone."""
+    if not half:
+        return divmod(value, MOVED)
+    return (value, 0) if half == ["n"] else (0, value)
 
 
 def _present(figures: Figures) -> Iterator[Metric]:

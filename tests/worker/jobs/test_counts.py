@@ -50,6 +50,20 @@ def test_a_whole_job_is_counted(records: JobStore, clock: ManualClock) -> None:
     } == counts(records)
 
 
+def test_many_moves_are_counted_in_two_halves(records: JobStore, clock: ManualClock) -> None:
+    """Moves and their time never meet in one number, however many and however long they are."""
+    add(records)
+    field = "mv|QUEUED|SUBMITTING|19"
+    records.redis.hset(counts_key("job1"), field, 999 * MOVED + 999 * 15_000_000)
+    clock.forward(1e9)
+    records.change("job1", S, Change(to=S.SUBMITTING))
+    found = counts(records)
+    assert field not in found
+    assert {f"{field}|n": 1_000, f"{field}|s": 15_000_000_000} == {
+        name: value for name, value in found.items() if name.startswith(field)
+    }
+
+
 def test_a_refused_change_counts_as_that_alone(records: JobStore) -> None:
     """A creation, a move and a guard that do not fit count by the state that they met."""
     add(records)

@@ -9,7 +9,7 @@ from infra.local.redis.server import RedisServer
 from tests.factories.exposition import samples, value
 from tests.factories.world import ENDPOINT, ManualClock, World, callback
 from worker.jobs.change import Change
-from worker.jobs.counts import counts_key
+from worker.jobs.counts import MOVED, counts_key
 from worker.jobs.job import JobState
 from worker.jobs.store import connect
 from worker.metrics.exporter import FRESH, Exporter
@@ -54,6 +54,18 @@ def test_it_shows_what_jobs_did(world: World, exporter: Exporter) -> None:
     since = value(found, "falhook_oldest_job_timestamp_seconds", state="RENDERED")
     assert world.job("job1").updated_at == since
     assert (0, 0) == (value(found, "falhook_inbox_jobs"), value(found, "falhook_jobs_at_fal"))
+
+
+def test_halves_of_counts_are_added(world: World, exporter: Exporter) -> None:
+    """Moves that are counted apart from their time count as those that are not."""
+    world.add_submitted("job1")
+    field = "mv|SUBMITTED|RENDERED|11"
+    counted = {field: 2 * MOVED + 200, f"{field}|n": 1_000, f"{field}|s": 90_000}
+    world.store.redis.hset(counts_key("job1"), mapping=counted)
+    assert exporter.fold()
+    found = samples(exporter.text())
+    assert 1_002 == value(found, "falhook_moves_total", **{"from": "SUBMITTED", "to": "RENDERED"})
+    assert 902 == value(found, "falhook_state_seconds_sum", state="SUBMITTED")
 
 
 def test_any_number_show_the_same(world: World, redis_url: str) -> None:
