@@ -235,14 +235,15 @@ if group and redis.call('ZADD', base .. 'failed:' .. group.id, order.at, order.i
 end
 if order.day and to ~= state then
   local day = base .. 'day:' .. order.day
+  local function of_day(field, by)
+    -- The first field of a day is new, like some that follow.
+    if redis.call('HINCRBY', day, field, by) == by then redis.call('EXPIRE', day, 400 * 86400) end
+  end
   if charge then
-    redis.call('HINCRBY', day, 'n|' .. counted .. '|' .. endpoint, 1)
-    redis.call('HINCRBY', day, 'usd|' .. counted .. '|' .. endpoint, charge)
+    of_day('n|' .. counted .. '|' .. endpoint, 1)
+    of_day('usd|' .. counted .. '|' .. endpoint, charge)
   end
-  if to ~= 'RENDERED' then
-    redis.call('HINCRBY', day, 'end|' .. counted .. '|' .. to .. '|' .. order.hour, 1)
-  end
-  redis.call('EXPIRE', day, 400 * 86400)
+  if to ~= 'RENDERED' then of_day('end|' .. counted .. '|' .. to .. '|' .. order.hour, 1) end
 end
 if to ~= state then
   local move = 'mv|' .. (state == '' and 'NEW' or state) .. '|' .. to
