@@ -252,7 +252,7 @@ def test_a_deployments_jobs_are_left_alone(
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert "1 job of falhook" in done.stderr
     keys = set(records.redis.scan_iter())
-    names = ("job:paid-1", "events", "jobs", "jobs:QUEUED", "timers")
+    names = ("job:paid-1", "events", "jobs", "jobs:QUEUED", "m", "timers")
     assert {key_of("paid-1", name) for name in names} == keys
 
 
