@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -19,10 +20,11 @@ from tests.bench.programs import BenchFailed, processor_seconds
 from tests.factories.small_images import small_images
 from tests.soak.creation import Creation
 from webhook.settings.settings import Connections
+from webhook.shards import all_keys
 from worker.broker.client import client
 from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
-from worker.jobs.store import connect
+from worker.jobs.store import JOBS, connect
 
 FAL = ("--render-seconds", "0.5", "--concurrency", "400")
 # Seconds within which some jobs must have ended.
@@ -81,7 +83,10 @@ class ScaleSystem:
         return int(cast(Mapping[str, int], self.raw.info("memory"))["used_memory"])
 
     def _ended(self) -> int:
-        return sum(count(self.redis, FINAL).values())
+        with self.redis.pipeline(transaction=False) as calls:
+            for key in chain.from_iterable(all_keys(f"{JOBS}:{state}") for state in FINAL):
+                calls.zcard(key)
+            return sum(calls.execute())
 
 
 @contextmanager
