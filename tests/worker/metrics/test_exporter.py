@@ -61,7 +61,8 @@ def test_halves_of_counts_are_added(world: World, exporter: Exporter) -> None:
     world.add_submitted("job1")
     field = "mv|SUBMITTED|RENDERED|11"
     counted = {field: 2 * MOVED + 200, f"{field}|n": 1_000, f"{field}|s": 90_000}
-    world.store.redis.hset(counts_key("job1"), mapping=counted)
+    for name, number in counted.items():
+        world.store.redis.hset(counts_key("job1"), name, number)
     assert exporter.fold()
     found = samples(exporter.text())
     assert 1_002 == value(found, "falhook_moves_total", **{"from": "SUBMITTED", "to": "RENDERED"})
