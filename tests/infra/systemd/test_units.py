@@ -48,7 +48,7 @@ def test_a_unit_ends_its_step(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(commands().keys() - {"web", "api", "metrics"}))
 def test_a_worker_is_watched(name: str) -> None:
-    """It is told to end once its beats have stayed away for longer than one may be late."""
+    """systemd ends it once its beats have stayed away for longer than one may be late."""
     assert MOST_SILENCE < int(value(name, "WatchdogSec"))
     assert ("main", "SIGTERM") == (value(name, "NotifyAccess"), value(name, "WatchdogSignal"))
 
