@@ -23,5 +23,6 @@ if wait > 0.5 then return {0, left(full), full - now, math.ceil(wait)} end
 redis.set_repl(redis.REPL_NONE)
 local ends = string.format('%.0f %.0f', after, now)
 -- A Redis that takes no writes refuses creations by itself; who only reads is not refused.
-redis.pcall('SET', KEYS[1], ends, 'PX', math.ceil((after - now) / 1000))
+-- It removes what expires with a write to its disk: not for each request, but once it was idle.
+redis.pcall('SET', KEYS[1], ends, 'PX', math.ceil((after - now) / 1000) + 60000)
 return {1, left(after), after - now, 0}
