@@ -7,7 +7,7 @@ and its entry here after it; whoever looks at a lane moves its entry ahead befor
 after. A crash in between costs a second look, never a delivery.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from redis import Redis
@@ -16,12 +16,18 @@ DUE = "falhook:{notify}:due"
 # Seconds after which a lane is looked at again, if whoever looks at it ends meanwhile; less than a
 # lease, so that no lane in use has to be settled.
 GUARD = 20.0
-# Sets the entry, or removes it, unless something has become due since the guard was set.
+# Sets the entries, or removes them, unless something has become due since the guard was set.
 _SETTLE = """
-local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not at or tonumber(at) ~= tonumber(ARGV[2]) then return 0 end
-if ARGV[3] == '' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
-return redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+for at = 2, #ARGV, 2 do
+  local now = redis.call('ZSCORE', KEYS[1], ARGV[at])
+  if now and tonumber(now) == tonumber(ARGV[1]) then
+    if ARGV[at + 1] == '' then
+      redis.call('ZREM', KEYS[1], ARGV[at])
+    else
+      redis.call('ZADD', KEYS[1], ARGV[at + 1], ARGV[at])
+    end
+  end
+end
 """
 
 
@@ -65,9 +71,13 @@ class DueLanes:
         self._redis.zadd(DUE, dict.fromkeys(endpoints, until))
         return repr(until)
 
-    def settle(self, endpoint: str, guard: str, at: float | None) -> None:
-        """Say after a look when the lane needs the next; None for never."""
-        if at is not None and at >= float(guard):
-            return  # it is looked at before
-        after = "" if at is None else repr(at)
-        self._settle(keys=[DUE], args=[endpoint, guard, after])
+    def settle(self, guard: str, times: Mapping[str, float | None]) -> None:
+        """Say after a look when the lanes need the next; None for never."""
+        args = [guard]
+        for endpoint, at in times.items():
+            if at is None:
+                args += [endpoint, ""]
+            elif at < float(guard):  # else it is looked at before
+                args += [endpoint, repr(at)]
+        if args[1:]:
+            self._settle(keys=[DUE], args=args)

@@ -40,8 +40,7 @@ class FanOut:
             for event in events:
                 for endpoint in self._receivers(event, jobs.get(event.job), routes):
                     lanes.setdefault(endpoint, []).append(event)
-        for endpoint, offered in lanes.items():
-            self.lanes.offer(endpoint, offered)
+        self.lanes.offer(lanes)
         self.due.look_now(lanes)
         self.outbox.settle(read_now)
         return {shard for shard, events in read_now.items() if len(events) >= READ}
@@ -71,6 +70,5 @@ class FanOut:
         event = OwedEvent.disabled(endpoint.id, times, at)
         routes = Routes.read(self.redis)
         others = [r.endpoint for r in routes.to(endpoint.tenant) if r.endpoint != endpoint.id]
-        for other in others:
-            self.lanes.offer(other, [event])
+        self.lanes.offer({other: [event] for other in others})
         self.due.look_now(others)

@@ -231,7 +231,7 @@ class Histories:
 
     def send(self, endpoint: str, event: OwedEvent) -> None:
         """Have the endpoint be told of an event that no job owes it."""
-        self._lanes.offer(endpoint, [event])
+        self._lanes.offer({endpoint: [event]})
         self._due.look_now([endpoint])
 
     def resend_since(

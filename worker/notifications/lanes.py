@@ -87,11 +87,15 @@ class Lanes:
             Script(redis, name) for name in ("offer", "claim", "finish", "bury", "resend")
         )
 
-    def offer(self, endpoint: str, events: Sequence[OwedEvent]) -> bool:
-        """Put events into the lane, each once; return whether the endpoint is enabled."""
-        keys = _keys(endpoint, "endpoint", "lane", "busy", "d:")
-        [enabled] = self._offer([(keys, [repr(self.clock()), *(each.line for each in events)])])
-        return bool(enabled)
+    def offer(self, events: Mapping[str, Sequence[OwedEvent]]) -> None:
+        """Put events into the lanes of these endpoints, each once."""
+        now, names = repr(self.clock()), ("endpoint", "lane", "busy", "d:")
+        self._offer(
+            [
+                (_keys(endpoint, *names), [now, *(each.line for each in some)])
+                for endpoint, some in events.items()
+            ]
+        )
 
     def claim(self, most: Mapping[str, int]) -> Mapping[str, Claims]:
         """Lease events that are due, at most so many of each endpoint."""

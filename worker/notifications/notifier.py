@@ -108,6 +108,7 @@ class Notifier:
         looked = 0.0
         while True:
             self.go_on()
+            began = time.monotonic()
             with self._lock:
                 woken, self._again = self._again, False
             self._wake.clear()
@@ -120,7 +121,8 @@ class Notifier:
             if self._is_over():
                 return
             self._wake.wait(_LOOK)
-            time.sleep(_PACE)
+            # Attempts that end at about the same time are noted together.
+            time.sleep(max(0.0, began + _PACE - time.monotonic()))
 
     def _look(self, *, woken: bool) -> None:
         """Learn what is owed and what is due."""
@@ -172,11 +174,13 @@ class Notifier:
         found = self.lanes.claim(shares)
         claimed = [each for claims in found.values() for each in claims.claimed]
         self._start(claimed)
+        times: dict[str, float | None] = {}
         for lane, claims in found.items():
             self._queue.served(lane, len(claims.claimed))
             if not claims.more or claims.state is not State.ENABLED:
                 self._ready.discard(lane)
-                self._settle(lane, claims, guard)
+                times[lane] = self._next_look(lane, claims)
+        self.due.settle(guard, times)
 
     def _shares(self) -> Mapping[str, int]:
         """Return how many attempts the lanes get that are ready, and may have more."""
@@ -189,8 +193,8 @@ class Notifier:
         # The share of a slow lane is its room beside the others.
         return self._queue.shares(room | dict.fromkeys(slow, 0) | dict(slowly), free)
 
-    def _settle(self, lane: str, claims: Claims, guard: str) -> None:
-        """Say when the lane needs the next look."""
+    def _next_look(self, lane: str, claims: Claims) -> float | None:
+        """Return when the lane needs the next look, None for never."""
         again = claims.again
         if claims.state is not State.ENABLED and self.closing.run(lane, claims.state):
             again = self.lanes.clock()
@@ -201,7 +205,7 @@ class Notifier:
             again = self.lanes.clock() + _SOON
         if again is None and not held:
             self._queue.forget(lane)
-        self.due.settle(lane, guard, again)
+        return again
 
     def _start(self, claimed: list[Claimed]) -> None:
         jobs = self.jobs.of(each.event for each in claimed)
