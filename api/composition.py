@@ -86,7 +86,9 @@ class Tools:
         """Follow the events of all jobs, and wake those that are created, inside the block."""
         loop = asyncio.get_running_loop()
         follower = Follower(
-            self.redis, lambda batch: loop.call_soon_threadsafe(self._publish, batch)
+            self.redis,
+            lambda batch: loop.call_soon_threadsafe(self._publish, batch),
+            lambda: self.changes.is_wanted or self.shown.is_wanted,
         )
         runner = RedriveRunner(self.redrives)
         follower.start()

@@ -138,10 +138,9 @@ class Pipeline:
             unleased_at=now,
             event={"name": "started", "step": step.task},
         )
-        self._store.change(job_id, [step.takes], change)
-        # The record says who owns the lease, not the script's answer: a claim whose answer was
+        # A refusal does not say who owns the lease, but the record does: a claim whose answer was
         # lost is sent again by the Redis client, and the second one is refused by the first.
-        job = self._store.get(job_id)
+        job = self._store.changed(job_id, [step.takes], change) or self._store.get(job_id)
         return job if job is not None and job.lease_owner == owner else None
 
     def _outcome(self, step: Step, job: Job) -> Outcome:
@@ -197,12 +196,15 @@ class Pipeline:
         """
         assert outcome.to in {*step.gives, JobState.FAILED}, f"{step.task} gave {outcome.to}"
         guard = step.guard(job)
-        self._write(
-            job,
-            lambda: self._transitions.move(
+
+        def write() -> None:
+            moved = self._transitions.move(
                 step.task, job, outcome, expected=step.during, guard=guard
-            ),
-        )
+            )
+            if not moved and outcome.anyway:
+                self._store.change(job.id, JobState, Change(set=outcome.anyway, guard=guard))
+
+        self._write(job, write)
 
     def _write(self, job: Job, write: Callable[[], object]) -> None:
         """Write what became of a start, if need be once Redis is back; else raise its error."""

@@ -199,6 +199,11 @@ class FanOut:
     def _all(self) -> Set[Subscription]:
         return set().union(*self._by_tenant.values(), *self._by_job.values())
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for events; safe to ask in another thread."""
+        return bool(self._by_tenant or self._by_job or self._watches)
+
     def __len__(self) -> int:
         """Return how many subscriptions there are."""
         return len(self._all())

@@ -45,15 +45,22 @@ class Batch:
 class Follower:
     """Hands each event to `hand`, in its own thread, from the moment at which it started.
 
-    Bells say which streams have news; twice a second all are read. While a server of Redis is away,
+    Bells say which streams have news; twice a second all are read, and only then while the events
+    are not `wanted`, which may change at any time. While a server of Redis is away,
     nothing is handed on, also not from the others: an event that is handed on is at most about a
     second newer than any that is still to come. Then the follower goes on where it was; or a little
     before, since a server that was elected may count from less, and passes over what it has had.
     """
 
-    def __init__(self, redis: Redis, hand: Callable[[Batch], object]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        hand: Callable[[Batch], object],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._redis = redis
         self._hand = hand
+        self._wanted = wanted
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         # The ids of entries after which the streams are read: at the start, and next.
@@ -99,7 +106,9 @@ class Follower:
         while not self._ending.is_set():
             left = 0.0 if self._unread else self._due - time.monotonic()
             rung = bells.wait(max(0.0, min(_TURN, left)))
-            if rung:
+            if rung and not self._wanted():
+                rung = set()
+            elif rung:
                 # Bells that ring together are one read.
                 self._ending.wait(_GATHER)
                 rung |= bells.wait(0.0)

@@ -89,10 +89,10 @@ class ConfirmedScripts:
     ) -> Any:
         replicas = self._servers[name]
         run = ("EVAL", script, len(keys), *keys, *args)
-        answer, acknowledged, role = ask(server, [run, *replicas.commands])
+        answer, *confirmed = ask(server, [run, *replicas.commands])
         if isinstance(answer, Exception):
             raise answer
-        replicas.confirm(acknowledged, role)
+        replicas.confirm(confirmed)
         return answer
 
 
@@ -197,10 +197,11 @@ class AsyncConfirmedScripts:
     ) -> Mapping[str, Exception | None]:
         """Send the scripts, one for each key or one for all, to one server; return their errors."""
         replicas = self._servers[name]
-        *written, acknowledged, role = await send([*scripts, *replicas.commands])
+        answers = await send([*scripts, *replicas.commands])
+        written, confirmed = answers[: len(scripts)], answers[len(scripts) :]
         lacking: Exception | None = None
         try:
-            replicas.confirm(acknowledged, role)
+            replicas.confirm(confirmed)
         except RedisError as error:
             lacking = error
         return {

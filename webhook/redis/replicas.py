@@ -48,7 +48,8 @@ class Replicas:
     @property
     def commands(self) -> Sequence[tuple[Argument, ...]]:
         """The commands that follow a write on its connection; `confirm` takes their answers."""
-        return ("WAIT", self.wanted, WAIT), ("ROLE",)
+        role: tuple[Argument, ...] = ("ROLE",)
+        return (("WAIT", self.wanted, WAIT), role) if self.wanted else (role,)
 
     @property
     def wanted(self) -> int:
@@ -65,14 +66,16 @@ class Replicas:
         """Require no replica of a server that has none: none was elected in its place."""
         self._suspected_until = float("-inf")
 
-    def confirm(self, acknowledged: object, role: object) -> None:
+    def confirm(self, answers: Sequence[object]) -> None:
         """Return if all replicas have the write; learn how many there are.
 
         Raises Unconfirmed if they have it not, and what Redis answered in place of the number.
         """
+        *waited, role = answers
+        acknowledged = waited[0] if waited else 0
+        asked = self.wanted if waited else 0
         if isinstance(acknowledged, Exception):
             raise acknowledged
-        asked = self.wanted
         self._online = _online(role)
         if self._online:
             self._suspected_until = self._clock() + SUSPECTED

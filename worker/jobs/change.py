@@ -41,6 +41,8 @@ class Outcome:
 
     to: JobState
     set: Mapping[str, object] = field(default_factory=dict)
+    # Fields of `set` that are also written if another has moved the job meanwhile.
+    anyway: Mapping[str, object] | None = None
     event: Event = field(default_factory=dict)
     # Seconds until the job must have moved again; None: until a lost wake counts as lost.
     due: float | None = None

@@ -11,9 +11,11 @@
 --       event that the history does not keep), forget (names of earlier events that the history
 --       loses), keep (events kept in the stream), remember (bytes
 --       of history kept), day and hour (of the change, if its state is counted by days.py),
---       failure (reason and message of the group of failures.py), count (what counts.py adds)
--- Returns {1, new state, whether an event is owed} if it was changed, for a new job also its record,
--- else {0, present state ("" without a record)}.
+--       failure (reason and message of the group of failures.py), count (what counts.py adds),
+--       whole (answer with the record)
+-- Returns {1, new state, whether an event is owed} if it was changed, for a new job and by `whole`
+-- also the fields of its record (of a field that is twice in it, the second counts), else
+-- {0, present state ("" without a record)}.
 --
 -- One HMGET and one HSET serve a whole change: commands are what a busy Redis runs out of.
 local order = cjson.decode(ARGV[1])
@@ -29,9 +31,17 @@ if order.day then
     table.insert(names, field)
   end
 end
+-- Answers that have the whole record need no other command to read it.
+local whole = (order.whole or (order.set and order.set.created_at)) and {}
 local record = {}
-for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
-  record[names[index]] = value or ''
+if whole then
+  local fields = redis.call('HGETALL', KEYS[1])
+  for at = 1, #fields, 2 do whole[fields[at]] = fields[at + 1] end
+  for _, name in ipairs(names) do record[name] = whole[name] or '' end
+else
+  for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+    record[names[index]] = value or ''
+  end
 end
 local state = record.state
 local base = string.match(KEYS[1], '^[^}]*}:')
@@ -241,7 +251,7 @@ if order.day and to ~= state then
   end
   if charge then
     of_day('n|' .. counted .. '|' .. endpoint, 1)
-    of_day('usd|' .. counted .. '|' .. endpoint, charge)
+    if charge > 0 then of_day('usd|' .. counted .. '|' .. endpoint, charge) end
   end
   if to ~= 'RENDERED' then of_day('end|' .. counted .. '|' .. to .. '|' .. order.hour, 1) end
 end
@@ -287,5 +297,13 @@ if line then
     redis.call('PUBLISH', KEYS[5], '1')
   end
 end
-if values.created_at then return {1, to, owed and 1 or 0, redis.call('HGETALL', KEYS[1])} end
-return {1, to, owed and 1 or 0}
+if not whole then return {1, to, owed and 1 or 0} end
+for _, field in ipairs(order.drop or {}) do whole[field] = nil end
+local answer = {}
+for _, changed in ipairs({whole, values}) do
+  for field, value in pairs(changed) do
+    table.insert(answer, field)
+    table.insert(answer, value)
+  end
+end
+return {1, to, owed and 1 or 0, answer}

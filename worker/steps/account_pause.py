@@ -50,7 +50,10 @@ class AccountPause:
         After each pause one job may be posted: the probe. Raises Transient(REASON) for others.
         """
         probe = False
-        for scope in self._scopes(job):
+        scopes = self._scopes(job)
+        if not self.redis.exists(*scopes):
+            return probe
+        for scope in scopes:
             paused = cast(dict[str, str], self.redis.hgetall(scope))
             if not paused:
                 continue

@@ -49,51 +49,66 @@ class Ingest:
         A callback whose ingestion crashes stays in the inbox, and the sweep returns to it; after
         MAX_CRASHES it is set aside. The job's deadline ends the job meanwhile.
         """
-        for job_id in job_ids:
-            self._try(job_id)
-        if len(job_ids) == 1:
+        brought = [self._try(job_id) for job_id in job_ids]
+        if brought == [False]:
             # It waits for an answer of fal: never in a batch, where others would wait with it.
             self.lookup.run(job_ids[0])
 
-    def _try(self, job_id: str) -> None:
+    def _try(self, job_id: str) -> bool:
+        """Return whether there were callbacks, each of which brought the end of a render."""
         try:
-            self._ingest(job_id)
+            return self._ingest(job_id)
         except RedisError:
             raise
         except Exception:  # the callbacks of other jobs must not wait for this one's bug
             log.exception("step.crashed", job=job_id, step=Task.INGEST)
+            return False
 
-    def _ingest(self, job_id: str) -> None:
+    def _ingest(self, job_id: str) -> bool:
         callbacks = self.inbox.callbacks(job_id)
         if not callbacks:
-            return
-        if self.store.get(job_id) is None:
+            return False
+        job = self.store.get(job_id)
+        if job is None:
             log.error("callback.orphaned", job=job_id, callbacks=len(callbacks))
             self.inbox.set_aside(job_id, len(callbacks))
-            return
+            return False
+        brought = True
         for callback in callbacks:
-            self._take(job_id, callback)
+            brought &= self._take(job, callback)
+            if callback is not callbacks[-1]:
+                job = self.store.get(job_id) or job
+        return brought
 
-    def _take(self, job_id: str, callback: Callback) -> None:
+    def _take(self, job: Job, callback: Callback) -> bool:
         try:
-            self._settle(job_id, callback)
+            brought = self._settle(job, callback)
         except RedisError:
             raise
         except Exception:  # the job's other callbacks must not wait for this one
-            log.exception("step.crashed", job=job_id, step=Task.INGEST)
-            self.inbox.count_crash(job_id, callback.fingerprint)
-        else:
-            self.inbox.remove(job_id, callback)
+            log.exception("step.crashed", job=job.id, step=Task.INGEST)
+            self.inbox.count_crash(job.id, callback.fingerprint)
+            return False
+        self.inbox.remove(job.id, callback)
+        return brought
 
-    def _settle(self, job_id: str, callback: Callback) -> None:
+    def _settle(self, before: Job, callback: Callback) -> bool:
+        """Apply the callback to the record, of which `before` may be an older version.
+
+        Return whether it brought a result or a failure, whatever the record says.
+        """
         report = read(callback)
-        job = self.store.get(job_id)
-        while job is not None and not self._settled(job, callback, report):
-            before, job = job, self.store.get(job_id)
-            if job is not None and _version(job) == _version(before):
+        brought = report.has_result or report.failure is not None
+        while not self._settled(before, callback, report):
+            job = self.store.get(before.id)
+            if job is None:
+                return brought
+            if _version(job) == _version(before):
                 log.warning("callback.conflict", job=job.id, state=job.state)
                 self._note(job, Ingested.CONFLICT, callback)
-                return
+                return brought
+            before = job
+        return brought
 
     def _settled(self, job: Job, callback: Callback, report: Report) -> bool:
         """Return False if the callback contradicts the record, or another one was faster."""

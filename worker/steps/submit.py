@@ -11,7 +11,7 @@ from webhook.log import get_logger
 from worker.catalogue.options import Options
 from worker.errors import Failure, Transient
 from worker.fal.client import FalClient
-from worker.fal.single_post import Accepted, AnswerLost, SubmitRejected
+from worker.fal.single_post import AnswerLost, SubmitRejected
 from worker.jobs import deployment
 from worker.jobs.change import Change, Outcome
 from worker.jobs.job import Job, JobState
@@ -76,13 +76,17 @@ class Submit:
             if probe:
                 self._passed(job)
             raise
-        self._keep(job, accepted)
+        # Whatever happens to Redis now: the log has the request that was paid for.
+        log.info("job.accepted", job=job.id, attempt=job.attempt, request_id=accepted.request_id)
         if probe:
             self._passed(job)
+        addresses = {"response_url": accepted.response_url, "cancel_url": accepted.cancel_url}
         return Outcome(
             to=JobState.SUBMITTED,
+            # The callback may have come before this answer and already have moved the job.
+            anyway=addresses,
             set={
-                **_addresses(accepted),
+                **addresses,
                 **_NO_REASON,
                 "request_id": accepted.request_id,
                 "submitted_at": self.store.clock(),
@@ -147,18 +151,6 @@ class Submit:
             raise _no_records(error) from error
         if not begun:
             raise Transient("claim_lost", "the claim ended before the POST; nothing was sent")
-
-    def _keep(self, job: Job, accepted: Accepted) -> None:
-        # Whatever happens to Redis now: the log has the request that was paid for.
-        log.info("job.accepted", job=job.id, attempt=job.attempt, request_id=accepted.request_id)
-        # The callback may have come before this answer and already have moved the job.
-        change = Change(set=_addresses(accepted), guard={"attempt": job.attempt})
-        with suppress(RedisError):
-            self.store.change(job.id, JobState, change)
-
-
-def _addresses(accepted: Accepted) -> dict[str, object]:
-    return {"response_url": accepted.response_url, "cancel_url": accepted.cancel_url}
 
 
 def _no_records(error: RedisError) -> Transient:

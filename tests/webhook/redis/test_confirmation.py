@@ -17,7 +17,7 @@ from webhook.inbox import Inbox, InboxUnavailable
 from webhook.redis.address import RedisAddress
 from webhook.redis.clients import async_client
 from webhook.redis.confirmation import ConfirmedScripts
-from webhook.redis.replicas import SUSPECTED, Replicas, Unconfirmed
+from webhook.redis.replicas import SUSPECTED, WAIT, AskAgain, Replicas, Unconfirmed
 from worker.jobs.store import connect
 
 SET = "redis.call('SET', KEYS[1], ARGV[1]) return 'set'"
@@ -79,23 +79,34 @@ def test_replicas_that_vanished_are_missed_for_a_while() -> None:
     """They may follow another primary now; after SUSPECTED the server counts as a single one."""
     clock = ManualClock()
     replicas = Replicas(clock=clock)
-    replicas.confirm(0, ["master", 7, []])
+    replicas.confirm([0, ["master", 7, []]])
     with pytest.raises(Unconfirmed, match="fewer than 2"):
-        replicas.confirm(1, ["master", 7, [["h", "1", "7"], ["h", "2", "7"]]])
-    replicas.confirm(2, ["master", 7, [["h", "1", "7"], ["h", "2", "7"]]])
+        replicas.confirm([1, ["master", 7, [["h", "1", "7"], ["h", "2", "7"]]]])
+    replicas.confirm([2, ["master", 7, [["h", "1", "7"], ["h", "2", "7"]]]])
     with pytest.raises(Unconfirmed, match="fewer than 1"):
-        replicas.confirm(0, ["master", 7, []])
+        replicas.confirm([0, ["master", 7, []]])
     clock.forward(SUSPECTED)
-    replicas.confirm(0, ["master", 7, []])
+    replicas.confirm([0, ["master", 7, []]])
+
+
+def test_a_replica_that_joins_is_waited_for_in_the_next_try() -> None:
+    """Without replicas there is no WAIT; ROLE of the same trip tells of the first one."""
+    replicas = Replicas()
+    assert [("ROLE",)] == list(replicas.commands)
+    joined = ["master", 7, [["h", "1", "7"]]]
+    with pytest.raises(AskAgain, match="fewer than 1"):
+        replicas.confirm([joined])
+    assert [("WAIT", 1, WAIT), ("ROLE",)] == list(replicas.commands)
+    replicas.confirm([1, joined])
 
 
 def test_behind_sentinels_one_replica_is_the_least() -> None:
     """A primary that sentinels may replace at any time never confirms by itself."""
     with pytest.raises(Unconfirmed):
-        Replicas(1).confirm(0, ["master", 7, []])
+        Replicas(1).confirm([0, ["master", 7, []]])
 
 
 def test_a_user_that_may_not_ask_for_the_role_counts_none() -> None:
     """ROLE may be forbidden; then only the least is required."""
-    Replicas().confirm(0, PermissionError("no permission for ROLE"))
+    Replicas().confirm([0, PermissionError("no permission for ROLE")])
     assert Replicas(1).wanted == 1

@@ -155,11 +155,10 @@ def test_the_default_tenant_costs_no_command(records: JobStore) -> None:
     assert {
         "cmdstat_eval": 1,
         "cmdstat_evalsha": 1,
-        "cmdstat_wait": 1,
         "cmdstat_role": 1,
-        "cmdstat_hmget": 2,
+        "cmdstat_hmget": 1,
         "cmdstat_hset": 2,
-        # The new record, for whoever created it.
+        # The record that a new one may replace, and the answer for whoever created it.
         "cmdstat_hgetall": 1,
         # Into the index of all and that of QUEUED, then of SUBMITTING, and a timer.
         "cmdstat_zadd": 4,

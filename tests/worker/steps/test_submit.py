@@ -352,12 +352,12 @@ def test_a_crash_whose_mark_cannot_be_read_is_unknown(world: World, fal: Scripte
     """A bug after the POST while Redis is away must not lead to a second POST."""
     world.add()
 
-    change, read = world.store.change, world.store.get
+    clock, read = world.store.clock, world.store.get
 
-    def bug(job_id: str, expected: list[JobState], what: Change) -> bool:
+    def bug() -> float:
         if not fal.count("POST"):
-            return change(job_id, expected, what)
-        world.store.change = change  # type: ignore[method-assign]
+            return clock()
+        world.store.clock = clock
         world.store.get = away  # type: ignore[method-assign,assignment]
         raise RuntimeError("a bug")
 
@@ -365,7 +365,7 @@ def test_a_crash_whose_mark_cannot_be_read_is_unknown(world: World, fal: Scripte
         world.store.get = read  # type: ignore[method-assign]
         raise RedisConnectionError
 
-    world.store.change = bug  # type: ignore[method-assign,assignment]
+    world.store.clock = bug
     world.pipeline.run(Task.SUBMIT, "job1")
     assert (S.SUBMIT_UNKNOWN, "crashed", 1) == (
         world.state(),
