@@ -1,10 +1,13 @@
 """The line about an answered request is the logger's."""
 
 import io
+import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +19,18 @@ from worker.api_keys.api_key import ApiKey
 from worker.api_keys.scopes import Scope
 
 KEY = ApiKey(id="AbCd0123", name="test", tenant="shop", scopes=frozenset(Scope), created_at=1.0)
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Restore logging after each test: others of this process look for lines at INFO."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+    root.handlers[:], level = before
+    root.setLevel(level)
 
 
 @pytest.fixture

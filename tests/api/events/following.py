@@ -14,8 +14,8 @@ from tests.faults.waiting import until
 class Follow:
     """A running follower and what it handed on."""
 
-    def __init__(self, redis: Redis) -> None:
-        self.follower = Follower(redis, self._keep)
+    def __init__(self, redis: Redis, *, wanted: bool) -> None:
+        self.follower = Follower(redis, self._keep, lambda: wanted)
         self.frontier: EventId | None = None
         self.batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
 
@@ -34,9 +34,9 @@ class Follow:
 
 
 @contextmanager
-def following(redis: Redis) -> Iterator[Follow]:
+def following(redis: Redis, *, wanted: bool = True) -> Iterator[Follow]:
     """Run a follower; begin once it has read all streams."""
-    follow = Follow(redis)
+    follow = Follow(redis, wanted=wanted)
     follow.follower.start()
     try:
         until(lambda: follow.frontier is not None, "the follower began", 20)

@@ -57,6 +57,15 @@ def test_each_event_is_handed_on_once(
     ) == (seen, [line["event"] for line in logged])
 
 
+def test_events_that_nobody_waits_for_are_handed_on_all_the_same(
+    records: JobStore, happen: Happen
+) -> None:
+    """They are read twice a second, so that a client that comes next misses none."""
+    with following(records.redis, wanted=False) as follow:
+        happen("first", "second")
+        assert ["created", "first", "second"] == follow.names(3)
+
+
 def test_the_frontier_is_the_newest_event(
     server: RedisServer, records: JobStore, happen: Happen
 ) -> None:
