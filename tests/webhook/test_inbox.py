@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from infra.local.redis.server import RedisServer
 from webhook.contract import INBOX, INGEST_GRACE, Callback, inbox_key
-from webhook.inbox import MAX_BATCH, MAX_BATCH_BYTES, Inbox, InboxUnavailable
+from webhook.inbox import ENOUGH, MAX_BATCH, MAX_BATCH_BYTES, Inbox, InboxUnavailable
 from webhook.shards import all_keys, key_of
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +81,20 @@ async def test_a_lone_callback_is_written_immediately(redis_url: str) -> None:
         for number in range(5):
             await inbox.put("job-1", callback(number))
         assert [1] * 5 == observed.sizes
+
+
+async def test_callbacks_shortly_after_another_share_a_write(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written when the interval is over, or as soon as enough of them wait."""
+    monkeypatch.setattr("webhook.inbox.INTERVAL", 3_600.0)
+    async with inbox_at(redis_url) as (inbox, observed, _), asyncio.timeout(60):
+        await inbox.put("job-1", callback(0))
+        await asyncio.gather(*(inbox.put("job-1", callback(n)) for n in range(1, ENOUGH + 1)))
+        assert [1, ENOUGH] == observed.sizes
+        monkeypatch.setattr("webhook.inbox.INTERVAL", 0.05)
+        await asyncio.gather(*(inbox.put("job-1", callback(n)) for n in range(10, 12)))
+        assert [1, ENOUGH, 2] == observed.sizes
 
 
 async def test_callbacks_that_arrive_together_share_writes(redis_url: str) -> None:
