@@ -8,6 +8,9 @@ from functools import cache
 
 from celery import Celery
 from redis import Redis
+from redis import asyncio as aio
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 from starlette.routing import Route
 
 from api.console.composition import ConsoleParts, console_routes
@@ -20,11 +23,14 @@ from api.events.follower import Batch, Follower
 from api.events.frames import job_event
 from api.events.sse import EventStreams
 from api.events.stored_cursors import StoredCursors
+from api.group_commit import GroupCommit
 from api.job_finder import JobFinder
 from api.openapi.document import openapi
 from api.operation import Operation
 from api.published_names import PublishedNames
+from api.quick_creation import QuickCreation
 from api.rate_limits import RateLimits
+from api.request_threads import RequestThreads
 from api.routes import (
     batch,
     deliveries,
@@ -41,6 +47,8 @@ from api.routes import (
     uploads,
 )
 from webhook.contract import Task
+from webhook.redis.address import RedisAddress, RedisKind
+from webhook.redis.clients import async_client
 from worker.api_keys.cached_keys import CachedKeys
 from worker.api_keys.store import ApiKeys
 from worker.broker.client import client, waker
@@ -55,13 +63,15 @@ from worker.notifications.routes import KnownRoutes
 from worker.notifications.target import TargetRules
 from worker.operations.create import JobCreator
 from worker.operations.redrive import Redrives
-from worker.operations.retry import Retry
+from worker.operations.retry import Retry as JobRetry
 from worker.operations.staging import Staging
 from worker.operations.validation import Validator
 from worker.retention.archive import Archive
 from worker.settings.api import ApiSettings
 from worker.storage import Storage
 
+# Requests that block at the same time; each waits for Redis most of its time.
+_THREADS = 32
 # How a caller passes a file.
 _UPLOADS = "upload it with POST /v1/uploads and pass its upload:// address"
 
@@ -80,6 +90,8 @@ class Tools:
     redis: Redis
     redrives: Redrives
     wakes: WakeThread
+    # Of the commits of creations; None in a cluster.
+    commits: aio.Redis | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -102,6 +114,8 @@ class Tools:
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(runner.stop)
             await asyncio.to_thread(self.wakes.stop)
+            if self.commits is not None:
+                await self.commits.aclose()
 
     def _publish(self, batch: Batch) -> None:
         self.changes.publish(batch)
@@ -116,8 +130,11 @@ class _Parts:
     catalogue: Catalogue
     storage: Callable[[], Storage]
     creation: Creation
+    quick: QuickCreation
+    threads: RequestThreads
+    commits: aio.Redis | None
     finder: JobFinder
-    retry: Retry
+    retry: JobRetry
     fal: FalClient
     files: files.Files
     uploads: uploads.Uploads
@@ -138,7 +155,9 @@ def compose(settings: ApiSettings) -> Tools:
     described: list[Operation] = [*_of_jobs(settings, parts), *_of_others(parts)]
     described += docs.operations(docs.Docs(document=lambda: openapi(described)))
     return Tools(
-        dispatcher=Dispatcher(keys=CachedKeys(parts.keys), limits=parts.limits),
+        dispatcher=Dispatcher(
+            keys=CachedKeys(parts.keys), limits=parts.limits, threads=parts.threads
+        ),
         operations=described,
         pages=console_routes(_of_console(parts)),
         changes=parts.changes,
@@ -146,6 +165,7 @@ def compose(settings: ApiSettings) -> Tools:
         redrives=parts.redrives,
         redis=parts.store.redis,
         wakes=parts.wakes,
+        commits=parts.commits,
     )
 
 
@@ -164,23 +184,35 @@ def _parts(settings: ApiSettings) -> _Parts:
 
     archive = Archive(redis=store.redis, storage=storage)
     staging = Staging(storage=storage, directory=None, advice=_UPLOADS, check_uploads=True)
+    routes = KnownRoutes(redis)
     creator = JobCreator(
         store=store,
         validator=Validator(catalogue=catalogue, staging=staging, targets=TargetRules.of(settings)),
         wake=wakes,
         event_metadata=settings.event_metadata_names,
         archived=archive.get,
-        routes=KnownRoutes(redis).now,
+        routes=routes.now,
         traces=bool(settings.traces_url),
     )
+    creation = Creation(creator=creator)
+    commits, threads = _commits(settings.redis_url), RequestThreads(_THREADS)
     finder = JobFinder(store=store, archived=archive.get)
     published = PublishedNames(storage=storage)
-    retry = Retry(store=store, catalogue=lambda: catalogue)
+    retry = JobRetry(store=store, catalogue=lambda: catalogue)
     return _Parts(
         store=store,
         catalogue=catalogue,
         storage=storage,
-        creation=Creation(creator=creator),
+        creation=creation,
+        quick=QuickCreation(
+            creation=creation,
+            commits=GroupCommit(commits) if commits is not None else None,
+            threads=threads,
+            is_fresh=lambda: routes.is_known and store.earlier.is_gone,
+            refresh=lambda: (routes.now(), store.earlier.exists()),
+        ),
+        threads=threads,
+        commits=commits,
         finder=finder,
         retry=retry,
         redrives=Redrives(store.redis, retry),
@@ -199,6 +231,21 @@ def _parts(settings: ApiSettings) -> _Parts:
         shown=FanOut(changed),
         endpoints=Endpoints(redis, settings.secrets, rules=TargetRules.of(settings)),
         wake_notifier=lambda: wake_notifier(Task.NOTIFY, LANES),
+    )
+
+
+def _commits(redis_url: str) -> aio.Redis | None:
+    """Return the client of the commits; None for a cluster, none of whose servers has all keys."""
+    address = RedisAddress.parse(redis_url)
+    if address.kind is RedisKind.CLUSTER:
+        return None
+    # A retry: an idle connection may have been cut.
+    return async_client(
+        address,
+        socket_timeout=4,
+        socket_connect_timeout=2,
+        health_check_interval=5,
+        retry=Retry(ConstantBackoff(0.1), 1),
     )
 
 
@@ -226,7 +273,7 @@ def _of_jobs(settings: ApiSettings, parts: _Parts) -> Iterator[Operation]:
     yield from jobs.operations(
         jobs.Jobs(
             store=parts.store,
-            creation=parts.creation,
+            creation=parts.quick,
             finder=parts.finder,
             retry=parts.retry,
             fal=parts.fal,

@@ -12,6 +12,7 @@ from api.operation import Count
 from api.problems import ProblemError, Retry
 from worker.catalogue.errors import InputProblem
 from worker.jobs.job import new_job_id
+from worker.jobs.store import Known
 from worker.operations.create import Created, FingerprintMismatch, JobCreator
 from worker.operations.request import DraftJob, JobRequest
 
@@ -44,20 +45,28 @@ class Creation:
         try:
             if known.job is not None and is_repeated(known.job, sent):
                 return self.creator.repeat(known.job)
-            draft = self._draft(given, tenant, job_id, traceparent)
-            _require_price(draft, given.max_price)
-            if given.dry_run:
-                return _trial(draft)
-            job = replace(draft.job, fingerprint=fingerprint(draft.job, sent))
-            return self.creator.add(replace(draft, job=job), known)
+            draft = self.draft(given, tenant, job_id, traceparent, sent)
+            return _trial(draft) if given.dry_run else self.add(draft, known)
+        except RedisError as error:
+            raise unknown(job_id, key) from error
+
+    def add(self, draft: DraftJob, known: Known) -> Created:
+        """Return the job of a draft, stored unless `known` has it already.
+
+        Raises ProblemError, and what `JobCreator.add` raises.
+        """
+        try:
+            return self.creator.add(draft, known)
         except FingerprintMismatch as different:
             raise mismatch(different.fields) from None
-        except RedisError as error:
-            raise _unknown(job_id, key) from error
 
-    def _draft(
-        self, given: JobCreation, tenant: str, job_id: str, traceparent: str | None
+    def draft(
+        self, given: JobCreation, tenant: str, job_id: str, traceparent: str | None, sent: str
     ) -> DraftJob:
+        """Return the valid job that a request is, whose digest is `sent`.
+
+        Raises ProblemError if it is too expensive, and what `Validator.validate` raises.
+        """
         request = JobRequest(
             endpoint=given.endpoint,
             arguments=given.arguments,
@@ -69,10 +78,13 @@ class Creation:
             notify=given.notify,
             traceparent=traceparent,
         )
-        return self.creator.validator.validate(request)
+        draft = self.creator.validator.validate(request)
+        _require_price(draft, given.max_price)
+        return replace(draft, job=replace(draft.job, fingerprint=fingerprint(draft.job, sent)))
 
 
-def _unknown(job_id: str, key: str | None) -> ProblemError:
+def unknown(job_id: str, key: str | None) -> ProblemError:
+    """Return the problem of a request of which Redis did not say whether its job is stored."""
     detail = "Redis is unavailable or does not take writes now; the job may have been created"
     if key is not None:
         return ProblemError("unavailable", detail, code="redis_unavailable")

@@ -40,17 +40,13 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _Work: TypeAlias = Callable[[Call, Operation, dict[str, str]], Awaitable[Response]]
 
 
-# Requests that block at the same time; each waits for Redis most of its time.
-_THREADS = 32
-
-
 class Dispatcher:
     """Carries out operations; `keys` and `limits` decide who may."""
 
-    def __init__(self, *, keys: CachedKeys, limits: RateLimits) -> None:
+    def __init__(self, *, keys: CachedKeys, limits: RateLimits, threads: RequestThreads) -> None:
         self._keys = keys
         self._limits = limits
-        self._threads = RequestThreads(_THREADS)
+        self._threads = threads
 
     def endpoint(self, operation: Operation) -> ASGIApp:
         """Return the application of the operation's route."""
@@ -90,7 +86,9 @@ class Dispatcher:
         return await self._threads.run(run)
 
     async def _awaited(self, call: Call, operation: Operation, headers: dict[str, str]) -> Response:
-        if call.key is not None:
+        if operation.counts:
+            self._count(call, operation, headers)
+        elif call.key is not None:
             await self._threads.run(lambda: self._count(call, operation, headers))
         response: Response = await operation.handler(call)  # type: ignore[misc]
         return response

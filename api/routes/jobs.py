@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.conditional import etag, is_known
-from api.creation import Creation
 from api.dispatch import json_response
 from api.events.fan_out import FanOut
 from api.idempotency import HEADER, key_of
@@ -19,6 +18,7 @@ from api.models.job import Job, JobPage, estimate_of
 from api.models.job_query import JobQuery, JobsQuery
 from api.operation import Answer, Call, Operation, Rate
 from api.problems import ProblemError
+from api.quick_creation import QuickCreation, Wanted
 from worker.api_keys.scopes import Scope
 from worker.catalogue.errors import InputProblem
 from worker.fal.client import FalClient
@@ -37,24 +37,27 @@ class Jobs:
     """The handlers of jobs."""
 
     store: JobStore
-    creation: Creation
+    creation: QuickCreation
     finder: JobFinder
     retry: Retry
     fal: FalClient
     changes: FanOut
     require_key: bool
 
-    def create_job(self, call: Call) -> Response:
+    async def create_job(self, call: Call) -> Response:
         """Answer POST /v1/jobs."""
         given: JobCreation = call.body
         required = self.require_key and not given.dry_run
         key = key_of(call.request.headers.get(HEADER), required=required)
-        made = self.creation.create(
-            given,
-            tenant=call.tenant,
-            key=key,
-            count=call.count,
-            traceparent=call.request.headers.get("traceparent"),
+        assert call.count is not None, "the operation counts its requests"
+        made = await self.creation.create(
+            Wanted(
+                given=given,
+                tenant=call.tenant,
+                key=key,
+                count=call.count,
+                traceparent=call.request.headers.get("traceparent"),
+            )
         )
         if isinstance(made, Trial):
             return json_response(made)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from api.dispatch import Dispatcher
 from api.operation import Operation
 from api.rate_limits import RateLimits
+from api.request_threads import RequestThreads
 from webhook.server.config import configuration
 from webhook.server.http_protocol import HttpLimits
 from webhook.server.sockets import listen
@@ -59,7 +60,8 @@ def served(
     """Serve these operations until the block ends."""
     redis = connect(redis_url)
     keys = ApiKeys(redis, (SECRET,))
-    dispatcher = Dispatcher(keys=CachedKeys(keys), limits=RateLimits(redis))
+    threads = RequestThreads(4)
+    dispatcher = Dispatcher(keys=CachedKeys(keys), limits=RateLimits(redis), threads=threads)
     app = Starlette(
         routes=[
             Route(operation.path, dispatcher.endpoint(operation), methods=[operation.method])

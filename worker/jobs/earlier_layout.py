@@ -48,6 +48,11 @@ class EarlierLayout:
                 self._gone = not any(calls.execute())
         return not self._gone
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is known to be none."""
+        return self._gone
+
     def count(self) -> int:
         """Return how many jobs have not been moved."""
         return self._redis.zcard(JOBS)

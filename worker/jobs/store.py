@@ -95,6 +95,16 @@ class Known:
     answer: object = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """How a script stores the record of a new job, whose id has none."""
+
+    script: str
+    keys: Sequence[str]
+    order: str
+    created_at: float
+
+
 def tenant_index(tenant: str) -> str:
     """Return the name of the index of the jobs of a tenant, which is not the default one."""
     return f"{JOBS}:t:{tenant}"
@@ -116,7 +126,7 @@ class JobStore:
     ) -> None:
         self.redis = redis
         self.clock = clock
-        self._owed = owed
+        self.owed = owed
         self.earlier = EarlierLayout(redis)
         self._script = _compact(Path(__file__).with_name("transition.lua").read_text())
         self._move = redis.register_script(self._script)
@@ -164,6 +174,13 @@ class JobStore:
             return None
         self._tell(job_id, answer)
         return _decoded(answer)
+
+    def new_record(self, job: Job, *, due: float, event: Event) -> NewRecord:
+        """Return how the record of a job is stored whose id has none, in whichever layout."""
+        now = self.clock()
+        _, change = next(creations(job, due=due, event=event, now=now))
+        keys, order = self._call(job.id, None, change)
+        return NewRecord(script=self._script, keys=keys, order=order, created_at=now)
 
     def confirm(self, job_id: str) -> None:
         """Return if every replica has the record, or there is none. Raises Unconfirmed, else.
@@ -220,7 +237,7 @@ class JobStore:
 
     def _tell(self, job_id: str, answer: Sequence[Any]) -> None:
         if answer and answer[0]:
-            self._owed(job_id)
+            self.owed(job_id)
 
     def _call(
         self,

@@ -98,6 +98,11 @@ class KnownRoutes:
         self._until = 0.0
         self._routes = Routes({})
 
+    @property
+    def is_known(self) -> bool:
+        """Whether `now` answers without asking Redis."""
+        return self._clock() < self._until
+
     def now(self) -> Routes:
         """Return the routes, at most BELIEVED seconds old."""
         with self._lock:

@@ -8,7 +8,7 @@ from webhook.contract import Task
 from webhook.log import get_logger
 from worker.catalogue.errors import RequestRejected
 from worker.jobs.job import Job, JobState
-from worker.jobs.store import LOST_WAKE_AFTER, JobStore, Known
+from worker.jobs.store import LOST_WAKE_AFTER, JobStore, Known, NewRecord
 from worker.notifications.routes import Routes
 from worker.operations.orphans import adopt, find_orphan
 from worker.operations.request import AS_SENT, DraftJob, InvalidJobId, JobRequest, canonical
@@ -20,7 +20,8 @@ from worker.types import Json
 log = get_logger()
 
 # States whose record may be new: each other one is preceded by a write that was confirmed.
-_UNCONFIRMED = frozenset({JobState.QUEUED, JobState.SUBMIT_UNKNOWN})
+UNCONFIRMED = frozenset({JobState.QUEUED, JobState.SUBMIT_UNKNOWN})
+_CREATED = {"name": "created", "step": Task.CREATE}
 _FIELDS_NAMED = 10
 _LONGEST_NAME = 80
 
@@ -109,10 +110,7 @@ class JobCreator:
         changed and for what `for_receivers` refuses, the storage's Failure if they cannot be stored
         now, and what `JobStore.added` raises.
         """
-        event_metadata = self.for_events(draft.job.metadata)
-        trace = traces.stored(draft.job.traceparent, draft.job.id, begins=self.traces)
-        job = replace(draft.job, event_metadata=event_metadata, traceparent=trace)
-        job = self.for_receivers(job)
+        job = self.prepared(draft.job)
         known = known or self.store.look_up(job.id)
         stored = _same(job, known.job)
         if stored is None and known.archiving:
@@ -123,23 +121,40 @@ class JobCreator:
         made = self._store_or_adopt(job, known)
         if made is None:  # another process was faster
             return self.repeat(self.existing(job) or job)
-        log.info("job.created", job=job.id, endpoint=job.endpoint)
-        self._wake(made)
-        return Created(job=made, new=True)
+        return self.stored(made, new=True)
+
+    def prepared(self, job: Job) -> Job:
+        """Return the job of a valid request as its record will have it.
+
+        Raises RequestRejected for what `for_receivers` refuses.
+        """
+        event_metadata = self.for_events(job.metadata)
+        trace = traces.stored(job.traceparent, job.id, begins=self.traces)
+        return self.for_receivers(replace(job, event_metadata=event_metadata, traceparent=trace))
+
+    def new_record(self, job: Job) -> NewRecord:
+        """Return how the record of a prepared job is stored."""
+        return self.store.new_record(job, due=self._due(), event=_CREATED)
+
+    def stored(self, job: Job, *, new: bool) -> Created:
+        """Return a job whose record is stored; wake its step if it waits to be sent."""
+        if new:
+            log.info("job.created", job=job.id, endpoint=job.endpoint)
+        if job.state is JobState.QUEUED:
+            self.wake(Task.SUBMIT, job.id)
+        return Created(job=job, new=new)
 
     def repeat(self, stored: Job) -> Created:
         """Return the job of a request that was made before; wake its step if it waits to be sent.
 
         Raises Unconfirmed, a RedisError, if a replica does not have its record.
         """
-        if stored.state in _UNCONFIRMED:
+        if stored.state in UNCONFIRMED:
             self.store.confirm(stored.id)
-        self._wake(stored)
-        return Created(job=stored, new=False)
+        return self.stored(stored, new=False)
 
-    def _wake(self, job: Job) -> None:
-        if job.state is JobState.QUEUED:
-            self.wake(Task.SUBMIT, job.id)
+    def _due(self) -> float:
+        return self.store.clock() + LOST_WAKE_AFTER
 
     def _store_or_adopt(self, job: Job, known: Known) -> Job | None:
         """Store a new job; with the id of an orphan it takes the result that is there.
@@ -150,8 +165,7 @@ class JobCreator:
         if orphan:
             log.warning("callback.adopted", job=job.id, request_id=orphan.newest.request_id)
             return self.store.get(job.id) if adopt(self.store, job, orphan) else None
-        due = self.store.clock() + LOST_WAKE_AFTER
-        return self.store.added(job, due=due, event={"name": "created", "step": Task.CREATE})
+        return self.store.added(job, due=self._due(), event=_CREATED)
 
 
 def _same(job: Job, stored: Job | None) -> Job | None:
