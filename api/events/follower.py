@@ -21,6 +21,8 @@ STOP = 2.0
 _TURN = 0.5
 # Seconds for which bells are gathered after one rang.
 _GATHER = 0.05
+# Seconds for which bells are heard after the last client left.
+_HEARD = 30.0
 # Seconds between two reads of all streams: not every event rings a bell.
 _EVERY = 0.5
 # Entries of one stream that are read at a time.
@@ -46,7 +48,8 @@ class Follower:
     """Hands each event to `hand`, in its own thread, from the moment at which it started.
 
     Bells say which streams have news; twice a second all are read, and only then while the events
-    are not `wanted`, which may change at any time. While a server of Redis is away,
+    are not `wanted`, which may change at any time. After a while without a client the bells are not
+    heard either: each one costs a creation a tenth of its time. While a server of Redis is away,
     nothing is handed on, also not from the others: an event that is handed on is at most about a
     second newer than any that is still to come. Then the follower goes on where it was; or a little
     before, since a server that was elected may count from less, and passes over what it has had.
@@ -72,6 +75,7 @@ class Follower:
         self._due = 0.0
         self._complete = time.monotonic()
         self._away = False
+        self._wanted_at = float("-inf")
 
     def start(self) -> None:
         """Begin to follow."""
@@ -105,15 +109,24 @@ class Follower:
             }
         while not self._ending.is_set():
             left = 0.0 if self._unread else self._due - time.monotonic()
-            rung = bells.wait(max(0.0, min(_TURN, left)))
-            if rung and not self._wanted():
-                rung = set()
-            elif rung:
-                # Bells that ring together are one read.
-                self._ending.wait(_GATHER)
-                rung |= bells.wait(0.0)
+            rung = self._rung(bells, max(0.0, min(_TURN, left)))
             complete = time.monotonic() >= self._due
             self._read(range(SHARDS) if complete else rung | self._unread, complete=complete)
+
+    def _rung(self, bells: Bells, seconds: float) -> set[int]:
+        """Return the shards whose bells rang within these seconds, if their events are wanted."""
+        if self._wanted():
+            self._wanted_at = time.monotonic()
+        elif time.monotonic() - self._wanted_at > _HEARD:
+            bells.rest()
+            self._ending.wait(seconds)
+            return set()
+        rung = bells.wait(seconds)
+        if not (rung and self._wanted()):
+            return set()
+        # Bells that ring together are one read.
+        self._ending.wait(_GATHER)
+        return rung | bells.wait(0.0)
 
     def _read(self, shards: Sequence[int] | set[int], *, complete: bool) -> None:
         if not shards:

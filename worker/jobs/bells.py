@@ -58,6 +58,10 @@ class Bells:
             self._close()
             raise
 
+    def rest(self) -> None:
+        """End the subscription until the next `wait`."""
+        self._close()
+
     def _rung(self, seconds: float) -> set[int]:
         if self._pubsub is None:
             self._subscribe()
