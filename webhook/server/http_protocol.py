@@ -4,6 +4,7 @@ uvicorn itself limits neither heads, nor silent connections, nor requests queued
 """
 
 import asyncio
+import weakref
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -117,7 +118,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_complete = True
         super().on_headers_complete()
         scope = cast(dict[str, object], self.scope)
-        scope["extensions"] = {WHOLE_RESPONSE: partial(respond, self.cycle)}
+        # The cycle has the scope. If this had the cycle, both would stay, with the body, until
+        # garbage is collected, which stops all requests.
+        scope["extensions"] = {WHOLE_RESPONSE: partial(respond, weakref.ref(self.cycle))}
         if len(self.pipeline) > self.limits.pipelined:
             self.transport.abort()
 

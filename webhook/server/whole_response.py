@@ -4,24 +4,25 @@ uvicorn takes each response in two messages, and checks and joins its headers: a
 of a callback.
 """
 
+import weakref
 from collections.abc import Iterable
 from typing import cast
 
-from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from webhook.responses import WholeResponse
 from webhook.server.coalesced_writes import CoalescedWrites
 
 
-async def respond(cycle: RequestResponseCycle, response: WholeResponse) -> None:
-    """Answer the request of `cycle`, as the two messages of ASGI together would."""
+async def respond(reference: "weakref.ref[RequestResponseCycle]", response: WholeResponse) -> None:
+    """Answer the request of a cycle, as the two messages of ASGI together would."""
+    cycle = reference()
+    if cycle is None:
+        return
     if cycle.flow.write_paused and not cycle.disconnected:
         await cycle.flow.drain()
     if cycle.disconnected:
         return
-    # It refers to the cycle, which would stay, with the body, until garbage is collected.
-    cast(Scope, cycle.scope).pop("extensions", None)
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     data = wire(response, cycle.default_headers, keep_alive=cycle.keep_alive)

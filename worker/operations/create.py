@@ -137,10 +137,14 @@ class JobCreator:
         return self.store.new_record(job, due=self._due(), event=_CREATED)
 
     def stored(self, job: Job, *, new: bool) -> Created:
-        """Return a job whose record is stored; wake its step if it waits to be sent."""
+        """Return a job whose record is stored; wake its step if it waits to be sent.
+
+        The sweep has already found one whose wake was lost long ago.
+        """
         if new:
             log.info("job.created", job=job.id, endpoint=job.endpoint)
-        if job.state is JobState.QUEUED:
+        found = not new and self.store.clock() - job.created_at > LOST_WAKE_AFTER
+        if job.state is JobState.QUEUED and not found:
             self.wake(Task.SUBMIT, job.id)
         return Created(job=job, new=new)
 

