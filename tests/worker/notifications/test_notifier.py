@@ -316,6 +316,31 @@ def test_a_dead_worker_loses_nothing(deployment: Told, clock: ManualClock) -> No
     assert DeliveryState.DELIVERED is delivery.state
 
 
+def test_a_notifier_that_stops_ends_what_it_began(deployment: Told) -> None:
+    """`run` returns once the attempt under way is noted; another notifier does the rest."""
+    with receiver() as target:
+
+        def stopping(_request: Received) -> Reply:
+            deployment.notifier.stop()
+            return OK
+
+        target.answer = stopping
+        deployment.add(target.url)
+        deployment.fail("job1")
+        deployment.notifier.run()
+        deployment.fail("job2")
+        deployment.notifier.run()
+        assert [DeliveryState.DELIVERED] == [
+            each.state for each in deployment.deliveries().values()
+        ]
+        target.answer = lambda _request: OK
+        another = deployment.notifications.notifier()
+        another.soon = 0.0
+        another.run()
+        another.close()
+        assert {"job1.1", "job2.1"} == set(deployment.deliveries())
+
+
 def test_fan_out_may_be_repeated(deployment: Told) -> None:
     """An event that was put into lanes and not forgotten, as after a crash, is sent once."""
     with receiver() as target:
