@@ -12,7 +12,7 @@ from typing import cast
 from redis import Redis
 
 from webhook.log import get_logger
-from worker.errors import Failure
+from worker.errors import ConfigurationError, Failure
 from worker.storage import Storage
 
 COUNT = "falhook:age"
@@ -32,7 +32,7 @@ class Seen:
     at: float
 
 
-class RedisBehind(Exception):
+class RedisBehind(ConfigurationError):
     """Redis is older than its storage has seen it; the sentence names the cure."""
 
 

@@ -9,6 +9,7 @@ EVENTS: dict[str, str] = {
     "callback.unread": "A callback was too large or unreadable; its result is looked up at fal.",
     "callback.duplicate": "fal repeated a callback that the job already has.",
     "callback.conflict": "A callback contradicts the job's record; it changed nothing.",
+    "callback.ahead": "A callback is of an attempt that its job's record lost; it counts.",
     "callback.lost": "No callback arrived before the deadline; the result is looked up at fal.",
     "callback.kept": "A callback arrived after its job had ended; its result is stored.",
     "look_up.failed": "fal could not be asked for a result; the look-up is retried later.",

@@ -30,6 +30,8 @@ from worker.steps.lookup import LookUp
 
 # Ended without a result: one that comes later is stored for `falhook retry`.
 KEEPS = frozenset({JobState.FAILED, JobState.CANCELLED})
+# Nothing of the attempt that the record knows is under way or stored: a later one may replace it.
+_BEHIND = (KEEPS | TAKES) - {JobState.SUBMITTING}
 
 log = get_logger()
 
@@ -99,6 +101,7 @@ class Ingest:
         """
         report = read(callback)
         brought = report.has_result or report.failure is not None
+        before = self._caught_up(before, callback)
         while not self._settled(before, callback, report):
             job = self.store.get(before.id)
             if job is None:
@@ -109,6 +112,22 @@ class Ingest:
                 return brought
             before = job
         return brought
+
+    def _caught_up(self, job: Job, callback: Callback) -> Job:
+        """Return the job, with the attempt of a verified callback if its record has lost that.
+
+        Only falhook's secret makes the address of an attempt, so it was sent. A Redis that was
+        restored does not know it, and would send it again.
+        """
+        if callback.attempt <= job.attempt or not callback.body:
+            return job
+        if job.payload is not None:  # paid for too, and first
+            return job
+        lost = {"attempt": callback.attempt, "posted": callback.attempt, "request_id": ""}
+        change = Change(set=lost, guard={"attempt": job.attempt, "callback": job.callback})
+        if self.store.change(job.id, _BEHIND, change):
+            log.warning("callback.ahead", job=job.id, state=job.state, attempt=callback.attempt)
+        return self.store.get(job.id) or job
 
     def _settled(self, job: Job, callback: Callback, report: Report) -> bool:
         """Return False if the callback contradicts the record, or another one was faster."""

@@ -114,6 +114,33 @@ def test_an_older_attempt_settles_nothing(world: World, fal: ScriptedFal) -> Non
     assert (S.SUBMITTED, "conflict") == (world.state(), world.names()[-1])
 
 
+def test_an_attempt_that_redis_lost_is_not_sent_again(world: World, fal: ScriptedFal) -> None:
+    """A record that was restored from before its POST takes the callback of it."""
+    world.add()
+    world.wakes.clear()
+    world.deliver(callback())
+    world.follow_wakes()
+    assert (S.PUBLISHED, 1, 0) == (world.state(), world.job().attempt, fal.count("POST"))
+
+
+def test_a_lost_attempt_of_a_cancelled_job_is_kept(world: World, fal: ScriptedFal) -> None:
+    """Whoever cancelled a job of a restored Redis can still publish what comes, for nothing."""
+    job = world.add()
+    world.wakes.clear()
+    world.store.change(job.id, [S.QUEUED], Change(to=S.CANCELLED, due=0))
+    world.deliver(callback())
+    assert (S.CANCELLED, S.RENDERED) == (world.state(), resume_state(world.job()))
+    assert ("callback_kept", 0) == (world.names()[-1], fal.count("POST"))
+
+
+def test_a_lost_attempt_of_a_stored_result_is_a_conflict(world: World) -> None:
+    """A job that has a result keeps it, and its own attempt."""
+    world.add_submitted()
+    world.deliver(callback())
+    world.deliver(callback(attempt=2, request_id=request(2)))
+    assert (1, "conflict") == (world.job().attempt, world.names()[-1])
+
+
 def test_a_late_callback_revives_an_expired_job(world: World) -> None:
     """A callback after the deadline brings a paid result, which is published."""
     world.add_submitted()
