@@ -57,6 +57,12 @@ class Builder:
         """Run a command in a container as its user, and return what it prints."""
         return self.run("run", container, "--", *command)
 
+    def exit_code(self, container: str, *command: str) -> int:
+        """Run a command in a container as its user, and return its exit code."""
+        words = self.command("run", container, "--", *command)
+        done = subprocess.run(words, env=environ(), capture_output=True, check=False)
+        return done.returncode
+
     def command(self, *arguments: str) -> Sequence[str]:
         """Return the words of a command of buildah."""
         places = ("--root", str(self.directory / "store"), "--runroot", str(self.directory / "run"))

@@ -16,6 +16,7 @@ import pytest
 from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.bench.programs import free_port
+from tests.factories.deployments import commands
 from tests.faults.waiting import until
 from tests.infra.container.building import Builder, environ
 from worker.cli.settings import env_example
@@ -25,7 +26,7 @@ LOCKS = {
     "api": ROOT / "infra" / "container" / "api.lock",
     "worker": ROOT / "requirements-runtime.lock",
 }
-WRITABLE = {"/tmp", "/var/tmp", "/run/lock", "/storage"}
+WRITABLE = {"/tmp", "/var/tmp", "/run/lock", "/run/falhook", "/storage"}
 FIND = (
     "find / -xdev -writable -not -type l "
     "-not -path '/proc/*' -not -path '/sys/*' -not -path '/dev/*' 2>/dev/null || true"
@@ -93,7 +94,8 @@ def test_the_receiver_answers(
     """It starts, says that it is alive, and reaches Redis."""
     with RedisServer.start(tmp_path / "redis") as redis:
         port = free_port()
-        with _serving(builder, containers["receiver"], redis.url, port, "webhook"):
+        with _running(builder, containers["receiver"], redis.url, port, "web"):
+            until(lambda: _answers(port, "/healthz"), "the receiver answers", 120)
             ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
             assert "ok" == ready.json()["redis"]
 
@@ -102,7 +104,8 @@ def test_the_api_answers(builder: Builder, containers: Mapping[str, str], tmp_pa
     """It starts and is ready."""
     with RedisServer.start(tmp_path / "redis") as redis:
         port = free_port()
-        with _serving(builder, containers["api"], redis.url, port, "api"):
+        with _running(builder, containers["api"], redis.url, port, "api"):
+            until(lambda: _answers(port, "/healthz"), "the API answers", 120)
             assert 200 == httpx.get(f"http://127.0.0.1:{port}/readyz").status_code
 
 
@@ -120,6 +123,44 @@ def test_the_worker_has_the_pipeline(
         builder.inside(inside, "env", *settings, "python", "-c", "import worker.celery")
 
 
+@pytest.mark.parametrize("target", LOCKS)
+def test_only_the_worker_sends_traces(
+    builder: Builder, containers: Mapping[str, str], target: str
+) -> None:
+    """A setting is enough for it: it has the exporter, and the public images do not."""
+    look = "from importlib.util import find_spec; print(bool(find_spec('opentelemetry')))"
+    found = builder.inside(containers[target], "python", "-c", look).strip()
+    assert str(target == "worker") == found
+
+
+def test_the_exporter_answers(
+    builder: Builder, containers: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The process `metrics` of the worker's image reads the figures of a Redis and serves them."""
+    with RedisServer.start(tmp_path / "redis") as redis:
+        port = free_port()
+        with _running(builder, containers["worker"], redis.url, port, "metrics"):
+            until(lambda: _answers(port, "/metrics"), "the exporter answers", 120)
+            assert "\nfalhook_up 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+@pytest.mark.parametrize("name", ["notify", "beat"])
+@pytest.mark.usefixtures("containers")
+def test_a_process_without_a_port_is_well(builder: Builder, tmp_path: Path, name: str) -> None:
+    """Before it runs the probe of the deployments fails; then it says that it is ready."""
+    container = builder.container("localhost/worker")
+
+    def passes() -> bool:
+        return builder.exit_code(container, "python", "-m", "worker.liveness", "--ready") == 0
+
+    assert not passes()
+    with (
+        RedisServer.start(tmp_path / "redis") as redis,
+        _running(builder, container, redis.url, 0, name),
+    ):
+        until(passes, f"{name} is ready", 120)
+
+
 def _settings(redis_url: str, port: int) -> dict[str, str]:
     return {
         "REDIS_URL": redis_url,
@@ -130,27 +171,27 @@ def _settings(redis_url: str, port: int) -> dict[str, str]:
         "FAL_KEY": "key:secret",
         "PORT": str(port),
         "FALHOOK_API_PORT": str(port),
+        "FALHOOK_METRICS_PORT": str(port),
     }
 
 
 @contextmanager
-def _serving(
-    builder: Builder, container: str, redis_url: str, port: int, package: str
+def _running(
+    builder: Builder, container: str, redis_url: str, port: int, name: str
 ) -> Iterator[None]:
-    """Run `python -m PACKAGE` in a container during the block, which begins once it is alive."""
+    """Run a process of the Procfile in a container during the block; SIGTERM ends it."""
     settings = [f"{name}={value}" for name, value in _settings(redis_url, port).items()]
-    command = builder.command("run", container, "--", "env", *settings, "python", "-m", package)
+    command = builder.command("run", container, "--", "env", *settings, *commands()[name])
     process = subprocess.Popen(command, env=environ(), start_new_session=True)
     try:
-        until(lambda: _alive(port), f"{package} answers", 120)
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
 
 
-def _alive(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
