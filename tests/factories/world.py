@@ -177,6 +177,8 @@ class World:
         self.work: dict[Task, Callable[[Job], Outcome]] = {}
         self.rescues: dict[Task, Rescue] = {}
         self.published: list[str] = []
+        # Hears of each move of a job, with its new state.
+        self.ended: Callable[[Job, JobState], object] = lambda _job, _state: None
         self.store = JobStore(redis, clock=self.clock)
         self.submit = Submit(
             fal=fal,
@@ -186,7 +188,10 @@ class World:
             deadline=DEADLINE,
         )
         self.transitions = Transitions(
-            self.store, NEXT_TASK, lambda task, job_id: self.wakes.append((task, job_id))
+            self.store,
+            NEXT_TASK,
+            lambda task, job_id: self.wakes.append((task, job_id)),
+            self._has_ended,
         )
         self.pipeline = self.another_worker()
         self.inbox = InboxReader(raw, clock=self.clock)
@@ -226,6 +231,9 @@ class World:
             rng=random.Random(7),
             pause=self.clock.forward,
         )
+
+    def _has_ended(self, job: Job, state: JobState) -> None:
+        self.ended(job, state)
 
     def _do(self, task: Task, to: JobState, job: Job) -> Outcome:
         if task in self.work:

@@ -5,7 +5,6 @@ https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
 
 import logging
-from collections.abc import Sequence
 from importlib.metadata import version
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -17,7 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from worker.traces.context import TraceContext
 from worker.traces.spans import Span
-from worker.traces.tracer import Export
+from worker.traces.tracer import Export, Spans
 
 # Seconds for one request and its repetitions.
 _TIMEOUT = 5.0
@@ -32,8 +31,8 @@ def exporter(url: str) -> Export:
     resource = Resource.create({"service.name": "falhook", "service.version": version("falhook")})
     scope = InstrumentationScope("falhook", version("falhook"))
 
-    def export(context: TraceContext, spans: Sequence[Span]) -> bool:
-        ready = [_readable(context, span, resource, scope) for span in spans]
+    def export(spans: Spans) -> bool:
+        ready = [_readable(context, span, resource, scope) for context, span in spans]
         return bool(sender.export(ready) is SpanExportResult.SUCCESS)
 
     return export

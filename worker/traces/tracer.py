@@ -4,7 +4,7 @@ import atexit
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from webhook.log import get_logger
@@ -18,11 +18,17 @@ SETTING = "FALHOOK_TRACES_URL"
 MOST = 2_000
 # Seconds between two log lines about spans that were dropped, and at the end of a process.
 _QUIET, _STOP = 60.0, 2.0
+# Seconds for which more are gathered for one request, and its most. A request takes more processor
+# time than the spans of three jobs.
+_GATHER, _TOGETHER = 0.5, 64
 
 log = get_logger()
 
-# A trace and some of its spans.
-Export = Callable[[TraceContext, Sequence[Span]], bool]
+# Spans, each with its trace.
+Spans = Sequence[tuple[TraceContext, Span]]
+Export = Callable[[Spans], bool]
+# The id of a job that has ended, or a span of one.
+_Waiting = str | tuple[TraceContext, Span]
 
 
 class Answered(Protocol):
@@ -50,7 +56,7 @@ class Tracer:
     ) -> None:
         self._export = export
         self._read = read
-        self._waiting: queue.Queue[str | tuple[TraceContext, Span] | None] = queue.Queue(most)
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(most)
         self._lock = threading.Lock()
         self._dropped = 0
         self._told = float("-inf")
@@ -95,7 +101,7 @@ class Tracer:
             return
         self._thread.join(_STOP)
 
-    def _put(self, what: str | tuple[TraceContext, Span]) -> None:
+    def _put(self, what: _Waiting) -> None:
         try:
             self._waiting.put_nowait(what)
         except queue.Full:
@@ -110,20 +116,39 @@ class Tracer:
         log.warning("traces.dropped", traces=dropped)
 
     def _run(self) -> None:
-        while (what := self._waiting.get()) is not None:
-            try:
-                if not self._sent(what):
-                    self._drop(1)
-            except Exception:  # noqa: BLE001  # Redis or the collector; the drop is counted
-                self._drop(1)
+        last: _Waiting | None = ""
+        while last is not None:
+            *_, last = found = list(self._gathered())
+            self._send([each for each in found if each is not None])
 
-    def _sent(self, what: str | tuple[TraceContext, Span]) -> bool:
+    def _gathered(self) -> Iterator[_Waiting | None]:
+        """Wait for one, then yield what else comes soon; None is the end of all."""
+        yield (what := self._waiting.get())
+        until = time.monotonic() + _GATHER
+        for _ in range(_TOGETHER - 1):
+            left = until - time.monotonic()
+            if what is None or left <= 0:
+                return
+            try:
+                yield (what := self._waiting.get(timeout=left))
+            except queue.Empty:
+                return
+
+    def _send(self, gathered: Sequence[_Waiting]) -> None:
+        try:
+            spans = [span for each in gathered for span in self._spans(each)]
+            sent = not spans or self._export(spans)
+        except Exception:  # noqa: BLE001  # Redis or the collector; the drop is counted
+            sent = False
+        if not sent:
+            self._drop(len(gathered))
+
+    def _spans(self, what: _Waiting) -> Spans:
         if not isinstance(what, str):
-            context, span = what
-            return self._export(context, [span])
+            return [what]
         job = self._read(what)
         found = _sampled(job) if job else None
-        return not job or not found or self._export(found, list(spans_of(job, found)))
+        return [(found, span) for span in spans_of(job, found)] if job and found else []
 
 
 def _sampled(job: Job) -> TraceContext | None:

@@ -1,23 +1,22 @@
 """Sending traces: to a real collector, to none at all, and without the extra."""
 
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
-from tests.factories.world import World
-from tests.worker.traces.sink import sink
+from tests.factories.trace_collector import deaf, sink
+from tests.factories.world import World, callback, request
+from tests.faults.waiting import until
 from tests.worker.traces.test_spans import published
+from webhook.contract import Task
 from worker.jobs.job import Job, JobState
 from worker.notifications.sender import Answer
-from worker.traces.context import TraceContext, begun
-from worker.traces.spans import Span
-from worker.traces.tracer import Tracer, open_tracer
+from worker.traces.context import begun
+from worker.traces.tracer import Spans, Tracer, open_tracer
 
 
 def test_a_collector_gets_one_whole_trace(world: World) -> None:
@@ -40,21 +39,58 @@ def test_a_collector_gets_one_whole_trace(world: World) -> None:
     assert ["waited"] == [event.name for event in submit.events]
 
 
-def test_a_collector_that_is_away_slows_nothing(
-    world: World, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("accepts", [False, True])
+def test_what_no_collector_takes_is_dropped(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    accepts: bool,
 ) -> None:
-    """Jobs go on at once, what cannot be sent is dropped, and one line says how many."""
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
-    job = published(world)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1/traces"
-    tracer = open_tracer(url, world.store.get)
-    assert tracer is not None
-    for _ in range(3):
+    """A closed port, or one that never answers: the trace is given up, and one line says so."""
+    otlp = pytest.importorskip("worker.traces.otlp")
+    monkeypatch.setattr(otlp, "_TIMEOUT", 0.1)
+    job, log = published(world), ""
+
+    def noted() -> bool:
+        nonlocal log
+        output = capsys.readouterr()
+        log += output.out + output.err
+        return "traces.dropped" in log
+
+    with deaf(accepts=accepts) as url:
+        tracer = open_tracer(url, world.store.get)
+        assert tracer is not None
         tracer.ended(job, job.state)
-    output = capsys.readouterr()
-    assert "opentelemetry" not in output.out + output.err
+        until(noted, "a line that counts it", 60)
+        tracer.stop()
+    assert "opentelemetry" not in log
+
+
+def test_no_step_waits_for_a_collector(world: World) -> None:
+    """While one trace hangs on its way, jobs go on to their end: only its own thread waits."""
+    hangs, sent, threads = threading.Event(), threading.Event(), set()
+
+    def export(_spans: Spans) -> bool:
+        threads.add(threading.current_thread().name)
+        sent.set()
+        return hangs.wait(60)
+
+    tracer = Tracer(export, world.store.get)
+    world.ended = tracer.ended
+    published(world)
+    assert sent.wait(60)
+    world.add("job2", traceparent=begun("job2").text)
+    world.pipeline.run(Task.SUBMIT, "job2")
+    world.deliver(callback(request_id=request(2)), job_id="job2")
+    world.follow_wakes()
+    assert (JobState.PUBLISHED, {"traces"}, False) == (
+        world.state("job2"),
+        threads,
+        hangs.is_set(),
+    )
+    hangs.set()
+    tracer.stop()
 
 
 def test_what_waits_is_bounded(world: World) -> None:
@@ -62,7 +98,7 @@ def test_what_waits_is_bounded(world: World) -> None:
     job = published(world)
     hangs, sent = threading.Event(), threading.Event()
 
-    def export(_context: TraceContext, _spans: Sequence[Span]) -> bool:
+    def export(_spans: Spans) -> bool:
         sent.set()
         return hangs.wait(60)
 
@@ -76,6 +112,30 @@ def test_what_waits_is_bounded(world: World) -> None:
     hangs.set()
 
 
+def test_what_ends_together_is_sent_together(world: World) -> None:
+    """Traces that wait for a slow request share the next one, each with its own spans."""
+    job = published(world)
+    world.add("job2", traceparent=begun("job2").text)
+    sent: list[Spans] = []
+    began, goes_on = threading.Event(), threading.Event()
+
+    def export(spans: Spans) -> bool:
+        sent.append(spans)
+        began.set()
+        return goes_on.wait(60)
+
+    tracer = Tracer(export, world.store.get)
+    tracer.ended(job, job.state)
+    assert began.wait(60)
+    tracer.ended(job, job.state)
+    tracer.ended(world.job("job2"), JobState.FAILED)
+    goes_on.set()
+    until(lambda: len(sent) == 2, "a second request", 60)
+    jobs = [{str(span.attributes["falhook.job"]) for _, span in each} for each in sent]
+    assert [{"job1"}, {"job1", "job2"}] == jobs
+    assert len({context.trace for context, _ in sent[1]}) == 2
+
+
 @pytest.mark.parametrize("state", [JobState.RENDERED, JobState.QUEUED])
 def test_only_ends_are_sent(state: JobState) -> None:
     """A job on its way is not read."""
@@ -85,7 +145,7 @@ def test_only_ends_are_sent(state: JobState) -> None:
         read.append(job_id)
         return None
 
-    tracer = Tracer(lambda _context, _spans: True, get)
+    tracer = Tracer(lambda _spans: True, get)
     trace = begun("job1").text
     job = Job(id="job1", endpoint="e", arguments={}, traceparent=trace)
     tracer.ended(job, state)

@@ -1,7 +1,8 @@
-"""A collector: it takes traces over OTLP/HTTP and keeps their spans."""
+"""Collectors of traces: one that keeps the spans that come, and two that never answer."""
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,13 +19,14 @@ class Sink:
     url: str
     spans: list[Any] = field(default_factory=list)
 
-    def wait(self, name: str, number: int = 1) -> list[Any]:
-        """Wait until so many spans with this name are there; return all spans."""
-        until(lambda: self._count(name) >= number, f"{number} spans {name}", 60)
-        return list(self.spans)
+    def wait(self, name: str) -> list[Any]:
+        """Wait until a span with this name is there; return all spans."""
+        return self.wait_until(lambda spans: name in {span.name for span in spans})
 
-    def _count(self, name: str) -> int:
-        return sum(span.name == name for span in self.spans)
+    def wait_until(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
+        """Wait until what came is enough; return it."""
+        until(lambda: enough(list(self.spans)), "the spans of a trace", 60)
+        return list(self.spans)
 
 
 @contextmanager
@@ -58,3 +60,14 @@ def sink() -> Iterator[Sink]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def deaf(*, accepts: bool) -> Iterator[str]:
+    """Yield the address of a collector that never answers, or whose port refuses connections."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if accepts:
+            # The kernel completes connections and takes what is sent.
+            server.listen(128)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1/traces"
