@@ -6,6 +6,7 @@ is therefore dropped unless it is listed here.
 """
 
 from collections.abc import Container, MutableMapping
+from urllib.parse import urlsplit
 
 KEPT_SETTINGS = frozenset(
     {
@@ -31,6 +32,9 @@ KEPT_SETTINGS = frozenset(
 )
 """Settings of inputs and outputs: no address, no storage, no secret, no fal key."""
 
+# Kept as well, with an address of this machine: such a collector is nobody else's.
+_TRACES, _HERE = "FALHOOK_TRACES_URL", {"127.0.0.1", "localhost", "::1"}
+
 # var/local/env exports each setting that is kept below a second time, with this prefix, so that a
 # shell that sourced it does not lead the next stack to the last one's Redis.
 SOURCED = "LOCAL_STACK_"
@@ -42,7 +46,7 @@ _PREFIXES = ("FALHOOK_", "FAL_", "CELERY_")
 def remove_deployment_settings(
     environ: MutableMapping[str, str], keep: Container[str] = KEPT_SETTINGS
 ) -> None:
-    """Remove every setting from `environ` that is not in `keep`.
+    """Remove every setting from `environ` that is not in `keep`, but a collector on this machine.
 
     Call it on `os.environ` before any process starts, so that all of them inherit the result.
     REDIS_URL is kept: `infra.local.redis.external` checks what that Redis holds before using it.
@@ -54,8 +58,12 @@ def remove_deployment_settings(
             if environ.get(setting) == value:
                 del environ[setting]
     for name in tuple(environ):
-        if name not in keep and is_deployment_setting(name):
+        if name not in keep and is_deployment_setting(name) and not _is_local(name, environ[name]):
             del environ[name]
+
+
+def _is_local(name: str, value: str) -> bool:
+    return name == _TRACES and urlsplit(value).hostname in _HERE
 
 
 def is_deployment_setting(name: str) -> bool:

@@ -126,10 +126,11 @@ class System:
 
 
 @contextmanager
-def stack(directory: Path, *fal_options: str) -> Iterator[System]:
+def stack(directory: Path, *fal_options: str, **settings: str) -> Iterator[System]:
     """Run the stack in `directory` until the block ends; yield it once it runs."""
     command = [sys.executable, "-m", "infra.local", "up", "--directory", str(directory)]
     kept = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "PORT"}}
+    kept |= settings
     output: list[str] = []
     ready = threading.Event()
 

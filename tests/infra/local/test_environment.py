@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from infra.local.environment import KEPT_SETTINGS, remove_deployment_settings
 from tests import ROOT
 from worker.settings.settings import Settings
@@ -29,6 +31,23 @@ def test_addresses_secrets_and_storage_are_removed() -> None:
     environ = deployment()
     remove_deployment_settings(environ)
     assert {*KEPT_SETTINGS, "REDIS_URL", "HOME"} == set(environ)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("http://127.0.0.1:4318/v1/traces", True),
+        ("http://localhost:4318/v1/traces", True),
+        ("http://collector:4318/v1/traces", False),
+        ("http://localhost.example.com/v1/traces", False),
+        ("", False),
+    ],
+)
+def test_only_a_collector_on_this_machine_is_kept(url: str, *, kept: bool) -> None:
+    """Traces of simulated jobs go to nobody's deployment."""
+    environ = {"FALHOOK_TRACES_URL": url}
+    remove_deployment_settings(environ, keep=())
+    assert kept == ("FALHOOK_TRACES_URL" in environ)
 
 
 def test_kept_names_are_settings() -> None:
