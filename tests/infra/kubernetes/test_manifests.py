@@ -134,6 +134,31 @@ def test_nothing_else_may_be_reached(overlay: str) -> None:
     assert 6379 in [port["port"] for rule in redis for port in rule["ports"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "ports"),
+    [
+        ("web", {53, 443, 6379}),
+        ("api", {53, 443, 6379}),
+        ("submit", {53, 443, 4318, 6379}),
+        ("media", {53, 443, 4318, 6379}),
+        ("notify", {53, 443, 4318, 6379}),
+        ("metrics", {53, 6379}),
+        ("beat", {53, 6379}),
+    ],
+)
+def test_a_process_may_reach_what_it_needs(overlay: str, name: str, ports: set[int]) -> None:
+    """Names, fal and the storage, a collector of traces, Redis; a broker or sentinels if any."""
+    labels = deployments(overlay)[name]["template"]["metadata"]["labels"]
+    allowed = {
+        port["port"]
+        for policy in of_kind(overlay, "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], labels)
+        for rule in policy["spec"].get("egress", ())
+        for port in rule["ports"]
+    }
+    assert ports == allowed - {5671, 5672, 26379}
+
+
 def test_references_lead_somewhere(overlay: str) -> None:
     """Each object is named once, and each map and autoscaled object that is named exists."""
     names = [(each["kind"], each["metadata"]["name"]) for each in rendered(overlay)]
