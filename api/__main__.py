@@ -14,6 +14,8 @@ from webhook.server.http_protocol import HttpLimits
 from webhook.server.sockets import BindError, Names, listen
 from webhook.settings.errors import SettingsError
 from worker.errors import Failure
+from worker.metrics.listener import serve_page
+from worker.metrics.page import ProcessPage
 from worker.settings.api import ApiSettings
 from worker.storage import Storage
 
@@ -39,6 +41,9 @@ def main() -> int:
     tools = compose(settings)
     bounds = limits(settings)
     server = StreamServer(configuration(create_app(tools), bounds), tools.changes, bounds)
+    tools.metrics.connections = lambda: len(server.server_state.connections)
+    if port := settings.process_metrics_port:
+        serve_page(ProcessPage(tools.metrics.collect).text, settings.metrics_host, port)
     # Objects of imports and startup are never freed: scanning them would stop all requests. Those
     # of a request are freed when it ends, but for some that refer to each other: a search for
     # those of a thousand requests stops the others for 40 ms.

@@ -30,7 +30,9 @@ def create_app(tools: Tools) -> ASGIApp:
 
     operations = _routes(tools)
     routes = [*operations, *tools.pages]
-    return _Application(Router(routes, redirect_slashes=False, lifespan=lifespan), operations)
+    app = _Application(Router(routes, redirect_slashes=False, lifespan=lifespan), operations)
+    tools.metrics.name(routes)
+    return tools.metrics.counted(app)
 
 
 class _Application:
@@ -43,7 +45,7 @@ class _Application:
     def __init__(self, router: Router, operations: Sequence[Route]) -> None:
         self._router = router
         self._fixed = {
-            (method, route.path): route.app
+            (method, route.path): route
             for route in operations
             if not route.param_convertors
             for method in route.methods or ()
@@ -52,7 +54,8 @@ class _Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fixed = self._fixed.get((scope.get("method", ""), scope.get("path", "")))
         if fixed is not None:
-            await fixed(scope, receive, send)
+            scope["endpoint"] = fixed.endpoint
+            await fixed.app(scope, receive, send)
             return
         # The router raises its errors if it belongs to an application.
         scope["app"] = self

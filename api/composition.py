@@ -25,6 +25,7 @@ from api.events.sse import EventStreams
 from api.events.stored_cursors import StoredCursors
 from api.group_commit import GroupCommit
 from api.job_finder import JobFinder
+from api.metrics import ApiMetrics
 from api.openapi.document import openapi
 from api.operation import Operation
 from api.published_names import PublishedNames
@@ -92,6 +93,7 @@ class Tools:
     wakes: WakeThread
     # Of the commits of creations; None in a cluster.
     commits: aio.Redis | None
+    metrics: ApiMetrics
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -106,9 +108,11 @@ class Tools:
         follower.start()
         runner.start()
         self.wakes.start()
+        watch = asyncio.create_task(self.metrics.watch())
         try:
             yield
         finally:
+            watch.cancel()
             self.changes.end()
             self.shown.end()
             await asyncio.to_thread(follower.stop)
@@ -166,6 +170,7 @@ def compose(settings: ApiSettings) -> Tools:
         redis=parts.store.redis,
         wakes=parts.wakes,
         commits=parts.commits,
+        metrics=ApiMetrics(),
     )
 
 

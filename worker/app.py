@@ -25,6 +25,7 @@ from worker.jobs.store import connect
 from worker.liveness import celery_hooks
 from worker.liveness.beats import Beats
 from worker.liveness.longest import MOST
+from worker.metrics import celery_hooks as metrics_hooks
 from worker.pipeline import STEPS
 from worker.retention.retention import INTERVAL as RETENTION_INTERVAL
 from worker.settings.settings import Settings
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> Celery:
     move = mover(app, settings.broker_url)
     beats = Beats(settings.heartbeat_directory)
     celery_hooks.connect(beats, app, most=MOST, ping=connect(settings.redis_url).ping)
+    metrics_hooks.connect(settings.metrics_host, settings.process_metrics_port)
     components = compose(settings, app, storage, beats.go_on)
     # A notifier with much to do would not end: Celery waits for its task.
     worker_shutting_down.connect(lambda **_: components.notifier.stop(), weak=False)

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _PORTS_TRIED = 50
+# Those that serve metrics of their own: the API and the five kinds of worker.
+PROCESSES = 6
 
 UNSET_SETTINGS = dict.fromkeys(
     (
@@ -128,6 +130,9 @@ def _end_with_fal(fal: FalProcess, supervisor: Supervisor) -> None:
 def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> dict[str, str]:
     port = environ.get("PORT") or _free_port("PORT")
     api_port = _free_port("FALHOOK_API_PORT", taken={port})
+    taken = {port, api_port}
+    first = _free_port("FALHOOK_PROCESS_METRICS_PORT", taken=taken, following=PROCESSES - 1)
+    taken |= {str(int(first) + each) for each in range(PROCESSES)}
     return {
         **UNSET_SETTINGS,
         "REDIS_URL": redis_url,
@@ -136,7 +141,8 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
         "FALHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "FALHOOK_API_HOST": "127.0.0.1",
         "FALHOOK_API_PORT": api_port,
-        "FALHOOK_METRICS_PORT": _free_port("FALHOOK_METRICS_PORT", taken={port, api_port}),
+        "FALHOOK_METRICS_PORT": _free_port("FALHOOK_METRICS_PORT", taken=taken),
+        "FALHOOK_PROCESS_METRICS_PORT": first,
         # A receiver of webhooks is on this machine too.
         "FALHOOK_NOTIFY_LOOPBACK": "1",
         "FALHOOK_SECRET": kept_secret(directory),
@@ -144,20 +150,25 @@ def _settings(environ: Mapping[str, str], directory: Path, redis_url: str) -> di
     }
 
 
-def _free_port(setting: str, taken: Container[str] = ()) -> str:
-    for port in ports_to_try(_PORTS_TRIED):
-        if str(port) in taken:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return str(port)
+def _free_port(setting: str, taken: Container[str] = (), *, following: int = 0) -> str:
+    """Return a port that is free, and so many after it are too. Raises StackNotReady."""
+    for first in ports_to_try(_PORTS_TRIED):
+        ports = range(first, first + 1 + following)
+        if all(str(port) not in taken and _is_free(port) for port in ports):
+            return str(first)
     raise StackNotReady(
         f"No free port on 127.0.0.1 ({_PORTS_TRIED} tried). Set {setting} to a free one."
     )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _path(environ: Mapping[str, str]) -> str:

@@ -42,6 +42,7 @@ EVENTS: dict[str, str] = {
     "wake.failed": "A Celery message could not be sent; the sweep wakes its jobs later.",
     "metrics.unreadable": "The exporter cannot read Redis; it shows falhook_up 0 and no figures.",
     "metrics.crashed": "The exporter cannot read a figure; it shows falhook_up 0 and no figures.",
+    "metrics.unserved": "A process cannot serve its own metrics yet; it works on, and tries again.",
     "queue.uncounted": "The messages in `queue` could not be counted; all due jobs are woken.",
     "job.created": "A job was created.",
     "job.refused": "A falhook.create message was refused; `reason` is the reason code.",

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -19,6 +17,7 @@ from webhook.log import get_logger
 from worker.metrics.families import families
 from worker.metrics.fold import fold
 from worker.metrics.manifest import Family
+from worker.metrics.page import ProcessPage, as_text
 
 # Seconds between two folds, and those after which figures are too old to be shown.
 EVERY = 5.0
@@ -44,8 +43,7 @@ class Exporter:
         self._page: _Page | None = None
         self._at: float | None = None
         self._stopped = threading.Event()
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._own = ProcessPage(self._state)
 
     def run(self) -> None:
         """Fold every EVERY seconds until `stop`; a failure leaves no figures."""
@@ -62,7 +60,7 @@ class Exporter:
         began = self._monotonic()
         try:
             figures = fold(self._redis)
-            text = generate_latest(_registry(lambda: families(figures)))
+            text = as_text(lambda: families(figures))
         except RedisError as error:
             log.warning("metrics.unreadable", error=error)
             self._page = None
@@ -74,32 +72,20 @@ class Exporter:
         return self._page is not None
 
     def text(self) -> bytes:
-        """Return the text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+        """Return the page: figures if they are fresh, and whether they are."""
         page = self._page
-        up = page is not None and self._monotonic() - page.read <= FRESH
-        own = generate_latest(_registry(lambda: self._own(up)))
-        shown = page.text if page is not None and up else b""
-        return own + generate_latest(self._process) + shown
+        shown = page.text if page is not None and self._is_up() else b""
+        return self._own.text() + shown
 
-    def _own(self, up: bool) -> Iterator[Metric]:
+    def _is_up(self) -> bool:
+        page = self._page
+        return page is not None and self._monotonic() - page.read <= FRESH
+
+    def _state(self) -> Iterator[Metric]:
         state = Family("falhook_up")
-        state.add(up)
+        state.add(self._is_up())
         yield state.metric
         if self._at is not None:
             read = Family("falhook_fold_timestamp_seconds")
             read.add(self._at)
             yield read.metric
-
-
-class _Collected(Collector):
-    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
-        self._collect = collect
-
-    def collect(self) -> Iterator[Metric]:
-        return self._collect()
-
-
-def _registry(collect: Callable[[], Iterator[Metric]]) -> CollectorRegistry:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(collect))
-    return registry

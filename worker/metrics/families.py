@@ -1,7 +1,6 @@
 """The figures of all shards as metrics."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from prometheus_client.core import Metric
 
@@ -9,6 +8,7 @@ from worker.jobs.counts import BOUNDS, MOVED, Ingested
 from worker.jobs.job import AWAITING, FINAL, MOVES, JobState
 from worker.metrics.fold import Figures
 from worker.metrics.manifest import Family
+from worker.metrics.times import Times
 
 _MICRO = 1_000_000
 
@@ -17,14 +17,6 @@ def families(figures: Figures) -> Iterator[Metric]:
     """Yield the metrics. Raises Undeclared for one that the manifest does not have."""
     yield from _counted(figures.counts)
     yield from _present(figures)
-
-
-@dataclass(slots=True)
-class _Times:
-    """How long jobs were in a state that they have left."""
-
-    places: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    hundredths: int = 0
 
 
 def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
@@ -54,7 +46,7 @@ def _moves(counts: Mapping[str, int]) -> Iterator[Metric]:
     # Alerts need the zeros: what is absent has no increase.
     numbers = {(str(before), str(after)): 0 for before in MOVES for after in MOVES[before]}
     numbers["NEW", "QUEUED"] = 0
-    times = {str(state): _Times() for state in JobState if state not in FINAL}
+    times = {str(state): Times(BOUNDS) for state in JobState if state not in FINAL}
     for name, value in counts.items():
         match name.split("|"):
             case ["mv", before, after, place, *half]:
@@ -62,12 +54,12 @@ def _moves(counts: Mapping[str, int]) -> Iterator[Metric]:
                 numbers[before, after] = numbers.get((before, after), 0) + number
                 if int(place) and before in times:
                     times[before].places[int(place) - 1] += number
-                    times[before].hundredths += hundredths
+                    times[before].seconds += hundredths / 100
     moved, spent = Family("falhook_moves"), Family("falhook_state_seconds")
     for (before, after), number in sorted(numbers.items()):
         moved.add(number, **{"from": before, "to": after})
     for state, time in times.items():
-        spent.add_times(time.places, time.hundredths / 100, state=state)
+        spent.add_times(time, state=state)
     yield from (moved.metric, spent.metric)
 
 

@@ -15,8 +15,9 @@ from prometheus_client.core import (
     Metric,
 )
 
-from worker.jobs.counts import BOUNDS
+from webhook.contract import Queue, Task
 from worker.jobs.job import FINAL, JobState
+from worker.metrics.times import Times
 
 FILE = Path(__file__).with_name("manifest.toml")
 # The value of a label that stands for any text.
@@ -25,6 +26,8 @@ _SETS: Mapping[str, Sequence[str]] = {
     "STATE": [*JobState],
     "OPEN": [state for state in JobState if state not in FINAL],
     "FINAL": [state for state in JobState if state in FINAL],
+    "QUEUE": [*Queue],
+    "TASK": [*Task],
 }
 
 
@@ -96,11 +99,11 @@ class Family:
         """Add a sample of a counter or a gauge."""
         self.metric.add_metric(self._checked(labels), value)  # type: ignore[attr-defined]
 
-    def add_times(self, places: Sequence[int], seconds: float, **labels: str) -> None:
-        """Add a histogram: the number at each place of BOUNDS and beyond, and the sum."""
-        bounds = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
-        buckets = list(zip(bounds, accumulate(places), strict=True))
-        self.metric.add_metric(self._checked(labels), buckets, seconds)  # type: ignore[attr-defined]
+    def add_times(self, times: Times, **labels: str) -> None:
+        """Add a histogram."""
+        bounds = [*(f"{bound:g}" for bound in times.bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(list(times.places)), strict=True))
+        self.metric.add_metric(self._checked(labels), buckets, times.seconds)  # type: ignore[attr-defined]
 
     def _checked(self, labels: Mapping[str, str]) -> list[str]:
         declared = self._declared

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from webhook.server.config import configuration
 from worker.metrics.exporter import Exporter
+from worker.metrics.page import CONTENT_TYPE
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds that a fold under way may delay the end.
 _END = 6.0
 

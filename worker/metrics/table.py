@@ -4,6 +4,13 @@ from collections.abc import Iterator
 
 from worker.metrics.manifest import Declared, manifest
 
+_HEADINGS = {
+    "metrics": "`metrics`",
+    "web": "`web`",
+    "api": "`api`",
+    "workers": "`submit`, `callbacks`, `media`, `publish` and `notify`",
+}
+
 
 def markdown() -> str:
     """Return a table of all metrics for each process."""
@@ -11,8 +18,8 @@ def markdown() -> str:
 
 
 def _lines() -> Iterator[str]:
-    for process in ("metrics", "web"):
-        yield f"### Of `{process}`\n"
+    for process, heading in _HEADINGS.items():
+        yield f"### Of {heading}\n"
         yield "| metric | type | labels | meaning | alerts |"
         yield "|---|---|---|---|---|"
         for metric in manifest().values():

@@ -5,6 +5,7 @@ from pydantic import Field
 from webhook.settings.settings import Secrets
 from worker.settings.creation import CreationSettings
 from worker.settings.fal import FalSettings
+from worker.settings.metrics import ProcessListener
 
 
 class ApiListener(CreationSettings):
@@ -53,5 +54,5 @@ class ApiListener(CreationSettings):
     )
 
 
-class ApiSettings(ApiListener, FalSettings, Secrets):
+class ApiSettings(ApiListener, FalSettings, Secrets, ProcessListener):
     """The settings of an API process."""

@@ -11,6 +11,7 @@ from worker.settings.catalogue_directory import existing_directory
 from worker.settings.creation import CreationSettings
 from worker.settings.fal import FalSettings
 from worker.settings.media import MediaSettings
+from worker.settings.metrics import ProcessListener
 
 # As in fal-client; importing that for a constant would slow the command line down.
 REST_HOST = "rest.fal.ai"
@@ -18,7 +19,7 @@ REST_HOST = "rest.fal.ai"
 RESULT_LIFETIME = 3600
 
 
-class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings):
+class Settings(FalSettings, CreationSettings, MediaSettings, ReceiverSettings, ProcessListener):
     """The settings of the Celery workers."""
 
     fal_rest_host: Annotated[str, AfterValidator(validators.host)] = Field(

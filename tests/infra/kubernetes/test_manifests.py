@@ -129,7 +129,7 @@ def test_nothing_else_may_be_reached(overlay: str) -> None:
     assert {"Ingress", "Egress"} == set(policies["nothing"]["policyTypes"])
     assert not {"ingress", "egress"} & policies["nothing"].keys()
     open_to = {name for name, spec in policies.items() if spec.get("ingress")}
-    assert {"web", "api", "metrics"} == open_to - {"redis-server", "scale"}
+    assert {"web", "api", "metrics", "process-metrics"} == open_to - {"redis-server", "scale"}
     redis = policies["redis"]["egress"]
     assert 6379 in [port["port"] for rule in redis for port in rule["ports"]]
 

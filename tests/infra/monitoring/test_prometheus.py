@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from infra.local.ports import ports_to_try
+from infra.local.stack import PROCESSES
 from tests import ROOT
 from tests.infra.monitoring.test_rules import FOLDER, expressions
 
@@ -30,6 +31,9 @@ def prometheus(
     config = config.replace("rules.yml", str(FOLDER / "rules.yml"))
     config = config.replace("127.0.0.1:9464", f"127.0.0.1:{stack_settings['FALHOOK_METRICS_PORT']}")
     config = config.replace("127.0.0.1:8000", f"127.0.0.1:{stack_settings['PORT']}")
+    first = int(stack_settings["FALHOOK_PROCESS_METRICS_PORT"])
+    for number in range(PROCESSES):
+        config = config.replace(f"127.0.0.1:{9465 + number}", f"127.0.0.1:{first + number}")
     (directory / "prometheus.yml").write_text(config)
     port = next(iter(ports_to_try(1)))
     command = (
