@@ -5,6 +5,7 @@ thread: a request that may be invalid, a file, a job that may be in the archive,
 for it, an id that another request has.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -22,10 +23,14 @@ from api.request_threads import RequestThreads
 from webhook.contract import inbox_key
 from webhook.redis.replicas import Argument
 from worker.jobs.job import Job, new_job_id
-from worker.jobs.store import ARCHIVING, Known, NewRecord
+from worker.jobs.store import ARCHIVING, Known, NewRecord, job_key
 from worker.operations.create import UNCONFIRMED, Created
 from worker.operations.request import DraftJob
 from worker.storage import Storage
+
+# Requests that are remembered as answered, and the keys of a script that stores no record.
+_REMEMBERED = 10_000
+_NONE = ("",) * 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,8 @@ class QuickCreation:
         staging = replace(validator.staging, storage=_not_here)
         creator = replace(creation.creator, validator=replace(validator, staging=staging))
         self._here = replace(creation, creator=creator)
+        # Job → digest of the request that was answered with it, the oldest first.
+        self._answered: OrderedDict[str, str] = OrderedDict()
 
     async def create(self, wanted: Wanted) -> Created | Trial:
         """Count the request, and return its job as `Creation.create` does."""
@@ -74,15 +81,35 @@ class QuickCreation:
         given, key = wanted.given, wanted.key
         job_id = new_job_id() if key is None else job_id_of(wanted.tenant, key)
         sent = digest_of(given, job_id)
-        draft = self._draft(wanted, job_id, sent) if self._is_fresh() else None
-        if draft is None:
+        answered = self._answered.get(job_id) == sent
+        draft = None if answered or not self._is_fresh() else self._draft(wanted, job_id, sent)
+        if draft is None and not answered:
             return await self._by_thread(wanted, wanted.count)
-        record = self._creation.creator.new_record(draft.job)
         try:
-            answer = await self._commits.run(_command(record, draft.job.id, wanted.count))
-            return await self._settled(wanted, draft, record, sent, answer)
+            if draft is None:
+                return await self._repeated(wanted, job_id, sent)
+            return await self._new(wanted, draft, sent)
         except RedisError as error:
             raise unknown(job_id, key) from error
+
+    async def _repeated(self, wanted: Wanted, job_id: str, sent: str) -> Created | Trial:
+        """Return the job that this process has answered the same request with."""
+        assert self._commits is not None, "a cluster's requests are answered by threads"
+        nothing = NewRecord(script="", keys=(job_key(job_id), *_NONE), order="", created_at=0.0)
+        answer = await self._commits.run(_command(nothing, job_id, wanted.count))
+        counted, *found = _list(answer.value)
+        wanted.count.settle(counted)
+        job = Job.decode(_record(found[1])) if found else None
+        if job is None or not is_repeated(job, sent):
+            return await self._by_thread(wanted, None)
+        _require_confirmed(job, answer)
+        return self._creation.creator.stored(job, new=False)
+
+    async def _new(self, wanted: Wanted, draft: DraftJob, sent: str) -> Created | Trial:
+        assert self._commits is not None, "a cluster's requests are answered by threads"
+        record = self._creation.creator.new_record(draft.job)
+        answer = await self._commits.run(_command(record, draft.job.id, wanted.count))
+        return await self._settled(wanted, draft, record, sent, answer)
 
     def _draft(self, wanted: Wanted, job_id: str, sent: str) -> DraftJob | None:
         """Return the job that the request wants; None if a thread has to find what it is."""
@@ -109,11 +136,16 @@ class QuickCreation:
         made = made or job.created_at == record.created_at
         if not (made or is_repeated(job, sent)):
             return await self._by_thread(wanted, None)
-        if answer.unconfirmed and job.state in UNCONFIRMED:
-            raise answer.unconfirmed
+        _require_confirmed(job, answer)
+        self._remember(job.id, sent)
         if made and _list(rest[0])[2] == 1:
             await self._threads.run(partial(self._creation.creator.store.owed, job.id))
         return self._creation.creator.stored(job, new=made)
+
+    def _remember(self, job_id: str, sent: str) -> None:
+        self._answered[job_id] = sent
+        if len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
 
     async def _by_thread(self, wanted: Wanted, count: Count | None) -> Created | Trial:
         return await self._threads.run(
@@ -126,6 +158,12 @@ class QuickCreation:
                 traceparent=wanted.traceparent,
             )
         )
+
+
+def _require_confirmed(job: Job, answer: Answer) -> None:
+    """Return if no election can undo the job. Raises the RedisError of the answer."""
+    if answer.unconfirmed and job.state in UNCONFIRMED:
+        raise answer.unconfirmed
 
 
 def _not_here() -> Storage:

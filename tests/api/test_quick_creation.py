@@ -126,6 +126,17 @@ async def test_a_creation_is_one_trip_and_a_replay_writes_nothing(creations: Cre
     assert first.job.id in creations.woken
 
 
+async def test_a_repeated_request_whose_job_is_gone_is_a_job_again(creations: Creations) -> None:
+    """What a process remembers of its answers decides nothing: the record does."""
+    first = await creations.job("order-1")
+    creations.store.redis.flushall()
+    again = await creations.job("order-1")
+    assert (True, first.job.id) == (again.new, again.job.id)
+    assert creations.store.get(first.job.id) == again.job
+    with pytest.raises(ProblemError, match=r"differs in arguments\.prompt"):
+        await creations.job("order-1", arguments={"prompt": "Another", "duration": "5"})
+
+
 async def test_creations_of_a_moment_share_a_trip(creations: Creations) -> None:
     """Thirty at once are two trips, the first alone; of one key they are one job."""
     redis = creations.store.redis
