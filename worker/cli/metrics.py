@@ -24,7 +24,7 @@ def metrics(once: bool) -> None:
 
     settings = MetricsListener.from_env()
     logs.configure(level=settings.log_level, form=settings.log_format)
-    exporter = Exporter(connect(settings.redis_url))
+    exporter = Exporter(connect(settings.redis_url), tenants=settings.metrics_tenants)
     if once:
         up = exporter.fold()
         click.echo(exporter.text(), nl=False)

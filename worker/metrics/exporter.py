@@ -7,6 +7,7 @@ falhook_up 0, and nothing else of the system.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from prometheus_client.core import Metric
@@ -18,6 +19,7 @@ from worker.metrics.families import families
 from worker.metrics.fold import fold
 from worker.metrics.manifest import Family
 from worker.metrics.page import ProcessPage, as_text
+from worker.metrics.tenants import largest_tenants
 
 # Seconds between two folds, and those after which figures are too old to be shown.
 EVERY = 5.0
@@ -35,10 +37,20 @@ class _Page(NamedTuple):
 
 
 class Exporter:
-    """The metrics of one Redis; `run` reads them until `stop`. `monotonic` is seconds."""
+    """The metrics of one Redis; `run` reads them until `stop`.
 
-    def __init__(self, redis: Redis, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    So many of the largest `tenants` are shown. `monotonic` is seconds.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        tenants: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis = redis
+        self._tenants = tenants
         self._monotonic = monotonic
         self._page: _Page | None = None
         self._at: float | None = None
@@ -60,7 +72,8 @@ class Exporter:
         began = self._monotonic()
         try:
             figures = fold(self._redis)
-            text = as_text(lambda: families(figures))
+            tenants = list(largest_tenants(self._redis, at=figures.at, most=self._tenants))
+            text = as_text(lambda: chain(families(figures), tenants))
         except RedisError as error:
             log.warning("metrics.unreadable", error=error)
             self._page = None

@@ -34,3 +34,10 @@ class MetricsListener(ProcessListener):
         alias="FALHOOK_METRICS_PORT",
         description="TCP port of the exporter of metrics.",
     )
+    metrics_tenants: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        alias="FALHOOK_METRICS_TENANTS",
+        description="So many of the tenants that cost most today have figures by name, at most 20.",
+    )

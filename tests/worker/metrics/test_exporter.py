@@ -1,5 +1,6 @@
 """The exporter: the same figures from each, and none without Redis."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from infra.local.redis.server import RedisServer
 from tests.factories.exposition import samples, value
 from tests.factories.world import ENDPOINT, ManualClock, World, callback
+from webhook.shards import shard_key
 from worker.jobs.change import Change
 from worker.jobs.counts import MOVED, counts_key
+from worker.jobs.days import day_of
 from worker.jobs.job import JobState
 from worker.jobs.store import connect
 from worker.metrics.exporter import FRESH, Exporter
@@ -54,6 +57,24 @@ def test_it_shows_what_jobs_did(world: World, exporter: Exporter) -> None:
     since = value(found, "falhook_oldest_job_timestamp_seconds", state="RENDERED")
     assert world.job("job1").updated_at == since
     assert (0, 0) == (value(found, "falhook_inbox_jobs"), value(found, "falhook_jobs_at_fal"))
+
+
+def test_the_tenants_that_cost_most_are_shown(world: World) -> None:
+    """So many as are wanted, by today's costs; without the setting no tenant is named."""
+    today = shard_key(7, f"day:{day_of(time.time())}")
+    for number, tenant in enumerate(("small", "large", "middle")):
+        usd = (1, 9, 3)[number] * 1_000_000
+        counted = {f"n|{tenant}|a/b": 2, f"usd|{tenant}|a/b": usd, f"n|{tenant}|c/d": 1}
+        for name, number_of in counted.items():
+            world.store.redis.hset(today, name, number_of)
+    shown, silent = Exporter(world.store.redis, tenants=2), Exporter(world.store.redis)
+    assert shown.fold()
+    assert silent.fold()
+    found = samples(shown.text())
+    assert 9 == value(found, "falhook_tenant_today_dollars", tenant="large")
+    assert 3 == value(found, "falhook_tenant_clips_today", tenant="middle")
+    assert value(found, "falhook_tenant_clips_today", tenant="small") is None
+    assert b"tenant" not in silent.text()
 
 
 def test_halves_of_counts_are_added(world: World, exporter: Exporter) -> None:

@@ -1,5 +1,7 @@
 """The manifest: nothing is shown that it does not declare, and nothing is declared in vain."""
 
+import time
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -8,9 +10,11 @@ from webhook.capacity import Capacity
 from webhook.contract import Task
 from webhook.metrics import Metrics
 from webhook.responses import STATUS
+from webhook.shards import shard_key
 from webhook.verification.jwks import KeySet
 from worker.jobs.change import Change
 from worker.jobs.counts import Ingested
+from worker.jobs.days import day_of
 from worker.jobs.job import JobState
 from worker.metrics.exporter import Exporter
 from worker.metrics.manifest import Declared, Family, Undeclared, manifest
@@ -50,7 +54,9 @@ def test_the_exporter_shows_what_is_declared(world: World) -> None:
     world.deliver(callback())
     world.add("job2")
     world.store.change("job2", JobState, Change(to=JobState.CANCELLED))
-    exporter = Exporter(world.store.redis)
+    today = shard_key(0, f"day:{day_of(time.time())}")
+    world.store.redis.hset(today, "n|acme|some/endpoint", 1)
+    exporter = Exporter(world.store.redis, tenants=1)
     assert exporter.fold()
     assert declared("metrics") == shown(exporter.text())
 
