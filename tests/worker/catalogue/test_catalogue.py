@@ -93,7 +93,7 @@ ANYTHING = st.recursive(
 NAMES = sorted({item.name for model in CHECKED for item in model.inputs})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(CHECKED),
     st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters()), ANYTHING, max_size=6),

@@ -168,7 +168,7 @@ def test_each_example_fits_its_schema(model: Endpoint) -> None:
     assert accepted(model, model.example())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_the_schema_decides_as_the_check_does(data: st.DataObject) -> None:
     """For any endpoint and arguments, both accept them or neither does."""
@@ -178,7 +178,7 @@ def test_the_schema_decides_as_the_check_does(data: st.DataObject) -> None:
     require_agreement(model, arguments)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(members(ODD.inputs))
 def test_every_kind_of_input_and_rule(arguments: dict[str, Any]) -> None:
     """So they do for what an endpoint of the user's own may have."""

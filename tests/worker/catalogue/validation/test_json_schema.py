@@ -217,7 +217,7 @@ JSON = st.recursive(
 
 
 @given(value=JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_value_passes_unchanged_or_is_named(
     tmp_path_factory: pytest.TempPathFactory, value: Any
 ) -> None:
