@@ -52,6 +52,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         SHARDS,
         "webhook.server",
         "worker.jobs",
+        "worker.notifications",
     ),
     "worker.retention": (*FOUNDATION, SHARDS, "worker.jobs", "worker.storage"),
     "worker.traces": (*FOUNDATION, "worker.jobs"),

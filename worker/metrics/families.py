@@ -76,13 +76,18 @@ def _present(figures: Figures) -> Iterator[Metric]:
         jobs.add(number, state=state)
     for state, at in figures.oldest.items():
         since.add(at, state=state)
-    yield from (jobs.metric, since.metric)
+    pauses = Family("falhook_paused_submissions")
+    for scope, number in figures.paused.items():
+        pauses.add(number, scope=scope)
+    yield from (jobs.metric, since.metric, pauses.metric)
     numbers: dict[str, float | None] = {
         "falhook_jobs_at_fal": sum(figures.jobs[state] for state in AWAITING),
         "falhook_overdue_jobs": figures.overdue,
         "falhook_inbox_jobs": figures.inbox,
         "falhook_owed_events": figures.owed,
         "falhook_oldest_owed_event_timestamp_seconds": figures.oldest_owed,
+        "falhook_dead_deliveries": figures.dead.number,
+        "falhook_last_dead_delivery_timestamp_seconds": figures.dead.last,
         "falhook_clock_skew_seconds": figures.skew,
         "falhook_redis_memory_bytes": figures.memory,
         "falhook_redis_memory_limit_bytes": figures.memory_limit,

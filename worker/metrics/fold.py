@@ -15,7 +15,9 @@ from worker.jobs.counts import COUNTS
 from worker.jobs.job import FINAL, JobState
 from worker.jobs.listing import count
 from worker.jobs.oldest import oldest
+from worker.jobs.paused_accounts import paused
 from worker.jobs.store import OWED, TIMERS
+from worker.notifications.dead import Dead, dead_deliveries
 
 # Seconds by which a sweep may be late.
 LATE = 30.0
@@ -43,6 +45,8 @@ class Figures:
     memory: int
     memory_limit: int
     unsaved: bool
+    dead: Dead
+    paused: Mapping[str, int]
 
 
 def fold(redis: Redis, clock: Callable[[], float] = time.time) -> Figures:
@@ -64,6 +68,8 @@ def fold(redis: Redis, clock: Callable[[], float] = time.time) -> Figures:
         memory=used,
         memory_limit=limit,
         unsaved=any(map(_unsaved, servers)),
+        dead=dead_deliveries(redis, now=now),
+        paused=paused(redis),
     )
 
 

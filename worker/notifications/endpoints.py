@@ -206,7 +206,7 @@ class Endpoints:
 
     def forget(self, endpoint: str) -> None:
         """Delete what Redis has of a removed endpoint whose lane is empty."""
-        names = ("endpoint", "lane", "busy", "log")
+        names = ("endpoint", "lane", "busy", "log", "dead")
         self.redis.delete(*(endpoint_key(endpoint, name) for name in names))
 
     def address(self, tenant: str, url: str, *, since: float) -> Endpoint | None:
@@ -261,6 +261,16 @@ class Endpoints:
 
 
 _TENANTS = "falhook:{notify}:tenants"
+
+
+def all_endpoints(redis: Redis) -> Sequence[str]:
+    """Return the ids of all endpoints, those of hosts that jobs named among them."""
+    tenants = cast(set[str], redis.smembers(_TENANTS))
+    with redis.pipeline(transaction=False) as calls:
+        for tenant in tenants:
+            calls.smembers(_of_tenant(tenant))
+            calls.zrange(_addresses(tenant), 0, -1)
+        return [each for found in calls.execute() for each in found]
 
 
 def _of_tenant(tenant: str) -> str:

@@ -1,7 +1,7 @@
 -- Notes what came of an attempt, and what follows from it for the event and its endpoint.
 --
 -- KEYS  1 the endpoint's hash   2 its lane   3 what is under way   4 the history of the event
---       5 the list of histories
+--       5 the list of histories   6 those that are dead
 -- ARGV  1 JSON: line, name (of the history), now, lease (the end of the lease that was claimed),
 --       state (delivered, waiting or dead), due (of the next attempt), tries, attempt (a line of
 --       JSON), answer, keep (seconds for the history), hold (absent: the lane goes on; else until
@@ -14,11 +14,19 @@ local lease = redis.call('ZSCORE', KEYS[3], order.line)
 local mine = lease and tonumber(lease) == order.lease
 -- A success counts whoever has the event now.
 if not mine and order.state ~= 'delivered' then return 'lost' end
+local known = redis.call('HMGET', KEYS[4], 'log', 'state')
 local fields = {'line', order.line, 'state', order.state, 'tries', order.tries, 'at', order.now,
   'answer', order.answer, 'due', order.due or '',
-  'log', (redis.call('HGET', KEYS[4], 'log') or '') .. order.attempt .. '\n'}
+  'log', (known[1] or '') .. order.attempt .. '\n'}
 redis.call('HSET', KEYS[4], unpack(fields))
 redis.call('EXPIRE', KEYS[4], order.keep)
+if order.state == 'dead' then
+  redis.call('ZADD', KEYS[6], order.now, order.name)
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', tonumber(order.now) - order.keep)
+  redis.call('EXPIRE', KEYS[6], order.keep)
+elseif known[2] == 'dead' then
+  redis.call('ZREM', KEYS[6], order.name)
+end
 redis.call('ZREM', KEYS[3], order.line)
 redis.call('ZADD', KEYS[5], string.match(order.line, '%S+$'), order.name)
 if redis.call('ZCARD', KEYS[5]) > tonumber(ARGV[2]) then

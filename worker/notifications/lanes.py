@@ -7,6 +7,7 @@ falhook:{ep:ID}:lane      sorted set: event → when it is due (in an ordered la
 falhook:{ep:ID}:busy      sorted set: event → end of the lease of the worker that sends it
 falhook:{ep:ID}:d:JOB:N   hash: the history of a delivery, once it has been tried or has ended
 falhook:{ep:ID}:log       sorted set: JOB:N of these → when the event happened
+falhook:{ep:ID}:dead      sorted set: JOB:N of those that are dead → when they died
 """
 
 import json
@@ -126,7 +127,7 @@ class Lanes:
 
     def bury(self, endpoint: str) -> int:
         """End what waits for an endpoint that is not enabled; return how many are left."""
-        keys = _keys(endpoint, "endpoint", "lane", "log", "d:")
+        keys = _keys(endpoint, "endpoint", "lane", "log", "d:", "dead")
         args: list[Argument] = [repr(self.clock()), BURIED, int(DEAD_KEPT)]
         [left] = self._bury([(keys, args)])
         return int(left)
@@ -136,8 +137,8 @@ class Lanes:
 
         `line` is its event, if it has no history yet.
         """
-        keys = _keys(endpoint, "endpoint", "lane", "busy", f"d:{name}")
-        args: list[Argument] = [repr(self.clock()), int(_WAITING_KEPT), line]
+        keys = _keys(endpoint, "endpoint", "lane", "busy", f"d:{name}", "dead")
+        args: list[Argument] = [repr(self.clock()), int(_WAITING_KEPT), line, name]
         [done] = self._resend([(keys, args)])
         return str(done)
 
@@ -219,7 +220,7 @@ def _note(outcome: Outcome, follows: _Follows, *, now: float) -> Call:
         **({"disable": follows.disable} if follows.disable and outcome.disables else {}),
     }
     history = f"d:{history_name(event)}"
-    keys = _keys(claimed.endpoint, "endpoint", "lane", "busy", history, "log")
+    keys = _keys(claimed.endpoint, "endpoint", "lane", "busy", history, "log", "dead")
     return keys, [json.dumps(order), LISTED]
 
 

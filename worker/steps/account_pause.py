@@ -4,6 +4,8 @@ Redis keys (SCOPE: {the hash of the FAL_KEY in use}, with `:ENDPOINT` if only th
 
 falhook:paused:SCOPE          hash: until (Unix seconds), refusals, sentence
 falhook:paused:SCOPE:probe    string: the job that tries whether fal takes jobs again
+
+worker/jobs/paused_accounts.py lists those that were refused, for figures.
 """
 
 import hashlib
@@ -20,14 +22,13 @@ from worker.errors import Transient
 from worker.fal.account_faults import AccountFault
 from worker.fal.single_post import SubmitRejected
 from worker.jobs.job import Job
+from worker.jobs.paused_accounts import KEPT, note_refused, scopes
 
 # Seconds until a job may try again: doubled by each refusal, from the first to the longest.
 FIRST_PAUSE = 30.0
 LONGEST_PAUSE = 1800.0
 # Seconds for which a probe keeps others from trying; longer than a POST takes.
 PROBE_TIME = 120
-# Seconds after which a pause that nobody tried to end is forgotten.
-_KEPT = 30 * 86_400
 REASON = "account_paused"
 
 log = get_logger()
@@ -81,12 +82,13 @@ class AccountPause:
 
     def _extend(self, scope: str, sentence: str) -> float:
         """Begin the pause, or the next one, which is longer; return its seconds."""
+        note_refused(self.redis, scope, now=self.clock())
         refusals = self.redis.hincrby(scope, "refusals", 1)
         seconds: float = min(FIRST_PAUSE * 2.0 ** (min(refusals, 20) - 1), LONGEST_PAUSE)
         pipe = self.redis.pipeline(transaction=True)
         pipe.hset(scope, "until", f"{self.clock() + seconds:.3f}")
         pipe.hset(scope, "sentence", sentence)
-        pipe.expire(scope, _KEPT)
+        pipe.expire(scope, KEPT)
         pipe.delete(f"{scope}:probe")
         pipe.execute()
         return seconds
@@ -101,8 +103,7 @@ class AccountPause:
     def _scopes(self, job: Job) -> tuple[str, str]:
         account = hashlib.sha256(self.key.encode()).hexdigest()[:16]
         # One hash tag: a transaction changes a scope and its probe.
-        shared = f"falhook:paused:{{{account}}}"
-        return shared, f"{shared}:{job.endpoint}"
+        return scopes(account, job)
 
 
 def _paused(why: str, seconds: float) -> Transient:

@@ -18,6 +18,7 @@ from worker.jobs.days import day_of
 from worker.jobs.job import JobState
 from worker.metrics.exporter import Exporter
 from worker.metrics.manifest import Declared, Family, Undeclared, manifest
+from worker.notifications.endpoint import endpoint_key
 
 
 async def no_keys() -> bytes:
@@ -56,6 +57,9 @@ def test_the_exporter_shows_what_is_declared(world: World) -> None:
     world.store.change("job2", JobState, Change(to=JobState.CANCELLED))
     today = shard_key(0, f"day:{day_of(time.time())}")
     world.store.redis.hset(today, "n|acme|some/endpoint", 1)
+    world.store.redis.sadd("falhook:{notify}:tenants", "acme")
+    world.store.redis.sadd("falhook:{notify}:of:acme", "ep_one")
+    world.store.redis.zadd(endpoint_key("ep_one", "dead"), {"job1:1": time.time()})
     exporter = Exporter(world.store.redis, tenants=1)
     assert exporter.fold()
     assert declared("metrics") == shown(exporter.text())

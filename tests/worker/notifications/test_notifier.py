@@ -19,12 +19,13 @@ from webhook.contract import JOB_ID
 from webhook.shards import all_keys, key_of, shard_of
 from worker.jobs.job import JobState
 from worker.jobs.store import OWED, job_key
+from worker.notifications.dead import Dead, dead_deliveries
 from worker.notifications.endpoint import Kind, State, endpoint_key
 from worker.notifications.event_types import JOB_TYPES
 from worker.notifications.history import DeliveryState
 from worker.notifications.lanes import LEASE
 from worker.notifications.outbox import LANES
-from worker.notifications.schedule import DAY, HOUR, WAITS
+from worker.notifications.schedule import DAY, DEAD_KEPT, HOUR, WAITS
 
 S = JobState
 
@@ -147,6 +148,9 @@ def test_failures_are_repeated_by_the_schedule(deployment: Told, clock: ManualCl
     assert 1 == len({each.body for each in target.received})
     [delivery] = deployment.deliveries().values()
     assert (DeliveryState.DEAD, "no disk") == (delivery.state, delivery.answer)
+    dead = dead_deliveries(deployment.redis, now=clock.now)
+    assert (1, True) == (dead.number, dead.last is not None and dead.last <= clock.now)
+    assert 0 == dead_deliveries(deployment.redis, now=clock.now + DEAD_KEPT).number
     assert [(500, "refused")] * len(WAITS) == attempts_of(delivery)
     assert {} == deployment.due()
 
@@ -218,9 +222,12 @@ def test_gone_disables(deployment: Told, clock: ManualClock) -> None:
         [event] = [e.content for e in other.received if e.content["type"] == "endpoint.disabled"]
         assert (endpoint.id, "gone") == (event["data"]["id"], event["data"]["why"])
         assert 5 == len(other.received)
+        dead = Dead(number=3, last=clock.now)
+        assert dead == dead_deliveries(deployment.redis, now=clock.now)
         gone.answer = lambda _request: OK
         deployment.endpoints.enable(found)
         assert (3, 0) == deployment.histories.resend_since(found, 0)
+        assert Dead(number=0, last=None) == dead_deliveries(deployment.redis, now=clock.now)
         clock.forward(2)
         time.sleep(1.1)  # what the notifier knows of endpoints is a second old
         deployment.notifier.run()

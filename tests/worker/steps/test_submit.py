@@ -26,6 +26,7 @@ from worker.fal.client import FalClient
 from worker.jobs.change import Change
 from worker.jobs.job import Job, JobState
 from worker.jobs.leases import LEASE
+from worker.jobs.paused_accounts import paused
 from worker.jobs.store import REPLICA_BEHIND, job_key
 from worker.steps.account_pause import FIRST_PAUSE, AccountPause
 
@@ -455,6 +456,7 @@ def test_a_fault_of_the_account_pauses_submission(
     with structlog.testing.capture_logs() as lines:
         world.add_submitted()
     assert ["error"] == [line["log_level"] for line in lines if line["event"] == "account.paused"]
+    assert 1 == sum(paused(world.store.redis).values())
     for job_id in ("job2", "job3"):
         world.add_submitted(job_id)
     assert 1 == fal.count("POST")
@@ -479,6 +481,7 @@ def test_a_fault_of_the_account_pauses_submission(
         (world.job(job_id).state, world.job(job_id).reason) for job_id in ("job1", "job2", "job3")
     ]
     assert 6 == fal.count("POST")
+    assert {"account": 0, "endpoint": 0} == paused(world.store.redis)
 
 
 def test_a_paused_job_never_fails_for_it(world: World, fal: ScriptedFal) -> None:
