@@ -8,15 +8,18 @@ import pytest
 
 from infra.local.redis.server import RedisServer
 from tests.factories.exposition import samples, value
+from tests.factories.redis_servers import PASSWORD, cluster
 from tests.factories.world import ENDPOINT, ManualClock, World, callback
 from webhook.shards import shard_key
 from worker.jobs.change import Change
 from worker.jobs.counts import MOVED, counts_key
 from worker.jobs.days import day_of
-from worker.jobs.job import JobState
-from worker.jobs.store import connect
+from worker.jobs.job import Job, JobState
+from worker.jobs.paused_accounts import note_refused, scopes
+from worker.jobs.store import JobStore, connect
 from worker.metrics.exporter import FRESH, Exporter
 from worker.metrics.fold import MOST
+from worker.notifications.endpoint import endpoint_key
 
 # What is read at the moment itself.
 MOMENTARY = {
@@ -157,3 +160,27 @@ def test_a_figure_that_is_not_declared_leaves_none(exporter: Exporter, redis_url
         redis.hset(counts_key("job1"), "mv|QUEUED|NOWHERE|0", 1_000_000_000_000)
     assert not exporter.fold()
     assert {("falhook_up", frozenset()): 0} == samples(exporter.text())
+
+
+def test_a_cluster_has_the_same_figures(tmp_path: Path) -> None:
+    """Its nodes' shards are added up: jobs, moves, dead deliveries and paused accounts of all."""
+    with cluster(tmp_path) as nodes:
+        url = f"redis+cluster://:{PASSWORD}@127.0.0.1:{nodes[0].port}"
+        with connect(url) as redis:
+            store = JobStore(redis)
+            jobs = [Job(id=f"job{each}", endpoint=ENDPOINT, arguments={}) for each in range(100)]
+            for job in jobs:
+                assert store.add(job, due=store.clock() + 60, event={"name": "created"})
+                note_refused(redis, scopes(f"account{job.id}", job)[0], now=store.clock())
+                redis.hset(scopes(f"account{job.id}", job)[0], "until", 0)
+            redis.sadd("falhook:{notify}:tenants", "acme")
+            for each in range(20):
+                redis.sadd("falhook:{notify}:of:acme", f"ep_{each}")
+                redis.zadd(endpoint_key(f"ep_{each}", "dead"), {"job1:1": store.clock()})
+            exporter = Exporter(redis, tenants=20)
+            assert exporter.fold()
+            found = samples(exporter.text())
+    assert 100 == value(found, "falhook_jobs", state="QUEUED")
+    assert 100 == value(found, "falhook_moves_total", **{"from": "NEW", "to": "QUEUED"})
+    assert 100 == value(found, "falhook_paused_submissions", scope="account")
+    assert 20 == value(found, "falhook_dead_deliveries")

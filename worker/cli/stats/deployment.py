@@ -13,19 +13,17 @@ from webhook.shards import all_keys
 from worker.broker.heartbeats import WorkerSeen
 from worker.jobs.deployment import swept_at
 from worker.jobs.store import OWED
+from worker.notifications.dead import dead_of
 from worker.notifications.endpoint import State, endpoint_key
-from worker.notifications.endpoints import Endpoints
-from worker.notifications.history import DeliveryState
+from worker.notifications.endpoints import all_endpoints
 
 # Seconds for an answer of the receiver.
 _TIMEOUT = 5.0
-# The newest deliveries of each endpoint among which the dead ones are counted.
-_LOOKED_AT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookStats:
-    """Events that no lane has yet or that wait in one; dead ones among the newest of each."""
+    """Events that no lane has yet or that wait in one; those that are dead, and can be re-sent."""
 
     owed: int
     dead: int
@@ -36,12 +34,14 @@ class WebhookStats:
 class Deployment:
     """The processes and their queues; `workers` is None while the first are listened for.
 
-    `receiver` is a sentence. `swept` is when a sweep last ran, in Unix seconds.
+    `receiver` is a sentence. `unheard` says why nothing can be known of workers and queues; "" if
+    the broker answers. `swept` is when a sweep last ran, in Unix seconds.
     """
 
     workers: Sequence[WorkerSeen] | None = None
     queues: Mapping[Queue, int] = field(default_factory=dict)
     receiver: str = ""
+    unheard: str = ""
     swept: float | None = None
     webhooks: WebhookStats = WebhookStats(owed=0, dead=0, disabled=0)
 
@@ -54,6 +54,7 @@ class Deployment:
             ],
             "queues": self.queues,
             "receiver": self.receiver,
+            "unheard": self.unheard,
             "swept": self.swept,
             "webhooks": {
                 "owed": self.webhooks.owed,
@@ -69,34 +70,32 @@ def read_deployment(
     length: Callable[[Queue], int],
     workers: Sequence[WorkerSeen] | None,
     receiver: str,
+    unheard: str,
 ) -> Deployment:
     """Return what Redis and the broker know of the processes."""
     return Deployment(
         workers=workers,
-        queues={queue: length(queue) for queue in Queue},
+        queues={} if unheard else {queue: length(queue) for queue in Queue},
         receiver=receiver,
+        unheard=unheard,
         swept=swept_at(redis),
-        webhooks=_webhooks(redis),
+        webhooks=_webhooks(redis, time.time()),
     )
 
 
-def _webhooks(redis: Redis) -> WebhookStats:
-    endpoints = Endpoints(redis).list()
+def _webhooks(redis: Redis, now: float) -> WebhookStats:
+    endpoints = all_endpoints(redis)
     with redis.pipeline(transaction=False) as calls:
         for key in all_keys(OWED):
             calls.zcard(key)
         for each in endpoints:
-            calls.zcard(endpoint_key(each.id, "lane"))
+            calls.zcard(endpoint_key(each, "lane"))
         owed = sum(cast(list[int], calls.execute()))
         for each in endpoints:
-            calls.zrevrange(endpoint_key(each.id, "log"), 0, _LOOKED_AT - 1)
-        logs = cast(list[list[str]], calls.execute())
-        for each, names in zip(endpoints, logs, strict=True):
-            for name in names:
-                calls.hget(endpoint_key(each.id, f"d:{name}"), "state")
-        dead = cast(list[str | None], calls.execute()).count(DeliveryState.DEAD.value)
-    disabled = sum(each.state is State.DISABLED for each in endpoints)
-    return WebhookStats(owed=owed, dead=dead, disabled=disabled)
+            calls.hget(endpoint_key(each, "endpoint"), "state")
+        disabled = cast(list[str | None], calls.execute()).count(State.DISABLED.value)
+    dead = dead_of(redis, endpoints, now=now)
+    return WebhookStats(owed=owed, dead=dead.number, disabled=disabled)
 
 
 def ask_receiver(public_url: str) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 from worker.cli.console import aligned, counted
 from worker.cli.job_data import COLOURS
 from worker.cli.stats.deployment import Deployment
+from worker.cli.stats.recent import MINUTES, Recent
 from worker.jobs.job import AWAITING, FINAL, JobState
 from worker.operations.job_stats import JobStats
 from worker.text import printable
@@ -20,16 +21,24 @@ _SWEPT = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is drawn."""
+    """What is drawn; `recent` is None where it is not known."""
 
     jobs: JobStats
     deployment: Deployment
+    recent: Recent | None = None
 
 
 def lines(snapshot: Snapshot, now: float) -> Iterator[str]:
     """Yield the same as plain text, aligned, for other programs and files."""
     yield from aligned([("STATE", "JOBS", "OLDEST", "WHY"), *_states(snapshot.jobs, now)])
     yield from aligned(list(facts(snapshot, now)))
+
+
+def waiting(snapshot: Snapshot, now: float) -> RenderableType:
+    """Return the tables of an earlier moment, and above them how long ago that was."""
+    since = snapshot.jobs.at
+    told = f"Redis does not answer: what follows was so {_age(now - since)} ago"
+    return Group(Text(told, "bold red"), Text(), drawn(snapshot, since))
 
 
 def drawn(snapshot: Snapshot, now: float) -> RenderableType:
@@ -65,7 +74,10 @@ def facts(snapshot: Snapshot, now: float) -> Iterator[tuple[str, str]]:
     jobs, deployment = snapshot.jobs, snapshot.deployment
     yield "at fal", counted(sum(jobs.jobs[state] for state in AWAITING), "job")
     yield "today", f"{counted(jobs.clips, 'clip')} rendered (UTC), ≤${jobs.usd:,.2f}"
-    yield "queues", "  ".join(f"{_short(q)} {n:,}" for q, n in deployment.queues.items())
+    if snapshot.recent is not None:
+        yield "a minute", _rates(snapshot.recent)
+    queues = (f"{_short(queue)} {number:,}" for queue, number in deployment.queues.items())
+    yield "queues", "  ".join(queues) or f"unknown: {deployment.unheard}"
     yield "workers", _workers(deployment)
     yield "sweep", _sweep(deployment.swept, now)
     yield "receiver", deployment.receiver
@@ -78,7 +90,15 @@ def _short(queue: str) -> str:
     return queue.removeprefix("falhook.")
 
 
+def _rates(found: Recent) -> str:
+    numbers = {"created": found.created, "published": found.published, "failed": found.failed}
+    rates = ", ".join(f"{number / MINUTES:,.1f} {what}" for what, number in numbers.items())
+    return f"{rates} in the last {MINUTES} min"
+
+
 def _workers(deployment: Deployment) -> str:
+    if deployment.unheard:
+        return f"unknown: {deployment.unheard}"
     if deployment.workers is None:
         return "listening for their heartbeats …"
     if not deployment.workers:

@@ -19,14 +19,17 @@ from worker.broker.queue_length import queue_lengths
 from worker.cli.connections import open_store
 from worker.cli.console import plain_console, print_json
 from worker.cli.stats.deployment import Deployment, ask_receiver, read_deployment
-from worker.cli.stats.drawing import Snapshot, drawn, lines
+from worker.cli.stats.drawing import Snapshot, drawn, lines, waiting
+from worker.cli.stats.recent import recent
 from worker.jobs.bells import Bells
 from worker.jobs.store import JobStore
 from worker.operations.job_stats import JobStats, job_stats
 
 # Seconds: at least between two readings, at most without a bell, and between two looks at
 # processes; and without Redis, after which watching ends.
-_LEAST, _MOST, _PROCESSES, _AWAY = 1.0, 5.0, 10.0, 60.0
+_LEAST, _MOST, _PROCESSES, _AWAY = 1.0, 2.0, 10.0, 60.0
+# Seconds after which figures are no longer shown as those of now; more than between two readings.
+_FRESH = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Processes:
     public_url: str
     workers: Sequence[WorkerSeen] | None = None
     receiver: str = "being asked …"
+    unheard: str = ""
     _asked: float = float("-inf")
     _thread: threading.Thread | None = field(default=None)
 
@@ -52,9 +56,9 @@ class Processes:
     def _ask(self) -> None:
         self.receiver = ask_receiver(self.public_url)
         try:
-            self.workers = list(self.hear())
-        except Exception:  # noqa: BLE001  # kombu raises each transport's own errors
-            self.workers = []
+            self.workers, self.unheard = list(self.hear()), ""
+        except Exception as error:  # noqa: BLE001  # kombu raises each transport's own errors
+            self.unheard = f"the broker does not answer ({type(error).__name__})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +81,17 @@ class Reader:
             length=self.length,
             workers=self.processes.workers,
             receiver=self.processes.receiver,
+            unheard=self.processes.unheard,
         )
 
     def snapshot(self) -> Snapshot:
         """Return all of it."""
-        return Snapshot(jobs=self.jobs(), deployment=self.deployment())
+        jobs = self.jobs()
+        return Snapshot(
+            jobs=jobs,
+            deployment=self.deployment(),
+            recent=recent(self.store.redis, self.tenant, now=jobs.at),
+        )
 
 
 def run_stats(tenant: str | None, *, watch: bool, as_json: bool) -> None:
@@ -96,7 +106,9 @@ def run_stats(tenant: str | None, *, watch: bool, as_json: bool) -> None:
         asked.join()
     snapshot = reader.snapshot()
     if as_json:
-        print_json({**snapshot.jobs.as_data(), "deployment": snapshot.deployment.as_data()})
+        found = snapshot.recent.as_data() if snapshot.recent else None
+        data = {"recent": found, "deployment": snapshot.deployment.as_data()}
+        print_json({**snapshot.jobs.as_data(), **data})
     elif console.is_terminal:
         console.print(drawn(snapshot, snapshot.jobs.at))
     else:
@@ -120,10 +132,11 @@ def _reader(tenant: str | None) -> Reader:
 def _follow(reader: Reader) -> None:
     """Draw again when a job moves, at most every second; ages run on meanwhile."""
     reader.processes.ask()
-    shown = reader.snapshot()
+    shown, answered = reader.snapshot(), time.monotonic()
 
     def draw() -> object:
-        return drawn(shown, reader.store.clock())
+        fresh = time.monotonic() - answered < _FRESH
+        return (drawn if fresh else waiting)(shown, reader.store.clock())
 
     with (
         Bells(reader.store.redis, range(SHARDS)) as bells,
@@ -133,13 +146,12 @@ def _follow(reader: Reader) -> None:
             get_renderable=draw,  # type: ignore[arg-type]
         ),
     ):
-        answered = time.monotonic()
         while True:
             try:
                 bells.wait(_MOST)
                 reader.processes.ask()
-                shown = reader.snapshot()
-                answered = time.monotonic()
+                began = time.monotonic()
+                shown, answered = reader.snapshot(), began
             except RedisError:
                 if time.monotonic() - answered > _AWAY:
                     raise

@@ -11,13 +11,18 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from infra.local.redis.server import RedisServer
 from tests import ROOT
 from tests.factories.cli import FOX, Run, submit_environment, submitted
+from tests.factories.world import World
+from worker.cli.stats.recent import MINUTES, Recent, recent
+from worker.jobs.change import Change
+from worker.jobs.job import JobState
 from worker.jobs.store import JobStore
 from worker.operations.job_stats import job_stats
 
@@ -41,6 +46,8 @@ def test_it_tells_the_state_as_text(run: Run) -> None:
     assert "queues submit 2 callbacks 0 media 0 publish 0 notify 0" == row(done.stdout, "queues")
     assert "none was heard" in row(done.stdout, "workers")
     assert "0 owed, 0 dead" in row(done.stdout, "webhooks")
+    rates = "a minute 0.4 created, 0.0 published, 0.0 failed in the last 5 min"
+    assert rates == row(done.stdout, "a minute")
     assert "\x1b" not in done.stdout
 
 
@@ -55,8 +62,33 @@ def test_its_json_has_the_fields_of_the_api(run: Run) -> None:
         found["jobs"]["QUEUED"],
         found["oldest"]["QUEUED"]["job"],
     )
-    assert {"jobs", "open", "oldest", "ended", "today", "at", "deployment"} == found.keys()
-    assert {"workers", "queues", "receiver", "swept", "webhooks"} == found["deployment"].keys()
+    of_api = {"jobs", "open", "oldest", "ended", "today", "at"}
+    assert of_api | {"recent", "deployment"} == found.keys()
+    of_deployment = {"workers", "queues", "receiver", "unheard", "swept", "webhooks"}
+    assert of_deployment == found["deployment"].keys()
+    assert {"minutes": 5, "created": 1, "published": 0, "failed": 0} == found["recent"]
+
+
+def test_jobs_of_the_last_minutes_are_counted(world: World) -> None:
+    """What happened before does not count, nor what has ended otherwise."""
+    world.add("old")
+    world.clock.forward(60 * MINUTES)
+    for number in range(3):
+        world.add(f"job{number}", tenant="acme")
+    world.store.change("job0", JobState, Change(to=JobState.FAILED))
+    world.store.change("job1", JobState, Change(to=JobState.CANCELLED))
+    world.clock.forward(1)
+    redis, now = world.store.redis, world.clock()
+    assert Recent(created=3, published=0, failed=1) == recent(redis, None, now=now)
+    assert Recent(created=3, published=0, failed=1) == recent(redis, "acme", now=now)
+    assert recent(redis, "default", now=now) is None
+
+
+def test_without_the_broker_it_says_so(run: Run) -> None:
+    """Workers and queues are unknown then, which is not the same as none."""
+    done = run("stats", FALHOOK_BROKER_URL="redis://127.0.0.1:1/0")
+    assert "unknown: the broker does not answer" in row(done.stdout, "workers")
+    assert "unknown: the broker does not answer" in row(done.stdout, "queues")
 
 
 def test_watching_needs_a_terminal(run: Run) -> None:
@@ -81,9 +113,9 @@ def test_it_costs_the_same_with_many_jobs(run: Run, records: JobStore) -> None:
     assert 31 == job_stats(records, None).open
 
 
-@pytest.fixture
-def screen(home: Path, redis_url: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """A terminal of 60 columns without colours in which `falhook stats --watch` runs."""
+@contextmanager
+def watching(home: Path, redis_url: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run `falhook stats --watch` in a terminal of 60 columns without colours."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
     environ = {**os.environ, **submit_environment(redis_url, home), "NO_COLOR": "1"}
@@ -96,6 +128,13 @@ def screen(home: Path, redis_url: str) -> Iterator[tuple[int, "subprocess.Popen[
         os.close(slave)
         yield master, process
         process.kill()
+
+
+@pytest.fixture
+def screen(home: Path, redis_url: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Such a terminal."""
+    with watching(home, redis_url) as running:
+        yield running
 
 
 def read_until(terminal: int, pattern: str) -> str:
@@ -117,3 +156,16 @@ def test_it_follows_jobs_at_a_terminal(
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", first + later)
     process.send_signal(signal.SIGINT)
     assert 130 == process.wait(30)
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSTOP"])
+def test_it_shows_no_old_figures_as_new(home: Path, tmp_path: Path, name: str) -> None:
+    """Without Redis, or one that hangs, it says within seconds how old they are."""
+    with RedisServer.start(tmp_path / "redis") as server, watching(home, server.url) as running:
+        terminal, process = running
+        read_until(terminal, r"QUEUED +0")
+        os.kill(server.pid, getattr(signal, name))
+        seen = read_until(terminal, r"Redis does not answer: what follows was so \d+ s ago")
+        assert "QUEUED" in seen
+        process.kill()
+        os.kill(server.pid, signal.SIGCONT)
